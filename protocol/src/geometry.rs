@@ -1,0 +1,175 @@
+//! Pixels: sizes, rectangles and the tile grid of a frame.
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::TileIndex;
+
+/// Width and height in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Size {
+    /// Pixels to the right.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+}
+
+impl Size {
+    /// A size of `width` × `height` pixels.
+    #[must_use]
+    pub const fn new(width: u32, height: u32) -> Self {
+        Self { width, height }
+    }
+
+    /// Number of pixels.
+    #[must_use]
+    pub const fn pixel_count(self) -> u64 {
+        self.width as u64 * self.height as u64
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+/// A rectangle of pixels, half-open: `x0 <= x < x1`, `y0 <= y < y1`; y grows downwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Rect {
+    /// Left edge, inside.
+    pub x0: u32,
+    /// Upper edge, inside.
+    pub y0: u32,
+    /// Right edge, outside.
+    pub x1: u32,
+    /// Lower edge, outside.
+    pub y1: u32,
+}
+
+impl Rect {
+    /// The rectangle that covers a whole frame.
+    #[must_use]
+    pub const fn of_size(size: Size) -> Self {
+        Self { x0: 0, y0: 0, x1: size.width, y1: size.height }
+    }
+
+    /// Pixels to the right; 0 for a rectangle turned inside out.
+    #[must_use]
+    pub const fn width(&self) -> u32 {
+        self.x1.saturating_sub(self.x0)
+    }
+
+    /// Pixels down; 0 for a rectangle turned inside out.
+    #[must_use]
+    pub const fn height(&self) -> u32 {
+        self.y1.saturating_sub(self.y0)
+    }
+
+    /// Number of pixels.
+    #[must_use]
+    pub const fn pixel_count(&self) -> u64 {
+        self.width() as u64 * self.height() as u64
+    }
+
+    /// Whether the pixel lies inside.
+    #[must_use]
+    pub const fn contains(&self, x: u32, y: u32) -> bool {
+        x >= self.x0 && x < self.x1 && y >= self.y0 && y < self.y1
+    }
+
+    /// Pixel coordinates in rows from the upper left.
+    pub fn pixels(&self) -> impl Iterator<Item = (u32, u32)> + use<> {
+        let rect = *self;
+        (rect.y0..rect.y1).flat_map(move |y| (rect.x0..rect.x1).map(move |x| (x, y)))
+    }
+}
+
+/// How a frame is cut into tiles; fixed when a job is split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TileGrid {
+    size: Size,
+    tile_side_px: u32,
+}
+
+impl TileGrid {
+    /// A grid of square tiles; those at the right and lower edges are cut.
+    ///
+    /// # Panics
+    /// When `tile_side_px` is 0; a validated [`crate::JobSpec`] never has that.
+    #[must_use]
+    pub const fn new(size: Size, tile_side_px: u32) -> Self {
+        assert!(tile_side_px > 0, "a tile has at least one pixel");
+        Self { size, tile_side_px }
+    }
+
+    /// Tiles to the right.
+    #[must_use]
+    pub const fn columns(&self) -> u32 {
+        self.size.width.div_ceil(self.tile_side_px)
+    }
+
+    /// Tiles down.
+    #[must_use]
+    pub const fn rows(&self) -> u32 {
+        self.size.height.div_ceil(self.tile_side_px)
+    }
+
+    /// Number of tiles in a frame.
+    #[must_use]
+    pub const fn tile_count(&self) -> u32 {
+        self.columns() * self.rows()
+    }
+
+    /// The pixels of a tile (numbered in rows from the upper left), or `None` past the last.
+    #[must_use]
+    pub fn rect(&self, tile: TileIndex) -> Option<Rect> {
+        if tile.0 >= self.tile_count() {
+            return None;
+        }
+        let x0 = tile.0 % self.columns() * self.tile_side_px;
+        let y0 = tile.0 / self.columns() * self.tile_side_px;
+        Some(Rect {
+            x0,
+            y0,
+            x1: (x0 + self.tile_side_px).min(self.size.width),
+            y1: (y0 + self.tile_side_px).min(self.size.height),
+        })
+    }
+
+    /// All tiles, those nearest the centre first: what the artist looks at appears first.
+    #[must_use]
+    pub fn from_centre(&self) -> Vec<TileIndex> {
+        let mut tiles: Vec<TileIndex> = (0..self.tile_count()).map(TileIndex).collect();
+        let (columns, rows) = (i64::from(self.columns()), i64::from(self.rows()));
+        tiles.sort_by_key(|tile| {
+            let x = 2 * (i64::from(tile.0) % columns) - (columns - 1);
+            let y = 2 * (i64::from(tile.0) / columns) - (rows - 1);
+            (x * x + y * y, tile.0)
+        });
+        tiles
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_every_pixel_once() {
+        let size = Size::new(130, 67);
+        let grid = TileGrid::new(size, 32);
+        let mut seen = vec![0; size.pixel_count() as usize];
+        for tile in grid.from_centre() {
+            for (x, y) in grid.rect(tile).expect("a tile of the grid").pixels() {
+                seen[(y * size.width + x) as usize] += 1;
+            }
+        }
+        assert!(seen.iter().all(|&count| count == 1));
+        assert_eq!(grid.rect(TileIndex(grid.tile_count())), None);
+    }
+
+    #[test]
+    fn the_centre_comes_first() {
+        assert_eq!(TileGrid::new(Size::new(96, 96), 32).from_centre()[0], TileIndex(4));
+    }
+}

@@ -1,0 +1,45 @@
+//! The vocabulary of Tessera: ids, tokens, geometry, settings, jobs, leases, messages, signatures
+//! and limits, shared by every room of the house.
+//!
+//! **Architecture invariant:** this crate does no I/O, reads no clock and draws no randomness.
+//! Whatever varies comes in as an argument, so that every value here can be replayed.
+//!
+//! ```
+//! use protocol::{Batch, RenderSettings, Size, TileGrid};
+//!
+//! let settings = RenderSettings { size: Size::new(640, 360), samples: 64, ..Default::default() };
+//! settings.validate()?;
+//! let grid = TileGrid::new(settings.size, 128);
+//! assert_eq!(grid.tile_count(), 5 * 3);
+//! let batches: Vec<Batch> = Batch::cover(settings.chunk_count(), 4).collect();
+//! assert_eq!(batches.len(), 1); // 64 samples are four chunks of 16: one batch of four
+//! # Ok::<(), protocol::SettingsError>(())
+//! ```
+
+pub mod geometry;
+pub mod id;
+pub mod job;
+pub mod lease;
+pub mod limits;
+pub mod message;
+pub mod settings;
+pub mod sign;
+pub mod tokens;
+pub mod view;
+pub mod wire;
+
+pub use geometry::{Rect, Size, TileGrid};
+pub use id::{
+    AccountId, Digest, JobId, LeaseId, NodeId, ParseIdError, PublicKey, QuoteId, SceneId,
+    TransferId,
+};
+pub use job::{Batch, FrameRange, JobSpec, Order, Quote, RayCount, SpecError, TileIndex, Unit};
+pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
+pub use message::{NodeHello, Reply, Request, Role};
+pub use settings::{CameraChoice, Lighting, RenderSettings, SettingsError, Sun};
+pub use sign::{SignError, Signable, Signed, SigningKey};
+pub use tokens::{Tokens, TokensError};
+pub use wire::{DecodeError, decode, encode};
+
+/// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.
+pub const PROTOCOL_VERSION: u32 = 1;

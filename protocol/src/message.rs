@@ -1,0 +1,254 @@
+//! What peers say to each other: one request, one reply, each perhaps with a body of raw bytes.
+//!
+//! The connection proves who speaks (both ends show their ed25519 key), so that a request does
+//! not repeat it. What must outlive the connection is signed besides.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId};
+use crate::job::{JobSpec, Order, Quote, Unit};
+use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
+use crate::settings::RenderSettings;
+use crate::sign::Signed;
+use crate::view::{
+    FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView, StatementPage, WalletView,
+};
+
+/// What a peer asks of the scheduler.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// First words of every connection.
+    Hello {
+        /// [`crate::PROTOCOL_VERSION`] of the caller.
+        protocol: u32,
+        /// What the caller is.
+        role: Role,
+    },
+
+    // A node's.
+    /// The golden film that [`Reply::Welcome`] asked for. Body: the film's bytes.
+    Qualify,
+    /// Asks for work; the reply waits up to `wait_ms` when there is none.
+    Leases {
+        /// Most leases wanted, at most [`crate::limits::LEASES_PER_REQUEST_MAX`].
+        max: u32,
+        /// Milliseconds to wait, at most [`crate::limits::POLL_WAIT_MAX`].
+        wait_ms: u32,
+    },
+    /// Says that these leases are being worked on.
+    Heartbeat {
+        /// The leases.
+        leases: Vec<LeaseId>,
+    },
+    /// A result. Body: the film's bytes.
+    Submit {
+        /// The node's word.
+        commitment: Signed<Commitment>,
+    },
+    /// Gives leases back.
+    Release {
+        /// The leases.
+        leases: Vec<LeaseId>,
+        /// Why, for the log.
+        reason: String,
+    },
+    /// The node's own standing.
+    MyNode,
+    /// Verdicts on the node's results, in order, after number `after`.
+    MyVerdicts {
+        /// Number of the last verdict already seen; 0 for all.
+        after: u64,
+    },
+
+    // An artist's.
+    /// "I can serve this scene": the scheduler fetches it from the caller unless it holds it.
+    OfferScene {
+        /// The package's hash.
+        scene: SceneId,
+        /// Its size, bytes.
+        size_bytes: u64,
+    },
+    /// Asks for a firm price.
+    Quote {
+        /// What is to be rendered.
+        spec: JobSpec,
+    },
+    /// Takes a quote: moves the price into escrow and starts the job.
+    Order {
+        /// What is to be rendered, as quoted.
+        spec: JobSpec,
+        /// The artist's word.
+        order: Signed<Order>,
+    },
+    /// Stops a job; what is left in escrow returns.
+    Cancel {
+        /// The job.
+        job: JobId,
+    },
+    /// The caller's jobs, newest first.
+    Jobs {
+        /// Rows to skip.
+        offset: u32,
+        /// Rows wanted, at most [`crate::limits::PAGE_ROWS_MAX`].
+        limit: u32,
+    },
+    /// News of a job: the reply waits up to `wait_ms` while nothing has changed since `after`.
+    Watch {
+        /// The job.
+        job: JobId,
+        /// [`JobUpdate::next`] of the last reply; 0 at first.
+        after: u64,
+        /// Milliseconds to wait, at most [`crate::limits::POLL_WAIT_MAX`].
+        wait_ms: u32,
+    },
+    /// An accepted film. The reply's body holds its bytes.
+    Film {
+        /// Which.
+        unit: Unit,
+    },
+
+    // Anyone's.
+    /// The caller's balances.
+    Wallet,
+    /// Entries of one of the caller's accounts, newest first.
+    Statement {
+        /// The account.
+        account: AccountId,
+        /// Rows to skip.
+        offset: u32,
+        /// Rows wanted, at most [`crate::limits::PAGE_ROWS_MAX`].
+        limit: u32,
+    },
+    /// Verifies the ledger and says what came out.
+    CheckLedger,
+    /// The farm at a glance.
+    Farm,
+}
+
+/// What a caller is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Role {
+    /// Renders.
+    Node(NodeHello),
+    /// Submits and watches jobs.
+    Client,
+}
+
+/// What a node says of itself. None of it is believed where money or trust depend on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeHello {
+    /// A name for people.
+    pub name: String,
+    /// Engine of its renderer.
+    pub engine: Engine,
+    /// Backend and device, for people: `cpu (avx2, 16 threads)`.
+    pub backend: String,
+    /// Own measure of speed, metered rays a second: decides nothing but the first batch length.
+    pub rays_per_second: u64,
+    /// Memory for scenes, bytes.
+    pub memory_bytes: u64,
+    /// The owner's word; without it the node owns itself.
+    pub owner: Option<Signed<OwnerBinding>>,
+}
+
+/// What the scheduler answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// To a good hello.
+    Welcome {
+        /// The scheduler's key: it signs quotes, leases and verdicts.
+        scheduler: PublicKey,
+        /// The engine of the farm.
+        engine: Engine,
+        /// A golden film that a node must render before it gets work.
+        qualify: Option<Qualification>,
+    },
+    /// Done; nothing more to say.
+    Done,
+    /// To [`Request::Qualify`].
+    Qualified {
+        /// How the node's films are compared from now on.
+        class: Class,
+    },
+    /// To [`Request::Leases`]; empty when there is no work.
+    Leases(Vec<Signed<Lease>>),
+    /// To [`Request::Heartbeat`]: these leases are no longer the node's; drop their work.
+    Lapsed(Vec<LeaseId>),
+    /// To [`Request::MyNode`].
+    Node(NodeView),
+    /// To [`Request::MyVerdicts`]: numbered, in order.
+    Verdicts(Vec<(u64, Signed<Verdict>)>),
+    /// To [`Request::Quote`].
+    Quote(Signed<Quote>),
+    /// To [`Request::Order`].
+    Ordered {
+        /// The new job.
+        job: JobId,
+    },
+    /// To [`Request::Jobs`].
+    Jobs(Vec<JobSummary>),
+    /// To [`Request::Watch`].
+    Job(JobUpdate),
+    /// To [`Request::Film`]; the body follows.
+    Film,
+    /// To [`Request::Wallet`].
+    Wallet(WalletView),
+    /// To [`Request::Statement`].
+    Statement(StatementPage),
+    /// To [`Request::CheckLedger`].
+    Ledger(LedgerCheck),
+    /// To [`Request::Farm`].
+    Farm(FarmView),
+    /// The request was not done.
+    Refused(Refused),
+}
+
+/// A small built-in scene to be rendered with a fresh seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Qualification {
+    /// Settings of the golden frame; the whole frame is one tile, all chunks one batch.
+    pub settings: RenderSettings,
+}
+
+/// Why a request was not done, in words for people and a code for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refused {
+    /// What kind of trouble.
+    pub code: RefusedCode,
+    /// What happened, with which value, what to do.
+    pub message: String,
+}
+
+/// What kind of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefusedCode {
+    /// Another protocol or engine version.
+    Version,
+    /// The request makes no sense, whoever sends it.
+    BadRequest,
+    /// The caller may not ask this.
+    NotAllowed,
+    /// No such thing.
+    NotFound,
+    /// The wallet holds less than the price.
+    NotEnoughTokens,
+    /// The scene cannot be rendered.
+    BadScene,
+    /// The quote has lapsed or fits another job.
+    QuoteLapsed,
+    /// The lease is not the caller's, lapsed, or already answered.
+    LeaseLapsed,
+    /// Too busy; try again later.
+    Busy,
+    /// The scheduler failed; its log says how.
+    Internal,
+}
+
+impl Reply {
+    /// A refusal.
+    #[must_use]
+    pub fn refused(code: RefusedCode, message: impl Into<String>) -> Self {
+        Self::Refused(Refused { code, message: message.into() })
+    }
+}

@@ -1,0 +1,217 @@
+//! What the artist chooses: size, samples, camera, light.
+
+use serde::{Deserialize, Serialize};
+
+use crate::geometry::Size;
+use crate::limits;
+
+/// Samples of a pixel that are summed in index order into one chunk.
+pub const CHUNK_SAMPLES: u32 = 16;
+
+/// Everything besides the scene that decides a frame's pixels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RenderSettings {
+    /// Frame size, pixels.
+    pub size: Size,
+    /// Samples per pixel, 1..=65 536.
+    pub samples: u32,
+    /// Scattering events after the camera ray, 0..=64. 0 shows emitters only.
+    pub bounces: u32,
+    /// Seed of every random number of the job.
+    pub seed: u32,
+    /// Which camera looks.
+    pub camera: CameraChoice,
+    /// Light that the artist adds to the scene's own.
+    pub lighting: Lighting,
+}
+
+impl Default for RenderSettings {
+    fn default() -> Self {
+        Self {
+            size: Size::new(1280, 720),
+            samples: 64,
+            bounces: 8,
+            seed: 0,
+            camera: CameraChoice::Default,
+            lighting: Lighting::default(),
+        }
+    }
+}
+
+/// Which camera looks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum CameraChoice {
+    /// The scene's first camera; for a scene without one, a camera that frames the scene.
+    Default,
+    /// The scene's camera of this name.
+    Named(String),
+    /// A perspective camera set by hand, with y up.
+    LookAt {
+        /// Position, metres.
+        eye: [f32; 3],
+        /// The point in the middle of the picture, metres.
+        target: [f32; 3],
+        /// Vertical field of view, degrees, above 0 and below 180.
+        vfov_degrees: f32,
+    },
+}
+
+/// Light that the artist adds to the scene's own.
+///
+/// With neither set, a scene that has no light at all gets [`Lighting::FALLBACK_SKY`], so that
+/// a bare model is never black.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Lighting {
+    /// One distant light.
+    pub sun: Option<Sun>,
+    /// A constant environment of this RGB radiance, W·sr⁻¹·m⁻²; replaces the scene's environment.
+    pub sky: Option<[f32; 3]>,
+}
+
+impl Lighting {
+    /// Radiance of the environment that a scene without any light gets.
+    pub const FALLBACK_SKY: [f32; 3] = [1.0; 3];
+}
+
+/// A light infinitely far away, of no size.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sun {
+    /// From the scene towards the sun; any length above zero.
+    pub direction: [f32; 3],
+    /// RGB irradiance on a surface that faces it, W·m⁻².
+    pub irradiance: [f32; 3],
+}
+
+/// Settings that cannot be rendered.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A side of the frame is 0 or too long.
+    #[error("frame size {0} is out of range; each side must be 1..={max} px and the frame at most {pixels} pixels", max = limits::FRAME_SIDE_PX_MAX, pixels = limits::FRAME_PIXELS_MAX)]
+    Size(Size),
+    /// Samples out of range.
+    #[error("{0} samples per pixel is out of range; choose 1..={max}", max = limits::SAMPLES_MAX)]
+    Samples(u32),
+    /// Bounces out of range.
+    #[error("{0} bounces is out of range; choose at most {max}", max = limits::BOUNCES_MAX)]
+    Bounces(u32),
+    /// The camera set by hand does not look anywhere.
+    #[error("the camera is not usable: {0}")]
+    Camera(&'static str),
+    /// The added light is not finite, negative, or has no direction.
+    #[error("the lighting is not usable: {0}")]
+    Lighting(&'static str),
+    /// The camera's name is too long.
+    #[error("a camera name of {0} characters is too long; at most {max}", max = limits::NAME_CHARS_MAX)]
+    CameraName(usize),
+}
+
+impl RenderSettings {
+    /// Checks every field against its range.
+    ///
+    /// # Errors
+    /// The first field that is out of range.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let Size { width, height } = self.size;
+        let side = 1..=limits::FRAME_SIDE_PX_MAX;
+        if !side.contains(&width)
+            || !side.contains(&height)
+            || self.size.pixel_count() > limits::FRAME_PIXELS_MAX
+        {
+            return Err(SettingsError::Size(self.size));
+        }
+        if !(1..=limits::SAMPLES_MAX).contains(&self.samples) {
+            return Err(SettingsError::Samples(self.samples));
+        }
+        if self.bounces > limits::BOUNCES_MAX {
+            return Err(SettingsError::Bounces(self.bounces));
+        }
+        self.camera.validate()?;
+        self.lighting.validate()
+    }
+
+    /// Chunks of [`CHUNK_SAMPLES`] samples; the last may be shorter.
+    #[must_use]
+    pub const fn chunk_count(&self) -> u32 {
+        self.samples.div_ceil(CHUNK_SAMPLES)
+    }
+}
+
+fn finite(values: &[f32]) -> bool {
+    // A bound far inside f32 keeps squares and sums finite too.
+    values.iter().all(|value| value.abs() <= 1e9)
+}
+
+impl CameraChoice {
+    fn validate(&self) -> Result<(), SettingsError> {
+        match self {
+            Self::Default => Ok(()),
+            Self::Named(name) if name.chars().count() > limits::NAME_CHARS_MAX => {
+                Err(SettingsError::CameraName(name.chars().count()))
+            }
+            Self::Named(_) => Ok(()),
+            Self::LookAt { eye, target, vfov_degrees } => {
+                if !finite(eye) || !finite(target) {
+                    Err(SettingsError::Camera("eye and target must be within ±1e9 m"))
+                } else if eye == target {
+                    Err(SettingsError::Camera("eye and target are the same point; move one"))
+                } else if !(*vfov_degrees > 0.0 && *vfov_degrees < 180.0) {
+                    Err(SettingsError::Camera("the field of view must lie between 0° and 180°"))
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
+}
+
+impl Lighting {
+    fn validate(&self) -> Result<(), SettingsError> {
+        let light = |rgb: &[f32; 3]| finite(rgb) && rgb.iter().all(|&value| value >= 0.0);
+        if self.sky.is_some_and(|sky| !light(&sky)) {
+            return Err(SettingsError::Lighting("the sky must be 0..=1e9 in every channel"));
+        }
+        if let Some(sun) = &self.sun {
+            if !light(&sun.irradiance) {
+                return Err(SettingsError::Lighting("the sun must be 0..=1e9 in every channel"));
+            }
+            let length_squared: f32 = sun.direction.iter().map(|d| d * d).sum();
+            if !finite(&sun.direction) || length_squared < 1e-12 {
+                return Err(SettingsError::Lighting("the sun's direction must point somewhere"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut RenderSettings), valid: bool) {
+        let mut settings = RenderSettings::default();
+        change(&mut settings);
+        assert_eq!(settings.validate().is_ok(), valid, "{settings:?}");
+    }
+
+    #[test]
+    fn ranges_are_checked() {
+        check(|_| (), true);
+        check(|s| s.size = Size::new(0, 10), false);
+        check(|s| s.size = Size::new(32_768, 32_768), false);
+        check(|s| s.samples = 0, false);
+        check(|s| s.samples = 65_537, false);
+        check(|s| s.bounces = 65, false);
+        check(|s| s.lighting.sky = Some([f32::NAN, 0.0, 0.0]), false);
+        check(|s| s.lighting.sky = Some([-1.0, 0.0, 0.0]), false);
+        let sun = |direction| Some(Sun { direction, irradiance: [1.0; 3] });
+        check(|s| s.lighting.sun = sun([0.0; 3]), false);
+        check(|s| s.lighting.sun = sun([0.0, 1.0, 0.0]), true);
+        let look =
+            |target, vfov_degrees| CameraChoice::LookAt { eye: [0.0; 3], target, vfov_degrees };
+        check(|s| s.camera = look([0.0; 3], 40.0), false);
+        check(|s| s.camera = look([1.0; 3], 180.0), false);
+        check(|s| s.camera = look([1.0; 3], f32::NAN), false);
+        check(|s| s.camera = look([1.0; 3], 40.0), true);
+    }
+}

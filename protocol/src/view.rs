@@ -1,0 +1,210 @@
+//! What the scheduler shows: jobs, nodes, wallets. Views carry data, never decide anything.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, Digest, JobId, NodeId, PublicKey, TransferId};
+use crate::job::{Batch, JobSpec, RayCount, TileIndex};
+use crate::lease::Class;
+use crate::tokens::Tokens;
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobStatus {
+    /// No node has it yet.
+    Waiting,
+    /// Nodes work on it.
+    Rendering,
+    /// Every unit is accepted; the rest of the escrow went back.
+    Done,
+    /// It gave up; the reason is in [`JobSummary::reason`].
+    Failed,
+    /// The artist stopped it.
+    Cancelled,
+}
+
+/// Where a tile stands: the least advanced of its batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TileStatus {
+    /// No node has it.
+    Waiting,
+    /// Leased.
+    Rendering,
+    /// A film was refused; it goes elsewhere.
+    Retrying,
+    /// A film is here and is being checked.
+    Received,
+    /// Accepted.
+    Accepted,
+}
+
+/// A row of the job list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobSummary {
+    /// Id.
+    pub job: JobId,
+    /// What is rendered.
+    pub spec: JobSpec,
+    /// Who pays.
+    pub artist: PublicKey,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// Units in all.
+    pub units: u32,
+    /// Units accepted.
+    pub units_accepted: u32,
+    /// The quote's price.
+    pub price: Tokens,
+    /// Spent so far, fees included.
+    pub spent: Tokens,
+    /// Returned to the artist.
+    pub refunded: Tokens,
+    /// When it was ordered, milliseconds since 1970.
+    pub ordered_ms: u64,
+    /// When it ended, milliseconds since 1970.
+    pub ended_ms: Option<u64>,
+}
+
+/// News of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobUpdate {
+    /// The job as it is now.
+    pub summary: JobSummary,
+    /// Every tile of every frame: frames in order, tiles by index.
+    pub tiles: Vec<TileStatus>,
+    /// Units accepted since `after`, in order of acceptance.
+    pub accepted: Vec<AcceptedUnit>,
+    /// What to ask `after` next.
+    pub next: u64,
+}
+
+/// An accepted unit, ready to fetch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedUnit {
+    /// Frame number.
+    pub frame: u32,
+    /// The tile.
+    pub tile: TileIndex,
+    /// The batch.
+    pub batch: Batch,
+    /// Who rendered it.
+    pub node: NodeId,
+    /// Film's hash.
+    pub root: Digest,
+    /// Rays paid for.
+    pub rays: RayCount,
+    /// Pixels rendered again.
+    pub pixels_checked: u32,
+}
+
+/// A node's good name with its reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Reputation {
+    /// Expected share of good results, in millionths: the mean of a Beta posterior.
+    pub mean_ppm: u32,
+    /// Units accepted.
+    pub accepted: u64,
+    /// Units refused.
+    pub refused: u64,
+    /// Leases that lapsed or were given back.
+    pub dropped: u64,
+}
+
+/// A node as the farm sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Id.
+    pub node: NodeId,
+    /// Its own name.
+    pub name: String,
+    /// Its own word on backend and device.
+    pub backend: String,
+    /// Who is paid.
+    pub owner: PublicKey,
+    /// How its films are compared; none before it has qualified.
+    pub class: Option<Class>,
+    /// Whether it was convicted and gets no more work.
+    pub barred: bool,
+    /// Its good name.
+    pub reputation: Reputation,
+    /// Rays paid for.
+    pub rays: RayCount,
+    /// Tokens paid out to its owner's wallet for its work.
+    pub earned: Tokens,
+    /// Tokens held back for a while.
+    pub held: Tokens,
+    /// Leases it holds now.
+    pub leases: u32,
+    /// Last heard of, milliseconds since 1970.
+    pub seen_ms: u64,
+}
+
+/// The caller's balances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalletView {
+    /// The wallet.
+    pub account: AccountId,
+    /// Free to spend.
+    pub balance: Tokens,
+    /// In escrow for jobs.
+    pub escrowed: Tokens,
+    /// Pay held back for a while.
+    pub held: Tokens,
+}
+
+/// Entries of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementPage {
+    /// The account.
+    pub account: AccountId,
+    /// Newest first.
+    pub rows: Vec<StatementRow>,
+    /// Rows in all.
+    pub total: u64,
+}
+
+/// One entry of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementRow {
+    /// The transfer.
+    pub transfer: TransferId,
+    /// Whether tokens came in.
+    pub credit: bool,
+    /// The other account.
+    pub other: AccountId,
+    /// How much.
+    pub amount: Tokens,
+    /// Why, in a word of the ledger.
+    pub code: String,
+    /// Balance after it.
+    pub balance: Tokens,
+    /// When, milliseconds since 1970.
+    pub time_ms: u64,
+}
+
+/// What verifying the ledger found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerCheck {
+    /// Whether the sum over all accounts is zero.
+    pub sum_is_zero: bool,
+    /// Whether the journal's chain and signatures hold and the balances equal its replay.
+    pub verified: bool,
+    /// Entries in the journal.
+    pub entries: u64,
+    /// Hash of the last entry.
+    pub head: Digest,
+    /// What is wrong, when something is.
+    pub problem: Option<String>,
+}
+
+/// The farm at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FarmView {
+    /// Nodes heard of lately, best reputation first.
+    pub nodes: Vec<NodeView>,
+    /// Jobs under way.
+    pub jobs_active: u32,
+    /// Base price, micro-tokens per billion metered rays.
+    pub price_per_gray: Tokens,
+}
