@@ -1,2 +1,62 @@
-//! Empty.
-fn main() {}
+//! The project's own commands: `cargo xtask ci | test | tidy | setup`.
+
+mod run;
+mod setup;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Checks, tests and generates what the repository holds")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything that continuous integration runs: format, tidy, lints, tests, docs, demo
+    Ci,
+    /// All tests, after `setup`
+    Test {
+        /// Passed on to `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Checks the architecture's invariants and the sources' form
+    Tidy,
+    /// Installs what the tests need, or says what to install
+    Setup,
+}
+
+fn main() -> ExitCode {
+    match dispatch(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<()> {
+    let root = root();
+    match command {
+        Command::Ci => run::ci(&root),
+        Command::Test { arguments } => {
+            let vulkan = setup::vulkan()?;
+            run::test(&root, vulkan, &arguments)
+        }
+        Command::Tidy => tidy::tidy(&root),
+        Command::Setup => setup::vulkan().map(|_found| ()),
+    }
+}
+
+/// The workspace's folder: two above this crate's.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map_or_else(PathBuf::new, Into::into)
+}

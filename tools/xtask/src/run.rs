@@ -1,0 +1,82 @@
+//! Runs cargo and the demo, one step after the other, and stops at the first that fails.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::setup::{self, Vulkan};
+use crate::tidy;
+
+/// Everything that continuous integration runs.
+pub fn ci(root: &Path) -> Result<()> {
+    let vulkan = setup::vulkan()?;
+    step("fmt", || cargo(root, &["fmt", "--all", "--check"], &[]))?;
+    step("tidy", || tidy::tidy(root))?;
+    step("test", || test(root, vulkan, &[]))?;
+    let lints = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    step("clippy", || cargo(root, &lints, &[]))?;
+    let docs = ["doc", "--release", "--workspace", "--no-deps", "--document-private-items"];
+    step("doc", || cargo(root, &docs, &[("RUSTDOCFLAGS", "-D warnings")]))?;
+    step("demo", || demo(root))
+}
+
+/// All tests of the workspace. With a Vulkan driver the GPU backend's tests may not be skipped.
+pub fn test(root: &Path, vulkan: Vulkan, arguments: &[String]) -> Result<()> {
+    let mut all = vec!["test", "--release", "--workspace"];
+    all.extend(arguments.iter().map(String::as_str));
+    let required = ("TESSERA_REQUIRE_GPU_TESTS", "1");
+    let environment: &[_] = match vulkan {
+        // Without the pin, a window test falls back to OpenGL in silence.
+        Vulkan::Found => &[required, ("WGPU_BACKEND", "vulkan")],
+        Vulkan::Missing => &[],
+    };
+    cargo(root, &all, environment)
+}
+
+/// The demo on a small frame, by the program that the tests have just built.
+fn demo(root: &Path) -> Result<()> {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
+    let tessera = target.join("release").join(format!("tessera{}", std::env::consts::EXE_SUFFIX));
+    let out = target.join("ci-demo");
+    let arguments: [&OsStr; 7] = [
+        "demo".as_ref(),
+        "--size".as_ref(),
+        "256x144".as_ref(),
+        "--spp".as_ref(),
+        "16".as_ref(),
+        "--out".as_ref(),
+        out.as_os_str(),
+    ];
+    let mut command = Command::new(&tessera);
+    run(command.args(arguments).current_dir(root))
+}
+
+fn cargo(root: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Cargo describes this crate's own build in the environment; the child builds others.
+    for (name, _value) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_")) {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
+    run(command.args(arguments).envs(environment.iter().copied()).current_dir(root))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    ensure!(status.success(), "{command:?} ended with {status}");
+    Ok(())
+}
+
+fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    eprintln!("==> {name}");
+    let start = Instant::now();
+    work().with_context(|| format!("step `{name}` failed"))?;
+    eprintln!("==> {name} passed in {} s", start.elapsed().as_secs());
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! What the tests need besides a Rust toolchain: a Vulkan driver for the GPU backend's tests.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+const INSTALL: &str = "apt-get install -y --no-install-recommends mesa-vulkan-drivers libvulkan1";
+
+/// Whether the tests of the GPU backend can run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Vulkan {
+    /// A driver is installed: they must run.
+    Found,
+    /// None is, and none could be installed: they are skipped by name.
+    Missing,
+}
+
+/// Finds a Vulkan driver, or installs Mesa's software driver on Debian and Ubuntu as root.
+pub fn vulkan() -> Result<Vulkan> {
+    if installed() {
+        return Ok(Vulkan::Found);
+    }
+    if cfg!(target_os = "linux") && is_root() && Path::new("/usr/bin/apt-get").exists() {
+        eprintln!("setup: no Vulkan driver found, installing Mesa's software driver");
+        let apt = |arguments: &str| {
+            Command::new("sh")
+                .args(["-c", arguments])
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .status()
+                .is_ok_and(|status| status.success())
+        };
+        if apt("apt-get update -qq") && apt(&format!("{INSTALL} -qq")) && installed() {
+            return Ok(Vulkan::Found);
+        }
+    }
+    eprintln!(
+        "setup: no Vulkan driver found; the tests of the GPU backend are skipped.\n\
+         setup: on Debian or Ubuntu run: sudo {INSTALL}"
+    );
+    Ok(Vulkan::Missing)
+}
+
+/// Looks where the Vulkan loader looks for drivers; the loader itself is opened by the tests.
+fn installed() -> bool {
+    if std::env::var_os("VK_ICD_FILENAMES").is_some()
+        || std::env::var_os("VK_DRIVER_FILES").is_some()
+    {
+        return true;
+    }
+    let folders = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"];
+    folders
+        .iter()
+        .any(|folder| std::fs::read_dir(folder).is_ok_and(|files| files.flatten().next().is_some()))
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
