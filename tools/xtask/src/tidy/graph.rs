@@ -17,19 +17,23 @@ pub struct Graph {
 /// Members of the workspace that each member may use directly. What is missing may use none.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("protocol", &[]),
-    ("transport", &["protocol"]),
+    ("transport", &["protocol", "unify"]),
     ("scene", &["protocol"]),
     ("film", &["protocol"]),
     ("renderer", &["protocol", "scene", "film"]),
-    ("gpu", &["protocol", "scene", "film", "renderer"]),
+    ("gpu", &["protocol", "scene", "film", "renderer", "unify"]),
     ("proof", &["protocol"]),
     ("ledger", &["protocol", "proof"]),
-    ("scheduler", &["protocol", "transport", "scene", "film", "renderer", "ledger", "proof"]),
-    ("farm-node", &["protocol", "transport", "scene", "film", "renderer", "gpu", "proof"]),
+    (
+        "scheduler",
+        &["protocol", "transport", "scene", "film", "renderer", "ledger", "proof", "unify"],
+    ),
+    ("farm-node", &["protocol", "transport", "scene", "film", "renderer", "gpu", "proof", "unify"]),
     ("desktop-client", &["*"]),
     ("tessera", &["*"]),
     ("farm-tests", &["*"]),
     ("xtask", &["scene"]),
+    ("unify", &[]),
 ];
 
 /// Members that must not reach these packages, however far down. A name ending in `*` is a prefix.

@@ -1,0 +1,3 @@
+//! A build script must be here for cargo to look at the build dependencies.
+
+fn main() {}

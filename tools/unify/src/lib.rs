@@ -1,0 +1,1 @@
+//! Nothing to call: the manifest is all there is.
