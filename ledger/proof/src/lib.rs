@@ -1,1 +1,25 @@
-//! Empty.
+//! Verifying what the ledger says of itself with nothing but its public key: accounts and
+//! entries, the journal's records and hash chain, signed checkpoints, proofs of inclusion.
+//!
+//! **Architecture invariant:** this crate does no I/O, reads no clock and draws no randomness. It
+//! is small on purpose: nodes and clients run it on bytes they do not trust.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`account`], [`entry`] | the words of the ledger |
+//! | [`record`] | segments and records: the bytes on disk |
+//! | [`verify`] | chain, sequence, signatures and checkpoints of a journal |
+//! | [`merkle`] | the tree over all entries (RFC 6962), inclusion and consistency |
+//! | [`checkpoint`] | signed heads that others keep (C2SP signed note, tlog-checkpoint) |
+
+pub mod account;
+pub mod checkpoint;
+pub mod entry;
+pub mod merkle;
+pub mod record;
+pub mod verify;
+
+pub use account::Account;
+pub use checkpoint::{Checkpoint, CheckpointError, ledger_origin};
+pub use entry::{Code, Entry, EntryError, Event, Link, Transfer, TransferKind, transfer_id};
+pub use verify::{Head, Signatures, Verifier, VerifyError};

@@ -1,0 +1,228 @@
+//! Signed heads of a journal, as text that others keep: whoever holds one notices when the
+//! journal is later shorter or tells another story.
+//!
+//! The form is C2SP's tlog-checkpoint in a signed note (c2sp.org/tlog-checkpoint,
+//! c2sp.org/signed-note), so that existing witnesses can read it:
+//!
+//! ```text
+//! tessera/ledger/3f…          origin
+//! 17                          entries
+//! 2jHk…=                      root of the tree over them, base64
+//!
+//! — tessera/ledger/3f… kB2…=  key hash and ed25519 signature, base64
+//! ```
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use protocol::PublicKey;
+use sha2::{Digest as _, Sha256};
+
+use crate::merkle::Hash;
+
+/// Most bytes of a checkpoint's text: a dozen co-signatures fit.
+pub const CHECKPOINT_BYTES_MAX: usize = 4096;
+
+/// How many entries a journal had, and the root of the tree over them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Which journal: a name without spaces, plus signs or line ends.
+    pub origin: String,
+    /// Entries.
+    pub size: u64,
+    /// Root of the tree over them, see [`crate::merkle`].
+    pub root: Hash,
+}
+
+/// Text that is no checkpoint to rely on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// Not the form of a checkpoint.
+    #[error("the text is not a checkpoint: {0}")]
+    Malformed(&'static str),
+    /// A checkpoint of another journal.
+    #[error("this is a checkpoint of {got}, expected one of {expected}")]
+    Origin {
+        /// The origin named in the text.
+        got: String,
+        /// The origin wanted.
+        expected: String,
+    },
+    /// The key's bytes are no point of the curve.
+    #[error("not an ed25519 key: {0}")]
+    Key(PublicKey),
+    /// No signature of the key, or one that does not fit.
+    #[error("the checkpoint carries no valid signature of {0}; it was altered or is another's")]
+    Signature(PublicKey),
+}
+
+/// The name of a key's ledger in checkpoints.
+#[must_use]
+pub fn ledger_origin(key: PublicKey) -> String {
+    let hex: String = key.0.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("tessera/ledger/{hex}")
+}
+
+impl Checkpoint {
+    /// The text that is signed.
+    #[must_use]
+    pub fn body(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root))
+    }
+
+    /// The text with a signature, or without one when there is no key.
+    #[must_use]
+    pub fn to_note(&self, key: Option<&SigningKey>) -> String {
+        let mut note = self.body() + "\n";
+        if let Some(key) = key {
+            let mut bytes = key_hash(&self.origin, &key.verifying_key()).to_vec();
+            bytes.extend_from_slice(&key.sign(self.body().as_bytes()).to_bytes());
+            note += &format!("\u{2014} {} {}\n", self.origin, STANDARD.encode(bytes));
+        }
+        note
+    }
+
+    /// Reads a checkpoint of `origin` and, when a key is given, checks that the key signed it.
+    ///
+    /// Signatures of others (witnesses) are passed over.
+    ///
+    /// # Errors
+    /// See [`CheckpointError`]; hostile text never panics.
+    pub fn open(note: &str, origin: &str, key: Option<PublicKey>) -> Result<Self, CheckpointError> {
+        let malformed = CheckpointError::Malformed;
+        if note.len() > CHECKPOINT_BYTES_MAX {
+            return Err(malformed("it is too long"));
+        }
+        let (body, signatures) = note
+            .split_once("\n\n")
+            .ok_or(malformed("no empty line between the text and its signatures"))?;
+        let mut lines = body.split('\n');
+        let mut line = |what| lines.next().ok_or(malformed(what));
+        let (got, size, root) = (line("no origin")?, line("no size")?, line("no root")?);
+        if lines.next().is_some() {
+            return Err(malformed("lines after the root are not known here"));
+        }
+        if got != origin {
+            let (got, expected) = (got.to_owned(), origin.to_owned());
+            return Err(CheckpointError::Origin { got, expected });
+        }
+        let root = STANDARD.decode(root).map_err(|_why| malformed("the root is not base64"))?;
+        let checkpoint = Self {
+            origin: got.to_owned(),
+            size: size.parse().map_err(|_why| malformed("the size is not a number"))?,
+            root: root.try_into().map_err(|_why| malformed("the root has not 32 bytes"))?,
+        };
+        if checkpoint.body().strip_suffix('\n') != Some(body) {
+            return Err(malformed("a number or the root is not in its one canonical form"));
+        }
+        match key {
+            Some(key) if !checkpoint.is_signed(signatures, key)? => {
+                Err(CheckpointError::Signature(key))
+            }
+            _ => Ok(checkpoint),
+        }
+    }
+
+    fn is_signed(&self, signatures: &str, key: PublicKey) -> Result<bool, CheckpointError> {
+        let verifying =
+            VerifyingKey::from_bytes(&key.0).map_err(|_not_a_point| CheckpointError::Key(key))?;
+        let start = format!("\u{2014} {} ", self.origin);
+        let hash = key_hash(&self.origin, &verifying);
+        Ok(signatures
+            .lines()
+            .filter_map(|line| STANDARD.decode(line.strip_prefix(&start)?).ok())
+            .filter_map(|bytes| <[u8; 68]>::try_from(bytes).ok())
+            .any(|bytes| {
+                let mut signature = [0; 64];
+                signature.copy_from_slice(&bytes[4..]);
+                let signature = Signature::from_bytes(&signature);
+                bytes[..4] == hash
+                    && verifying.verify_strict(self.body().as_bytes(), &signature).is_ok()
+            }))
+    }
+}
+
+/// The hint that says which key signed: the start of SHA-256 of name, 0x0A, 0x01 and key.
+fn key_hash(name: &str, key: &VerifyingKey) -> [u8; 4] {
+    let hash: Hash = Sha256::new()
+        .chain_update(name.as_bytes())
+        .chain_update([b'\n', 1])
+        .chain_update(key.as_bytes())
+        .finalize()
+        .into();
+    [hash[0], hash[1], hash[2], hash[3]]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use protocol::sign::public_key;
+
+    use super::*;
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_bytes(&[seed; 32])
+    }
+
+    fn checkpoint() -> Checkpoint {
+        Checkpoint { origin: ledger_origin(public_key(&key(1))), size: 17, root: [9; 32] }
+    }
+
+    #[test]
+    fn a_note_opens_with_its_key_only() {
+        let (point, owner) = (checkpoint(), public_key(&key(1)));
+        let note = point.to_note(Some(&key(1)));
+        assert_eq!(Checkpoint::open(&note, &point.origin, Some(owner)), Ok(point.clone()));
+        let with_witness = note.clone() + "\u{2014} witness.example AAAAAA==\n";
+        assert_eq!(Checkpoint::open(&with_witness, &point.origin, Some(owner)), Ok(point.clone()));
+        let other = Some(public_key(&key(2)));
+        assert!(matches!(
+            Checkpoint::open(&note, &point.origin, other),
+            Err(CheckpointError::Signature(_))
+        ));
+        assert!(matches!(
+            Checkpoint::open(&note, "elsewhere", Some(owner)),
+            Err(CheckpointError::Origin { .. })
+        ));
+    }
+
+    #[test]
+    fn an_unsigned_note_opens_without_a_key_only() {
+        let point = checkpoint();
+        let note = point.to_note(None);
+        assert_eq!(Checkpoint::open(&note, &point.origin, None), Ok(point.clone()));
+        let owner = Some(public_key(&key(1)));
+        assert!(matches!(
+            Checkpoint::open(&note, &point.origin, owner),
+            Err(CheckpointError::Signature(_))
+        ));
+    }
+
+    #[test]
+    fn every_altered_byte_is_noticed() {
+        let (point, owner) = (checkpoint(), public_key(&key(1)));
+        let note = point.to_note(Some(&key(1)));
+        for at in 0..note.len() {
+            for flip in [1, 2, 0x20] {
+                let mut bytes = note.clone().into_bytes();
+                bytes[at] ^= flip;
+                let Ok(altered) = String::from_utf8(bytes) else { continue };
+                let opened = Checkpoint::open(&altered, &point.origin, Some(owner));
+                assert!(opened.is_err(), "byte {at}: {altered}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_text_never_panics(text in "(?s).{0,300}", cut in 0_usize..300) {
+            let (point, owner) = (checkpoint(), public_key(&key(1)));
+            prop_assert!(Checkpoint::open(&text, &point.origin, None).is_err());
+            let note = point.to_note(Some(&key(1)));
+            let start: String = note.chars().take(cut).collect();
+            let opened = Checkpoint::open(&(start + &text), &point.origin, Some(owner));
+            prop_assert!(opened.is_err() || opened == Ok(point));
+        }
+    }
+}
