@@ -1,8 +1,12 @@
 //! Light transport: one path integrator, two backends behind [`Backend`].
 
 pub mod backend;
+pub mod math;
+pub mod render_scene;
+pub mod sampler;
+pub mod tables;
+
+mod wide;
 
 pub use backend::{Backend, Cancel, RenderError, Work};
-
-/// A scene at one time, packed for tracing.
-pub struct RenderScene;
+pub use render_scene::RenderScene;

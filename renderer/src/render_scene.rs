@@ -1,0 +1,201 @@
+//! A scene at one time, packed for tracing.
+
+use std::sync::OnceLock;
+
+use bytemuck::{Pod, cast_slice};
+use protocol::{Digest, RenderSettings};
+
+use crate::tables::{
+    Emitter, Header, Instance, Material, Node, Pick, Shape, Texture, Triangle,
+};
+use crate::wide::WideScene;
+
+/// A scene at one time with its settings: everything that decides a film's bits, as tables.
+///
+/// Made by [`crate::prepare`]. The same scene, settings and time give the same tables on every
+/// machine, whatever its number of threads.
+#[derive(Debug)]
+pub struct RenderScene {
+    pub(crate) settings: RenderSettings,
+    pub(crate) header: Header,
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) materials: Vec<Material>,
+    pub(crate) textures: Vec<Texture>,
+    pub(crate) emitters: Vec<Emitter>,
+    pub(crate) picks: Vec<Pick>,
+    pub(crate) emitter_of: Vec<u32>,
+    pub(crate) filter: Vec<f32>,
+    pub(crate) albedo: Vec<f32>,
+    pub(crate) srgb: Vec<f32>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) triangles: Vec<Triangle>,
+    pub(crate) indices: Vec<u32>,
+    pub(crate) attributes: Vec<f32>,
+    pub(crate) texels: Vec<u32>,
+    pub(crate) environment: Vec<u32>,
+    pub(crate) digest: Digest,
+    /// The wide trees of the SIMD path, made when a CPU first needs them.
+    pub(crate) wide: OnceLock<WideScene>,
+}
+
+impl RenderScene {
+    /// The settings it was prepared with.
+    #[must_use]
+    pub const fn settings(&self) -> &RenderSettings {
+        &self.settings
+    }
+
+    /// BLAKE3 of all tables: equal wherever the same engine prepared the same frame.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Bytes of all tables.
+    #[must_use]
+    pub fn byte_size(&self) -> u64 {
+        self.parts().iter().map(|part| part.len() as u64).sum()
+    }
+
+    /// Values that all pixels share, with the offsets into [`RenderScene::words`].
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The small tables one after the other, as the header's offsets say.
+    #[must_use]
+    pub fn words(&self) -> Vec<u32> {
+        self.small_parts().into_iter().flat_map(cast_slice::<u8, u32>).copied().collect()
+    }
+
+    /// Nodes of all trees.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Triangles in leaf order.
+    #[must_use]
+    pub fn triangles(&self) -> &[Triangle] {
+        &self.triangles
+    }
+
+    /// Vertex indices, three a triangle.
+    #[must_use]
+    pub fn indices(&self) -> &[u32] {
+        &self.indices
+    }
+
+    /// Normals, tangents, texture coordinates and colours.
+    #[must_use]
+    pub fn attributes(&self) -> &[f32] {
+        &self.attributes
+    }
+
+    /// Texels of all 8-bit images.
+    #[must_use]
+    pub fn texels(&self) -> &[u32] {
+        &self.texels
+    }
+
+    /// The environment map's texels (bits of f32) and its sampling tables.
+    #[must_use]
+    pub fn environment(&self) -> &[u32] {
+        &self.environment
+    }
+
+    /// Number of instances.
+    #[must_use]
+    pub fn instance_count(&self) -> usize {
+        self.instances.len()
+    }
+
+    /// The tables of the words buffer in their order.
+    fn small_parts(&self) -> [&[u8]; 10] {
+        [
+            cast_slice(&self.instances),
+            cast_slice(&self.shapes),
+            cast_slice(&self.materials),
+            cast_slice(&self.textures),
+            cast_slice(&self.emitters),
+            cast_slice(&self.picks),
+            cast_slice(&self.emitter_of),
+            cast_slice(&self.filter),
+            cast_slice(&self.albedo),
+            cast_slice(&self.srgb),
+        ]
+    }
+
+    fn parts(&self) -> Vec<&[u8]> {
+        let mut parts = vec![bytemuck::bytes_of(&self.header)];
+        parts.extend(self.small_parts());
+        parts.extend([
+            cast_slice(&self.nodes),
+            cast_slice(&self.triangles),
+            cast_slice::<u32, u8>(&self.indices),
+            cast_slice(&self.attributes),
+            cast_slice(&self.texels),
+            cast_slice(&self.environment),
+        ]);
+        parts
+    }
+
+    /// Fills in the header's offsets and the digest: the last step of preparing.
+    pub(crate) fn seal(mut self) -> Self {
+        let lengths = self.small_parts().map(|part| (part.len() / 4) as u32);
+        let mut at = 0;
+        let offsets = lengths.map(|length| {
+            let start = at;
+            at += length;
+            start
+        });
+        let header = &mut self.header;
+        [
+            header.instances_at,
+            header.shapes_at,
+            header.materials_at,
+            header.textures_at,
+            header.emitters_at,
+            header.picks_at,
+            header.emitter_of_at,
+            header.filter_at,
+            header.albedo_at,
+            header.srgb_at,
+        ] = offsets;
+        self.digest = self.hash_tables();
+        self
+    }
+
+    #[cfg(target_endian = "little")]
+    fn hash_tables(&self) -> Digest {
+        Digest::of("tessera 2026 render scene v1", &self.parts())
+    }
+
+    #[cfg(target_endian = "big")]
+    fn hash_tables(&self) -> Digest {
+        let swapped: Vec<Vec<u8>> = self
+            .parts()
+            .iter()
+            .map(|part| part.chunks_exact(4).flat_map(|w| [w[3], w[2], w[1], w[0]]).collect())
+            .collect();
+        let parts: Vec<&[u8]> = swapped.iter().map(Vec::as_slice).collect();
+        Digest::of("tessera 2026 render scene v1", &parts)
+    }
+}
+
+/// Number of 4-byte words of a table's entry: the stride of a shader that reads words.
+#[must_use]
+pub const fn words_of<T: Pod>() -> u32 {
+    (size_of::<T>() / 4) as u32
+}
+
+// A shader may read every table as words, and the header as a uniform block.
+const _: () = {
+    assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 208);
+    assert!(words_of::<Instance>() == 28 && words_of::<Shape>() == 8);
+    assert!(words_of::<Material>() == 48 && words_of::<Texture>() == 8);
+    assert!(words_of::<Emitter>() == 16 && words_of::<Pick>() == 2);
+    assert!(words_of::<Node>() == 20 && words_of::<Triangle>() == 12);
+};

@@ -1,0 +1,364 @@
+//! The packed tables of a prepared scene: plain structs of 4-byte words.
+//!
+//! The CPU backend reads them as they stand; the GPU backend uploads the same bytes to storage
+//! buffers. Every struct is a multiple of 16 bytes and holds only `u32`, `f32` and arrays of them,
+//! so that a shader may read it as an array of words. Indices are into whole tables, never
+//! relative, unless a field says so. Matrices are three rows of four: `[x·m0 + y·m1 + z·m2 + m3]`.
+
+use bytemuck::{Pod, Zeroable};
+
+/// An index that points nowhere.
+pub const NONE: u32 = u32::MAX;
+
+/// [`Header::camera_kind`]: lines of sight meet in a point.
+pub const CAMERA_PERSPECTIVE: u32 = 0;
+/// [`Header::camera_kind`]: lines of sight are parallel.
+pub const CAMERA_ORTHOGRAPHIC: u32 = 1;
+
+/// [`Header::environment_kind`]: black.
+pub const ENVIRONMENT_NONE: u32 = 0;
+/// [`Header::environment_kind`]: [`Header::sky`] everywhere; never picked as an emitter.
+pub const ENVIRONMENT_CONSTANT: u32 = 1;
+/// [`Header::environment_kind`]: an equirectangular map.
+pub const ENVIRONMENT_MAP: u32 = 2;
+
+/// [`Instance::flags`]: both matrices are the identity; rays are not transformed at all.
+pub const INSTANCE_IDENTITY: u32 = 1;
+
+/// [`Triangle::flags`]: alpha decides whether the triangle is there.
+pub const TRIANGLE_ALPHA: u32 = 1;
+/// [`Triangle::flags`]: camera rays do not see its back.
+pub const TRIANGLE_CULL: u32 = 2;
+
+/// [`Material::alpha_mode`]: alpha is ignored.
+pub const ALPHA_OPAQUE: u32 = 0;
+/// [`Material::alpha_mode`]: there where alpha is at least the cutoff.
+pub const ALPHA_MASK: u32 = 1;
+/// [`Material::alpha_mode`]: there with probability alpha.
+pub const ALPHA_BLEND: u32 = 2;
+
+/// [`Material::flags`]: the back face emits too, and camera rays see it.
+pub const MATERIAL_DOUBLE_SIDED: u32 = 1;
+/// [`Material::flags`]: the emissive factor is above zero.
+pub const MATERIAL_EMISSIVE: u32 = 2;
+
+/// [`Texture::wrap_u`], [`Texture::wrap_v`]: again and again.
+pub const WRAP_REPEAT: u32 = 0;
+/// Again, mirrored every other time.
+pub const WRAP_MIRROR: u32 = 1;
+/// The border's texel.
+pub const WRAP_CLAMP: u32 = 2;
+/// [`Texture::filter`]: the nearest texel.
+pub const FILTER_NEAREST: u32 = 0;
+/// Between four texels.
+pub const FILTER_LINEAR: u32 = 1;
+
+/// [`Emitter::kind`]: a triangle of an emissive material.
+pub const EMITTER_TRIANGLE: u32 = 0;
+/// A point that shines in all directions.
+pub const EMITTER_POINT: u32 = 1;
+/// A point that shines in a cone.
+pub const EMITTER_SPOT: u32 = 2;
+/// A direction from infinitely far away.
+pub const EMITTER_DIRECTIONAL: u32 = 3;
+/// The environment map.
+pub const EMITTER_ENVIRONMENT: u32 = 4;
+
+/// Entries of the pixel filter's table, both ends included.
+pub const FILTER_ENTRIES: usize = 65;
+/// Steps of cosine and of roughness in the albedo table.
+pub const ALBEDO_SIDE: usize = 32;
+/// Floats of the albedo table: two per cell, then three per roughness.
+pub const ALBEDO_FLOATS: usize = ALBEDO_SIDE * ALBEDO_SIDE * 2 + ALBEDO_SIDE * 3;
+
+/// Values that all pixels share, and where each table of the words buffer begins.
+///
+/// The words buffer is the small tables one after the other, see
+/// [`crate::RenderScene::words`]; the offsets count words.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Header {
+    /// Frame width, pixels.
+    pub width: u32,
+    /// Frame height, pixels.
+    pub height: u32,
+    /// Samples per pixel.
+    pub samples: u32,
+    /// Scattering events after the camera ray.
+    pub bounces: u32,
+
+    /// Seed of the job.
+    pub seed: u32,
+    /// Hash of the frame's time.
+    pub time_hash: u32,
+    /// [`CAMERA_PERSPECTIVE`] or [`CAMERA_ORTHOGRAPHIC`].
+    pub camera_kind: u32,
+    /// One of the `ENVIRONMENT_` constants.
+    pub environment_kind: u32,
+
+    /// Position, metres.
+    pub camera_origin: [f32; 3],
+    /// Half the picture's width: tangent (perspective) or metres (orthographic).
+    pub camera_half_width: f32,
+    /// Unit vector to the right of the picture.
+    pub camera_right: [f32; 3],
+    /// Half the picture's height: tangent (perspective) or metres (orthographic).
+    pub camera_half_height: f32,
+    /// Unit vector to the top of the picture.
+    pub camera_up: [f32; 3],
+    /// Number of emitters; 0 when nothing can be picked.
+    pub emitter_count: u32,
+    /// Unit vector into the picture.
+    pub camera_forward: [f32; 3],
+    /// Index of the environment's emitter, or [`NONE`].
+    pub environment_emitter: u32,
+
+    /// Radiance of a constant environment.
+    pub sky: [f32; 3],
+    /// Index of the root of the tree over instances in the node table, or [`NONE`]: no geometry.
+    pub root_node: u32,
+
+    /// Cosine of the map's turn about y.
+    pub environment_cos: f32,
+    /// Sine of the map's turn about y.
+    pub environment_sin: f32,
+    /// Width of the map, texels.
+    pub environment_width: u32,
+    /// Height of the map, texels.
+    pub environment_height: u32,
+
+    /// Where the map's texels begin in the environment buffer: three floats each, rows from +y.
+    pub environment_texels_at: u32,
+    /// Where the sampling cells begin in the environment buffer, rows from +y: four words each:
+    /// alias threshold (f32), alias (u32), density over solid angle (f32), zero.
+    pub environment_cells_at: u32,
+    /// Where the cosines of the cell rows' upper edges begin: `environment_cell_rows + 1` floats,
+    /// from 1 to -1.
+    pub environment_rows_at: u32,
+    /// Cells across.
+    pub environment_cell_columns: u32,
+
+    /// Cells down.
+    pub environment_cell_rows: u32,
+    /// Number of instances.
+    pub instance_count: u32,
+    /// [`Instance`] table.
+    pub instances_at: u32,
+    /// [`Shape`] table.
+    pub shapes_at: u32,
+
+    /// [`Material`] table.
+    pub materials_at: u32,
+    /// [`Texture`] table.
+    pub textures_at: u32,
+    /// [`Emitter`] table.
+    pub emitters_at: u32,
+    /// [`Pick`] table: the alias table over emitters.
+    pub picks_at: u32,
+
+    /// Emitter index of primitives, see [`Instance::emitters_of_at`].
+    pub emitter_of_at: u32,
+    /// Pixel filter table: [`FILTER_ENTRIES`] floats.
+    pub filter_at: u32,
+    /// Directional albedo of the specular lobe: [`ALBEDO_FLOATS`] floats.
+    pub albedo_at: u32,
+    /// Linear value of each sRGB byte: 256 floats.
+    pub srgb_at: u32,
+}
+
+/// One placed tree of triangles. The table is in the order of the leaves of the tree over
+/// instances.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Instance {
+    /// Rows of the affine map from world to object space.
+    pub world_to_object: [[f32; 4]; 3],
+    /// Rows of the affine map from object to world space.
+    pub object_to_world: [[f32; 4]; 3],
+    /// Index of the root of its tree in the node table.
+    pub root_node: u32,
+    /// Its number for ties and hashes: the order of the scene, not of the table.
+    pub id: u32,
+    /// Where the emitter index of primitive 0 lies in the `emitter_of` table; the others follow.
+    /// [`NONE`] when nothing of it emits.
+    pub emitters_of_at: u32,
+    /// `INSTANCE_` flags.
+    pub flags: u32,
+}
+
+/// A node of a compressed wide tree, after Ylitie, Karras and Laine, "Efficient incoherent ray
+/// traversal on GPUs through compressed wide BVHs", 2017.
+///
+/// Plane `q` of axis `k` lies at `origin[k] + q · 2^(e[k] - 127)`, one rounding: with exactly this
+/// expression a child's box holds what it must hold, so traversals must use it as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Node {
+    /// Lower corner, bits of f32.
+    pub origin: [u32; 3],
+    /// Biased exponents of x, y and z in the bytes from below; in the top byte bit i is set when
+    /// child i is a node.
+    pub exponents_and_inner: u32,
+    /// Index of the first child node; the others follow in the order of their slots.
+    pub first_child: u32,
+    /// Index of the first triangle record (or instance, in the tree over instances).
+    pub first_primitive: u32,
+    /// One byte a child, child 0 in the lowest. 0: empty. Node: `0b001_11000 | slot`. Leaf: offset
+    /// from `first_primitive` in the lower five bits, 1, 3 or 7 in the upper three for one, two
+    /// or three primitives.
+    pub meta: [u32; 2],
+    /// Lower planes x, one byte a child.
+    pub low_x: [u32; 2],
+    /// Upper planes x.
+    pub high_x: [u32; 2],
+    /// Lower planes y.
+    pub low_y: [u32; 2],
+    /// Upper planes y.
+    pub high_y: [u32; 2],
+    /// Lower planes z.
+    pub low_z: [u32; 2],
+    /// Upper planes z.
+    pub high_z: [u32; 2],
+}
+
+/// A triangle as rays meet it, in object space. The table is in the order of the trees' leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Triangle {
+    /// First vertex.
+    pub a: [f32; 3],
+    /// Second vertex.
+    pub b: [f32; 3],
+    /// Third vertex.
+    pub c: [f32; 3],
+    /// Its number within the tree's object, for ties, hashes and look-ups.
+    pub primitive: u32,
+    /// Index of its shape.
+    pub shape: u32,
+    /// `TRIANGLE_` flags.
+    pub flags: u32,
+}
+
+/// Triangles of one material with one set of vertex lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Shape {
+    /// Index of the material.
+    pub material: u32,
+    /// Primitive number of its first triangle.
+    pub first_primitive: u32,
+    /// Where its vertex indices begin in the index buffer: three a triangle, counted from its own
+    /// first vertex.
+    pub indices_at: u32,
+    /// Where its normals begin in the attribute buffer, three floats each, or [`NONE`].
+    pub normals_at: u32,
+    /// Where its tangents begin, four floats each, or [`NONE`].
+    pub tangents_at: u32,
+    /// Where its texture coordinates of set 0 and 1 begin, two floats each, or [`NONE`].
+    pub uvs_at: [u32; 2],
+    /// Where its colours begin, four floats each, or [`NONE`].
+    pub colors_at: u32,
+}
+
+/// Use of a texture by a material.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct TextureUse {
+    /// Index of the texture, or [`NONE`].
+    pub texture: u32,
+    /// Which set of texture coordinates.
+    pub uv_set: u32,
+    /// First row of the map of coordinates: `u' = u·m0 + v·m1 + m2`.
+    pub row_u: [f32; 3],
+    /// Second row: `v' = u·m0 + v·m1 + m2`.
+    pub row_v: [f32; 3],
+}
+
+/// A metallic-roughness material.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Material {
+    /// Linear RGBA factor.
+    pub base_color: [f32; 4],
+    /// Emitted radiance factor.
+    pub emissive: [f32; 3],
+    /// Metallic factor.
+    pub metallic: f32,
+    /// Roughness factor.
+    pub roughness: f32,
+    /// Factor of the normal map's x and y.
+    pub normal_scale: f32,
+    /// One of the `ALPHA_` constants.
+    pub alpha_mode: u32,
+    /// Cutoff of [`ALPHA_MASK`].
+    pub alpha_cutoff: f32,
+    /// `MATERIAL_` flags.
+    pub flags: u32,
+    /// Always 0.
+    pub reserved: [u32; 3],
+    /// sRGB-encoded RGBA.
+    pub base_color_texture: TextureUse,
+    /// Green roughness, blue metallic.
+    pub metallic_roughness_texture: TextureUse,
+    /// Tangent-space normals.
+    pub normal_texture: TextureUse,
+    /// sRGB-encoded RGB.
+    pub emissive_texture: TextureUse,
+}
+
+/// An image and how it is sampled. Texels are one word each, red in the lowest byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Texture {
+    /// Where its texels begin in the texel buffer, rows from the top.
+    pub texels_at: u32,
+    /// Texels across.
+    pub width: u32,
+    /// Texels down.
+    pub height: u32,
+    /// `WRAP_` across.
+    pub wrap_u: u32,
+    /// `WRAP_` down.
+    pub wrap_v: u32,
+    /// `FILTER_` constant.
+    pub filter: u32,
+    /// Always 0.
+    pub reserved: [u32; 2],
+}
+
+/// Something that can be picked to light a point.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Emitter {
+    /// One of the `EMITTER_` constants.
+    pub kind: u32,
+    /// Triangle: index of its instance in the table.
+    pub instance: u32,
+    /// Triangle: index of its record.
+    pub triangle: u32,
+    /// Probability of being picked.
+    pub probability: f32,
+    /// Triangle: first vertex in world space. Point and spot: position. Directional: unit vector
+    /// towards the light.
+    pub position: [f32; 3],
+    /// Triangle: area in world space, m². Point and spot: range, metres; 0 for no end.
+    pub extent: f32,
+    /// Triangle: second vertex minus first. Spot: unit vector along which it shines.
+    pub edge_b: [f32; 3],
+    /// Spot: `scale` of glTF's cone, `clamp(cos · scale + offset)²`.
+    pub cone_scale: f32,
+    /// Triangle: third vertex minus first. Others: intensity or irradiance, RGB.
+    pub edge_c: [f32; 3],
+    /// Spot: `offset` of glTF's cone.
+    pub cone_offset: f32,
+}
+
+/// An entry of an alias table (Vose 1991): below the threshold itself, else its alias.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Pick {
+    /// Probability of itself, once this entry was drawn.
+    pub threshold: f32,
+    /// Index of the other.
+    pub alias: u32,
+}
