@@ -1,5 +1,22 @@
 //! Films, frames and pictures: sums become an image here.
+//!
+//! A [`Film`] holds the sums of one batch of one tile. A [`Frame`] takes films in any order and
+//! adds them up in one fixed order. Its [`Picture`] holds means, to be written as EXR
+//! ([`write_exr`]), shown through a view transform ([`write_png`]) or compared ([`compare`]).
 
+mod atomic;
+pub mod compare;
+mod exr_file;
 pub mod film;
+mod frame;
+mod picture;
+pub mod tripwire;
+mod view;
 
+pub use exr_file::{
+    Metadata, Precision, ReadError, WriteError, read_exr, read_exr_bytes, write_exr,
+};
 pub use film::{Film, FilmError, PIXEL_BYTES, Pixel};
+pub use frame::{Frame, InsertError};
+pub use picture::{Picture, luminance};
+pub use view::{View, ViewError, display_rgb, view_rgba8, write_png};

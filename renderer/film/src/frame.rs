@@ -1,0 +1,210 @@
+//! A frame gathers films in any order and adds them up in one order.
+
+use std::collections::BTreeMap;
+
+use protocol::settings::CHUNK_SAMPLES;
+use protocol::{Batch, Digest, Rect, Size};
+
+use crate::film::Film;
+use crate::picture::Picture;
+
+/// The films of one frame.
+///
+/// Films merge by the fixed binary tree of [`Batch::parent`], and what is left over is folded
+/// from the highest chunk down: any split into tiles and batches, in any order of arrival,
+/// gives the same bits.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    size: Size,
+    chunk_count: u32,
+    tiles: BTreeMap<Rect, Tile>,
+    /// Pixels that belong to a tile already.
+    covered: Vec<bool>,
+    complete_pixels: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Tile {
+    inserted: BTreeMap<Batch, Digest>,
+    roots: BTreeMap<Batch, Film>,
+    chunks: u32,
+}
+
+/// Why a film was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InsertError {
+    /// The tile is empty or reaches over the frame's edge.
+    #[error("tile {rect:?} is empty or does not lie inside the frame of {size}")]
+    OutsideFrame {
+        /// The film's pixels.
+        rect: Rect,
+        /// The frame's size.
+        size: Size,
+    },
+    /// The batch is none, or reaches past the frame's samples.
+    #[error("batch {batch} does not lie inside the frame's {chunk_count} chunks")]
+    OutsideSamples {
+        /// The film's batch.
+        batch: Batch,
+        /// Chunks of the frame.
+        chunk_count: u32,
+    },
+    /// Another tile of the frame has some of these pixels.
+    #[error("tile {rect:?} overlaps another tile of the frame; films must share one tile grid")]
+    TileOverlaps {
+        /// The film's pixels.
+        rect: Rect,
+    },
+    /// Some of these chunks are there already, in another batch.
+    #[error("batch {batch} of tile {rect:?} overlaps batch {present}, which is there already")]
+    BatchOverlaps {
+        /// The film's pixels.
+        rect: Rect,
+        /// The film's batch.
+        batch: Batch,
+        /// The batch that holds some of its chunks.
+        present: Batch,
+    },
+    /// The same batch of the same tile is there with other bytes.
+    #[error("batch {batch} of tile {rect:?} is there already with other values")]
+    Differs {
+        /// The film's pixels.
+        rect: Rect,
+        /// The film's batch.
+        batch: Batch,
+    },
+}
+
+impl Frame {
+    /// An empty frame of `size` pixels and `samples` samples per pixel.
+    #[must_use]
+    pub fn new(size: Size, samples: u32) -> Self {
+        Self {
+            size,
+            chunk_count: samples.div_ceil(CHUNK_SAMPLES),
+            tiles: BTreeMap::new(),
+            covered: vec![false; size.pixel_count() as usize],
+            complete_pixels: 0,
+        }
+    }
+
+    /// Adds a film. A film that is there already, with the same bytes, changes nothing.
+    ///
+    /// # Errors
+    /// See [`InsertError`]; the frame is then as it was.
+    pub fn insert(&mut self, film: Film) -> Result<(), InsertError> {
+        let (rect, batch) = (film.rect(), film.batch());
+        self.check_range(rect, batch)?;
+        if !self.tiles.contains_key(&rect) {
+            self.claim(rect)?;
+        }
+        let chunk_count = self.chunk_count;
+        let tile = self.tiles.entry(rect).or_default();
+        let root = film.root();
+        if let Some(present) = tile.inserted.get(&batch) {
+            let same = *present == root;
+            return if same { Ok(()) } else { Err(InsertError::Differs { rect, batch }) };
+        }
+        let overlaps = |present: &&Batch| {
+            present.first_chunk() < batch.end_chunk() && batch.first_chunk() < present.end_chunk()
+        };
+        if let Some(&present) = tile.inserted.keys().find(overlaps) {
+            return Err(InsertError::BatchOverlaps { rect, batch, present });
+        }
+        tile.add(film, root);
+        if tile.chunks == chunk_count {
+            self.complete_pixels += rect.pixel_count();
+        }
+        Ok(())
+    }
+
+    /// Whether every pixel has every sample.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete_pixels == self.size.pixel_count()
+    }
+
+    /// Share of the samples that are there, 0..=1.
+    #[must_use]
+    pub fn share_done(&self) -> f64 {
+        let there: u64 =
+            self.tiles.iter().map(|(rect, tile)| rect.pixel_count() * u64::from(tile.chunks)).sum();
+        let wanted = self.size.pixel_count() * u64::from(self.chunk_count);
+        if wanted == 0 { 1.0 } else { there as f64 / wanted as f64 }
+    }
+
+    /// Width and height.
+    #[must_use]
+    pub const fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Means of what is there; pixels without samples are transparent.
+    #[must_use]
+    pub fn picture(&self) -> Picture {
+        let mut picture = Picture::transparent(self.size);
+        for tile in self.tiles.values() {
+            if let Some(sum) = tile.sum() {
+                picture.put(&sum);
+            }
+        }
+        picture
+    }
+
+    /// Means of one tile, as a picture of the tile's size; `None` while it has no film.
+    #[must_use]
+    pub fn tile_picture(&self, rect: Rect) -> Option<Picture> {
+        let sum = self.tiles.get(&rect)?.sum()?;
+        Some(Picture::of_film(&sum))
+    }
+
+    fn check_range(&self, rect: Rect, batch: Batch) -> Result<(), InsertError> {
+        let Size { width, height } = self.size;
+        if rect.pixel_count() == 0 || rect.x1 > width || rect.y1 > height {
+            return Err(InsertError::OutsideFrame { rect, size: self.size });
+        }
+        if !batch.is_valid() || batch.end_chunk() > self.chunk_count {
+            return Err(InsertError::OutsideSamples { batch, chunk_count: self.chunk_count });
+        }
+        Ok(())
+    }
+
+    /// Marks the pixels of a new tile as taken.
+    fn claim(&mut self, rect: Rect) -> Result<(), InsertError> {
+        let width = self.size.width as usize;
+        let rows = rect.y0 as usize..rect.y1 as usize;
+        let row = |y: usize| y * width + rect.x0 as usize..y * width + rect.x1 as usize;
+        if rows.clone().any(|y| self.covered[row(y)].iter().any(|&taken| taken)) {
+            return Err(InsertError::TileOverlaps { rect });
+        }
+        for y in rows {
+            self.covered[row(y)].fill(true);
+        }
+        Ok(())
+    }
+}
+
+impl Tile {
+    /// Adds a film whose chunks are not there yet, and merges siblings as far as they go.
+    fn add(&mut self, mut film: Film, root: Digest) {
+        self.inserted.insert(film.batch(), root);
+        self.chunks += film.batch().chunk_count();
+        while let Some(sibling) = self.roots.remove(&film.batch().sibling()) {
+            film = film.merge(&sibling).expect("invariant: two halves of one batch of one tile");
+        }
+        self.roots.insert(film.batch(), film);
+    }
+
+    /// Everything there, as one film; its batch is that of the lowest root.
+    fn sum(&self) -> Option<Film> {
+        let mut roots = self.roots.values().rev();
+        let mut sum = roots.next()?.clone();
+        for lower in roots {
+            let pixels = lower.pixels().iter().zip(sum.pixels()).map(|(a, b)| a.plus(b)).collect();
+            sum = Film::from_pixels(lower.rect(), lower.batch(), pixels)
+                .expect("invariant: films of one tile have one size");
+        }
+        Some(sum)
+    }
+}

@@ -1,0 +1,122 @@
+use film::{Frame, InsertError};
+use proptest::prelude::*;
+use protocol::{Batch, Rect, Size, TileGrid, TileIndex};
+
+use crate::film_of;
+
+const SIZE: Size = Size::new(23, 17);
+
+fn tiles(side: u32) -> Vec<Rect> {
+    let grid = TileGrid::new(SIZE, side);
+    (0..grid.tile_count()).map(|tile| grid.rect(TileIndex(tile)).expect("of the grid")).collect()
+}
+
+/// Splits every tile into batches, as `lengths` says, and orders all films by `keys`.
+fn any_split(samples: u32, side: u32, lengths: &[u32], keys: &[u32]) -> Frame {
+    let chunks = samples.div_ceil(16);
+    let mut films = Vec::new();
+    for (index, rect) in tiles(side).into_iter().enumerate() {
+        let longest = lengths[index % lengths.len()];
+        for batch in Batch::cover(chunks, longest) {
+            films.push((keys[films.len() % keys.len()], film_of(rect, batch, samples)));
+        }
+    }
+    films.sort_by_key(|(key, _film)| *key);
+    let mut frame = Frame::new(SIZE, samples);
+    for (_key, film) in films {
+        assert!(!frame.is_complete());
+        frame.insert(film).expect("every film fits");
+    }
+    frame
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_split_and_order_gives_the_same_bits(
+        samples in 1_u32..200,
+        side in 3_u32..25,
+        lengths in proptest::collection::vec(1_u32..17, 1..9),
+        keys in proptest::collection::vec(any::<u32>(), 1..64),
+    ) {
+        let frame = any_split(samples, side, &lengths, &keys);
+        prop_assert!(frame.is_complete());
+        let whole = any_split(samples, 64, &[1 << 20], &[0]);
+        let (picture, wanted) = (frame.picture(), whole.picture());
+        prop_assert_eq!(film::compare::bit_equal_share(&wanted, &picture), Ok(1.0));
+        prop_assert!(picture.samples.iter().all(|&count| count == samples));
+    }
+}
+
+fn batch(first: u32, count: u32) -> Batch {
+    Batch::new(first, count).expect("aligned")
+}
+
+#[test]
+fn a_film_twice_is_fine_another_in_its_place_is_not() {
+    let rect = Rect { x0: 0, y0: 0, x1: 8, y1: 8 };
+    let mut frame = Frame::new(SIZE, 128);
+    frame.insert(film_of(rect, batch(0, 4), 128)).expect("the first");
+    let before = frame.picture();
+    frame.insert(film_of(rect, batch(0, 4), 128)).expect("the same again");
+    let mut other = film_of(rect, batch(0, 4), 128);
+    other.pixels_mut()[7].depth += 1.0;
+    let differs = InsertError::Differs { rect, batch: batch(0, 4) };
+    assert_eq!(frame.insert(other), Err(differs));
+    for (first, count) in [(0, 8), (2, 2), (3, 1)] {
+        let overlap =
+            InsertError::BatchOverlaps { rect, batch: batch(first, count), present: batch(0, 4) };
+        let error = frame.insert(film_of(rect, batch(first, count), 128));
+        assert_eq!(error, Err(overlap));
+    }
+    // Also once the film has merged away into its parent.
+    frame.insert(film_of(rect, batch(4, 4), 128)).expect("the other half");
+    frame.insert(film_of(rect, batch(0, 4), 128)).expect("still the same");
+    assert!(frame.insert(film_of(rect, batch(0, 8), 128)).is_err());
+    assert_ne!(film::compare::bit_equal_share(&before, &frame.picture()), Ok(1.0));
+}
+
+#[test]
+fn films_out_of_range_are_refused() {
+    let mut frame = Frame::new(SIZE, 40);
+    let rect = Rect { x0: 0, y0: 0, x1: 8, y1: 8 };
+    frame.insert(film_of(rect, batch(0, 2), 40)).expect("fits");
+    for outside in [
+        Rect { x0: 16, y0: 0, x1: 24, y1: 8 },
+        Rect { x0: 0, y0: 16, x1: 8, y1: 18 },
+        Rect { x0: 8, y0: 8, x1: 8, y1: 9 },
+        Rect { x0: 9, y0: 0, x1: 8, y1: 9 },
+    ] {
+        let error = InsertError::OutsideFrame { rect: outside, size: SIZE };
+        assert_eq!(frame.insert(film::Film::zeroed(outside, batch(0, 1))), Err(error));
+    }
+    let past = InsertError::OutsideSamples { batch: batch(2, 2), chunk_count: 3 };
+    assert_eq!(frame.insert(film_of(rect, batch(2, 2), 40)), Err(past));
+    let shifted = Rect { x0: 7, y0: 7, x1: 12, y1: 12 };
+    let overlap = InsertError::TileOverlaps { rect: shifted };
+    assert_eq!(frame.insert(film_of(shifted, batch(0, 1), 40)), Err(overlap));
+    // A refused tile claims no pixels.
+    let clear = Rect { x0: 8, y0: 8, x1: 12, y1: 12 };
+    frame.insert(film_of(clear, batch(0, 1), 40)).expect("nobody has these");
+}
+
+#[test]
+fn missing_pixels_are_transparent_and_tiles_can_be_had_alone() {
+    let rect = Rect { x0: 4, y0: 2, x1: 9, y1: 6 };
+    let mut frame = Frame::new(SIZE, 16);
+    assert_eq!(frame.tile_picture(rect), None);
+    frame.insert(film_of(rect, batch(0, 1), 16)).expect("fits");
+    let picture = frame.picture();
+    assert!(!frame.is_complete() && !picture.is_opaque());
+    for (x, y) in Rect::of_size(SIZE).pixels() {
+        let index = (y * SIZE.width + x) as usize;
+        assert_eq!(picture.samples[index] > 0, rect.contains(x, y));
+    }
+    let tile = frame.tile_picture(rect).expect("there");
+    assert_eq!(tile.size, Size::new(5, 4));
+    let corner = 2 * SIZE.width as usize + 4;
+    assert_eq!(tile.beauty[0].map(f32::to_bits), picture.beauty[corner].map(f32::to_bits));
+    let share = 20.0 / f64::from(SIZE.width * SIZE.height);
+    assert!((frame.share_done() - share).abs() < 1e-12);
+}
