@@ -1,5 +1,32 @@
 //! Scenes: import (glTF 2.0), the scene model, and the package that travels.
+//!
+//! ```no_run
+//! let imported = scene::import("still-life.glb".as_ref(), &scene::ImportOptions::default())?;
+//! for warning in &imported.report.warnings {
+//!     println!("{warning}");
+//! }
+//! let package = scene::pack(&imported.scene);
+//! println!("{}", scene::package_id(&package));
+//! # Ok::<(), scene::ImportError>(())
+//! ```
+//!
+//! An import is an artist's act, on the artist's machine; what travels, is quoted and rendered
+//! is the package, whose bytes are the scene's identity. Whoever holds a [`Scene`] from
+//! [`import`] or [`unpack`] holds a validated one.
 
+mod golden;
+mod import;
+pub mod limits;
 pub mod model;
+mod package;
+mod tangents;
+mod validate;
 
+pub use golden::golden;
+pub use import::{
+    AccessorProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport, ImportWarning,
+    Imported, NoFiles, PrimitiveProblem, Resolver, UriProblem, import, import_slice,
+};
 pub use model::*;
+pub use package::{UnpackError, pack, package_id, unpack};
+pub use validate::SceneError;

@@ -1,0 +1,68 @@
+//! Which extensions a file declares and uses, and which of them we read.
+
+use std::collections::BTreeMap;
+
+use super::error::ImportError;
+use super::json::{Extensions, Material, Root};
+use super::report::{ImportWarning, Warnings};
+
+/// Extensions that are read in full.
+const SUPPORTED: [&str; 5] = [
+    "KHR_lights_punctual",
+    "KHR_materials_emissive_strength",
+    "KHR_mesh_quantization",
+    "KHR_texture_transform",
+    "EXT_texture_webp",
+];
+
+/// Refuses what the file requires and we lack; warns of what it uses and we lack.
+pub fn check(root: &Root, warnings: &mut Warnings) -> Result<(), ImportError> {
+    let unknown = |name: &&String| !SUPPORTED.contains(&name.as_str());
+    let short = |name: &String| name.chars().take(80).collect::<String>();
+    let required: Vec<String> =
+        root.extensions_required.iter().filter(unknown).take(20).map(short).collect();
+    if !required.is_empty() {
+        return Err(ImportError::RequiredExtensions { names: required });
+    }
+    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in root.extensions_used.iter() {
+        uses.entry(name).or_default();
+    }
+    for name in objects(root).flat_map(Extensions::names) {
+        *uses.entry(name).or_default() += 1;
+    }
+    for (name, uses) in uses {
+        if !SUPPORTED.contains(&name) {
+            let name = name.chars().take(80).collect();
+            warnings.push(ImportWarning::Extension { name, uses });
+        }
+    }
+    Ok(())
+}
+
+/// The extensions of every object that can have some.
+fn objects(root: &Root) -> impl Iterator<Item = &Extensions> {
+    let primitives = root.meshes.iter().flat_map(|mesh| mesh.primitives.iter());
+    std::iter::once(&root.extensions)
+        .chain(root.buffers.iter().map(|buffer| &buffer.extensions))
+        .chain(root.buffer_views.iter().map(|view| &view.extensions))
+        .chain(root.materials.iter().flat_map(material))
+        .chain(root.meshes.iter().map(|mesh| &mesh.extensions))
+        .chain(primitives.map(|primitive| &primitive.extensions))
+        .chain(root.nodes.iter().map(|node| &node.extensions))
+        .chain(root.scenes.iter().map(|scene| &scene.extensions))
+        .chain(root.textures.iter().map(|texture| &texture.extensions))
+}
+
+fn material(material: &Material) -> impl Iterator<Item = &Extensions> {
+    let pbr = &material.pbr_metallic_roughness;
+    let textures = [
+        &pbr.base_color_texture,
+        &pbr.metallic_roughness_texture,
+        &material.normal_texture,
+        &material.occlusion_texture,
+        &material.emissive_texture,
+    ];
+    let textures = textures.into_iter().flatten().map(|texture| &texture.extensions);
+    std::iter::once(&material.extensions).chain(textures)
+}

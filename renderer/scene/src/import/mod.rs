@@ -1,0 +1,279 @@
+//! Import of glTF 2.0 (ISO/IEC 12113:2022): a file becomes a validated [`Scene`] and a report.
+//!
+//! What is not supported is named in the report, or, where the file requires it, refused by
+//! name. Sizes are checked before memory is taken, and all that an import decodes comes out of
+//! one budget. Clipping planes and aspect ratios of cameras do not exist for a path tracer and
+//! a picture with its own size; application data (`extras`) has no meaning to read.
+
+mod accessor;
+mod container;
+mod error;
+mod extension;
+mod json;
+mod material;
+mod picture;
+mod primitive;
+mod report;
+mod tree;
+mod uri;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use accessor::{Budget, Data};
+pub use error::{AccessorProblem, ImageProblem, ImportError, PrimitiveProblem, UriProblem};
+use report::Warnings;
+pub use report::{ImportReport, ImportWarning};
+pub use uri::{Folder, NoFiles, Resolver};
+
+use crate::limits::{NAME_BYTES_MAX, SCENE_BYTES_MAX};
+use crate::model::{Environment, Image, Scene};
+
+/// How to import.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportOptions {
+    /// A Radiance HDR file (`.hdr`), equirectangular, that surrounds the scene.
+    pub environment: Option<PathBuf>,
+    /// Factor of the environment's radiance.
+    pub environment_strength: f32,
+    /// Turn of the environment about y, degrees, counter-clockwise seen from above.
+    pub environment_rotation_degrees: f32,
+    /// Bytes that vertices and pixels may take once decoded.
+    pub decoded_bytes_max: u64,
+}
+
+impl Default for ImportOptions {
+    /// No environment; as much memory as the largest package has.
+    fn default() -> Self {
+        Self {
+            environment: None,
+            environment_strength: 1.0,
+            environment_rotation_degrees: 0.0,
+            decoded_bytes_max: SCENE_BYTES_MAX,
+        }
+    }
+}
+
+/// An imported scene and what there is to say about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Imported {
+    /// The scene, validated.
+    pub scene: Scene,
+    /// What was imported, and what was not.
+    pub report: ImportReport,
+}
+
+/// Imports a `.glb` or `.gltf` file with the files beside it.
+///
+/// Files outside the scene's folder are never read, whatever the scene says; the environment is
+/// the caller's word and may lie anywhere.
+///
+/// # Errors
+/// See [`ImportError`]. What is merely not supported is a warning in the report.
+pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, ImportError> {
+    let read = |path: &Path| {
+        uri::read_file(path, SCENE_BYTES_MAX)
+            .map_err(|source| ImportError::Read { path: path.to_owned(), source })
+    };
+    let bytes = read(path)?;
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut imported = import_slice(&bytes, &mut Folder::new(folder), options.decoded_bytes_max)?;
+    if let Some(stem) = path.file_stem() {
+        imported.scene.name = cut(&stem.to_string_lossy());
+    }
+    if let Some(path) = &options.environment {
+        let left = options.decoded_bytes_max.saturating_sub(imported.report.bytes);
+        let decoded = picture::decode_environment(&read(path)?, &mut Budget::new(left))
+            .map_err(|problem| ImportError::Environment { path: path.clone(), problem })?;
+        attach_environment(&mut imported, path, options, decoded);
+        imported.scene.validate()?;
+    }
+    Ok(imported)
+}
+
+/// Imports the bytes of a `.glb` or `.gltf`; `resolver` gives the files that they name.
+///
+/// Touches no file system by itself, and decodes at most `decoded_bytes_max` bytes of vertices
+/// and pixels.
+///
+/// # Errors
+/// See [`ImportError`].
+pub fn import_slice(
+    bytes: &[u8],
+    resolver: &mut dyn Resolver,
+    decoded_bytes_max: u64,
+) -> Result<Imported, ImportError> {
+    let mut warnings = Warnings::default();
+    let parts = container::split(bytes, &mut warnings)?;
+    let root: json::Root = serde_json::from_slice(parts.json).map_err(ImportError::Json)?;
+    check_version(&root.asset)?;
+    extension::check(&root, &mut warnings)?;
+    if !root.animations.is_empty() {
+        warnings.push(ImportWarning::Animations { count: root.animations.len() });
+    }
+    if !root.skins.is_empty() {
+        warnings.push(ImportWarning::Skins { count: root.skins.len() });
+    }
+    let mut budget = Budget::new(decoded_bytes_max);
+    let buffers = read_buffers(&root, parts.blob, resolver, &mut budget)?;
+    // Buffers are gone when the import is done: what the scene may take is a budget of its own.
+    let budget = Budget::new(decoded_bytes_max);
+    let mut importer = Importer {
+        data: Data { root: &root, buffers },
+        resolver,
+        budget,
+        warnings,
+        scene: Scene::default(),
+        taken: material::Taken::default(),
+        meshes: BTreeMap::new(),
+        cameras: BTreeMap::new(),
+        lights: BTreeMap::new(),
+    };
+    importer.read_tree()?;
+    let Importer { scene, warnings, .. } = importer;
+    scene.validate()?;
+    let report = ImportReport {
+        warnings: warnings.into_vec(),
+        nodes: scene.nodes.len(),
+        triangles: scene.triangle_count(),
+        textures: scene.textures.len(),
+        bytes: scene.decoded_bytes(),
+    };
+    Ok(Imported { scene, report })
+}
+
+/// An import under way.
+struct Importer<'a> {
+    data: Data<'a>,
+    resolver: &'a mut dyn Resolver,
+    budget: Budget,
+    warnings: Warnings,
+    scene: Scene,
+    taken: material::Taken,
+    meshes: BTreeMap<u32, u32>,
+    cameras: BTreeMap<u32, u32>,
+    lights: BTreeMap<u32, u32>,
+}
+
+impl Importer<'_> {
+    /// Takes bytes from the budget.
+    fn take(&mut self, needed: u64, what: &'static str) -> Result<(), ImportError> {
+        let max = self.budget.max;
+        self.budget.take(needed).map_err(|_left| ImportError::TooLarge { what, needed, max })
+    }
+}
+
+fn check_version(asset: &json::Asset) -> Result<(), ImportError> {
+    let two = |version: &str| version == "2" || version.starts_with("2.");
+    let minimum = asset.min_version.as_deref().unwrap_or("2.0");
+    if !two(&asset.version) {
+        let version = asset.version.chars().take(20).collect();
+        return Err(ImportError::AssetVersion { version });
+    }
+    if minimum != "2.0" {
+        let version = minimum.chars().take(20).collect();
+        return Err(ImportError::AssetVersion { version });
+    }
+    Ok(())
+}
+
+fn read_buffers<'a>(
+    root: &json::Root,
+    blob: Option<&'a [u8]>,
+    resolver: &mut dyn Resolver,
+    budget: &mut Budget,
+) -> Result<Vec<std::borrow::Cow<'a, [u8]>>, ImportError> {
+    let mut buffers = Vec::with_capacity(root.buffers.len());
+    for (index, buffer) in (0_u32..).zip(root.buffers.iter()) {
+        let bytes: std::borrow::Cow<'a, [u8]> = match (&buffer.uri, blob) {
+            (Some(text), _) => {
+                let bytes = uri::read(text, resolver, budget.left)
+                    .map_err(|problem| uri_error("buffer", index, text, problem))?;
+                let (needed, max) = (bytes.len() as u64, budget.max);
+                budget.take(needed).map_err(|_left| ImportError::TooLarge {
+                    what: "buffers",
+                    needed,
+                    max,
+                })?;
+                bytes.into()
+            }
+            (None, Some(blob)) if index == 0 => blob.into(),
+            // Compression extensions describe buffers that exist only as placeholders.
+            (None, _) if !buffer.extensions.names().is_empty() => Vec::new().into(),
+            (None, _) => {
+                let (owner, owner_index) = ("buffer", index as usize);
+                return Err(ImportError::Missing { owner, owner_index, what: "data" });
+            }
+        };
+        let (needed, available) = (buffer.byte_length, bytes.len() as u64);
+        if needed > available && buffer.extensions.names().is_empty() {
+            let text = buffer.uri.as_deref().unwrap_or("the binary chunk");
+            let problem = UriProblem::Short { needed, available };
+            return Err(uri_error("buffer", index, text, problem));
+        }
+        buffers.push(bytes);
+    }
+    Ok(buffers)
+}
+
+fn attach_environment(
+    imported: &mut Imported,
+    path: &Path,
+    options: &ImportOptions,
+    decoded: picture::Decoded,
+) {
+    let name = path.file_stem().map(|stem| cut(&stem.to_string_lossy())).unwrap_or_default();
+    let picture::Decoded { width, height, pixels, .. } = decoded;
+    let scene = &mut imported.scene;
+    let image = push(&mut scene.images, Image { name, width, height, pixels });
+    scene.environment = Some(Environment::Map {
+        image,
+        strength: options.environment_strength,
+        rotation: options.environment_rotation_degrees.to_radians(),
+    });
+    imported.report.bytes = scene.decoded_bytes();
+}
+
+/// Adds to a list and gives the index.
+fn push<T>(list: &mut Vec<T>, value: T) -> u32 {
+    list.push(value);
+    u32::try_from(list.len() - 1).expect("invariant: lists are bounded by LIST_MAX")
+}
+
+/// An entry of one of the file's lists.
+fn at<'a, T>(
+    (owner, owner_index): (&'static str, usize),
+    what: &'static str,
+    index: u32,
+    list: &'a [T],
+) -> Result<&'a T, ImportError> {
+    let count = list.len();
+    list.get(index as usize).ok_or(ImportError::Index { owner, owner_index, what, index, count })
+}
+
+fn word(owner: &'static str, index: u32, what: &'static str, value: &str) -> ImportError {
+    let value = value.chars().take(80).collect();
+    ImportError::Word { owner, owner_index: index as usize, what, value }
+}
+
+fn uri_error(owner: &'static str, index: u32, text: &str, problem: UriProblem) -> ImportError {
+    let uri = text.chars().take(80).collect();
+    ImportError::Uri { owner, owner_index: index as usize, problem, uri }
+}
+
+/// The given name, or what it is and its index.
+fn name(text: Option<&str>, what: &str, index: u32) -> String {
+    match text {
+        Some(text) if !text.is_empty() => cut(text),
+        _ => format!("{what} {index}"),
+    }
+}
+
+/// At most [`NAME_BYTES_MAX`] bytes of a name, cut between characters.
+fn cut(text: &str) -> String {
+    let end = (0..=NAME_BYTES_MAX.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    text[..end.unwrap_or(0)].to_owned()
+}

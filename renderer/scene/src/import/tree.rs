@@ -1,0 +1,187 @@
+//! The node tree, its cameras and its lights.
+
+use super::error::ImportError;
+use super::json;
+use super::report::ImportWarning;
+use super::{Importer, name};
+use crate::model::{Camera, Light, LightKind, Node, Projection, Transform};
+
+impl Importer<'_> {
+    /// Reads the shown scene's nodes, parents before their children.
+    pub fn read_tree(&mut self) -> Result<(), ImportError> {
+        let root = self.data.root;
+        let parents = parents(&root.nodes)?;
+        let roots: Vec<u32> = match root.scene {
+            Some(index) => self.scene_roots(index)?,
+            None if !root.scenes.is_empty() => self.scene_roots(0)?,
+            None => (0_u32..).zip(&parents).filter(|(_, p)| p.is_none()).map(|(n, _)| n).collect(),
+        };
+        for &node in &roots {
+            super::at(("scene", root.scene.unwrap_or(0) as usize), "node", node, &root.nodes)?;
+            if parents[node as usize].is_some() {
+                let (node, problem) = (node as usize, "is a scene's root and another's child");
+                return Err(ImportError::NodeTree { node, problem });
+            }
+        }
+
+        // Walk without recursion: a deep tree must not exhaust the stack.
+        let mut seen = vec![false; root.nodes.len()];
+        let mut waiting: Vec<(u32, Option<u32>)> =
+            roots.iter().rev().map(|&node| (node, None)).collect();
+        while let Some((index, parent)) = waiting.pop() {
+            if std::mem::replace(&mut seen[index as usize], true) {
+                let problem = "is listed twice";
+                return Err(ImportError::NodeTree { node: index as usize, problem });
+            }
+            let source = &root.nodes[index as usize];
+            let node = self.convert_node(index, parent, source)?;
+            let taken = super::push(&mut self.scene.nodes, node);
+            waiting.extend(source.children.iter().rev().map(|&child| (child, Some(taken))));
+        }
+        Ok(())
+    }
+
+    fn scene_roots(&mut self, index: u32) -> Result<Vec<u32>, ImportError> {
+        let scenes = &self.data.root.scenes;
+        let scene = super::at(("the default scene", 0), "scene", index, scenes)?;
+        if scenes.len() > 1 {
+            self.warnings.push(ImportWarning::OtherScenes { count: scenes.len() - 1 });
+        }
+        if let Some(text) = &scene.name {
+            self.scene.name = super::cut(text);
+        }
+        Ok(scene.nodes.to_vec())
+    }
+
+    fn convert_node(
+        &mut self,
+        index: u32,
+        parent: Option<u32>,
+        source: &json::Node,
+    ) -> Result<Node, ImportError> {
+        let mesh = source.mesh.map(|mesh| self.mesh(index as usize, mesh)).transpose()?;
+        let camera = source.camera.map(|camera| self.camera(index, camera, source)).transpose()?;
+        let lights = source.extensions.known().and_then(|known| known.lights.as_ref());
+        let light = lights.and_then(|lights| lights.light);
+        let light = light.map(|light| self.light(index, light, source)).transpose()?;
+        let name = name(source.name.as_deref(), "node", index);
+        let trs = [source.translation.is_some(), source.rotation.is_some(), source.scale.is_some()];
+        if source.matrix.is_some() && trs.contains(&true) {
+            self.warnings.push(ImportWarning::TwoTransforms { node: name.clone() });
+        }
+        Ok(Node { name, parent, transform: transform(source), mesh, camera, light })
+    }
+
+    fn camera(&mut self, node: u32, index: u32, owner: &json::Node) -> Result<u32, ImportError> {
+        if let Some(&taken) = self.cameras.get(&index) {
+            return Ok(taken);
+        }
+        let cameras = &self.data.root.cameras;
+        let source = super::at(("node", node as usize), "camera", index, cameras)?;
+        let missing =
+            |what| ImportError::Missing { owner: "camera", owner_index: index as usize, what };
+        let projection = match source.kind.as_str() {
+            "perspective" => Projection::Perspective {
+                vfov: source.perspective.as_ref().ok_or(missing("perspective"))?.yfov,
+            },
+            "orthographic" => Projection::Orthographic {
+                // A negative magnification mirrors the picture; its size is what we read.
+                half_height: source
+                    .orthographic
+                    .as_ref()
+                    .ok_or(missing("orthographic"))?
+                    .ymag
+                    .abs(),
+            },
+            value => return Err(super::word("camera", index, "type", value)),
+        };
+        let text = source.name.as_deref().or(owner.name.as_deref());
+        let camera = Camera { name: name(text, "camera", index), projection };
+        let taken = super::push(&mut self.scene.cameras, camera);
+        self.cameras.insert(index, taken);
+        Ok(taken)
+    }
+
+    fn light(&mut self, node: u32, index: u32, owner: &json::Node) -> Result<u32, ImportError> {
+        if let Some(&taken) = self.lights.get(&index) {
+            return Ok(taken);
+        }
+        let lights = self.data.root.extensions.known().and_then(|known| known.lights.as_ref());
+        let lights = lights.map_or(&[][..], |lights| &lights.lights);
+        let source = super::at(("node", node as usize), "light", index, lights)?;
+        let text = source.name.as_deref().or(owner.name.as_deref());
+        let name = name(text, "light", index);
+        let kind = match source.kind.as_str() {
+            "directional" => LightKind::Directional,
+            "point" => LightKind::Point,
+            "spot" => self.spot(&name, source.spot.as_ref()),
+            value => return Err(super::word("light", index, "type", value)),
+        };
+        let intensity = source.color.map(|color| color * source.intensity);
+        // The extension gives a directional light no range.
+        let range = source.range.filter(|_range| kind != LightKind::Directional);
+        let light = Light { name, intensity, kind, range };
+        let taken = super::push(&mut self.scene.lights, light);
+        self.lights.insert(index, taken);
+        Ok(taken)
+    }
+
+    /// The cones, in order: 0 ≤ inner < outer ≤ π/2.
+    fn spot(&mut self, light: &str, spot: Option<&json::Spot>) -> LightKind {
+        let outer = spot.and_then(|spot| spot.outer_cone_angle);
+        let outer = outer.unwrap_or(std::f32::consts::FRAC_PI_4);
+        let inner = spot.map_or(0.0, |spot| spot.inner_cone_angle);
+        let outer_cone = outer.clamp(1e-3, std::f32::consts::FRAC_PI_2);
+        let inner_cone = inner.clamp(0.0, outer_cone);
+        // Exporters write π/2 and its neighbours in `f32`.
+        if (outer - outer_cone).abs() > 1e-4 || (inner - inner_cone).abs() > 1e-4 {
+            self.warnings.push(ImportWarning::SpotCones { light: light.to_owned() });
+        }
+        LightKind::Spot { inner_cone, outer_cone }
+    }
+}
+
+/// Every node's parent. Each has at most one, and none is its own ancestor.
+fn parents(nodes: &[json::Node]) -> Result<Vec<Option<u32>>, ImportError> {
+    let mut parents = vec![None; nodes.len()];
+    for (index, node) in (0_u32..).zip(nodes) {
+        for &child in node.children.iter() {
+            super::at(("node", index as usize), "child node", child, nodes)?;
+            if parents[child as usize].replace(index).is_some() {
+                let (node, problem) = (child as usize, "has two parents");
+                return Err(ImportError::NodeTree { node, problem });
+            }
+        }
+    }
+    // With one parent each, whatever the roots do not reach lies on a cycle or hangs from one.
+    let mut reached = vec![false; nodes.len()];
+    let mut waiting: Vec<usize> =
+        (0..nodes.len()).filter(|&node| parents[node].is_none()).collect();
+    while let Some(node) = waiting.pop() {
+        reached[node] = true;
+        waiting.extend(nodes[node].children.iter().map(|&child| child as usize));
+    }
+    match reached.iter().position(|reached| !reached) {
+        Some(node) => {
+            let problem = "is its own ancestor, or a descendant of one that is";
+            Err(ImportError::NodeTree { node, problem })
+        }
+        None => Ok(parents),
+    }
+}
+
+fn transform(source: &json::Node) -> Transform {
+    if let Some(matrix) = &source.matrix {
+        let columns = matrix.as_chunks::<4>().0;
+        return Transform::Matrix([columns[0], columns[1], columns[2], columns[3]]);
+    }
+    let rotation = source.rotation.unwrap_or([0.0, 0.0, 0.0, 1.0]);
+    // A rotation of no direction stays as it is, for validation to name.
+    let rotation = glam::Vec4::from(rotation).as_dvec4();
+    let rotation = rotation.try_normalize().unwrap_or(rotation).as_vec4().into();
+    Transform::Trs {
+        translation: source.translation.unwrap_or_default(),
+        rotation,
+        scale: source.scale.unwrap_or([1.0; 3]),
+    }
+}

@@ -1,0 +1,190 @@
+//! Small glTF files, made in memory.
+
+use serde_json::{Value, json};
+
+/// A file under construction: JSON and a buffer.
+pub struct Build {
+    pub json: Value,
+    pub buffer: Vec<u8>,
+}
+
+impl Build {
+    /// A scene of nothing.
+    pub fn new() -> Self {
+        let json = json!({
+            "asset": { "version": "2.0" },
+            "scenes": [{ "nodes": [] }],
+            "nodes": [], "meshes": [], "materials": [], "accessors": [], "bufferViews": [],
+            "textures": [], "images": [], "samplers": [], "cameras": [],
+        });
+        Self { json, buffer: Vec::new() }
+    }
+
+    /// Appends to one of the root's lists.
+    pub fn push(&mut self, list: &str, value: Value) -> usize {
+        let list = self.json[list].as_array_mut().expect("a list of the root");
+        list.push(value);
+        list.len() - 1
+    }
+
+    /// Appends a node that is a root of the scene.
+    pub fn root_node(&mut self, value: Value) -> usize {
+        let node = self.push("nodes", value);
+        let roots = self.json["scenes"][0]["nodes"].as_array_mut().expect("the scene's nodes");
+        roots.push(json!(node));
+        node
+    }
+
+    /// Appends bytes as a buffer view.
+    pub fn view(&mut self, bytes: &[u8]) -> usize {
+        while !self.buffer.len().is_multiple_of(4) {
+            self.buffer.push(0);
+        }
+        let offset = self.buffer.len();
+        self.buffer.extend_from_slice(bytes);
+        self.push(
+            "bufferViews",
+            json!({ "buffer": 0, "byteOffset": offset, "byteLength": bytes.len() }),
+        )
+    }
+
+    /// Appends floats as an accessor.
+    pub fn floats<const N: usize>(&mut self, values: &[[f32; N]]) -> usize {
+        let bytes: Vec<u8> =
+            values.as_flattened().iter().flat_map(|value| value.to_le_bytes()).collect();
+        let view = self.view(&bytes);
+        let kind = ["SCALAR", "VEC2", "VEC3", "VEC4"][N - 1];
+        self.push(
+            "accessors",
+            json!({ "bufferView": view, "componentType": 5126, "count": values.len(), "type": kind }),
+        )
+    }
+
+    /// Appends 16-bit indices as an accessor.
+    pub fn indices(&mut self, values: &[u16]) -> usize {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let view = self.view(&bytes);
+        self.push(
+            "accessors",
+            json!({ "bufferView": view, "componentType": 5123, "count": values.len(),
+                    "type": "SCALAR" }),
+        )
+    }
+
+    /// Appends an image of 4×4 pixels and a texture of it.
+    pub fn texture(&mut self) -> usize {
+        let mut pixels = image::RgbaImage::new(4, 4);
+        for (x, y, pixel) in pixels.enumerate_pixels_mut() {
+            *pixel = image::Rgba([60 * x as u8, 60 * y as u8, 128, 255]);
+        }
+        let mut bytes = Vec::new();
+        pixels
+            .write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png)
+            .expect("PNG of 4x4 pixels");
+        let view = self.view(&bytes);
+        let image = self.push("images", json!({ "bufferView": view, "mimeType": "image/png" }));
+        self.push("textures", json!({ "source": image }))
+    }
+
+    /// Appends a square as a mesh; `more` is merged into its primitive.
+    pub fn square(&mut self, more: Value) -> usize {
+        let positions =
+            self.floats(&[[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 1.0, 0.0]]);
+        let uvs = self.floats(&[[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]);
+        let indices = self.indices(&[0, 1, 2, 0, 2, 3]);
+        let mut primitive = json!({
+            "attributes": { "POSITION": positions, "TEXCOORD_0": uvs },
+            "indices": indices,
+        });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            primitive[key.as_str()] = value.clone();
+        }
+        self.push("meshes", json!({ "name": "square", "primitives": [primitive] }))
+    }
+
+    /// The file as `.glb`.
+    pub fn glb(mut self) -> Vec<u8> {
+        self.json["buffers"] = json!([{ "byteLength": self.buffer.len() }]);
+        let mut json = self.json.to_string().into_bytes();
+        while !json.len().is_multiple_of(4) {
+            json.push(b' ');
+        }
+        while !self.buffer.len().is_multiple_of(4) {
+            self.buffer.push(0);
+        }
+        let length = 12 + 8 + json.len() + 8 + self.buffer.len();
+        let word = |value: usize| u32::try_from(value).expect("small").to_le_bytes();
+        let mut glb = Vec::new();
+        glb.extend_from_slice(b"glTF");
+        glb.extend(word(2));
+        glb.extend(word(length));
+        glb.extend(word(json.len()));
+        glb.extend_from_slice(b"JSON");
+        glb.extend(json);
+        glb.extend(word(self.buffer.len()));
+        glb.extend_from_slice(b"BIN\0");
+        glb.extend(self.buffer);
+        glb
+    }
+
+    /// The file as `.gltf` whose buffer lies beside it under `uri`.
+    pub fn gltf(mut self, uri: &str) -> (Vec<u8>, Vec<u8>) {
+        self.json["buffers"] = json!([{ "byteLength": self.buffer.len(), "uri": uri }]);
+        (self.json.to_string().into_bytes(), self.buffer)
+    }
+}
+
+/// A file that uses about everything that is read.
+pub fn rich() -> Build {
+    let mut build = Build::new();
+    build.json["extensionsUsed"] =
+        json!(["KHR_lights_punctual", "KHR_texture_transform", "KHR_materials_emissive_strength"]);
+    let texture = build.texture();
+    build.push("samplers", json!({ "magFilter": 9728, "wrapS": 33071, "wrapT": 33648 }));
+    build.json["textures"][texture]["sampler"] = json!(0);
+    let moved = json!({ "index": texture, "texCoord": 1, "extensions": { "KHR_texture_transform":
+        { "offset": [0.1, 0.2], "rotation": 0.3, "scale": [2.0, 3.0], "texCoord": 0 } } });
+    let material = build.push(
+        "materials",
+        json!({
+            "name": "everything",
+            "pbrMetallicRoughness": {
+                "baseColorFactor": [0.5, 0.6, 0.7, 0.8], "baseColorTexture": moved,
+                "metallicFactor": 0.25, "roughnessFactor": 0.75,
+                "metallicRoughnessTexture": { "index": texture },
+            },
+            "normalTexture": { "index": texture, "scale": 0.5 },
+            "emissiveTexture": { "index": texture },
+            "emissiveFactor": [1.0, 0.5, 0.25],
+            "alphaMode": "MASK", "alphaCutoff": 0.3, "doubleSided": true,
+            "extensions": { "KHR_materials_emissive_strength": { "emissiveStrength": 4.0 } },
+        }),
+    );
+    let mesh = build.square(json!({ "material": material }));
+    let colors = build.floats(&[[0.5, 0.5, 0.5]; 4]);
+    build.json["meshes"][mesh]["primitives"][0]["attributes"]["COLOR_0"] = json!(colors);
+    build.json["extensions"]["KHR_lights_punctual"]["lights"] = json!([
+        { "type": "directional", "color": [1.0, 0.5, 0.25], "intensity": 3.0 },
+        { "type": "point", "name": "bulb", "range": 5.0 },
+        { "type": "spot", "spot": { "innerConeAngle": 0.1, "outerConeAngle": 0.4 } },
+    ]);
+    let camera = build.push(
+        "cameras",
+        json!({ "type": "perspective", "perspective": { "yfov": 0.8, "znear": 0.1 } }),
+    );
+    let child = build.push(
+        "nodes",
+        json!({ "name": "child", "mesh": mesh, "matrix":
+            [2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 1, 2, 3, 1] }),
+    );
+    let eye = build.push("nodes", json!({ "name": "hero", "camera": camera }));
+    let lamp = |index: u32| json!({ "extensions": { "KHR_lights_punctual": { "light": index } } });
+    for index in 0..3 {
+        build.root_node(lamp(index));
+    }
+    build.root_node(json!({
+        "name": "parent", "children": [child, eye],
+        "translation": [1, 0, 0], "rotation": [0, 0.6, 0, 0.8], "scale": [1, 2, 1],
+    }));
+    build
+}

@@ -1,0 +1,340 @@
+//! What a file says is what the scene holds; what it cannot hold is named.
+
+use scene::{
+    AlphaMode, Filter, ImportError, ImportOptions, Imported, LightKind, NoFiles, Projection,
+    Transform, Wrap, import, import_slice,
+};
+use serde_json::json;
+
+use crate::build::{Build, rich};
+
+fn read(bytes: &[u8]) -> Result<Imported, ImportError> {
+    import_slice(bytes, &mut NoFiles, 1 << 24)
+}
+
+fn imported(build: Build) -> Imported {
+    read(&build.glb()).expect("a valid file")
+}
+
+/// The error's whole chain of messages.
+fn chain(error: ImportError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// The rich file with one change must be refused with a message that holds `part`.
+fn refused(change: impl FnOnce(&mut Build), part: &str) {
+    let mut build = rich();
+    change(&mut build);
+    let error = chain(read(&build.glb()).expect_err(part));
+    assert!(error.contains(part), "{error:?} should contain {part:?}");
+}
+
+/// The rich file with one change must import with a warning that holds `part`.
+fn warned(change: impl FnOnce(&mut Build), part: &str) -> Imported {
+    let mut build = rich();
+    change(&mut build);
+    let imported = imported(build);
+    let warnings: Vec<String> = imported.report.warnings.iter().map(ToString::to_string).collect();
+    assert!(warnings.iter().any(|text| text.contains(part)), "{warnings:?} lacks {part:?}");
+    imported
+}
+
+#[test]
+fn everything_arrives() {
+    let Imported { scene, report } = imported(rich());
+    assert_eq!(report.warnings, []);
+    assert_eq!((report.nodes, report.triangles, report.textures), (6, 2, 1));
+
+    let material = &scene.materials[0];
+    assert_eq!(material.base_color.map(f32::to_bits), [0.5_f32, 0.6, 0.7, 0.8].map(f32::to_bits));
+    assert_eq!(material.emissive.map(f32::to_bits), [4.0_f32, 2.0, 1.0].map(f32::to_bits));
+    assert!(matches!(material.alpha, AlphaMode::Mask(cutoff) if (cutoff - 0.3).abs() < 1e-6));
+    assert!(material.double_sided);
+    let moved = material.base_color_texture.expect("a texture");
+    assert_eq!(moved.uv_set, 0, "the extension overrides the set");
+    assert_eq!(moved.scale.map(f32::to_bits), [2.0_f32, 3.0].map(f32::to_bits));
+    let texture = scene.textures[moved.texture as usize];
+    assert_eq!((texture.wrap_u, texture.wrap_v), (Wrap::Clamp, Wrap::Mirror));
+    assert_eq!(texture.filter, Filter::Nearest);
+    assert_eq!((scene.images[0].width, scene.images[0].height), (4, 4));
+
+    // A normal map without normals and tangents: both are computed.
+    let primitive = &scene.meshes[0].primitives[0];
+    assert_eq!(primitive.normals.len(), primitive.positions.len());
+    assert_eq!(primitive.tangents.len(), primitive.positions.len());
+    assert_eq!(primitive.colors[0].map(f32::to_bits), [0.5_f32, 0.5, 0.5, 1.0].map(f32::to_bits));
+
+    // Lights keep colour times intensity.
+    assert_eq!(scene.lights[0].intensity.map(f32::to_bits), [3.0_f32, 1.5, 0.75].map(f32::to_bits));
+    assert_eq!(scene.lights[0].kind, LightKind::Directional);
+    assert_eq!(scene.lights[1].range.map(f32::to_bits), Some(5.0_f32.to_bits()));
+    assert!(matches!(scene.lights[2].kind, LightKind::Spot { outer_cone, .. } if outer_cone > 0.3));
+
+    // Parents come first, and names fall back to the node's.
+    let child = scene.nodes.iter().position(|node| node.name == "child").expect("the child");
+    let parent = scene.nodes[child].parent.expect("its parent") as usize;
+    assert!(parent < child);
+    assert_eq!(scene.nodes[parent].name, "parent");
+    assert!(matches!(scene.nodes[child].transform, Transform::Matrix(_)));
+    assert_eq!(scene.cameras[0].name, "hero");
+    assert!(matches!(scene.cameras[0].projection, Projection::Perspective { .. }));
+}
+
+#[test]
+fn what_is_not_supported_is_named() {
+    let extension = "KHR_materials_transmission";
+    warned(|b| b.json["extensionsUsed"] = json!([extension]), extension);
+    warned(|b| b.json["materials"][0]["extensions"][extension] = json!({}), "(1 uses)");
+    warned(|b| b.json["nodes"][0]["scale"] = json!([2, 2, 2]), "node child has a matrix and");
+    warned(|b| b.json["animations"] = json!([{}, {}]), "2 animations");
+    warned(|b| b.json["skins"] = json!([{}]), "1 skins");
+    warned(|b| b.json["meshes"][0]["primitives"][0]["targets"] = json!([{}]), "morph targets");
+    warned(|b| _ = b.push("scenes", json!({})), "1 other scenes");
+    warned(|b| b.json["materials"][0]["occlusionTexture"] = json!({ "index": 0 }), "occlusion");
+    warned(|b| b.json["materials"][0]["emissiveTexture"]["texCoord"] = json!(2), "TEXCOORD_2");
+    warned(|b| b.json["materials"][0]["emissiveTexture"]["texCoord"] = json!(1), "lacks texture");
+    warned(|b| b.json["textures"][0] = json!({}), "has no PNG, JPEG or WebP");
+    let roughness = "roughnessFactor";
+    warned(|b| b.json["materials"][0]["pbrMetallicRoughness"][roughness] = json!(1.5), "clamped");
+    let attributes = |b: &mut Build, name: &str, accessor: usize| {
+        b.json["meshes"][0]["primitives"][0]["attributes"][name] = json!(accessor);
+    };
+    warned(
+        |b| {
+            let colors = b.floats(&[[2.0, 0.0, 0.0]; 4]);
+            attributes(b, "COLOR_0", colors);
+        },
+        "vertex colours of mesh square",
+    );
+    warned(|b| attributes(b, "_CUSTOM", 0), "_CUSTOM");
+    warned(
+        |b| {
+            let normals = b.floats(&[[0.0; 3]; 4]);
+            attributes(b, "NORMAL", normals);
+        },
+        "NORMAL vectors of no direction",
+    );
+    let lines =
+        warned(|b| b.json["meshes"][0]["primitives"][0]["mode"] = json!(1), "LINES of mesh");
+    assert_eq!(lines.report.triangles, 0);
+}
+
+#[test]
+fn what_the_file_requires_and_we_lack_is_refused() {
+    let required = json!(["KHR_texture_transform", "KHR_draco_mesh_compression", "FOO_bar"]);
+    refused(|b| b.json["extensionsRequired"] = required, "KHR_draco_mesh_compression, FOO_bar");
+}
+
+#[test]
+fn indices_out_of_range_are_refused() {
+    let root = |b: &mut Build, pointer: &str, value: serde_json::Value| {
+        *b.json.pointer_mut(pointer).expect("a place in the file") = value;
+    };
+    refused(|b| root(b, "/nodes/0/mesh", json!(9)), "node 0 names mesh 9");
+    refused(|b| b.json["nodes"][1]["camera"] = json!(9), "names camera 9");
+    refused(|b| b.json["scene"] = json!(3), "names scene 3");
+    refused(|b| root(b, "/scenes/0/nodes/0", json!(77)), "names node 77");
+    refused(|b| root(b, "/meshes/0/primitives/0/material", json!(5)), "names material 5");
+    refused(|b| root(b, "/meshes/0/primitives/0/indices", json!(50)), "names accessor 50");
+    refused(|b| root(b, "/textures/0/source", json!(4)), "names image 4");
+    refused(|b| root(b, "/textures/0/sampler", json!(4)), "names sampler 4");
+    refused(|b| root(b, "/images/0/bufferView", json!(40)), "names buffer view 40");
+    refused(|b| root(b, "/materials/0/normalTexture/index", json!(4)), "names texture 4");
+    refused(|b| root(b, "/bufferViews/1/buffer", json!(4)), "names buffer 4");
+    refused(|b| root(b, "/nodes/0/mesh", json!(4_294_967_296_u64)), "not valid glTF");
+    let light = "/nodes/2/extensions/KHR_lights_punctual/light";
+    refused(|b| root(b, light, json!(9)), "names light 9");
+}
+
+#[test]
+fn impossible_numbers_and_words_are_refused() {
+    let nan = |b: &mut Build| {
+        let positions = b.floats(&[[f32::NAN; 3]; 4]);
+        b.json["meshes"][0]["primitives"][0]["attributes"]["POSITION"] = json!(positions);
+    };
+    refused(nan, "POSITION of vertex 0 is NaN");
+    let far = |b: &mut Build| {
+        let positions = b.floats(&[[0.0, f32::INFINITY, 0.0]; 4]);
+        b.json["meshes"][0]["primitives"][0]["attributes"]["POSITION"] = json!(positions);
+    };
+    refused(far, "is inf");
+    let short = |b: &mut Build| {
+        let normals = b.floats(&[[0.0, 0.0, 1.0]; 3]);
+        b.json["meshes"][0]["primitives"][0]["attributes"]["NORMAL"] = json!(normals);
+    };
+    refused(short, "NORMAL has 3 elements where its POSITION has 4");
+    refused(|b| b.json["nodes"][2]["translation"] = json!([1e39, 0, 0]), "within ±1e9");
+    refused(|b| b.json["nodes"][0]["matrix"] = json!(vec![0; 16]), "a last matrix row");
+    refused(|b| b.json["materials"][0]["alphaMode"] = json!("GLASS"), "\"GLASS\"");
+    refused(|b| b.json["cameras"][0]["perspective"]["yfov"] = json!(7), "field of view of 7");
+    refused(|b| b.json["meshes"][0]["primitives"][0]["mode"] = json!(9), "mode is 9");
+    refused(|b| b.json["asset"]["version"] = json!("1.0"), "glTF 1.0");
+    let indices = |b: &mut Build| {
+        let indices = b.indices(&[0, 1, 4]);
+        b.json["meshes"][0]["primitives"][0]["indices"] = json!(indices);
+    };
+    refused(indices, "indices name vertex 4, but it has 4");
+    refused(|b| b.json["accessors"][0]["count"] = json!(1_u64 << 60), "of 48");
+    refused(|b| b.json["images"][0]["bufferView"] = json!(1), "format is not known");
+}
+
+#[test]
+fn nodes_must_form_trees() {
+    refused(|b| b.json["nodes"][2]["children"] = json!([3]), "node 3 is a scene's root");
+    refused(|b| b.json["nodes"][2]["children"] = json!([0]), "two parents");
+    refused(|b| b.json["nodes"][0]["children"] = json!([0]), "two parents");
+    let cycle = |b: &mut Build| {
+        let first = b.push("nodes", json!({}));
+        let second = b.push("nodes", json!({ "children": [first] }));
+        b.json["nodes"][first]["children"] = json!([second]);
+    };
+    refused(cycle, "its own ancestor");
+    refused(|b| b.json["scenes"][0]["nodes"] = json!([2, 2]), "listed twice");
+}
+
+#[test]
+fn a_deep_tree_is_no_recursion() {
+    let mut build = Build::new();
+    build.root_node(json!({}));
+    for depth in 1..100_000 {
+        build.push("nodes", json!({}));
+        build.json["nodes"][depth - 1]["children"] = json!([depth]);
+    }
+    assert_eq!(imported(build).report.nodes, 100_000);
+}
+
+#[test]
+fn sharing_does_not_multiply_past_the_limit() {
+    let mut build = Build::new();
+    let positions = build.floats(&[[0.0; 3]; 50_000]);
+    let primitive = json!({ "attributes": { "POSITION": positions } });
+    let primitives = vec![primitive; 1000];
+    let mesh = build.push("meshes", json!({ "primitives": primitives }));
+    build.root_node(json!({ "mesh": mesh }));
+    let error = chain(read(&build.glb()).expect_err("over the limit"));
+    assert!(error.contains("needs more than 16777216 bytes"), "{error}");
+    let zeros = |b: &mut Build| {
+        let zeros = json!({ "componentType": 5126, "count": 1_u64 << 40, "type": "VEC3" });
+        let zeros = b.push("accessors", zeros);
+        b.json["meshes"][0]["primitives"][0]["attributes"]["POSITION"] = json!(zeros);
+    };
+    refused(zeros, "are left of the import's limit");
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let glb = rich().glb();
+    for length in 0..glb.len() {
+        let error = read(&glb[..length]).expect_err("a truncated file");
+        let expected = matches!(error, ImportError::Truncated { .. } | ImportError::NotGltf);
+        assert!(expected, "the first {length} bytes: {error}");
+    }
+}
+
+#[test]
+fn strips_sparse_and_quantised_data_are_read() {
+    let mut build = Build::new();
+    build.json["extensionsRequired"] = json!(["KHR_mesh_quantization"]);
+    // Four corners in bytes, twelve bytes apart, between other data; the last is moved by sparse.
+    let mut bytes = vec![0xEE_u8; 48];
+    for (index, corner) in [[0, 0, 0], [127, 0, 0], [0, 127, 0], [9, 9, 9]].iter().enumerate() {
+        bytes[12 * index..12 * index + 3].copy_from_slice(corner);
+    }
+    let view = build.view(&bytes);
+    build.json["bufferViews"][view]["byteStride"] = json!(12);
+    let at = build.view(&[3]);
+    let to = build.view(&[127, 127, 0]);
+    let positions = build.push(
+        "accessors",
+        json!({ "bufferView": view, "componentType": 5120, "normalized": true, "count": 4,
+            "type": "VEC3", "sparse": { "count": 1,
+                "indices": { "bufferView": at, "componentType": 5121 },
+                "values": { "bufferView": to } } }),
+    );
+    let mesh = build.push(
+        "meshes",
+        json!({ "primitives": [{ "attributes": { "POSITION": positions }, "mode": 5 }] }),
+    );
+    build.root_node(json!({ "mesh": mesh }));
+    let scene = imported(build).scene;
+    let primitive = &scene.meshes[0].primitives[0];
+    assert_eq!(primitive.positions[3].map(f32::to_bits), [1.0_f32, 1.0, 0.0].map(f32::to_bits));
+    assert_eq!(primitive.indices, [[0, 1, 2], [1, 3, 2]]);
+    assert!(primitive.normals.is_empty(), "flat shading needs none");
+}
+
+#[test]
+fn files_beside_are_read_and_files_elsewhere_are_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (gltf, bin) = rich().gltf("data%20of/scene.bin");
+    std::fs::create_dir(folder.path().join("data of")).expect("a folder");
+    std::fs::write(folder.path().join("data of/scene.bin"), &bin).expect("the buffer");
+    let path = folder.path().join("still life.gltf");
+    std::fs::write(&path, gltf).expect("the scene");
+    let imported = import(&path, &ImportOptions::default()).expect("a scene with its buffer");
+    assert_eq!(imported.scene.name, "still life");
+
+    let outside = tempfile::tempdir().expect("a folder");
+    std::fs::write(outside.path().join("scene.bin"), &bin).expect("the buffer");
+    let absolute = outside.path().join("scene.bin").display().to_string();
+    for uri in ["../scene.bin", absolute.as_str(), "https://example.org/scene.bin"] {
+        let (gltf, _bin) = rich().gltf(uri);
+        std::fs::write(&path, gltf).expect("the scene");
+        let error = import(&path, &ImportOptions::default()).expect_err(uri);
+        assert!(matches!(error, ImportError::Uri { .. }), "{uri}: {error}");
+    }
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link.bin");
+        std::os::unix::fs::symlink(outside.path().join("scene.bin"), link).expect("a link");
+        let (gltf, _bin) = rich().gltf("link.bin");
+        std::fs::write(&path, gltf).expect("the scene");
+        let error = chain(import(&path, &ImportOptions::default()).expect_err("a link out"));
+        assert!(error.contains("leads out of the scene's folder"), "{error}");
+    }
+}
+
+#[test]
+fn data_uris_are_read() {
+    use base64::Engine as _;
+    let (_json, bin) = rich().gltf("");
+    let data = base64::engine::general_purpose::STANDARD.encode(bin);
+    let (gltf, _bin) = rich().gltf(&format!("data:application/octet-stream;base64,{data}"));
+    let first = read(&gltf).expect("a buffer in the file").scene;
+    let second = read(&rich().glb()).expect("a binary file").scene;
+    assert_eq!(scene::pack(&first), scene::pack(&second));
+}
+
+#[test]
+fn an_environment_is_read_or_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scene = folder.path().join("scene.glb");
+    std::fs::write(&scene, rich().glb()).expect("the scene");
+    let hdr = folder.path().join("sky.hdr");
+    let pixels = image::Rgb32FImage::from_pixel(8, 4, image::Rgb([0.5, 0.25, 2.0]));
+    image::DynamicImage::ImageRgb32F(pixels).save(&hdr).expect("the environment");
+    let options = ImportOptions {
+        environment: Some(hdr.clone()),
+        environment_strength: 2.0,
+        environment_rotation_degrees: 90.0,
+        ..ImportOptions::default()
+    };
+    let imported = import(&scene, &options).expect("a scene with its environment");
+    let Some(scene::Environment::Map { image, strength, rotation }) = imported.scene.environment
+    else {
+        panic!("no environment map");
+    };
+    assert_eq!(imported.scene.images[image as usize].width, 8);
+    assert!((strength - 2.0).abs() < 1e-6 && (rotation - std::f32::consts::FRAC_PI_2).abs() < 1e-6);
+
+    std::fs::write(&hdr, b"not a picture").expect("another file");
+    let error = chain(import(&scene, &options).expect_err("no picture"));
+    assert!(error.contains("Radiance HDR"), "{error}");
+}

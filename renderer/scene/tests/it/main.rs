@@ -1,0 +1,6 @@
+//! Integration tests of the scene crate.
+
+mod build; // Small glTF files, made in memory.
+mod hostile; // Mutated files: no panic, bounded memory.
+mod import; // What a file says is what the scene holds; what it cannot hold is named.
+mod shared; // Real scenes that others made, where they are at hand.

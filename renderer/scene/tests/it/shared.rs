@@ -1,0 +1,50 @@
+//! Real scenes that others made, where they are at hand: `../shared/scenes` beside the workspace.
+
+use std::path::{Path, PathBuf};
+
+use scene::{ImportError, ImportOptions, import, pack, package_id, unpack};
+
+fn scenes() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/scenes");
+    let Ok(folders) = std::fs::read_dir(&folder) else { return Vec::new() };
+    let mut scenes: Vec<PathBuf> = folders
+        .flatten()
+        .filter_map(|folder| std::fs::read_dir(folder.path()).ok())
+        .flat_map(|files| files.flatten().map(|file| file.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "glb" || end == "gltf"))
+        .collect();
+    scenes.sort();
+    scenes
+}
+
+#[test]
+fn real_scenes_import_and_travel() {
+    let scenes = scenes();
+    if scenes.is_empty() {
+        println!("skipped: no scenes in ../shared/scenes beside the workspace");
+        return;
+    }
+    for path in scenes {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match import(&path, &ImportOptions::default()) {
+            Ok(imported) => {
+                let package = pack(&imported.scene);
+                let again = unpack(&package).expect(&name);
+                assert_eq!(again, imported.scene, "{name}");
+                assert_eq!(package_id(&pack(&again)), package_id(&package), "{name}");
+                let report = &imported.report;
+                println!(
+                    "{name}: {} triangles, {} textures, {} warnings",
+                    report.triangles,
+                    report.textures,
+                    report.warnings.len()
+                );
+            }
+            // A file may require what is not built yet; it says so by name.
+            Err(ImportError::RequiredExtensions { names }) => {
+                println!("{name}: requires {}", names.join(", "));
+            }
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+}
