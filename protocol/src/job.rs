@@ -30,7 +30,7 @@ impl FrameRange {
     /// Number of frames.
     #[must_use]
     pub const fn count(&self) -> u32 {
-        (self.last - self.first) / self.step + 1
+        ((self.last - self.first) / self.step).saturating_add(1)
     }
 
     /// The frame numbers in order.
@@ -127,11 +127,28 @@ pub struct TileIndex(pub u32);
 /// An aligned power-of-two run of chunks: what is leased, rendered, checked and paid.
 ///
 /// Aligned runs make any way of splitting the work give the same bits: two neighbours merge into
-/// the run above them, in one fixed binary tree (see [`Batch::parent`]).
+/// the run above them, in one fixed binary tree (see [`Batch::parent`]). Bytes that hold any other
+/// run do not decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "AnyRun")]
 pub struct Batch {
     first_chunk: u32,
     chunk_count: u32,
+}
+
+/// A run of chunks as it came, aligned or not.
+#[derive(Deserialize)]
+struct AnyRun {
+    first_chunk: u32,
+    chunk_count: u32,
+}
+
+impl TryFrom<AnyRun> for Batch {
+    type Error = &'static str;
+
+    fn try_from(run: AnyRun) -> Result<Self, Self::Error> {
+        Self::new(run.first_chunk, run.chunk_count).ok_or("a batch is an aligned power of two")
+    }
 }
 
 impl Batch {
@@ -164,7 +181,7 @@ impl Batch {
         self.first_chunk + self.chunk_count
     }
 
-    /// Whether the run is aligned and a power of two: false only for bytes from a stranger.
+    /// Whether the run is aligned and a power of two: every batch is.
     #[must_use]
     pub const fn is_valid(self) -> bool {
         Self::new(self.first_chunk, self.chunk_count).is_some()

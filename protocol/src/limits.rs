@@ -37,3 +37,29 @@ pub const POLL_WAIT_MAX: Duration = Duration::from_secs(10);
 pub const QUOTE_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a caller waits for a film or a scene piece to travel.
 pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long dialling a peer may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a new connection may wait before it says hello.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a transfer may stand still before it is given up.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a connection lives without a sign of its peer: three lost keep-alives, and longer
+/// than the 12 s partition that was tried.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes of the hello, the only words taken from a stranger.
+pub const HELLO_BYTES_MAX: usize = 16 << 10;
+/// Calls under way on one connection.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 32;
+/// Calls with a film on one connection, in either direction.
+pub const BODIES_PER_CONNECTION_MAX: u32 = 4;
+/// Bytes of films under way over all connections of a peer.
+pub const BODY_BYTES_HELD_MAX: usize = 512 << 20;
+/// Connections of a peer: about 100 kB each.
+pub const CONNECTIONS_MAX: u32 = 20_000;
+/// Connections of one key: its old ones may take a while to lapse.
+pub const CONNECTIONS_PER_KEY_MAX: u32 = 8;
+/// Connections that have not said hello yet.
+pub const HANDSHAKES_MAX: u32 = 256;
+/// Addresses in a ticket.
+pub const TICKET_ADDRESSES_MAX: usize = 16;

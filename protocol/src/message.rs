@@ -245,6 +245,20 @@ pub enum RefusedCode {
     Internal,
 }
 
+impl Request {
+    /// Whether a film comes with the request; any other request with a body is refused unread.
+    #[must_use]
+    pub const fn has_body(&self) -> bool {
+        matches!(self, Self::Qualify | Self::Submit { .. })
+    }
+
+    /// Whether a film may come with the reply.
+    #[must_use]
+    pub const fn reply_has_body(&self) -> bool {
+        matches!(self, Self::Film { .. })
+    }
+}
+
 impl Reply {
     /// A refusal.
     #[must_use]

@@ -151,9 +151,10 @@ impl CameraChoice {
             }
             Self::Named(_) => Ok(()),
             Self::LookAt { eye, target, vfov_degrees } => {
+                let apart = eye.iter().zip(target).any(|(a, b)| (a - b).abs() > 0.0);
                 if !finite(eye) || !finite(target) {
                     Err(SettingsError::Camera("eye and target must be within ±1e9 m"))
-                } else if eye == target {
+                } else if !apart {
                     Err(SettingsError::Camera("eye and target are the same point; move one"))
                 } else if !(*vfov_degrees > 0.0 && *vfov_degrees < 180.0) {
                     Err(SettingsError::Camera("the field of view must lie between 0° and 180°"))

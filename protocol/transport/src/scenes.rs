@@ -1,0 +1,229 @@
+//! Scenes: packages by their hash, kept here and fetched from others.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use bytes::Bytes;
+use iroh::endpoint::{Connection as Link, Endpoint, VarInt};
+use iroh::{EndpointAddr, EndpointId, TransportAddr};
+use protocol::{PublicKey, SceneId, limits};
+use tokio::time::timeout;
+
+use crate::BoxFuture;
+use crate::registry::Registry;
+
+/// How far a fetch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchProgress {
+    /// Bytes that are here and verified, those of earlier attempts included.
+    pub received_bytes: u64,
+    /// Bytes of the package.
+    pub size_bytes: u64,
+}
+
+/// The store of scenes failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SceneError {
+    /// The scene is not here, or not whole.
+    #[error("the scene is not here, or not whole; fetch it first: {0}")]
+    Missing(SceneId),
+    /// The stored bytes no longer hash to the id.
+    #[error("the stored bytes of the scene are damaged; remove and fetch it again: {0}")]
+    Damaged(SceneId),
+    /// The disk or the store's index failed.
+    #[error("the store of scenes failed: {0}")]
+    Store(String),
+}
+
+/// A scene that did not arrive.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// There is no connection with the peer.
+    #[error("not connected with {0}; a scene is fetched from a connected peer")]
+    NotConnected(PublicKey),
+    /// The peer cannot be reached for scenes.
+    #[error("{peer} cannot be reached for scenes at {addresses:?}: {reason}")]
+    Unreachable {
+        /// The peer.
+        peer: PublicKey,
+        /// Where it was looked for.
+        addresses: Vec<SocketAddr>,
+        /// What happened.
+        reason: String,
+    },
+    /// The peer does not have the scene, or does not give it.
+    #[error("{peer} does not give the scene ({reason}): {scene}")]
+    NotGiven {
+        /// The peer.
+        peer: PublicKey,
+        /// The scene.
+        scene: SceneId,
+        /// What happened.
+        reason: String,
+    },
+    /// The scene is larger than allowed; nothing was fetched.
+    #[error("the scene has {size_bytes} bytes, at most {limit_bytes} are taken: {scene}")]
+    TooLarge {
+        /// The scene.
+        scene: SceneId,
+        /// Its size, proven by its hash.
+        size_bytes: u64,
+        /// What the caller allowed.
+        limit_bytes: u64,
+    },
+    /// The transfer broke off. What has arrived is kept; fetch again to go on.
+    #[error(
+        "the scene stopped after {received_bytes} bytes ({reason}); fetch again to go on: {scene}"
+    )]
+    Interrupted {
+        /// The scene.
+        scene: SceneId,
+        /// Bytes that are here.
+        received_bytes: u64,
+        /// What happened.
+        reason: String,
+    },
+    /// Our own store failed.
+    #[error(transparent)]
+    Scene(#[from] SceneError),
+}
+
+/// What keeps and moves scenes. iroh-blobs does it now; this trait is where another would go.
+pub(crate) trait SceneStore: Send + Sync + 'static {
+    /// The name of its protocol on the network.
+    fn alpn(&self) -> &'static [u8];
+    /// Keeps a package.
+    fn add(&self, bytes: Bytes) -> BoxFuture<'_, Result<SceneId, SceneError>>;
+    /// The size of a scene that is here and whole.
+    fn size(&self, scene: SceneId) -> BoxFuture<'_, Result<Option<u64>, SceneError>>;
+    /// The bytes of a scene, checked against its hash.
+    fn read(&self, scene: SceneId) -> BoxFuture<'_, Result<Bytes, SceneError>>;
+    /// Forgets a scene, whole or in part.
+    fn remove(&self, scene: SceneId) -> BoxFuture<'_, Result<(), SceneError>>;
+    /// Scenes here and whole, with their sizes.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<(SceneId, u64)>, SceneError>>;
+    /// Fetches over a connection of the store's own protocol.
+    fn fetch<'a>(
+        &'a self,
+        link: &'a Link,
+        scene: SceneId,
+        size_bytes_max: u64,
+        progress: &'a (dyn Fn(FetchProgress) + Send + Sync),
+    ) -> BoxFuture<'a, Result<u64, FetchError>>;
+    /// Answers a connection of the store's own protocol.
+    fn serve(&self, link: Link) -> BoxFuture<'static, ()>;
+    /// Writes everything out.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// The scenes that a peer keeps and gives to whomever it is connected with.
+#[derive(Clone)]
+pub struct Scenes {
+    store: Arc<dyn SceneStore>,
+    endpoint: Endpoint,
+    registry: Registry,
+    fetching: Arc<Mutex<BTreeMap<SceneId, Weak<tokio::sync::Mutex<()>>>>>,
+}
+
+impl Scenes {
+    pub(crate) fn new(store: Arc<dyn SceneStore>, endpoint: Endpoint, registry: Registry) -> Self {
+        Self { store, endpoint, registry, fetching: Arc::default() }
+    }
+
+    /// Keeps a package and returns its id, the BLAKE3 hash of `bytes`.
+    ///
+    /// # Errors
+    /// [`SceneError::Store`], as when the disk is full.
+    pub async fn add(&self, bytes: Bytes) -> Result<SceneId, SceneError> {
+        self.store.add(bytes).await
+    }
+
+    /// Whether the scene is here and whole.
+    ///
+    /// # Errors
+    /// [`SceneError::Store`].
+    pub async fn has(&self, scene: SceneId) -> Result<bool, SceneError> {
+        Ok(self.store.size(scene).await?.is_some())
+    }
+
+    /// The package, checked against its hash.
+    ///
+    /// # Errors
+    /// See [`SceneError`].
+    pub async fn read(&self, scene: SceneId) -> Result<Bytes, SceneError> {
+        self.store.read(scene).await
+    }
+
+    /// Forgets a scene, whole or in part. Its disk space returns within a minute.
+    ///
+    /// # Errors
+    /// [`SceneError::Store`].
+    pub async fn remove(&self, scene: SceneId) -> Result<(), SceneError> {
+        self.store.remove(scene).await
+    }
+
+    /// Scenes here and whole, with their sizes in bytes; in order of their ids.
+    ///
+    /// # Errors
+    /// [`SceneError::Store`].
+    pub async fn list(&self) -> Result<Vec<(SceneId, u64)>, SceneError> {
+        self.store.list().await
+    }
+
+    /// Fetches a scene from a connected peer, whoever dialled, and returns its size in bytes.
+    ///
+    /// The size is proven and compared with `size_bytes_max` before anything is kept; every piece
+    /// is verified against the hash as it comes. An attempt that breaks off, even by a kill,
+    /// leaves its pieces for the next. A scene that is here already costs nothing.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub async fn fetch(
+        &self,
+        scene: SceneId,
+        size_bytes_max: u64,
+        from: PublicKey,
+        progress: impl Fn(FetchProgress) + Send + Sync,
+    ) -> Result<u64, FetchError> {
+        // Two fetches of one scene: the second waits and then finds it here.
+        let turn = self.turn(scene);
+        let _turn = turn.lock().await;
+        if let Some(size_bytes) = self.store.size(scene).await? {
+            return Ok(size_bytes);
+        }
+        let link = self.dial(from).await?;
+        let fetched = self.store.fetch(&link, scene, size_bytes_max, &progress).await;
+        link.close(VarInt::from_u32(0), b"done");
+        fetched
+    }
+
+    async fn dial(&self, peer: PublicKey) -> Result<Link, FetchError> {
+        let id = EndpointId::from_bytes(&peer.0).ok().filter(|_id| self.registry.holds(peer));
+        let id = id.ok_or(FetchError::NotConnected(peer))?;
+        let addresses = self.registry.addresses(peer);
+        let known = addresses.iter().copied().map(TransportAddr::Ip);
+        let dialling =
+            self.endpoint.connect(EndpointAddr::from_parts(id, known), self.store.alpn());
+        let reason = match timeout(limits::CONNECT_TIMEOUT, dialling).await {
+            Ok(Ok(link)) => return Ok(link),
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(_elapsed) => format!("no answer within {:?}", limits::CONNECT_TIMEOUT),
+        };
+        Err(FetchError::Unreachable { peer, addresses, reason })
+    }
+
+    fn turn(&self, scene: SceneId) -> Arc<tokio::sync::Mutex<()>> {
+        // A map of turns is whole after any panic.
+        let mut fetching = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        fetching.retain(|_scene, turn| turn.strong_count() > 0);
+        if let Some(turn) = fetching.get(&scene).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::new(tokio::sync::Mutex::new(()));
+        fetching.insert(scene, Arc::downgrade(&turn));
+        turn
+    }
+}

@@ -1,0 +1,152 @@
+//! Tickets: who a peer is and where to find it, as one word to copy.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use iroh::{EndpointAddr, TransportAddr};
+use iroh_tickets::{ParseError, Ticket as _};
+use protocol::{PublicKey, limits};
+use serde::{Deserialize, Serialize};
+
+/// Who a peer is and where to find it. Text form: `farm` and base32.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    key: PublicKey,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Text that is not a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a farm ticket ({why}); copy the whole word that begins with `farm` from the scheduler: {text}"
+)]
+pub struct TicketError {
+    /// What is wrong.
+    pub why: String,
+    /// The beginning of what was given.
+    pub text: String,
+}
+
+impl Ticket {
+    /// A ticket; addresses past [`limits::TICKET_ADDRESSES_MAX`] are left out.
+    #[must_use]
+    pub fn new(key: PublicKey, mut addresses: Vec<SocketAddr>) -> Self {
+        addresses.truncate(limits::TICKET_ADDRESSES_MAX);
+        Self { key, addresses }
+    }
+
+    /// The peer's key.
+    #[must_use]
+    pub const fn key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// Where to find it.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// For the endpoint, or `None` when the key is no point of the curve.
+    pub(crate) fn endpoint_addr(&self) -> Option<EndpointAddr> {
+        let id = iroh::EndpointId::from_bytes(&self.key.0).ok()?;
+        Some(EndpointAddr::from_parts(id, self.addresses.iter().copied().map(TransportAddr::Ip)))
+    }
+}
+
+/// The bytes in the text; a variant for every version of them.
+#[derive(Serialize, Deserialize)]
+enum Encoded {
+    V1 { key: PublicKey, addresses: Vec<SocketAddr> },
+}
+
+impl iroh_tickets::Ticket for Ticket {
+    const KIND: &'static str = "farm";
+
+    fn encode_bytes(&self) -> Vec<u8> {
+        protocol::encode(&Encoded::V1 { key: self.key, addresses: self.addresses.clone() })
+    }
+
+    fn decode_bytes(bytes: &[u8]) -> Result<Self, ParseError> {
+        let Encoded::V1 { key, addresses } = protocol::decode(bytes, limits::HELLO_BYTES_MAX)
+            .map_err(|_why| ParseError::verification_failed("it is damaged or cut"))?;
+        if addresses.is_empty() || addresses.len() > limits::TICKET_ADDRESSES_MAX {
+            return Err(ParseError::verification_failed("it holds no address, or too many"));
+        }
+        let ticket = Self { key, addresses };
+        if ticket.endpoint_addr().is_none() {
+            return Err(ParseError::verification_failed("its key is damaged"));
+        }
+        Ok(ticket)
+    }
+}
+
+impl fmt::Display for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.encode_string())
+    }
+}
+
+impl FromStr for Ticket {
+    type Err = TicketError;
+
+    fn from_str(text: &str) -> Result<Self, TicketError> {
+        let text = text.trim();
+        Self::decode_string(text).map_err(|why| TicketError {
+            why: why.to_string(),
+            text: text.chars().take(60).collect(),
+        })
+    }
+}
+
+impl Serialize for Ticket {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ticket {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ticket() -> Ticket {
+        let key = protocol::sign::public_key(&protocol::SigningKey::from_bytes(&[7; 32]));
+        let addresses = ["127.0.0.1:4000", "[2001:db8::1]:4000"];
+        let parse = |text: &str| text.parse().expect("an address");
+        Ticket::new(key, addresses.into_iter().map(parse).collect())
+    }
+
+    #[test]
+    fn text_round_trips() {
+        let text = ticket().to_string();
+        assert!(text.starts_with("farm"), "{text}");
+        assert_eq!(text.parse(), Ok(ticket()));
+        assert_eq!(format!("  {text}\n").parse(), Ok(ticket()));
+    }
+
+    #[test]
+    fn bad_text_says_what_to_do() {
+        let text = ticket().to_string();
+        let no_address = Ticket { addresses: Vec::new(), ..ticket() }.to_string();
+        for bad in ["", "farm", "endpointabc", &text[..text.len() - 3], &text[1..], &no_address] {
+            let error = bad.parse::<Ticket>().expect_err("not a ticket");
+            assert!(error.to_string().contains("copy the whole word"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_without_a_panic(text in "(farm)?[a-z2-7]{0,300}") {
+            let _outcome = text.parse::<Ticket>();
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Real endpoints on loopback.
+
+mod calls;
+mod desk;
+mod hostile;
+mod scenes;
