@@ -1,92 +1,521 @@
-//! Journal API (bodies follow).
-use proof::Checkpoint;
-use protocol::{PublicKey, SigningKey};
-use std::path::Path;
+//! A journal: entries that are never changed, only added, and that survive what they were
+//! acknowledged before.
+//!
+//! It knows nothing of money: the ledger keeps transfers in one, the scheduler its events in
+//! another. On disk it is a directory of segments (see [`proof::record`]), a `checkpoint`, and a
+//! `lock` that keeps a second writer out. `docs/ledger.md` draws it.
+//!
+//! ```
+//! use ledger::journal::{Journal, Options};
+//!
+//! let dir = tempfile::tempdir()?;
+//! let (mut journal, replay) = Journal::open(dir.path(), Options::new("example"))?;
+//! assert_eq!(replay.count(), 0);
+//! journal.append(b"first")?;
+//! journal.append(b"second")?;
+//! journal.sync()?; // one record, one fdatasync: now both are durable
+//! drop(journal);
+//!
+//! let (_journal, replay) = Journal::open(dir.path(), Options::new("example"))?;
+//! let entries: Vec<(u64, Vec<u8>)> = replay.collect();
+//! assert_eq!(entries, [(0, b"first".to_vec()), (1, b"second".to_vec())]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod disk;
+mod read;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use proof::record::{ENTRY_BYTES_MAX, GroupBuilder, SEGMENT_HEADER_BYTES, SegmentHeader};
+use proof::verify::sign_group;
+use proof::{Checkpoint, CheckpointError, Head, Signatures, VerifyError};
+use protocol::SigningKey;
+use protocol::sign::public_key;
+
+use disk::Output;
+pub(crate) use disk::lock;
+pub use read::FollowError;
+pub(crate) use read::{Follower, Source, read};
+
+/// Why a caller could not use an entry.
+pub type EntryProblem = Box<dyn std::error::Error + Send + Sync>;
 
 /// How a journal is kept.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Its name: no spaces.
+    /// Its name, part of the hash chain: a journal of another name is not opened. Without
+    /// spaces, plus signs and line ends, for it stands in checkpoints.
     pub origin: String,
-    /// Signs every group.
+    /// Signs every record and checkpoint. Without a key the journal is chained, not signed.
     pub signing_key: Option<SigningKey>,
-    /// A new segment is begun past this.
+    /// A segment is followed by the next before it grows past this, bytes.
     pub segment_bytes_max: u64,
-    /// Groups between checkpoints.
-    pub checkpoint_groups: u32,
-    /// Checkpoints that others kept.
+    /// Records between two checkpoints.
+    pub checkpoint_records: u32,
+    /// Checkpoints that others kept: the journal must agree with them.
     pub witnessed: Vec<Checkpoint>,
 }
+
 impl Options {
-    /// Unsigned, with defaults.
+    /// Bytes of a segment when nothing else is asked for: read at once without pain.
+    pub const SEGMENT_BYTES: u64 = 64 << 20;
+    /// Records between checkpoints when nothing else is asked for: a checkpoint costs about
+    /// three times what a record does.
+    pub const CHECKPOINT_RECORDS: u32 = 256;
+
+    /// An unsigned journal with the usual sizes.
+    #[must_use]
     pub fn new(origin: impl Into<String>) -> Self {
-        unimplemented!("{}", origin.into())
+        Self {
+            origin: origin.into(),
+            signing_key: None,
+            segment_bytes_max: Self::SEGMENT_BYTES,
+            checkpoint_records: Self::CHECKPOINT_RECORDS,
+            witnessed: Vec::new(),
+        }
+    }
+
+    /// The same, signed.
+    #[must_use]
+    pub fn signed_by(self, key: SigningKey) -> Self {
+        Self { signing_key: Some(key), ..self }
     }
 }
-/// A journal.
-#[derive(Debug)]
-pub struct Journal;
-/// Entries found, in order: `(seq, bytes)`.
-#[derive(Debug)]
-pub struct Replay {
-    /// Bytes of a torn tail that were cut.
-    pub cut: Option<CutTail>,
-}
-impl Iterator for Replay {
-    type Item = (u64, Vec<u8>);
-    fn next(&mut self) -> Option<Self::Item> {
-        None
-    }
-}
-/// A torn tail that was cut.
+
+/// A record that a crash cut short, before it was acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutTail {
-    /// Bytes.
+    /// The segment it was in.
+    pub segment: PathBuf,
+    /// Where it began.
+    pub offset: u64,
+    /// How many bytes were there.
     pub bytes: u64,
 }
-/// Why a journal is not opened.
+
+/// The entries found on opening, in order: `(number, bytes)`.
+///
+/// It holds them in memory; [`Journal::open_with`] does not.
+#[derive(Debug)]
+pub struct Replay {
+    /// What was cut off the end.
+    pub cut: Option<CutTail>,
+    entries: std::iter::Enumerate<std::vec::IntoIter<Vec<u8>>>,
+}
+
+impl Iterator for Replay {
+    type Item = (u64, Vec<u8>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.entries.next().map(|(index, entry)| (index as u64, entry))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.entries.size_hint()
+    }
+}
+
+/// Why a journal was not opened. Nothing on disk was changed then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// x
-    #[error("x")]
-    X(PublicKey),
+    /// The disk failed.
+    #[error("{what} failed; check the disk and its permissions: {}", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's words.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process writes it.
+    #[error("the journal is in use by another process; stop that one first: {}", path.display())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// A name that cannot stand in a checkpoint.
+    #[error("a journal's name must have no spaces, plus signs or line ends, this is not: {0:?}")]
+    Origin(String),
+    /// Good records follow a bad one, or another segment does.
+    #[error(
+        "the journal is damaged at byte {offset}, after entry number {size}, with good records \
+         behind; restore this file from a backup, do not shorten it: {}", segment.display()
+    )]
+    Damaged {
+        /// The segment.
+        segment: PathBuf,
+        /// Where the bad record begins.
+        offset: u64,
+        /// Entries before it.
+        size: u64,
+    },
+    /// A segment without a good header, or named after another entry than its first.
+    #[error(
+        "the segment's header is damaged, or the file was renamed; restore it from a backup: {}",
+        segment.display()
+    )]
+    Header {
+        /// The segment.
+        segment: PathBuf,
+    },
+    /// The journal's first segment begins another journal.
+    #[error("this is not the journal {origin}; open it under its own name and key: {}", segment.display())]
+    OtherJournal {
+        /// The name it was opened under.
+        origin: String,
+        /// Its first segment.
+        segment: PathBuf,
+    },
+    /// Chain, sequence, signatures or checkpoints do not hold.
+    #[error(
+        "the journal does not hold; it was altered or parts of it are missing: restore it from a \
+         backup: {}", path.display()
+    )]
+    Broken {
+        /// The segment, or the directory when it is the journal as a whole.
+        path: PathBuf,
+        /// What does not hold.
+        #[source]
+        source: VerifyError,
+    },
+    /// The stored checkpoint cannot be relied on.
+    #[error(
+        "the stored checkpoint is damaged or of another journal; restore it, or delete it after \
+         comparing the journal with a checkpoint that somebody else kept: {}", path.display()
+    )]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: CheckpointError,
+    },
+    /// An entry makes no sense to the caller.
+    #[error("entry {seq} of the journal cannot be used; was it written by another version?")]
+    Entry {
+        /// Its number.
+        seq: u64,
+        /// The caller's words.
+        #[source]
+        source: EntryProblem,
+    },
 }
-/// Why entries were not appended.
+
+/// Why entries were not added. None of those that were waiting is acknowledged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// x
-    #[error("x")]
-    X,
+    /// An entry is too long.
+    #[error("an entry of {bytes} bytes is over the journal's limit of {ENTRY_BYTES_MAX}")]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Too much waits to be written.
+    #[error("{waiting} entries wait and fill a whole record; call sync before adding more")]
+    Full {
+        /// How many wait.
+        waiting: u32,
+    },
+    /// The record could not be written; the journal is as before and goes on.
+    #[error("writing to the journal failed and was undone; make room and try again: {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        #[source]
+        source: io::Error,
+    },
+    /// The disk did not confirm: whether the entries are there is known on reopening only.
+    #[error(
+        "the disk did not confirm a write, so the journal takes no more; check the disk and \
+         open it again: {}", path.display()
+    )]
+    Unsure {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        #[source]
+        source: io::Error,
+    },
+    /// An earlier write was not confirmed.
+    #[error("the journal takes no more since an earlier write was not confirmed; open it again: {}", path.display())]
+    Closed {
+        /// The directory.
+        path: PathBuf,
+    },
 }
+
+/// A journal that is open for writing.
+///
+/// Dropping it stores a checkpoint if it can; entries that were not synced are lost.
+#[derive(Debug)]
+pub struct Journal {
+    dir: PathBuf,
+    options: Options,
+    verifier: proof::Verifier,
+    segment: SegmentHeader,
+    segment_bytes: u64,
+    output: Box<dyn Output>,
+    waiting: GroupBuilder,
+    records_since_checkpoint: u32,
+    is_poisoned: bool,
+    _lock: File,
+}
+
 impl Journal {
-    /// Opens or makes a journal.
-    pub fn open(_dir: &Path, _options: Options) -> Result<(Self, Replay), OpenError> {
-        unimplemented!()
+    /// Opens the journal in `dir`, or begins one there, and returns the entries it holds.
+    ///
+    /// All of it is verified: checksums, sequence, hash chain, the last signature (which covers
+    /// the chain and so every entry), the stored checkpoint and those in
+    /// [`Options::witnessed`]. A record that a crash cut short at the very end is cut off and
+    /// reported in [`Replay::cut`].
+    ///
+    /// # Errors
+    /// See [`OpenError`]: whatever is not a cut-short last record is refused, never repaired.
+    pub fn open(dir: &Path, options: Options) -> Result<(Self, Replay), OpenError> {
+        let mut entries = Vec::new();
+        let (journal, cut) = Self::open_with(dir, options, &mut |_seq, entry| {
+            entries.push(entry.to_vec());
+            Ok(())
+        })?;
+        Ok((journal, Replay { cut, entries: entries.into_iter().enumerate() }))
     }
-    /// Buffers one entry; returns its number. Durable after `sync`.
-    pub fn append(&mut self, _entry: &[u8]) -> Result<u64, AppendError> {
-        unimplemented!()
+
+    /// The same, handing each entry to `visit` as it is read. What it was shown counts only when
+    /// the whole succeeds.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; an error of `visit` comes back as [`OpenError::Entry`].
+    pub fn open_with(
+        dir: &Path,
+        options: Options,
+        visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), EntryProblem>,
+    ) -> Result<(Self, Option<CutTail>), OpenError> {
+        let forbidden = |c: char| c.is_whitespace() || c == '+';
+        if options.origin.is_empty() || options.origin.contains(forbidden) {
+            return Err(OpenError::Origin(options.origin));
+        }
+        disk::make_dir(dir).map_err(failed("making the directory", dir))?;
+        let lock = disk::lock(dir)?;
+        let source = Source {
+            dir,
+            origin: &options.origin,
+            key: options.signing_key.as_ref().map(public_key),
+            signatures: Signatures::Last,
+            witnessed: &options.witnessed,
+        };
+        let found = read(&source, visit)?;
+
+        let (path, segment, segment_bytes) = match found.last {
+            Some((path, header, good_bytes)) => {
+                disk::settle(&path, found.cut.is_some().then_some(good_bytes))
+                    .map_err(failed("settling the last segment", &path))?;
+                (path, header, good_bytes)
+            }
+            None => {
+                let (path, header) = begin_segment(dir, &found.verifier.head())
+                    .map_err(failed("beginning a segment", dir))?;
+                (path, header, SEGMENT_HEADER_BYTES as u64)
+            }
+        };
+        disk::remove_leftovers(dir).map_err(failed("removing leftovers", dir))?;
+        disk::sync_dir(dir).map_err(failed("syncing the directory", dir))?;
+        let output = disk::output(&path).map_err(failed("opening the segment", &path))?;
+        let journal = Self {
+            dir: dir.to_owned(),
+            options,
+            verifier: found.verifier,
+            segment,
+            segment_bytes,
+            output: Box::new(output),
+            waiting: GroupBuilder::default(),
+            records_since_checkpoint: 0,
+            is_poisoned: false,
+            _lock: lock,
+        };
+        Ok((journal, found.cut))
     }
-    /// Makes buffered entries durable: one record, one fdatasync. On error none of them is in the journal.
+
+    /// Puts an entry in line and returns its number. It is durable after [`Journal::sync`].
+    ///
+    /// # Errors
+    /// [`AppendError::TooLarge`], [`AppendError::Full`], [`AppendError::Closed`]; those already
+    /// in line stay there.
+    pub fn append(&mut self, entry: &[u8]) -> Result<u64, AppendError> {
+        self.check_open()?;
+        let seq = self.next_seq();
+        if self.waiting.push(entry) {
+            return Ok(seq);
+        }
+        Err(match entry.len() {
+            bytes if bytes > ENTRY_BYTES_MAX => AppendError::TooLarge { bytes },
+            _ => AppendError::Full { waiting: self.waiting.count() },
+        })
+    }
+
+    /// Makes all entries in line durable: one record, one `fdatasync`; all of them or none.
+    ///
+    /// # Errors
+    /// [`AppendError::Write`]: none is in the journal, the line is empty, the journal goes on.
+    /// [`AppendError::Unsure`]: the journal takes no more until it is opened again.
     pub fn sync(&mut self) -> Result<(), AppendError> {
-        unimplemented!()
+        self.check_open()?;
+        let group = std::mem::take(&mut self.waiting);
+        if group.is_empty() {
+            return Ok(());
+        }
+        let head = self.head();
+        let chain = group.chain(head.size, head.chain.0);
+        let key = self.options.signing_key.as_ref();
+        let signature = key.map(|key| sign_group(&self.options.origin, &chain, key));
+        let bytes = group.encode(head.size, head.chain.0, self.segment.salt, signature);
+        let bytes = match self.make_room(bytes.len() as u64)? {
+            false => bytes,
+            true => group.encode(head.size, head.chain.0, self.segment.salt, signature),
+        };
+        self.write(&bytes)?;
+        self.verifier
+            .take_in(chain, group.entries())
+            .expect("invariant: no checkpoint is expected beyond the end");
+        self.records_since_checkpoint += 1;
+        if self.records_since_checkpoint >= self.options.checkpoint_records {
+            // The entries are durable whether this succeeds or not; the next record tries again.
+            let _retried = self.checkpoint();
+        }
+        Ok(())
     }
-    /// `append` each and `sync`; returns the first's number.
-    pub fn append_sync(&mut self, _entries: &[&[u8]]) -> Result<u64, AppendError> {
-        unimplemented!()
+
+    /// Adds `entries`, makes them durable and returns the number of the first.
+    ///
+    /// # Errors
+    /// As [`Journal::append`] and [`Journal::sync`]; none of `entries` is in line then.
+    pub fn append_sync(&mut self, entries: &[impl AsRef<[u8]>]) -> Result<u64, AppendError> {
+        self.sync()?;
+        let first = self.next_seq();
+        for entry in entries {
+            if let Err(error) = self.append(entry.as_ref()) {
+                self.discard();
+                return Err(error);
+            }
+        }
+        self.sync()?;
+        Ok(first)
     }
-    /// Entries, buffered ones included.
-    pub fn size(&self) -> u64 {
-        unimplemented!()
+
+    /// Drops the entries in line.
+    pub fn discard(&mut self) {
+        self.waiting = GroupBuilder::default();
     }
-    /// Signs (if keyed) and stores a checkpoint, and returns its text.
+
+    /// Where the durable journal stands.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.verifier.head()
+    }
+
+    /// The number that the next entry gets.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.head().size + u64::from(self.waiting.count())
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Stores a checkpoint of the durable journal and returns its text, for others to keep.
+    ///
+    /// # Errors
+    /// [`AppendError::Write`] when it cannot be stored, [`AppendError::Closed`]. The journal
+    /// itself is not touched.
     pub fn checkpoint(&mut self) -> Result<String, AppendError> {
-        unimplemented!()
+        self.check_open()?;
+        let note = self.verifier.checkpoint().to_note(self.options.signing_key.as_ref());
+        let path = self.dir.join(read::CHECKPOINT);
+        disk::write_whole(&path, note.as_bytes())
+            .and_then(|()| disk::sync_dir(&self.dir))
+            .map_err(|source| AppendError::Write { path, source })?;
+        self.records_since_checkpoint = 0;
+        Ok(note)
     }
-    /// Checkpoints and closes (drop alone is fine too).
-    pub fn close(self) -> Result<(), AppendError> {
-        unimplemented!()
+
+    /// Begins the next segment when a record would make this one too long; says whether it did.
+    fn make_room(&mut self, record_bytes: u64) -> Result<bool, AppendError> {
+        let is_empty = self.segment_bytes <= SEGMENT_HEADER_BYTES as u64;
+        if is_empty || self.segment_bytes + record_bytes <= self.options.segment_bytes_max {
+            return Ok(false);
+        }
+        let failed = |source| AppendError::Write { path: self.dir.clone(), source };
+        let (path, segment) = begin_segment(&self.dir, &self.head()).map_err(failed)?;
+        // From here on the old segment must not grow: the new one continues what it holds now.
+        let opened = disk::sync_dir(&self.dir).and_then(|()| disk::output(&path));
+        match opened {
+            Ok(output) => self.output = Box::new(output),
+            Err(source) => {
+                self.is_poisoned = true;
+                return Err(AppendError::Unsure { path, source });
+            }
+        }
+        (self.segment, self.segment_bytes) = (segment, SEGMENT_HEADER_BYTES as u64);
+        Ok(true)
     }
+
+    fn write(&mut self, record: &[u8]) -> Result<(), AppendError> {
+        let path = disk::segment_path(&self.dir, self.segment.first_seq);
+        if let Err(source) = self.output.append(record) {
+            // Take back what part of it arrived, so that the next record follows the last.
+            let undone = self.output.cut(self.segment_bytes).and_then(|()| self.output.sync());
+            self.is_poisoned = undone.is_err();
+            return Err(match undone {
+                Ok(()) => AppendError::Write { path, source },
+                Err(source) => AppendError::Unsure { path, source },
+            });
+        }
+        if let Err(source) = self.output.sync() {
+            // After a failed sync the kernel may have dropped the pages and a second sync would
+            // succeed without them: only reading the disk again tells what is there.
+            self.is_poisoned = true;
+            return Err(AppendError::Unsure { path, source });
+        }
+        self.segment_bytes += record.len() as u64;
+        Ok(())
+    }
+
+    fn check_open(&self) -> Result<(), AppendError> {
+        match self.is_poisoned {
+            true => Err(AppendError::Closed { path: self.dir.clone() }),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if self.records_since_checkpoint > 0 {
+            // Nothing is lost when it fails: the journal is durable without it.
+            let _best_effort = self.checkpoint();
+        }
+    }
+}
+
+fn begin_segment(dir: &Path, head: &Head) -> io::Result<(PathBuf, SegmentHeader)> {
+    let mut salt = [0; 8];
+    getrandom::fill(&mut salt).map_err(io::Error::other)?;
+    let header = SegmentHeader { first_seq: head.size, salt, chain: head.chain.0 };
+    let path = disk::segment_path(dir, header.first_seq);
+    disk::write_whole(&path, &header.encode())?;
+    Ok((path, header))
+}
+
+fn failed<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> OpenError + 'a {
+    move |source| OpenError::Io { what, path: path.to_owned(), source }
 }

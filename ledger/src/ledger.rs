@@ -1,140 +1,387 @@
-//! Ledger API (bodies follow).
-use crate::{Account, Transfer};
+//! The ledger: the books, and the journal that they are rebuilt from.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proof::{Account, Checkpoint, Entry, Head, Transfer, ledger_origin};
+use protocol::sign::public_key;
 use protocol::view::{LedgerCheck, StatementPage};
-use protocol::{AccountId, PublicKey, SigningKey, Tokens, TransferId};
-use std::path::Path;
+use protocol::{AccountId, PublicKey, SigningKey, TransferId, limits};
+
+use crate::apply::{ApplyError, Outcome};
+use crate::books::{Books, Staged};
+use crate::index::{Index, IndexStatus};
+use crate::journal::{self, AppendError, CutTail, FollowError, Journal};
+use crate::offline;
+use crate::statement::Row;
+use crate::totals::Balance;
+
+/// Where in the ledger's directory the journal lies.
+pub const JOURNAL_DIR: &str = "journal";
+/// Where in the ledger's directory the index lies.
+pub const INDEX_DIR: &str = "index";
+/// How long a statement waits for the index before it reads the journal itself.
+const INDEX_WAIT: Duration = Duration::from_secs(5);
 
 /// How a ledger is kept.
-#[derive(Debug, Clone, Default)]
-pub struct Options {}
-/// The ledger.
-#[derive(Debug)]
-pub struct Ledger;
-/// An account's balance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Balance {
-    /// Micro-tokens that are the account's; below zero for issuance only.
-    pub posted: i128,
-    /// Set aside to leave.
-    pub pending_debits: Tokens,
-    /// Set aside to arrive.
-    pub pending_credits: Tokens,
-    /// Free to spend.
-    pub available: Tokens,
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whether an index is kept. Without one, statements read the whole journal.
+    pub index: bool,
+    /// Checkpoints that others kept: the journal must agree with them.
+    pub witnessed: Vec<Checkpoint>,
+    /// See [`journal::Options::segment_bytes_max`].
+    pub segment_bytes_max: u64,
+    /// See [`journal::Options::checkpoint_records`].
+    pub checkpoint_records: u32,
 }
-/// What became of a transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Now.
-    Applied {
-        /// Entry.
-        seq: u64,
-    },
-    /// Before.
-    AlreadyApplied {
-        /// Entry.
-        seq: u64,
-    },
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            index: true,
+            witnessed: Vec::new(),
+            segment_bytes_max: journal::Options::SEGMENT_BYTES,
+            checkpoint_records: journal::Options::CHECKPOINT_RECORDS,
+        }
+    }
 }
-/// A durable batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
-    /// One per transfer, in order.
-    pub outcomes: Vec<Outcome>,
-    /// Time of the entries (never goes back).
-    pub time_ms: u64,
-}
-/// Why a batch was not applied (nothing of it was).
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApplyError {
-    /// Not enough tokens available.
-    #[error("x")]
-    NotEnough {
-        /// Which transfer of the batch.
-        transfer: TransferId,
-        /// account
-        account: Account,
-        /// free
-        available: Tokens,
-        /// wanted
-        amount: Tokens,
-    },
-    /// The id was used for another transfer.
-    #[error("x")]
-    IdReused {
-        /// id
-        transfer: TransferId,
-    },
-}
-/// Why.
+
+/// Why a ledger was not opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// x
-    #[error("x")]
-    X(PublicKey),
+    /// The journal.
+    #[error("the ledger's journal was not opened")]
+    Journal(#[from] journal::OpenError),
+    /// The index's thread.
+    #[error("no thread for the ledger's index")]
+    Thread(#[source] io::Error),
 }
-/// Why.
+
+/// Why a statement could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StatementError {
-    /// x
-    #[error("x")]
-    X,
+    /// The journal could not be read.
+    #[error("the statement could not be read from the journal")]
+    Journal(#[from] FollowError),
+    /// The journal could not be listed.
+    #[error("the journal could not be listed: {}", path.display())]
+    Io {
+        /// The journal.
+        path: PathBuf,
+        /// The system's words.
+        #[source]
+        source: io::Error,
+    },
 }
+
+/// A durable batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// What became of each transfer, in order.
+    pub outcomes: Vec<Outcome>,
+    /// Time of its entries, milliseconds since 1970: the time given, or the last entry's when the
+    /// clock was set back.
+    pub time_ms: u64,
+}
+
+/// Accounts and transfers, kept in memory and in a journal on disk.
+///
+/// One process owns it; within the process one owner calls it (`&mut`).
+///
+/// # Life of a job
+/// ```
+/// use ledger::{Code, Ledger, Options, Transfer, account, transfer_id};
+/// use protocol::{JobId, NodeId, PublicKey, SigningKey, Tokens};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let key = SigningKey::from_bytes(&[1; 32]);
+/// let mut ledger = Ledger::open(dir, key, &Options::default())?;
+/// let (artist, node, job) = (PublicKey([1; 32]), NodeId([2; 32]), JobId([3; 16]));
+/// let tokens = |amount: u64| Tokens::from_whole(amount);
+/// let id = |what: &str| transfer_id(what, &[&job.0]);
+///
+/// // The operator grants tokens; an order moves its price into escrow.
+/// let (wallet, escrow, held) = (account::wallet(artist), account::escrow(job), account::held(node));
+/// let grant = Transfer::posted(id("grant"), (account::issuance(), wallet), tokens(100), Code::Grant);
+/// let order = Transfer::posted(id("order"), (wallet, escrow), tokens(60), Code::Escrow);
+/// ledger.apply(&[grant, order], 1_000)?;
+///
+/// // A lease sets its highest pay aside; the verdict posts what was earned, and the fee with it.
+/// let lease = Transfer::pending(id("lease"), (escrow, held), tokens(20), Code::Pay, 30_000);
+/// ledger.apply(&[lease.clone()], 2_000)?;
+/// let pay = Transfer::post(id("pay"), &lease, tokens(15));
+/// let fee = Transfer::posted(id("fee"), (escrow, account::fee()), tokens(2), Code::Fee);
+/// ledger.apply(&[pay.clone(), fee], 3_000)?;
+/// assert_eq!(ledger.balance(held).available, tokens(15));
+///
+/// // A refused result frees what its lease had set aside; a lease that lapses does so by itself.
+/// let refused = Transfer::pending(id("refused"), (escrow, held), tokens(20), Code::Pay, 30_000);
+/// let lapsed = Transfer::pending(id("lapsed"), (escrow, held), tokens(20), Code::Pay, 30_000);
+/// ledger.apply(&[refused.clone(), lapsed.clone()], 4_000)?;
+/// ledger.apply(&[Transfer::void(id("void"), &refused)], 5_000)?;
+/// assert_eq!(ledger.expire(40_000)?, [lapsed]);
+///
+/// // The job ends: held pay is released, the rest of the escrow goes back.
+/// let rest = ledger.balance(escrow).available;
+/// let owner = account::wallet(node.into());
+/// let release = Transfer::posted(id("release"), (held, owner), tokens(15), Code::Release);
+/// let refund = Transfer::posted(id("refund"), (escrow, wallet), rest, Code::Refund);
+/// ledger.apply(&[release, refund], 50_000)?;
+/// assert_eq!(ledger.balance(escrow).posted, 0);
+/// assert_eq!(ledger.balance(wallet).available, tokens(100 - 15 - 2));
+///
+/// // Said twice, it is done once.
+/// assert!(ledger.apply(&[pay], 60_000)?.outcomes[0].was_applied_before());
+/// assert!(ledger.check().verified && ledger.check().sum_is_zero);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Ledger {
+    dir: PathBuf,
+    key: PublicKey,
+    journal: Journal,
+    books: Books,
+    cut: Option<CutTail>,
+    index: Option<Index>,
+}
+
 impl Ledger {
-    /// Opens or makes the ledger in `dir` (`dir/journal`, `dir/index`).
-    pub fn open(_dir: &Path, _key: SigningKey, _options: &Options) -> Result<Self, OpenError> {
-        unimplemented!()
+    /// Opens the ledger in `dir`, or begins one there. `key` signs it: a ledger belongs to one.
+    ///
+    /// The whole journal is replayed; a snapshot would make that shorter and does not exist yet.
+    /// The index catches up in the background.
+    ///
+    /// # Errors
+    /// See [`OpenError`]: a journal that is damaged, altered, or shorter than a checkpoint is
+    /// refused, never repaired.
+    pub fn open(dir: &Path, key: SigningKey, options: &Options) -> Result<Self, OpenError> {
+        let public = public_key(&key);
+        let journal_options = journal::Options {
+            origin: ledger_origin(public),
+            signing_key: Some(key),
+            segment_bytes_max: options.segment_bytes_max,
+            checkpoint_records: options.checkpoint_records,
+            witnessed: options.witnessed.clone(),
+        };
+        let path = dir.join(JOURNAL_DIR);
+        let mut books = Books::default();
+        let (journal, cut) = Journal::open_with(&path, journal_options, &mut |seq, bytes| {
+            Ok(books.replay(seq, &Entry::decode(bytes)?)?)
+        })?;
+        let index = match options.index {
+            true => Some(
+                Index::start(dir.join(INDEX_DIR), path, books.size()).map_err(OpenError::Thread)?,
+            ),
+            false => None,
+        };
+        Ok(Self { dir: dir.to_owned(), key: public, journal, books, cut, index })
     }
-    /// Applies a batch, all or nothing; durable when it returns.
-    pub fn apply(&mut self, _batch: &[Transfer], _now_ms: u64) -> Result<Applied, ApplyError> {
-        unimplemented!()
+
+    /// Applies a batch, all of it or nothing. It is durable when this returns.
+    ///
+    /// A transfer that was applied before, with the same content, is passed over and reported:
+    /// saying the same twice is harmless. `now_ms` is in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// See [`ApplyError`]; nothing of the batch was applied then. After
+    /// [`AppendError::Unsure`] the ledger takes no more until it is opened again.
+    pub fn apply(&mut self, batch: &[Transfer], now_ms: u64) -> Result<Applied, ApplyError> {
+        let staged = self.books.stage(batch, now_ms)?;
+        let (outcomes, time_ms) = (staged.outcomes.clone(), self.books.time_ms());
+        self.commit(vec![staged])?;
+        Ok(Applied { outcomes, time_ms })
     }
-    /// Several batches with one fdatasync; each is atomic for itself.
+
+    /// Applies several batches, each all or nothing for itself, and makes them durable at once:
+    /// one `fdatasync` for all.
+    ///
+    /// # Errors
+    /// The inner errors refuse their batch alone. The outer error is the journal's: none of the
+    /// batches was applied then.
+    #[expect(clippy::type_complexity, reason = "one result for the write, one for each batch")]
     pub fn apply_all(
         &mut self,
-        _batches: &[&[Transfer]],
-        _now_ms: u64,
+        batches: &[&[Transfer]],
+        now_ms: u64,
     ) -> Result<Vec<Result<Applied, ApplyError>>, ApplyError> {
-        unimplemented!()
+        let mut results = Vec::with_capacity(batches.len());
+        let mut all_staged = Vec::with_capacity(batches.len());
+        for batch in batches {
+            results.push(self.books.stage(batch, now_ms).map(|staged| {
+                let applied =
+                    Applied { outcomes: staged.outcomes.clone(), time_ms: self.books.time_ms() };
+                all_staged.push(staged);
+                applied
+            }));
+        }
+        self.commit(all_staged)?;
+        Ok(results)
     }
-    /// Ends pending transfers whose time is over; returns them.
-    pub fn expire(&mut self, _now_ms: u64) -> Result<Vec<Transfer>, ApplyError> {
-        unimplemented!()
+
+    /// Ends the pending transfers whose time is over at `now_ms`, and returns them.
+    ///
+    /// Until this is called they stay set aside, though they can no longer be posted.
+    ///
+    /// # Errors
+    /// [`ApplyError::Journal`]; those that were not returned are still set aside.
+    pub fn expire(&mut self, now_ms: u64) -> Result<Vec<Transfer>, ApplyError> {
+        let mut expired = Vec::new();
+        loop {
+            let staged = self.books.stage_expiries(now_ms);
+            if staged.entries.is_empty() {
+                return Ok(expired);
+            }
+            expired.extend(staged.entries.iter().map(|entry| entry.transfer().clone()));
+            self.commit(vec![staged])?;
+        }
     }
-    /// Balance of an account; zero for one never used.
-    pub fn balance(&self, _account: impl Into<AccountId>) -> Balance {
-        unimplemented!()
+
+    /// When the next pending transfer expires, milliseconds since 1970.
+    #[must_use]
+    pub fn next_expiry_ms(&self) -> Option<u64> {
+        self.books.next_expiry_ms()
     }
-    /// Newest first.
+
+    /// What an account holds; nothing for one that was never named.
+    #[must_use]
+    pub fn balance(&self, account: impl Into<AccountId>) -> Balance {
+        self.books.totals(account.into()).balance()
+    }
+
+    /// What an account is; `None` for one that was never named.
+    #[must_use]
+    pub fn account(&self, id: AccountId) -> Option<Account> {
+        self.books.account(id)
+    }
+
+    /// Whether a transfer was applied.
+    #[must_use]
+    pub fn contains(&self, id: TransferId) -> bool {
+        self.books.entry_of(id).is_some()
+    }
+
+    /// A pending transfer that has not ended.
+    #[must_use]
+    pub fn pending(&self, id: TransferId) -> Option<&Transfer> {
+        self.books.pending(id)
+    }
+
+    /// Accounts, ids and open transfers as they are now.
+    #[must_use]
+    pub const fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// Where the journal stands.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.journal.head()
+    }
+
+    /// The key that signs this ledger.
+    #[must_use]
+    pub const fn key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// What was cut off the journal's end when it was opened.
+    #[must_use]
+    pub const fn cut(&self) -> Option<&CutTail> {
+        self.cut.as_ref()
+    }
+
+    /// How far the index is; `None` when none is kept.
+    #[must_use]
+    pub fn index_status(&self) -> Option<IndexStatus> {
+        self.index.as_ref().map(Index::status)
+    }
+
+    /// Entries of an account, newest first: at most `limit` rows (and at most
+    /// [`limits::PAGE_ROWS_MAX`]) after `offset` rows.
+    ///
+    /// # Errors
+    /// See [`StatementError`]. A failing index is no error: the journal is read instead.
     pub fn statement(
         &self,
-        _account: impl Into<AccountId>,
-        _offset: u64,
-        _limit: u32,
+        account: impl Into<AccountId>,
+        offset: u64,
+        limit: u32,
     ) -> Result<StatementPage, StatementError> {
-        unimplemented!()
+        let account = account.into();
+        let (rows, total) = self.rows(account, offset, limit)?;
+        Ok(StatementPage { account, rows: rows.iter().map(Row::view).collect(), total })
     }
-    /// What an account is, when it was ever used.
-    pub fn account(&self, _id: AccountId) -> Option<Account> {
-        unimplemented!()
+
+    /// The same with all that the ledger knows of each row, and the number of rows in all.
+    ///
+    /// # Errors
+    /// As [`Ledger::statement`].
+    pub fn rows(
+        &self,
+        account: AccountId,
+        offset: u64,
+        limit: u32,
+    ) -> Result<(Vec<Row>, u64), StatementError> {
+        let limit = limit.min(limits::PAGE_ROWS_MAX) as usize;
+        let size = self.books.size();
+        let store = self.index.as_ref().and_then(|index| index.wait_for(size, INDEX_WAIT));
+        if let Some(Ok(page)) = store.map(|store| store.page(account, offset, limit)) {
+            return Ok(page);
+        }
+        offline::scan(self.journal.dir(), account, size, offset, limit)
     }
-    /// Whether a transfer was applied.
-    pub fn contains(&self, _id: TransferId) -> bool {
-        unimplemented!()
-    }
-    /// An open pending transfer.
-    pub fn pending(&self, _id: TransferId) -> Option<&Transfer> {
-        unimplemented!()
-    }
-    /// Verifies everything.
+
+    /// Verifies the journal on disk, replays it, and compares the result with the books in
+    /// memory. It takes as long as the journal is.
+    #[must_use]
     pub fn check(&self) -> LedgerCheck {
-        unimplemented!()
+        offline::check(&self.dir, self.key, Some(&self.books))
     }
-    /// Signed checkpoint text for nodes and clients.
-    pub fn checkpoint(&mut self) -> Result<String, ApplyError> {
-        unimplemented!()
+
+    /// Whether the index, once it has caught up, says the same as the books: totals of every
+    /// account and the ids of open transfers. `None` when there is no working index.
+    #[must_use]
+    pub fn check_index(&self) -> Option<bool> {
+        let store = self.index.as_ref()?.wait_for(self.books.size(), INDEX_WAIT)?;
+        let accounts = self
+            .books
+            .accounts()
+            .all(|(id, _, totals)| store.totals(id).is_ok_and(|found| found == totals));
+        let ids = self.books.open().all(|transfer| {
+            let id = transfer.id;
+            store.entry_of(id).is_ok_and(|found| found == self.books.entry_of(id))
+        });
+        Some(accounts && ids)
+    }
+
+    /// Signs and stores a checkpoint and returns its text: for every node and client to keep.
+    ///
+    /// # Errors
+    /// See [`Journal::checkpoint`].
+    pub fn checkpoint(&mut self) -> Result<String, AppendError> {
+        self.journal.checkpoint()
+    }
+
+    /// Makes staged batches durable, or takes all of them back.
+    fn commit(&mut self, all_staged: Vec<Staged>) -> Result<(), ApplyError> {
+        let entries = all_staged.iter().flat_map(|staged| &staged.entries);
+        let encoded: Vec<Vec<u8>> = entries.map(Entry::encode).collect();
+        if encoded.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.journal.append_sync(&encoded) {
+            all_staged.into_iter().rev().for_each(|staged| self.books.undo(staged));
+            return Err(error.into());
+        }
+        assert_eq!(self.journal.next_seq(), self.books.size(), "journal and books number alike");
+        if let Some(index) = &self.index {
+            index.advance(self.books.size());
+        }
+        Ok(())
     }
 }

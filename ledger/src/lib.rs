@@ -1,11 +1,35 @@
-//! skeleton
-pub mod journal;
-pub mod ledger;
-pub mod offline;
+//! Double entry on a hash-chained, fsynced journal: accounts and transfers, nothing else moves
+//! money.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`account`], [`entry`] | the words: accounts, transfers, codes, links |
+//! | [`Ledger`] | the books in memory with the journal behind them |
+//! | [`books`] | the rules, pure |
+//! | [`journal`] | an append-only journal for any entries; the scheduler keeps its events in one |
+//! | [`offline`] | verify, balances, statement, rebuild, export, prove: without a scheduler |
+//!
+//! The journal is the truth. sled is an index that it rebuilds, written behind the
+//! acknowledgement. `docs/ledger.md` tells the whole story.
+//!
+//! **Architecture invariants:** no pixel, no network, no floating point, no clock: time comes in
+//! as an argument.
 
-pub use ledger::{
-    Applied, ApplyError, Balance, Ledger, OpenError, Options, Outcome, StatementError,
-};
+pub mod apply;
+pub mod books;
+mod index;
+pub mod journal;
+mod ledger;
+pub mod offline;
+pub mod statement;
+pub mod totals;
+
+pub use apply::{ApplyError, BATCH_TRANSFERS_MAX, Broken, Ended, Outcome, ReplayError};
+pub use books::Books;
+pub use index::{IndexError, IndexStatus};
+pub use ledger::{Applied, INDEX_DIR, JOURNAL_DIR, Ledger, OpenError, Options, StatementError};
 pub use proof::account::Account;
 pub use proof::entry::{Code, Entry, Event, Link, Transfer, TransferKind, transfer_id};
 pub use proof::{account, entry};
+pub use statement::{Phase, Row};
+pub use totals::{Balance, MICRO_TOKENS_MAX, Totals};

@@ -205,7 +205,10 @@ impl Verifier {
         }
         match self.checkpoints.iter().map(|point| point.size).max() {
             Some(checkpoint) if checkpoint > size => Err(VerifyError::Short { size, checkpoint }),
-            _ => Ok(self.head()),
+            _ => {
+                self.checkpoints.clear();
+                Ok(self.head())
+            }
         }
     }
 
@@ -265,4 +268,107 @@ fn signed_message(origin: &str, chain: &Hash) -> Vec<u8> {
     }
     message.extend_from_slice(chain);
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::sign::public_key;
+
+    use super::*;
+    use crate::record::{GroupBuilder, SEGMENT_HEADER_BYTES};
+
+    const ORIGIN: &str = "test";
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_bytes(&[seed; 32])
+    }
+
+    /// A segment of `groups` records of two entries each, each signed by the key given for it.
+    fn journal(groups: usize, signer: impl Fn(usize) -> Option<SigningKey>) -> Vec<u8> {
+        let mut chain = genesis(ORIGIN);
+        let header = SegmentHeader { first_seq: 0, salt: [1; 8], chain };
+        let mut bytes = header.encode().to_vec();
+        for index in 0..groups {
+            let mut builder = GroupBuilder::default();
+            assert!(builder.push(&index.to_le_bytes()) && builder.push(b"second"));
+            let (seq, prev) = (2 * index as u64, chain);
+            chain = builder.chain(seq, prev);
+            let signature = signer(index).map(|key| sign_group(ORIGIN, &chain, &key));
+            bytes.extend(builder.encode(seq, prev, header.salt, signature));
+        }
+        bytes
+    }
+
+    fn verify(bytes: &[u8], verifier: &mut Verifier) -> Result<Head, VerifyError> {
+        let header = SegmentHeader::decode(bytes).expect("a good header");
+        verifier.segment(&header)?;
+        for group in header.groups(bytes, SEGMENT_HEADER_BYTES) {
+            verifier.group(&group.expect("a good record"))?;
+        }
+        verifier.finish()
+    }
+
+    fn verifier(signatures: Signatures) -> Verifier {
+        Verifier::new(ORIGIN, Some(public_key(&key(1))), signatures).expect("a key")
+    }
+
+    #[test]
+    fn a_signed_journal_verifies_in_both_ways() {
+        let bytes = journal(300, |_| Some(key(1)));
+        let every = verify(&bytes, &mut verifier(Signatures::Every)).expect("holds");
+        let last = verify(&bytes, &mut verifier(Signatures::Last)).expect("holds");
+        assert_eq!((every, every.size), (last, 600));
+    }
+
+    #[test]
+    fn another_signer_is_named_with_the_record() {
+        let owner = public_key(&key(1));
+        for bad in [0, 130, 299] {
+            let bytes = journal(300, |index| Some(key(if index == bad { 2 } else { 1 })));
+            let error = verify(&bytes, &mut verifier(Signatures::Every));
+            assert_eq!(error, Err(VerifyError::Signature { seq: 2 * bad as u64, key: owner }));
+        }
+        let bytes = journal(3, |index| (index != 1).then(|| key(1)));
+        let error = verify(&bytes, &mut verifier(Signatures::Last));
+        assert_eq!(error, Err(VerifyError::Unsigned { seq: 2 }));
+    }
+
+    #[test]
+    fn another_name_breaks_the_chain_at_once() {
+        let bytes = journal(1, |_| None);
+        let mut other = Verifier::new("other", None, Signatures::Every).expect("no key");
+        assert_eq!(verify(&bytes, &mut other), Err(VerifyError::Chain { seq: 0 }));
+    }
+
+    #[test]
+    fn a_missing_record_is_a_gap() {
+        let bytes = journal(3, |_| None);
+        let header = SegmentHeader::decode(&bytes).expect("a good header");
+        let groups: Vec<_> = header.groups(&bytes, SEGMENT_HEADER_BYTES).flatten().collect();
+        let mut verifier = Verifier::new(ORIGIN, None, Signatures::Every).expect("no key");
+        verifier.group(&groups[0]).expect("fits");
+        let error = verifier.group(&groups[2]);
+        assert_eq!(error, Err(VerifyError::Gap { expected: 2, got: 4 }));
+    }
+
+    #[test]
+    fn checkpoints_hold_the_journal_to_its_story() {
+        let long = journal(4, |_| Some(key(1)));
+        let mut full = verifier(Signatures::Every);
+        verify(&long, &mut full).expect("holds");
+        let point = full.checkpoint();
+
+        let mut again = verifier(Signatures::Every);
+        again.expect(point.clone());
+        assert!(verify(&long, &mut again).is_ok());
+
+        let mut short = verifier(Signatures::Every);
+        short.expect(point.clone());
+        let error = verify(&journal(3, |_| Some(key(1))), &mut short);
+        assert_eq!(error, Err(VerifyError::Short { size: 6, checkpoint: 8 }));
+
+        let mut other = verifier(Signatures::Every);
+        other.expect(Checkpoint { root: [0; 32], ..point });
+        assert_eq!(verify(&long, &mut other), Err(VerifyError::Story { checkpoint: 8 }));
+    }
 }

@@ -1,0 +1,312 @@
+//! The index: statements, ids and totals in sled, written behind the acknowledgement by a thread
+//! that follows the journal.
+//!
+//! Nothing depends on it but the speed of statements: sled 0.34 issues no fsync, so it may lose
+//! or garble what it holds on a power cut, and the journal builds it again.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use proof::record::Group;
+use proof::{Account, Entry};
+use protocol::{AccountId, TransferId, wire};
+
+use crate::journal::{EntryProblem, Follower};
+use crate::statement::Row;
+use crate::totals::{Effect, Totals};
+
+/// Entries written to sled at a time: large enough that its log is not all headers.
+const ENTRIES_AT_ONCE: u64 = 2000;
+/// Memory sled may use for pages.
+const CACHE_BYTES: u64 = 32 << 20;
+/// Bytes of a value: a row or an account fits twice.
+const VALUE_BYTES_MAX: usize = 512;
+
+/// How far the index is, and whether it works.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IndexStatus {
+    /// Entries of the journal it holds.
+    pub applied: u64,
+    /// Why it stopped, when it has.
+    pub problem: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    durable: u64,
+    status: IndexStatus,
+    stop: bool,
+    store: Option<Store>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is one assignment: a panic leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread that keeps the index.
+#[derive(Debug)]
+pub(crate) struct Index {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Index {
+    /// Starts following the journal, of which `durable` entries may be read.
+    pub(crate) fn start(
+        dir: PathBuf,
+        journal: PathBuf,
+        durable: u64,
+    ) -> Result<Self, std::io::Error> {
+        let shared = Arc::new(Shared::default());
+        shared.lock().durable = durable;
+        let its = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("ledger index".into()).spawn(move || {
+            // sled asserts on damaged files: then the index is lost, not the ledger.
+            let run = catch_unwind(AssertUnwindSafe(|| follow(&its, &dir, &journal)));
+            let problem = match run {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_panic) => "sled panicked".to_owned(),
+            };
+            its.lock().status.problem = Some(problem);
+            its.changed.notify_all();
+        })?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Says that more entries may be read.
+    pub(crate) fn advance(&self, durable: u64) {
+        self.shared.lock().durable = durable;
+        self.shared.changed.notify_all();
+    }
+
+    pub(crate) fn status(&self) -> IndexStatus {
+        self.shared.lock().status.clone()
+    }
+
+    /// The store once it holds `size` entries; `None` when it fails or takes too long.
+    pub(crate) fn wait_for(&self, size: u64, timeout: Duration) -> Option<Store> {
+        let waits = |state: &mut State| {
+            state.status.applied < size && state.status.problem.is_none() && !state.stop
+        };
+        let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), timeout, waits);
+        let (state, _timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        let is_there = state.status.applied >= size && state.status.problem.is_none();
+        if is_there { state.store.clone() } else { None }
+    }
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        self.shared.lock().stop = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // It caught its own panics.
+            let _always_ok = thread.join();
+        }
+    }
+}
+
+/// Why the index stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// sled failed.
+    #[error("sled failed ({0}); rebuild the index")]
+    Sled(#[from] sled::Error),
+    /// The index holds what it never wrote.
+    #[error("the index is garbled; rebuild it")]
+    Garbled,
+    /// The journal could not be read.
+    #[error("the journal could not be followed: {0}")]
+    Journal(String),
+}
+
+fn follow(shared: &Shared, dir: &Path, journal: &Path) -> Result<(), IndexError> {
+    let mut store = Store::open(dir)?;
+    let durable = shared.lock().durable;
+    let mut follower = store.resume(journal, durable)?;
+    shared.lock().store = Some(store.clone());
+    loop {
+        let until = {
+            let mut state = shared.lock();
+            state.status.applied = store.size;
+            shared.changed.notify_all();
+            let waits = |state: &mut State| state.durable <= store.size && !state.stop;
+            state = shared.changed.wait_while(state, waits).unwrap_or_else(PoisonError::into_inner);
+            if state.stop {
+                break;
+            }
+            state.durable.min(store.size + ENTRIES_AT_ONCE)
+        };
+        store.take_in(&mut follower, until)?;
+    }
+    store.tree.flush()?;
+    Ok(())
+}
+
+/// Builds the whole index anew and returns the number of entries in it.
+pub(crate) fn build(dir: &Path, journal: &Path, size: u64) -> Result<u64, IndexError> {
+    let mut store = Store::open(dir)?;
+    store.clear()?;
+    let mut follower = Follower::starting_at(journal, 0).map_err(unreadable)?;
+    while store.size < size {
+        store.take_in(&mut follower, size.min(store.size + ENTRIES_AT_ONCE))?;
+    }
+    store.tree.flush()?;
+    Ok(store.size)
+}
+
+/// The trees: `a` accounts, `s` statement rows, `i` ids, `m` how far it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    tree: sled::Db,
+    size: u64,
+    chain: [u8; 32],
+}
+
+type Kept = (Account, Totals, u64);
+
+impl Store {
+    fn open(dir: &Path) -> Result<Self, IndexError> {
+        let tree = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).open()?;
+        let (size, chain) = match tree.get(b"m")? {
+            Some(bytes) => decode(&bytes)?,
+            None => (0, [0; 32]),
+        };
+        Ok(Self { tree, size, chain })
+    }
+
+    fn clear(&mut self) -> Result<(), IndexError> {
+        self.tree.clear()?;
+        (self.size, self.chain) = (0, [0; 32]);
+        Ok(())
+    }
+
+    /// Finds its place in the journal, or starts over when the journal is another than the one
+    /// that was indexed.
+    fn resume(&mut self, journal: &Path, durable: u64) -> Result<Follower, IndexError> {
+        let from = self.size.saturating_sub(1);
+        let mut follower = Follower::starting_at(journal, from).map_err(unreadable)?;
+        let mut chain = [0; 32];
+        let mut end = 0;
+        let read = follower.follow(self.size.min(durable), &mut |group| {
+            (chain, end) = (group.chain(), group.head.first_seq + u64::from(group.head.count));
+            Ok(())
+        });
+        if self.size == 0 || (read.is_ok() && (end, chain) == (self.size, self.chain)) {
+            return Ok(follower);
+        }
+        self.clear()?;
+        Follower::starting_at(journal, 0).map_err(unreadable)
+    }
+
+    fn take_in(&mut self, follower: &mut Follower, until: u64) -> Result<(), IndexError> {
+        let mut batch = sled::Batch::default();
+        let mut kept: BTreeMap<AccountId, Kept> = BTreeMap::new();
+        let (mut size, mut chain) = (self.size, self.chain);
+        let followed = follower.follow(until, &mut |group| {
+            self.group(group, &mut kept, &mut batch)?;
+            (size, chain) = (group.head.first_seq + u64::from(group.head.count), group.chain());
+            Ok(())
+        });
+        followed.map_err(unreadable)?;
+        for (id, account) in &kept {
+            batch.insert(key(b'a', &id.0, None), wire::encode(account));
+        }
+        batch.insert(b"m", wire::encode(&(size, chain)));
+        self.tree.apply_batch(batch)?;
+        (self.size, self.chain) = (size, chain);
+        Ok(())
+    }
+
+    fn group(
+        &self,
+        group: &Group<'_>,
+        kept: &mut BTreeMap<AccountId, Kept>,
+        batch: &mut sled::Batch,
+    ) -> Result<(), EntryProblem> {
+        for (seq, bytes) in (group.head.first_seq..).zip(group.entries()) {
+            let entry = Entry::decode(bytes)?;
+            let (transfer, effect) = (entry.transfer(), Effect::of(&entry.event));
+            for credit in [false, true] {
+                let account = if credit { transfer.credit } else { transfer.debit };
+                let id = account.id();
+                let (_, totals, rows) = match kept.get(&id) {
+                    Some(found) => *found,
+                    None => self.account(id)?.unwrap_or((account, Totals::default(), 0)),
+                };
+                let totals = match credit {
+                    true => effect.on_credit(&totals),
+                    false => effect.on_debit(&totals),
+                };
+                let totals = totals.ok_or(IndexError::Garbled)?;
+                let row = Row::new(seq, &entry, credit, &totals);
+                batch.insert(key(b's', &id.0, Some(seq)), wire::encode(&row));
+                kept.insert(id, (account, totals, rows + 1));
+            }
+            batch.insert(key(b'i', &transfer.id.0, None), &seq.to_be_bytes());
+        }
+        Ok(())
+    }
+
+    fn account(&self, id: AccountId) -> Result<Option<Kept>, IndexError> {
+        self.tree.get(key(b'a', &id.0, None))?.map(|bytes| decode(&bytes)).transpose()
+    }
+
+    /// Rows of an account, newest first, and how many there are.
+    pub(crate) fn page(
+        &self,
+        id: AccountId,
+        offset: u64,
+        limit: usize,
+    ) -> Result<(Vec<Row>, u64), IndexError> {
+        let total = self.account(id)?.map_or(0, |(_, _, rows)| rows);
+        let rows = self.tree.scan_prefix(key(b's', &id.0, None)).values().rev();
+        let rows = rows.skip(usize::try_from(offset).unwrap_or(usize::MAX)).take(limit);
+        let rows: Result<Vec<Row>, IndexError> = rows.map(|bytes| decode(&bytes?)).collect();
+        Ok((rows?, total))
+    }
+
+    /// What an account adds up to.
+    pub(crate) fn totals(&self, id: AccountId) -> Result<Totals, IndexError> {
+        Ok(self.account(id)?.map(|(_, totals, _)| totals).unwrap_or_default())
+    }
+
+    /// The entry that last named a transfer: its own, or its expiry.
+    pub(crate) fn entry_of(&self, id: TransferId) -> Result<Option<u64>, IndexError> {
+        let seq = self.tree.get(key(b'i', &id.0, None))?;
+        let seq = seq.map(|bytes| bytes.as_ref().try_into().map(u64::from_be_bytes));
+        seq.transpose().map_err(|_why| IndexError::Garbled)
+    }
+}
+
+fn key(tree: u8, id: &[u8], seq: Option<u64>) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + id.len() + 8);
+    key.push(tree);
+    key.extend_from_slice(id);
+    key.extend(seq.iter().flat_map(|seq| seq.to_be_bytes()));
+    key
+}
+
+fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
+    wire::decode(bytes, VALUE_BYTES_MAX).map_err(|_why| IndexError::Garbled)
+}
+
+fn unreadable(error: impl std::error::Error) -> IndexError {
+    let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+    IndexError::Journal(format!("{error}{source}"))
+}

@@ -1,0 +1,235 @@
+//! Reading a journal without changing it: all of it, verified, or what came since.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _};
+use std::path::{Path, PathBuf};
+
+use proof::checkpoint::CHECKPOINT_BYTES_MAX;
+use proof::record::{BadRecord, Group, SEGMENT_HEADER_BYTES, SegmentHeader};
+use proof::{Checkpoint, CheckpointError, Signatures, Verifier, VerifyError};
+use protocol::PublicKey;
+
+use super::{CutTail, EntryProblem, OpenError, disk, failed};
+
+/// Name of the stored checkpoint.
+pub(super) const CHECKPOINT: &str = "checkpoint";
+
+/// No segment of ours is longer; a longer file is not read into memory.
+const SEGMENT_BYTES_LIMIT: u64 = 1 << 30;
+
+/// Which journal, and what it must agree with.
+pub(crate) struct Source<'a> {
+    pub dir: &'a Path,
+    pub origin: &'a str,
+    pub key: Option<PublicKey>,
+    pub signatures: Signatures,
+    pub witnessed: &'a [Checkpoint],
+}
+
+/// What reading a journal found.
+pub(crate) struct Found {
+    /// Stands at the end.
+    pub verifier: Verifier,
+    /// The last segment: path, header, bytes that are good.
+    pub last: Option<(PathBuf, SegmentHeader, u64)>,
+    /// A cut-short record at the end. It is still there.
+    pub cut: Option<CutTail>,
+}
+
+/// Reads and verifies a journal.
+pub(crate) fn read(
+    source: &Source<'_>,
+    visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), EntryProblem>,
+) -> Result<Found, OpenError> {
+    let broken = |path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::Broken { path, source }
+    };
+    let mut verifier =
+        Verifier::new(source.origin, source.key, source.signatures).map_err(broken(source.dir))?;
+    source.witnessed.iter().for_each(|point| verifier.expect(point.clone()));
+    if let Some(point) = stored_checkpoint(source)? {
+        verifier.expect(point);
+    }
+    let segments = disk::segments(source.dir).map_err(failed("listing segments", source.dir))?;
+    let (mut last, mut cut) = (None, None);
+    for (index, (first_seq, path)) in segments.iter().enumerate() {
+        let is_last = index + 1 == segments.len();
+        let bytes = read_segment(path)?;
+        let header = SegmentHeader::decode(&bytes)
+            .ok()
+            .filter(|header| header.first_seq == *first_seq)
+            .ok_or_else(|| OpenError::Header { segment: path.clone() })?;
+        match verifier.segment(&header) {
+            Err(VerifyError::Chain { seq: 0 }) => {
+                let (origin, segment) = (source.origin.to_owned(), path.clone());
+                return Err(OpenError::OtherJournal { origin, segment });
+            }
+            checked => checked.map_err(broken(path))?,
+        }
+        let mut good_bytes = SEGMENT_HEADER_BYTES;
+        for group in header.groups(&bytes, SEGMENT_HEADER_BYTES) {
+            match group {
+                Ok(group) => {
+                    verifier.group(&group).map_err(broken(path))?;
+                    visit_entries(&group, visit)?;
+                    good_bytes = group.end;
+                }
+                Err(BadRecord { offset, good_after: None }) if is_last => {
+                    let left = bytes.len() - offset;
+                    let (offset, left) = (offset as u64, left as u64);
+                    cut = Some(CutTail { segment: path.clone(), offset, bytes: left });
+                }
+                Err(BadRecord { offset, .. }) => {
+                    let (segment, size) = (path.clone(), verifier.head().size);
+                    return Err(OpenError::Damaged { segment, offset: offset as u64, size });
+                }
+            }
+        }
+        last = Some((path.clone(), header, good_bytes as u64));
+    }
+    verifier.finish().map_err(broken(source.dir))?;
+    Ok(Found { verifier, last, cut })
+}
+
+fn visit_entries(
+    group: &Group<'_>,
+    visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), EntryProblem>,
+) -> Result<(), OpenError> {
+    for (seq, entry) in (group.head.first_seq..).zip(group.entries()) {
+        visit(seq, entry).map_err(|source| OpenError::Entry { seq, source })?;
+    }
+    Ok(())
+}
+
+fn read_segment(path: &Path) -> Result<Vec<u8>, OpenError> {
+    let size = fs::metadata(path).map_err(failed("reading the segment", path))?.len();
+    if size > SEGMENT_BYTES_LIMIT {
+        return Err(OpenError::Header { segment: path.to_owned() });
+    }
+    fs::read(path).map_err(failed("reading the segment", path))
+}
+
+fn stored_checkpoint(source: &Source<'_>) -> Result<Option<Checkpoint>, OpenError> {
+    let path = source.dir.join(CHECKPOINT);
+    let mut bytes = Vec::new();
+    match File::open(&path) {
+        Ok(file) => file
+            .take(CHECKPOINT_BYTES_MAX as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed("reading the checkpoint", &path))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("reading the checkpoint", &path)(error)),
+    };
+    let opened = String::from_utf8(bytes)
+        .map_err(|_why| CheckpointError::Malformed("it is not text"))
+        .and_then(|note| Checkpoint::open(&note, source.origin, source.key));
+    opened.map(Some).map_err(|source| OpenError::Checkpoint { path, source })
+}
+
+/// Why a journal could not be followed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FollowError {
+    /// The disk failed.
+    #[error("reading the journal failed: {}", path.display())]
+    Io {
+        /// On what.
+        path: PathBuf,
+        /// The system's words.
+        #[source]
+        source: io::Error,
+    },
+    /// Entries that should be there are not.
+    #[error("entry {seq} is missing from the journal; verify it: {}", dir.display())]
+    Missing {
+        /// The entry's number.
+        seq: u64,
+        /// The journal.
+        dir: PathBuf,
+    },
+    /// An entry makes no sense to the caller.
+    #[error("entry {seq} of the journal cannot be used")]
+    Entry {
+        /// Its number.
+        seq: u64,
+        /// The caller's words.
+        #[source]
+        source: EntryProblem,
+    },
+}
+
+/// Reads on where it stopped, while another thread writes.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    dir: PathBuf,
+    next_seq: u64,
+    at: Option<(PathBuf, SegmentHeader, u64)>,
+}
+
+impl Follower {
+    /// Starts at the last segment's beginning that is not after entry `seq`.
+    pub(crate) fn starting_at(dir: &Path, seq: u64) -> io::Result<Self> {
+        let segments = disk::segments(dir)?;
+        let first = segments.iter().rev().map(|(first_seq, _)| *first_seq);
+        let next_seq = first.skip_while(|first_seq| *first_seq > seq).next().unwrap_or(0);
+        Ok(Self { dir: dir.to_owned(), next_seq, at: None })
+    }
+
+    /// Hands records to `visit` until entry `until` would come.
+    pub(crate) fn follow(
+        &mut self,
+        until: u64,
+        visit: &mut dyn FnMut(&Group<'_>) -> Result<(), EntryProblem>,
+    ) -> Result<(), FollowError> {
+        while self.next_seq < until {
+            let (path, header, offset) = match self.at.take() {
+                Some(at) => at,
+                None => self.enter()?,
+            };
+            let bytes = read_from(&path, offset)
+                .map_err(|source| FollowError::Io { path: path.clone(), source })?;
+            let mut good_bytes = 0;
+            let before = self.next_seq;
+            // A bad record is one that is being written, or damage: then entries are missing.
+            for group in header.groups(&bytes, 0).map_while(Result::ok) {
+                if self.next_seq >= until {
+                    break;
+                }
+                let seq = group.head.first_seq;
+                visit(&group).map_err(|source| FollowError::Entry { seq, source })?;
+                self.next_seq = seq + u64::from(group.head.count);
+                good_bytes = group.end as u64;
+            }
+            if self.next_seq > before {
+                self.at = Some((path, header, offset + good_bytes));
+            } else if header.first_seq == self.next_seq {
+                let (seq, dir) = (self.next_seq, self.dir.clone());
+                return Err(FollowError::Missing { seq, dir });
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&self) -> Result<(PathBuf, SegmentHeader, u64), FollowError> {
+        let path = disk::segment_path(&self.dir, self.next_seq);
+        let missing = || FollowError::Missing { seq: self.next_seq, dir: self.dir.clone() };
+        let mut bytes = [0; SEGMENT_HEADER_BYTES];
+        File::open(&path)
+            .and_then(|mut file| file.read_exact(&mut bytes))
+            .map_err(|_why| missing())?;
+        let header = SegmentHeader::decode(&bytes)
+            .ok()
+            .filter(|header| header.first_seq == self.next_seq)
+            .ok_or_else(missing)?;
+        Ok((path, header, SEGMENT_HEADER_BYTES as u64))
+    }
+}
+
+fn read_from(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(io::SeekFrom::Start(offset))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
