@@ -1,0 +1,85 @@
+//! The core's randomness: keyed BLAKE3 of a secret and what the draw is for.
+
+use protocol::{JobId, LeaseId, NodeId, encode};
+
+/// The scheduler's secret: whoever knows it knows every nonce before it is opened.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret([u8; 32]);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Secret {
+    /// A secret of these bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Id of the `number`th lease since the `boot`th start: unguessable, never repeated, even
+    /// when a crash has lost the last grants.
+    #[must_use]
+    pub fn lease_id(&self, boot: u64, number: u64) -> LeaseId {
+        let mut id = [0; 16];
+        id.copy_from_slice(&self.draw("lease id", &encode(&(boot, number)))[..16]);
+        LeaseId(id)
+    }
+
+    /// The nonce of a lease, twins included: opened after the commitment is durable.
+    #[must_use]
+    pub fn nonce(&self, lease: LeaseId) -> [u8; 32] {
+        self.draw("nonce", &lease.0)
+    }
+
+    /// A nonce for checking an accepted film once more.
+    #[must_use]
+    pub fn recheck_nonce(&self, lease: LeaseId) -> [u8; 32] {
+        self.draw("recheck nonce", &lease.0)
+    }
+
+    /// A number below a million: does this unit get a twin?
+    #[must_use]
+    pub fn twin_draw_ppm(&self, job: JobId, unit_index: u32, attempt: u32, lease: u64) -> u32 {
+        let bytes = self.draw("twin", &encode(&(job, unit_index, attempt, lease)));
+        let number = u64::from_le_bytes(bytes[..8].try_into().expect("invariant: eight bytes"));
+        (number % 1_000_000) as u32
+    }
+
+    /// A fresh seed for a node's golden film.
+    #[must_use]
+    pub fn golden_seed(&self, node: NodeId, boot: u64, number: u64) -> u32 {
+        let bytes = self.draw("golden seed", &encode(&(node, boot, number)));
+        u32::from_le_bytes(bytes[..4].try_into().expect("invariant: four bytes"))
+    }
+
+    fn draw(&self, what: &str, input: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(&(what.len() as u64).to_le_bytes());
+        hasher.update(what.as_bytes());
+        hasher.update(input);
+        *hasher.finalize().as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_repeat_for_the_same_cause_and_differ_for_another() {
+        let secret = Secret::new([7; 32]);
+        let lease = secret.lease_id(1, 1);
+        assert_eq!(secret.nonce(lease), secret.nonce(lease));
+        assert_ne!(secret.nonce(lease), secret.recheck_nonce(lease));
+        assert_ne!(secret.lease_id(1, 1), secret.lease_id(2, 1));
+        assert_ne!(secret.lease_id(1, 1), Secret::new([8; 32]).lease_id(1, 1));
+    }
+
+    #[test]
+    fn the_secret_is_not_printed() {
+        assert_eq!(format!("{:?}", Secret::new([7; 32])), "Secret(…)");
+    }
+}

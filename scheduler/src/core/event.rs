@@ -1,0 +1,342 @@
+//! What happens to the core, and what it asks for.
+
+use ledger::Transfer;
+use protocol::{
+    Class, Commitment, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote, RayCount,
+    Refusal, RenderSettings, SceneId, Signed, Unit,
+};
+use protocol::{Digest, Tokens};
+use serde::{Deserialize, Serialize};
+
+use crate::core::policy::Policy;
+
+/// What a node has said of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeFacts {
+    /// A name for people.
+    pub name: String,
+    /// Backend and device, for people.
+    pub backend: String,
+    /// Engine of its renderer.
+    pub engine: Engine,
+    /// Who is paid: the bound owner, or the node itself.
+    pub owner: PublicKey,
+    /// Own measure of speed, metered rays a second.
+    pub rays_per_second: u64,
+}
+
+/// Something that happened. Append only: the journal holds these bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The scheduler started. First of every run; leases in flight get a fresh deadline.
+    Started {
+        /// The rules from now on.
+        policy: Policy,
+        /// The engine from now on; jobs of another end here.
+        engine: Engine,
+        /// When.
+        now_ms: u64,
+    },
+    /// The operator's gift to the verification reserve has been posted.
+    ReserveSeeded {
+        /// How much.
+        amount: Tokens,
+    },
+    /// A node said hello.
+    NodeMet {
+        /// The node.
+        node: NodeId,
+        /// Its word.
+        facts: NodeFacts,
+    },
+    /// A node's golden film was judged.
+    Qualified {
+        /// The node.
+        node: NodeId,
+        /// How its films are compared from now on.
+        class: Class,
+    },
+    /// An artist took a quote; the escrow is to be filled.
+    Ordered {
+        /// The job: a hash of the order.
+        job: JobId,
+        /// What is rendered.
+        spec: JobSpec,
+        /// The price taken.
+        quote: Quote,
+        /// The part of the quote's work that pays for setting up one frame.
+        setup_per_frame: Tokens,
+        /// Length of batches.
+        chunks_per_batch: u32,
+        /// The artist's word.
+        order: Signed<Order>,
+        /// Who pays.
+        artist: PublicKey,
+        /// When.
+        now_ms: u64,
+    },
+    /// The artist's wallet held less than the price when the ledger was asked.
+    Unfunded {
+        /// The job, which is forgotten.
+        job: JobId,
+    },
+    /// The ledger has done a batch of transfers.
+    Moved {
+        /// Its number.
+        seq: u64,
+        /// When.
+        now_ms: u64,
+    },
+    /// A lease was handed out, as planned by [`crate::core::plan::next_grant`].
+    Granted {
+        /// Its id.
+        lease: LeaseId,
+        /// To whom.
+        node: NodeId,
+        /// The job.
+        job: JobId,
+        /// Index of the unit in the job.
+        unit_index: u32,
+        /// Films of the unit that must agree: 1, or 2 with a twin.
+        films_wanted: u8,
+        /// More pixels are challenged because no twin could be had.
+        boosted: bool,
+        /// When.
+        now_ms: u64,
+    },
+    /// A node gave a lease back.
+    Released {
+        /// The lease.
+        lease: LeaseId,
+        /// When.
+        now_ms: u64,
+    },
+    /// A lease lapsed.
+    Lapsed {
+        /// The lease.
+        lease: LeaseId,
+        /// When.
+        now_ms: u64,
+    },
+    /// A node committed to a film, whose bytes are on disk.
+    Committed {
+        /// The lease.
+        lease: LeaseId,
+        /// Hash of the film.
+        root: Digest,
+        /// Rays of the film.
+        rays: RayCount,
+        /// The node's word.
+        commitment: Signed<Commitment>,
+        /// When.
+        now_ms: u64,
+    },
+    /// A film tripped a wire before any challenge.
+    Tripped {
+        /// The lease.
+        lease: LeaseId,
+        /// Hash of what came.
+        root: Digest,
+        /// Which wire.
+        refusal: Refusal,
+        /// When.
+        now_ms: u64,
+    },
+    /// A challenge was answered by the trusted renderer.
+    Judged {
+        /// The lease.
+        lease: LeaseId,
+        /// Which challenge of the lease.
+        round: u32,
+        /// What came out.
+        outcome: CheckOutcome,
+        /// When.
+        now_ms: u64,
+    },
+    /// No twin can be had: more pixels are challenged instead.
+    TwinWaived {
+        /// The lease whose film waits.
+        lease: LeaseId,
+        /// When.
+        now_ms: u64,
+    },
+    /// Twins that differed were tried against a trusted render.
+    Tried {
+        /// The job.
+        job: JobId,
+        /// Index of the unit.
+        unit_index: u32,
+        /// The films with the pixels in which each differs beyond what its class allows.
+        differing: Vec<(LeaseId, u32)>,
+        /// When.
+        now_ms: u64,
+    },
+    /// An accepted film of a node convicted since was checked once more.
+    Rechecked {
+        /// The lease it came from.
+        lease: LeaseId,
+        /// What came out.
+        outcome: CheckOutcome,
+        /// When.
+        now_ms: u64,
+    },
+    /// Held pay has aged.
+    Aged {
+        /// The node.
+        node: NodeId,
+        /// The holds that are released.
+        leases: Vec<LeaseId>,
+    },
+    /// The artist stopped a job, or it cannot go on.
+    Stopped {
+        /// The job.
+        job: JobId,
+        /// Why it failed; none when the artist stopped it.
+        failure: Option<String>,
+        /// When.
+        now_ms: u64,
+    },
+
+    /// A node is connected. Not kept.
+    Heard {
+        /// The node.
+        node: NodeId,
+        /// When.
+        now_ms: u64,
+    },
+    /// A node's connection is gone. Not kept.
+    Gone {
+        /// The node.
+        node: NodeId,
+        /// When.
+        now_ms: u64,
+    },
+    /// A node works on a lease. Not kept.
+    Beat {
+        /// The node.
+        node: NodeId,
+        /// The lease.
+        lease: LeaseId,
+        /// When.
+        now_ms: u64,
+    },
+}
+
+/// How soon an event must be on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// Never: it says nothing that outlives the process.
+    Volatile,
+    /// Before its transfers leave; a crash may lose it.
+    Lazy,
+    /// Before anything that follows from it is seen outside.
+    Sync,
+}
+
+impl Event {
+    /// How soon this event must be on the disk.
+    #[must_use]
+    pub const fn durability(&self) -> Durability {
+        match self {
+            Self::Heard { .. } | Self::Gone { .. } | Self::Beat { .. } => Durability::Volatile,
+            Self::NodeMet { .. }
+            | Self::Qualified { .. }
+            | Self::Moved { .. }
+            | Self::Granted { .. }
+            | Self::Released { .. }
+            | Self::Lapsed { .. }
+            | Self::TwinWaived { .. } => Durability::Lazy,
+            _ => Durability::Sync,
+        }
+    }
+}
+
+/// What the trusted renderer found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckOutcome {
+    /// The film holds.
+    Passed {
+        /// Pixels rendered again.
+        pixels: u32,
+    },
+    /// It does not.
+    Refused(Refusal),
+}
+
+/// What the core asks of its shell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Money to move, all or nothing; answered by [`Event::Moved`].
+    Move {
+        /// Its number in the outbox: batches are done in this order.
+        seq: u64,
+        /// The transfers.
+        transfers: Vec<Transfer>,
+    },
+    /// Pixels to render again.
+    Check(Box<Check>),
+    /// A job has ended: for the log.
+    JobEnded(JobId),
+}
+
+/// Work for the trusted renderer. It names everything, so that the worker needs no state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Check {
+    /// What is checked.
+    pub unit: Unit,
+    /// Index of the unit in its job.
+    pub unit_index: u32,
+    /// The scene package.
+    pub scene: SceneId,
+    /// Settings of the frame.
+    pub settings: RenderSettings,
+    /// Pixels of a tile's side.
+    pub tile_side_px: u32,
+    /// Time of the frame, seconds.
+    pub time_s: f32,
+    /// How.
+    pub kind: CheckKind,
+}
+
+/// How the trusted renderer is to look.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CheckKind {
+    /// Random pixels of one film: answered by [`Event::Judged`].
+    Challenge {
+        /// The film.
+        film: FilmRef,
+        /// Which challenge of the lease.
+        round: u32,
+        /// Pixels asked for.
+        pixels: u32,
+        /// The nonce, opened.
+        nonce: [u8; 32],
+    },
+    /// Whole tiles of twins that differ: answered by [`Event::Tried`].
+    Trial {
+        /// The films.
+        films: Vec<FilmRef>,
+    },
+    /// Random pixels of an accepted film: answered by [`Event::Rechecked`].
+    Recheck {
+        /// The film.
+        film: FilmRef,
+        /// Pixels asked for.
+        pixels: u32,
+        /// A fresh nonce.
+        nonce: [u8; 32],
+    },
+}
+
+/// A film on disk, and who answers for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilmRef {
+    /// The lease it came from.
+    pub lease: LeaseId,
+    /// Who rendered it.
+    pub node: NodeId,
+    /// How it is compared.
+    pub class: Class,
+    /// Its hash.
+    pub root: Digest,
+}

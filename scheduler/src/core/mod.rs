@@ -1,0 +1,23 @@
+//! The scheduler's core: a state machine without clock, thread, network, disk or dice.
+//!
+//! Time comes in with events. Randomness is keyed BLAKE3 of the scheduler's secret and of
+//! counters. What depends on who happens to be connected is decided by [`plan`], which only
+//! reads, and enters as a plain fact: so the journal of durable events, played through [`step`]
+//! again, gives the same [`Book`] to the bit.
+
+mod draw;
+mod event;
+pub mod plan;
+mod policy;
+mod state;
+mod step;
+pub mod view;
+
+pub use draw::Secret;
+pub use event::{Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, NodeFacts};
+pub use policy::Policy;
+pub use state::{
+    Accepted, Book, Committed, Hold, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Live,
+    Node, Quoted, Recheck, State, UnitState,
+};
+pub use step::{outstanding, step};

@@ -1,0 +1,168 @@
+//! Decisions that depend on the moment: who gets which lease, what has come due. They only read;
+//! what they decide enters the state as an event.
+
+use protocol::{JobId, LeaseId, NodeId};
+
+use crate::core::event::Event;
+use crate::core::state::{Job, JobPhase, LeasePhase, Node, State, UnitState};
+use crate::reputation;
+
+/// The next lease for a node, or `None` when there is nothing for it now.
+#[must_use]
+pub fn next_grant(state: &State, id: NodeId, now_ms: u64) -> Option<Event> {
+    let book = &state.book;
+    let node = book.nodes.get(&id).filter(|node| node.class.is_some() && !node.barred)?;
+    let out = book
+        .leases
+        .values()
+        .filter(|lease| lease.node == id && lease.phase == LeasePhase::Out)
+        .count();
+    if out >= book.policy.leases_per_node as usize || node.facts.engine != book.engine {
+        return None;
+    }
+    book.active.values().find_map(|job_id| {
+        let job = &book.jobs[job_id];
+        let failures = job.failures.get(&id).copied().unwrap_or(0);
+        if job.phase != JobPhase::Open
+            || failures >= book.policy.job_failures_per_node_max && has_rival(state, node)
+        {
+            return None;
+        }
+        job.waiting
+            .iter()
+            .find_map(|&(_, unit_index)| grant_of(state, node, job, unit_index, now_ms))
+    })
+}
+
+/// The lease of one unit for one node, if the node may have it.
+fn grant_of(state: &State, node: &Node, job: &Job, unit_index: u32, now_ms: u64) -> Option<Event> {
+    let book = &state.book;
+    let unit = &job.units[unit_index as usize];
+    let owner_of = |lease: &LeaseId| book.nodes[&book.leases[lease].node].facts.owner;
+    if unit.leases.iter().any(|lease| owner_of(lease) == node.facts.owner) {
+        return None;
+    }
+    if failures_of(unit, node.id) >= book.policy.unit_failures_per_node_max
+        && has_rival(state, node)
+    {
+        return None;
+    }
+    let is_second = !unit.leases.is_empty();
+    let needs_reserve = unit
+        .leases
+        .iter()
+        .any(|lease| book.leases[lease].purse != crate::core::state::LeasePurse::Reserve);
+    let funds_missing = if needs_reserve {
+        book.reserve.is_zero()
+    } else {
+        unit.clawed_back.is_zero() && job.available.is_zero()
+    };
+    if funds_missing {
+        return None;
+    }
+    let number = book.leases_granted + 1;
+    let wants_twin = !is_second && book.policy.check && draws_twin(state, node, job, unit_index);
+    let twin_possible = has_rival(state, node) && book.reserve >= job.average_pay(&unit.unit);
+    let films_wanted = match (is_second, wants_twin && twin_possible) {
+        (true, _) => unit.films_wanted,
+        (false, true) => 2,
+        (false, false) => 1,
+    };
+    Some(Event::Granted {
+        lease: book.secret.lease_id(book.boot, number),
+        node: node.id,
+        job: job.id,
+        unit_index,
+        films_wanted,
+        boosted: wants_twin && !twin_possible,
+        now_ms,
+    })
+}
+
+fn failures_of(unit: &UnitState, node: NodeId) -> u32 {
+    unit.failed_by.iter().find(|(other, _)| *other == node).map_or(0, |(_, failures)| *failures)
+}
+
+/// Whether this unit, given to this node, gets a twin: always for a newcomer, else by dice that
+/// the scheduler's secret has weighed by the node's name.
+fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
+    let book = &state.book;
+    let name = reputation::reputation(node.accepted_for_others, node.refused, node.dropped);
+    let ppm = reputation::twin_ppm(&name, book.policy.twin_floor_ppm);
+    let attempt = job.units[unit_index as usize].failures;
+    node.granted < u64::from(book.policy.newcomer_units)
+        || book.secret.twin_draw_ppm(job.id, unit_index, attempt, book.leases_granted) < ppm
+}
+
+/// Whether another owner has a node here that could render a twin.
+fn has_rival(state: &State, node: &Node) -> bool {
+    state.live.connected.keys().any(|id| {
+        state.book.nodes.get(id).is_some_and(|other| {
+            other.facts.owner != node.facts.owner
+                && other.class.is_some()
+                && !other.barred
+                && other.facts.engine == state.book.engine
+        })
+    })
+}
+
+/// What has come due: lapsed leases, twins that will not come, aged pay, exhausted jobs.
+#[must_use]
+pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
+    let mut events = Vec::new();
+    let lapsed = state.live.deadlines.iter().filter(|(_, deadline)| **deadline <= now_ms);
+    events.extend(lapsed.map(|(&lease, _)| Event::Lapsed { lease, now_ms }));
+    let lonely = state.live.waiting_since.iter().filter(|(lease, since)| {
+        let waited_ms = now_ms.saturating_sub(**since);
+        waits_in_vain(state, **lease, waited_ms)
+    });
+    events.extend(lonely.map(|(&lease, _)| Event::TwinWaived { lease, now_ms }));
+    events.extend(state.book.nodes.values().filter_map(|node| aged(state, node, now_ms)));
+    events.extend(state.book.active.values().filter_map(|job| exhausted(state, *job, now_ms)));
+    events
+}
+
+/// Whether a film that held has no twin to wait for.
+fn waits_in_vain(state: &State, lease: LeaseId, waited_ms: u64) -> bool {
+    let book = &state.book;
+    let Some(record) = book.leases.get(&lease).filter(|record| record.has_passed()) else {
+        return false;
+    };
+    let unit = &book.jobs[&record.job].units[record.unit_index as usize];
+    if unit.on_trial || unit.leases.len() != 1 {
+        return false;
+    }
+    let policy = &book.policy;
+    waited_ms >= policy.twin_wait_ms
+        || waited_ms >= policy.gone_ms && !has_rival(state, &book.nodes[&record.node])
+}
+
+/// The held pay of a node that is old enough, or has enough newer units behind it.
+fn aged(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
+    let policy = &state.book.policy;
+    let ripe: Vec<LeaseId> = node
+        .holds
+        .iter()
+        .filter(|(number, hold)| {
+            now_ms >= hold.since_ms.saturating_add(policy.hold_ms)
+                || **number + u64::from(policy.hold_units) <= node.accepted
+        })
+        .map(|(_, hold)| hold.lease)
+        .collect();
+    (!ripe.is_empty()).then_some(Event::Aged { node: node.id, leases: ripe })
+}
+
+/// A job whose escrow is spent before its last unit.
+fn exhausted(state: &State, id: JobId, now_ms: u64) -> Option<Event> {
+    let job = &state.book.jobs[&id];
+    let stuck = job.phase == JobPhase::Open
+        && job.leases == 0
+        && job.available.is_zero()
+        && !job.quote.price.is_zero()
+        && job.waiting.iter().any(|&(_, index)| job.units[index as usize].clawed_back.is_zero());
+    let failure = format!(
+        "the frame cost more rays than the probe had bounded, and the price of {} is spent; order the rest with a new quote",
+        job.quote.price
+    );
+    stuck.then_some(Event::Stopped { job: id, failure: Some(failure), now_ms })
+}

@@ -1,0 +1,89 @@
+//! What the operator decides. It enters the journal with every start, so that a replay judges
+//! each event by the policy of its time.
+
+use protocol::Class;
+use serde::{Deserialize, Serialize};
+
+/// The core's rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// A lease lapses this long after its grant or its last heartbeat, milliseconds.
+    pub lease_ms: u64,
+    /// A lease lapses this long after its grant, heartbeats or not, milliseconds.
+    pub lease_max_ms: u64,
+    /// Grace for the leases of a node whose connection is gone, milliseconds.
+    pub gone_ms: u64,
+    /// Leases a node may hold at a time: one to render, one prefetched.
+    pub leases_per_node: u32,
+    /// Accepted pay is held back this long, milliseconds.
+    pub hold_ms: u64,
+    /// Held pay is released earlier once the node has this many newer accepted units.
+    pub hold_units: u32,
+    /// A newcomer's first units that are always paired with another owner's.
+    pub newcomer_units: u32,
+    /// Smallest share of units that get a twin, in millionths.
+    pub twin_floor_ppm: u32,
+    /// How long a checked film waits for its twin before more pixels are checked instead,
+    /// milliseconds.
+    pub twin_wait_ms: u64,
+    /// Challenged pixels of a film of class Exact.
+    pub pixels_exact: u32,
+    /// Challenged pixels of a film of class Tolerant.
+    pub pixels_tolerant: u32,
+    /// How many times more pixels are challenged where a twin should have been.
+    pub boost: u32,
+    /// Most that a unit pays, as a multiple of the average unit's price.
+    pub pay_max_factor: u32,
+    /// Soft failures of a node on one unit, after which it is offered to others only.
+    pub unit_failures_per_node_max: u32,
+    /// Soft failures of a node in one job without a good unit between, after which the job is
+    /// offered to others only.
+    pub job_failures_per_node_max: u32,
+    /// Failures of one unit, after which the job is given up.
+    pub unit_failures_max: u32,
+    /// Tripped films of one node, after which it is barred.
+    pub refusals_max: u64,
+    /// Films are accepted unchecked when false: only for measuring what checking costs.
+    pub check: bool,
+}
+
+impl Policy {
+    /// Pixels of a challenge.
+    #[must_use]
+    pub const fn pixels(&self, class: Class, boosted: bool) -> u32 {
+        let pixels = match class {
+            Class::Exact => self.pixels_exact,
+            Class::Tolerant => self.pixels_tolerant,
+        };
+        if boosted { pixels.saturating_mul(self.boost) } else { pixels }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            // Three missed heartbeats of a node on a poor line.
+            lease_ms: 30_000,
+            lease_max_ms: 3_600_000,
+            gone_ms: 10_000,
+            leases_per_node: 2,
+            // Long enough that a later conviction still finds something to take.
+            hold_ms: 3_600_000,
+            hold_units: 100,
+            newcomer_units: 2,
+            twin_floor_ppm: 20_000,
+            twin_wait_ms: 60_000,
+            // 1 - 0.95^136 = 99.9 %: DESIGN section 6.4.
+            pixels_exact: 136,
+            pixels_tolerant: 384,
+            boost: 3,
+            pay_max_factor: 16,
+            unit_failures_per_node_max: 3,
+            job_failures_per_node_max: 3,
+            unit_failures_max: 24,
+            refusals_max: 3,
+            check: true,
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! What the scheduler knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ledger::Transfer;
+use protocol::{
+    Class, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, PublicKey, Quote, QuoteId, RayCount,
+    Tokens, Unit, Verdict,
+};
+
+use crate::core::draw::Secret;
+use crate::core::event::{Effect, NodeFacts};
+use crate::core::policy::Policy;
+use crate::money;
+
+/// Everything the scheduler knows.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// What a replay of the journal restores.
+    pub book: Book,
+    /// What it does not.
+    pub live: Live,
+}
+
+/// What a replay of the journal restores, to the bit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Book {
+    /// Source of every random draw.
+    pub secret: Secret,
+    /// The rules in force.
+    pub policy: Policy,
+    /// The engine in force.
+    pub engine: Engine,
+    /// How many times the scheduler has started.
+    pub boot: u64,
+    /// Leases granted since the last start.
+    pub leases_granted: u64,
+    /// Nodes ever met.
+    pub nodes: BTreeMap<NodeId, Node>,
+    /// Jobs ever ordered.
+    pub jobs: BTreeMap<JobId, Job>,
+    /// Jobs that are not over, oldest first, by number.
+    pub active: BTreeMap<u64, JobId>,
+    /// Jobs ever ordered.
+    pub jobs_ordered: u64,
+    /// Leases that are not settled.
+    pub leases: BTreeMap<LeaseId, LeaseRecord>,
+    /// Accepted films that are being checked once more.
+    pub rechecks: BTreeMap<LeaseId, Recheck>,
+    /// What the verification reserve holds, less what is reserved for twins.
+    pub reserve: Tokens,
+    /// Transfers that the ledger has not confirmed.
+    pub outbox: BTreeMap<u64, Vec<Transfer>>,
+    /// Batches of transfers ever asked for.
+    pub moves: u64,
+}
+
+/// What is true of this process only.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// Quotes that can still be ordered.
+    pub quotes: BTreeMap<QuoteId, Quoted>,
+    /// Nodes that are connected, with when they were last heard.
+    pub connected: BTreeMap<NodeId, u64>,
+    /// Nodes heard of since the start, with when.
+    pub seen: BTreeMap<NodeId, u64>,
+    /// When each lease lapses.
+    pub deadlines: BTreeMap<LeaseId, u64>,
+    /// When each film began to wait for its twin.
+    pub waiting_since: BTreeMap<LeaseId, u64>,
+}
+
+/// A quote on offer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quoted {
+    /// The price.
+    pub quote: Quote,
+    /// The part of its work that pays for setting up one frame.
+    pub setup_per_frame: Tokens,
+    /// Rays of one sample of one pixel, in thousandths, as probed.
+    pub millirays_per_sample: u64,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Id.
+    pub id: NodeId,
+    /// Its word.
+    pub facts: NodeFacts,
+    /// How its films are compared; none before it has qualified.
+    pub class: Option<Class>,
+    /// Whether it was convicted.
+    pub barred: bool,
+    /// Leases ever granted.
+    pub granted: u64,
+    /// Units accepted.
+    pub accepted: u64,
+    /// Units accepted of jobs that are not its owner's: what its name rests on.
+    pub accepted_for_others: u64,
+    /// Films refused.
+    pub refused: u64,
+    /// Leases lapsed or given back.
+    pub dropped: u64,
+    /// Rays paid for.
+    pub rays: RayCount,
+    /// Released to the owner's wallet.
+    pub earned: Tokens,
+    /// Held back, oldest first by number.
+    pub holds: BTreeMap<u64, Hold>,
+    /// Verdicts, in order; the first has number 1.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// Pay that is held back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hold {
+    /// What was accepted.
+    pub lease: LeaseId,
+    /// Of which unit.
+    pub unit: Unit,
+    /// Index of the unit in its job.
+    pub unit_index: u32,
+    /// Hash of the film.
+    pub root: Digest,
+    /// Class of the node then.
+    pub class: Class,
+    /// How much.
+    pub amount: Tokens,
+    /// Whether the film is the one in use, and not its twin.
+    pub primary: bool,
+    /// When it was accepted.
+    pub since_ms: u64,
+}
+
+/// An accepted film that is being checked once more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recheck {
+    /// Who rendered it.
+    pub node: NodeId,
+    /// Its pay, which is on the appeal account now.
+    pub hold: Hold,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Id.
+    pub id: JobId,
+    /// Place in the order of orders.
+    pub number: u64,
+    /// Who pays.
+    pub artist: PublicKey,
+    /// What is rendered.
+    pub spec: JobSpec,
+    /// The firm price.
+    pub quote: Quote,
+    /// What each unit gets for setting up its frame.
+    pub setup_per_unit: Tokens,
+    /// The engine it is pinned to.
+    pub engine: Engine,
+    /// When it was ordered.
+    pub ordered_ms: u64,
+    /// When it ended.
+    pub ended_ms: Option<u64>,
+    /// Where it stands.
+    pub phase: JobPhase,
+    /// Number of the transfer that fills the escrow.
+    pub escrow_seq: u64,
+    /// Its units, in the order of [`crate::split`].
+    pub units: Vec<UnitState>,
+    /// Units that want a film, those that were begun first.
+    pub waiting: BTreeSet<(bool, u32)>,
+    /// Units accepted.
+    pub units_accepted: u32,
+    /// Unsettled leases.
+    pub leases: u32,
+    /// Rechecks under way.
+    pub rechecks: u32,
+    /// What the escrow still holds, less what leases have reserved.
+    pub available: Tokens,
+    /// What leases have reserved in the escrow.
+    pub reserved: Tokens,
+    /// Paid out of the escrow, fees included.
+    pub spent: Tokens,
+    /// Returned to the artist.
+    pub refunded: Tokens,
+    /// Soft failures of nodes since their last good unit.
+    pub failures: BTreeMap<NodeId, u32>,
+    /// Counts every change that an artist can see.
+    pub version: u64,
+    /// Pixels rendered again for it.
+    pub pixels_checked: u64,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobPhase {
+    /// The escrow is being filled.
+    Funding,
+    /// Units are handed out.
+    Open,
+    /// No more units are handed out; films that are here are still judged.
+    Closing {
+        /// Why it failed; none when the artist stopped it.
+        failure: Option<String>,
+    },
+    /// Every unit is accepted and the rest went back.
+    Done,
+    /// Over before it was done.
+    Stopped {
+        /// Why it failed; none when the artist stopped it.
+        failure: Option<String>,
+    },
+}
+
+/// A unit of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnitState {
+    /// Which.
+    pub unit: Unit,
+    /// Films that must agree.
+    pub films_wanted: u8,
+    /// Its unsettled leases.
+    pub leases: Vec<LeaseId>,
+    /// Whether its films differ and are on trial.
+    pub on_trial: bool,
+    /// Failures in all.
+    pub failures: u32,
+    /// Failures by node.
+    pub failed_by: Vec<(NodeId, u32)>,
+    /// Pay taken back from a convicted node, to pay for the unit once more.
+    pub clawed_back: Tokens,
+    /// The film in use.
+    pub accepted: Option<Accepted>,
+}
+
+/// The film in use for a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The lease it came from.
+    pub lease: LeaseId,
+    /// Who rendered it.
+    pub node: NodeId,
+    /// Hash of the film.
+    pub root: Digest,
+    /// Rays paid for.
+    pub rays: RayCount,
+    /// Pixels rendered again.
+    pub pixels_checked: u32,
+    /// The job's version when it was accepted.
+    pub version: u64,
+}
+
+/// A lease that is not settled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeaseRecord {
+    /// Id.
+    pub id: LeaseId,
+    /// To whom.
+    pub node: NodeId,
+    /// The job.
+    pub job: JobId,
+    /// Index of the unit in the job.
+    pub unit_index: u32,
+    /// Where its pay comes from.
+    pub purse: LeasePurse,
+    /// What is reserved for it there.
+    pub reserved: Tokens,
+    /// Most it pays.
+    pub pay_max: Tokens,
+    /// Whether more pixels are challenged.
+    pub boosted: bool,
+    /// When it was granted.
+    pub granted_ms: u64,
+    /// How far it is.
+    pub phase: LeasePhase,
+}
+
+/// Where a lease's pay comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeasePurse {
+    /// The job's escrow: the unit's primary payment.
+    Escrow,
+    /// The verification reserve: a twin.
+    Reserve,
+    /// The appeal account: a unit rendered anew after a conviction.
+    Appeal,
+}
+
+/// How far a lease is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LeasePhase {
+    /// The node works on it.
+    Out,
+    /// A film is here and challenged.
+    Committed(Committed),
+    /// The film held; it waits for its twin or its trial.
+    Passed(Committed),
+}
+
+/// A film that a node has committed to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Committed {
+    /// Hash of the film.
+    pub root: Digest,
+    /// Rays of the film.
+    pub rays: RayCount,
+    /// Class of the node when it committed.
+    pub class: Class,
+    /// Which challenge is under way.
+    pub round: u32,
+    /// Pixels rendered again so far.
+    pub pixels: u32,
+}
+
+impl State {
+    /// A scheduler that knows nothing yet.
+    #[must_use]
+    pub fn new(secret: Secret) -> Self {
+        let book = Book {
+            secret,
+            policy: Policy::default(),
+            engine: Engine(0),
+            boot: 0,
+            leases_granted: 0,
+            nodes: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            active: BTreeMap::new(),
+            jobs_ordered: 0,
+            leases: BTreeMap::new(),
+            rechecks: BTreeMap::new(),
+            reserve: Tokens::ZERO,
+            outbox: BTreeMap::new(),
+            moves: 0,
+        };
+        Self { book, live: Live::default() }
+    }
+}
+
+impl Book {
+    /// Puts transfers into the outbox, all or nothing; those of nothing are left out.
+    pub(super) fn transfer(&mut self, transfers: Vec<Transfer>, effects: &mut Vec<Effect>) {
+        let transfers: Vec<Transfer> =
+            transfers.into_iter().filter(|transfer| !transfer.amount.is_zero()).collect();
+        if transfers.is_empty() {
+            return;
+        }
+        self.moves += 1;
+        self.outbox.insert(self.moves, transfers.clone());
+        effects.push(Effect::Move { seq: self.moves, transfers });
+    }
+
+    /// The job of an unsettled lease.
+    pub(super) fn job_mut(&mut self, job: JobId) -> &mut Job {
+        self.jobs.get_mut(&job).expect("invariant: a lease's job is known")
+    }
+
+    /// A node that has a lease, a hold or a verdict.
+    pub(super) fn node_mut(&mut self, node: NodeId) -> &mut Node {
+        self.nodes.get_mut(&node).expect("invariant: who holds a lease has said hello")
+    }
+}
+
+impl Job {
+    /// Whether it is over.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.phase, JobPhase::Done | JobPhase::Stopped { .. })
+    }
+
+    /// The average price of a unit of this size: its share of the quote's work.
+    #[must_use]
+    pub fn average_pay(&self, unit: &Unit) -> Tokens {
+        let settings = &self.spec.settings;
+        let rect_pixels = self.spec.grid().rect(unit.tile).map_or(0, |rect| rect.pixel_count());
+        let samples = unit.batch.samples(settings.samples).len() as u128;
+        let whole = u128::from(settings.size.pixel_count())
+            * u128::from(settings.samples)
+            * u128::from(self.spec.frames.count());
+        money::share(self.quote.work, u128::from(rect_pixels) * samples, whole)
+    }
+
+    /// What counted rays of a unit are worth, set-up included.
+    #[must_use]
+    pub fn worth(&self, rays: RayCount) -> Tokens {
+        money::plus(money::pay_for(rays, self.quote.price_per_gray), self.setup_per_unit)
+    }
+
+    /// Puts a unit among those that want a film, or takes it out.
+    pub(super) fn refresh(&mut self, unit_index: u32) {
+        self.version += 1;
+        let unit = &self.units[unit_index as usize];
+        let begun = !unit.leases.is_empty() || unit.failures > 0;
+        let wants = self.phase == JobPhase::Open
+            && unit.accepted.is_none()
+            && !unit.on_trial
+            && unit.leases.len() < usize::from(unit.films_wanted);
+        self.waiting.remove(&(false, unit_index));
+        self.waiting.remove(&(true, unit_index));
+        if wants {
+            // `false` sorts first: units that were begun come before fresh ones.
+            self.waiting.insert((!begun, unit_index));
+        }
+    }
+}
+
+impl LeaseRecord {
+    /// The film, once there is one.
+    #[must_use]
+    pub const fn film(&self) -> Option<&Committed> {
+        match &self.phase {
+            LeasePhase::Out => None,
+            LeasePhase::Committed(film) | LeasePhase::Passed(film) => Some(film),
+        }
+    }
+
+    /// Whether the film held.
+    #[must_use]
+    pub const fn has_passed(&self) -> bool {
+        matches!(self.phase, LeasePhase::Passed(_))
+    }
+}

@@ -1,0 +1,211 @@
+//! Acceptance: one film into the picture, one primary payment, the twin from the reserve.
+
+use ledger::{Code, Link, Transfer, account};
+use protocol::{Digest, JobId, LeaseId, Tokens, TransferId, Unit, Verdict, VerdictKind, encode};
+
+use super::lease::{reservation, void};
+use super::{job, lease};
+use crate::core::event::Effect;
+use crate::core::state::{
+    Accepted, Book, Committed, Hold, Job, JobPhase, LeasePurse, LeaseRecord, State,
+};
+use crate::money;
+
+/// Accepts the films of a unit that held, and pays for them.
+pub(super) fn accept(
+    state: &mut State,
+    job_id: JobId,
+    unit_index: u32,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let unit = &state.book.jobs[&job_id].units[unit_index as usize];
+    let unit_id = unit.unit;
+    assert!(unit.accepted.is_none(), "invariant: a unit is accepted once at a time");
+    let (passed, others): (Vec<LeaseId>, Vec<LeaseId>) =
+        unit.leases.iter().copied().partition(|lease| state.book.leases[lease].has_passed());
+    for id in others {
+        lease::withdraw(state, id, effects);
+    }
+    let mut records: Vec<LeaseRecord> =
+        passed.iter().filter_map(|&id| lease::detach(state, id)).collect();
+    // The primary is the film whose pay the artist has reserved; a twin that is left alone
+    // takes its place.
+    records.sort_by_key(|record| record.purse == LeasePurse::Reserve);
+    for (index, record) in records.iter().enumerate() {
+        let primary = index == 0;
+        let film = record.film().expect("invariant: what passed is a film").clone();
+        let (pay, transfers) = if primary {
+            pay_primary(&mut state.book, record, &film, unit_id)
+        } else {
+            pay_twin(&mut state.book, record, &film, unit_id)
+        };
+        let verdict = Verdict {
+            lease: record.id,
+            unit: unit_id,
+            node: record.node,
+            root: film.root,
+            kind: VerdictKind::Accepted { pixels_checked: film.pixels, rays: film.rays, pay },
+        };
+        let evidence = Digest::of("tessera 2026 verdict link v1", &[&encode(&verdict)]);
+        let link = Link::unit(unit_id).with_evidence(evidence);
+        let transfers = transfers.into_iter().map(|transfer| transfer.with_link(link)).collect();
+        state.book.transfer(transfers, effects);
+        state.book.node_mut(record.node).verdicts.push(verdict);
+        credit_node(state, record, &film, (unit_id, primary, pay), now_ms);
+        if primary {
+            let job = state.book.job_mut(job_id);
+            job.version += 1;
+            job.units_accepted += 1;
+            job.units[unit_index as usize].accepted = Some(Accepted {
+                lease: record.id,
+                node: record.node,
+                root: film.root,
+                rays: film.rays,
+                pixels_checked: film.pixels,
+                version: job.version,
+            });
+        }
+    }
+    let job = state.book.job_mut(job_id);
+    job.refresh(unit_index);
+    assert_money_adds_up(job);
+    job::end_if_over(state, job_id, now_ms, effects);
+}
+
+/// Pays the one primary payment of a unit, with the farm's fee and the reserve's share.
+fn pay_primary(
+    book: &mut Book,
+    lease: &LeaseRecord,
+    film: &Committed,
+    unit: Unit,
+) -> (Tokens, Vec<Transfer>) {
+    let job = book.jobs.get_mut(&lease.job).expect("invariant: a lease's job is known");
+    let due = job.worth(film.rays).min(lease.pay_max);
+    let clawed_back = std::mem::take(&mut job.units[lease.unit_index as usize].clawed_back);
+    let held = account::held(lease.node);
+    let anew = money::lease_movement_id("anew", lease.id);
+    let mut transfers = Vec::new();
+    let pay = match lease.purse {
+        LeasePurse::Escrow => {
+            job.reserved = money::minus(job.reserved, lease.reserved);
+            job.available = money::plus(job.available, lease.reserved);
+            let posted = due.min(lease.reserved);
+            let top_up = money::minus(due, posted).min(money::minus(job.available, posted));
+            transfers.push(settle(lease, unit, posted, money::payment_id(&unit)));
+            let id = money::unit_movement_id("top-up", &unit);
+            let accounts = (account::escrow(lease.job), held);
+            transfers.push(Transfer::posted(id, accounts, top_up, Code::Pay));
+            money::plus(posted, top_up)
+        }
+        LeasePurse::Appeal => {
+            let posted = due.min(lease.reserved);
+            transfers.push(settle(lease, unit, posted, anew));
+            return (posted, transfers);
+        }
+        // A twin that is left alone: its reservation returns, and the primary purse pays.
+        LeasePurse::Reserve => {
+            book.reserve = money::plus(book.reserve, lease.reserved);
+            transfers.push(void(lease, unit));
+            if !clawed_back.is_zero() {
+                let pay = due.min(clawed_back);
+                let accounts = (account::appeal(), held);
+                transfers.push(Transfer::posted(anew, accounts, pay, Code::Correction));
+                return (pay, transfers);
+            }
+            let pay = due.min(job.available);
+            let accounts = (account::escrow(lease.job), held);
+            let id = money::payment_id(&unit);
+            transfers.push(Transfer::posted(id, accounts, pay, Code::Pay));
+            pay
+        }
+    };
+    let (fee, share) = money::shares_on(pay, &job.quote);
+    let left = money::minus(job.available, pay);
+    let fee = fee.min(left);
+    let share = share.min(money::minus(left, fee));
+    job.available = money::minus(left, money::plus(fee, share));
+    job.spent = money::plus(job.spent, money::plus(pay, money::plus(fee, share)));
+    book.reserve = money::plus(book.reserve, share);
+    let escrow = account::escrow(lease.job);
+    let fee_id = money::unit_movement_id("fee", &unit);
+    transfers.push(Transfer::posted(fee_id, (escrow, account::fee()), fee, Code::Fee));
+    let share_id = money::unit_movement_id("reserve", &unit);
+    transfers.push(Transfer::posted(share_id, (escrow, account::reserve()), share, Code::Reserve));
+    (pay, transfers)
+}
+
+/// Pays a twin from the verification reserve, as far as that reaches.
+fn pay_twin(
+    book: &mut Book,
+    lease: &LeaseRecord,
+    film: &Committed,
+    unit: Unit,
+) -> (Tokens, Vec<Transfer>) {
+    assert!(lease.purse == LeasePurse::Reserve, "invariant: one primary lease a unit");
+    let due = book.jobs[&lease.job].worth(film.rays).min(lease.pay_max);
+    book.reserve = money::plus(book.reserve, lease.reserved);
+    let posted = due.min(lease.reserved);
+    let pay = due.min(book.reserve);
+    book.reserve = money::minus(book.reserve, pay);
+    let accounts = (account::reserve(), account::held(lease.node));
+    let top_up = Transfer::posted(
+        money::lease_movement_id("twin top-up", lease.id),
+        accounts,
+        money::minus(pay, posted),
+        Code::Verification,
+    );
+    let twin = settle(lease, unit, posted, money::lease_movement_id("twin", lease.id));
+    (pay, vec![twin, top_up])
+}
+
+/// Posts a lease's reservation in part or in full; nothing to post is a void.
+fn settle(lease: &LeaseRecord, unit: Unit, amount: Tokens, id: TransferId) -> Transfer {
+    if amount.is_zero() {
+        void(lease, unit)
+    } else {
+        Transfer::post(id, &reservation(lease, unit), amount)
+    }
+}
+
+/// Writes a good unit to the node's name, and its pay to what is held back.
+fn credit_node(
+    state: &mut State,
+    lease: &LeaseRecord,
+    film: &Committed,
+    (unit, primary, pay): (Unit, bool, Tokens),
+    now_ms: u64,
+) {
+    let job = state.book.job_mut(lease.job);
+    job.failures.remove(&lease.node);
+    let artist = job.artist;
+    let node = state.book.node_mut(lease.node);
+    node.accepted += 1;
+    // Nobody makes a name on jobs of his own.
+    if artist != node.facts.owner {
+        node.accepted_for_others += 1;
+    }
+    node.rays += film.rays;
+    let hold = Hold {
+        lease: lease.id,
+        unit,
+        unit_index: lease.unit_index,
+        root: film.root,
+        class: film.class,
+        amount: pay,
+        primary,
+        since_ms: now_ms,
+    };
+    node.holds.insert(node.accepted, hold);
+}
+
+/// What an artist gave is spent, reserved, still there or returned: nothing else.
+pub(super) fn assert_money_adds_up(job: &Job) {
+    if job.phase != JobPhase::Funding {
+        let sum = money::plus(
+            money::plus(job.spent, job.reserved),
+            money::plus(job.available, job.refunded),
+        );
+        assert!(sum == job.quote.price, "invariant: a job's money adds up to its price");
+    }
+}

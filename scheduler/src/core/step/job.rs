@@ -1,0 +1,207 @@
+//! The life of a job: ordered, funded, closed, ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ledger::{Code, Link, Transfer, account};
+use protocol::{Digest, JobId, Tokens};
+
+use super::{accept, hold, lease, node, verdict};
+use crate::core::event::{Effect, Event};
+use crate::core::state::{Job, JobPhase, LeasePhase, State, UnitState};
+use crate::money;
+use crate::split;
+
+/// An order: its price is to be moved into escrow.
+pub(super) fn order(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
+    let Event::Ordered {
+        job: id,
+        spec,
+        quote,
+        setup_per_frame,
+        chunks_per_batch,
+        artist,
+        now_ms,
+        order,
+    } = event
+    else {
+        return;
+    };
+    let book = &mut state.book;
+    if book.jobs.contains_key(&id) {
+        return;
+    }
+    let units = split::split(id, &spec, chunks_per_batch)
+        .expect("invariant: the shell splits a job before it takes the order");
+    let units: Vec<UnitState> = units
+        .into_iter()
+        .map(|unit| UnitState {
+            unit,
+            films_wanted: 1,
+            leases: Vec::new(),
+            on_trial: false,
+            failures: 0,
+            failed_by: Vec::new(),
+            clawed_back: Tokens::ZERO,
+            accepted: None,
+        })
+        .collect();
+    let units_per_frame = units.len() as u128 / u128::from(spec.frames.count());
+    let price = quote.price;
+    let evidence = Digest::of("tessera 2026 order link v1", &[order.payload()]);
+    let accounts = (account::wallet(artist), account::escrow(id));
+    let escrow_id = money::job_movement_id("escrow", id);
+    let escrow = Transfer::posted(escrow_id, accounts, price, Code::Escrow);
+    book.transfer(vec![escrow.with_link(Link::job(id).with_evidence(evidence))], effects);
+    book.jobs_ordered += 1;
+    let job = Job {
+        id,
+        number: book.jobs_ordered,
+        artist,
+        spec,
+        quote,
+        setup_per_unit: money::share(setup_per_frame, 1, units_per_frame),
+        engine: book.engine,
+        ordered_ms: now_ms,
+        ended_ms: None,
+        phase: JobPhase::Funding,
+        escrow_seq: book.moves,
+        units,
+        waiting: BTreeSet::new(),
+        units_accepted: 0,
+        leases: 0,
+        rechecks: 0,
+        available: price,
+        reserved: Tokens::ZERO,
+        spent: Tokens::ZERO,
+        refunded: Tokens::ZERO,
+        failures: BTreeMap::new(),
+        version: 0,
+        pixels_checked: 0,
+    };
+    book.active.insert(job.number, id);
+    book.jobs.insert(id, job);
+    if price.is_zero() {
+        open(state, id);
+    }
+}
+
+/// The ledger has done a batch; the one that fills an escrow opens the job.
+pub(super) fn moved(state: &mut State, seq: u64, now_ms: u64, effects: &mut Vec<Effect>) {
+    state.book.outbox.remove(&seq);
+    let funded = state.book.active.values().copied().find(|id| {
+        let job = &state.book.jobs[id];
+        job.escrow_seq == seq && job.phase == JobPhase::Funding
+    });
+    if let Some(id) = funded {
+        open(state, id);
+        node::end_jobs_of_other_engines(state, now_ms, effects);
+    }
+}
+
+fn open(state: &mut State, id: JobId) {
+    let job = state.book.job_mut(id);
+    job.phase = JobPhase::Open;
+    for unit_index in 0..job.units.len() {
+        job.refresh(unit_index as u32);
+    }
+}
+
+/// The wallet did not hold the price: as if the order had not been.
+pub(super) fn forget(state: &mut State, id: JobId) {
+    let book = &mut state.book;
+    let Some(job) = book.jobs.get(&id).filter(|job| job.phase == JobPhase::Funding) else {
+        return;
+    };
+    book.outbox.remove(&job.escrow_seq);
+    book.active.remove(&job.number);
+    book.jobs.remove(&id);
+}
+
+/// Stops a job: leases that are out are taken back, films that are here are still judged.
+pub(super) fn close(
+    state: &mut State,
+    id: JobId,
+    failure: Option<String>,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let Some(job) = state.book.jobs.get_mut(&id) else { return };
+    if job.phase != JobPhase::Open {
+        return;
+    }
+    job.phase = JobPhase::Closing { failure };
+    job.waiting.clear();
+    job.version += 1;
+    let out: Vec<_> = state
+        .book
+        .leases
+        .values()
+        .filter(|lease| lease.job == id && lease.phase == LeasePhase::Out)
+        .map(|lease| lease.id)
+        .collect();
+    for lease in out {
+        lease::withdraw(state, lease, effects);
+    }
+    let begun: Vec<u32> = state
+        .book
+        .leases
+        .values()
+        .filter(|lease| lease.job == id)
+        .map(|lease| lease.unit_index)
+        .collect();
+    for unit_index in begun {
+        verdict::consider(state, id, unit_index, now_ms, effects);
+    }
+    end_if_over(state, id, now_ms, effects);
+}
+
+/// Ends a job that has nothing left to do: held pay is released, the rest goes back.
+pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &mut Vec<Effect>) {
+    let job = state.book.job_mut(id);
+    if job.leases > 0 || job.rechecks > 0 {
+        return;
+    }
+    let phase = match &job.phase {
+        JobPhase::Open if job.units_accepted as usize == job.units.len() => JobPhase::Done,
+        JobPhase::Closing { failure } => JobPhase::Stopped { failure: failure.clone() },
+        _ => return,
+    };
+    assert!(job.reserved.is_zero(), "invariant: no lease, nothing reserved");
+    job.phase = phase;
+    job.ended_ms = Some(now_ms);
+    job.waiting.clear();
+    job.version += 1;
+    job.refunded = job.available;
+    job.available = Tokens::ZERO;
+    let accounts = (account::escrow(id), account::wallet(job.artist));
+    let refund_id = money::job_movement_id("refund", id);
+    let refund = Transfer::posted(refund_id, accounts, job.refunded, Code::Refund);
+    let number = job.number;
+    let book = &mut state.book;
+    book.active.remove(&number);
+    hold::release_job(book, id, effects);
+    book.transfer(vec![refund.with_link(Link::job(id))], effects);
+    effects.push(Effect::JobEnded(id));
+}
+
+/// Gives a job up when one of its units has failed too often.
+pub(super) fn give_up_if_hopeless(
+    state: &mut State,
+    id: JobId,
+    unit_index: u32,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let failures_max = state.book.policy.unit_failures_max;
+    let job = &state.book.jobs[&id];
+    let unit = &job.units[unit_index as usize];
+    if job.phase == JobPhase::Open && unit.accepted.is_none() && unit.failures >= failures_max {
+        let failure = format!(
+            "tile {} of frame {} failed {} times on the farm's nodes; what was not spent has been returned",
+            unit.unit.tile.0, unit.unit.frame, unit.failures
+        );
+        close(state, id, Some(failure), now_ms, effects);
+    } else {
+        accept::assert_money_adds_up(job);
+    }
+}

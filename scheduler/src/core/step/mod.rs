@@ -1,0 +1,133 @@
+//! One event in, the new state and what it asks for out.
+
+mod accept;
+mod hold;
+mod job;
+mod lease;
+mod node;
+mod verdict;
+
+use protocol::{JobId, LeaseId};
+
+use crate::core::event::{Check, CheckKind, Effect, Event, FilmRef};
+use crate::core::state::{Book, LeasePhase, State};
+use crate::split;
+
+/// Applies one event.
+///
+/// An event that no longer fits (a verdict on a lease that is settled, a second answer) changes
+/// nothing: whoever sends twice does no harm.
+///
+/// # Panics
+/// When an invariant of the state is broken: money would be wrong, so the scheduler must stop.
+pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let out = &mut effects;
+    match event {
+        Event::Started { policy, engine, now_ms } => {
+            node::start(state, policy, engine, now_ms, out);
+        }
+        Event::ReserveSeeded { amount } => {
+            state.book.reserve = crate::money::plus(state.book.reserve, amount);
+        }
+        Event::NodeMet { node, facts } => node::meet(state, node, facts),
+        Event::Qualified { node, class } => node::qualify(state, node, class),
+        Event::Heard { node, now_ms } => node::hear(state, node, now_ms),
+        Event::Gone { node, now_ms } => node::lose(state, node, now_ms),
+        Event::Beat { node, lease, now_ms } => node::beat(state, node, lease, now_ms),
+        Event::Ordered { .. } => job::order(state, event, out),
+        Event::Unfunded { job } => job::forget(state, job),
+        Event::Moved { seq, now_ms } => job::moved(state, seq, now_ms, out),
+        Event::Stopped { job, failure, now_ms } => {
+            job::close(state, job, failure, now_ms, out);
+        }
+        Event::Granted { lease, node, job, unit_index, films_wanted, boosted, now_ms } => {
+            let grant = lease::Grant { lease, node, job, unit_index, films_wanted, boosted };
+            lease::grant(state, &grant, now_ms, out);
+        }
+        Event::Released { lease, now_ms } | Event::Lapsed { lease, now_ms } => {
+            lease::drop_lease(state, lease, now_ms, out);
+        }
+        Event::Committed { lease, root, rays, now_ms, .. } => {
+            lease::commit(state, lease, (root, rays), now_ms, out);
+        }
+        Event::Tripped { lease, root, refusal, now_ms } => {
+            lease::trip(state, lease, root, refusal, now_ms, out);
+        }
+        Event::Judged { lease, round, outcome, now_ms } => {
+            verdict::judge(state, lease, round, outcome, now_ms, out);
+        }
+        Event::TwinWaived { lease, now_ms } => verdict::waive_twin(state, lease, now_ms, out),
+        Event::Tried { job, unit_index, differing, now_ms } => {
+            verdict::conclude_trial(state, job, unit_index, &differing, now_ms, out);
+        }
+        Event::Rechecked { lease, outcome, now_ms } => {
+            hold::conclude_recheck(state, lease, outcome, now_ms, out);
+        }
+        Event::Aged { node, leases } => hold::release(&mut state.book, node, &leases, out),
+    }
+    effects
+}
+
+/// What a restarted scheduler must ask for again: unconfirmed transfers in order, then every
+/// check that has no answer yet.
+#[must_use]
+pub fn outstanding(book: &Book) -> Vec<Effect> {
+    let moves = book
+        .outbox
+        .iter()
+        .map(|(&seq, transfers)| Effect::Move { seq, transfers: transfers.clone() });
+    let challenges = book
+        .leases
+        .values()
+        .filter(|lease| matches!(lease.phase, LeasePhase::Committed(_)))
+        .map(|lease| challenge(book, lease.id));
+    let trials = book.active.values().flat_map(|job| {
+        let units = book.jobs[job].units.iter().enumerate();
+        units.filter(|(_, unit)| unit.on_trial).map(|(index, _)| trial(book, *job, index as u32))
+    });
+    let rechecks = book.rechecks.keys().map(|&lease| hold::recheck(book, lease));
+    moves.chain(challenges).chain(trials).chain(rechecks).collect()
+}
+
+/// The challenge of a lease that has committed.
+fn challenge(book: &Book, lease: LeaseId) -> Effect {
+    let record = &book.leases[&lease];
+    let film = record.film().expect("invariant: only a film is challenged");
+    let kind = CheckKind::Challenge {
+        film: FilmRef { lease, node: record.node, class: film.class, root: film.root },
+        round: film.round,
+        pixels: book.policy.pixels(film.class, record.boosted),
+        nonce: book.secret.nonce(lease),
+    };
+    check(book, record.job, record.unit_index, kind)
+}
+
+/// The trial of a unit whose films differ.
+fn trial(book: &Book, job: JobId, unit_index: u32) -> Effect {
+    let films = book.jobs[&job].units[unit_index as usize]
+        .leases
+        .iter()
+        .filter_map(|lease| {
+            let record = &book.leases[lease];
+            let film = record.film()?;
+            let (node, class, root) = (record.node, film.class, film.root);
+            Some(FilmRef { lease: *lease, node, class, root })
+        })
+        .collect();
+    check(book, job, unit_index, CheckKind::Trial { films })
+}
+
+fn check(book: &Book, job: JobId, unit_index: u32, kind: CheckKind) -> Effect {
+    let job = &book.jobs[&job];
+    let unit = job.units[unit_index as usize].unit;
+    Effect::Check(Box::new(Check {
+        unit,
+        unit_index,
+        scene: job.spec.scene,
+        settings: job.spec.settings.clone(),
+        tile_side_px: job.spec.tile_side_px,
+        time_s: split::time_s(&job.spec.frames, unit.frame),
+        kind,
+    }))
+}

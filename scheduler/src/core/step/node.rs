@@ -1,0 +1,115 @@
+//! Starts, hellos, heartbeats.
+
+use protocol::{Class, Engine, LeaseId, NodeId};
+use protocol::{RayCount, Tokens};
+
+use super::job;
+use crate::core::event::{Effect, NodeFacts};
+use crate::core::policy::Policy;
+use crate::core::state::{LeasePhase, Node, State};
+
+/// A new run: new rules, fresh deadlines, jobs of another engine end.
+pub(super) fn start(
+    state: &mut State,
+    policy: Policy,
+    engine: Engine,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    state.book.policy = policy;
+    state.book.engine = engine;
+    state.book.boot += 1;
+    state.book.leases_granted = 0;
+    state.live.connected.clear();
+    let lease_ms = state.book.policy.lease_ms;
+    for lease in state.book.leases.values() {
+        match lease.phase {
+            LeasePhase::Out => {
+                state.live.deadlines.insert(lease.id, now_ms + lease_ms);
+            }
+            LeasePhase::Passed(_) => {
+                state.live.waiting_since.insert(lease.id, now_ms);
+            }
+            LeasePhase::Committed(_) => {}
+        }
+    }
+    end_jobs_of_other_engines(state, now_ms, effects);
+}
+
+/// Samples of two engines do not mix: what was ordered of another engine ends here.
+pub(super) fn end_jobs_of_other_engines(state: &mut State, now_ms: u64, effects: &mut Vec<Effect>) {
+    let engine = state.book.engine;
+    let of_other_engine: Vec<_> = state
+        .book
+        .active
+        .values()
+        .filter(|job| state.book.jobs[job].engine != engine)
+        .copied()
+        .collect();
+    for id in of_other_engine {
+        let old = state.book.jobs[&id].engine;
+        let failure = format!(
+            "the farm has changed from {old} to {engine}, and samples of two engines do not mix; order it again"
+        );
+        job::close(state, id, Some(failure), now_ms, effects);
+    }
+}
+
+/// A hello. Another backend must qualify anew.
+pub(super) fn meet(state: &mut State, id: NodeId, facts: NodeFacts) {
+    let fresh = || Node {
+        id,
+        facts: facts.clone(),
+        class: None,
+        barred: false,
+        granted: 0,
+        accepted: 0,
+        accepted_for_others: 0,
+        refused: 0,
+        dropped: 0,
+        rays: RayCount::default(),
+        earned: Tokens::ZERO,
+        holds: std::collections::BTreeMap::new(),
+        verdicts: Vec::new(),
+    };
+    let node = state.book.nodes.entry(id).or_insert_with(fresh);
+    if (&node.facts.backend, node.facts.engine) != (&facts.backend, facts.engine) {
+        node.class = None;
+    }
+    node.facts = facts;
+}
+
+/// A golden film was judged.
+pub(super) fn qualify(state: &mut State, id: NodeId, class: Class) {
+    if let Some(node) = state.book.nodes.get_mut(&id) {
+        node.class = Some(class);
+    }
+}
+
+/// A node is there.
+pub(super) fn hear(state: &mut State, id: NodeId, now_ms: u64) {
+    state.live.connected.insert(id, now_ms);
+    state.live.seen.insert(id, now_ms);
+}
+
+/// A node's connection is gone: its leases lapse soon, unless it comes back and says so.
+pub(super) fn lose(state: &mut State, id: NodeId, now_ms: u64) {
+    state.live.connected.remove(&id);
+    let soon = now_ms + state.book.policy.gone_ms;
+    for lease in state.book.leases.values().filter(|lease| lease.node == id) {
+        if let Some(deadline) = state.live.deadlines.get_mut(&lease.id) {
+            *deadline = soon.min(*deadline);
+        }
+    }
+}
+
+/// A node works on a lease: its deadline moves on, up to the longest that a lease may last.
+pub(super) fn beat(state: &mut State, id: NodeId, lease: LeaseId, now_ms: u64) {
+    let policy = &state.book.policy;
+    let Some(record) = state.book.leases.get(&lease).filter(|lease| lease.node == id) else {
+        return;
+    };
+    if let Some(deadline) = state.live.deadlines.get_mut(&lease) {
+        *deadline = (now_ms + policy.lease_ms).min(record.granted_ms + policy.lease_max_ms);
+    }
+}

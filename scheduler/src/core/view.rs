@@ -1,0 +1,186 @@
+//! What the state looks like from outside. Views carry data and decide nothing.
+
+use protocol::view::{
+    AcceptedUnit, FarmView, JobStatus, JobSummary, JobUpdate, NodeView, TileStatus,
+};
+use protocol::{JobId, Lease, LeaseId, NodeId, PublicKey, Tokens, Unit};
+
+use crate::core::state::{Accepted, Book, Job, JobPhase, LeasePhase, Node, State, UnitState};
+use crate::{money, reputation, split};
+
+/// Accepted units in one update: what fits a message with room to spare.
+const ACCEPTED_PER_UPDATE_MAX: usize = 2_000;
+
+/// A lease as its node sees it; a twin's looks the same.
+#[must_use]
+pub fn lease(state: &State, id: LeaseId) -> Option<Lease> {
+    let book = &state.book;
+    let record = book.leases.get(&id)?;
+    let job = &book.jobs[&record.job];
+    let unit = job.units[record.unit_index as usize].unit;
+    let deadline_ms = state.live.deadlines.get(&id).copied();
+    Some(Lease {
+        id,
+        node: record.node,
+        unit,
+        scene: job.spec.scene,
+        settings: job.spec.settings.clone(),
+        time_s: split::time_s(&job.spec.frames, unit.frame),
+        rect: job.spec.grid().rect(unit.tile)?,
+        engine: job.engine,
+        nonce_hash: Lease::nonce_hash(&book.secret.nonce(id)),
+        pay_max: record.pay_max,
+        deadline_ms: deadline_ms.unwrap_or(record.granted_ms + book.policy.lease_ms),
+    })
+}
+
+/// A row of the job list.
+#[must_use]
+pub fn summary(job: &Job) -> JobSummary {
+    let (status, reason) = match &job.phase {
+        JobPhase::Funding => (JobStatus::Waiting, None),
+        JobPhase::Open if job.units_accepted == 0 && job.leases == 0 => (JobStatus::Waiting, None),
+        JobPhase::Open => (JobStatus::Rendering, None),
+        JobPhase::Done => (JobStatus::Done, None),
+        JobPhase::Closing { failure } | JobPhase::Stopped { failure } => match failure {
+            Some(reason) => (JobStatus::Failed, Some(reason.clone())),
+            None => (JobStatus::Cancelled, None),
+        },
+    };
+    JobSummary {
+        job: job.id,
+        spec: job.spec.clone(),
+        artist: job.artist,
+        status,
+        reason,
+        units: job.units.len() as u32,
+        units_accepted: job.units_accepted,
+        price: job.quote.price,
+        spent: job.spent,
+        refunded: job.refunded,
+        ordered_ms: job.ordered_ms,
+        ended_ms: job.ended_ms,
+    }
+}
+
+/// News of a job since version `after`.
+#[must_use]
+pub fn update(book: &Book, id: JobId, after: u64) -> Option<JobUpdate> {
+    let job = book.jobs.get(&id)?;
+    let mut fresh: Vec<(&UnitState, &Accepted)> = job
+        .units
+        .iter()
+        .filter_map(|unit| Some((unit, unit.accepted.as_ref()?)))
+        .filter(|(_, accepted)| accepted.version > after)
+        .collect();
+    fresh.sort_by_key(|(_, accepted)| accepted.version);
+    let cut = fresh.len() > ACCEPTED_PER_UPDATE_MAX;
+    fresh.truncate(ACCEPTED_PER_UPDATE_MAX);
+    let next = match fresh.last() {
+        Some((_, accepted)) if cut => accepted.version,
+        _ => job.version,
+    };
+    let accepted = fresh
+        .into_iter()
+        .map(|(unit, accepted)| AcceptedUnit {
+            frame: unit.unit.frame,
+            tile: unit.unit.tile,
+            batch: unit.unit.batch,
+            node: accepted.node,
+            root: accepted.root,
+            rays: accepted.rays,
+            pixels_checked: accepted.pixels_checked,
+        })
+        .collect();
+    Some(JobUpdate { summary: summary(job), tiles: tiles(book, job), accepted, next })
+}
+
+/// Where every tile stands: the least advanced of its batches.
+fn tiles(book: &Book, job: &Job) -> Vec<TileStatus> {
+    let per_frame = job.spec.grid().tile_count() as usize;
+    let frames = job.spec.frames;
+    let mut tiles = vec![TileStatus::Accepted; per_frame * frames.count() as usize];
+    for unit in &job.units {
+        let frame = ((unit.unit.frame - frames.first) / frames.step) as usize;
+        let tile = &mut tiles[frame * per_frame + unit.unit.tile.0 as usize];
+        *tile = (*tile).min(unit_status(book, unit));
+    }
+    tiles
+}
+
+fn unit_status(book: &Book, unit: &UnitState) -> TileStatus {
+    if unit.accepted.is_some() {
+        return TileStatus::Accepted;
+    }
+    let phases = unit.leases.iter().map(|lease| &book.leases[lease].phase);
+    let furthest = phases
+        .map(|phase| match phase {
+            LeasePhase::Out => TileStatus::Rendering,
+            LeasePhase::Committed(_) | LeasePhase::Passed(_) => TileStatus::Received,
+        })
+        .max();
+    match furthest {
+        Some(status) => status,
+        None if unit.failures > 0 => TileStatus::Retrying,
+        None => TileStatus::Waiting,
+    }
+}
+
+/// A node as the farm sees it.
+#[must_use]
+pub fn node(state: &State, node: &Node) -> NodeView {
+    let mut name = reputation::reputation(node.accepted_for_others, node.refused, node.dropped);
+    name.accepted = node.accepted;
+    let held = node.holds.values().fold(Tokens::ZERO, |sum, hold| money::plus(sum, hold.amount));
+    let out =
+        |lease: &&crate::core::LeaseRecord| lease.node == node.id && lease.phase == LeasePhase::Out;
+    NodeView {
+        node: node.id,
+        name: node.facts.name.clone(),
+        backend: node.facts.backend.clone(),
+        owner: node.facts.owner,
+        class: node.class,
+        barred: node.barred,
+        reputation: name,
+        rays: node.rays,
+        earned: node.earned,
+        held,
+        leases: state.book.leases.values().filter(out).count() as u32,
+        seen_ms: state.live.seen.get(&node.id).copied().unwrap_or(0),
+    }
+}
+
+/// The farm at a glance: nodes heard of since the start, best reputation first.
+#[must_use]
+pub fn farm(state: &State, price_per_gray: Tokens, nodes_max: usize) -> FarmView {
+    let heard = state.live.seen.keys().filter_map(|id| state.book.nodes.get(id));
+    let mut nodes: Vec<NodeView> = heard.map(|heard| node(state, heard)).collect();
+    nodes.sort_by_key(|node| (std::cmp::Reverse(node.reputation.mean_ppm), node.node));
+    nodes.truncate(nodes_max);
+    FarmView { nodes, jobs_active: state.book.active.len() as u32, price_per_gray }
+}
+
+/// The film in use for a unit, with the artist it belongs to.
+#[must_use]
+pub fn accepted<'a>(book: &'a Book, unit: &Unit) -> Option<(PublicKey, &'a Accepted)> {
+    let job = book.jobs.get(&unit.job)?;
+    let state = job.units.iter().find(|state| state.unit == *unit)?;
+    Some((job.artist, state.accepted.as_ref()?))
+}
+
+/// What a key has in escrow, and what is held back for its nodes.
+#[must_use]
+pub fn escrowed_and_held(book: &Book, key: PublicKey) -> (Tokens, Tokens) {
+    let jobs = book.active.values().map(|id| &book.jobs[id]).filter(|job| job.artist == key);
+    let escrowed = jobs
+        .fold(Tokens::ZERO, |sum, job| money::plus(sum, money::plus(job.available, job.reserved)));
+    let nodes = book.nodes.values().filter(|node| node.facts.owner == key);
+    let held = nodes.flat_map(|node| node.holds.values());
+    (escrowed, held.fold(Tokens::ZERO, |sum, hold| money::plus(sum, hold.amount)))
+}
+
+/// Whether a node belongs to a key.
+#[must_use]
+pub fn owns(book: &Book, key: PublicKey, node: NodeId) -> bool {
+    book.nodes.get(&node).is_some_and(|node| node.facts.owner == key)
+}

@@ -1,0 +1,58 @@
+//! A node's good name: the mean of a Beta posterior over verified work, with its reasons, and
+//! how often that name asks for a twin.
+
+use protocol::view::Reputation;
+
+/// What one accepted unit adds to the good side, in tenths.
+const ACCEPTED: u64 = 10;
+/// What one refused film adds to the bad side, in tenths: fifty good units outweigh it by half.
+const REFUSED: u64 = 500;
+/// What one lapsed or returned lease adds to the bad side, in tenths: machines do go to sleep.
+const DROPPED: u64 = 1;
+/// Pseudo-counts of a newcomer, in tenths, on both sides: the Beta(1, 1) prior, no opinion.
+const PRIOR: u64 = 10;
+
+/// Expected share of good results, in millionths, with the counts it rests on.
+#[must_use]
+pub fn reputation(accepted: u64, refused: u64, dropped: u64) -> Reputation {
+    let good = PRIOR + accepted.min(1 << 40) * ACCEPTED;
+    let bad = PRIOR + refused.min(1 << 40) * REFUSED + dropped.min(1 << 40) * DROPPED;
+    let mean_ppm = u128::from(good) * 1_000_000 / u128::from(good + bad);
+    Reputation { mean_ppm: mean_ppm as u32, accepted, refused, dropped }
+}
+
+/// Probability, in millionths, that a unit given to a node of this name gets a twin.
+///
+/// The expected share of bad results, and never below the floor: a long record must not buy one
+/// free theft.
+#[must_use]
+pub fn twin_ppm(name: &Reputation, floor_ppm: u32) -> u32 {
+    (1_000_000 - name.mean_ppm.min(1_000_000)).max(floor_ppm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newcomer_is_an_even_bet_and_work_makes_a_name() {
+        assert_eq!(reputation(0, 0, 0).mean_ppm, 500_000);
+        assert!(reputation(10, 0, 0).mean_ppm > 900_000);
+        assert!(reputation(1000, 0, 0).mean_ppm > 998_000);
+    }
+
+    #[test]
+    fn one_refusal_costs_more_than_many_lapses() {
+        let refused = reputation(100, 1, 0).mean_ppm;
+        let dropped = reputation(100, 0, 30).mean_ppm;
+        assert!(refused < dropped && dropped < reputation(100, 0, 0).mean_ppm);
+    }
+
+    #[test]
+    fn checks_never_fall_below_the_floor() {
+        let name = reputation(1 << 30, 0, 0);
+        assert_eq!(twin_ppm(&name, 20_000), 20_000);
+        assert_eq!(twin_ppm(&reputation(0, 0, 0), 20_000), 500_000);
+        assert!(twin_ppm(&reputation(u64::MAX, u64::MAX, u64::MAX), 0) > 900_000);
+    }
+}

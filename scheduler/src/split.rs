@@ -1,0 +1,151 @@
+//! Job to units: fixed tiles, aligned batches, what the artist looks at first.
+
+use protocol::{Batch, FrameRange, JobId, JobSpec, TileIndex, Unit, limits};
+
+/// Most units of one job: its whole state stays in memory, and a listing of it on the wire.
+pub const UNITS_MAX: u64 = 1 << 18;
+
+/// A job too large to be split.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SplitError {
+    /// More units than a job may have.
+    #[error(
+        "the job has {units} tiles over all its frames, at most {max} are taken; render fewer frames at a time or choose larger tiles (up to {side} px)",
+        max = UNITS_MAX, side = limits::TILE_SIDE_PX_MAX
+    )]
+    TooManyUnits {
+        /// How many it would have.
+        units: u64,
+    },
+}
+
+/// Cuts a job into units: frames in order, tiles from the centre, batches by index.
+///
+/// The grid is the job's own and never changes; only `chunks_per_batch` adapts, and it is fixed
+/// when the job is ordered (see [`chunks_per_batch`]).
+///
+/// # Errors
+/// [`SplitError::TooManyUnits`].
+pub fn split(job: JobId, spec: &JobSpec, chunks_per_batch: u32) -> Result<Vec<Unit>, SplitError> {
+    let batches: Vec<Batch> =
+        Batch::cover(spec.settings.chunk_count(), chunks_per_batch.max(1)).collect();
+    let grid = spec.grid();
+    let units =
+        u64::from(spec.frames.count()) * u64::from(grid.tile_count()) * batches.len() as u64;
+    if units > UNITS_MAX {
+        return Err(SplitError::TooManyUnits { units });
+    }
+    let tiles: Vec<TileIndex> = grid.from_centre();
+    let mut all = Vec::with_capacity(units as usize);
+    for frame in spec.frames.frames() {
+        for &batch in &batches {
+            all.extend(tiles.iter().map(|&tile| Unit { job, frame, tile, batch }));
+        }
+    }
+    Ok(all)
+}
+
+/// How many chunks a batch should have: the one place where work adapts to nodes.
+///
+/// A unit should take `unit_ms` on a node that traces `rays_per_second`, given the quote's rays
+/// for one sample of one pixel (in thousandths). At most the whole tile, at least one chunk, and
+/// always so long that the whole job stays under [`UNITS_MAX`].
+#[must_use]
+pub fn chunks_per_batch(
+    spec: &JobSpec,
+    millirays_per_sample: u64,
+    rays_per_second: u64,
+    unit_ms: u64,
+) -> u32 {
+    let chunks = spec.settings.chunk_count();
+    let tile_pixels = u128::from(spec.tile_side_px) * u128::from(spec.tile_side_px);
+    let millirays_per_chunk = tile_pixels
+        * u128::from(protocol::settings::CHUNK_SAMPLES)
+        * u128::from(millirays_per_sample.max(1));
+    // rays/s × ms is millirays.
+    let wanted = u128::from(rays_per_second.max(1)) * u128::from(unit_ms) / millirays_per_chunk;
+    let tiles = u64::from(spec.grid().tile_count()) * u64::from(spec.frames.count());
+    // A cover of n chunks by runs of up to c has at most n / c + log2(n) + 1 runs.
+    let batches_max = (UNITS_MAX / tiles.max(1)).saturating_sub(17).max(1);
+    let fewest = u64::from(chunks).div_ceil(batches_max).next_power_of_two();
+    let longest = u64::from(chunks).next_power_of_two();
+    let chosen = u64::try_from(wanted).unwrap_or(u64::MAX).clamp(1, longest).max(fewest);
+    chosen.min(longest) as u32
+}
+
+/// Time of a frame, seconds.
+#[must_use]
+pub fn time_s(frames: &FrameRange, frame: u32) -> f32 {
+    (f64::from(frame) / f64::from(frames.fps)) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use protocol::{RenderSettings, SceneId, Size};
+
+    use super::*;
+
+    fn spec(size: Size, samples: u32, frames: FrameRange) -> JobSpec {
+        JobSpec {
+            name: "test".to_owned(),
+            scene: SceneId([0; 32]),
+            settings: RenderSettings { size, samples, ..RenderSettings::default() },
+            frames,
+            tile_side_px: 32,
+        }
+    }
+
+    #[test]
+    fn every_sample_of_every_pixel_of_every_frame_is_in_one_unit() {
+        let frames = FrameRange { first: 1, last: 3, step: 2, fps: 24.0 };
+        let spec = spec(Size::new(70, 33), 100, frames);
+        let units = split(JobId([0; 16]), &spec, 4).expect("small");
+        let mut samples = std::collections::BTreeMap::<(u32, u32, u32), u32>::new();
+        for unit in &units {
+            for (x, y) in spec.grid().rect(unit.tile).expect("a tile").pixels() {
+                *samples.entry((unit.frame, x, y)).or_default() +=
+                    unit.batch.samples(100).len() as u32;
+            }
+        }
+        assert_eq!(samples.len(), 2 * 70 * 33);
+        assert!(samples.values().all(|&count| count == 100));
+        assert_eq!(units.iter().collect::<BTreeSet<_>>().len(), units.len());
+    }
+
+    #[test]
+    fn the_first_unit_is_the_first_frames_centre() {
+        let spec = spec(Size::new(96, 96), 16, FrameRange::STILL);
+        assert_eq!(split(JobId([0; 16]), &spec, 1).expect("small")[0].tile, TileIndex(4));
+    }
+
+    #[test]
+    fn too_many_units_are_refused_by_number() {
+        let frames = FrameRange { first: 0, last: 9_999, step: 1, fps: 24.0 };
+        let spec = spec(Size::new(1920, 1080), 16, frames);
+        assert_eq!(
+            split(JobId([0; 16]), &spec, 1),
+            Err(SplitError::TooManyUnits { units: 10_000 * 60 * 34 })
+        );
+    }
+
+    #[test]
+    fn batches_grow_with_the_nodes_and_stop_at_the_tile() {
+        let spec = spec(Size::new(128, 128), 256, FrameRange::STILL);
+        // 32² pixels × 16 samples × 6 rays = 98 304 rays a chunk.
+        let chunks = |rays_per_second| chunks_per_batch(&spec, 6_000, rays_per_second, 2_000);
+        assert_eq!(chunks(1), 1);
+        assert_eq!(chunks(98_304 * 2), 4);
+        assert_eq!(chunks(u64::MAX), 16);
+    }
+
+    #[test]
+    fn a_slow_farm_does_not_split_a_long_job_too_finely() {
+        let frames = FrameRange { first: 0, last: 99, step: 1, fps: 24.0 };
+        let spec = spec(Size::new(640, 360), 65_536, frames);
+        let chunks = chunks_per_batch(&spec, 6_000, 1, 1);
+        assert!(split(JobId([0; 16]), &spec, chunks).is_ok(), "{chunks}");
+    }
+}

@@ -1,0 +1,258 @@
+//! Whether rendered pixels agree: to the bit within a class, within a tolerance across.
+
+use film::Pixel;
+use protocol::{Class, Refusal};
+
+/// What films of another class may differ by, on pixels of the same seed.
+///
+/// The figures are those measured on a prototype (section 6.4 of the design): single paths that
+/// take another branch differ without bound but are rare, so a share of outliers is allowed and
+/// a maximum never looked at; the rest must be as close as rounding leaves it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tolerance {
+    /// Relative difference from which a pixel is an outlier.
+    pub outlier: f64,
+    /// Largest share of outliers.
+    pub outlier_share: f64,
+    /// Standard errors that an unexplained bias may reach, beside `bias`.
+    pub bias_errors: f64,
+    /// Relative difference of the means that is always forgiven.
+    pub bias: f64,
+    /// Root mean square of the differences, as a share of the pixels' own noise, with the
+    /// largest outliers that are allowed left out.
+    pub rmse: f64,
+    /// Relative difference of the ray counts.
+    pub rays: f64,
+}
+
+impl Tolerance {
+    /// What class Tolerant is held to.
+    pub const ACROSS_CLASSES: Self = Self {
+        outlier: 1e-3,
+        outlier_share: 0.01,
+        bias_errors: 4.0,
+        bias: 1e-3,
+        rmse: 5e-3,
+        rays: 0.01,
+    };
+}
+
+/// Judges challenged pixels: `got` from the film, `trusted` rendered again, in the order of
+/// `places`.
+///
+/// # Errors
+/// [`Refusal::Pixels`] with the first pixel that differs.
+///
+/// # Panics
+/// When the lists differ in length: the caller asked for the same pixels twice.
+pub fn judge(
+    class: Class,
+    places: &[(u32, u32)],
+    got: &[Pixel],
+    trusted: &[Pixel],
+) -> Result<(), Refusal> {
+    assert!(places.len() == got.len() && got.len() == trusted.len(), "one pixel a place");
+    let differs: fn(&Pixel, &Pixel) -> bool = match class {
+        Class::Exact => |a, b| a.bits() != b.bits(),
+        Class::Tolerant => |a, b| is_outlier(a, b, &Tolerance::ACROSS_CLASSES),
+    };
+    let agrees = match class {
+        Class::Exact => !got.iter().zip(trusted).any(|(a, b)| differs(a, b)),
+        Class::Tolerant => within(got, trusted, &Tolerance::ACROSS_CLASSES),
+    };
+    if agrees {
+        return Ok(());
+    }
+    let differing: Vec<usize> =
+        (0..places.len()).filter(|&index| differs(&got[index], &trusted[index])).collect();
+    // A bias or a noise that no single pixel shows is laid to all of them.
+    let first = differing.first().copied().unwrap_or(0);
+    let count = if differing.is_empty() { places.len() } else { differing.len() };
+    let (x, y) = places.get(first).copied().unwrap_or_default();
+    Err(Refusal::Pixels { differing: count as u32, checked: places.len() as u32, x, y })
+}
+
+/// How many pixels of a whole film differ from the trusted one beyond what the class allows;
+/// 0 when the film holds.
+#[must_use]
+pub fn differing_pixels(class: Class, got: &[Pixel], trusted: &[Pixel]) -> u32 {
+    let places = vec![(0, 0); got.len()];
+    match judge(class, &places, got, trusted) {
+        Err(Refusal::Pixels { differing, .. }) => differing.max(1),
+        _ => 0,
+    }
+}
+
+/// Relative difference of the radiance: the largest over the channels, against the larger value.
+fn relative_difference(a: &Pixel, b: &Pixel) -> f64 {
+    let samples = f64::from(a.samples.max(1));
+    // Below a thousandth a difference is not seen: the prototype's measure.
+    let floor = 1e-3 * samples;
+    let channels = a.beauty.iter().zip(&b.beauty);
+    channels
+        .map(|(&a, &b)| {
+            let (a, b) = (f64::from(a), f64::from(b));
+            (a - b).abs() / a.abs().max(b.abs()).max(floor)
+        })
+        .fold(0.0, f64::max)
+}
+
+fn is_outlier(a: &Pixel, b: &Pixel, tolerance: &Tolerance) -> bool {
+    a.samples != b.samples || relative_difference(a, b) > tolerance.outlier
+}
+
+/// The tolerance test: few outliers, no bias, rounding's noise, the same work.
+fn within(got: &[Pixel], trusted: &[Pixel], tolerance: &Tolerance) -> bool {
+    let count = got.len();
+    if count == 0 {
+        return true;
+    }
+    let pairs = || got.iter().zip(trusted);
+    let outliers = pairs().filter(|(a, b)| is_outlier(a, b, tolerance)).count();
+    let outliers_max = (tolerance.outlier_share * count as f64).ceil() as usize;
+    if outliers > outliers_max || pairs().any(|(a, b)| a.samples != b.samples) {
+        return false;
+    }
+
+    // Luminance of the means, the differences without the largest that are allowed.
+    let mean =
+        |pixel: &Pixel| f64::from(film::luminance(pixel.beauty)) / f64::from(pixel.samples.max(1));
+    let mut differences: Vec<f64> = pairs().map(|(a, b)| mean(a) - mean(b)).collect();
+    differences.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+    differences.truncate(count - outliers.min(count - 1));
+    let kept = differences.len() as f64;
+    let level = trusted.iter().map(mean).sum::<f64>() / count as f64;
+    let bias = differences.iter().sum::<f64>() / kept;
+    let square = differences.iter().map(|difference| difference * difference).sum::<f64>() / kept;
+    let standard_error = ((square - bias * bias).max(0.0) / kept).sqrt();
+    if bias.abs() > tolerance.bias * level.abs().max(1e-3)
+        && bias.abs() > tolerance.bias_errors * standard_error
+    {
+        return false;
+    }
+
+    // The pixels' own noise: the standard error of their means.
+    let noise = trusted.iter().map(variance_of_mean).sum::<f64>() / count as f64;
+    let rmse_max = tolerance.rmse * noise.sqrt() + tolerance.outlier * level.abs().max(1e-3);
+    if square.sqrt() > rmse_max {
+        return false;
+    }
+
+    let rays = |pixels: &[Pixel]| {
+        let of = |pixel: &Pixel| f64::from(pixel.closest_rays) + f64::from(pixel.shadow_rays);
+        pixels.iter().map(of).sum::<f64>()
+    };
+    let (claimed, counted) = (rays(got), rays(trusted));
+    (claimed - counted).abs() <= tolerance.rays * counted.max(1.0)
+}
+
+/// Variance of a pixel's mean luminance, from its sums.
+fn variance_of_mean(pixel: &Pixel) -> f64 {
+    let samples = f64::from(pixel.samples.max(1));
+    let mean = f64::from(film::luminance(pixel.beauty)) / samples;
+    let square = f64::from(pixel.luminance_squared) / samples;
+    (square - mean * mean).max(0.0) / (samples - 1.0).max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pixels of 64 samples with noise, from a seeded hash.
+    fn pixels(count: u32, samples: u32, seed: u32) -> Vec<Pixel> {
+        let uniform = |pixel: u32, sample: u32| {
+            let hash = blake3::hash(&[pixel, sample, seed].map(u32::to_le_bytes).concat());
+            let bytes: [u8; 4] = hash.as_bytes()[..4].try_into().expect("four bytes");
+            (u32::from_le_bytes(bytes) >> 8) as f32 / (1 << 24) as f32
+        };
+        (0..count)
+            .map(|index| {
+                let mut pixel = Pixel { samples, closest_rays: 5 * samples, ..Pixel::default() };
+                for sample in 0..samples {
+                    let value = 2.0 * uniform(index, sample);
+                    pixel.beauty.iter_mut().for_each(|channel| *channel += value);
+                    pixel.luminance_squared += value * value;
+                }
+                pixel
+            })
+            .collect()
+    }
+
+    fn check(class: Class, change: impl Fn(usize, &mut Pixel), holds: bool) {
+        let trusted = pixels(384, 64, 1);
+        let mut got = trusted.clone();
+        got.iter_mut().enumerate().for_each(|(index, pixel)| change(index, pixel));
+        let places: Vec<(u32, u32)> = (0..384).map(|index| (index, 7)).collect();
+        let verdict = judge(class, &places, &got, &trusted);
+        assert_eq!(verdict.is_ok(), holds, "{verdict:?}");
+    }
+
+    #[test]
+    fn exact_means_every_bit_of_every_word() {
+        check(Class::Exact, |_, _| (), true);
+        check(Class::Exact, |i, p| p.beauty[2] = flip(p.beauty[2], i == 383), false);
+        check(Class::Exact, |i, p| p.closest_rays += u32::from(i == 5), false);
+        check(Class::Exact, |i, p| p.normal[0] = if i == 9 { -0.0 } else { 0.0 }, false);
+    }
+
+    fn flip(value: f32, wanted: bool) -> f32 {
+        f32::from_bits(value.to_bits() ^ u32::from(wanted))
+    }
+
+    #[test]
+    fn the_refusal_names_the_first_pixel_and_counts_them() {
+        let trusted = pixels(10, 4, 1);
+        let mut got = trusted.clone();
+        got[3].alpha = 1.0;
+        got[8].depth = 1.0;
+        let places: Vec<(u32, u32)> = (0..10).map(|index| (index, index * 2)).collect();
+        let wanted = Refusal::Pixels { differing: 2, checked: 10, x: 3, y: 6 };
+        assert_eq!(judge(Class::Exact, &places, &got, &trusted), Err(wanted));
+        assert_eq!(differing_pixels(Class::Exact, &got, &trusted), 2);
+        assert_eq!(differing_pixels(Class::Exact, &trusted, &trusted), 0);
+    }
+
+    #[test]
+    fn tolerance_forgives_rounding_and_a_few_other_paths() {
+        let rounding = |i: usize, p: &mut Pixel| {
+            p.beauty.iter_mut().for_each(|c| *c *= if i % 2 == 0 { 1.000_02 } else { 0.999_98 });
+        };
+        check(Class::Tolerant, rounding, true);
+        check(Class::Tolerant, |i, p| p.beauty[0] *= if i % 192 == 0 { 1.3 } else { 1.0 }, true);
+    }
+
+    #[test]
+    fn tolerance_sees_bias_forged_regions_and_claimed_rays() {
+        // Each pixel within 1e-3, all to one side, ten times rounding's size.
+        let bright = |_: usize, p: &mut Pixel| {
+            p.beauty.iter_mut().for_each(|c| *c *= 1.002);
+        };
+        check(Class::Tolerant, bright, false);
+        let region = |i: usize, p: &mut Pixel| {
+            if i % 20 == 0 {
+                p.beauty = [32.0; 3];
+            }
+        };
+        check(Class::Tolerant, region, false);
+        check(Class::Tolerant, |_, p| p.closest_rays += p.closest_rays / 20, false);
+        check(Class::Tolerant, |_, p| p.samples /= 2, false);
+    }
+
+    #[test]
+    fn tolerance_sees_a_quarter_of_the_samples_scaled_up() {
+        let trusted = pixels(384, 64, 1);
+        let quarter = pixels(384, 16, 1);
+        let forged: Vec<Pixel> = quarter
+            .iter()
+            .map(|pixel| Pixel {
+                beauty: pixel.beauty.map(|channel| 4.0 * channel),
+                luminance_squared: 4.0 * pixel.luminance_squared,
+                samples: 64,
+                closest_rays: 4 * pixel.closest_rays,
+                ..*pixel
+            })
+            .collect();
+        assert!(differing_pixels(Class::Tolerant, &forged, &trusted) > 0);
+        assert!(differing_pixels(Class::Exact, &forged, &trusted) == 384);
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests of the scheduler's core as a whole.
+
+mod bank;
+mod simulator;
+mod world;

@@ -1,0 +1,155 @@
+//! Seeded runs of the whole core: crashes, sleepers, cheaters, twins, stops.
+
+use ledger::account;
+use protocol::view::JobStatus;
+use protocol::{Class, Tokens};
+use scheduler::core::{JobPhase, Policy, view};
+use scheduler::money;
+
+use crate::world::{Character, World, public, truth};
+
+const HONEST: Character = Character { class: Class::Exact, forges_percent: 0, sleeps_percent: 2 };
+const OTHER_CLASS: Character = Character { class: Class::Tolerant, ..HONEST };
+const SLEEPER: Character = Character { sleeps_percent: 60, ..HONEST };
+const CHEAT: Character = Character { forges_percent: 30, ..HONEST };
+
+const TURNS_MAX: u32 = 60_000;
+
+fn policy() -> Policy {
+    Policy { hold_ms: 60_000, hold_units: 12, twin_floor_ppm: 100_000, ..Policy::default() }
+}
+
+/// Runs until every job is over, checking after every turn.
+fn run(world: &mut World, crash_every: u64) {
+    for turn in 0..TURNS_MAX {
+        world.turn();
+        world.assert_invariants();
+        if world.dice.below(200) == 0 {
+            assert_eq!(world.replayed().book, world.state.book, "turn {turn}");
+        }
+        if world.dice.below(crash_every) == 0 {
+            world.crash();
+        }
+        if world.all_over() {
+            world.assert_settled();
+            return;
+        }
+    }
+    panic!("not over after {TURNS_MAX} turns");
+}
+
+#[test]
+fn any_seed_ends_with_every_token_where_it_belongs() {
+    for seed in 0..24 {
+        let farm =
+            [(1, HONEST), (2, HONEST), (2, HONEST), (3, OTHER_CLASS), (4, SLEEPER), (5, CHEAT)];
+        let mut world = World::new(seed, &farm, policy());
+        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+        let first = world.order(10, 1, 140);
+        world.order(10, 2, 140);
+        // This artist has nothing, and nothing is rendered for him.
+        let unfunded = world.order(11, 3, 140);
+        run(&mut world, 400);
+        let book = &world.state.book;
+        assert!(!book.jobs.contains_key(&unfunded), "seed {seed}");
+        assert_eq!(book.jobs[&first].phase, JobPhase::Done, "seed {seed}");
+        assert!(world.crashes > 0 || seed > 0);
+        for node in book.nodes.values().filter(|node| node.barred) {
+            assert_eq!(world.bank.posted(account::held(node.id)), 0);
+        }
+    }
+}
+
+#[test]
+fn honest_nodes_are_never_convicted_and_every_pixel_is_right() {
+    for seed in 100..108 {
+        let farm = [(1, HONEST), (2, OTHER_CLASS), (3, SLEEPER)];
+        let mut world = World::new(seed, &farm, policy());
+        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+        let job = world.order(10, 1, 140);
+        run(&mut world, 1_000);
+        let book = &world.state.book;
+        assert!(book.nodes.values().all(|node| !node.barred || node.refused >= 3));
+        let job = &book.jobs[&job];
+        for unit in &job.units {
+            let film = unit.accepted.as_ref().expect("done");
+            let class = [Class::Exact, Class::Tolerant];
+            assert!(class.iter().any(|class| truth(&unit.unit, *class) == film.root));
+            assert!(world.bank.has(money::payment_id(&unit.unit)));
+        }
+        assert!(!job.refunded.is_zero(), "the quote's margin returns");
+    }
+}
+
+#[test]
+fn one_owner_alone_is_never_paired_and_never_stuck() {
+    let farm = [(1, HONEST), (1, HONEST)];
+    let mut world = World::new(7, &farm, policy());
+    world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+    let job = world.order(10, 1, 140);
+    run(&mut world, 1_000);
+    let accepted = world.state.book.nodes.values().map(|node| node.accepted).sum::<u64>();
+    assert_eq!(accepted, world.state.book.jobs[&job].units.len() as u64, "no twins");
+}
+
+#[test]
+fn newcomers_are_paired() {
+    let farm = [(1, HONEST), (2, HONEST)];
+    let mut world = World::new(8, &farm, policy());
+    world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+    let job = world.order(10, 1, 140);
+    run(&mut world, u64::MAX);
+    let accepted = world.state.book.nodes.values().map(|node| node.accepted).sum::<u64>();
+    assert!(accepted > world.state.book.jobs[&job].units.len() as u64, "some twins");
+}
+
+#[test]
+fn a_stopped_job_pays_what_is_here_and_returns_the_rest() {
+    for seed in 0..8 {
+        let farm = [(1, HONEST), (2, CHEAT), (3, HONEST)];
+        let mut world = World::new(200 + seed, &farm, policy());
+        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+        let job = world.order(10, 1, 140);
+        for _ in 0..150 + 20 * seed {
+            world.turn();
+            world.assert_invariants();
+        }
+        let now_ms = world.now_ms;
+        world.apply(scheduler::core::Event::Stopped { job, failure: None, now_ms });
+        if world.state.book.jobs[&job].phase != JobPhase::Funding {
+            run(&mut world, 300);
+            let summary = view::summary(&world.state.book.jobs[&job]);
+            assert!(matches!(summary.status, JobStatus::Cancelled | JobStatus::Done));
+        }
+    }
+}
+
+#[test]
+fn a_quote_that_was_too_low_ends_the_job_and_never_overdraws() {
+    for seed in 300..306 {
+        let farm = [(1, HONEST), (2, HONEST)];
+        let mut world = World::new(seed, &farm, policy());
+        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+        let job = world.order(10, 1, 30);
+        run(&mut world, 1_000);
+        let summary = view::summary(&world.state.book.jobs[&job]);
+        assert_eq!(summary.status, JobStatus::Failed);
+        assert!(summary.reason.expect("a reason").contains("price"));
+    }
+}
+
+#[test]
+fn cheats_end_up_barred_and_without_their_held_pay() {
+    let mut barred = 0;
+    for seed in 400..410 {
+        let farm = [(1, HONEST), (2, HONEST), (3, CHEAT)];
+        let mut world = World::new(seed, &farm, policy());
+        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+        world.order(10, 1, 140);
+        run(&mut world, 2_000);
+        let cheat = &world.state.book.nodes[&world.nodes[2].id];
+        barred += u32::from(cheat.barred);
+    }
+    // Films wrong three times in ten, each seen four times in five, over dozens of units.
+    assert!(barred >= 9, "{barred} of 10 cheats were barred");
+}

@@ -1,0 +1,471 @@
+//! A farm in one thread: a journal that can lose its tail, a bank, nodes of every character.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use ledger::{Account, Code, Transfer, account};
+use protocol::{
+    Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote,
+    QuoteId, RayCount, Refusal, RenderSettings, SceneId, Signed, SigningKey, Size, Tokens, Unit,
+};
+use scheduler::core::{
+    Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, NodeFacts, Policy,
+    Secret, State, outstanding, plan, step,
+};
+use scheduler::money;
+
+use crate::bank::Bank;
+
+/// Random numbers of a seed.
+pub struct Dice(blake3::OutputReader);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof())
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        u64::from_le_bytes(bytes) % bound
+    }
+
+    pub fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// What a node is like.
+#[derive(Debug, Clone, Copy)]
+pub struct Character {
+    pub class: Class,
+    /// Films that are wrong, of a hundred.
+    pub forges_percent: u64,
+    /// Leases that are never answered, of a hundred.
+    pub sleeps_percent: u64,
+}
+
+pub struct Node {
+    pub id: NodeId,
+    pub character: Character,
+    pub leases: Vec<LeaseId>,
+}
+
+pub struct World {
+    pub state: State,
+    pub bank: Bank,
+    pub nodes: Vec<Node>,
+    pub now_ms: u64,
+    pub dice: Dice,
+    pub crashes: u32,
+    policy: Policy,
+    journal: Vec<Vec<u8>>,
+    synced: usize,
+    held_back: Vec<Effect>,
+    moves: VecDeque<(u64, Vec<Transfer>)>,
+    checks: Vec<Check>,
+    /// Films that a trusted render has confirmed.
+    confirmed: BTreeSet<(Unit, Digest)>,
+    /// Commitments acknowledged to their nodes, until they are settled.
+    acknowledged: BTreeSet<LeaseId>,
+    settled: BTreeSet<LeaseId>,
+}
+
+const ENGINE: Engine = Engine(1);
+
+pub fn truth(unit: &Unit, class: Class) -> Digest {
+    Digest::of("truth", &[&protocol::encode(unit), &protocol::encode(&class)])
+}
+
+fn rays(unit: &Unit) -> RayCount {
+    let weight = u64::from(truth(unit, Class::Exact).0[0]) + 20;
+    RayCount { closest: weight * 1_000, shadow: weight * 500 }
+}
+
+pub fn key(number: u8) -> SigningKey {
+    SigningKey::from_bytes(&[number; 32])
+}
+
+pub fn public(number: u8) -> PublicKey {
+    protocol::sign::public_key(&key(number))
+}
+
+impl World {
+    pub fn new(seed: u64, characters: &[(u8, Character)], policy: Policy) -> Self {
+        let mut world = Self {
+            state: State::new(Secret::new([9; 32])),
+            bank: Bank::default(),
+            nodes: Vec::new(),
+            now_ms: 1_000_000,
+            dice: Dice::new(seed),
+            crashes: 0,
+            policy,
+            journal: Vec::new(),
+            synced: 0,
+            held_back: Vec::new(),
+            moves: VecDeque::new(),
+            checks: Vec::new(),
+            confirmed: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
+            settled: BTreeSet::new(),
+        };
+        world.start();
+        let seed_money = Tokens::from_whole(100);
+        world.issue(account::reserve(), seed_money, 250);
+        world.apply(Event::ReserveSeeded { amount: seed_money });
+        for (index, &(owner, character)) in characters.iter().enumerate() {
+            let id = NodeId(public(100 + index as u8).0);
+            let facts = NodeFacts {
+                name: format!("node {index}"),
+                backend: "cpu".to_owned(),
+                engine: ENGINE,
+                owner: public(owner),
+                rays_per_second: 1_000_000,
+            };
+            world.nodes.push(Node { id, character, leases: Vec::new() });
+            world.apply(Event::NodeMet { node: id, facts });
+            world.apply(Event::Qualified { node: id, class: character.class });
+            world.apply(Event::Heard { node: id, now_ms: world.now_ms });
+        }
+        world
+    }
+
+    pub fn issue(&mut self, to: Account, amount: Tokens, cause: u8) {
+        let id = ledger::transfer_id("test grant", &[&[cause]]);
+        let grant = Transfer::posted(id, (account::issuance(), to), amount, Code::Grant);
+        self.bank.apply(&[grant]).expect("issuance may");
+    }
+
+    /// An order as the shell makes it, with a price that is enough for `percent` of the work.
+    pub fn order(&mut self, artist: u8, number: u8, percent: u64) -> JobId {
+        let spec = JobSpec {
+            name: format!("job {number}"),
+            scene: SceneId([0; 32]),
+            settings: RenderSettings {
+                size: Size::new(80, 48),
+                samples: 40,
+                ..RenderSettings::default()
+            },
+            frames: protocol::FrameRange { first: 0, last: 1, step: 1, fps: 24.0 },
+            tile_side_px: 16,
+        };
+        let price_per_gray = Tokens::from_whole(1_000);
+        let units = scheduler::split(JobId([0; 16]), &spec, 2).expect("small").len() as u64;
+        // The heaviest unit has a weight of 275, the average one of 147.
+        let counted = RayCount { closest: units * 1_650 * percent, shadow: units * 825 * percent };
+        let work = money::price_for(counted, price_per_gray).expect("small");
+        let (fee, reserve) = (money::share(work, 5, 100), money::share(work, 10, 100));
+        let quote = Quote {
+            id: QuoteId([number; 16]),
+            spec: spec.digest(),
+            price: money::plus(work, money::plus(fee, reserve)),
+            work,
+            fee,
+            reserve,
+            price_per_gray,
+            rays: counted,
+            valid_until_ms: u64::MAX,
+        };
+        let order =
+            Order { quote: quote.id, spec: quote.spec, price: quote.price, artist: public(artist) };
+        let job = protocol::lease::job_id(&order);
+        self.apply(Event::Ordered {
+            job,
+            spec,
+            quote,
+            setup_per_frame: Tokens::from_micro(1_000),
+            chunks_per_batch: 2,
+            order: Signed::new(&order, &key(artist)),
+            artist: public(artist),
+            now_ms: self.now_ms,
+        });
+        job
+    }
+
+    /// Applies an event as the shell does: the journal first, effects after their fsync.
+    pub fn apply(&mut self, event: Event) {
+        let durability = event.durability();
+        if durability > Durability::Volatile {
+            self.journal.push(protocol::encode(&event));
+        }
+        let effects = step(&mut self.state, event);
+        self.held_back.extend(effects);
+        if durability == Durability::Sync {
+            self.sync();
+        }
+    }
+
+    pub fn sync(&mut self) {
+        self.synced = self.journal.len();
+        for effect in std::mem::take(&mut self.held_back) {
+            match effect {
+                Effect::Move { seq, transfers } => self.moves.push_back((seq, transfers)),
+                Effect::Check(check) => self.checks.push(*check),
+                Effect::JobEnded(_) => {}
+            }
+        }
+    }
+
+    fn start(&mut self) {
+        let policy = self.policy.clone();
+        self.apply(Event::Started { policy, engine: ENGINE, now_ms: self.now_ms });
+    }
+
+    /// A `kill -9`: memory is gone, and with it whatever of the journal was not fsynced.
+    pub fn crash(&mut self) {
+        self.crashes += 1;
+        let unsynced = (self.journal.len() - self.synced) as u64;
+        let kept = self.synced + self.dice.below(unsynced + 1) as usize;
+        self.journal.truncate(kept);
+        self.held_back.clear();
+        self.moves.clear();
+        self.checks.clear();
+        self.state = self.replayed();
+        let again = outstanding(&self.state.book);
+        self.start();
+        // What the start itself asks for is in the outbox by now, and comes after.
+        self.held_back.clear();
+        for effect in again {
+            match effect {
+                Effect::Move { seq, transfers } => self.moves.push_front((seq, transfers)),
+                Effect::Check(check) => self.checks.push(*check),
+                Effect::JobEnded(_) => {}
+            }
+        }
+        let mut moves: Vec<_> = self.moves.drain(..).collect();
+        moves.sort_by_key(|(seq, _)| *seq);
+        self.moves = moves.into();
+        for index in 0..self.nodes.len() {
+            if self.dice.percent(70) {
+                let node = self.nodes[index].id;
+                self.apply(Event::Heard { node, now_ms: self.now_ms });
+            }
+        }
+    }
+
+    /// The state that the journal gives.
+    pub fn replayed(&self) -> State {
+        let mut state = State::new(Secret::new([9; 32]));
+        for entry in &self.journal {
+            let event: Event = protocol::decode(entry, 1 << 20).expect("our own bytes");
+            step(&mut state, event);
+        }
+        state
+    }
+
+    /// One thing happens.
+    pub fn turn(&mut self) {
+        match self.dice.below(100) {
+            0..30 => self.node_asks(),
+            30..55 => self.node_answers(),
+            55..75 => self.bank_works(),
+            75..92 => self.verifier_works(),
+            92..96 => {
+                self.now_ms += self.dice.below(4_000);
+                for event in plan::due(&self.state, self.now_ms) {
+                    self.apply(event);
+                }
+                self.sync();
+            }
+            _ => self.connection_changes(),
+        }
+    }
+
+    fn pick(&mut self) -> usize {
+        self.dice.below(self.nodes.len() as u64) as usize
+    }
+
+    fn node_asks(&mut self) {
+        let index = self.pick();
+        let node = self.nodes[index].id;
+        if !self.state.live.connected.contains_key(&node) {
+            return;
+        }
+        if let Some(event) = plan::next_grant(&self.state, node, self.now_ms) {
+            let Event::Granted { lease, job, unit_index, .. } = event.clone() else {
+                panic!("a plan is a grant")
+            };
+            self.assert_not_both_twins(node, job, unit_index);
+            self.apply(event);
+            self.nodes[index].leases.push(lease);
+        }
+    }
+
+    /// Nodes of one owner never hold both films of a unit.
+    fn assert_not_both_twins(&self, node: NodeId, job: JobId, unit_index: u32) {
+        let book = &self.state.book;
+        let owner = book.nodes[&node].facts.owner;
+        for lease in &book.jobs[&job].units[unit_index as usize].leases {
+            assert_ne!(book.nodes[&book.leases[lease].node].facts.owner, owner);
+        }
+    }
+
+    fn node_answers(&mut self) {
+        let index = self.pick();
+        let Some(lease) = self.nodes[index].leases.pop() else { return };
+        let Node { id, character, .. } = self.nodes[index];
+        if self.dice.percent(character.sleeps_percent) {
+            return;
+        }
+        // As the shell: an unknown lease, or somebody else's, is refused.
+        let Some(record) = self.state.book.leases.get(&lease).filter(|l| l.node == id) else {
+            return;
+        };
+        if record.film().is_some() {
+            return;
+        }
+        let unit = self.state.book.jobs[&record.job].units[record.unit_index as usize].unit;
+        if self.dice.percent(3) {
+            let root = Digest([0; 32]);
+            let refusal = Refusal::Shape;
+            self.apply(Event::Tripped { lease, root, refusal, now_ms: self.now_ms });
+            self.settled.insert(lease);
+            return;
+        }
+        let forged = self.dice.percent(character.forges_percent);
+        let root = if forged {
+            Digest::of("forged", &[&protocol::encode(&unit), &id.0])
+        } else {
+            truth(&unit, character.class)
+        };
+        let rays = rays(&unit);
+        let commitment = Commitment { lease, node: id, root, rays, engine: ENGINE };
+        let commitment = Signed::new(&commitment, &key(100 + index as u8));
+        self.apply(Event::Committed { lease, root, rays, commitment, now_ms: self.now_ms });
+        self.acknowledged.insert(lease);
+    }
+
+    fn bank_works(&mut self) {
+        let Some((seq, transfers)) = self.moves.pop_front() else { return };
+        match self.bank.apply(&transfers) {
+            Ok(()) => self.apply(Event::Moved { seq, now_ms: self.now_ms }),
+            Err(refusal) => {
+                let escrow = transfers[0].credit;
+                let Account::Escrow(job) = escrow else { panic!("{refusal:?} for {transfers:?}") };
+                self.apply(Event::Unfunded { job });
+            }
+        }
+    }
+
+    fn outcome(&mut self, unit: &Unit, film: &FilmRef, missed_percent: u64) -> CheckOutcome {
+        let good = film.root == truth(unit, film.class);
+        if good || self.dice.percent(missed_percent) {
+            self.confirmed.insert((*unit, film.root));
+            return CheckOutcome::Passed { pixels: 136 };
+        }
+        CheckOutcome::Refused(Refusal::Pixels { differing: 7, checked: 136, x: 0, y: 0 })
+    }
+
+    fn verifier_works(&mut self) {
+        if self.checks.is_empty() {
+            return;
+        }
+        let index = self.dice.below(self.checks.len() as u64) as usize;
+        let check = self.checks.swap_remove(index);
+        let now_ms = self.now_ms;
+        match check.kind {
+            CheckKind::Challenge { film, round, .. } => {
+                let outcome = self.outcome(&check.unit, &film, 20);
+                self.apply(Event::Judged { lease: film.lease, round, outcome, now_ms });
+            }
+            CheckKind::Recheck { film, .. } => {
+                let outcome = self.outcome(&check.unit, &film, 5);
+                self.apply(Event::Rechecked { lease: film.lease, outcome, now_ms });
+            }
+            CheckKind::Trial { films } => {
+                let differing = films
+                    .iter()
+                    .map(|film| {
+                        let good = film.root == truth(&check.unit, film.class);
+                        (film.lease, u32::from(!good) * 9)
+                    })
+                    .collect();
+                let (job, unit_index) = (check.unit.job, check.unit_index);
+                self.apply(Event::Tried { job, unit_index, differing, now_ms });
+            }
+        }
+    }
+
+    fn connection_changes(&mut self) {
+        let index = self.pick();
+        let node = self.nodes[index].id;
+        if self.dice.percent(30) {
+            self.apply(Event::Gone { node, now_ms: self.now_ms });
+        } else {
+            self.apply(Event::Heard { node, now_ms: self.now_ms });
+            let leases = self.nodes[index].leases.clone();
+            for lease in leases {
+                self.apply(Event::Beat { node, lease, now_ms: self.now_ms });
+            }
+            if self.dice.percent(5)
+                && let Some(lease) = self.nodes[index].leases.pop()
+            {
+                self.apply(Event::Released { lease, now_ms: self.now_ms });
+            }
+        }
+    }
+
+    pub fn all_over(&self) -> bool {
+        self.state.book.active.is_empty()
+    }
+
+    /// What must hold whatever happens.
+    pub fn assert_invariants(&self) {
+        let book = &self.state.book;
+        for job in book.jobs.values() {
+            let mut accepted = 0;
+            for unit in &job.units {
+                if let Some(film) = &unit.accepted {
+                    accepted += 1;
+                    assert!(
+                        self.confirmed.contains(&(unit.unit, film.root)),
+                        "accepted without a check"
+                    );
+                }
+                assert!(unit.leases.len() <= 2);
+            }
+            assert_eq!(accepted, job.units_accepted);
+            assert!(job.available <= job.quote.price && job.spent <= job.quote.price);
+        }
+        for node in book.nodes.values().filter(|node| node.barred) {
+            assert!(node.holds.is_empty(), "a convict's pay is held on");
+            assert!(book.leases.values().all(|lease| lease.node != node.id));
+        }
+        for lease in self.acknowledged.difference(&self.settled) {
+            let judged = book
+                .nodes
+                .values()
+                .any(|node| node.barred || node.verdicts.iter().any(|v| v.lease == *lease));
+            assert!(judged || book.leases.contains_key(lease), "an acknowledged film was lost");
+        }
+    }
+
+    /// What must hold once nothing is under way.
+    pub fn assert_settled(&mut self) {
+        self.sync();
+        while !self.moves.is_empty() {
+            self.bank_works();
+            self.sync();
+        }
+        let book = &self.state.book;
+        assert!(book.outbox.is_empty() && book.leases.is_empty() && book.rechecks.is_empty());
+        for job in book.jobs.values() {
+            assert_eq!(self.bank.posted(account::escrow(job.id)), 0, "escrow of {}", job.id);
+            assert_eq!(money::plus(job.spent, job.refunded), job.quote.price);
+        }
+        assert_eq!(self.bank.available(account::reserve()), book.reserve);
+        self.assert_pay_matches(book);
+    }
+
+    /// The bank holds for each node what the book says it holds.
+    fn assert_pay_matches(&self, book: &Book) {
+        let mut earned = BTreeMap::<PublicKey, u128>::new();
+        for node in book.nodes.values() {
+            let held: u128 = node.holds.values().map(|hold| hold.amount.micro()).sum();
+            assert_eq!(self.bank.posted(account::held(node.id)), held as i128);
+            *earned.entry(node.facts.owner).or_default() += node.earned.micro();
+        }
+        for (owner, sum) in earned {
+            assert_eq!(self.bank.posted(account::wallet(owner)), sum as i128);
+        }
+    }
+}
