@@ -1,1 +1,211 @@
-//! Empty.
+//! A farm of real processes on the loopback interface, for tests that kill them.
+//!
+//! Every process is the `tessera` program itself, as a user starts it. Processes are killed when
+//! their handle is dropped, so that a failing test leaves nothing behind.
+
+mod process;
+mod program;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use protocol::PublicKey;
+use protocol::view::LedgerCheck;
+use serde_json::Value;
+
+pub use process::{Outcome, Process};
+pub use program::tessera;
+
+/// How long a step of a test may take before it is called stuck. Far above what any step needs:
+/// machines are shared.
+pub const PATIENCE: Duration = Duration::from_secs(240);
+
+/// A folder with a scheduler's data, an artist's key and a scene, and the processes on it.
+pub struct Farm {
+    dir: tempfile::TempDir,
+    port: u16,
+    scheduler: Option<Process>,
+}
+
+impl Farm {
+    /// A farm with this text added to its settings; its scheduler is started.
+    ///
+    /// # Errors
+    /// The scheduler does not come up.
+    pub fn start(settings: &str) -> Result<Self> {
+        let dir = tempfile::tempdir().context("no temporary folder")?;
+        // The port is free now; the scheduler takes it again after a restart.
+        let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut farm = Self { dir, port, scheduler: None };
+        fs::write(farm.path("farm.toml"), settings)?;
+        farm.start_scheduler()?;
+        Ok(farm)
+    }
+
+    /// A path inside the farm's folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Starts the scheduler, again after [`Farm::kill_scheduler`], and waits for its ticket.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn start_scheduler(&mut self) -> Result<()> {
+        let arguments = [
+            "scheduler".to_owned(),
+            "--data".to_owned(),
+            self.path("scheduler").display().to_string(),
+            "--bind".to_owned(),
+            format!("127.0.0.1:{}", self.port),
+            "--config".to_owned(),
+            self.path("farm.toml").display().to_string(),
+        ];
+        let scheduler = Process::start("scheduler", self.dir.path(), &arguments)?;
+        let ticket = scheduler.wait_for_line(|_first| true)?;
+        fs::write(self.path("ticket"), ticket)?;
+        self.scheduler = Some(scheduler);
+        Ok(())
+    }
+
+    /// Kills the scheduler as `kill -9` does.
+    ///
+    /// # Errors
+    /// It is not running.
+    pub fn kill_scheduler(&mut self) -> Result<()> {
+        self.scheduler.take().context("the scheduler is not running")?.kill()
+    }
+
+    /// Starts a node with further arguments.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_node(&self, name: &str, arguments: &[&str]) -> Result<Process> {
+        let mut all = vec![
+            "node".to_owned(),
+            "--farm".to_owned(),
+            format!("@{}", self.path("ticket").display()),
+            "--data".to_owned(),
+            self.path(name).display().to_string(),
+            "--name".to_owned(),
+            name.to_owned(),
+            "--backend".to_owned(),
+            "cpu".to_owned(),
+            "--threads".to_owned(),
+            "1".to_owned(),
+        ];
+        all.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        Process::start(name, self.dir.path(), &all)
+    }
+
+    /// Submits the scene and follows the job to its picture, in the background.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn submit(&self, scene: &Path, picture: &[&str], out: &str) -> Result<Process> {
+        let mut all = vec!["jobs".to_owned(), "submit".to_owned(), scene.display().to_string()];
+        all.extend(picture.iter().map(|&argument| argument.to_owned()));
+        let farm = format!("@{}", self.path("ticket").display());
+        let out = self.path(out).display().to_string();
+        let rest =
+            ["--farm", &farm, "--yes", "--max-cost", "1000", "--json", "--follow", "-o", &out];
+        all.extend(rest.map(ToOwned::to_owned));
+        Process::start("submit", self.dir.path(), &all)
+    }
+
+    /// Renders the same picture on this machine alone: what the farm's must equal.
+    ///
+    /// # Errors
+    /// The render fails.
+    pub fn render_here(&self, scene: &Path, picture: &[&str], out: &str) -> Result<film::Picture> {
+        let out = self.path(out);
+        let mut all = vec!["render".to_owned(), scene.display().to_string()];
+        all.extend(picture.iter().map(|&argument| argument.to_owned()));
+        all.extend(["--backend".to_owned(), "cpu".to_owned()]);
+        all.extend(["-o".to_owned(), out.display().to_string()]);
+        let outcome = Process::start("render", self.dir.path(), &all)?.wait(PATIENCE)?;
+        ensure!(outcome.code == Some(0), "the local render failed:\n{outcome}");
+        read_picture(&out)
+    }
+
+    /// Runs a command against the farm as the artist and returns the JSON objects it printed.
+    ///
+    /// # Errors
+    /// It fails, or prints something else.
+    pub fn ask(&self, command: &[&str]) -> Result<Vec<Value>> {
+        let farm = format!("@{}", self.path("ticket").display());
+        let mut all: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
+        all.extend(["--farm", &farm, "--json"].map(ToOwned::to_owned));
+        let outcome = Process::start("ask", self.dir.path(), &all)?.wait(PATIENCE)?;
+        ensure!(outcome.code == Some(0), "{command:?} failed:\n{outcome}");
+        outcome.objects()
+    }
+
+    /// The node of this name as the farm sees it.
+    ///
+    /// # Errors
+    /// The farm does not know it.
+    pub fn node(&self, name: &str) -> Result<Value> {
+        let nodes = self.ask(&["farm"])?;
+        nodes
+            .into_iter()
+            .find(|node| node["name"] == name)
+            .with_context(|| format!("the farm knows no node {name}"))
+    }
+
+    /// Stops the scheduler and checks its ledger from the files alone.
+    ///
+    /// # Errors
+    /// The ledger does not verify.
+    pub fn check_ledger(&mut self) -> Result<LedgerCheck> {
+        if let Some(scheduler) = self.scheduler.take() {
+            scheduler.kill()?;
+        }
+        let (dir, key) = self.ledger()?;
+        let check = ledger::offline::check(&dir, key, None);
+        if !check.verified || !check.sum_is_zero {
+            bail!("the ledger does not verify: {check:?}");
+        }
+        Ok(check)
+    }
+
+    /// Checks, in the stopped scheduler's ledger, that no unit of any job was paid for twice, and
+    /// that as many were paid for as the jobs have.
+    ///
+    /// # Errors
+    /// One was, or too few were.
+    pub fn check_each_unit_paid_once(&self, units: usize) -> Result<()> {
+        let (dir, key) = self.ledger()?;
+        let mut lines = Vec::new();
+        ledger::offline::export(&dir, key, &mut lines)?;
+        let mut paid = BTreeSet::new();
+        for line in String::from_utf8(lines)?.lines() {
+            let entry: Value = serde_json::from_str(line)?;
+            if entry["code"] == "pay" && entry["phase"] == "post" {
+                let unit = ["job", "frame", "tile", "batch"].map(|part| entry[part].to_string());
+                ensure!(paid.insert(unit), "paid twice: {entry}");
+            }
+        }
+        ensure!(paid.len() == units, "{} units were paid for, the job has {units}", paid.len());
+        Ok(())
+    }
+
+    fn ledger(&self) -> Result<(PathBuf, PublicKey)> {
+        let dir = self.path("scheduler").join("ledger");
+        let key = ledger::offline::claimed_key(&dir).context("the ledger names no key")?;
+        Ok((dir, key))
+    }
+}
+
+/// Reads a picture.
+///
+/// # Errors
+/// It is no picture.
+pub fn read_picture(path: &Path) -> Result<film::Picture> {
+    film::read_exr(path).with_context(|| format!("no picture at {}", path.display()))
+}

@@ -1,0 +1,72 @@
+//! The whole farm: real processes, real sockets, real kills.
+
+/// A node, or the scheduler, dies or goes silent in the middle of a job.
+mod faults;
+/// What is paid, refused and refunded.
+mod money;
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use farm_tests::{Farm, PATIENCE, Process};
+use serde_json::Value;
+
+/// Options of a picture of 24 tiles with two batches each at most: enough to be in the middle of.
+const PICTURE: [&str; 4] = ["--size", "192x128", "--spp", "32"];
+
+/// How the jobs of these tests are cut.
+const TILES: [&str; 2] = ["--tile", "32"];
+
+/// Settings that make a farm notice a dead node within a test's patience.
+const IMPATIENT: &str = "[policy]\nlease_ms = 3000\ngone_ms = 500\ntwin_wait_ms = 3000\n";
+
+fn scene() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/spheres.glb")
+}
+
+/// A job under way.
+struct Job {
+    id: String,
+    process: Process,
+}
+
+fn submit(farm: &Farm) -> Result<Job> {
+    let process = farm.submit(&scene(), &[&PICTURE[..], &TILES[..]].concat(), "farm.exr")?;
+    let line = process.wait_for_line(|line| line.starts_with('{'))?;
+    let order: Value = serde_json::from_str(&line)?;
+    let id = order["job"].as_str().context("the order names no job")?.to_owned();
+    Ok(Job { id, process })
+}
+
+impl Job {
+    /// Waits until at least `units` units are accepted, and some are not.
+    fn wait_for_units(&self, farm: &Farm, units: u64) -> Result<()> {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let job = &farm.ask(&["jobs", "show", &self.id])?[0];
+            let accepted = job["units_accepted"].as_u64().context("no count")?;
+            if accepted >= units {
+                ensure!(job["units"].as_u64() > Some(accepted), "the job was over too soon: {job}");
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        anyhow::bail!("the job stands still; it said:\n{}", self.process.log().join("\n"))
+    }
+
+    /// Waits for the picture and compares it with the same one rendered here: equal to the bit.
+    /// Returns how many units the job has.
+    fn finish(self, farm: &Farm) -> Result<usize> {
+        let outcome = self.process.wait(PATIENCE)?;
+        ensure!(outcome.code == Some(0), "the job failed:\n{outcome}");
+        let ours = farm.render_here(&scene(), &PICTURE, "here.exr")?;
+        let theirs = farm_tests::read_picture(&farm.path("farm.exr"))?;
+        let share = film::compare::bit_equal_share(&ours, &theirs)?;
+        ensure!(share >= 1.0, "only {share} of the pixels are those of a local render");
+        let job = &farm.ask(&["jobs", "show", &self.id])?[0];
+        ensure!(job["status"] == "done", "the job is not done: {job}");
+        Ok(usize::try_from(job["units"].as_u64().context("no count")?)?)
+    }
+}

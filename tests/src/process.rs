@@ -1,0 +1,210 @@
+//! A child process whose output is read while it runs.
+
+use std::fmt;
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::{PATIENCE, tessera};
+
+/// A running process; killed when dropped.
+pub struct Process {
+    name: String,
+    child: Child,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+/// How a process ended and what it said.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Exit code; none when it was killed.
+    pub code: Option<i32>,
+    /// Lines of standard output.
+    pub stdout: Vec<String>,
+    /// Lines of standard error.
+    pub stderr: Vec<String>,
+}
+
+impl Process {
+    /// Starts `tessera` with its identity and settings inside `home`.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(name: &str, home: &Path, arguments: &[String]) -> Result<Self> {
+        let mut child = Command::new(tessera())
+            .args(arguments)
+            .env("TESSERA_HOME", home.join("home"))
+            .env_remove("TESSERA_FARM")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{name} does not start"))?;
+        let stdout = Lines::read(child.stdout.take().context("no standard output")?);
+        let stderr = Lines::read(child.stderr.take().context("no standard error")?);
+        Ok(Self { name: name.to_owned(), child, stdout, stderr })
+    }
+
+    /// Waits for a line of either output that `wanted` likes.
+    ///
+    /// # Errors
+    /// The process ends first, or [`PATIENCE`] does.
+    pub fn wait_for_line(&self, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        self.stdout.wait_for(&wanted, PATIENCE).with_context(|| {
+            let said = [self.stdout.all(), self.stderr.all()].concat().join("\n");
+            format!("{} did not say what was waited for; it said:\n{said}", self.name)
+        })
+    }
+
+    /// Waits for a line of standard error that `wanted` likes.
+    ///
+    /// # Errors
+    /// The process ends first, or [`PATIENCE`] does.
+    pub fn wait_for_log(&self, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        self.stderr.wait_for(&wanted, PATIENCE).with_context(|| {
+            let said = self.stderr.all().join("\n");
+            format!("{} did not log what was waited for; it logged:\n{said}", self.name)
+        })
+    }
+
+    /// Lines of standard error so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.stderr.all()
+    }
+
+    /// Kills it as `kill -9` does.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn kill(mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("{} had ended already ({status}):\n{}", self.name, self.log().join("\n"));
+        }
+        self.child.kill().with_context(|| format!("{} cannot be killed", self.name))?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// It does not within `patience`.
+    pub fn wait(mut self, patience: Duration) -> Result<Outcome> {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            if start.elapsed() > patience {
+                bail!("{} is stuck; it said:\n{}", self.name, self.log().join("\n"));
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        Ok(self.outcome(status))
+    }
+
+    fn outcome(&self, status: ExitStatus) -> Outcome {
+        Outcome {
+            code: status.code(),
+            stdout: self.stdout.finished(),
+            stderr: self.stderr.finished(),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended; there is nobody left to tell.
+        let _killed = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+impl Outcome {
+    /// The JSON objects of standard output, one a line.
+    ///
+    /// # Errors
+    /// A line is something else.
+    pub fn objects(&self) -> Result<Vec<Value>> {
+        let parse = |line: &String| {
+            serde_json::from_str(line).with_context(|| format!("not a JSON object: {line}"))
+        };
+        self.stdout.iter().map(parse).collect()
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (stdout, stderr) = (self.stdout.join("\n"), self.stderr.join("\n"));
+        write!(f, "exit code {:?}\n{stdout}\n{stderr}", self.code)
+    }
+}
+
+/// Lines of a stream, read by a thread of their own.
+#[derive(Clone)]
+struct Lines(Arc<(Mutex<Heard>, Condvar)>);
+
+#[derive(Default)]
+struct Heard {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Lines {
+    fn read(stream: impl Read + Send + 'static) -> Self {
+        let lines = Self(Arc::default());
+        let heard = lines.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                heard.change(|heard| heard.lines.push(line));
+            }
+            heard.change(|heard| heard.ended = true);
+        });
+        lines
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Heard)) {
+        let (heard, told) = &*self.0;
+        change(&mut heard.lock().unwrap_or_else(PoisonError::into_inner));
+        told.notify_all();
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).lines.clone()
+    }
+
+    /// All lines, once the stream has ended.
+    fn finished(&self) -> Vec<String> {
+        let (heard, told) = &*self.0;
+        let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = told.wait_while(heard, |heard| !heard.ended);
+        ended.unwrap_or_else(PoisonError::into_inner).lines.clone()
+    }
+
+    /// The first line that `wanted` likes, or none when the stream or the patience ends first.
+    fn wait_for(&self, wanted: impl Fn(&str) -> bool, patience: Duration) -> Option<String> {
+        let (heard, told) = &*self.0;
+        let start = Instant::now();
+        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(line) = heard.lines.iter().find(|line| wanted(line)) {
+                return Some(line.clone());
+            }
+            let left = patience.checked_sub(start.elapsed())?;
+            if heard.ended {
+                return None;
+            }
+            let waited = told.wait_timeout(heard, left);
+            heard = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
