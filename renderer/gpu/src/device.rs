@@ -1,0 +1,313 @@
+//! The graphics device: which adapters there are, opening one, and what goes wrong with it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bevy_render::renderer::{RenderDevice, RenderQueue};
+use bevy_tasks::block_on;
+use renderer::RenderError;
+use wgpu::{Backends, DeviceType, Features, PollError, PollType};
+
+use crate::app;
+
+/// How long a submission may take before the device counts as lost: far above the tens of
+/// milliseconds a dispatch is cut to, and above a first dispatch that still compiles.
+const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How a GPU backend is chosen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GpuOptions {
+    /// Whether adapters that run on the CPU (lavapipe, SwiftShader) may be taken. The native CPU
+    /// backend is several times faster, so this is for tests and for those who ask.
+    pub software: bool,
+    /// Part of the adapter's name, in any case; without it the first of the best kind is taken.
+    pub adapter: Option<String>,
+}
+
+/// An adapter as people know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdapterSummary {
+    /// Its name: `NVIDIA GeForce RTX 4070`.
+    pub name: String,
+    /// The programming interface it is reached by: `vulkan`.
+    pub api: String,
+    /// The driver with its version.
+    pub driver: String,
+    /// What kind of device it is.
+    pub kind: AdapterKind,
+    /// Whether films can be made bit-equal to the CPU's on it: SPIR-V goes to the driver as we
+    /// wrote it, which Vulkan alone allows.
+    pub exact: bool,
+    /// Largest table of a scene, bytes.
+    pub binding_bytes_max: u64,
+}
+
+/// What kind of device an adapter is, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AdapterKind {
+    /// A card of its own.
+    Discrete,
+    /// Part of the processor.
+    Integrated,
+    /// Passed into a virtual machine.
+    Virtual,
+    /// The driver does not say.
+    Unknown,
+    /// A driver that draws on the CPU.
+    Software,
+}
+
+/// Why a GPU backend could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is no adapter at all.
+    #[error(
+        "no graphics adapter was found; install a Vulkan driver (mesa-vulkan-drivers on Debian and Ubuntu) or use the CPU backend"
+    )]
+    NoAdapter,
+    /// Only adapters that run on the CPU were found, and they were not asked for.
+    #[error(
+        "only software adapters were found ({0}); allow them explicitly, or use the CPU backend, which is faster"
+    )]
+    OnlySoftware(String),
+    /// No adapter has the wanted name.
+    #[error("no usable graphics adapter is called {wanted:?}; there are: {found}")]
+    NoSuchAdapter {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        found: String,
+    },
+    /// The driver did not hand out a device.
+    #[error("{adapter} could not be opened: {reason}")]
+    Device {
+        /// The adapter.
+        adapter: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// A shader of ours did not compile on the device.
+    #[error("{adapter} does not take our shaders: {reason}")]
+    Shader {
+        /// The adapter.
+        adapter: String,
+        /// What the compiler said.
+        reason: String,
+    },
+    /// The device computes something else than it must.
+    #[error("{adapter} failed its self-test: {reason}; update its driver or use the CPU backend")]
+    SelfTest {
+        /// The adapter.
+        adapter: String,
+        /// What was wrong.
+        reason: String,
+    },
+}
+
+/// An open device: bevy's device and queue, and the faults that the driver reported.
+pub(crate) struct Device {
+    pub device: RenderDevice,
+    pub queue: RenderQueue,
+    pub summary: AdapterSummary,
+    faults: Arc<Faults>,
+}
+
+/// What the driver reported outside any call.
+#[derive(Default)]
+struct Faults {
+    first: Mutex<Option<Fault>>,
+}
+
+#[derive(Clone)]
+enum Fault {
+    Lost(String),
+    OutOfMemory,
+    Invalid(String),
+}
+
+impl Faults {
+    fn report(&self, fault: Fault) {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(fault);
+    }
+
+    fn first(&self) -> Option<Fault> {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// All adapters, the best first.
+///
+/// Blocks while the drivers are asked.
+#[must_use]
+pub fn adapters() -> Vec<AdapterSummary> {
+    sorted(&instance()).iter().map(|adapter| summary(adapter)).collect()
+}
+
+impl Device {
+    /// Opens the best adapter that the options allow.
+    pub(crate) fn open(options: &GpuOptions) -> Result<Self, OpenError> {
+        let instance = instance();
+        let adapter = choose(sorted(&instance), options)?;
+        let summary = summary(&adapter);
+        let mut features = Features::empty();
+        if summary.exact {
+            features |= Features::PASSTHROUGH_SHADERS;
+        }
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("tessera"),
+            required_features: features,
+            required_limits: adapter.limits(),
+            // The passthrough feature counts as native, not as experimental.
+            experimental_features: wgpu::ExperimentalFeatures::disabled(),
+            memory_hints: wgpu::MemoryHints::Performance,
+            trace: wgpu::Trace::Off,
+        };
+        let (device, queue) = block_on(adapter.request_device(&descriptor)).map_err(|reason| {
+            OpenError::Device { adapter: summary.name.clone(), reason: reason.to_string() }
+        })?;
+        let (device, queue) = app::adopt(instance, adapter, device, queue);
+        let faults = Arc::new(Faults::default());
+        listen(device.wgpu_device(), &faults);
+        Ok(Self { device, queue, summary, faults })
+    }
+
+    /// Waits for everything submitted so far.
+    pub(crate) fn wait(&self) -> Result<(), RenderError> {
+        let wait = PollType::Wait { submission_index: None, timeout: Some(SUBMISSION_TIMEOUT) };
+        match self.device.poll(wait) {
+            Ok(_) => self.check(),
+            Err(PollError::Timeout) => Err(RenderError::DeviceLost(format!(
+                "{} did not finish a dispatch within {} s",
+                self.summary.name,
+                SUBMISSION_TIMEOUT.as_secs()
+            ))),
+            Err(error) => Err(RenderError::DeviceLost(error.to_string())),
+        }
+    }
+
+    /// The first fault that the driver reported, if any. It stays: the device is of no more use.
+    pub(crate) fn check(&self) -> Result<(), RenderError> {
+        match self.faults.first() {
+            None => Ok(()),
+            Some(Fault::Lost(why)) => Err(RenderError::DeviceLost(why)),
+            Some(Fault::OutOfMemory) => Err(RenderError::OutOfMemory {
+                needed_bytes: 0,
+                limit_bytes: self.device.limits().max_buffer_size,
+            }),
+            Some(Fault::Invalid(why)) => {
+                Err(RenderError::DeviceLost(format!("a command was refused: {why}")))
+            }
+        }
+    }
+
+    /// The largest table that a shader can read, bytes.
+    pub(crate) fn binding_bytes_max(&self) -> u64 {
+        self.summary.binding_bytes_max
+    }
+
+    /// Ends the device as a driver reset would.
+    #[cfg(test)]
+    pub(crate) fn destroy(&self) {
+        self.device.wgpu_device().destroy();
+    }
+}
+
+/// Sends what the driver reports outside any call into `faults`: by default wgpu panics.
+fn listen(device: &wgpu::Device, faults: &Arc<Faults>) {
+    let lost = Arc::clone(faults);
+    device.set_device_lost_callback(move |reason, message| {
+        lost.report(Fault::Lost(format!("{reason:?}: {message}")));
+    });
+    let uncaptured = Arc::clone(faults);
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        uncaptured.report(match error {
+            wgpu::Error::OutOfMemory { .. } => Fault::OutOfMemory,
+            other => Fault::Invalid(other.to_string()),
+        });
+    }));
+}
+
+fn instance() -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: Backends::PRIMARY,
+        flags: wgpu::InstanceFlags::empty(),
+        memory_budget_thresholds: wgpu::MemoryBudgetThresholds::default(),
+        backend_options: wgpu::BackendOptions::default(),
+        display: None,
+    })
+}
+
+/// Adapters that can compute, the best kind first, Vulkan first within a kind; the driver's own
+/// order decides the rest.
+fn sorted(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
+    let mut adapters = block_on(instance.enumerate_adapters(Backends::PRIMARY));
+    adapters.retain(|adapter| {
+        adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+    });
+    adapters.sort_by_key(|adapter| {
+        let info = adapter.get_info();
+        (kind(info.device_type), info.backend != wgpu::Backend::Vulkan)
+    });
+    adapters
+}
+
+fn choose(
+    mut adapters: Vec<wgpu::Adapter>,
+    options: &GpuOptions,
+) -> Result<wgpu::Adapter, OpenError> {
+    if adapters.is_empty() {
+        return Err(OpenError::NoAdapter);
+    }
+    let names = |adapters: &[wgpu::Adapter]| {
+        let names: Vec<String> = adapters.iter().map(|a| a.get_info().name).collect();
+        names.join(", ")
+    };
+    let found = names(&adapters);
+    adapters
+        .retain(|adapter| options.software || adapter.get_info().device_type != DeviceType::Cpu);
+    if adapters.is_empty() {
+        return Err(OpenError::OnlySoftware(found));
+    }
+    let found = names(&adapters);
+    if let Some(wanted) = &options.adapter {
+        let lower = wanted.to_lowercase();
+        adapters.retain(|adapter| adapter.get_info().name.to_lowercase().contains(&lower));
+        if adapters.is_empty() {
+            return Err(OpenError::NoSuchAdapter { wanted: wanted.clone(), found });
+        }
+    }
+    Ok(adapters.swap_remove(0))
+}
+
+fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
+    let info = adapter.get_info();
+    let limits = adapter.limits();
+    AdapterSummary {
+        api: info.backend.to_string(),
+        driver: [info.driver, info.driver_info].join(" ").trim().to_owned(),
+        kind: kind(info.device_type),
+        exact: info.backend == wgpu::Backend::Vulkan
+            && adapter.features().contains(Features::PASSTHROUGH_SHADERS),
+        binding_bytes_max: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+        name: info.name,
+    }
+}
+
+const fn kind(device_type: DeviceType) -> AdapterKind {
+    match device_type {
+        DeviceType::DiscreteGpu => AdapterKind::Discrete,
+        DeviceType::IntegratedGpu => AdapterKind::Integrated,
+        DeviceType::VirtualGpu => AdapterKind::Virtual,
+        DeviceType::Other => AdapterKind::Unknown,
+        DeviceType::Cpu => AdapterKind::Software,
+    }
+}
+
+impl std::fmt::Display for AdapterSummary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let exact = if self.exact { "exact" } else { "not exact" };
+        write!(f, "{} ({}, {:?}, {}, {exact})", self.name, self.api, self.kind, self.driver)
+    }
+}

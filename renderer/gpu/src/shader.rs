@@ -1,0 +1,212 @@
+//! From WGSL modules with imports to a pipeline whose float arithmetic is exact.
+//!
+//! Bevy's shader cache resolves `#import`s and shader defs (naga_oil) into one naga module. Where
+//! the device takes SPIR-V as it is (Vulkan), naga writes it, every float operation is forbidden
+//! to contract, and the driver gets that; elsewhere the module goes wgpu's usual way.
+
+use bevy_asset::{AssetId, AssetIndex};
+use bevy_render::render_resource::{BindGroupLayout, ComputePipeline};
+use bevy_render::renderer::RenderDevice;
+use bevy_shader::{Shader, ShaderCache, ShaderCacheError, ShaderCacheSource, ShaderDefVal};
+use bevy_tasks::block_on;
+use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
+
+use crate::device::{Device, OpenError};
+use crate::spirv;
+
+/// Our shader library: file name and text. Every file names its own import path.
+const LIBRARY: &[(&str, &str)] = &[
+    ("rounding.wgsl", include_str!("shaders/rounding.wgsl")),
+    ("math.wgsl", include_str!("shaders/math.wgsl")),
+    ("sampler.wgsl", include_str!("shaders/sampler.wgsl")),
+    ("tables.wgsl", include_str!("shaders/tables.wgsl")),
+    ("ray.wgsl", include_str!("shaders/ray.wgsl")),
+    ("texture.wgsl", include_str!("shaders/texture.wgsl")),
+    ("surface.wgsl", include_str!("shaders/surface.wgsl")),
+    ("bsdf.wgsl", include_str!("shaders/bsdf.wgsl")),
+    ("trace.wgsl", include_str!("shaders/trace.wgsl")),
+];
+
+/// Whether array and buffer indices are checked in the shader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BoundsChecks {
+    /// An index out of range reads the last element.
+    #[default]
+    Restrict,
+    /// No checks: for measuring what they cost. Only sound for tables that are valid.
+    None,
+}
+
+/// Whose division and square root the kernels use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rounding {
+    /// The driver's: Vulkan lets it be 2.5 ulp off.
+    #[default]
+    Driver,
+    /// Ours, correctly rounded on every device.
+    Exact,
+}
+
+/// Compiles entry shaders against the library.
+pub(crate) struct Shaders {
+    cache: ShaderCache<wgpu::ShaderModule, Loader>,
+    defs: Vec<ShaderDefVal>,
+    next_id: u64,
+    adapter: String,
+    device: RenderDevice,
+}
+
+/// What the module loader needs to know of the device.
+struct Loader {
+    device: RenderDevice,
+    exact: bool,
+    checks: BoundsChecks,
+}
+
+impl Shaders {
+    pub(crate) fn new(device: &Device, checks: BoundsChecks, rounding: Rounding) -> Self {
+        let loader = Loader { device: device.device.clone(), exact: device.summary.exact, checks };
+        let features = device.device.features();
+        let mut shaders = Self {
+            cache: ShaderCache::new(loader, features, wgpu::DownlevelFlags::all(), load),
+            defs: match rounding {
+                Rounding::Driver => Vec::new(),
+                Rounding::Exact => vec![ShaderDefVal::from("EXACT_ROUNDING")],
+            },
+            next_id: 0,
+            adapter: device.summary.name.clone(),
+            device: device.device.clone(),
+        };
+        for &(name, text) in LIBRARY {
+            shaders.add(text.to_owned(), name);
+        }
+        shaders
+    }
+
+    /// Compiles the entry point `main` of a shader into a pipeline over `layouts`, in group order.
+    ///
+    /// # Errors
+    /// [`OpenError::Shader`] with what the composer, naga or the driver said.
+    pub(crate) fn pipeline(
+        &mut self,
+        text: String,
+        name: &str,
+        layouts: &[&BindGroupLayout],
+    ) -> Result<ComputePipeline, OpenError> {
+        let adapter = self.adapter.clone();
+        let refused = |reason: String| OpenError::Shader { adapter: adapter.clone(), reason };
+        let id = self.add(text, name);
+        let module =
+            self.cache.get(0, id, &self.defs).map_err(|error| refused(self.explain(error)))?;
+        let scope = self.device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Validation);
+        let layouts: Vec<Option<&wgpu::BindGroupLayout>> =
+            layouts.iter().map(|&layout| Some(&**layout)).collect();
+        let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(name),
+            bind_group_layouts: &layouts,
+            immediate_size: 0,
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(name),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..wgpu::PipelineCompilationOptions::default()
+            },
+            cache: None,
+        });
+        match block_on(scope.pop()) {
+            None => Ok(pipeline),
+            Some(error) => Err(refused(format!("{name}: {error}"))),
+        }
+    }
+
+    fn add(&mut self, text: String, name: &str) -> AssetId<Shader> {
+        let id = AssetId::from(AssetIndex::from_bits(self.next_id));
+        self.next_id += 1;
+        self.cache.set_shader(id, Shader::from_wgsl(text, name.to_owned()));
+        id
+    }
+
+    /// A composer's error with the place in the text.
+    fn explain(&self, error: ShaderCacheError) -> String {
+        match error {
+            ShaderCacheError::ProcessShaderError(error) => {
+                error.emit_to_string(&self.cache.composer)
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Turns a composed module into one for the device.
+fn load(
+    loader: &Loader,
+    source: ShaderCacheSource,
+    _validate: &bevy_shader::ValidateShader,
+) -> Result<wgpu::ShaderModule, ShaderCacheError> {
+    let ShaderCacheSource::Naga(mut module) = source else {
+        return Err(refused("the library is WGSL only"));
+    };
+    naga::compact::compact(&mut module, naga::compact::KeepUnused::No);
+    if !loader.exact {
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some("tessera"),
+            source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)),
+        };
+        return Ok(loader.device.create_and_validate_shader_module(descriptor));
+    }
+    let info = naga::valid::Validator::new(
+        naga::valid::ValidationFlags::all(),
+        naga::valid::Capabilities::empty(),
+    )
+    .validate(&module)
+    .map_err(|error| refused(error.into_inner()))?;
+    let words = naga::back::spv::write_vec(&module, &info, &options(loader.checks), None)
+        .map_err(refused)?;
+    let words = spirv::forbid_contraction(&words).map_err(refused)?;
+    Ok(passthrough(&loader.device, &words))
+}
+
+fn refused(reason: impl std::fmt::Display) -> ShaderCacheError {
+    ShaderCacheError::CreateShaderModule(reason.to_string())
+}
+
+/// How naga writes SPIR-V. Loops are not bounded artificially: ours end, and the kernels report
+/// one that a driver ends early.
+fn options(checks: BoundsChecks) -> naga::back::spv::Options<'static> {
+    let policy = match checks {
+        BoundsChecks::Restrict => BoundsCheckPolicy::Restrict,
+        BoundsChecks::None => BoundsCheckPolicy::Unchecked,
+    };
+    naga::back::spv::Options {
+        lang_version: (1, 0),
+        flags: naga::back::spv::WriterFlags::empty(),
+        // Without a map the bindings keep their numbers, which is what wgpu gives them where a
+        // group's bindings are numbered from 0 without gaps, as ours are.
+        fake_missing_bindings: true,
+        bounds_check_policies: BoundsCheckPolicies {
+            index: policy,
+            buffer: policy,
+            image_load: BoundsCheckPolicy::Restrict,
+            binding_array: BoundsCheckPolicy::Restrict,
+        },
+        force_loop_bounding: false,
+        zero_initialize_workgroup_memory: naga::back::spv::ZeroInitializeWorkgroupMemoryMode::None,
+        ..naga::back::spv::Options::default()
+    }
+}
+
+#[expect(unsafe_code, reason = "wgpu cannot check SPIR-V; naga wrote it from a validated module")]
+fn passthrough(device: &RenderDevice, words: &[u32]) -> wgpu::ShaderModule {
+    let descriptor = wgpu::ShaderModuleDescriptorPassthrough {
+        label: Some("tessera"),
+        spirv: Some(std::borrow::Cow::Borrowed(words)),
+        ..wgpu::ShaderModuleDescriptorPassthrough::default()
+    };
+    // SAFETY: the words are naga's output for a module that passed naga's full validation; what
+    // was added are decorations of existing result ids, in the section they belong to.
+    unsafe { device.wgpu_device().create_shader_module_passthrough(descriptor) }
+}

@@ -1,0 +1,188 @@
+// What a hit looks like: place, normals, material, emission; mirrored from
+// renderer/src/surface.rs.
+#define_import_path tessera::surface
+
+#import tessera::math::{
+    fclamp, fcross, fdot, fsaturate, normalize_or, transform_direction, transform_point,
+    transform_transposed,
+}
+#import tessera::ray::Hit
+#import tessera::tables::{
+    BASE_COLOR_TEXTURE, EMISSIVE_TEXTURE, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE,
+    METALLIC_ROUGHNESS_TEXTURE, Material, NONE, NORMAL_TEXTURE, Shape, TextureUse, attribute_pair,
+    attribute_row, attribute_vec, indices, instance_at, instance_object_to_world,
+    instance_world_to_object, material_of, shape_of, texture_use_of, triangle_of,
+}
+#import tessera::texture::sample
+
+// A shading normal is bent until its cosine to the viewer is at least this.
+const FACING_MIN: f32 = 1e-3;
+
+// A point of a surface, seen from one side.
+struct Surface {
+    position: vec3<f32>,
+    geometric: vec3<f32>,
+    normal: vec3<f32>,
+    base_color: vec3<f32>,
+    metallic: f32,
+    roughness: f32,
+    emission: vec3<f32>,
+}
+
+// Vertex indices of a primitive.
+fn vertices(shape: Shape, primitive: u32) -> vec3<u32> {
+    let at = shape.indices_at + (primitive - shape.first_primitive) * 3u;
+    return vec3<u32>(indices[at], indices[at + 1u], indices[at + 2u]);
+}
+
+// The weights of a triangle's three vertices, from those of the second and third.
+fn three_weights(weights: vec2<f32>) -> vec3<f32> {
+    return vec3<f32>(1.0 - weights.x - weights.y, weights.x, weights.y);
+}
+
+fn blend_pair(a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, w: vec3<f32>) -> vec2<f32> {
+    return a * w.x + b * w.y + c * w.z;
+}
+
+// blend3 in Rust.
+fn blend_vec(a: vec3<f32>, b: vec3<f32>, c: vec3<f32>, w: vec3<f32>) -> vec3<f32> {
+    return a * w.x + b * w.y + c * w.z;
+}
+
+fn blend_row(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, w: vec3<f32>) -> vec4<f32> {
+    return a * w.x + b * w.y + c * w.z;
+}
+
+// Texture coordinates of a set; the origin where the shape has none.
+fn uv_at(shape: Shape, set: u32, index: vec3<u32>, w: vec3<f32>) -> vec2<f32> {
+    let at = select(shape.uvs_at.x, shape.uvs_at.y, (set & 1u) == 1u);
+    if at == NONE { return vec2<f32>(0.0); }
+    let a = attribute_pair(at + index.x * 2u);
+    let b = attribute_pair(at + index.y * 2u);
+    let c = attribute_pair(at + index.z * 2u);
+    return blend_pair(a, b, c, w);
+}
+
+fn sample_at(
+    shape: Shape, usage: TextureUse, index: vec3<u32>, w: vec3<f32>, srgb: bool,
+) -> vec4<f32> {
+    return sample(usage, uv_at(shape, usage.uv_set, index, w), srgb);
+}
+
+// Base colour with alpha: factor, texture and vertex colour multiplied.
+fn base_color_at(shape: Shape, material: Material, index: vec3<u32>, w: vec3<f32>) -> vec4<f32> {
+    var color = material.base_color;
+    let usage = texture_use_of(material, BASE_COLOR_TEXTURE);
+    if usage.texture != NONE {
+        color = color * sample_at(shape, usage, index, w, true);
+    }
+    if shape.colors_at != NONE {
+        let a = attribute_row(shape.colors_at + index.x * 4u);
+        let b = attribute_row(shape.colors_at + index.y * 4u);
+        let c = attribute_row(shape.colors_at + index.z * 4u);
+        color = color * blend_row(a, b, c, w);
+    }
+    return color;
+}
+
+// Alpha of a triangle at a point.
+fn alpha_of(shape: Shape, material: Material, primitive: u32, weights: vec2<f32>) -> f32 {
+    return base_color_at(shape, material, vertices(shape, primitive), three_weights(weights)).w;
+}
+
+// Radiance that the material of a triangle emits at a point, on a side that emits.
+fn emission_at(shape: Shape, material: Material, index: vec3<u32>, w: vec3<f32>) -> vec3<f32> {
+    if (material.flags & MATERIAL_EMISSIVE) == 0u { return vec3<f32>(0.0); }
+    var emission = material.emissive;
+    let usage = texture_use_of(material, EMISSIVE_TEXTURE);
+    if usage.texture != NONE {
+        emission = emission * sample_at(shape, usage, index, w, true).xyz;
+    }
+    return emission;
+}
+
+// `normal` turned towards the viewer as far as it must be to be seen at all.
+fn facing(normal: vec3<f32>, geometric: vec3<f32>, viewer: vec3<f32>) -> vec3<f32> {
+    let same_side = select(normal, -normal, fdot(normal, geometric) < 0.0);
+    let cosine = fdot(same_side, viewer);
+    if cosine >= FACING_MIN { return same_side; }
+    return normalize_or(same_side + viewer * (FACING_MIN - cosine), geometric);
+}
+
+// The surface at a hit, seen against `direction`.
+fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
+    let placed = instance_at(hit.instance);
+    let object_to_world = instance_object_to_world(placed);
+    let world_to_object = instance_world_to_object(placed);
+    let triangle = triangle_of(hit.triangle);
+    let shape = shape_of(triangle.shape);
+    let material = material_of(shape.material);
+    let index = vertices(shape, triangle.primitive);
+    let w = three_weights(vec2<f32>(hit.u, hit.v));
+    let a = triangle.a;
+    let b = triangle.b;
+    let c = triangle.c;
+    let position = transform_point(object_to_world, blend_vec(a, b, c, w));
+
+    // The side that is seen.
+    let viewer = -direction;
+    let flat_normal = fcross(b - a, c - a);
+    let outward = normalize_or(transform_transposed(world_to_object, flat_normal), viewer);
+    let front = fdot(outward, direction) <= 0.0;
+    let geometric = select(-outward, outward, front);
+
+    // Shading normal.
+    var normal = geometric;
+    if shape.normals_at != NONE {
+        let smoothed = blend_vec(
+            attribute_vec(shape.normals_at + index.x * 3u),
+            attribute_vec(shape.normals_at + index.y * 3u),
+            attribute_vec(shape.normals_at + index.z * 3u),
+            w,
+        );
+        var world = transform_transposed(world_to_object, smoothed);
+        let usage = texture_use_of(material, NORMAL_TEXTURE);
+        if usage.texture != NONE && shape.tangents_at != NONE {
+            let unit = normalize_or(world, outward);
+            // The normal map's normal: mapped_normal in Rust.
+            let ta = attribute_row(shape.tangents_at + index.x * 4u);
+            let tb = attribute_row(shape.tangents_at + index.y * 4u);
+            let tc = attribute_row(shape.tangents_at + index.z * 4u);
+            let along = blend_vec(ta.xyz, tb.xyz, tc.xyz, w);
+            let across = fcross(smoothed, along) * ta.w;
+            let black = vec3<f32>(0.0);
+            let tangent = normalize_or(transform_direction(object_to_world, along), black);
+            let bitangent = normalize_or(transform_direction(object_to_world, across), black);
+            let texel = sample_at(shape, usage, index, w, false);
+            let x = (texel.x * 2.0 - 1.0) * material.normal_scale;
+            let y = (texel.y * 2.0 - 1.0) * material.normal_scale;
+            let z = texel.z * 2.0 - 1.0;
+            world = tangent * x + bitangent * y + unit * z;
+        }
+        normal = facing(normalize_or(world, geometric), geometric, viewer);
+    }
+
+    // Material.
+    let color = base_color_at(shape, material, index, w);
+    var metallic = material.metallic;
+    var roughness = material.roughness;
+    let usage = texture_use_of(material, METALLIC_ROUGHNESS_TEXTURE);
+    if usage.texture != NONE {
+        let texel = sample_at(shape, usage, index, w, false);
+        metallic = metallic * texel.z;
+        roughness = roughness * texel.y;
+    }
+    var emission = vec3<f32>(0.0);
+    if front || (material.flags & MATERIAL_DOUBLE_SIDED) != 0u {
+        emission = emission_at(shape, material, index, w);
+    }
+    return Surface(
+        position,
+        geometric,
+        normal,
+        vec3<f32>(fsaturate(color.x), fsaturate(color.y), fsaturate(color.z)),
+        fsaturate(metallic),
+        fclamp(roughness, 0.0, 1.0),
+        emission,
+    );
+}
