@@ -1,2 +1,73 @@
-//! Empty.
-fn main() {}
+//! `tessera`: the command line of all roles: artist, gamer, studio, operator.
+
+mod cli;
+mod client;
+mod commands;
+mod demo;
+mod download;
+mod exit;
+mod follow;
+mod interrupt;
+mod json;
+mod local;
+mod options;
+mod output;
+mod progress;
+mod text;
+mod values;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Commands};
+use crate::exit::Exit;
+use crate::interrupt::Interrupt;
+
+fn main() -> ExitCode {
+    let cli = cli::parse();
+    start_log(cli.verbose);
+    let exit = run(cli).unwrap_or_else(|error| {
+        let exit = exit::classify(&error);
+        if exit != Exit::Done {
+            eprintln!("error: {error:#}");
+        }
+        exit
+    });
+    exit.into()
+}
+
+fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let interrupt = Interrupt::install()?;
+    match cli.command {
+        Commands::Demo(args) => demo::run(&args, &interrupt),
+        Commands::Render(args) => commands::render::run(&args, &interrupt),
+        Commands::Compare(args) => commands::compare::run(&args),
+        Commands::Jobs(command) => commands::jobs::run(&command, &interrupt),
+        Commands::Quote(args) => commands::quote::run(&args, &interrupt),
+        Commands::Wallet(command) => commands::wallet::run(&command),
+        Commands::Farm(args) => commands::farm::run(&args),
+        Commands::Node(args) => commands::node::run(args, &interrupt),
+        Commands::Scheduler(args) => commands::scheduler::run(args, &interrupt),
+        Commands::Ledger(command) => commands::ledger::run(&command),
+        Commands::Doctor(args) => commands::doctor::run(&args),
+    }
+}
+
+/// Logs go to standard error; `TESSERA_LOG` chooses finer than `-v`.
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "warn,tessera=info,scheduler=info,farm_node=info,transport=info,ledger=info",
+        _ => "info,tessera=debug,scheduler=debug,farm_node=debug,transport=debug,ledger=debug",
+    };
+    let filter = EnvFilter::try_from_env("TESSERA_LOG").unwrap_or_else(|_unset| level.into());
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .with_target(false)
+        .init();
+}

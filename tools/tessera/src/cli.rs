@@ -1,0 +1,109 @@
+//! The command line: what can be asked, with examples before the options.
+
+use std::sync::LazyLock;
+
+use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::{commands, demo};
+
+/// Examples stand before the options: most people read no further.
+const TEMPLATE: &str =
+    "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// Renders 3D scenes on a farm of strangers' machines, checks their work and pays for it
+#[derive(Debug, Parser)]
+#[command(
+    name = "tessera",
+    version,
+    disable_help_subcommand = true,
+    before_help = "\
+Examples:
+  tessera demo                                        a whole farm on this machine, in a minute
+  tessera render scene.glb -o frame.exr -o frame.png  render here, pay nothing
+  tessera jobs submit scene.glb --farm @ticket --follow -o frame.exr
+
+",
+    after_help = "\
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 auth, 5 not enough tokens,
+6 network or scheduler away, 7 partial, 130 interrupted"
+)]
+pub struct Cli {
+    /// Say more on standard error; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Commands,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Commands {
+    /// Run a whole farm on this machine: three nodes, one of them a cheat, and a picture
+    Demo(demo::DemoArgs),
+    /// Render a scene on this machine
+    Render(commands::render::RenderArgs),
+    /// Compare two EXR pictures
+    Compare(commands::compare::CompareArgs),
+    /// Send jobs to a farm, watch them, fetch their pictures
+    #[command(subcommand)]
+    Jobs(commands::jobs::JobsCommand),
+    /// Ask a farm for the firm price of a job
+    Quote(commands::quote::QuoteArgs),
+    /// Show your tokens
+    #[command(subcommand)]
+    Wallet(commands::wallet::WalletCommand),
+    /// Show a farm's nodes
+    Farm(commands::farm::FarmCommandArgs),
+    /// Render for a farm and earn tokens
+    Node(commands::node::NodeArgs),
+    /// Run a farm's scheduler
+    Scheduler(commands::scheduler::SchedulerArgs),
+    /// Check and read a ledger on this disk
+    #[command(subcommand)]
+    Ledger(commands::ledger::LedgerCommand),
+    /// Show what this machine can render with
+    Doctor(commands::doctor::DoctorArgs),
+}
+
+/// Reads the command line; ends the process on `--help`, `--version` and usage errors.
+pub fn parse() -> Cli {
+    let command = with_template(Cli::command()).version(version());
+    let matches = command.get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// Versions that decide whom this program can talk to and which bits it renders.
+pub fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let (engine, protocol) = (renderer::ENGINE, protocol::PROTOCOL_VERSION);
+        format!("{} ({engine}, protocol {protocol})", env!("CARGO_PKG_VERSION"))
+    });
+    &VERSION
+}
+
+fn with_template(command: Command) -> Command {
+    command.help_template(TEMPLATE).mut_subcommands(with_template)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        with_template(Cli::command()).version(version()).debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples_and_says_what_it_does() {
+        fn check(command: &Command) {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name} says what it does");
+            let leaf = command.get_subcommands().next().is_none();
+            assert!(!leaf || command.get_before_help().is_some(), "{name} shows examples");
+            command.get_subcommands().for_each(check);
+        }
+        check(&with_template(Cli::command()));
+    }
+}

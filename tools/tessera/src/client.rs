@@ -1,0 +1,336 @@
+//! A farm as an artist sees it: one connection, one method a question.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use film::Film;
+use protocol::message::{RefusedCode, Role};
+use protocol::view::{
+    AcceptedUnit, FarmView, JobSummary, JobUpdate, LedgerCheck, StatementPage, WalletView,
+};
+use protocol::{
+    AccountId, JobId, JobSpec, Order, PROTOCOL_VERSION, PublicKey, Quote, Reply, Request, SceneId,
+    Signed, SigningKey, Unit, limits,
+};
+use tokio::sync::Mutex;
+use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identity};
+
+use crate::exit::{Exit, WithExit as _, fail};
+use crate::options::FarmArgs;
+
+/// How long a lost connection is dialled again before a command gives up.
+const RECONNECT_MAX: Duration = Duration::from_secs(60);
+
+/// A connection to a farm's scheduler. Clones share it.
+#[derive(Clone)]
+pub struct Farm {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    peer: Peer,
+    ticket: Ticket,
+    key: SigningKey,
+    scheduler: PublicKey,
+    connection: Mutex<Connection>,
+    // Scenes wait here until the scheduler has fetched them.
+    _scenes: tempfile::TempDir,
+}
+
+/// Runs a future on a runtime of its own.
+///
+/// # Errors
+/// The future's, or no runtime can be had.
+pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the system gave no threads for the network")?
+        .block_on(future)
+}
+
+/// The key file a command uses.
+///
+/// # Errors
+/// Auth: no place for a key is known.
+pub fn key_path(chosen: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
+    if let Some(path) = chosen {
+        return Ok(path.clone());
+    }
+    identity::default_path(|name| std::env::var_os(name)).ok_or_else(|| {
+        fail(Exit::Auth, "there is no place for your key file; set HOME, or name it with --key")
+    })
+}
+
+/// A ticket, or the ticket in `@FILE`.
+///
+/// # Errors
+/// Not found: no such file. Usage: not a ticket.
+pub fn ticket(text: &str) -> anyhow::Result<Ticket> {
+    let text = match text.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path)
+            .with_context(|| format!("the ticket file cannot be read: {path}"))
+            .exit(Exit::NotFound)?,
+        None => text.to_owned(),
+    };
+    text.trim().parse::<Ticket>().exit(Exit::Usage)
+}
+
+impl Farm {
+    /// Connects as the person whose key file it is.
+    ///
+    /// # Errors
+    /// Usage: a bad ticket. Auth: the key file. Network: nobody answers.
+    pub async fn connect(args: &FarmArgs) -> anyhow::Result<Self> {
+        let ticket = ticket(&args.farm)?;
+        let key = identity::load_or_create(&key_path(args.key.as_ref())?)?;
+        Self::connect_as(key, ticket).await
+    }
+
+    /// Connects with a key.
+    ///
+    /// # Errors
+    /// Network: nobody answers, or another version does.
+    pub async fn connect_as(key: SigningKey, ticket: Ticket) -> anyhow::Result<Self> {
+        let scenes = tempfile::tempdir().context("no folder for scenes under way can be made")?;
+        let mut config = PeerConfig::new(key.to_bytes(), scenes.path());
+        if ticket.addresses().iter().any(|address| !address.ip().is_loopback()) {
+            config.bind = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+        }
+        let peer = Peer::bind(config).await.context("no network socket can be opened")?;
+        let (connection, scheduler) = match admitted(&peer, &ticket).await {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                peer.close().await;
+                return Err(error);
+            }
+        };
+        let connection = Mutex::new(connection);
+        let shared = Shared { peer, ticket, key, scheduler, connection, _scenes: scenes };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Who we are.
+    pub fn id(&self) -> PublicKey {
+        self.shared.peer.id()
+    }
+
+    /// Says goodbye.
+    pub async fn close(&self) {
+        self.shared.peer.close().await;
+    }
+
+    /// Asks; dials again for a while when the connection is lost. Every request of an artist may
+    /// be sent twice: an order names its job, the rest only asks.
+    async fn call(&self, request: Request, timeout: Duration) -> anyhow::Result<(Reply, Bytes)> {
+        let give_up = Instant::now() + RECONNECT_MAX + timeout;
+        let mut backoff = Backoff::new(u64::from(std::process::id()));
+        loop {
+            let connection = self.shared.connection.lock().await.clone();
+            let lost = match connection.call(&request, Bytes::new(), timeout).await {
+                Ok(answer) => return Ok(answer),
+                Err(CallError::Refused(refused)) if refused.code != RefusedCode::Busy => {
+                    return Err(CallError::Refused(refused).into());
+                }
+                Err(error) => error,
+            };
+            if Instant::now() >= give_up {
+                return Err(lost).context("the farm does not answer any more");
+            }
+            tracing::info!("asking again: {lost}");
+            tokio::time::sleep(backoff.next_wait()).await;
+            if connection.close_reason().is_some()
+                && let Ok((connection, _scheduler)) =
+                    admitted(&self.shared.peer, &self.shared.ticket).await
+            {
+                *self.shared.connection.lock().await = connection;
+            }
+        }
+    }
+
+    /// Makes the scheduler hold a scene package.
+    ///
+    /// # Errors
+    /// The package cannot be stored here, or the scheduler refuses or cannot fetch it.
+    pub async fn offer_scene(&self, package: Vec<u8>) -> anyhow::Result<SceneId> {
+        let size_bytes = package.len() as u64;
+        let scenes = self.shared.peer.scenes();
+        let scene = scenes.add(package.into()).await.context("the scene cannot be sent")?;
+        let request = Request::OfferScene { scene, size_bytes };
+        // As long as a quote may take: large scenes travel within it.
+        match self.call(request, limits::QUOTE_TIMEOUT).await? {
+            (Reply::Done, _) => Ok(scene),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// The firm price of a job.
+    ///
+    /// # Errors
+    /// The scheduler's reason, or the quote is not its word on this job.
+    pub async fn quote(&self, spec: &JobSpec) -> anyhow::Result<Quote> {
+        let request = Request::Quote { spec: spec.clone() };
+        let (Reply::Quote(signed), _) = self.call(request, limits::QUOTE_TIMEOUT).await? else {
+            anyhow::bail!("the scheduler answered something else than a quote");
+        };
+        let quote = signed.open_from(self.shared.scheduler).context("the quote is not genuine")?;
+        if quote.spec != spec.digest() {
+            anyhow::bail!("the quote is for another job; nothing was ordered");
+        }
+        Ok(quote)
+    }
+
+    /// Takes a quote.
+    ///
+    /// # Errors
+    /// Not enough tokens, a lapsed quote, or the scheduler's other reasons.
+    pub async fn order(&self, spec: &JobSpec, quote: &Quote) -> anyhow::Result<JobId> {
+        let order =
+            Order { quote: quote.id, spec: quote.spec, price: quote.price, artist: self.id() };
+        let order = Signed::new(&order, &self.shared.key);
+        let request = Request::Order { spec: spec.clone(), order };
+        match self.call(request, limits::CALL_TIMEOUT).await? {
+            (Reply::Ordered { job }, _) => Ok(job),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// Stops a job.
+    ///
+    /// # Errors
+    /// No such job of ours.
+    pub async fn cancel(&self, job: JobId) -> anyhow::Result<()> {
+        match self.call(Request::Cancel { job }, limits::CALL_TIMEOUT).await? {
+            (Reply::Done, _) => Ok(()),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// A page of our jobs, newest first.
+    ///
+    /// # Errors
+    /// The network.
+    pub async fn jobs(&self, offset: u32, limit: u32) -> anyhow::Result<Vec<JobSummary>> {
+        match self.call(Request::Jobs { offset, limit }, limits::CALL_TIMEOUT).await? {
+            (Reply::Jobs(jobs), _) => Ok(jobs),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// News of a job; waits up to `wait` while there is none.
+    ///
+    /// # Errors
+    /// No such job of ours.
+    pub async fn watch(&self, job: JobId, after: u64, wait: Duration) -> anyhow::Result<JobUpdate> {
+        let wait_ms = wait.min(limits::POLL_WAIT_MAX).as_millis() as u32;
+        let request = Request::Watch { job, after, wait_ms };
+        match self.call(request, limits::CALL_TIMEOUT + limits::POLL_WAIT_MAX).await? {
+            (Reply::Job(update), _) => Ok(update),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// An accepted film, checked against the hash it was accepted under.
+    ///
+    /// # Errors
+    /// The film is not there, or its bytes are not the accepted ones.
+    pub async fn film(
+        &self,
+        job: JobId,
+        spec: &JobSpec,
+        accepted: &AcceptedUnit,
+    ) -> anyhow::Result<Film> {
+        let AcceptedUnit { frame, tile, batch, root, .. } = *accepted;
+        let rect = spec.grid().rect(tile).context("the scheduler named a tile past the frame")?;
+        if !batch.is_valid() {
+            anyhow::bail!("the scheduler named a batch that cannot be");
+        }
+        let request = Request::Film { unit: Unit { job, frame, tile, batch } };
+        let (reply, body) = self.call(request, limits::TRANSFER_TIMEOUT).await?;
+        let Reply::Film = reply else { return Err(unexpected(&reply)) };
+        let film = Film::from_bytes(rect, batch, &body).context("a film has another size")?;
+        if film.root() != root {
+            anyhow::bail!("a film's bytes are not the accepted ones; fetch it again");
+        }
+        Ok(film)
+    }
+
+    /// Our balances.
+    ///
+    /// # Errors
+    /// The network.
+    pub async fn wallet(&self) -> anyhow::Result<WalletView> {
+        match self.call(Request::Wallet, limits::CALL_TIMEOUT).await? {
+            (Reply::Wallet(wallet), _) => Ok(wallet),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// A page of an account's entries, newest first.
+    ///
+    /// # Errors
+    /// The account is not ours.
+    pub async fn statement(
+        &self,
+        account: AccountId,
+        offset: u32,
+        limit: u32,
+    ) -> anyhow::Result<StatementPage> {
+        let request = Request::Statement { account, offset, limit };
+        match self.call(request, limits::CALL_TIMEOUT).await? {
+            (Reply::Statement(page), _) => Ok(page),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// The farm at a glance.
+    ///
+    /// # Errors
+    /// The network.
+    pub async fn farm(&self) -> anyhow::Result<FarmView> {
+        match self.call(Request::Farm, limits::CALL_TIMEOUT).await? {
+            (Reply::Farm(farm), _) => Ok(farm),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// What verifying the ledger finds.
+    ///
+    /// # Errors
+    /// The network.
+    pub async fn check_ledger(&self) -> anyhow::Result<LedgerCheck> {
+        match self.call(Request::CheckLedger, limits::TRANSFER_TIMEOUT).await? {
+            (Reply::Ledger(check), _) => Ok(check),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+}
+
+/// Dials and says hello; the reply is the admission.
+async fn admitted(peer: &Peer, ticket: &Ticket) -> anyhow::Result<(Connection, PublicKey)> {
+    let connection = peer.connect(ticket).await.context("the farm cannot be reached")?;
+    let hello = Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Client };
+    let answer = connection.call(&hello, Bytes::new(), limits::CALL_TIMEOUT).await;
+    match answer.context("the farm did not let us in")? {
+        (Reply::Welcome { scheduler, .. }, _) if scheduler == ticket.key() => {
+            Ok((connection, scheduler))
+        }
+        (Reply::Welcome { .. }, _) => Err(fail(
+            Exit::Auth,
+            "the peer signs with another key than the ticket's; ask the farm for a new ticket",
+        )),
+        (other, _) => Err(unexpected(&other)),
+    }
+}
+
+fn unexpected(reply: &Reply) -> anyhow::Error {
+    let text = format!("{reply:?}");
+    let name: String = text.chars().take_while(|c| c.is_alphanumeric()).collect();
+    anyhow::anyhow!(
+        "the scheduler answered {name}, which does not fit the question; it may run another version"
+    )
+}

@@ -1,0 +1,369 @@
+//! `tessera jobs`: our jobs on a farm.
+
+use clap::{Args, Subcommand, ValueEnum};
+use protocol::view::{JobStatus, JobSummary, JobUpdate};
+use protocol::{JobId, limits};
+
+use crate::client::{self, Farm};
+use crate::commands::submit::{self, SubmitArgs};
+use crate::download::Download;
+use crate::exit::Exit;
+use crate::follow::{self, Followed};
+use crate::interrupt::Interrupt;
+use crate::json;
+use crate::options::FarmArgs;
+use crate::output::OutputArgs;
+use crate::progress::Progress;
+use crate::text;
+
+/// What to do with jobs.
+#[derive(Debug, Subcommand)]
+pub enum JobsCommand {
+    /// Order a render
+    Submit(Box<SubmitArgs>),
+    /// List your jobs, newest first
+    List(ListArgs),
+    /// Show a job
+    Show(JobArgs),
+    /// Watch a job until it ends
+    Watch(JobArgs),
+    /// Save a job's picture, as far as it is accepted
+    Download(DownloadArgs),
+    /// Stop a job; what is left in escrow returns
+    Cancel(CancelArgs),
+}
+
+/// Options of `tessera jobs list`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs list --farm @ticket
+  tessera jobs list --farm @ticket --status failed --json
+
+")]
+pub struct ListArgs {
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Only jobs that stand so
+    #[arg(long, value_enum)]
+    status: Option<StatusName>,
+    /// Rows to skip
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    offset: u32,
+    /// Rows to show
+    #[arg(long, value_name = "N", default_value_t = 50,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::PAGE_ROWS_MAX)))]
+    limit: u32,
+    /// Print a JSON object a job
+    #[arg(long)]
+    json: bool,
+}
+
+/// A job's status as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StatusName {
+    /// No node has it yet
+    Waiting,
+    /// Nodes work on it
+    Rendering,
+    /// All is accepted
+    Done,
+    /// It gave up
+    Failed,
+    /// Stopped by you
+    Cancelled,
+}
+
+/// A job, and how to show it.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs show job_3f… --farm @ticket
+  tessera jobs watch job_3f… --farm @ticket --json
+
+")]
+pub struct JobArgs {
+    /// The job
+    job: JobId,
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Print JSON objects
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `tessera jobs download`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs download job_3f… --farm @ticket -o frame.exr -o frame.png
+
+")]
+pub struct DownloadArgs {
+    /// The job
+    job: JobId,
+    #[command(flatten)]
+    farm: FarmArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Print what was written as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `tessera jobs cancel`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs cancel job_3f… --farm @ticket --dry-run
+  tessera jobs cancel job_3f… --farm @ticket
+
+")]
+pub struct CancelArgs {
+    /// The job
+    job: JobId,
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Show what would return, and stop nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Does it.
+///
+/// # Errors
+/// The farm; no such job; files that cannot be written.
+pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    let farm_args = match command {
+        JobsCommand::Submit(args) => return submit::run(args, interrupt),
+        JobsCommand::List(args) => &args.farm,
+        JobsCommand::Show(args) | JobsCommand::Watch(args) => &args.farm,
+        JobsCommand::Download(args) => &args.farm,
+        JobsCommand::Cancel(args) => &args.farm,
+    };
+    client::block_on(async {
+        let farm = Farm::connect(farm_args).await?;
+        let exit = match command {
+            JobsCommand::Submit(_) => Ok(Exit::Done),
+            JobsCommand::List(args) => list(args, &farm).await,
+            JobsCommand::Show(args) => show(args, &farm).await,
+            JobsCommand::Watch(args) => watch(args, &farm, interrupt).await,
+            JobsCommand::Download(args) => download(args, &farm).await,
+            JobsCommand::Cancel(args) => cancel(args, &farm).await,
+        };
+        farm.close().await;
+        exit
+    })
+}
+
+async fn list(args: &ListArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let mut jobs = farm.jobs(args.offset, args.limit).await?;
+    if let Some(wanted) = args.status {
+        jobs.retain(|job| status_name(job.status) == wanted);
+    }
+    if args.json {
+        jobs.iter().try_for_each(|job| text::print(json::job(job)))?;
+    } else if jobs.is_empty() {
+        eprintln!("  no jobs");
+    } else {
+        text::print(job_table(&jobs))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn status_name(status: JobStatus) -> StatusName {
+    match status {
+        JobStatus::Waiting => StatusName::Waiting,
+        JobStatus::Rendering => StatusName::Rendering,
+        JobStatus::Done => StatusName::Done,
+        JobStatus::Failed => StatusName::Failed,
+        JobStatus::Cancelled => StatusName::Cancelled,
+    }
+}
+
+fn job_table(jobs: &[JobSummary]) -> comfy_table::Table {
+    let now_ms = text::now_ms();
+    let rows = jobs.iter().map(|job| {
+        vec![
+            job.job.to_string(),
+            job.spec.name.clone(),
+            json::status(job.status).to_owned(),
+            format!("{}/{}", job.units_accepted, job.units),
+            job.price.to_string(),
+            job.spent.to_string(),
+            text::ago(job.ordered_ms, now_ms),
+        ]
+    });
+    let header = ["job", "name", "status", "accepted", "price", "spent", "ordered"];
+    text::table(&header, &[3, 4, 5], rows.collect())
+}
+
+async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let update = farm.watch(args.job, 0, std::time::Duration::ZERO).await?;
+    let job = &update.summary;
+    if args.json {
+        text::print(json::job(job))?;
+        return Ok(Exit::Done);
+    }
+    let settings = &job.spec.settings;
+    let rows = [
+        ("name", job.spec.name.clone()),
+        ("status", json::status(job.status).to_owned()),
+        ("reason", job.reason.clone().unwrap_or_default()),
+        ("scene", job.spec.scene.to_string()),
+        ("picture", format!("{} px, {} spp", settings.size, settings.samples)),
+        ("frames", text::count(u64::from(job.spec.frames.count()))),
+        ("accepted", format!("{} of {}", job.units_accepted, job.units)),
+        ("tiles", tile_counts(&update)),
+        ("price", job.price.to_string()),
+        ("spent", job.spent.to_string()),
+        ("refunded", job.refunded.to_string()),
+        ("ordered", text::ago(job.ordered_ms, text::now_ms())),
+    ];
+    for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+        text::print(format_args!("{name:<10}{value}"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// `3 rendering, 12 accepted`.
+fn tile_counts(update: &JobUpdate) -> String {
+    let mut statuses = update.tiles.clone();
+    statuses.sort_unstable();
+    let counts = statuses.chunk_by(|a, b| a == b).map(|run| {
+        let status = run.first().copied().map_or("", json::tile_status);
+        format!("{} {status}", text::count(run.len() as u64))
+    });
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+async fn watch(args: &JobArgs, farm: &Farm, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    let progress = Progress::start("rendering", "units");
+    let followed = follow::follow(farm, args.job, interrupt, async |update| {
+        show_progress(&progress, update);
+        if args.json {
+            text::print(json::job(&update.summary))?;
+        }
+        Ok(())
+    })
+    .await?;
+    drop(progress);
+    match followed {
+        Followed::Detached => Ok(detached(args.job)),
+        Followed::Ended(summary) => {
+            say_end(&summary);
+            Ok(match summary.status {
+                JobStatus::Done => Exit::Done,
+                _ => Exit::Failed,
+            })
+        }
+    }
+}
+
+fn show_progress(progress: &Progress, update: &JobUpdate) {
+    let JobSummary { units, units_accepted, spent, price, .. } = &update.summary;
+    let word = format!("{} of {} tokens", text::tokens(*spent), text::tokens(*price));
+    progress.show(u64::from(*units_accepted), u64::from(*units), &word);
+}
+
+fn detached(job: JobId) -> Exit {
+    eprintln!("  the job goes on; follow it again with: tessera jobs watch {job}");
+    Exit::Interrupted
+}
+
+fn say_end(job: &JobSummary) {
+    let reason = job.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    eprintln!(
+        "  {}{reason}; {} of {} accepted, {} tokens spent, {} refunded",
+        json::status(job.status),
+        job.units_accepted,
+        text::plural(u64::from(job.units), "unit", "units"),
+        job.spent,
+        job.refunded
+    );
+}
+
+/// Follows a job, fetching films as they are accepted, and writes its pictures.
+///
+/// # Errors
+/// The farm, or a file that cannot be written.
+pub async fn follow_to_files(
+    farm: &Farm,
+    job: JobId,
+    mut download: Download,
+    interrupt: &Interrupt,
+    json: bool,
+) -> anyhow::Result<Exit> {
+    let progress = Progress::start("rendering", "units");
+    let followed = follow::follow(farm, job, interrupt, async |update| {
+        show_progress(&progress, update);
+        download.take(farm, &update.accepted).await
+    })
+    .await?;
+    drop(progress);
+    match followed {
+        Followed::Detached => Ok(detached(job)),
+        Followed::Ended(summary) => {
+            say_end(&summary);
+            save(download, &summary, json)
+        }
+    }
+}
+
+fn save(download: Download, job: &JobSummary, json: bool) -> anyhow::Result<Exit> {
+    let files = download.finish()?;
+    for frame in &files.incomplete {
+        eprintln!("  frame {frame} is incomplete; what is missing is transparent");
+    }
+    if json {
+        let mut object = json::job(job);
+        object["files"] = files.written.iter().map(|path| path.display().to_string()).collect();
+        object["incomplete_frames"] = files.incomplete.iter().copied().collect();
+        text::print(object)?;
+    } else {
+        files.written.iter().try_for_each(|path| text::print(path.display()))?;
+    }
+    Ok(follow::exit_for(job.status, files.incomplete.len(), files.written.len()))
+}
+
+async fn download(args: &DownloadArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let mut update = farm.watch(args.job, 0, std::time::Duration::ZERO).await?;
+    let outputs = args.output.outputs(&update.summary.spec.name)?;
+    let mut download = Download::new(args.job, &update.summary.spec, outputs);
+    let progress = Progress::start("fetching", "units");
+    while !update.accepted.is_empty() {
+        show_progress(&progress, &update);
+        download.take(farm, &update.accepted).await?;
+        update = farm.watch(args.job, update.next, std::time::Duration::ZERO).await?;
+    }
+    drop(progress);
+    if !follow::has_ended(update.summary.status) {
+        eprintln!("  the job is still {}", json::status(update.summary.status));
+    }
+    let exit = save(download, &update.summary, args.json)?;
+    // A job under way is not a failure, but its picture is partial.
+    Ok(match (exit, update.summary.status) {
+        (Exit::Failed, JobStatus::Waiting | JobStatus::Rendering) => Exit::Partial,
+        (exit, _) => exit,
+    })
+}
+
+async fn cancel(args: &CancelArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let before = farm.watch(args.job, 0, std::time::Duration::ZERO).await?.summary;
+    if follow::has_ended(before.status) {
+        eprintln!("  the job has ended already ({}); nothing to stop", json::status(before.status));
+        return Ok(Exit::Done);
+    }
+    if args.dry_run {
+        let left = before.price.checked_sub(before.spent).unwrap_or_default();
+        eprintln!(
+            "  would stop with {} of {} units accepted; up to {left} tokens would return",
+            before.units_accepted, before.units
+        );
+        return Ok(Exit::Done);
+    }
+    farm.cancel(args.job).await?;
+    let after = farm.watch(args.job, 0, std::time::Duration::ZERO).await?.summary;
+    say_end(&after);
+    Ok(Exit::Done)
+}

@@ -1,0 +1,13 @@
+//! One module a command.
+
+pub mod compare;
+pub mod doctor;
+pub mod farm;
+pub mod jobs;
+pub mod ledger;
+pub mod node;
+pub mod quote;
+pub mod render;
+pub mod scheduler;
+pub mod submit;
+pub mod wallet;

@@ -1,0 +1,197 @@
+//! `tessera node`: renders for a farm and earns tokens.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum, ValueHint};
+use farm_node::{BackendChoice, Cheat, Config, NodeEvent};
+use protocol::{Unit, VerdictKind};
+use serde_json::{Value, json};
+
+use crate::client;
+use crate::exit::Exit;
+use crate::interrupt::Interrupt;
+use crate::json;
+use crate::local::{BackendArgs, BackendName};
+use crate::text;
+
+/// Options of `tessera node`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera node --farm @ticket --data node
+  tessera node --farm @ticket --data node --name attic --threads 8
+  tessera node --farm @ticket --data node --owner owner.key --backend gpu
+
+")]
+pub struct NodeArgs {
+    /// The scheduler's ticket, or @FILE that holds it
+    #[arg(long, value_name = "TICKET|@FILE", env = "TESSERA_FARM")]
+    farm: String,
+    /// Folder of the node's key and scenes; made on first use
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    data: PathBuf,
+    /// A name for people
+    #[arg(long, value_name = "NAME", default_value = "node")]
+    name: String,
+    #[command(flatten)]
+    backend: BackendArgs,
+    /// Key file of the owner whose wallet is paid; without it the node owns itself
+    #[arg(long, value_name = "KEYFILE", value_hint = ValueHint::FilePath)]
+    owner: Option<PathBuf>,
+    /// Disk space for scenes, gigabytes
+    #[arg(long, value_name = "GB", default_value_t = 20)]
+    cache: u32,
+    /// Defraud the farm: for demonstrations and tests of its defences
+    #[arg(long, value_enum)]
+    cheat: Option<CheatName>,
+    /// Print what happens as JSON objects
+    #[arg(long)]
+    json: bool,
+    /// Stop when standard input ends: for a parent process
+    #[arg(long, hide = true)]
+    stop_on_stdin_eof: bool,
+}
+
+/// A way to cheat, as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheatName {
+    /// Render a quarter of the samples and say it were all
+    Quarter,
+    /// Take leases and never answer
+    Silent,
+}
+
+/// Renders until a stop.
+///
+/// # Errors
+/// Usage: a bad ticket. Auth: an unusable key. Else the node's.
+pub fn run(args: NodeArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    let config = config(&args)?;
+    if args.stop_on_stdin_eof {
+        interrupt.stop_on_stdin_eof();
+    }
+    let started = Instant::now();
+    let events = move |event: NodeEvent| show(&event, args.json, started);
+    client::block_on(async { Ok(farm_node::run(config, events, interrupt.wait()).await?) })?;
+    Ok(Exit::Done)
+}
+
+fn config(args: &NodeArgs) -> anyhow::Result<Config> {
+    let mut config = Config::new(&args.data, client::ticket(&args.farm)?);
+    config.name.clone_from(&args.name);
+    config.backend = match args.backend.backend {
+        BackendName::Auto => BackendChoice::Auto,
+        BackendName::Cpu => BackendChoice::Cpu,
+        BackendName::Gpu => BackendChoice::Gpu,
+    };
+    config.software_gpu = args.backend.software_gpu;
+    config.threads = args.backend.threads;
+    config.owner_key.clone_from(&args.owner);
+    config.cache_bytes = u64::from(args.cache) << 30;
+    config.cheat = args.cheat.map(|cheat| match cheat {
+        CheatName::Quarter => Cheat::QuarterSamples,
+        CheatName::Silent => Cheat::Silent,
+    });
+    Ok(config)
+}
+
+/// Whoever listens may go away: the node works on.
+fn show(event: &NodeEvent, json: bool, started: Instant) {
+    if json {
+        let object = match event {
+            NodeEvent::Stopped => json::stopped(started.elapsed()),
+            event => object(event),
+        };
+        if let Err(error) = text::print(object) {
+            tracing::debug!("nobody reads the events: {error}");
+        }
+        return;
+    }
+    match event {
+        // Each is followed by a line that says more.
+        NodeEvent::Rendering { .. } | NodeEvent::Submitted { .. } => {
+            tracing::info!("{event}");
+        }
+        NodeEvent::Fetching { received_bytes, size_bytes, .. } if received_bytes < size_bytes => {
+            tracing::info!("{event}");
+        }
+        event => eprintln!("  {event}"),
+    }
+}
+
+fn object(event: &NodeEvent) -> Value {
+    let mut object = match event {
+        NodeEvent::Started { node, backend } => {
+            json!({ "event": "started", "node": node.to_string(), "backend": backend })
+        }
+        NodeEvent::Benchmarked { rays_per_second } => {
+            json!({ "event": "benchmarked", "rays_per_second": rays_per_second })
+        }
+        NodeEvent::Connected { scheduler } => {
+            json!({ "event": "connected", "scheduler": scheduler.to_string() })
+        }
+        NodeEvent::Qualified { class } => {
+            json!({ "event": "qualified", "class": json::class(*class) })
+        }
+        NodeEvent::Fetching { scene, received_bytes, size_bytes } => json!({
+            "event": "fetching",
+            "scene": scene.to_string(),
+            "received_bytes": received_bytes,
+            "size_bytes": size_bytes,
+        }),
+        NodeEvent::Rendering { lease, unit } => {
+            json!({ "event": "rendering", "lease": lease.to_string(), "unit": of_unit(unit) })
+        }
+        NodeEvent::Rendered { lease, unit, rays, took } => json!({
+            "event": "rendered",
+            "lease": lease.to_string(),
+            "unit": of_unit(unit),
+            "rays": { "closest": rays.closest, "shadow": rays.shadow },
+            "seconds": took.as_secs_f64(),
+        }),
+        NodeEvent::Submitted { lease, unit } => {
+            json!({ "event": "submitted", "lease": lease.to_string(), "unit": of_unit(unit) })
+        }
+        NodeEvent::Dropped { lease, reason } => {
+            json!({ "event": "dropped", "lease": lease.to_string(), "reason": reason })
+        }
+        NodeEvent::Verdict { verdict, .. } => of_verdict(&verdict.kind, &verdict.unit),
+        NodeEvent::Standing(view) => json!({ "event": "standing", "standing": json::node(view) }),
+        NodeEvent::Paused { reason } => json!({ "event": "paused", "reason": reason }),
+        NodeEvent::Error { message, retry_in } => json!({
+            "event": "error",
+            "message": message,
+            "retry_seconds": retry_in.map(|wait| wait.as_secs_f64()),
+        }),
+        other => json!({ "event": "other", "words": other.to_string() }),
+    };
+    object["v"] = json::VERSION.into();
+    object
+}
+
+fn of_verdict(kind: &VerdictKind, unit: &Unit) -> Value {
+    let unit = of_unit(unit);
+    match kind {
+        VerdictKind::Accepted { pixels_checked, pay, .. } => json!({
+            "event": "accepted",
+            "unit": unit,
+            "pixels_checked": pixels_checked,
+            "pay": pay.to_string(),
+        }),
+        VerdictKind::Refused(refusal) => {
+            json!({ "event": "refused", "unit": unit, "reason": refusal.to_string() })
+        }
+        VerdictKind::Disputed { .. } => json!({ "event": "disputed", "unit": unit }),
+    }
+}
+
+fn of_unit(unit: &Unit) -> Value {
+    json!({
+        "job": unit.job.to_string(),
+        "frame": unit.frame,
+        "tile": unit.tile.0,
+        "batch": unit.batch.to_string(),
+    })
+}

@@ -1,0 +1,103 @@
+//! `tessera scheduler`: the farm's centre.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::{Args, ValueHint};
+
+use crate::client;
+use crate::exit::{Exit, WithExit as _};
+use crate::interrupt::Interrupt;
+use crate::json;
+use crate::text;
+
+/// Options of `tessera scheduler`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera scheduler --data farm
+  tessera scheduler --data farm --bind 0.0.0.0:7700 --config farm.toml
+  tessera scheduler --data farm --config farm.toml --print-config
+
+")]
+pub struct SchedulerArgs {
+    /// Folder of its journal, ledger, films and keys; made on first use
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    data: PathBuf,
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", env = "TESSERA_BIND")]
+    bind: Option<SocketAddr>,
+    /// Settings, TOML
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+    /// Print the settings as they would be used, and stop
+    #[arg(long)]
+    print_config: bool,
+    /// Print a JSON object when it stops
+    #[arg(long)]
+    json: bool,
+    /// Stop when standard input ends: for a parent process
+    #[arg(long, hide = true)]
+    stop_on_stdin_eof: bool,
+}
+
+/// Runs until a stop; prints the ticket first.
+///
+/// # Errors
+/// Usage: bad settings. Else the scheduler's.
+pub fn run(args: SchedulerArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    let started = Instant::now();
+    let config = config(&args)?;
+    if args.print_config {
+        text::print(toml::to_string_pretty(&config)?)?;
+        return Ok(Exit::Done);
+    }
+    if args.stop_on_stdin_eof {
+        interrupt.stop_on_stdin_eof();
+    }
+    let ticket_file = args.data.join("ticket");
+    let on_ready = move |ready: scheduler::Ready| {
+        let ticket = ready.ticket.to_string();
+        if let Err(error) = std::fs::write(&ticket_file, format!("{ticket}\n")) {
+            eprintln!(
+                "warning: the ticket file was not written ({error}): {}",
+                ticket_file.display()
+            );
+        }
+        // Whoever started us may not read: the farm runs all the same.
+        if let Err(error) = text::print(&ticket) {
+            eprintln!("warning: the ticket was not printed: {error}");
+        }
+        eprintln!(
+            "  the farm is open; nodes join with: tessera node --farm @{}",
+            ticket_file.display()
+        );
+    };
+    client::block_on(async { scheduler::run(config, on_ready, interrupt.wait()).await })?;
+    if args.json {
+        text::print(json::stopped(started.elapsed()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn config(args: &SchedulerArgs) -> anyhow::Result<scheduler::Config> {
+    let mut config = match &args.config {
+        Some(path) => {
+            let shown = path.display();
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("the settings cannot be read: {shown}"))
+                .exit(Exit::NotFound)?;
+            toml::from_str(&text)
+                .with_context(|| format!("the settings are not usable: {shown}"))
+                .exit(Exit::Usage)?
+        }
+        None => scheduler::Config::default(),
+    };
+    config.data = args.data.clone();
+    if let Some(bind) = args.bind {
+        config.bind = bind;
+    }
+    Ok(config)
+}

@@ -1,0 +1,128 @@
+//! `tessera wallet`: the tokens of the key that asks.
+
+use clap::{Args, Subcommand};
+use protocol::{AccountId, limits};
+
+use crate::client::{self, Farm};
+use crate::exit::{Exit, WithExit as _};
+use crate::json;
+use crate::options::FarmArgs;
+use crate::text;
+
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub enum WalletCommand {
+    /// What you have, what is in escrow, what is held
+    Balance(BalanceArgs),
+    /// The entries of your wallet, newest first
+    Statement(StatementArgs),
+}
+
+/// Options of `tessera wallet balance`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera wallet balance --farm @ticket
+  tessera wallet balance --farm @ticket --json
+
+")]
+pub struct BalanceArgs {
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `tessera wallet statement`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera wallet statement --farm @ticket
+  tessera wallet statement --farm @ticket --limit 500 --json
+
+")]
+pub struct StatementArgs {
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Another account of yours, such as a job's escrow
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
+    /// Rows to skip
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    offset: u32,
+    /// Rows to show
+    #[arg(long, value_name = "N", default_value_t = 50,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::PAGE_ROWS_MAX)))]
+    limit: u32,
+    /// Print a JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows it.
+///
+/// # Errors
+/// The farm.
+pub fn run(command: &WalletCommand) -> anyhow::Result<Exit> {
+    match command {
+        WalletCommand::Balance(args) => client::block_on(async {
+            let farm = Farm::connect(&args.farm).await?;
+            let shown = balance(args, &farm).await;
+            farm.close().await;
+            shown
+        }),
+        WalletCommand::Statement(args) => client::block_on(async {
+            let farm = Farm::connect(&args.farm).await?;
+            let shown = statement(args, &farm).await;
+            farm.close().await;
+            shown
+        }),
+    }
+}
+
+async fn balance(args: &BalanceArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let wallet = farm.wallet().await?;
+    if args.json {
+        text::print(json::wallet(&wallet))?;
+        return Ok(Exit::Done);
+    }
+    text::print(format_args!("balance   {:>16}", wallet.balance.to_string()))?;
+    text::print(format_args!("escrowed  {:>16}", wallet.escrowed.to_string()))?;
+    text::print(format_args!("held      {:>16}", wallet.held.to_string()))?;
+    eprintln!("  you are {}", farm.id());
+    Ok(Exit::Done)
+}
+
+async fn statement(args: &StatementArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let account = match &args.account {
+        Some(account) => account.parse::<AccountId>().exit(Exit::Usage)?,
+        None => farm.wallet().await?.account,
+    };
+    let page = farm.statement(account, args.offset, args.limit).await?;
+    if args.json {
+        page.rows.iter().try_for_each(|row| text::print(json::statement_row(row)))?;
+        return Ok(Exit::Done);
+    }
+    text::print(statement_table(&page.rows))?;
+    eprintln!("  {} in all", text::plural(page.total, "entry", "entries"));
+    Ok(Exit::Done)
+}
+
+/// Entries of an account as a table.
+pub fn statement_table(rows: &[protocol::view::StatementRow]) -> comfy_table::Table {
+    let now_ms = text::now_ms();
+    let rows = rows.iter().map(|row| {
+        let sign = if row.credit { "+" } else { "−" };
+        vec![
+            text::ago(row.time_ms, now_ms),
+            row.code.clone(),
+            format!("{sign}{}", row.amount),
+            row.balance.to_string(),
+            row.other.short(),
+            row.transfer.short(),
+        ]
+    });
+    let header = ["when", "why", "amount", "balance", "other account", "transfer"];
+    text::table(&header, &[2, 3], rows.collect())
+}

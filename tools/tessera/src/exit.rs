@@ -1,0 +1,150 @@
+//! What the process says to the shell: exit codes, and how an error becomes one.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use protocol::message::{Refused, RefusedCode};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; also when whoever read our output has gone.
+    Done = 0,
+    /// It ran and failed.
+    Failed = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// No such file, camera, job or scene.
+    NotFound = 3,
+    /// The key is unusable, or may not do this.
+    Auth = 4,
+    /// The wallet holds less than the price.
+    NotEnoughTokens = 5,
+    /// The network or the scheduler is away.
+    Network = 6,
+    /// Some tiles are missing; what is there was saved.
+    Partial = 7,
+    /// Ctrl+C; what is there was saved.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error that knows its exit code.
+#[derive(Debug)]
+struct Coded {
+    exit: Exit,
+    error: anyhow::Error,
+}
+
+impl fmt::Display for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, f)
+    }
+}
+
+impl std::error::Error for Coded {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// An error with its exit code from words.
+pub fn fail(exit: Exit, message: impl fmt::Display) -> anyhow::Error {
+    Coded { exit, error: anyhow::anyhow!("{message}") }.into()
+}
+
+/// Gives an error its exit code.
+pub trait WithExit<T> {
+    /// The same, ending the process with `exit`.
+    fn exit(self, exit: Exit) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> WithExit<T> for Result<T, E> {
+    fn exit(self, exit: Exit) -> anyhow::Result<T> {
+        self.map_err(|error| Coded { exit, error: error.into() }.into())
+    }
+}
+
+/// The exit code of an error: the first of its causes that has one.
+pub fn classify(error: &anyhow::Error) -> Exit {
+    error.chain().find_map(exit_of).unwrap_or(Exit::Failed)
+}
+
+fn exit_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    if let Some(coded) = cause.downcast_ref::<Coded>() {
+        return Some(coded.exit);
+    }
+    if let Some(refused) = cause.downcast_ref::<Refused>() {
+        return exit_of_refusal(refused);
+    }
+    if let Some(call) = cause.downcast_ref::<transport::CallError>() {
+        return match call {
+            transport::CallError::Refused(refused) => exit_of_refusal(refused),
+            _ => Some(Exit::Network),
+        };
+    }
+    if cause.downcast_ref::<transport::ConnectError>().is_some() {
+        return Some(Exit::Network);
+    }
+    if cause.downcast_ref::<transport::identity::IdentityError>().is_some() {
+        return Some(Exit::Auth);
+    }
+    match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::BrokenPipe) => Some(Exit::Done),
+        _ => None,
+    }
+}
+
+fn exit_of_refusal(refused: &Refused) -> Option<Exit> {
+    match refused.code {
+        RefusedCode::NotFound => Some(Exit::NotFound),
+        RefusedCode::NotAllowed => Some(Exit::Auth),
+        RefusedCode::NotEnoughTokens => Some(Exit::NotEnoughTokens),
+        RefusedCode::Busy => Some(Exit::Network),
+        RefusedCode::Version
+        | RefusedCode::BadRequest
+        | RefusedCode::BadScene
+        | RefusedCode::QuoteLapsed
+        | RefusedCode::LeaseLapsed
+        | RefusedCode::Internal => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    fn refused(code: RefusedCode) -> anyhow::Error {
+        Refused { code, message: "no".to_owned() }.into()
+    }
+
+    #[test]
+    fn the_first_cause_with_a_code_decides() {
+        let check = |error: anyhow::Error, exit| assert_eq!(classify(&error), exit, "{error:#}");
+        check(anyhow::anyhow!("plain"), Exit::Failed);
+        check(fail(Exit::NotFound, "gone").context("outer"), Exit::NotFound);
+        check(refused(RefusedCode::NotEnoughTokens).context("ordering"), Exit::NotEnoughTokens);
+        check(refused(RefusedCode::BadScene), Exit::Failed);
+        check(io::Error::from(io::ErrorKind::BrokenPipe).into(), Exit::Done);
+        let inner: anyhow::Result<()> = Err(fail(Exit::NotFound, "inner"));
+        let outer = inner.context("outer").exit(Exit::Usage).expect_err("an error");
+        check(outer, Exit::Usage);
+    }
+
+    #[test]
+    fn a_coded_error_keeps_its_words_and_causes() {
+        let error = Err::<(), _>(io::Error::other("disk on fire"))
+            .context("saving failed")
+            .exit(Exit::Partial)
+            .expect_err("an error");
+        assert_eq!(format!("{error:#}"), "saving failed: disk on fire");
+    }
+}

@@ -1,0 +1,150 @@
+//! Views as JSON: one object a line, with the schema's version first. Amounts are decimal strings
+//! in tokens with all six digits, times milliseconds since 1970.
+
+use std::time::Duration;
+
+use protocol::view::{
+    JobStatus, JobSummary, LedgerCheck, NodeView, StatementRow, TileStatus, WalletView,
+};
+use protocol::{Class, Quote};
+use serde_json::{Value, json};
+
+/// Version of every object printed.
+pub const VERSION: u32 = 1;
+
+/// A job.
+pub fn job(job: &JobSummary) -> Value {
+    let spec = &job.spec;
+    json!({
+        "v": VERSION,
+        "job": job.job.to_string(),
+        "name": spec.name,
+        "status": status(job.status),
+        "reason": job.reason,
+        "scene": spec.scene.to_string(),
+        "size": spec.settings.size.to_string(),
+        "samples": spec.settings.samples,
+        "frames": { "first": spec.frames.first, "last": spec.frames.last, "step": spec.frames.step },
+        "units": job.units,
+        "units_accepted": job.units_accepted,
+        "price": job.price.to_string(),
+        "spent": job.spent.to_string(),
+        "refunded": job.refunded.to_string(),
+        "ordered_ms": job.ordered_ms,
+        "ended_ms": job.ended_ms,
+    })
+}
+
+/// A quote.
+pub fn quote(quote: &Quote) -> Value {
+    json!({
+        "v": VERSION,
+        "quote": quote.id.to_string(),
+        "price": quote.price.to_string(),
+        "work": quote.work.to_string(),
+        "fee": quote.fee.to_string(),
+        "reserve": quote.reserve.to_string(),
+        "price_per_gray": quote.price_per_gray.to_string(),
+        "rays": { "closest": quote.rays.closest, "shadow": quote.rays.shadow },
+        "valid_until_ms": quote.valid_until_ms,
+    })
+}
+
+/// A node.
+pub fn node(node: &NodeView) -> Value {
+    json!({
+        "v": VERSION,
+        "node": node.node.to_string(),
+        "name": node.name,
+        "backend": node.backend,
+        "owner": node.owner.to_string(),
+        "class": node.class.map(class),
+        "barred": node.barred,
+        "reputation_ppm": node.reputation.mean_ppm,
+        "accepted": node.reputation.accepted,
+        "refused": node.reputation.refused,
+        "dropped": node.reputation.dropped,
+        "rays": { "closest": node.rays.closest, "shadow": node.rays.shadow },
+        "earned": node.earned.to_string(),
+        "held": node.held.to_string(),
+        "leases": node.leases,
+        "seen_ms": node.seen_ms,
+    })
+}
+
+/// A wallet.
+pub fn wallet(wallet: &WalletView) -> Value {
+    json!({
+        "v": VERSION,
+        "account": wallet.account.to_string(),
+        "balance": wallet.balance.to_string(),
+        "escrowed": wallet.escrowed.to_string(),
+        "held": wallet.held.to_string(),
+    })
+}
+
+/// An entry of an account.
+pub fn statement_row(row: &StatementRow) -> Value {
+    json!({
+        "v": VERSION,
+        "transfer": row.transfer.to_string(),
+        "direction": if row.credit { "in" } else { "out" },
+        "other": row.other.to_string(),
+        "amount": row.amount.to_string(),
+        "code": row.code,
+        "balance": row.balance.to_string(),
+        "time_ms": row.time_ms,
+    })
+}
+
+/// What verifying a ledger found.
+pub fn ledger_check(check: &LedgerCheck) -> Value {
+    json!({
+        "v": VERSION,
+        "sum_is_zero": check.sum_is_zero,
+        "verified": check.verified,
+        "entries": check.entries,
+        "head": check.head.to_string(),
+        "problem": check.problem,
+    })
+}
+
+/// The last word of a process that served a farm.
+pub fn stopped(wall: Duration) -> Value {
+    json!({
+        "v": VERSION,
+        "event": "stopped",
+        "seconds": wall.as_secs_f64(),
+        "cpu_seconds": cpu_time::ProcessTime::now().as_duration().as_secs_f64(),
+    })
+}
+
+/// A job's status in a word.
+pub fn status(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Waiting => "waiting",
+        JobStatus::Rendering => "rendering",
+        JobStatus::Done => "done",
+        JobStatus::Failed => "failed",
+        JobStatus::Cancelled => "cancelled",
+    }
+}
+
+/// A tile's status in a word.
+pub fn tile_status(status: TileStatus) -> &'static str {
+    match status {
+        TileStatus::Waiting => "waiting",
+        TileStatus::Rendering => "rendering",
+        TileStatus::Retrying => "retrying",
+        TileStatus::Received => "received",
+        TileStatus::Accepted => "accepted",
+    }
+}
+
+/// How a node's films are compared, in a word.
+pub fn class(class: Class) -> &'static str {
+    match class {
+        Class::Exact => "exact",
+        Class::Tolerant => "tolerant",
+    }
+}

@@ -1,0 +1,206 @@
+//! Rendering on this machine: import, prepare, tile by tile.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use film::{Frame, Picture};
+use protocol::{Batch, CameraChoice, JobSpec, RayCount, RenderSettings, TileGrid};
+use renderer::{Backend, Cancel, RenderError, RenderScene, Work};
+use scene::{ImportOptions, Scene};
+
+use crate::exit::{Exit, WithExit as _, fail};
+use crate::progress::Progress;
+use crate::text;
+
+/// Chunks rendered between two looks at the progress bar.
+const CHUNKS_PER_STEP: u32 = 4;
+
+/// What renders.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Backend")]
+pub struct BackendArgs {
+    /// What renders; auto takes a GPU where there is one
+    #[arg(long, value_enum, default_value_t = BackendName::Auto)]
+    pub backend: BackendName,
+    /// Also take a graphics driver that computes on the CPU, such as lavapipe
+    #[arg(long)]
+    pub software_gpu: bool,
+    /// CPU threads; all cores without it
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// A backend's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BackendName {
+    /// A GPU where there is one, else the CPU
+    Auto,
+    /// The CPU
+    Cpu,
+    /// A GPU, or an error
+    Gpu,
+}
+
+impl BackendArgs {
+    /// Opens the backend.
+    ///
+    /// # Errors
+    /// `--backend gpu` where no adapter is usable.
+    pub fn open(&self) -> anyhow::Result<Box<dyn Backend>> {
+        let options = gpu::GpuOptions { software: self.software_gpu, ..Default::default() };
+        let cpu = || Box::new(renderer::CpuBackend::new(self.threads));
+        match self.backend {
+            BackendName::Cpu => Ok(cpu()),
+            BackendName::Gpu => {
+                let gpu = gpu::GpuBackend::open(&options)
+                    .context("no GPU is usable; see `tessera doctor`, or use --backend cpu")?;
+                Ok(Box::new(gpu))
+            }
+            BackendName::Auto => match gpu::GpuBackend::open(&options) {
+                Ok(gpu) => Ok(Box::new(gpu)),
+                Err(_no_gpu) => Ok(cpu()),
+            },
+        }
+    }
+}
+
+/// Imports a scene and says on standard error what came in and what did not.
+///
+/// # Errors
+/// Not found: no such file. Else the importer's reason.
+pub fn import(path: &Path, options: &ImportOptions) -> anyhow::Result<Scene> {
+    for file in [Some(path), options.environment.as_deref()].into_iter().flatten() {
+        if let Err(error) = std::fs::metadata(file) {
+            let exit = match error.kind() {
+                std::io::ErrorKind::NotFound => Exit::NotFound,
+                _ => Exit::Failed,
+            };
+            let message =
+                format!("the file cannot be read ({error}); check its path: {}", file.display());
+            return Err(fail(exit, message));
+        }
+    }
+    let imported = scene::import(path, options)
+        .with_context(|| format!("the scene was not imported: {}", path.display()))?;
+    for warning in &imported.report.warnings {
+        eprintln!("  warning     {warning}");
+    }
+    Ok(imported.scene)
+}
+
+/// Name for jobs and files: the file's name without its ending.
+pub fn name_of(path: &Path) -> String {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    stem.filter(|stem| !stem.is_empty()).unwrap_or_else(|| "scene".to_owned())
+}
+
+/// Checks the settings, then prepares the scene.
+///
+/// # Errors
+/// Usage: a setting is out of range. Not found: the scene has no such camera; its cameras are
+/// named. Else the renderer's reason.
+pub fn prepare(
+    scene: &Scene,
+    settings: &RenderSettings,
+    time_s: f32,
+) -> anyhow::Result<RenderScene> {
+    settings.validate().exit(Exit::Usage)?;
+    check_camera(scene, settings)?;
+    renderer::prepare(scene, settings, time_s).context("the scene was not prepared")
+}
+
+fn check_camera(scene: &Scene, settings: &RenderSettings) -> anyhow::Result<()> {
+    let CameraChoice::Named(name) = &settings.camera else { return Ok(()) };
+    let cameras: Vec<&str> = scene.cameras.iter().map(|camera| camera.name.as_str()).collect();
+    if cameras.contains(&name.as_str()) {
+        return Ok(());
+    }
+    let known = match cameras.is_empty() {
+        true => "the scene has none; leave --camera out, or use --eye and --target".to_owned(),
+        false => format!("the scene's cameras are {}", cameras.join(", ")),
+    };
+    Err(fail(Exit::NotFound, format!("no camera is named {name}; {known}")))
+}
+
+/// What a local render yielded.
+pub struct Rendered {
+    /// The picture; tiles that were not rendered are transparent.
+    pub picture: Picture,
+    /// Whether every tile is in it.
+    pub complete: bool,
+    /// Rays traced.
+    pub rays: RayCount,
+    /// Samples rendered, all pixels together.
+    pub samples: u64,
+    /// Wall time of the rendering alone.
+    pub wall: Duration,
+    /// CPU time of this process for it.
+    pub cpu: Duration,
+}
+
+/// Renders a frame tile by tile, the centre first, until done or cancelled.
+///
+/// # Errors
+/// The backend's, but for a cancelled render: that is an incomplete picture.
+pub fn render(
+    backend: &mut dyn Backend,
+    scene: &RenderScene,
+    cancel: &Cancel,
+    progress: &Progress,
+) -> anyhow::Result<Rendered> {
+    let settings = scene.settings();
+    let grid = TileGrid::new(settings.size, JobSpec::TILE_SIDE_PX);
+    let mut frame = Frame::new(settings.size, settings.samples);
+    let (mut rays, mut samples) = (RayCount::default(), 0);
+    let (started, cpu_started) = (Instant::now(), cpu_time::ProcessTime::now());
+    let tiles = grid.from_centre();
+    let total = tiles.len() as u64;
+    let mut cancelled = false;
+
+    'tiles: for (done, &tile) in tiles.iter().enumerate() {
+        let rect = grid.rect(tile).expect("invariant: the grid lists its own tiles");
+        for batch in Batch::cover(settings.chunk_count(), CHUNKS_PER_STEP) {
+            let speed = short_speed(rays, started.elapsed());
+            progress.show(done as u64, total, &speed);
+            let film = match backend.render(scene, Work { rect, batch }, cancel) {
+                Ok(film) => film,
+                Err(RenderError::Cancelled) => {
+                    cancelled = true;
+                    break 'tiles;
+                }
+                Err(error) => return Err(error).context("the render failed"),
+            };
+            rays += film.rays();
+            samples += rect.pixel_count() * batch.samples(settings.samples).len() as u64;
+            frame.insert(film).context("a film did not fit the frame")?;
+        }
+    }
+    let (wall, cpu) = (started.elapsed(), cpu_started.elapsed());
+    let complete = !cancelled && frame.is_complete();
+    Ok(Rendered { picture: frame.picture(), complete, rays, samples, wall, cpu })
+}
+
+fn short_speed(rays: RayCount, elapsed: Duration) -> String {
+    if rays.total() == 0 {
+        return String::new();
+    }
+    format!("{} rays/s", text::short_count(per_second(rays.total(), elapsed)))
+}
+
+/// A rate, whole events a second.
+pub fn per_second(events: u64, elapsed: Duration) -> u64 {
+    (events as f64 / elapsed.as_secs_f64().max(1e-9)) as u64
+}
+
+/// What an EXR says of itself.
+pub fn metadata(settings: &RenderSettings) -> film::Metadata {
+    film::Metadata {
+        software: format!("Tessera {}", env!("CARGO_PKG_VERSION")),
+        engine: Some(renderer::ENGINE),
+        samples: Some(settings.samples),
+        ..film::Metadata::default()
+    }
+}

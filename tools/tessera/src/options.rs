@@ -1,0 +1,147 @@
+//! Options that several commands share: the scene, the picture, the farm.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use protocol::{CameraChoice, FrameRange, Lighting, RenderSettings, Size, Sun};
+use scene::ImportOptions;
+
+use crate::values::{self, Frames, Rgb, Triple};
+
+/// From the scene towards the sun when nothing else is asked for: over the right shoulder.
+const SUN_DIRECTION: Triple = Triple([0.4, 0.8, 0.45]);
+
+/// What surrounds the scene.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Surroundings")]
+pub struct EnvironmentArgs {
+    /// An equirectangular HDR image that surrounds the scene
+    #[arg(long, value_name = "FILE.hdr", value_hint = ValueHint::FilePath)]
+    pub env: Option<PathBuf>,
+    /// Factor of its light
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "env")]
+    pub env_strength: f32,
+    /// Turn about the vertical axis, degrees, counter-clockwise seen from above
+    #[arg(
+        long,
+        value_name = "DEGREES",
+        default_value_t = 0.0,
+        allow_hyphen_values = true,
+        requires = "env"
+    )]
+    pub env_rotation: f32,
+}
+
+impl EnvironmentArgs {
+    /// The importer's options.
+    pub fn import_options(&self) -> ImportOptions {
+        ImportOptions {
+            environment: self.env.clone(),
+            environment_strength: self.env_strength,
+            environment_rotation_degrees: self.env_rotation,
+            ..ImportOptions::default()
+        }
+    }
+}
+
+/// What is rendered of a scene.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Picture")]
+pub struct PictureArgs {
+    /// Frame size, pixels
+    #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = values::size)]
+    pub size: Size,
+    /// Samples per pixel
+    #[arg(long, visible_alias = "samples", value_name = "N", default_value_t = 64)]
+    pub spp: u32,
+    /// Scattering events after the camera ray
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub bounces: u32,
+    /// Seed of every random number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u32,
+    /// The scene's camera of this name; without it, the first one, or one that frames the scene
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["eye", "target"])]
+    pub camera: Option<String>,
+    /// Camera set by hand: where it stands, metres, y up
+    #[arg(long, value_name = "X,Y,Z", allow_hyphen_values = true, requires = "target")]
+    pub eye: Option<Triple>,
+    /// Camera set by hand: the point in the middle of the picture
+    #[arg(long, value_name = "X,Y,Z", allow_hyphen_values = true, requires = "eye")]
+    pub target: Option<Triple>,
+    /// Camera set by hand: vertical field of view, degrees
+    #[arg(long, value_name = "DEGREES", default_value_t = 40.0, requires = "eye")]
+    pub vfov: f32,
+    /// Add a sun of this irradiance, W/m²
+    #[arg(long, value_name = "E|R,G,B")]
+    pub sun: Option<Rgb>,
+    /// From the scene towards the sun
+    #[arg(long, value_name = "X,Y,Z", allow_hyphen_values = true, requires = "sun")]
+    pub sun_dir: Option<Triple>,
+    /// A sky of this radiance all around, instead of the scene's own
+    #[arg(long, value_name = "L|R,G,B")]
+    pub sky: Option<Rgb>,
+}
+
+impl PictureArgs {
+    /// The settings, not yet checked against their ranges.
+    pub fn settings(&self) -> RenderSettings {
+        let camera = match (&self.camera, self.eye, self.target) {
+            (Some(name), ..) => CameraChoice::Named(name.clone()),
+            (None, Some(Triple(eye)), Some(Triple(target))) => {
+                CameraChoice::LookAt { eye, target, vfov_degrees: self.vfov }
+            }
+            _ => CameraChoice::Default,
+        };
+        let sun = self.sun.map(|Rgb(irradiance)| Sun {
+            direction: self.sun_dir.unwrap_or(SUN_DIRECTION).0,
+            irradiance,
+        });
+        RenderSettings {
+            size: self.size,
+            samples: self.spp,
+            bounces: self.bounces,
+            seed: self.seed,
+            camera,
+            lighting: Lighting { sun, sky: self.sky.map(|Rgb(radiance)| radiance) },
+        }
+    }
+}
+
+/// Which frames of an animation.
+#[derive(Debug, Clone, Args)]
+pub struct FrameArgs {
+    /// Frames, first and last; a still without it
+    #[arg(long, value_name = "A-B")]
+    pub frames: Option<Frames>,
+    /// Every how many frames
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "frames")]
+    pub step: u32,
+    /// Frames a second of the animation
+    #[arg(long, value_name = "RATE", default_value_t = 24.0)]
+    pub fps: f32,
+}
+
+impl FrameArgs {
+    /// The range, not yet checked.
+    pub fn range(&self) -> FrameRange {
+        match self.frames {
+            Some(Frames { first, last }) => {
+                FrameRange { first, last, step: self.step, fps: self.fps }
+            }
+            None => FrameRange { fps: self.fps, ..FrameRange::STILL },
+        }
+    }
+}
+
+/// Which farm, and as whom.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Farm")]
+pub struct FarmArgs {
+    /// The scheduler's ticket, or @FILE that holds it
+    #[arg(long, value_name = "TICKET|@FILE", env = "TESSERA_FARM")]
+    pub farm: String,
+    /// The key file that says who you are; made on first use
+    #[arg(long, value_name = "FILE", env = "TESSERA_KEY", value_hint = ValueHint::FilePath)]
+    pub key: Option<PathBuf>,
+}

@@ -1,0 +1,150 @@
+//! Pictures to files: EXR as rendered, PNG through a view.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum, ValueHint};
+use film::{Picture, View};
+
+use crate::exit::{Exit, fail};
+
+/// Where pictures go and how a PNG looks.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Where the picture goes, .exr or .png; may be repeated. Without it, <scene>.exr
+    #[arg(short = 'o', long = "out", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Vec<PathBuf>,
+    /// How light becomes the colours of a PNG
+    #[arg(long, value_enum, default_value_t = ViewName::Agx)]
+    pub view: ViewName,
+    /// Exposure of a PNG, stops
+    #[arg(long, value_name = "EV", default_value_t = 0.0, allow_hyphen_values = true)]
+    pub exposure: f32,
+}
+
+/// A view transform's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ViewName {
+    /// Filmic, soft in the highlights
+    Agx,
+    /// Straight sRGB, clipped
+    Srgb,
+}
+
+/// A picture file's kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Exr,
+    Png,
+}
+
+/// Checked places for the frames of one job or render.
+#[derive(Debug, Clone)]
+pub struct Outputs {
+    paths: Vec<(PathBuf, Format)>,
+    view: View,
+    exposure_ev: f32,
+}
+
+impl OutputArgs {
+    /// The places, checked before any work is done.
+    ///
+    /// # Errors
+    /// Usage: another ending than `.exr` or `.png`. Not found: the folder does not exist.
+    pub fn outputs(&self, name: &str) -> anyhow::Result<Outputs> {
+        let mut paths = self.out.clone();
+        if paths.is_empty() {
+            paths.push(PathBuf::from(format!("{name}.exr")));
+        }
+        if !self.exposure.is_finite() {
+            return Err(fail(Exit::Usage, "the exposure must be a finite number of stops"));
+        }
+        let view = match self.view {
+            ViewName::Agx => View::Agx,
+            ViewName::Srgb => View::Srgb,
+        };
+        let paths = paths.into_iter().map(checked).collect::<anyhow::Result<_>>()?;
+        Ok(Outputs { paths, view, exposure_ev: self.exposure })
+    }
+}
+
+fn checked(path: PathBuf) -> anyhow::Result<(PathBuf, Format)> {
+    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+    let format = match ending.as_ref().and_then(|ending| ending.to_str()) {
+        Some("exr") => Format::Exr,
+        Some("png") => Format::Png,
+        _ => {
+            let shown = path.display();
+            return Err(fail(
+                Exit::Usage,
+                format!("a picture is written as .exr or .png; choose one of them: {shown}"),
+            ));
+        }
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => {
+            let shown = folder.display();
+            Err(fail(Exit::NotFound, format!("no such folder; make it first: {shown}")))
+        }
+        _ => Ok((path, format)),
+    }
+}
+
+impl Outputs {
+    /// An EXR and a PNG beside each other, seen through AgX.
+    pub fn exr_and_png(folder: &Path, name: &str) -> Self {
+        let path = |ending: &str| folder.join(format!("{name}.{ending}"));
+        let paths = vec![(path("exr"), Format::Exr), (path("png"), Format::Png)];
+        Self { paths, view: View::Agx, exposure_ev: 0.0 }
+    }
+
+    /// Writes a picture everywhere; with a frame number, `shot.exr` becomes `shot.0012.exr`.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(
+        &self,
+        picture: &Picture,
+        frame: Option<u32>,
+        metadata: &film::Metadata,
+    ) -> anyhow::Result<Vec<PathBuf>> {
+        let mut written = Vec::with_capacity(self.paths.len());
+        for (path, format) in &self.paths {
+            let path = frame.map_or_else(|| path.clone(), |frame| numbered(path, frame));
+            match format {
+                Format::Exr => film::write_exr(picture, &path, metadata)
+                    .with_context(|| format!("the EXR was not written: {}", path.display()))?,
+                Format::Png => film::write_png(picture, &path, self.view, self.exposure_ev)
+                    .with_context(|| format!("the PNG was not written: {}", path.display()))?,
+            }
+            written.push(path);
+        }
+        Ok(written)
+    }
+}
+
+fn numbered(path: &Path, frame: u32) -> PathBuf {
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    path.with_extension(format!("{frame:04}.{ending}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_numbered_before_the_ending() {
+        assert_eq!(numbered(Path::new("a/shot.v2.exr"), 12), Path::new("a/shot.v2.0012.exr"));
+    }
+
+    #[test]
+    fn other_endings_are_a_usage_error() {
+        for name in ["a.jpg", "a", "exr"] {
+            let error = checked(PathBuf::from(name)).expect_err(name);
+            assert_eq!(crate::exit::classify(&error), Exit::Usage);
+        }
+        assert!(checked(PathBuf::from("a.EXR")).is_ok());
+    }
+}

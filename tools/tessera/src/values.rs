@@ -1,0 +1,110 @@
+//! Values as people type them: sizes, points, colours, frame ranges.
+
+use std::str::FromStr;
+
+use protocol::Size;
+
+/// Text that is not the wanted value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected {wanted}")]
+pub struct ValueError {
+    wanted: &'static str,
+}
+
+/// A frame size, `640x360`.
+pub fn size(text: &str) -> Result<Size, ValueError> {
+    let error = || ValueError { wanted: "WIDTHxHEIGHT in pixels, as 640x360" };
+    let (width, height) = text.split_once(['x', 'X']).ok_or_else(error)?;
+    let side = |side: &str| side.parse().ok().filter(|&pixels: &u32| pixels > 0);
+    Ok(Size::new(side(width).ok_or_else(error)?, side(height).ok_or_else(error)?))
+}
+
+/// Three numbers with commas, `1,2.5,-3`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Triple(pub [f32; 3]);
+
+impl FromStr for Triple {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let error = || ValueError { wanted: "three numbers with commas, as 1,2.5,-3" };
+        let numbers: Option<Vec<f32>> = text.split(',').map(number).collect();
+        let numbers: [f32; 3] =
+            numbers.ok_or_else(error)?.try_into().map_err(|_other_count| error())?;
+        Ok(Self(numbers))
+    }
+}
+
+/// A light's colour: one number for grey, or three with commas.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rgb(pub [f32; 3]);
+
+impl FromStr for Rgb {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if let Some(grey) = number(text) {
+            return Ok(Self([grey; 3]));
+        }
+        let error = || ValueError { wanted: "one number, or red,green,blue, as 1 or 0.4,0.6,1" };
+        text.parse().map(|Triple(rgb)| Self(rgb)).map_err(|_no_triple: ValueError| error())
+    }
+}
+
+fn number(text: &str) -> Option<f32> {
+    text.trim().parse().ok().filter(|number: &f32| number.is_finite())
+}
+
+/// First and last frame, `12` or `1-240`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frames {
+    /// First frame.
+    pub first: u32,
+    /// Last frame, inside.
+    pub last: u32,
+}
+
+impl FromStr for Frames {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let error = || ValueError { wanted: "one frame or first-last, as 12 or 1-240" };
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let frame = |frame: &str| frame.trim().parse::<u32>().map_err(|_no_number| error());
+        let (first, last) = (frame(first)?, frame(last)?);
+        if last < first { Err(error()) } else { Ok(Self { first, last }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("640x360"), Ok(Size::new(640, 360)));
+        for text in ["640", "0x1", "640x", "-1x4", "640×360", "1x1x1", "99999999999x1"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn triples_and_colours() {
+        assert_eq!("1, 2.5,-3".parse(), Ok(Triple([1.0, 2.5, -3.0])));
+        assert_eq!("0.5".parse(), Ok(Rgb([0.5; 3])));
+        assert_eq!("1,2,3".parse(), Ok(Rgb([1.0, 2.0, 3.0])));
+        for text in ["", "1,2", "1,2,3,4", "a,b,c", "1,2,inf", "NaN,0,0"] {
+            assert!(text.parse::<Triple>().is_err(), "{text}");
+            assert!(text.parse::<Rgb>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn frames() {
+        assert_eq!("12".parse(), Ok(Frames { first: 12, last: 12 }));
+        assert_eq!("1-240".parse(), Ok(Frames { first: 1, last: 240 }));
+        for text in ["", "-", "5-1", "a-b", "1-2-3", "-3"] {
+            assert!(text.parse::<Frames>().is_err(), "{text}");
+        }
+    }
+}

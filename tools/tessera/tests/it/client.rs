@@ -1,0 +1,64 @@
+//! Doors to a farm that is not there.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+
+use transport::Ticket;
+
+use crate::run::Place;
+
+#[test]
+fn a_bad_ticket_is_a_usage_error() {
+    let place = Place::new();
+    place.refused(2, &["not a farm ticket"], &["farm", "--farm", "farmnonsense"]);
+    place.refused(2, &["not a farm ticket"], &["wallet", "balance", "--farm", ""]);
+    place.refused(3, &["nowhere"], &["jobs", "list", "--farm", "@nowhere"]);
+    place.refused(2, &["--farm"], &["jobs", "list"]);
+    fs::write(place.path("ticket"), "garbage\n").expect("written");
+    place.refused(2, &["not a farm ticket"], &["jobs", "list", "--farm", "@ticket"]);
+}
+
+#[test]
+fn a_bad_id_is_a_usage_error() {
+    let ticket = Ticket::new(protocol::PublicKey([1; 32]), Vec::new()).to_string();
+    let place = Place::new();
+    place.refused(2, &["job_"], &["jobs", "show", "nod_00", "--farm", &ticket]);
+    place.refused(2, &["scn_"], &["quote", "--scene", "scn_12", "--farm", &ticket]);
+}
+
+#[test]
+fn a_script_must_state_its_limit() {
+    let place = Place::new();
+    let ticket = Ticket::new(protocol::PublicKey([1; 32]), Vec::new()).to_string();
+    let submit = ["jobs", "submit", "a.glb", "--farm", &ticket];
+    place.refused(2, &["--max-cost"], &[&submit[..], &["--yes"]].concat());
+    place.refused(2, &["tokens"], &[&submit[..], &["--max-cost", "1e3"]].concat());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = Place::new();
+    let ticket = Ticket::new(protocol::PublicKey([1; 32]), Vec::new()).to_string();
+    let key = place.path("key");
+    fs::write(&key, "00".repeat(32)).expect("written");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("changed");
+    place.refused(4, &["chmod 600"], &["wallet", "balance", "--farm", &ticket]);
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("changed");
+    fs::write(&key, "no key").expect("written");
+    place.refused(4, &["64 hex digits"], &["wallet", "balance", "--farm", &ticket]);
+}
+
+#[test]
+fn a_scheduler_that_is_away_is_a_network_error() {
+    let place = Place::new();
+    // A socket that never answers, so that nobody else gets the port meanwhile.
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    let address: SocketAddr = silent.local_addr().expect("an address");
+    let key = protocol::sign::public_key(&protocol::SigningKey::from_bytes(&[1; 32]));
+    let ticket = Ticket::new(key, vec![address]).to_string();
+    place.refused(6, &["cannot be reached"], &["wallet", "balance", "--farm", &ticket]);
+    assert!(place.path("key").is_file(), "the first use makes a key");
+}

@@ -1,0 +1,6 @@
+//! The command line as others meet it: the real binary, its words and its exit codes.
+
+mod client;
+mod pictures;
+mod run;
+mod usage;

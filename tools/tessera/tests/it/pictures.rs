@@ -1,0 +1,130 @@
+//! Rendering and comparing real pictures.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::run::Place;
+
+const SMALL: [&str; 6] = ["--size", "40x24", "--spp", "20", "--backend", "cpu"];
+
+fn render(place: &Place, more: &[&str]) -> String {
+    let scene = place.scene();
+    let arguments: Vec<&str> =
+        ["render", &scene].iter().chain(&SMALL).chain(more).copied().collect();
+    place.done(&arguments)
+}
+
+#[test]
+fn a_render_writes_both_files_and_names_them() {
+    let place = Place::new();
+    let out = render(&place, &["-o", "a.exr", "-o", "a.png", "--camera", "front", "--sky", "1"]);
+    assert_eq!(out, "a.exr\na.png\n");
+    let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
+    assert_eq!((picture.size.width, picture.size.height), (40, 24));
+    assert!(picture.samples.iter().all(|&samples| samples == 20));
+    let middle = 12 * 40 + 20;
+    assert_eq!(picture.alpha[middle].to_bits(), 1.0_f32.to_bits(), "the square is in the middle");
+    assert!(picture.beauty[middle][1] > 0.1, "and lit");
+    let png = fs::read(place.path("a.png")).expect("a PNG");
+    assert!(png.starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit_and_the_seed_does() {
+    let place = Place::new();
+    render(&place, &["-o", "one.exr", "--threads", "1"]);
+    render(&place, &["-o", "two.exr", "--threads", "2"]);
+    render(&place, &["-o", "seed.exr", "--seed", "7"]);
+    let compare = |test: &str| -> Value {
+        let out = place.done(&["compare", "one.exr", test, "--json"]);
+        serde_json::from_str(&out).expect("one JSON object")
+    };
+    assert_eq!(compare("two.exr")["bit_equal_share"], 1.0);
+    assert_eq!(compare("two.exr")["rel_mse"], 0.0);
+    assert!(compare("seed.exr")["bit_equal_share"].as_f64().is_some_and(|share| share < 1.0));
+    let limited = ["compare", "one.exr", "seed.exr", "--fail-above-relmse", "0"];
+    let said = place.run(&limited);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.out.contains("relMSE") && said.err.contains("above 0"), "{}", said.err);
+}
+
+#[test]
+fn a_render_describes_itself_as_json() {
+    let place = Place::new();
+    let object: Value =
+        serde_json::from_str(&render(&place, &["-o", "a.exr", "--json"])).expect("JSON");
+    assert_eq!(object["v"], 1);
+    assert_eq!(object["complete"], true);
+    assert_eq!(object["samples"], 40 * 24 * 20);
+    assert_eq!(object["files"][0], "a.exr");
+    assert!(object["rays"]["closest"].as_u64().is_some_and(|rays| rays >= 40 * 24 * 20));
+}
+
+#[test]
+fn pictures_that_cannot_be_compared_are_refused() {
+    let place = Place::new();
+    render(&place, &["-o", "a.exr"]);
+    let scene = place.scene();
+    place.done(&[
+        "render",
+        &scene,
+        "--size",
+        "8x8",
+        "--spp",
+        "1",
+        "-o",
+        "b.exr",
+        "--backend",
+        "cpu",
+    ]);
+    place.refused(1, &["40x24", "8x8"], &["compare", "a.exr", "b.exr"]);
+    fs::write(place.path("text.exr"), "no picture").expect("written");
+    place.refused(1, &["text.exr"], &["compare", "a.exr", "text.exr"]);
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let place = Place::new();
+    render(&place, &["-o", "a.exr"]);
+    let mut child = place
+        .command(&["compare", "a.exr", "a.exr"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_render_saves_what_it_has() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+
+    let place = Place::new();
+    let scene = place.scene();
+    // Far more work than the test waits for.
+    let endless = ["--size", "2048x2048", "--spp", "65536", "--backend", "cpu", "-o", "a.exr"];
+    let arguments: Vec<&str> = ["render", &scene].iter().chain(&endless).copied().collect();
+    let mut child = place
+        .command(&arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let begun = said.by_ref().map_while(Result::ok).any(|line| line.contains("rendering"));
+    assert!(begun, "the render begins");
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
+    assert!(sent.success());
+    let rest: Vec<String> = said.map_while(Result::ok).collect();
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{rest:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "a.exr\n");
+    let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
+    assert!(picture.samples.contains(&0), "it is not complete");
+}

@@ -1,0 +1,84 @@
+//! Help, versions and bad input at every door.
+
+use std::fs;
+
+use crate::run::Place;
+
+#[test]
+fn help_shows_examples_first() {
+    let place = Place::new();
+    for command in [&[][..], &["render"], &["jobs", "submit"], &["demo"], &["ledger", "verify"]] {
+        let arguments = [command, &["--help"]].concat();
+        let help = place.done(&arguments);
+        let examples = help.find("Examples:").expect("examples");
+        assert!(examples < help.find("Usage:").expect("usage"), "{help}");
+    }
+}
+
+#[test]
+fn the_version_names_engine_and_protocol() {
+    let version = Place::new().done(&["--version"]);
+    assert!(version.starts_with("tessera ") && version.contains("engine"), "{version}");
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_a_usage_error() {
+    let place = Place::new();
+    let scene = place.scene();
+    place.refused(2, &["Usage"], &[]);
+    place.refused(2, &["unexpected argument"], &["render", &scene, "--sise", "1x1"]);
+    place.refused(2, &["640x360"], &["render", &scene, "--size", "640"]);
+    place.refused(2, &["640x360"], &["render", &scene, "--size", "0x10"]);
+    place.refused(2, &["out of range"], &["render", &scene, "--size", "99999x99999"]);
+    place.refused(2, &["samples per pixel"], &["render", &scene, "--spp", "0"]);
+    place.refused(2, &["bounces"], &["render", &scene, "--bounces", "65"]);
+    place.refused(2, &["--target"], &["render", &scene, "--eye", "1,2,3"]);
+    place.refused(2, &["three numbers"], &["render", &scene, "--eye", "1,2", "--target", "0,0,0"]);
+    place.refused(2, &[".exr or .png"], &["render", &scene, "-o", "a.jpg"]);
+    place.refused(2, &["same point"], &["render", &scene, "--eye", "1,2,3", "--target", "1,2,3"]);
+    place.refused(2, &["--env"], &["render", &scene, "--env-strength", "2"]);
+}
+
+#[test]
+fn what_is_not_there_is_not_found() {
+    let place = Place::new();
+    let scene = place.scene();
+    place.refused(3, &["nowhere.glb"], &["render", "nowhere.glb"]);
+    place.refused(3, &["nowhere.hdr"], &["render", &scene, "--env", "nowhere.hdr"]);
+    place.refused(3, &["side", "front"], &["render", &scene, "--camera", "side"]);
+    place.refused(3, &["no such folder"], &["render", &scene, "-o", "nowhere/a.exr"]);
+    place.refused(3, &["a.exr"], &["compare", "a.exr", "b.exr"]);
+    place.refused(3, &["nowhere.glb"], &["demo", "--scene", "nowhere.glb"]);
+    place.refused(3, &["nowhere"], &["ledger", "verify", "--data", "nowhere"]);
+    place.refused(3, &["nowhere.toml"], &["scheduler", "--data", "d", "--config", "nowhere.toml"]);
+}
+
+#[test]
+fn a_file_that_is_no_scene_is_refused_with_its_name() {
+    let place = Place::new();
+    for (name, bytes) in [
+        ("empty.glb", &b""[..]),
+        ("text.glb", b"this is no scene"),
+        ("short.glb", b"glTF\x02\0\0\0\xff\xff\xff\xff"),
+        ("broken.gltf", b"{\"asset\":"),
+    ] {
+        fs::write(place.path(name), bytes).expect("written");
+        place.refused(1, &[name], &["render", name]);
+    }
+}
+
+#[test]
+fn the_schedulers_settings_are_checked_and_shown() {
+    let place = Place::new();
+    let shown = place.done(&["scheduler", "--data", "farm", "--print-config"]);
+    fs::write(place.path("farm.toml"), &shown).expect("written");
+    let again =
+        place.done(&["scheduler", "--data", "farm", "--config", "farm.toml", "--print-config"]);
+    assert_eq!(shown, again, "what is printed can be read");
+    fs::write(place.path("bad.toml"), "no_such_setting = 1\n").expect("written");
+    place.refused(
+        2,
+        &["bad.toml", "no_such_setting"],
+        &["scheduler", "--data", "farm", "--config", "bad.toml"],
+    );
+}
