@@ -25,7 +25,6 @@
 mod disk;
 mod read;
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -35,8 +34,8 @@ use proof::{Checkpoint, CheckpointError, Head, Signatures, VerifyError};
 use protocol::SigningKey;
 use protocol::sign::public_key;
 
+pub(crate) use disk::Lock;
 use disk::Output;
-pub(crate) use disk::lock;
 pub use read::FollowError;
 pub(crate) use read::{Follower, Source, read};
 
@@ -266,7 +265,7 @@ pub struct Journal {
     waiting: GroupBuilder,
     records_since_checkpoint: u32,
     is_poisoned: bool,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Journal {
@@ -303,7 +302,7 @@ impl Journal {
             return Err(OpenError::Origin(options.origin));
         }
         disk::make_dir(dir).map_err(failed("making the directory", dir))?;
-        let lock = disk::lock(dir)?;
+        let lock = Lock::take(dir)?;
         let source = Source {
             dir,
             origin: &options.origin,
@@ -519,3 +518,6 @@ fn begin_segment(dir: &Path, head: &Head) -> io::Result<(PathBuf, SegmentHeader)
 fn failed<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> OpenError + 'a {
     move |source| OpenError::Io { what, path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests;

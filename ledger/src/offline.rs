@@ -14,7 +14,7 @@ use protocol::{AccountId, Digest, PublicKey, TransferId};
 
 use crate::books::Books;
 use crate::index::{self, IndexError};
-use crate::journal::{self, CutTail, EntryProblem, Follower, OpenError, Source};
+use crate::journal::{self, CutTail, EntryProblem, Follower, Lock, OpenError, Source};
 use crate::ledger::{INDEX_DIR, JOURNAL_DIR, StatementError};
 use crate::statement::{Phase, Row};
 use crate::totals::{Balance, Effect, Totals};
@@ -182,7 +182,7 @@ pub fn statement(
 /// See [`RebuildError`].
 pub fn rebuild(dir: &Path, key: PublicKey) -> Result<u64, RebuildError> {
     let journal = dir.join(JOURNAL_DIR);
-    let _lock = journal::lock(&journal)?;
+    let _lock = Lock::take(&journal)?;
     let size = verify(dir, key, &[])?.head.size;
     let path = dir.join(INDEX_DIR);
     match std::fs::remove_dir_all(&path) {

@@ -268,6 +268,7 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use protocol::{Batch, NodeId, PublicKey, TileIndex};
 
     use super::*;
@@ -320,5 +321,23 @@ mod tests {
             Transfer { id: TransferId([0; 16]), ..post.clone() },
         ];
         assert!(others.iter().all(|other| other.digest() != post.digest()));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_panic_and_good_ones_are_canonical(
+            noise in prop::collection::vec(any::<u8>(), 0..300),
+            at in 0_usize..300,
+            value: u8,
+        ) {
+            let mut altered = longest().encode();
+            let at = at % altered.len();
+            altered[at] = value;
+            for bytes in [noise, altered] {
+                if let Ok(entry) = Entry::decode(&bytes) {
+                    prop_assert_eq!(entry.encode(), bytes);
+                }
+            }
+        }
     }
 }

@@ -77,20 +77,34 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
-/// Keeps other writers out for as long as the file is held; a killed process lets go of it.
-pub(crate) fn lock(dir: &Path) -> Result<File, OpenError> {
-    let path = dir.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = match file {
-        Ok(file) => file,
-        Err(source) => return Err(OpenError::Io { what: "opening the lock", path, source }),
-    };
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path }),
-        Err(TryLockError::Error(source)) => {
-            Err(OpenError::Io { what: "taking the lock", path, source })
+/// Keeps other writers out for as long as it lives; a killed process lets go of it.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Lock {
+    /// Takes the lock of a journal.
+    pub(crate) fn take(dir: &Path) -> Result<Self, OpenError> {
+        let path = dir.join("lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = match file {
+            Ok(file) => file,
+            Err(source) => return Err(OpenError::Io { what: "opening the lock", path, source }),
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path }),
+            Err(TryLockError::Error(source)) => {
+                Err(OpenError::Io { what: "taking the lock", path, source })
+            }
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child process that is just being started may hold a copy of
+        // the file, and with it the lock, until it executes its program.
+        let _best_effort = self.0.unlock();
     }
 }
 

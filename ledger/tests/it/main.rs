@@ -1,0 +1,49 @@
+//! The ledger from outside: against a simple model, killed, on a full disk, without a scheduler.
+
+mod full_disk;
+mod index;
+mod journal;
+mod kill;
+mod model;
+mod offline;
+mod rules;
+
+use ledger::{Account, Code, Ledger, Options, Transfer, account, transfer_id};
+use protocol::{JobId, PublicKey, SigningKey, Tokens, TransferId};
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+fn public() -> PublicKey {
+    protocol::sign::public_key(&key())
+}
+
+fn id(number: u64) -> TransferId {
+    transfer_id("test", &[&number.to_le_bytes()])
+}
+
+fn micro(amount: u128) -> Tokens {
+    Tokens::from_micro(amount)
+}
+
+fn wallet(number: u8) -> Account {
+    account::wallet(PublicKey([number; 32]))
+}
+
+fn escrow(number: u8) -> Account {
+    account::escrow(JobId([number; 16]))
+}
+
+fn grant(number: u64, to: Account, amount: u128) -> Transfer {
+    Transfer::posted(id(number), (account::issuance(), to), micro(amount), Code::Grant)
+}
+
+/// Small segments and frequent checkpoints, so that few transfers reach every path.
+fn small() -> Options {
+    Options { segment_bytes_max: 4000, checkpoint_records: 3, ..Options::default() }
+}
+
+fn open(dir: &std::path::Path, options: &Options) -> Ledger {
+    Ledger::open(dir, key(), options).expect("the ledger opens")
+}

@@ -1,0 +1,139 @@
+//! The commands that need no scheduler, on good ledgers and bad ones.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ledger::{JOURNAL_DIR, Options, account, offline};
+use proof::{Checkpoint, Entry, Event, ledger_origin};
+use protocol::PublicKey;
+use tempfile::TempDir;
+
+use crate::kill::batch;
+use crate::{escrow, grant, id, open, public, small, wallet};
+
+fn filled() -> (TempDir, u64) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut ledger = open(dir.path(), &Options { index: false, ..small() });
+    for _ in 0..30 {
+        let size = ledger.head().size;
+        ledger.apply(&batch(size), size).expect("applies");
+    }
+    let size = ledger.head().size;
+    (dir, size)
+}
+
+fn last_segment(dir: &Path) -> PathBuf {
+    let files = fs::read_dir(dir.join(JOURNAL_DIR)).expect("lists");
+    let paths = files.map(|file| file.expect("a file").path());
+    paths.filter(|path| path.extension().is_some_and(|e| e == "segment")).max().expect("one")
+}
+
+#[test]
+fn a_good_ledger_verifies() {
+    let (dir, size) = filled();
+    let verified = offline::verify(dir.path(), public(), &[]).expect("verifies");
+    assert_eq!((verified.head.size, verified.cut), (size, None));
+    assert_eq!(offline::claimed_key(dir.path()), Some(public()));
+    let check = offline::check(dir.path(), public(), None);
+    assert!(check.verified && check.sum_is_zero && check.problem.is_none(), "{check:?}");
+    assert_eq!((check.entries, check.head), (size, verified.head.chain));
+}
+
+#[test]
+fn another_key_or_a_damaged_byte_is_named() {
+    let (dir, _) = filled();
+    let other = offline::check(dir.path(), PublicKey([0; 32]), None);
+    assert!(!other.verified && other.problem.is_some(), "{other:?}");
+    let path = last_segment(dir.path());
+    let mut bytes = fs::read(&path).expect("reads");
+    bytes[100] ^= 4;
+    fs::write(&path, bytes).expect("writes");
+    let check = offline::check(dir.path(), public(), None);
+    let problem = check.problem.expect("a problem");
+    assert!(!check.verified && problem.contains("damaged"), "{problem}");
+    assert!(problem.contains("backup") && problem.contains("segment"), "{problem}");
+}
+
+#[test]
+fn a_witness_notices_a_lost_tail() {
+    let (dir, size) = filled();
+    let note = fs::read_to_string(dir.path().join(JOURNAL_DIR).join("checkpoint")).expect("one");
+    let origin = ledger_origin(public());
+    let witnessed = Checkpoint::open(&note, &origin, Some(public())).expect("signed");
+    assert_eq!(witnessed.size, size);
+    // The operator loses the last segment and the checkpoint that would have told.
+    fs::remove_file(last_segment(dir.path())).expect("removes");
+    fs::remove_file(dir.path().join(JOURNAL_DIR).join("checkpoint")).expect("removes");
+    assert!(offline::verify(dir.path(), public(), &[]).is_ok(), "nothing left here could tell");
+    let error = offline::verify(dir.path(), public(), &[witnessed.clone()]);
+    assert!(error.is_err(), "a witness can");
+    let options = Options { witnessed: vec![witnessed], ..small() };
+    assert!(ledger::Ledger::open(dir.path(), crate::key(), &options).is_err());
+}
+
+#[test]
+fn balances_say_what_accounts_are() {
+    let (dir, _) = filled();
+    let balances = offline::balances(dir.path(), public()).expect("reads");
+    let words: Vec<String> = balances.iter().map(|row| row.account.to_string()).collect();
+    assert_eq!(words.len(), 3);
+    assert!(words[0].starts_with("wallet of key_01"), "{words:?}");
+    assert!(words[1].starts_with("escrow of job_01") && words[2] == "issuance", "{words:?}");
+    assert_eq!(balances.iter().map(|row| row.balance.posted).sum::<i128>(), 0);
+    let (rows, total) =
+        offline::statement(dir.path(), public(), escrow(1).id(), 0, None).expect("reads");
+    assert_eq!(rows.len() as u64, total);
+    let text = rows[rows.len() - 1].to_string();
+    assert!(text.contains("+0.000050 pay (set aside) from wallet of key_0101"), "{text}");
+}
+
+#[test]
+fn an_export_is_one_line_of_json_an_entry() {
+    let (dir, size) = filled();
+    let mut lines = Vec::new();
+    assert_eq!(offline::export(dir.path(), public(), &mut lines).expect("exports"), size);
+    let text = String::from_utf8(lines).expect("text");
+    assert_eq!(text.lines().count() as u64, size);
+    let first = text.lines().next().expect("one");
+    assert!(first.starts_with("{\"code\":\"grant\",\"credit\":\"wallet of key_01"), "{first}");
+    assert!(first.ends_with(&format!("\"time_ms\":0,\"transfer\":\"{}\"}}", id(0))), "{first}");
+    let mut full = &mut [0_u8; 10][..];
+    let error = offline::export(dir.path(), public(), &mut full).expect_err("no room");
+    assert!(matches!(error, offline::ExportError::Write(_)), "{error}");
+}
+
+#[test]
+fn a_transfer_is_proven_with_the_checkpoint_alone() {
+    let (dir, size) = filled();
+    for number in [0, 1, 2, 40] {
+        let proof = offline::prove(dir.path(), public(), id(number)).expect("reads");
+        let Some(proof) = proof else { continue };
+        assert!(proof.holds() && proof.checkpoint.size == size);
+        let entry = Entry::decode(&proof.entry).expect("an entry");
+        assert!(matches!(entry.event, Event::Transfer(transfer) if transfer.id == id(number)));
+        let forged = offline::Inclusion { seq: proof.seq + 1, ..proof };
+        assert!(!forged.holds());
+    }
+    assert!(offline::prove(dir.path(), public(), id(0)).expect("reads").is_some());
+    assert_eq!(offline::prove(dir.path(), public(), id(999_999)).expect("reads"), None);
+}
+
+#[test]
+fn a_journal_that_breaks_the_rules_is_refused_though_it_is_signed() {
+    // The operator's own key signs tokens out of nothing: bytes, chain and signature hold.
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = ledger::journal::Options::new(ledger_origin(public())).signed_by(crate::key());
+    let path = dir.path().join(JOURNAL_DIR);
+    let (mut journal, _) = ledger::journal::Journal::open(&path, options).expect("opens");
+    let stolen = ledger::Transfer {
+        debit: wallet(1),
+        credit: account::treasury(),
+        ..grant(1, wallet(2), 1_000_000)
+    };
+    let entry = Entry { time_ms: 5, event: Event::Transfer(stolen) };
+    journal.append_sync(&[entry.encode()]).expect("writes");
+    drop(journal);
+    let problem = offline::check(dir.path(), public(), None).problem.expect("a problem");
+    assert!(problem.contains("entry 0") && problem.contains("0.000000 available"), "{problem}");
+    assert!(ledger::Ledger::open(dir.path(), crate::key(), &small()).is_err());
+}

@@ -1,0 +1,184 @@
+//! Each rule by itself, with the error that a caller sees.
+
+use ledger::{ApplyError, Code, Ended, Ledger, Options, Outcome, Transfer, TransferKind, account};
+use protocol::Tokens;
+use tempfile::TempDir;
+
+use crate::{escrow, grant, id, micro, open, wallet};
+
+/// A ledger with 1000 micro-tokens in the first wallet.
+fn funded() -> (TempDir, Ledger) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut ledger = open(dir.path(), &Options { index: false, ..Options::default() });
+    ledger.apply(&[grant(0, wallet(1), 1000)], 100).expect("applies");
+    (dir, ledger)
+}
+
+fn lease(number: u64, amount: u128, timeout_ms: u64) -> Transfer {
+    Transfer::pending(id(number), (wallet(1), escrow(1)), micro(amount), Code::Pay, timeout_ms)
+}
+
+/// Applies a batch that must be refused, and checks that nothing changed.
+fn refused(ledger: &mut Ledger, batch: &[Transfer], now_ms: u64) -> ApplyError {
+    let before = (ledger.books().clone(), ledger.head());
+    let error = ledger.apply(batch, now_ms).expect_err("must be refused");
+    assert_eq!((ledger.books(), ledger.head()), (&before.0, before.1), "{error}");
+    error
+}
+
+#[test]
+fn nobody_but_issuance_goes_below_zero() {
+    let (_dir, mut ledger) = funded();
+    let most = Transfer::posted(id(1), (wallet(1), wallet(2)), micro(1000), Code::Escrow);
+    let more = Transfer { amount: micro(1001), ..most.clone() };
+    let error = refused(&mut ledger, &[more], 200);
+    assert_eq!(
+        error.to_string(),
+        format!("{} takes 0.001001 from the {}, which has 0.001000 available", id(1), wallet(1))
+    );
+    ledger.apply(&[most], 200).expect("all of it may go");
+    assert_eq!(ledger.balance(wallet(1)).posted, 0);
+    assert_eq!(ledger.balance(account::issuance()).posted, -1000);
+    assert!(ledger.balance(account::issuance()).available.is_zero());
+}
+
+#[test]
+fn what_is_set_aside_cannot_be_spent_again() {
+    let (_dir, mut ledger) = funded();
+    ledger.apply(&[lease(1, 700, 0)], 200).expect("sets aside");
+    let balance = ledger.balance(wallet(1));
+    assert_eq!((balance.posted, balance.available), (1000, micro(300)));
+    assert_eq!(ledger.balance(escrow(1)).pending_credits, micro(700));
+    assert!(ledger.balance(escrow(1)).available.is_zero());
+    let error = refused(&mut ledger, &[lease(2, 301, 0)], 200);
+    assert!(matches!(error, ApplyError::NotEnough { .. }), "{error}");
+}
+
+#[test]
+fn a_batch_is_all_or_nothing() {
+    let (_dir, mut ledger) = funded();
+    let good = Transfer::posted(id(1), (wallet(1), wallet(2)), micro(600), Code::Escrow);
+    let bad = Transfer { id: id(2), ..good.clone() };
+    let error = refused(&mut ledger, &[good.clone(), lease(3, 10, 50), bad], 200);
+    assert!(matches!(error, ApplyError::NotEnough { transfer, .. } if transfer == id(2)));
+    assert!(!ledger.contains(id(1)) && ledger.next_expiry_ms().is_none());
+    ledger.apply(&[good], 200).expect("applies alone");
+}
+
+#[test]
+fn batches_of_one_write_stand_for_themselves() {
+    let (_dir, mut ledger) = funded();
+    let pay = |number, amount| {
+        [Transfer::posted(id(number), (wallet(1), wallet(2)), micro(amount), Code::Escrow)]
+    };
+    let batches = [&pay(1, 600)[..], &pay(2, 600)[..], &pay(3, 400)[..]];
+    let results = ledger.apply_all(&batches, 200).expect("writes");
+    let is_ok: Vec<bool> = results.iter().map(Result::is_ok).collect();
+    assert_eq!(is_ok, [true, false, true]);
+    assert_eq!((ledger.balance(wallet(2)).posted, ledger.head().size), (1000, 3));
+    assert!(ledger.check().verified);
+}
+
+#[test]
+fn an_id_names_one_transfer() {
+    let (_dir, mut ledger) = funded();
+    let pay = Transfer::posted(id(1), (wallet(1), wallet(2)), micro(10), Code::Escrow);
+    let applied = ledger.apply(&[pay.clone(), pay.clone()], 200).expect("said twice");
+    let seq = 1;
+    assert_eq!(applied.outcomes, [Outcome::Applied { seq }, Outcome::AlreadyApplied { seq }]);
+    let size = ledger.head().size;
+    assert!(ledger.apply(&[pay.clone()], 300).expect("again").outcomes[0].was_applied_before());
+    assert_eq!(ledger.head().size, size, "a repetition writes nothing");
+    let other = Transfer { code: Code::Refund, ..pay };
+    let error = refused(&mut ledger, &[other], 300);
+    assert!(matches!(error, ApplyError::IdReused { seq: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_pending_transfer_ends_once() {
+    let (_dir, mut ledger) = funded();
+    let (first, second) = (lease(1, 100, 0), lease(2, 100, 0));
+    ledger.apply(&[first.clone(), second.clone()], 200).expect("sets aside");
+    ledger.apply(&[Transfer::post(id(3), &first, micro(60))], 300).expect("posts");
+    ledger.apply(&[Transfer::void(id(4), &second)], 300).expect("voids");
+    assert_eq!(ledger.balance(wallet(1)).available, micro(940));
+    assert_eq!(ledger.balance(escrow(1)).available, micro(60));
+    for (pending, how) in [(&first, Ended::Posted), (&second, Ended::Voided)] {
+        for again in [Transfer::post(id(5), pending, micro(1)), Transfer::void(id(5), pending)] {
+            let error = refused(&mut ledger, &[again], 400);
+            assert!(matches!(error, ApplyError::Ended { ended, .. } if ended == how), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_post_fits_its_pending_transfer() {
+    let (_dir, mut ledger) = funded();
+    let pending = lease(1, 100, 0);
+    ledger.apply(&[pending.clone()], 200).expect("sets aside");
+    let post = Transfer::post(id(2), &pending, micro(100));
+    let of = |amount| TransferKind::Post { pending: id(1), amount: micro(amount) };
+    let wrong = [
+        (Transfer { debit: wallet(2), ..post.clone() }, "debit account"),
+        (Transfer { credit: wallet(2), ..post.clone() }, "credit account"),
+        (Transfer { amount: micro(99), ..post.clone() }, "amount"),
+        (Transfer { kind: of(101), ..post.clone() }, "posts 0.000101 of a pending 0.000100"),
+        (Transfer { kind: of(0), ..post.clone() }, "moves nothing"),
+        (Transfer::post(id(2), &lease(9, 100, 0), micro(1)), "not a pending transfer"),
+        (Transfer::void(id(2), &grant(0, wallet(1), 1000)), "not a pending transfer"),
+    ];
+    for (transfer, words) in wrong {
+        let error = refused(&mut ledger, &[transfer], 300).to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    ledger.apply(&[post], 300).expect("posts");
+}
+
+#[test]
+fn an_expired_transfer_restores_exactly() {
+    let (_dir, mut ledger) = funded();
+    let before: Vec<_> = [wallet(1), escrow(1)].map(|account| ledger.balance(account)).to_vec();
+    let (pending, later) = (lease(1, 100, 50), lease(2, 100, 80));
+    ledger.apply(&[pending.clone(), later.clone()], 200).expect("sets aside");
+    assert_eq!(ledger.next_expiry_ms(), Some(250));
+    assert!(ledger.expire(249).expect("none due").is_empty());
+    let error = refused(&mut ledger, &[Transfer::post(id(3), &pending, micro(1))], 250);
+    assert!(matches!(error, ApplyError::TooLate { expired_ms: 250, .. }), "{error}");
+    assert_eq!(ledger.expire(250).expect("expires"), [pending.clone()]);
+    let error = refused(&mut ledger, &[Transfer::void(id(3), &pending)], 251);
+    assert!(matches!(error, ApplyError::Ended { ended: Ended::Expired, .. }), "{error}");
+    assert_eq!(ledger.expire(10_000).expect("expires"), [later]);
+    let after: Vec<_> = [wallet(1), escrow(1)].map(|account| ledger.balance(account)).to_vec();
+    assert_eq!(after, before);
+    assert!(ledger.check().verified);
+}
+
+#[test]
+fn time_never_goes_back() {
+    let (_dir, mut ledger) = funded();
+    let applied = ledger.apply(&[lease(1, 10, 50)], 40).expect("a clock that was set back");
+    assert_eq!((applied.time_ms, ledger.next_expiry_ms()), (100, Some(150)));
+    assert!(ledger.expire(120).expect("not due").is_empty());
+}
+
+#[test]
+fn nonsense_is_refused_by_name() {
+    let (_dir, mut ledger) = funded();
+    let pay = Transfer::posted(id(1), (wallet(1), wallet(2)), micro(1), Code::Escrow);
+    let huge = Tokens::from_micro(u128::MAX);
+    let half = Tokens::from_micro(i128::MAX as u128 - 500);
+    let wrong = [
+        (Transfer { amount: Tokens::ZERO, ..pay.clone() }, "moves nothing"),
+        (Transfer { credit: wallet(1), ..pay.clone() }, "to itself"),
+        (Transfer { amount: huge, ..pay.clone() }, "over"),
+        (Transfer { amount: huge, debit: account::issuance(), ..pay.clone() }, "over"),
+        (Transfer { amount: half, debit: account::issuance(), ..pay.clone() }, "over"),
+    ];
+    for (transfer, words) in wrong {
+        let error = refused(&mut ledger, &[transfer], 200).to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let many = vec![pay; ledger::BATCH_TRANSFERS_MAX + 1];
+    assert!(matches!(refused(&mut ledger, &many, 200), ApplyError::BatchTooLarge(8191)));
+    assert!(ledger.apply(&[], 200).expect("nothing to do").outcomes.is_empty());
+}
