@@ -1,5 +1,6 @@
-//! The project's own commands: `cargo xtask ci | test | tidy | setup`.
+//! The project's own commands: `cargo xtask ci | test | tidy | setup | assets`.
 
+mod assets;
 mod run;
 mod setup;
 mod tidy;
@@ -31,6 +32,8 @@ enum Command {
     Tidy,
     /// Installs what the tests need, or says what to install
     Setup,
+    /// Makes the scenes of `assets/` anew
+    Assets,
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn dispatch(command: Command) -> Result<()> {
         }
         Command::Tidy => tidy::tidy(&root),
         Command::Setup => setup::vulkan().map(|_found| ()),
+        Command::Assets => assets::generate(&root.join("assets")),
     }
 }
 
