@@ -124,7 +124,7 @@ pub(crate) fn dispatch(
     pipeline: &ComputePipeline,
     groups: &[&BindGroup],
     workgroups: [u32; 3],
-) {
+) -> wgpu::SubmissionIndex {
     let mut encoder = device.device.create_command_encoder(&Default::default());
     {
         let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -134,7 +134,7 @@ pub(crate) fn dispatch(
         }
         pass.dispatch_workgroups(workgroups[0], workgroups[1], workgroups[2]);
     }
-    device.queue.submit([encoder.finish()]);
+    device.queue.submit([encoder.finish()])
 }
 
 /// The first `size` bytes of a buffer; waits for all that was submitted.

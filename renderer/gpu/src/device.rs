@@ -6,9 +6,10 @@ use std::time::Duration;
 use bevy_render::renderer::{RenderDevice, RenderQueue};
 use bevy_tasks::block_on;
 use renderer::RenderError;
-use wgpu::{Backends, DeviceType, Features, PollError, PollType};
+use wgpu::{Backends, DeviceType, Features, PollError, PollType, SubmissionIndex};
 
 use crate::app;
+use crate::shader::BoundsChecks;
 
 /// How long a submission may take before the device counts as lost: far above the tens of
 /// milliseconds a dispatch is cut to, and above a first dispatch that still compiles.
@@ -22,6 +23,8 @@ pub struct GpuOptions {
     pub software: bool,
     /// Part of the adapter's name, in any case; without it the first of the best kind is taken.
     pub adapter: Option<String>,
+    /// Whether the kernels check their indices.
+    pub bounds_checks: BoundsChecks,
 }
 
 /// An adapter as people know it.
@@ -175,8 +178,19 @@ impl Device {
 
     /// Waits for everything submitted so far.
     pub(crate) fn wait(&self) -> Result<(), RenderError> {
-        let wait = PollType::Wait { submission_index: None, timeout: Some(SUBMISSION_TIMEOUT) };
-        match self.device.poll(wait) {
+        self.wait_until(None)
+    }
+
+    /// Waits for a submission and those before it.
+    pub(crate) fn wait_for(&self, submission: SubmissionIndex) -> Result<(), RenderError> {
+        self.wait_until(Some(submission))
+    }
+
+    fn wait_until(&self, submission_index: Option<SubmissionIndex>) -> Result<(), RenderError> {
+        match self
+            .device
+            .poll(PollType::Wait { submission_index, timeout: Some(SUBMISSION_TIMEOUT) })
+        {
             Ok(_) => self.check(),
             Err(PollError::Timeout) => Err(RenderError::DeviceLost(format!(
                 "{} did not finish a dispatch within {} s",

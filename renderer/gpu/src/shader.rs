@@ -25,6 +25,10 @@ const LIBRARY: &[(&str, &str)] = &[
     ("surface.wgsl", include_str!("shaders/surface.wgsl")),
     ("bsdf.wgsl", include_str!("shaders/bsdf.wgsl")),
     ("trace.wgsl", include_str!("shaders/trace.wgsl")),
+    ("camera.wgsl", include_str!("shaders/camera.wgsl")),
+    ("environment.wgsl", include_str!("shaders/environment.wgsl")),
+    ("light.wgsl", include_str!("shaders/light.wgsl")),
+    ("integrator.wgsl", include_str!("shaders/integrator.wgsl")),
 ];
 
 /// Whether array and buffer indices are checked in the shader.

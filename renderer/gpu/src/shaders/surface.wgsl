@@ -54,8 +54,8 @@ fn blend_row(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, w: vec3<f32>) -> vec4<f32
 }
 
 // Texture coordinates of a set; the origin where the shape has none.
-fn uv_at(shape: Shape, set: u32, index: vec3<u32>, w: vec3<f32>) -> vec2<f32> {
-    let at = select(shape.uvs_at.x, shape.uvs_at.y, (set & 1u) == 1u);
+fn uv_at(shape: Shape, uv_set: u32, index: vec3<u32>, w: vec3<f32>) -> vec2<f32> {
+    let at = select(shape.uvs_at.x, shape.uvs_at.y, (uv_set & 1u) == 1u);
     if at == NONE { return vec2<f32>(0.0); }
     let a = attribute_pair(at + index.x * 2u);
     let b = attribute_pair(at + index.y * 2u);

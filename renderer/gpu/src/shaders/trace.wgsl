@@ -71,7 +71,7 @@ struct Grid {
 
 // The bits that a child adds to the hits of its node.
 fn intersect_child(
-    probe: Probe, order: u32, t_max: f32, grid: Grid, meta: u32, inner: u32, low: vec3<u32>,
+    probe: Probe, order: u32, t_max: f32, grid: Grid, tag: u32, inner: u32, low: vec3<u32>,
     high: vec3<u32>,
 ) -> u32 {
     let inside = intersect_box(
@@ -79,33 +79,33 @@ fn intersect_child(
         grid.origin + vec3<f32>(low) * grid.scale,
         grid.origin + vec3<f32>(high) * grid.scale,
     );
-    let met = meta != 0u && inside.x <= inside.y && inside.x <= t_max;
-    let leaf_bits = (meta >> 5u) << (meta & 31u);
-    let node_bits = 1u << (24u + ((meta & 7u) ^ order));
+    let met = tag != 0u && inside.x <= inside.y && inside.x <= t_max;
+    let leaf_bits = (tag >> 5u) << (tag & 31u);
+    let node_bits = 1u << (24u + ((tag & 7u) ^ order));
     return select(0u, select(leaf_bits, node_bits, inner != 0u), met);
 }
 
 // Four children whose bytes lie in one word each.
 fn intersect_four(
-    probe: Probe, order: u32, t_max: f32, grid: Grid, meta: u32, inner: u32, low_x: u32,
+    probe: Probe, order: u32, t_max: f32, grid: Grid, tag: u32, inner: u32, low_x: u32,
     high_x: u32, low_y: u32, high_y: u32, low_z: u32, high_z: u32,
 ) -> u32 {
     let low = vec3<u32>(low_x, low_y, low_z);
     let high = vec3<u32>(high_x, high_y, high_z);
     let byte = vec3<u32>(0xffu);
     let a = intersect_child(
-        probe, order, t_max, grid, meta & 0xffu, inner & 1u, low & byte, high & byte,
+        probe, order, t_max, grid, tag & 0xffu, inner & 1u, low & byte, high & byte,
     );
     let b = intersect_child(
-        probe, order, t_max, grid, (meta >> 8u) & 0xffu, inner & 2u,
+        probe, order, t_max, grid, (tag >> 8u) & 0xffu, inner & 2u,
         (low >> vec3<u32>(8u)) & byte, (high >> vec3<u32>(8u)) & byte,
     );
     let c = intersect_child(
-        probe, order, t_max, grid, (meta >> 16u) & 0xffu, inner & 4u,
+        probe, order, t_max, grid, (tag >> 16u) & 0xffu, inner & 4u,
         (low >> vec3<u32>(16u)) & byte, (high >> vec3<u32>(16u)) & byte,
     );
     let d = intersect_child(
-        probe, order, t_max, grid, meta >> 24u, inner & 8u, low >> vec3<u32>(24u),
+        probe, order, t_max, grid, tag >> 24u, inner & 8u, low >> vec3<u32>(24u),
         high >> vec3<u32>(24u),
     );
     return a | b | c | d;

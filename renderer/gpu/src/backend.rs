@@ -1,0 +1,212 @@
+//! The GPU as a renderer of tiles.
+
+use film::{Film, Pixel};
+use protocol::{Batch, Rect};
+use renderer::{Backend, Cancel, RenderError, RenderScene, Work};
+
+use crate::device::{AdapterSummary, Device, GpuOptions, OpenError};
+use crate::kernel::Kernel;
+use crate::qualify::{self, Qualification};
+use crate::shader::Shaders;
+
+/// Side of the squares in which neighbouring invocations lie, pixels: neighbours' rays go
+/// alike.
+const BLOCK: u32 = 8;
+
+/// A renderer on a graphics device.
+///
+/// It passed a self-test when it was opened; its films are those of the CPU backend, bit for bit
+/// where [`Qualification::bit_equal`] says so.
+pub struct GpuBackend {
+    device: Device,
+    kernel: Kernel,
+    qualification: Qualification,
+}
+
+impl GpuBackend {
+    /// Opens the best adapter that the options allow and tests it.
+    ///
+    /// Blocks for as long as the driver compiles the kernels: seconds the first time.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(options: &GpuOptions) -> Result<Self, OpenError> {
+        let device = Device::open(options)?;
+        let arithmetic = qualify::arithmetic(&device)?;
+        let mut shaders = Shaders::new(&device, options.bounds_checks, arithmetic.rounding());
+        let mut kernel = Kernel::new(&device, &mut shaders)?;
+        let qualification = qualify::golden(&device, &mut kernel, arithmetic)?;
+        Ok(Self { device, kernel, qualification })
+    }
+
+    /// The adapter it runs on.
+    #[must_use]
+    pub const fn adapter(&self) -> &AdapterSummary {
+        &self.device.summary
+    }
+
+    /// What the self-test found.
+    #[must_use]
+    pub const fn qualification(&self) -> &Qualification {
+        &self.qualification
+    }
+}
+
+impl Backend for GpuBackend {
+    fn description(&self) -> String {
+        format!("gpu ({}, {})", self.device.summary.name, self.device.summary.api)
+    }
+
+    fn render(
+        &mut self,
+        scene: &RenderScene,
+        work: Work,
+        cancel: &Cancel,
+    ) -> Result<Film, RenderError> {
+        check_range(scene, work)?;
+        let order = blocks(work.rect);
+        let places: Vec<u32> = order.iter().map(|&(x, y)| x | y << 16).collect();
+        let sums = render_list(&self.device, &mut self.kernel, scene, &places, work.batch, cancel)?;
+        let mut film = Film::zeroed(work.rect, work.batch);
+        let width = work.rect.width();
+        for ((x, y), pixel) in order.into_iter().zip(sums) {
+            let index = (y - work.rect.y0) * width + (x - work.rect.x0);
+            film.pixels_mut()[index as usize] = pixel;
+        }
+        Ok(film)
+    }
+
+    fn render_pixels(
+        &mut self,
+        scene: &RenderScene,
+        pixels: &[(u32, u32)],
+        batch: Batch,
+        cancel: &Cancel,
+    ) -> Result<Vec<Pixel>, RenderError> {
+        for &(x, y) in pixels {
+            let rect = Rect { x0: x, y0: y, x1: x.saturating_add(1), y1: y.saturating_add(1) };
+            check_range(scene, Work { rect, batch })?;
+        }
+        let places: Vec<u32> = pixels.iter().map(|&(x, y)| x | y << 16).collect();
+        render_list(&self.device, &mut self.kernel, scene, &places, batch, cancel)
+    }
+}
+
+/// Whether work lies inside the frame and its samples.
+fn check_range(scene: &RenderScene, work: Work) -> Result<(), RenderError> {
+    let size = scene.settings().size;
+    let Rect { x0, y0, x1, y1 } = work.rect;
+    let inside = x0 < x1 && y0 < y1 && x1 <= size.width && y1 <= size.height;
+    let chunks = scene.settings().chunk_count();
+    if inside && work.batch.is_valid() && work.batch.first_chunk() < chunks {
+        Ok(())
+    } else {
+        Err(RenderError::OutOfRange(work))
+    }
+}
+
+/// Sums of pixels over a batch; chunks are merged by the same tree as everywhere.
+pub(crate) fn render_list(
+    device: &Device,
+    kernel: &mut Kernel,
+    scene: &RenderScene,
+    places: &[u32],
+    batch: Batch,
+    cancel: &Cancel,
+) -> Result<Vec<Pixel>, RenderError> {
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let samples = batch.samples(scene.settings().samples);
+    let mut tree = Tree::default();
+    kernel.render(device, scene, places, samples, cancel, |chunk| tree.push(chunk))?;
+    Ok(tree.finish())
+}
+
+/// Pixels of a rectangle, block by block.
+fn blocks(rect: Rect) -> Vec<(u32, u32)> {
+    let mut order = Vec::with_capacity(rect.pixel_count() as usize);
+    for y0 in (rect.y0..rect.y1).step_by(BLOCK as usize) {
+        for x0 in (rect.x0..rect.x1).step_by(BLOCK as usize) {
+            let (x1, y1) = ((x0 + BLOCK).min(rect.x1), (y0 + BLOCK).min(rect.y1));
+            order.extend(Rect { x0, y0, x1, y1 }.pixels());
+        }
+    }
+    order
+}
+
+/// Merges chunks that come one after the other as the batches above them merge: two neighbours
+/// of one length become the run of twice the length, the lower first.
+#[derive(Default)]
+struct Tree {
+    /// Runs with their length's logarithm, ever shorter.
+    runs: Vec<(u32, Vec<Pixel>)>,
+}
+
+impl Tree {
+    fn push(&mut self, chunk: Vec<Pixel>) {
+        let mut level = 0;
+        let mut run = chunk;
+        while let Some((_, low)) = self.runs.pop_if(|(below, _)| *below == level) {
+            run = plus(&low, &run);
+            level += 1;
+        }
+        self.runs.push((level, run));
+    }
+
+    /// The whole batch: a run without its upper half is its lower half.
+    fn finish(self) -> Vec<Pixel> {
+        let mut runs = self.runs.into_iter().rev().map(|(_, run)| run);
+        let last = runs.next().unwrap_or_default();
+        runs.fold(last, |high, low| plus(&low, &high))
+    }
+}
+
+fn plus(low: &[Pixel], high: &[Pixel]) -> Vec<Pixel> {
+    low.iter().zip(high).map(|(a, b)| a.plus(b)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_cover_every_pixel_once() {
+        let rect = Rect { x0: 3, y0: 5, x1: 40, y1: 22 };
+        let mut order = blocks(rect);
+        assert_eq!(order[..2], [(3, 5), (4, 5)]);
+        assert_eq!(order[BLOCK as usize], (3, 6), "the second row of the first block");
+        order.sort_unstable();
+        let mut wanted: Vec<_> = rect.pixels().collect();
+        wanted.sort_unstable();
+        assert_eq!(order, wanted);
+    }
+
+    /// The merge that the CPU backend does by recursion.
+    fn by_recursion(chunks: &[Pixel], count: usize) -> Pixel {
+        if count == 1 {
+            return chunks[0];
+        }
+        let low = by_recursion(chunks, count / 2);
+        match chunks.get(count / 2..) {
+            Some(high) if !high.is_empty() => low.plus(&by_recursion(high, count / 2)),
+            _ => low,
+        }
+    }
+
+    #[test]
+    fn chunks_merge_by_the_fixed_tree() {
+        for count in 1..=16_usize {
+            let chunk = |i: usize| Pixel {
+                beauty: [1.0 / (i as f32 + 1.3), 0.1 * i as f32, 1e7 / (i as f32 + 0.7)],
+                samples: 16,
+                ..Pixel::default()
+            };
+            let chunks: Vec<Pixel> = (0..count).map(chunk).collect();
+            let mut tree = Tree::default();
+            chunks.iter().for_each(|&chunk| tree.push(vec![chunk]));
+            let wanted = by_recursion(&chunks, count.next_power_of_two());
+            assert_eq!(tree.finish()[0].bits(), wanted.bits(), "{count} chunks");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Runs the path kernel over a list of pixels, in dispatches short enough for any device.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use bevy_render::render_resource::{
+    BindGroup, BindGroupLayout, Buffer, ComputePipeline, ShaderType,
+};
+use film::{PIXEL_BYTES, Pixel};
+use protocol::settings::CHUNK_SAMPLES;
+use renderer::{Cancel, RenderError, RenderScene};
+
+use crate::compute::{self, Binding};
+use crate::device::{Device, OpenError};
+use crate::shader::Shaders;
+use crate::tables::{self, Uploaded};
+
+/// Invocations of a workgroup.
+const WORKGROUP: u32 = 64;
+/// Workgroups of a row; a dispatch may have 65 535 in each dimension.
+const COLUMNS_MAX: u32 = 1024;
+/// Samples of a pixel in one dispatch: more bring nothing, and some drivers count loops.
+const SAMPLES_MAX: u32 = 4;
+/// How long a dispatch should take: a desktop's frame stays whole, and a stop is quick.
+const DISPATCH_TARGET: Duration = Duration::from_millis(25);
+/// Dispatches that are submitted before the first of them is waited for.
+const IN_FLIGHT_MAX: usize = 2;
+/// Pixel samples of the first dispatch on a device whose speed is not known.
+const FIRST_SAMPLES: u64 = 4096;
+/// Bytes of the chunks' sums on the device before they are read back.
+const FILM_BYTES_MAX: u64 = 32 << 20;
+
+/// One dispatch's share of the work, see `shaders/render.wgsl`.
+#[derive(ShaderType, Clone, Copy)]
+struct Share {
+    first_pixel: u32,
+    pixel_count: u32,
+    first_sample: u32,
+    sample_count: u32,
+    film_at: u32,
+    fresh: u32,
+    columns: u32,
+}
+
+/// The compiled kernel, the scenes it knows and the speed it was seen at.
+pub(crate) struct Kernel {
+    pipeline: ComputePipeline,
+    work_layout: BindGroupLayout,
+    scene_layout: BindGroupLayout,
+    uploaded: Uploaded,
+    pace: Pace,
+}
+
+impl Kernel {
+    /// Compiles the kernel; the driver may put the larger part off to the first dispatch.
+    pub(crate) fn new(device: &Device, shaders: &mut Shaders) -> Result<Self, OpenError> {
+        let bindings = [Binding::Uniform, Binding::Read, Binding::Write, Binding::Write];
+        let work_layout = compute::layout(device, "work", &bindings);
+        let scene_layout = tables::layout(device);
+        let text = include_str!("shaders/render.wgsl").to_owned();
+        let pipeline = shaders.pipeline(text, "render.wgsl", &[&work_layout, &scene_layout])?;
+        let pace = Pace { samples_per_dispatch: FIRST_SAMPLES };
+        Ok(Self { pipeline, work_layout, scene_layout, uploaded: Uploaded::default(), pace })
+    }
+
+    /// The sums of each of `places` (x in the lower half of the word, y in the upper) over
+    /// `samples`, which begin at a chunk: chunks are summed on the device and handed to `merge`
+    /// in their order.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub(crate) fn render(
+        &mut self,
+        device: &Device,
+        scene: &RenderScene,
+        places: &[u32],
+        samples: Range<u32>,
+        cancel: &Cancel,
+        mut merge: impl FnMut(Vec<Pixel>),
+    ) -> Result<(), RenderError> {
+        device.check()?;
+        let film_bytes = places.len() as u64 * PIXEL_BYTES as u64;
+        compute::check_size(device, film_bytes)?;
+        let scene = self.uploaded.get(device, &self.scene_layout, scene)?.group.clone();
+        let pixels = compute::table(device, "pixels", bytemuck::must_cast_slice(places))?;
+        let chunks: Vec<u32> = samples.clone().step_by(CHUNK_SAMPLES as usize).collect();
+        let limit = FILM_BYTES_MAX.min(device.binding_bytes_max());
+        let layers = (limit / film_bytes.max(1)).clamp(1, chunks.len().max(1) as u64);
+        let film = compute::output(device, "film", film_bytes * layers)?;
+        let faults = compute::output(device, "faults", 4)?;
+        let mut run = Run {
+            device,
+            kernel: &self.pipeline,
+            layout: &self.work_layout,
+            scene: &scene,
+            buffers: [&pixels, &film, &faults],
+            pixel_count: places.len() as u32,
+            cancel,
+            pace: &mut self.pace,
+            in_flight: VecDeque::new(),
+            idle_since: Instant::now(),
+        };
+        for group in chunks.chunks(layers as usize) {
+            for (layer, &first) in (0..).zip(group) {
+                let end = (first + CHUNK_SAMPLES).min(samples.end);
+                run.chunk(first..end, layer * places.len() as u32)?;
+            }
+            run.drain()?;
+            let words = compute::read(device, &film, film_bytes * group.len() as u64)?;
+            let sums: &[Pixel] = bytemuck::cast_slice(&words);
+            sums.chunks(places.len().max(1)).for_each(|layer| merge(layer.to_vec()));
+        }
+        if compute::read(device, &faults, 4)?.first() != Some(&0) {
+            return Err(RenderError::DeviceLost(format!(
+                "{} ended a loop of the kernel early; update its driver or use the CPU backend",
+                device.summary.name
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// One call's dispatches.
+struct Run<'a> {
+    device: &'a Device,
+    kernel: &'a ComputePipeline,
+    layout: &'a BindGroupLayout,
+    scene: &'a BindGroup,
+    buffers: [&'a Buffer; 3],
+    pixel_count: u32,
+    cancel: &'a Cancel,
+    pace: &'a mut Pace,
+    in_flight: VecDeque<Flight>,
+    idle_since: Instant,
+}
+
+/// A dispatch that was submitted.
+struct Flight {
+    submission: wgpu::SubmissionIndex,
+    submitted: Instant,
+    samples: u64,
+}
+
+impl Run<'_> {
+    /// Adds the samples of one chunk to the film at `film_at`, from zero.
+    fn chunk(&mut self, samples: Range<u32>, film_at: u32) -> Result<(), RenderError> {
+        let mut first_sample = samples.start;
+        while first_sample < samples.end {
+            let at_once = self.pace.samples(self.pixel_count);
+            let sample_count = at_once.min(samples.end - first_sample);
+            let mut first_pixel = 0;
+            while first_pixel < self.pixel_count {
+                let left = self.pixel_count - first_pixel;
+                let pixel_count = self.pace.pixels(sample_count).min(left);
+                self.submit(Share {
+                    first_pixel,
+                    pixel_count,
+                    first_sample,
+                    sample_count,
+                    film_at,
+                    fresh: u32::from(first_sample == samples.start),
+                    columns: 0,
+                })?;
+                first_pixel += pixel_count;
+            }
+            first_sample += sample_count;
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, mut share: Share) -> Result<(), RenderError> {
+        while self.in_flight.len() >= IN_FLIGHT_MAX {
+            self.finish_one()?;
+        }
+        if self.cancel.is_set() {
+            self.drain()?;
+            return Err(RenderError::Cancelled);
+        }
+        let workgroups = share.pixel_count.div_ceil(WORKGROUP);
+        let columns = workgroups.clamp(1, COLUMNS_MAX);
+        share.columns = columns * WORKGROUP;
+        let uniform = compute::uniform_of(self.device, &share);
+        let [pixels, film, faults] = self.buffers;
+        let group =
+            compute::group(self.device, "work", self.layout, &[&uniform, pixels, film, faults]);
+        let rows = workgroups.div_ceil(columns);
+        let groups = [&group, self.scene];
+        let submission = compute::dispatch(self.device, self.kernel, &groups, [columns, rows, 1]);
+        self.in_flight.push_back(Flight {
+            submission,
+            submitted: Instant::now(),
+            samples: u64::from(share.pixel_count) * u64::from(share.sample_count),
+        });
+        Ok(())
+    }
+
+    /// Waits for the oldest dispatch and learns from how long it took.
+    fn finish_one(&mut self) -> Result<(), RenderError> {
+        let Some(flight) = self.in_flight.pop_front() else { return Ok(()) };
+        self.device.wait_for(flight.submission)?;
+        let now = Instant::now();
+        let started = flight.submitted.max(self.idle_since);
+        self.idle_since = now;
+        self.pace.learn(flight.samples, now.duration_since(started));
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), RenderError> {
+        while !self.in_flight.is_empty() {
+            self.finish_one()?;
+        }
+        Ok(())
+    }
+}
+
+/// How much work a dispatch gets, so that it takes about as long as it should.
+///
+/// It decides only how work is cut, never what is computed.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    samples_per_dispatch: u64,
+}
+
+impl Pace {
+    /// Samples per pixel of the next dispatches over `pixel_count` pixels.
+    fn samples(self, pixel_count: u32) -> u32 {
+        let fits = self.samples_per_dispatch / u64::from(pixel_count.max(1));
+        fits.clamp(1, u64::from(SAMPLES_MAX)) as u32
+    }
+
+    /// Pixels of the next dispatch at so many samples each, in whole workgroups.
+    fn pixels(self, sample_count: u32) -> u32 {
+        let fits = self.samples_per_dispatch / u64::from(sample_count.max(1));
+        let whole = fits / u64::from(WORKGROUP) * u64::from(WORKGROUP);
+        whole.clamp(u64::from(WORKGROUP), 1 << 24) as u32
+    }
+
+    /// Moves towards what would have taken [`DISPATCH_TARGET`]: at most to twice or half of it,
+    /// so that one slow dispatch, such as the first, which compiles, does not count for much.
+    fn learn(&mut self, samples: u64, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
+        let target = u64::try_from(DISPATCH_TARGET.as_micros()).unwrap_or(u64::MAX);
+        let fitting = samples.saturating_mul(target) / micros;
+        let low = self.samples_per_dispatch / 2;
+        let high = self.samples_per_dispatch.saturating_mul(2);
+        self.samples_per_dispatch = fitting.clamp(low, high).clamp(64, 1 << 26);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_follows_the_device() {
+        let mut pace = Pace { samples_per_dispatch: FIRST_SAMPLES };
+        // A device of 1 000 000 samples a second: 25 000 of them take 25 ms.
+        for _ in 0..20 {
+            let samples = pace.samples_per_dispatch;
+            pace.learn(samples, Duration::from_micros(samples));
+        }
+        assert_eq!(pace.samples_per_dispatch, 25_000);
+        assert_eq!((pace.samples(50_000), pace.pixels(1)), (1, 24_960));
+        assert_eq!((pace.samples(10_000), pace.pixels(2)), (2, 12_480));
+        assert_eq!(pace.samples(100), SAMPLES_MAX);
+        pace.learn(25_000, Duration::from_secs(10));
+        assert_eq!(pace.samples_per_dispatch, 12_500, "one slow dispatch halves it, no more");
+    }
+
+    #[test]
+    fn a_dispatch_is_never_empty() {
+        let mut pace = Pace { samples_per_dispatch: 1 };
+        pace.learn(1, Duration::from_secs(100));
+        assert!(pace.samples(1 << 18) == 1 && pace.pixels(4) == WORKGROUP);
+    }
+}

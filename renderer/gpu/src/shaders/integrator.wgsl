@@ -1,0 +1,216 @@
+// The path integrator: one sample of one pixel; mirrored from renderer/src/integrator.rs.
+//
+// The Rust function asks for a shadow ray within each scattering event. Here a path is a state
+// that advances by one ray at a time, shadow rays included, so that the traversal stands in the
+// kernel once; the order of every sum is the same. The state is all that a wavefront of kernels
+// would have to keep between them.
+#define_import_path tessera::integrator
+
+#import tessera::bsdf::{bsdf_of, evaluate, sample_direction}
+#import tessera::camera::{camera_ray, depth_of, filter_offset}
+#import tessera::environment::sky_radiance
+#import tessera::light::{
+    hit_density, is_light, pick_emitter, power_weight, sample_light, sky_density, sound,
+}
+#import tessera::math::{FAR, fdot, fmin, frame_of, luminance, rcp}
+#import tessera::ray::{Hit, Query, Ray, offset_origin}
+#import tessera::sampler::{
+    PAIR_CHOICE, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key,
+    ray_key, sample_pair,
+}
+#import tessera::surface::{Surface, surface_at}
+#import tessera::tables::{NONE, header}
+#import tessera::trace::walk
+
+const ROULETTE_AFTER: u32 = 3u;
+const SURVIVAL_MAX: f32 = 0.95;
+
+// What a path's next ray is for.
+const RAY_CLOSEST: u32 = 0u;
+const RAY_SHADOW: u32 = 1u;
+const RAY_NONE: u32 = 2u;
+
+// The values of one sample, in the order of a film's pixel.
+struct Sample {
+    beauty: vec3<f32>,
+    alpha: f32,
+    albedo: vec3<f32>,
+    normal: vec3<f32>,
+    depth: f32,
+    luminance_squared: f32,
+    closest_rays: u32,
+    shadow_rays: u32,
+}
+
+// A path on its way.
+struct Path {
+    key: u32,
+    sample: u32,
+    bounce: u32,
+    // One of RAY_: what `ray` is for.
+    pending: u32,
+    ray: Ray,
+    // Shadow ray: where it ends, and the light that arrives when nothing is in the way.
+    distance: f32,
+    gain: vec3<f32>,
+    // Shadow ray: whether, and along which direction, the path goes on from the same origin.
+    goes_on: bool,
+    direction: vec3<f32>,
+    radiance: vec3<f32>,
+    throughput: vec3<f32>,
+    // Density of the last scattering, per steradian; 0 for the camera ray.
+    density: f32,
+    // Whether a driver ended a loop early: the sample is of no use.
+    broken: bool,
+    seen: Sample,
+}
+
+fn path_of(x: u32, y: u32, sample: u32) -> Path {
+    let key = pixel_key(header.seed, header.time_hash, x, y);
+    let uv = sample_pair(key, sample, PAIR_FILTER);
+    let place_x = f32(x) + 0.5 + filter_offset(uv.x);
+    let place_y = f32(y) + 0.5 + filter_offset(uv.y);
+    var path: Path;
+    path.key = key;
+    path.sample = sample;
+    path.pending = RAY_CLOSEST;
+    path.ray = camera_ray(place_x, place_y);
+    path.throughput = vec3<f32>(1.0);
+    return path;
+}
+
+// Traces the path's pending ray and decides about the next.
+fn advance(path: ptr<function, Path>) {
+    let bounce = (*path).bounce;
+    let shadow = (*path).pending == RAY_SHADOW;
+    let query = Query(
+        select(FAR, (*path).distance, shadow),
+        ray_key((*path).key, (*path).sample, bounce, select(0u, 1u, shadow)),
+        !shadow && bounce == 0u,
+    );
+    let ray = (*path).ray;
+    let walked = walk(ray, query, shadow);
+    let is_hit = walked.hit.triangle != NONE;
+    if !walked.finished { (*path).broken = true; }
+    if shadow {
+        (*path).seen.shadow_rays += 1u;
+        if !is_hit { (*path).radiance = (*path).radiance + (*path).gain; }
+        go_on(path, ray.origin);
+        return;
+    }
+    (*path).seen.closest_rays += 1u;
+    if !is_hit {
+        let sky = sky_radiance(ray.direction);
+        var weight = 1.0;
+        if bounce != 0u { weight = power_weight((*path).density, sky_density(ray.direction)); }
+        (*path).radiance = (*path).radiance + (*path).throughput * sky * weight;
+        (*path).pending = RAY_NONE;
+        return;
+    }
+    let surface = surface_at(walked.hit, ray.direction);
+    if bounce == 0u {
+        (*path).seen.alpha = 1.0;
+        (*path).seen.albedo = surface.base_color;
+        (*path).seen.normal = surface.normal;
+        (*path).seen.depth = depth_of(surface.position);
+    }
+    if is_light(surface.emission) {
+        var weight = 1.0;
+        if bounce != 0u {
+            weight = power_weight((*path).density, hit_density(walked.hit, ray.direction));
+        }
+        (*path).radiance = (*path).radiance + (*path).throughput * surface.emission * weight;
+    }
+    if bounce == header.bounces {
+        (*path).pending = RAY_NONE;
+        return;
+    }
+    scatter(path, surface, ray.direction);
+}
+
+// Takes up the direction that the last scattering event chose, from the same origin.
+fn go_on(path: ptr<function, Path>, origin: vec3<f32>) {
+    if (*path).goes_on {
+        (*path).pending = RAY_CLOSEST;
+        (*path).ray = Ray(origin, (*path).direction);
+        (*path).bounce += 1u;
+    } else {
+        (*path).pending = RAY_NONE;
+    }
+}
+
+fn to_local(x: vec3<f32>, y: vec3<f32>, z: vec3<f32>, d: vec3<f32>) -> vec3<f32> {
+    return vec3<f32>(fdot(d, x), fdot(d, y), fdot(d, z));
+}
+
+// One scattering event: draws the light of one emitter, and the direction that goes on.
+fn scatter(path: ptr<function, Path>, surface: Surface, incoming: vec3<f32>) {
+    let key = (*path).key;
+    let sample = (*path).sample;
+    let bounce = (*path).bounce;
+    let z = surface.normal;
+    let xy = frame_of(z);
+    let bsdf = bsdf_of(surface, to_local(xy.s, xy.t, z, -incoming));
+    let origin = offset_origin(surface.position, surface.geometric);
+    let before = (*path).throughput;
+    (*path).pending = RAY_NONE;
+
+    // One light.
+    if header.emitter_count > 0u {
+        let pick = sample_pair(key, sample, bounce_pair(bounce, PAIR_PICK));
+        let place = sample_pair(key, sample, bounce_pair(bounce, PAIR_LIGHT));
+        let light = sample_light(pick_emitter(pick.x), origin, pick.y, place.x, place.y);
+        if light.shines {
+            let scattered = evaluate(bsdf, to_local(xy.s, xy.t, z, light.direction));
+            var weight = 1.0;
+            if !light.is_point { weight = power_weight(light.density, scattered.density); }
+            let arriving = light.radiance * (weight * rcp(light.density));
+            let gain = before * scattered.value * arriving;
+            if is_light(gain) && fdot(light.direction, surface.geometric) > 0.0 {
+                (*path).pending = RAY_SHADOW;
+                (*path).ray = Ray(origin, light.direction);
+                (*path).distance = light.distance;
+                (*path).gain = gain;
+            }
+        }
+    }
+
+    // One direction.
+    (*path).goes_on = false;
+    let choice = sample_pair(key, sample, bounce_pair(bounce, PAIR_CHOICE));
+    let place = sample_pair(key, sample, bounce_pair(bounce, PAIR_SCATTER));
+    let local = sample_direction(bsdf, choice.x, place.x, place.y);
+    let scattered = evaluate(bsdf, local);
+    let direction = xy.s * local.x + xy.t * local.y + z * local.z;
+    if scattered.density > 0.0 && !(fdot(direction, surface.geometric) <= 0.0) {
+        var throughput = before * (scattered.value * rcp(scattered.density));
+        var survives = true;
+        // Roulette.
+        if bounce + 1u >= ROULETTE_AFTER {
+            let survival = fmin(luminance(throughput), SURVIVAL_MAX);
+            survives = choice.y < survival;
+            throughput = throughput * rcp(survival);
+        }
+        (*path).throughput = throughput;
+        (*path).density = scattered.density;
+        (*path).direction = direction;
+        (*path).goes_on = survives;
+    }
+    if (*path).pending == RAY_NONE { go_on(path, origin); }
+}
+
+// Renders one sample of the pixel (x, y); `broken` when a driver ended a loop early.
+fn render_sample(x: u32, y: u32, sample: u32) -> Path {
+    var path = path_of(x, y, sample);
+    // Every event has at most two rays; one that was cut short leaves its ray pending.
+    loop {
+        if path.pending == RAY_NONE || path.broken { break; }
+        advance(&path);
+    }
+    if path.pending != RAY_NONE { path.broken = true; }
+    let radiance = sound(path.radiance);
+    let light = luminance(radiance);
+    path.seen.beauty = radiance;
+    path.seen.luminance_squared = light * light;
+    return path;
+}

@@ -1,0 +1,162 @@
+// Lights: picking one by its power, a place on it, and the density of both; mirrored from
+// renderer/src/light.rs.
+#define_import_path tessera::light
+
+#import tessera::environment::{sky_pick, sky_pick_density, sky_radiance}
+#import tessera::math::{FAR, fabs, fclamp, fcross, fdot, fmin, fsqrt, normalize_or}
+#import tessera::ray::{Hit, offset_origin, towards}
+#import tessera::rounding::div
+#import tessera::surface::{emission_at, three_weights, vertices}
+#import tessera::tables::{
+    EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE, Emitter,
+    MATERIAL_DOUBLE_SIDED, NONE, PICK_WORDS, emitter_of, header, instance_at,
+    instance_emitters_of_at, material_of, shape_of, triangle_of, word_f, words,
+}
+
+// Shadow rays end this share before the light.
+const SHADOW_END: f32 = 0.9999;
+
+// Light that may arrive at a point, where it shines at all.
+struct LightSample {
+    shines: bool,
+    direction: vec3<f32>,
+    distance: f32,
+    radiance: vec3<f32>,
+    density: f32,
+    is_point: bool,
+}
+
+fn no_light() -> LightSample {
+    return LightSample(false, vec3<f32>(0.0), 0.0, vec3<f32>(0.0), 0.0, false);
+}
+
+// Picks an emitter by its power: its index.
+fn pick_emitter(choice: f32) -> u32 {
+    let count = header.emitter_count;
+    let scaled = choice * f32(count);
+    let drawn = u32(fmin(scaled, f32(count - 1u)));
+    let at = header.picks_at + drawn * PICK_WORDS;
+    if scaled - f32(drawn) < word_f(at) { return drawn; }
+    return words[at + 1u];
+}
+
+// Light at `point` from one emitter. `choice` picks a part of the environment, `u` and `v` the
+// place.
+fn sample_light(index: u32, point: vec3<f32>, choice: f32, u: f32, v: f32) -> LightSample {
+    let light = emitter_of(index);
+    if light.kind == EMITTER_TRIANGLE { return sample_triangle(light, point, u, v); }
+    if light.kind == EMITTER_ENVIRONMENT {
+        let sky = sky_pick(choice, u, v);
+        let density = sky.density * light.probability;
+        if !(density > 0.0) { return no_light(); }
+        return LightSample(true, sky.direction, FAR, sky_radiance(sky.direction), density, false);
+    }
+    if light.kind == EMITTER_DIRECTIONAL {
+        return LightSample(true, light.position, FAR, light.edge_c, light.probability, true);
+    }
+    return sample_punctual(light, point);
+}
+
+fn sample_punctual(light: Emitter, point: vec3<f32>) -> LightSample {
+    let way = towards(point, light.position);
+    if way.distance == 0.0 { return no_light(); }
+    let squared = way.distance * way.distance;
+    var strength = div(1.0, squared);
+    if light.extent > 0.0 {
+        // The window that the extension recommends.
+        let ratio = div(way.distance, light.extent);
+        let fourth = ratio * ratio * ratio * ratio;
+        strength = strength * fclamp(1.0 - fourth, 0.0, 1.0);
+    }
+    if light.kind == EMITTER_SPOT {
+        let cosine = fdot(light.edge_b, -way.direction);
+        let cone = fclamp(cosine * light.cone_scale + light.cone_offset, 0.0, 1.0);
+        strength = strength * (cone * cone);
+    }
+    if !(strength > 0.0) { return no_light(); }
+    return LightSample(
+        true, way.direction, way.distance * SHADOW_END, light.edge_c * strength,
+        light.probability, true,
+    );
+}
+
+fn sample_triangle(light: Emitter, point: vec3<f32>, u: f32, v: f32) -> LightSample {
+    // A place, even over the area.
+    let root = fsqrt(u);
+    let weights = vec2<f32>(root * (1.0 - v), root * v);
+    let place = light.position + light.edge_b * weights.x + light.edge_c * weights.y;
+
+    // The side that is seen, and whether it shines.
+    let normal =
+        normalize_or(fcross(light.edge_b, light.edge_c) * light.cone_scale, vec3<f32>(0.0));
+    let side = fdot(normal, point - place);
+    let facing = select(normal, -normal, side < 0.0);
+    let triangle = triangle_of(light.triangle);
+    let shape = shape_of(triangle.shape);
+    let material = material_of(shape.material);
+    if side < 0.0 && (material.flags & MATERIAL_DOUBLE_SIDED) == 0u { return no_light(); }
+    let way = towards(point, offset_origin(place, facing));
+    if way.distance == 0.0 { return no_light(); }
+    let density = triangle_density(light, way.distance, fdot(normal, way.direction));
+    if !(density > 0.0) { return no_light(); }
+    let index = vertices(shape, triangle.primitive);
+    return LightSample(
+        true,
+        way.direction,
+        way.distance * SHADOW_END,
+        emission_at(shape, material, index, three_weights(weights)),
+        density,
+        false,
+    );
+}
+
+// Density per steradian of picking a triangle and a place on it; 0 where it is seen edge-on.
+fn triangle_density(light: Emitter, distance: f32, cosine: f32) -> f32 {
+    let projected = light.extent * fabs(cosine);
+    if projected > 1e-20 { return div(light.probability * distance * distance, projected); }
+    return 0.0;
+}
+
+// Density of `sample_light` for a triangle that a scattered ray has met; 0 when it is no emitter.
+fn hit_density(hit: Hit, direction: vec3<f32>) -> f32 {
+    let emitters_of_at = instance_emitters_of_at(instance_at(hit.instance));
+    if emitters_of_at == NONE { return 0.0; }
+    let primitive = triangle_of(hit.triangle).primitive;
+    let emitter = words[header.emitter_of_at + emitters_of_at + primitive];
+    if emitter == NONE { return 0.0; }
+    let light = emitter_of(emitter);
+    let unit = normalize_or(fcross(light.edge_b, light.edge_c), vec3<f32>(0.0));
+    return triangle_density(light, hit.t, fdot(unit, direction));
+}
+
+// Density of `sample_light` for a direction into the environment; 0 when it is no emitter.
+fn sky_density(direction: vec3<f32>) -> f32 {
+    let emitter = header.environment_emitter;
+    if emitter == NONE { return 0.0; }
+    return sky_pick_density(direction) * emitter_of(emitter).probability;
+}
+
+// Weight of a sample of density `a` that could have been drawn with density `b` too.
+fn power_weight(a: f32, b: f32) -> f32 {
+    if a > b {
+        let ratio = div(b, a);
+        return div(1.0, 1.0 + ratio * ratio);
+    }
+    if b > 0.0 {
+        let ratio = div(a, b);
+        return div(ratio * ratio, 1.0 + ratio * ratio);
+    }
+    return 0.0;
+}
+
+// The darkest an RGB may be and still count as light.
+fn is_light(rgb: vec3<f32>) -> bool {
+    return rgb.x > 0.0 || rgb.y > 0.0 || rgb.z > 0.0;
+}
+
+// RGB without what is not a number, not finite or negative.
+fn sound(rgb: vec3<f32>) -> vec3<f32> {
+    return vec3<f32>(
+        fclamp(rgb.x, 0.0, FAR), fclamp(rgb.y, 0.0, FAR), fclamp(rgb.z, 0.0, FAR),
+    );
+}

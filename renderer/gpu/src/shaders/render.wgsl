@@ -1,0 +1,64 @@
+// The kernel: one invocation is one pixel and a few samples of it, added in index order to the
+// chunk's sums.
+
+#import tessera::integrator::{Sample, render_sample}
+
+struct Work {
+    // Which of the list's pixels, and how many.
+    first_pixel: u32,
+    pixel_count: u32,
+    // Which samples, and how many.
+    first_sample: u32,
+    sample_count: u32,
+    // Where the chunk's sums lie in the film, in pixels.
+    film_at: u32,
+    // 1 for the first samples of a chunk: sums start from zero.
+    fresh: u32,
+    // Invocations of a row of workgroups.
+    columns: u32,
+}
+
+@group(0) @binding(0) var<uniform> work: Work;
+// x in the lower half of the word, y in the upper.
+@group(0) @binding(1) var<storage, read> pixels: array<u32>;
+// Four rows a pixel: beauty, alpha | albedo, normal.x | normal.yz, depth, luminance squared |
+// samples, closest rays, shadow rays, 0.
+@group(0) @binding(2) var<storage, read_write> film: array<vec4<u32>>;
+// Not 0 when a driver ended a loop early.
+@group(0) @binding(3) var<storage, read_write> faults: atomic<u32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let index = id.y * work.columns + id.x;
+    if index >= work.pixel_count { return; }
+    let pixel = work.first_pixel + index;
+    let place = pixels[pixel];
+    let at = (work.film_at + pixel) * 4u;
+    var a = vec4<f32>(0.0);
+    var b = vec4<f32>(0.0);
+    var c = vec4<f32>(0.0);
+    var counts = vec4<u32>(0u);
+    if work.fresh == 0u {
+        a = bitcast<vec4<f32>>(film[at]);
+        b = bitcast<vec4<f32>>(film[at + 1u]);
+        c = bitcast<vec4<f32>>(film[at + 2u]);
+        counts = film[at + 3u];
+    }
+    var broken = false;
+    var done = 0u;
+    while done < work.sample_count {
+        let path = render_sample(place & 0xffffu, place >> 16u, work.first_sample + done);
+        let seen = path.seen;
+        a = a + vec4<f32>(seen.beauty, seen.alpha);
+        b = b + vec4<f32>(seen.albedo, seen.normal.x);
+        c = c + vec4<f32>(seen.normal.yz, seen.depth, seen.luminance_squared);
+        counts = counts + vec4<u32>(1u, seen.closest_rays, seen.shadow_rays, 0u);
+        broken = broken || path.broken;
+        done += 1u;
+    }
+    film[at] = bitcast<vec4<u32>>(a);
+    film[at + 1u] = bitcast<vec4<u32>>(b);
+    film[at + 2u] = bitcast<vec4<u32>>(c);
+    film[at + 3u] = counts;
+    if broken || done < work.sample_count { atomicOr(&faults, 1u); }
+}
