@@ -297,10 +297,7 @@ pub fn frame_of(n: Vec3) -> (Vec3, Vec3) {
     let sign = copysign(1.0, n.z);
     let a = -rcp(sign + n.z);
     let b = n.x * n.y * a;
-    (
-        vec3(1.0 + sign * n.x * n.x * a, sign * b, -sign * n.x),
-        vec3(b, sign + n.y * n.y * a, -n.y),
-    )
+    (vec3(1.0 + sign * n.x * n.x * a, sign * b, -sign * n.x), vec3(b, sign + n.y * n.y * a, -n.y))
 }
 
 /// `m` applied to a point.

@@ -5,10 +5,12 @@ use std::sync::OnceLock;
 use bytemuck::{Pod, cast_slice};
 use protocol::{Digest, RenderSettings};
 
-use crate::tables::{
-    Emitter, Header, Instance, Material, Node, Pick, Shape, Texture, Triangle,
-};
-use crate::wide::WideScene;
+use crate::tables::{Emitter, Header, Instance, Material, Node, Pick, Shape, Texture, Triangle};
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) type WideTrees = crate::wide::WideScene;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) type WideTrees = ();
 
 /// A scene at one time with its settings: everything that decides a film's bits, as tables.
 ///
@@ -36,7 +38,7 @@ pub struct RenderScene {
     pub(crate) environment: Vec<u32>,
     pub(crate) digest: Digest,
     /// The wide trees of the SIMD path, made when a CPU first needs them.
-    pub(crate) wide: OnceLock<WideScene>,
+    pub(crate) wide: OnceLock<WideTrees>,
 }
 
 impl RenderScene {
@@ -193,7 +195,7 @@ pub const fn words_of<T: Pod>() -> u32 {
 
 // A shader may read every table as words, and the header as a uniform block.
 const _: () = {
-    assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 208);
+    assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 192);
     assert!(words_of::<Instance>() == 28 && words_of::<Shape>() == 8);
     assert!(words_of::<Material>() == 48 && words_of::<Texture>() == 8);
     assert!(words_of::<Emitter>() == 16 && words_of::<Pick>() == 2);

@@ -68,8 +68,8 @@ pub const EMITTER_ENVIRONMENT: u32 = 4;
 pub const FILTER_ENTRIES: usize = 65;
 /// Steps of cosine and of roughness in the albedo table.
 pub const ALBEDO_SIDE: usize = 32;
-/// Floats of the albedo table: two per cell, then three per roughness.
-pub const ALBEDO_FLOATS: usize = ALBEDO_SIDE * ALBEDO_SIDE * 2 + ALBEDO_SIDE * 3;
+/// Floats of the albedo table: two per cell, rows of equal roughness; then one per roughness.
+pub const ALBEDO_FLOATS: usize = ALBEDO_SIDE * ALBEDO_SIDE * 2 + ALBEDO_SIDE;
 
 /// Values that all pixels share, and where each table of the words buffer begins.
 ///
@@ -345,7 +345,8 @@ pub struct Emitter {
     pub extent: f32,
     /// Triangle: second vertex minus first. Spot: unit vector along which it shines.
     pub edge_b: [f32; 3],
-    /// Spot: `scale` of glTF's cone, `clamp(cos · scale + offset)²`.
+    /// Spot: `scale` of glTF's cone, `clamp(cos · scale + offset)²`. Triangle: 1, or -1 where its
+    /// instance mirrors, so that the cross product of its edges points to the back.
     pub cone_scale: f32,
     /// Triangle: third vertex minus first. Others: intensity or irradiance, RGB.
     pub edge_c: [f32; 3],

@@ -1,0 +1,140 @@
+//! The CPU backend: rows of tiles on all cores.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use film::{Film, Pixel};
+use protocol::{Batch, Rect};
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::RenderScene;
+use crate::backend::{Backend, Cancel, RenderError, Work};
+use crate::integrator::render_run;
+use crate::trace::{Path, Tracer};
+
+/// Pixels of one piece of work: small enough that cores end together.
+const PIECE_PIXELS: usize = 16;
+
+/// Renders on the CPU: the reference that every other backend is compared with.
+#[derive(Debug, Clone)]
+pub struct CpuBackend {
+    /// Its own threads; none where the system gives none: then the caller's does the work.
+    pool: Option<Arc<ThreadPool>>,
+    threads: usize,
+    path: Path,
+}
+
+impl CpuBackend {
+    /// A backend with its own threads: as many as given, else as many as there are cores.
+    #[must_use]
+    pub fn new(threads: Option<NonZeroUsize>) -> Self {
+        Self::with_path(threads, Path::best())
+    }
+
+    /// A backend that walks trees in a given way, whatever the machine has: for measuring and for
+    /// tests. Every way gives the same bits.
+    #[must_use]
+    pub fn portable(threads: Option<NonZeroUsize>) -> Self {
+        Self::with_path(threads, Path::Portable)
+    }
+
+    fn with_path(threads: Option<NonZeroUsize>, path: Path) -> Self {
+        let count = threads
+            .or_else(|| std::thread::available_parallelism().ok())
+            .map_or(1, NonZeroUsize::get);
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(count)
+            .thread_name(|index| format!("render {index}"))
+            .build();
+        match pool {
+            Ok(pool) => Self { pool: Some(Arc::new(pool)), threads: count, path },
+            Err(_why) => Self { pool: None, threads: 1, path },
+        }
+    }
+
+    fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
+    /// Renders pixels into place, or stops.
+    fn render_into(
+        &self,
+        scene: &RenderScene,
+        batch: Batch,
+        cancel: &Cancel,
+        pixels: &mut [Pixel],
+        place: impl Fn(usize) -> (u32, u32) + Sync,
+    ) -> Result<(), RenderError> {
+        self.run(|| {
+            let tracer = Tracer::new(scene, self.path);
+            pixels.par_chunks_mut(PIECE_PIXELS).enumerate().try_for_each(|(piece, pixels)| {
+                for (offset, pixel) in pixels.iter_mut().enumerate() {
+                    if cancel.is_set() {
+                        return Err(RenderError::Cancelled);
+                    }
+                    let (x, y) = place(piece * PIECE_PIXELS + offset);
+                    *pixel = render_run(&tracer, x, y, batch.first_chunk(), batch.chunk_count());
+                }
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Whether a batch and the pixels of a rectangle are of this frame.
+fn check(scene: &RenderScene, work: Work) -> Result<(), RenderError> {
+    let settings = scene.settings();
+    let Work { rect, batch } = work;
+    let inside = rect.x0 < rect.x1
+        && rect.y0 < rect.y1
+        && rect.x1 <= settings.size.width
+        && rect.y1 <= settings.size.height;
+    if inside && batch.is_valid() && batch.first_chunk() < settings.chunk_count() {
+        Ok(())
+    } else {
+        Err(RenderError::OutOfRange(work))
+    }
+}
+
+impl Backend for CpuBackend {
+    fn description(&self) -> String {
+        let plural = if self.threads == 1 { "" } else { "s" };
+        format!("cpu ({}, {} thread{plural})", self.path.name(), self.threads)
+    }
+
+    fn render(
+        &mut self,
+        scene: &RenderScene,
+        work: Work,
+        cancel: &Cancel,
+    ) -> Result<Film, RenderError> {
+        check(scene, work)?;
+        let Work { rect, batch } = work;
+        let mut film = Film::zeroed(rect, batch);
+        let width = rect.width() as usize;
+        self.render_into(scene, batch, cancel, film.pixels_mut(), |index| {
+            (rect.x0 + (index % width) as u32, rect.y0 + (index / width) as u32)
+        })?;
+        Ok(film)
+    }
+
+    fn render_pixels(
+        &mut self,
+        scene: &RenderScene,
+        pixels: &[(u32, u32)],
+        batch: Batch,
+        cancel: &Cancel,
+    ) -> Result<Vec<Pixel>, RenderError> {
+        for &(x, y) in pixels {
+            let (x1, y1) = (x.saturating_add(1), y.saturating_add(1));
+            check(scene, Work { rect: Rect { x0: x, y0: y, x1, y1 }, batch })?;
+        }
+        let mut rendered = vec![Pixel::default(); pixels.len()];
+        self.render_into(scene, batch, cancel, &mut rendered, |index| pixels[index])?;
+        Ok(rendered)
+    }
+}

@@ -1,0 +1,223 @@
+//! The path integrator: one sample of one pixel, and the sums over samples.
+//!
+//! Unidirectional path tracing with next-event estimation (PBR 4e, section 13.4): every scattering
+//! event draws one light and one direction, weighted against each other where both can find the
+//! same light. Roulette ends dim paths from the third event on.
+
+use film::Pixel;
+use protocol::settings::CHUNK_SAMPLES;
+
+use crate::bsdf::{bsdf_of, evaluate, sample_direction};
+use crate::camera::{camera_ray, depth_of, filter_offset};
+use crate::environment;
+use crate::light::{
+    hit_density, is_light, pick_emitter, power_weight, sample_light, sky_density, sound,
+};
+use crate::math::{FAR, Vec3, dot, frame_of, luminance, min, rcp, vec3};
+use crate::ray::{Query, Ray, offset_origin};
+use crate::sampler::{
+    PAIR_CHOICE, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key, ray_key,
+    sample_pair,
+};
+use crate::surface::{Surface, surface_at};
+use crate::trace::Tracer;
+
+/// Scattering events before roulette begins.
+const ROULETTE_AFTER: u32 = 3;
+/// Most likely that roulette lets a path go on.
+const SURVIVAL_MAX: f32 = 0.95;
+
+/// The shading frame of a surface.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    x: Vec3,
+    y: Vec3,
+    z: Vec3,
+}
+
+impl Frame {
+    #[inline(always)]
+    fn of(normal: Vec3) -> Self {
+        let (x, y) = frame_of(normal);
+        Self { x, y, z: normal }
+    }
+
+    #[inline(always)]
+    fn to_local(self, d: Vec3) -> Vec3 {
+        vec3(dot(d, self.x), dot(d, self.y), dot(d, self.z))
+    }
+
+    #[inline(always)]
+    fn to_world(self, d: Vec3) -> Vec3 {
+        self.x * d.x + self.y * d.y + self.z * d.z
+    }
+}
+
+/// A path on its way.
+#[derive(Debug, Clone, Copy)]
+struct Walk {
+    key: u32,
+    sample: u32,
+    radiance: Vec3,
+    throughput: Vec3,
+    /// Density of the last scattering, per steradian; 0 for the camera ray.
+    density: f32,
+    shadow_rays: u32,
+}
+
+/// Renders one sample of the pixel `(x, y)`: every sum is of this one sample.
+#[must_use]
+pub fn render_sample(tracer: &Tracer<'_>, x: u32, y: u32, sample: u32) -> Pixel {
+    let scene = tracer.scene;
+    let key = pixel_key(scene.header.seed, scene.header.time_hash, x, y);
+    let (u, v) = sample_pair(key, sample, PAIR_FILTER);
+    let place_x = x as f32 + 0.5 + filter_offset(scene, u);
+    let place_y = y as f32 + 0.5 + filter_offset(scene, v);
+    let mut ray = camera_ray(scene, place_x, place_y);
+    let mut walk = Walk {
+        key,
+        sample,
+        radiance: Vec3::ZERO,
+        throughput: Vec3::ONE,
+        density: 0.0,
+        shadow_rays: 0,
+    };
+    let mut pixel = Pixel { samples: 1, ..Pixel::default() };
+    let mut bounce = 0;
+    loop {
+        let query = Query { t_max: FAR, key: ray_key(key, sample, bounce, 0), camera: bounce == 0 };
+        let hit = tracer.closest(&ray, &query);
+        pixel.closest_rays += 1;
+        if !hit.is_hit() {
+            let sky = environment::radiance(scene, ray.direction);
+            let weight = if bounce == 0 {
+                1.0
+            } else {
+                power_weight(walk.density, sky_density(scene, ray.direction))
+            };
+            walk.radiance += walk.throughput * sky * weight;
+            break;
+        }
+        let surface = surface_at(scene, &hit, ray.direction);
+        if bounce == 0 {
+            pixel.alpha = 1.0;
+            pixel.albedo = surface.base_color.to_array();
+            pixel.normal = surface.normal.to_array();
+            pixel.depth = depth_of(scene, surface.position);
+        }
+        if is_light(surface.emission) {
+            let weight = if bounce == 0 {
+                1.0
+            } else {
+                power_weight(walk.density, hit_density(scene, &hit, ray.direction))
+            };
+            walk.radiance += walk.throughput * surface.emission * weight;
+        }
+        if bounce == scene.header.bounces {
+            break;
+        }
+        match scatter(tracer, &mut walk, &surface, ray.direction, bounce) {
+            Some(next) => ray = next,
+            None => break,
+        }
+        bounce += 1;
+    }
+    let radiance = sound(walk.radiance);
+    let light = luminance(radiance);
+    pixel.beauty = radiance.to_array();
+    pixel.luminance_squared = light * light;
+    pixel.shadow_rays = walk.shadow_rays;
+    pixel
+}
+
+/// One scattering event: adds the light of one emitter, and returns the ray that goes on.
+#[inline]
+fn scatter(
+    tracer: &Tracer<'_>,
+    walk: &mut Walk,
+    surface: &Surface,
+    incoming: Vec3,
+    bounce: u32,
+) -> Option<Ray> {
+    let scene = tracer.scene;
+    let frame = Frame::of(surface.normal);
+    let view = frame.to_local(-incoming);
+    let bsdf = bsdf_of(scene, surface, view);
+    let origin = offset_origin(surface.position, surface.geometric);
+
+    // One light.
+    if scene.header.emitter_count > 0 {
+        let (choice, part) = sample_pair(walk.key, walk.sample, bounce_pair(bounce, PAIR_PICK));
+        let (u, v) = sample_pair(walk.key, walk.sample, bounce_pair(bounce, PAIR_LIGHT));
+        let emitter = pick_emitter(scene, choice);
+        if let Some(light) = sample_light(scene, emitter, origin, part, u, v) {
+            let scattered = evaluate(scene, &bsdf, frame.to_local(light.direction));
+            let weight =
+                if light.is_point { 1.0 } else { power_weight(light.density, scattered.density) };
+            let arriving = light.radiance * (weight * rcp(light.density));
+            let gain = walk.throughput * scattered.value * arriving;
+            if is_light(gain) && dot(light.direction, surface.geometric) > 0.0 {
+                let query = Query {
+                    t_max: light.distance,
+                    key: ray_key(walk.key, walk.sample, bounce, 1),
+                    camera: false,
+                };
+                walk.shadow_rays += 1;
+                if !tracer.is_blocked(&Ray { origin, direction: light.direction }, &query) {
+                    walk.radiance += gain;
+                }
+            }
+        }
+    }
+
+    // One direction.
+    let (choice, roulette) = sample_pair(walk.key, walk.sample, bounce_pair(bounce, PAIR_CHOICE));
+    let (u, v) = sample_pair(walk.key, walk.sample, bounce_pair(bounce, PAIR_SCATTER));
+    let local = sample_direction(&bsdf, choice, u, v);
+    let scattered = evaluate(scene, &bsdf, local);
+    let direction = frame.to_world(local);
+    if !(scattered.density > 0.0) || dot(direction, surface.geometric) <= 0.0 {
+        return None;
+    }
+    walk.throughput *= scattered.value * rcp(scattered.density);
+    walk.density = scattered.density;
+    if !is_light(walk.throughput) {
+        return None;
+    }
+
+    // Roulette.
+    if bounce + 1 >= ROULETTE_AFTER {
+        let survival = min(luminance(walk.throughput), SURVIVAL_MAX);
+        if !(roulette < survival) {
+            return None;
+        }
+        walk.throughput = walk.throughput * rcp(survival);
+    }
+    Some(Ray { origin, direction })
+}
+
+/// Renders a chunk of a pixel: its samples summed in the order of their indices, from zero.
+#[must_use]
+pub fn render_chunk(tracer: &Tracer<'_>, x: u32, y: u32, chunk: u32) -> Pixel {
+    let first = chunk * CHUNK_SAMPLES;
+    let end = (first + CHUNK_SAMPLES).min(tracer.scene.header.samples);
+    (first..end)
+        .fold(Pixel::default(), |sum, sample| sum.plus(&render_sample(tracer, x, y, sample)))
+}
+
+/// Renders an aligned run of chunks of a pixel: halves are merged, the lower first.
+///
+/// Chunks past the last sample are not there: a run without its upper half is its lower half.
+/// `first` lies before the last chunk's end.
+#[must_use]
+pub fn render_run(tracer: &Tracer<'_>, x: u32, y: u32, first: u32, count: u32) -> Pixel {
+    if count == 1 {
+        return render_chunk(tracer, x, y, first);
+    }
+    let half = count / 2;
+    let low = render_run(tracer, x, y, first, half);
+    if (first + half) * CHUNK_SAMPLES >= tracer.scene.header.samples {
+        return low;
+    }
+    low.plus(&render_run(tracer, x, y, first + half, half))
+}

@@ -1,0 +1,215 @@
+//! Lights: picking one by its power, a place on it, and the density of both.
+
+use crate::RenderScene;
+use crate::environment;
+use crate::math::{FAR, Vec3, abs, clamp, cross, div, dot, length, min, normalize_or, sqrt, vec3};
+use crate::ray::{Hit, offset_origin, towards};
+use crate::surface::{emission_at, three_weights, vertices};
+use crate::tables::{
+    EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE, Emitter,
+    MATERIAL_DOUBLE_SIDED, NONE,
+};
+
+/// Shadow rays end this share before the light.
+const SHADOW_END: f32 = 0.999_9;
+
+/// Light that may arrive at a point.
+#[derive(Debug, Clone, Copy)]
+pub struct LightSample {
+    /// Unit direction towards the light.
+    pub direction: Vec3,
+    /// Where the shadow ray ends.
+    pub distance: f32,
+    /// Radiance from there; for lights without size, irradiance on a surface that faces them.
+    pub radiance: Vec3,
+    /// Density per steradian of light and place; for lights without size, the probability of the
+    /// light.
+    pub density: f32,
+    /// Whether the light has no size, so that no scattered ray can meet it.
+    pub is_point: bool,
+}
+
+/// Picks an emitter by its power: its index.
+#[inline]
+#[must_use]
+pub fn pick_emitter(scene: &RenderScene, choice: f32) -> u32 {
+    let count = scene.header.emitter_count;
+    let scaled = choice * count as f32;
+    let drawn = min(scaled, (count - 1) as f32) as u32;
+    let pick = &scene.picks[drawn as usize];
+    if scaled - (drawn as f32) < pick.threshold { drawn } else { pick.alias }
+}
+
+/// Light at `point` from one emitter, or nothing where it does not shine.
+///
+/// `choice` picks a part of the environment, `u` and `v` the place.
+#[must_use]
+pub fn sample_light(
+    scene: &RenderScene,
+    emitter: u32,
+    point: Vec3,
+    choice: f32,
+    u: f32,
+    v: f32,
+) -> Option<LightSample> {
+    let light = &scene.emitters[emitter as usize];
+    if light.kind == EMITTER_TRIANGLE {
+        sample_triangle(scene, light, point, u, v)
+    } else if light.kind == EMITTER_ENVIRONMENT {
+        let sky = environment::pick(scene, choice, u, v);
+        let density = sky.density * light.probability;
+        (density > 0.0).then(|| LightSample {
+            direction: sky.direction,
+            distance: FAR,
+            radiance: environment::radiance(scene, sky.direction),
+            density,
+            is_point: false,
+        })
+    } else if light.kind == EMITTER_DIRECTIONAL {
+        Some(LightSample {
+            direction: Vec3::of(light.position),
+            distance: FAR,
+            radiance: Vec3::of(light.edge_c),
+            density: light.probability,
+            is_point: true,
+        })
+    } else {
+        sample_punctual(light, point)
+    }
+}
+
+fn sample_punctual(light: &Emitter, point: Vec3) -> Option<LightSample> {
+    let (direction, distance) = towards(point, Vec3::of(light.position))?;
+    let squared = distance * distance;
+    let mut strength = div(1.0, squared);
+    if light.extent > 0.0 {
+        // The window that the extension recommends.
+        let ratio = div(distance, light.extent);
+        let fourth = ratio * ratio * ratio * ratio;
+        strength *= clamp(1.0 - fourth, 0.0, 1.0);
+    }
+    if light.kind == EMITTER_SPOT {
+        let cosine = dot(Vec3::of(light.edge_b), -direction);
+        let cone = clamp(cosine * light.cone_scale + light.cone_offset, 0.0, 1.0);
+        strength *= cone * cone;
+    }
+    (strength > 0.0).then(|| LightSample {
+        direction,
+        distance: distance * SHADOW_END,
+        radiance: Vec3::of(light.edge_c) * strength,
+        density: light.probability,
+        is_point: true,
+    })
+}
+
+fn sample_triangle(
+    scene: &RenderScene,
+    light: &Emitter,
+    point: Vec3,
+    u: f32,
+    v: f32,
+) -> Option<LightSample> {
+    // A place, even over the area.
+    let root = sqrt(u);
+    let weights = (root * (1.0 - v), root * v);
+    let (edge_b, edge_c) = (Vec3::of(light.edge_b), Vec3::of(light.edge_c));
+    let place = Vec3::of(light.position) + edge_b * weights.0 + edge_c * weights.1;
+
+    // The side that is seen, and whether it shines.
+    let normal = normalize_or(cross(edge_b, edge_c) * light.cone_scale, Vec3::ZERO);
+    let side = dot(normal, point - place);
+    let facing = if side < 0.0 { -normal } else { normal };
+    let triangle = &scene.triangles[light.triangle as usize];
+    let shape = &scene.shapes[triangle.shape as usize];
+    let material = &scene.materials[shape.material as usize];
+    if side < 0.0 && material.flags & MATERIAL_DOUBLE_SIDED == 0 {
+        return None;
+    }
+    let (direction, distance) = towards(point, offset_origin(place, facing))?;
+    let density = triangle_density(light, distance, dot(normal, direction));
+    if !(density > 0.0) {
+        return None;
+    }
+    let index = vertices(scene, shape, triangle.primitive);
+    Some(LightSample {
+        direction,
+        distance: distance * SHADOW_END,
+        radiance: emission_at(scene, shape, material, index, three_weights(weights)),
+        density,
+        is_point: false,
+    })
+}
+
+/// Density per steradian of picking a triangle and a place on it; 0 where it is seen edge-on.
+#[inline(always)]
+#[must_use]
+pub fn triangle_density(light: &Emitter, distance: f32, cosine: f32) -> f32 {
+    let projected = light.extent * abs(cosine);
+    if projected > 1e-20 { div(light.probability * distance * distance, projected) } else { 0.0 }
+}
+
+/// Density of [`sample_light`] for a triangle that a scattered ray has met; 0 when it is no
+/// emitter. `direction` has unit length.
+#[must_use]
+pub fn hit_density(scene: &RenderScene, hit: &Hit, direction: Vec3) -> f32 {
+    let instance = &scene.instances[hit.instance as usize];
+    if instance.emitters_of_at == NONE {
+        return 0.0;
+    }
+    let triangle = &scene.triangles[hit.triangle as usize];
+    let emitter = scene.emitter_of[(instance.emitters_of_at + triangle.primitive) as usize];
+    if emitter == NONE {
+        return 0.0;
+    }
+    let light = &scene.emitters[emitter as usize];
+    let normal = cross(Vec3::of(light.edge_b), Vec3::of(light.edge_c));
+    let unit = normalize_or(normal, Vec3::ZERO);
+    triangle_density(light, hit.t, dot(unit, direction))
+}
+
+/// Density of [`sample_light`] for a direction into the environment; 0 when it is no emitter.
+#[must_use]
+pub fn sky_density(scene: &RenderScene, direction: Vec3) -> f32 {
+    let emitter = scene.header.environment_emitter;
+    if emitter == NONE {
+        return 0.0;
+    }
+    environment::density(scene, direction) * scene.emitters[emitter as usize].probability
+}
+
+/// Weight of a sample of density `a` that could have been drawn with density `b` too (Veach 1995,
+/// the power heuristic).
+#[inline(always)]
+#[must_use]
+pub fn power_weight(a: f32, b: f32) -> f32 {
+    // The larger is divided out, so that the squares stay finite.
+    if a > b {
+        let ratio = div(b, a);
+        div(1.0, 1.0 + ratio * ratio)
+    } else if b > 0.0 {
+        let ratio = div(a, b);
+        div(ratio * ratio, 1.0 + ratio * ratio)
+    } else {
+        0.0
+    }
+}
+
+/// Area of a triangle from two of its edges.
+#[must_use]
+pub fn triangle_area(edge_b: Vec3, edge_c: Vec3) -> f32 {
+    length(cross(edge_b, edge_c)) * 0.5
+}
+
+/// The darkest an RGB may be and still count as light.
+#[inline(always)]
+#[must_use]
+pub fn is_light(rgb: Vec3) -> bool {
+    rgb.x > 0.0 || rgb.y > 0.0 || rgb.z > 0.0
+}
+
+/// RGB without what is not a number, not finite or negative.
+#[inline(always)]
+#[must_use]
+pub fn sound(rgb: Vec3) -> Vec3 {
+    vec3(clamp(rgb.x, 0.0, FAR), clamp(rgb.y, 0.0, FAR), clamp(rgb.z, 0.0, FAR))
+}

@@ -1,0 +1,164 @@
+//! A scene, settings and a time become a [`RenderScene`]: everything is evaluated, placed, sorted
+//! and packed in one fixed order, so that the tables are the same on every machine.
+
+mod cameras;
+mod geometry;
+mod lights;
+mod materials;
+mod place;
+mod sky;
+
+use std::sync::OnceLock;
+
+use protocol::{Digest, RenderSettings, SettingsError};
+use scene::{Scene, SceneError};
+
+use crate::RenderScene;
+use crate::bsdf::albedo_table;
+use crate::camera::filter_table;
+use crate::precise::srgb_to_linear;
+use crate::sampler::hash;
+use crate::tables::{ENVIRONMENT_CONSTANT, ENVIRONMENT_NONE, Header, NONE};
+
+/// Why a scene could not be made ready.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// The settings are out of range.
+    #[error("the settings cannot be rendered")]
+    Settings(#[from] SettingsError),
+    /// The scene breaks a promise of the model.
+    #[error("the scene cannot be rendered")]
+    Scene(#[from] SceneError),
+    /// The time is not a number.
+    #[error("the frame's time {0} s is not a finite number")]
+    Time(f32),
+    /// The scene has no camera of that name.
+    #[error("the scene has no camera named {name:?}; {}", choices(names))]
+    NoCamera {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        names: Vec<String>,
+    },
+    /// A node's place is beyond what can be computed with.
+    #[error("node {node} {name:?} is placed beyond ±1e9 m or by a matrix that is not finite")]
+    Place {
+        /// Index of the node.
+        node: usize,
+        /// Its name.
+        name: String,
+    },
+    /// A table is longer than its indices can count.
+    #[error("the scene's {what} need {count} entries, more than 2^32 - 1; split the scene")]
+    TooLarge {
+        /// Which table.
+        what: &'static str,
+        /// Entries needed.
+        count: u64,
+    },
+}
+
+fn choices(names: &[String]) -> String {
+    if names.is_empty() {
+        "it has none; leave the camera out to frame the whole scene".to_owned()
+    } else {
+        format!("choose one of: {}", names.join(", "))
+    }
+}
+
+/// Makes a scene ready to be traced at a time.
+///
+/// # Errors
+/// See [`PrepareError`]. A scene without geometry is not an error: it shows its sky.
+///
+/// # Determinism
+/// The tables, and so [`RenderScene::digest`], depend on the arguments alone.
+pub fn prepare(
+    scene: &Scene,
+    settings: &RenderSettings,
+    time_s: f32,
+) -> Result<RenderScene, PrepareError> {
+    settings.validate()?;
+    scene.validate()?;
+    if !time_s.is_finite() {
+        return Err(PrepareError::Time(time_s));
+    }
+    let places = place::world_places(scene)?;
+    let (materials, textures, texels) = materials::pack(scene)?;
+    let geometry = geometry::pack(scene, &places)?;
+    let mut header = blank_header(settings, time_s);
+    header.root_node = geometry.root_node;
+    header.instance_count = geometry.instances.len() as u32;
+    cameras::place(&mut header, scene, &places, &geometry.bounds, &settings.camera)?;
+    let sky = sky::pack(&mut header, scene, settings)?;
+    let mut prepared = RenderScene {
+        settings: settings.clone(),
+        header,
+        instances: geometry.instances,
+        shapes: geometry.shapes,
+        materials,
+        textures,
+        emitters: Vec::new(),
+        picks: Vec::new(),
+        emitter_of: Vec::new(),
+        filter: shared_tables().filter.clone(),
+        albedo: shared_tables().albedo.clone(),
+        srgb: shared_tables().srgb.clone(),
+        nodes: geometry.nodes,
+        triangles: geometry.triangles,
+        indices: geometry.indices,
+        attributes: geometry.attributes,
+        texels,
+        environment: sky.words,
+        digest: Digest([0; 32]),
+        wide: OnceLock::new(),
+    };
+    lights::pack(&mut prepared, scene, &places, &geometry.bounds, sky.power, settings)?;
+    if prepared.emitters.is_empty() && !sky.is_lit && settings.lighting.sky.is_none() {
+        prepared.header.environment_kind = ENVIRONMENT_CONSTANT;
+        prepared.header.sky = protocol::Lighting::FALLBACK_SKY;
+    }
+    Ok(prepared.seal())
+}
+
+fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
+    // Both zeros are one time.
+    let time_bits = if time_s.abs() > 0.0 { time_s.to_bits() } else { 0 };
+    Header {
+        width: settings.size.width,
+        height: settings.size.height,
+        samples: settings.samples,
+        bounces: settings.bounces,
+        seed: settings.seed,
+        time_hash: hash(time_bits),
+        environment_kind: ENVIRONMENT_NONE,
+        environment_emitter: NONE,
+        root_node: NONE,
+        ..bytemuck::Zeroable::zeroed()
+    }
+}
+
+/// Tables that do not depend on the scene.
+struct SharedTables {
+    filter: Vec<f32>,
+    albedo: Vec<f32>,
+    srgb: Vec<f32>,
+}
+
+fn shared_tables() -> &'static SharedTables {
+    static TABLES: OnceLock<SharedTables> = OnceLock::new();
+    TABLES.get_or_init(|| SharedTables {
+        filter: filter_table(),
+        albedo: albedo_table(),
+        srgb: (0..256).map(|byte| srgb_to_linear(f64::from(byte) / 255.0) as f32).collect(),
+    })
+}
+
+/// A length as an index, or an error when it is none.
+fn checked(what: &'static str, count: usize) -> Result<u32, PrepareError> {
+    match u32::try_from(count) {
+        Ok(short) if short != NONE => Ok(short),
+        _ => Err(PrepareError::TooLarge { what, count: count as u64 }),
+    }
+}

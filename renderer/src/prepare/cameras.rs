@@ -1,0 +1,192 @@
+//! Which camera looks, and from where.
+
+use protocol::CameraChoice;
+use scene::{Projection, Scene};
+
+use super::PrepareError;
+use super::place::{Place, cross, dot, unit};
+use crate::bvh::Bounds;
+use crate::precise::sin_cos;
+use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PERSPECTIVE, Header};
+
+/// Vertical field of view of the camera that frames a scene without one, radians: 40°.
+const FRAMING_VFOV: f64 = 0.698_131_700_797_731_8;
+/// From the middle of such a scene towards its camera: from the right, above and in front.
+const FRAMING_SIDE: [f64; 3] = [0.55, 0.38, 0.85];
+/// Room around a framed scene, as a factor of the distance.
+const FRAMING_ROOM: f64 = 1.04;
+
+const UP: [f64; 3] = [0.0, 1.0, 0.0];
+
+/// Sets the header's camera.
+pub fn place(
+    header: &mut Header,
+    scene: &Scene,
+    places: &[Place],
+    bounds: &Bounds,
+    choice: &CameraChoice,
+) -> Result<(), PrepareError> {
+    match choice {
+        CameraChoice::Default => match first_camera(scene) {
+            Some(node) => use_node(header, scene, places, node),
+            None => frame(header, bounds),
+        },
+        CameraChoice::Named(name) => {
+            let node = named_camera(scene, name).ok_or_else(|| PrepareError::NoCamera {
+                name: name.clone(),
+                names: camera_names(scene),
+            })?;
+            use_node(header, scene, places, node);
+        }
+        CameraChoice::LookAt { eye, target, vfov_degrees } => {
+            let (eye, target) = (eye.map(f64::from), target.map(f64::from));
+            let forward = [target[0] - eye[0], target[1] - eye[1], target[2] - eye[2]];
+            look(header, eye, forward, UP);
+            set_perspective(header, f64::from(*vfov_degrees).to_radians());
+        }
+    }
+    Ok(())
+}
+
+/// The node that carries the first camera of the list that any node carries.
+fn first_camera(scene: &Scene) -> Option<usize> {
+    let carried = scene.nodes.iter().enumerate().filter_map(|(at, node)| Some((node.camera?, at)));
+    carried.min().map(|(_, at)| at)
+}
+
+fn named_camera(scene: &Scene, name: &str) -> Option<usize> {
+    let carries = |node: &scene::Node, by_node: bool| {
+        node.camera.is_some_and(|camera| {
+            if by_node { node.name == name } else { scene.cameras[camera as usize].name == name }
+        })
+    };
+    let find = |by_node| scene.nodes.iter().position(|node| carries(node, by_node));
+    find(false).or_else(|| find(true))
+}
+
+/// Names of the cameras that nodes carry: the camera's own, or its node's where it has none.
+fn camera_names(scene: &Scene) -> Vec<String> {
+    let mut names = Vec::new();
+    for node in &scene.nodes {
+        let Some(camera) = node.camera else { continue };
+        let own = &scene.cameras[camera as usize].name;
+        let name = if own.is_empty() { &node.name } else { own };
+        if !name.is_empty() && !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+fn use_node(header: &mut Header, scene: &Scene, places: &[Place], node: usize) {
+    let Some(camera) = scene.nodes[node].camera else { return };
+    let m = &places[node].0;
+    let column = |at: usize| [m[0][at], m[1][at], m[2][at]];
+    look(header, column(3), column(2).map(|value| -value), column(1));
+    match scene.cameras[camera as usize].projection {
+        Projection::Perspective { vfov } => set_perspective(header, f64::from(vfov)),
+        Projection::Orthographic { half_height } => {
+            header.camera_kind = CAMERA_ORTHOGRAPHIC;
+            set_half_height(header, f64::from(half_height));
+        }
+    }
+}
+
+/// Looks along `forward` with `up` upwards as far as can be; any way where they say nothing.
+fn look(header: &mut Header, eye: [f64; 3], forward: [f64; 3], up: [f64; 3]) {
+    let forward = unit(forward).unwrap_or([0.0, 0.0, -1.0]);
+    let right = unit(cross(forward, up))
+        .filter(|_| cross(forward, up).iter().any(|value| value.abs() > 1e-6))
+        .or_else(|| unit(cross(forward, [0.0, 0.0, -1.0])))
+        .unwrap_or([1.0, 0.0, 0.0]);
+    let up = cross(right, forward);
+    header.camera_origin = eye.map(|value| value as f32);
+    header.camera_right = right.map(|value| value as f32);
+    header.camera_up = up.map(|value| value as f32);
+    header.camera_forward = forward.map(|value| value as f32);
+}
+
+fn set_perspective(header: &mut Header, vfov: f64) {
+    header.camera_kind = CAMERA_PERSPECTIVE;
+    set_half_height(header, half_tangent(vfov));
+}
+
+fn half_tangent(vfov: f64) -> f64 {
+    let (sin, cos) = sin_cos(vfov * 0.5);
+    sin / cos.max(1e-6)
+}
+
+fn set_half_height(header: &mut Header, half_height: f64) {
+    let aspect = f64::from(header.width) / f64::from(header.height);
+    header.camera_half_height = half_height as f32;
+    header.camera_half_width = (half_height * aspect) as f32;
+}
+
+/// Frames a box in a three-quarter view, as close as its corners allow.
+fn frame(header: &mut Header, bounds: &Bounds) {
+    set_perspective(header, FRAMING_VFOV);
+    if bounds.low[0] > bounds.high[0] {
+        // Nothing to frame: stand at the origin and look at the horizon.
+        look(header, [0.0; 3], [0.0, 0.0, -1.0], UP);
+        return;
+    }
+    let (low, high) = (bounds.low.map(f64::from), bounds.high.map(f64::from));
+    let middle = [0, 1, 2].map(|axis| (low[axis] + high[axis]) * 0.5);
+    let side = unit(FRAMING_SIDE).unwrap_or(UP);
+    let forward = side.map(|value| -value);
+    let right = unit(cross(forward, UP)).unwrap_or([1.0, 0.0, 0.0]);
+    let up = cross(right, forward);
+    let half_height = half_tangent(FRAMING_VFOV);
+    let half_width = half_height * f64::from(header.width) / f64::from(header.height);
+    let mut distance = 1e-3_f64;
+    for corner in 0..8 {
+        let pick = |axis: usize| {
+            (if corner >> axis & 1 == 0 { low[axis] } else { high[axis] }) - middle[axis]
+        };
+        let offset = [pick(0), pick(1), pick(2)];
+        let depth = dot(offset, forward);
+        distance = distance
+            .max(dot(offset, right).abs() / half_width - depth)
+            .max(dot(offset, up).abs() / half_height - depth);
+    }
+    let eye = [0, 1, 2].map(|axis| middle[axis] + side[axis] * distance * FRAMING_ROOM);
+    look(header, eye, forward, UP);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_framed_box_lies_inside_the_picture() {
+        let mut header = Header { width: 320, height: 180, ..bytemuck::Zeroable::zeroed() };
+        let bounds = Bounds { low: [-3.0, 0.0, 1.0], high: [5.0, 2.0, 2.0] };
+        frame(&mut header, &bounds);
+        let axis = |v: [f32; 3]| v.map(f64::from);
+        let mut widest = 0.0_f64;
+        for corner in 0..8_usize {
+            let pick = |axis: usize| {
+                let side = if corner >> axis & 1 == 0 { bounds.low } else { bounds.high };
+                f64::from(side[axis]) - f64::from(header.camera_origin[axis])
+            };
+            let offset = [pick(0), pick(1), pick(2)];
+            let depth = dot(offset, axis(header.camera_forward));
+            let x = dot(offset, axis(header.camera_right)) / depth;
+            let y = dot(offset, axis(header.camera_up)) / depth;
+            let share = (x / f64::from(header.camera_half_width))
+                .abs()
+                .max((y / f64::from(header.camera_half_height)).abs());
+            assert!(depth > 0.0 && share < 1.0, "{share}");
+            widest = widest.max(share);
+        }
+        assert!(widest > 0.9, "as close as can be: {widest}");
+    }
+
+    #[test]
+    fn looking_straight_down_has_a_right_side() {
+        let mut header = Header { width: 1, height: 1, ..bytemuck::Zeroable::zeroed() };
+        look(&mut header, [0.0; 3], [0.0, -2.0, 0.0], UP);
+        let right = header.camera_right.map(f64::from);
+        assert!((dot(right, right) - 1.0).abs() < 1e-6 && right[1].abs() < 1e-6);
+    }
+}

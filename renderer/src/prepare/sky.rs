@@ -1,0 +1,120 @@
+//! The environment: a constant, or a map with tables for picking directions by radiance.
+
+use protocol::RenderSettings;
+use scene::{Environment, Image, Pixels, Scene};
+
+use super::lights::alias_table;
+use super::{PrepareError, checked};
+use crate::math::{Vec3, luminance};
+use crate::precise::{sin_cos, sin_cos_turns};
+use crate::tables::{ENVIRONMENT_CONSTANT, ENVIRONMENT_MAP, ENVIRONMENT_NONE, Header};
+
+/// Most cells across and down: finer maps share a cell between texels.
+const CELLS_MAX: (u32, u32) = (1024, 512);
+/// Largest radiance of a texel: keeps products and sums finite.
+const RADIANCE_MAX: f32 = 1e9;
+
+/// The environment buffer.
+pub struct Sky {
+    pub words: Vec<u32>,
+    /// Integral of luminance over all directions, for picking; 0 where it is never picked.
+    pub power: f64,
+    /// Whether any light comes from it.
+    pub is_lit: bool,
+}
+
+/// Packs the environment: the artist's sky, else the scene's.
+pub fn pack(
+    header: &mut Header,
+    scene: &Scene,
+    settings: &RenderSettings,
+) -> Result<Sky, PrepareError> {
+    let chosen = settings.lighting.sky.map(Environment::Constant).or(scene.environment);
+    match chosen {
+        None => Ok(Sky { words: Vec::new(), power: 0.0, is_lit: false }),
+        Some(Environment::Constant(sky)) => {
+            let is_lit = sky.iter().any(|&value| value > 0.0);
+            header.environment_kind = if is_lit { ENVIRONMENT_CONSTANT } else { ENVIRONMENT_NONE };
+            header.sky = sky;
+            Ok(Sky { words: Vec::new(), power: 0.0, is_lit })
+        }
+        Some(Environment::Map { image, strength, rotation }) => {
+            let image = &scene.images[image as usize];
+            let (sin, cos) = sin_cos(f64::from(rotation));
+            header.environment_sin = sin as f32;
+            header.environment_cos = cos as f32;
+            pack_map(header, image, strength)
+        }
+    }
+}
+
+fn pack_map(header: &mut Header, image: &Image, strength: f32) -> Result<Sky, PrepareError> {
+    let Pixels::Rgb32F(pixels) = &image.pixels else {
+        // A validated scene never has that; without floats there is no light.
+        return Ok(Sky { words: Vec::new(), power: 0.0, is_lit: false });
+    };
+    let texels: Vec<[f32; 3]> = pixels
+        .iter()
+        .map(|rgb| rgb.map(|value| crate::math::clamp(value * strength, 0.0, RADIANCE_MAX)))
+        .collect();
+    let columns = image.width.min(CELLS_MAX.0);
+    let rows = image.height.min(CELLS_MAX.1);
+    let edges: Vec<f64> =
+        (0..=rows).map(|row| sin_cos_turns(f64::from(row) / f64::from(rows) * 0.5).1).collect();
+    let weights = cell_weights(&texels, image.width, image.height, columns, &edges);
+    let power: f64 = weights.iter().sum();
+    header.environment_kind = ENVIRONMENT_MAP;
+    header.environment_width = image.width;
+    header.environment_height = image.height;
+    header.environment_cell_columns = columns;
+    header.environment_cell_rows = rows;
+    let mut words: Vec<u32> = texels.iter().flatten().map(|value| value.to_bits()).collect();
+    header.environment_cells_at = checked("environment texels", words.len())?;
+    let (picks, probabilities) = alias_table(&weights);
+    for (cell, (pick, probability)) in picks.iter().zip(probabilities).enumerate() {
+        let row = cell / columns as usize;
+        let angle = solid_angle(&edges, row, columns);
+        let density = if power > 0.0 { (probability / angle) as f32 } else { 0.0 };
+        words.extend([pick.threshold.to_bits(), pick.alias, density.to_bits(), 0]);
+    }
+    header.environment_rows_at = checked("environment texels", words.len())?;
+    words.extend(edges.iter().map(|&edge| (edge as f32).to_bits()));
+    checked("environment texels", words.len())?;
+    Ok(Sky { words, power, is_lit: power > 0.0 })
+}
+
+fn solid_angle(edges: &[f64], row: usize, columns: u32) -> f64 {
+    (edges[row] - edges[row + 1]) * std::f64::consts::TAU / f64::from(columns)
+}
+
+/// Power of each cell: the mean luminance of its texels and of those around, which interpolation
+/// mixes in, times its solid angle.
+fn cell_weights(
+    texels: &[[f32; 3]],
+    width: u32,
+    height: u32,
+    columns: u32,
+    edges: &[f64],
+) -> Vec<f64> {
+    let lights: Vec<f32> = texels.iter().map(|&rgb| luminance(Vec3::of(rgb))).collect();
+    let rows = edges.len() as u32 - 1;
+    let (width, height) = (i64::from(width), i64::from(height));
+    let mut weights = Vec::with_capacity((columns * rows) as usize);
+    for row in 0..rows {
+        let top = (i64::from(row) * height / i64::from(rows) - 1).max(0);
+        let bottom = (((i64::from(row) + 1) * height - 1) / i64::from(rows) + 2).min(height);
+        let angle = solid_angle(edges, row as usize, columns);
+        for column in 0..columns {
+            let left = i64::from(column) * width / i64::from(columns) - 1;
+            let right = ((i64::from(column) + 1) * width - 1) / i64::from(columns) + 2;
+            let mut sum = 0.0_f64;
+            for y in top..bottom {
+                for x in left..right {
+                    sum += f64::from(lights[(y * width + x.rem_euclid(width)) as usize]);
+                }
+            }
+            weights.push(sum / ((bottom - top) * (right - left)) as f64 * angle);
+        }
+    }
+    weights
+}

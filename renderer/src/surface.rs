@@ -1,0 +1,271 @@
+//! What a hit looks like: place, normals, material, emission.
+
+use crate::RenderScene;
+use crate::math::{
+    Vec3, clamp, cross, dot, normalize_or, saturate, transform_direction, transform_point,
+    transform_transposed, vec3,
+};
+use crate::ray::Hit;
+use crate::tables::{MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, Material, NONE, Shape, TextureUse};
+use crate::texture::{Rgba, sample};
+use crate::trace::corners;
+
+/// A shading normal is bent until its cosine to the viewer is at least this.
+const FACING_MIN: f32 = 1e-3;
+
+/// A point of a surface, seen from one side.
+#[derive(Debug, Clone, Copy)]
+pub struct Surface {
+    /// Place in world space.
+    pub position: Vec3,
+    /// Unit normal of the triangle on the viewer's side.
+    pub geometric: Vec3,
+    /// Unit normal for shading on the viewer's side.
+    pub normal: Vec3,
+    /// Base colour, 0..=1.
+    pub base_color: Vec3,
+    /// 0 dielectric, 1 metal.
+    pub metallic: f32,
+    /// Perceptual roughness.
+    pub roughness: f32,
+    /// Radiance emitted towards the viewer.
+    pub emission: Vec3,
+}
+
+/// Vertex indices of a primitive.
+#[inline(always)]
+#[must_use]
+pub fn vertices(scene: &RenderScene, shape: &Shape, primitive: u32) -> [u32; 3] {
+    let at = (shape.indices_at + (primitive - shape.first_primitive) * 3) as usize;
+    [scene.indices[at], scene.indices[at + 1], scene.indices[at + 2]]
+}
+
+#[inline(always)]
+fn attribute2(scene: &RenderScene, at: u32, vertex: u32) -> (f32, f32) {
+    let i = (at + vertex * 2) as usize;
+    (scene.attributes[i], scene.attributes[i + 1])
+}
+
+#[inline(always)]
+fn attribute3(scene: &RenderScene, at: u32, vertex: u32) -> Vec3 {
+    let i = (at + vertex * 3) as usize;
+    vec3(scene.attributes[i], scene.attributes[i + 1], scene.attributes[i + 2])
+}
+
+#[inline(always)]
+fn attribute4(scene: &RenderScene, at: u32, vertex: u32) -> Rgba {
+    let i = (at + vertex * 4) as usize;
+    Rgba {
+        rgb: vec3(scene.attributes[i], scene.attributes[i + 1], scene.attributes[i + 2]),
+        a: scene.attributes[i + 3],
+    }
+}
+
+/// The weights of a triangle's three vertices, from those of the second and third.
+#[inline(always)]
+#[must_use]
+pub fn three_weights(weights: (f32, f32)) -> [f32; 3] {
+    [1.0 - weights.0 - weights.1, weights.0, weights.1]
+}
+
+#[inline(always)]
+fn blend3(a: Vec3, b: Vec3, c: Vec3, w: [f32; 3]) -> Vec3 {
+    a * w[0] + b * w[1] + c * w[2]
+}
+
+#[inline(always)]
+fn blend(a: f32, b: f32, c: f32, w: [f32; 3]) -> f32 {
+    a * w[0] + b * w[1] + c * w[2]
+}
+
+/// Texture coordinates of a set; the origin where the shape has none.
+#[inline(always)]
+#[must_use]
+pub fn uv_at(
+    scene: &RenderScene,
+    shape: &Shape,
+    set: u32,
+    index: [u32; 3],
+    w: [f32; 3],
+) -> (f32, f32) {
+    let at = shape.uvs_at[(set & 1) as usize];
+    if at == NONE {
+        return (0.0, 0.0);
+    }
+    let a = attribute2(scene, at, index[0]);
+    let b = attribute2(scene, at, index[1]);
+    let c = attribute2(scene, at, index[2]);
+    (blend(a.0, b.0, c.0, w), blend(a.1, b.1, c.1, w))
+}
+
+#[inline(always)]
+fn sample_at(
+    scene: &RenderScene,
+    shape: &Shape,
+    usage: &TextureUse,
+    index: [u32; 3],
+    w: [f32; 3],
+    srgb: bool,
+) -> Rgba {
+    let (u, v) = uv_at(scene, shape, usage.uv_set, index, w);
+    sample(scene, usage, u, v, srgb)
+}
+
+/// Base colour with alpha: factor, texture and vertex colour multiplied.
+#[inline(always)]
+#[must_use]
+pub fn base_color_at(
+    scene: &RenderScene,
+    shape: &Shape,
+    material: &Material,
+    index: [u32; 3],
+    w: [f32; 3],
+) -> Rgba {
+    let factor = material.base_color;
+    let mut color = Rgba { rgb: vec3(factor[0], factor[1], factor[2]), a: factor[3] };
+    if material.base_color_texture.texture != NONE {
+        let texel = sample_at(scene, shape, &material.base_color_texture, index, w, true);
+        color = Rgba { rgb: color.rgb * texel.rgb, a: color.a * texel.a };
+    }
+    if shape.colors_at != NONE {
+        let a = attribute4(scene, shape.colors_at, index[0]);
+        let b = attribute4(scene, shape.colors_at, index[1]);
+        let c = attribute4(scene, shape.colors_at, index[2]);
+        let tint = Rgba { rgb: blend3(a.rgb, b.rgb, c.rgb, w), a: blend(a.a, b.a, c.a, w) };
+        color = Rgba { rgb: color.rgb * tint.rgb, a: color.a * tint.a };
+    }
+    color
+}
+
+/// Alpha of a triangle at a point.
+#[inline]
+#[must_use]
+pub fn alpha_of(
+    scene: &RenderScene,
+    shape: &Shape,
+    material: &Material,
+    primitive: u32,
+    weights: (f32, f32),
+) -> f32 {
+    let index = vertices(scene, shape, primitive);
+    base_color_at(scene, shape, material, index, three_weights(weights)).a
+}
+
+/// Radiance that the material of a triangle emits at a point, on a side that emits.
+#[inline]
+#[must_use]
+pub fn emission_at(
+    scene: &RenderScene,
+    shape: &Shape,
+    material: &Material,
+    index: [u32; 3],
+    w: [f32; 3],
+) -> Vec3 {
+    if material.flags & MATERIAL_EMISSIVE == 0 {
+        return Vec3::ZERO;
+    }
+    let mut emission = Vec3::of(material.emissive);
+    if material.emissive_texture.texture != NONE {
+        emission *= sample_at(scene, shape, &material.emissive_texture, index, w, true).rgb;
+    }
+    emission
+}
+
+/// The normal map's normal in world space; `smooth` is the vertex normal in object space, `world`
+/// the same as a unit vector in world space.
+#[inline]
+fn mapped_normal(
+    scene: &RenderScene,
+    object_to_world: &[[f32; 4]; 3],
+    shape: &Shape,
+    material: &Material,
+    vertex: ([u32; 3], [f32; 3]),
+    smooth: Vec3,
+    world: Vec3,
+) -> Vec3 {
+    let (index, w) = vertex;
+    let a = attribute4(scene, shape.tangents_at, index[0]);
+    let b = attribute4(scene, shape.tangents_at, index[1]);
+    let c = attribute4(scene, shape.tangents_at, index[2]);
+    let along = blend3(a.rgb, b.rgb, c.rgb, w);
+    let across = cross(smooth, along) * a.a;
+    let tangent = normalize_or(transform_direction(object_to_world, along), Vec3::ZERO);
+    let bitangent = normalize_or(transform_direction(object_to_world, across), Vec3::ZERO);
+    let texel = sample_at(scene, shape, &material.normal_texture, index, w, false).rgb;
+    let x = (texel.x * 2.0 - 1.0) * material.normal_scale;
+    let y = (texel.y * 2.0 - 1.0) * material.normal_scale;
+    let z = texel.z * 2.0 - 1.0;
+    tangent * x + bitangent * y + world * z
+}
+
+/// `normal` turned towards the viewer as far as it must be to be seen at all.
+#[inline(always)]
+#[must_use]
+pub fn facing(normal: Vec3, geometric: Vec3, viewer: Vec3) -> Vec3 {
+    let same_side = if dot(normal, geometric) < 0.0 { -normal } else { normal };
+    let cosine = dot(same_side, viewer);
+    if cosine >= FACING_MIN {
+        return same_side;
+    }
+    normalize_or(same_side + viewer * (FACING_MIN - cosine), geometric)
+}
+
+/// The surface at a hit, seen against `direction`.
+#[must_use]
+pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
+    let instance = &scene.instances[hit.instance as usize];
+    let triangle = &scene.triangles[hit.triangle as usize];
+    let shape = &scene.shapes[triangle.shape as usize];
+    let material = &scene.materials[shape.material as usize];
+    let index = vertices(scene, shape, triangle.primitive);
+    let w = three_weights((hit.u, hit.v));
+    let (a, b, c) = corners(triangle);
+    let position = transform_point(&instance.object_to_world, blend3(a, b, c, w));
+
+    // The side that is seen.
+    let viewer = -direction;
+    let flat = cross(b - a, c - a);
+    let outward = normalize_or(transform_transposed(&instance.world_to_object, flat), viewer);
+    let front = dot(outward, direction) <= 0.0;
+    let geometric = if front { outward } else { -outward };
+
+    // Shading normal.
+    let mut normal = geometric;
+    if shape.normals_at != NONE {
+        let smooth = blend3(
+            attribute3(scene, shape.normals_at, index[0]),
+            attribute3(scene, shape.normals_at, index[1]),
+            attribute3(scene, shape.normals_at, index[2]),
+            w,
+        );
+        let mut world = transform_transposed(&instance.world_to_object, smooth);
+        if material.normal_texture.texture != NONE && shape.tangents_at != NONE {
+            let unit = normalize_or(world, outward);
+            let m = &instance.object_to_world;
+            world = mapped_normal(scene, m, shape, material, (index, w), smooth, unit);
+        }
+        normal = facing(normalize_or(world, geometric), geometric, viewer);
+    }
+
+    // Material.
+    let color = base_color_at(scene, shape, material, index, w).rgb;
+    let mut metallic = material.metallic;
+    let mut roughness = material.roughness;
+    if material.metallic_roughness_texture.texture != NONE {
+        let usage = &material.metallic_roughness_texture;
+        let texel = sample_at(scene, shape, usage, index, w, false).rgb;
+        metallic *= texel.z;
+        roughness *= texel.y;
+    }
+    let emits = front || material.flags & MATERIAL_DOUBLE_SIDED != 0;
+    let emission = if emits { emission_at(scene, shape, material, index, w) } else { Vec3::ZERO };
+    Surface {
+        position,
+        geometric,
+        normal,
+        base_color: vec3(saturate(color.x), saturate(color.y), saturate(color.z)),
+        metallic: saturate(metallic),
+        roughness: clamp(roughness, 0.0, 1.0),
+        emission,
+    }
+}

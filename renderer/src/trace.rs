@@ -1,0 +1,328 @@
+//! What a ray meets: the portable traversal of the packed tables, which the GPU mirrors, and the
+//! choice of the fastest traversal that this machine has.
+//!
+//! A hit is a function of the ray and the scene alone: of all triangles that
+//! [`intersect_triangle`] and [`is_there`] accept, the nearest; of equally near ones, that of the
+//! smaller (instance, primitive). Trees only skip what cannot be it.
+
+use crate::RenderScene;
+use crate::bvh::{TOP_DEPTH_MAX, TREE_DEPTH_MAX, byte, plane};
+use crate::math::{Vec3, vec3};
+use crate::ray::{
+    Hit, Probe, Query, Ray, intersect_box, intersect_triangle, probe_of, sees_back, transform_ray,
+};
+use crate::sampler::{hash_with, to_unit};
+use crate::surface::alpha_of;
+use crate::tables::{
+    ALPHA_MASK, INSTANCE_IDENTITY, Instance, NONE, Node, TRIANGLE_ALPHA, TRIANGLE_CULL, Triangle,
+};
+
+/// Groups that wait: one per level, and two at the entrance of an instance.
+pub const STACK_ENTRIES: usize = (TOP_DEPTH_MAX + TREE_DEPTH_MAX + 4) as usize;
+
+/// The corners of a triangle's record.
+#[inline(always)]
+#[must_use]
+pub fn corners(triangle: &Triangle) -> (Vec3, Vec3, Vec3) {
+    (Vec3::of(triangle.a), Vec3::of(triangle.b), Vec3::of(triangle.c))
+}
+
+/// Whether a hit comes before another: nearer, or as near and of a smaller number.
+#[inline(always)]
+#[must_use]
+pub fn is_before(scene: &RenderScene, t: f32, instance: u32, triangle: u32, best: &Hit) -> bool {
+    if t < best.t {
+        return true;
+    }
+    if t > best.t {
+        return false;
+    }
+    if best.triangle == NONE {
+        return true;
+    }
+    let id = scene.instances[instance as usize].id;
+    let best_id = scene.instances[best.instance as usize].id;
+    let primitive = scene.triangles[triangle as usize].primitive;
+    let best_primitive = scene.triangles[best.triangle as usize].primitive;
+    id < best_id || (id == best_id && primitive < best_primitive)
+}
+
+/// Whether a triangle is there for this ray: neither culled nor transparent at that point.
+///
+/// Transparency is decided by a hash of ray, instance and primitive, never by the order of
+/// traversal.
+#[inline(always)]
+#[must_use]
+pub fn is_there(
+    scene: &RenderScene,
+    query: &Query,
+    direction: Vec3,
+    instance: &Instance,
+    triangle: &Triangle,
+    weights: (f32, f32),
+) -> bool {
+    if triangle.flags & TRIANGLE_CULL != 0 && query.camera {
+        let (a, b, c) = corners(triangle);
+        if sees_back(direction, a, b, c) {
+            return false;
+        }
+    }
+    if triangle.flags & TRIANGLE_ALPHA != 0 {
+        let shape = &scene.shapes[triangle.shape as usize];
+        let material = &scene.materials[shape.material as usize];
+        let alpha = alpha_of(scene, shape, material, triangle.primitive, weights);
+        if material.alpha_mode == ALPHA_MASK {
+            return alpha >= material.alpha_cutoff;
+        }
+        let draw = hash_with(hash_with(query.key, instance.id), triangle.primitive);
+        return to_unit(draw) < alpha;
+    }
+    true
+}
+
+/// Tries one triangle and keeps it when it comes first. Returns whether it was kept.
+#[inline(always)]
+pub fn try_triangle(
+    scene: &RenderScene,
+    query: &Query,
+    probe: &Probe,
+    instance: u32,
+    triangle: u32,
+    best: &mut Hit,
+) -> bool {
+    let record = &scene.triangles[triangle as usize];
+    let (a, b, c) = corners(record);
+    let Some((t, u, v)) = intersect_triangle(probe, a, b, c) else { return false };
+    let placed = &scene.instances[instance as usize];
+    if !is_before(scene, t, instance, triangle, best)
+        || !is_there(scene, query, probe.direction, placed, record, (u, v))
+    {
+        return false;
+    }
+    *best = Hit { t, u, v, instance, triangle };
+    true
+}
+
+/// The order in which a ray visits slots: bits of the axes along which it runs upwards.
+#[inline(always)]
+#[must_use]
+pub fn octant(probe: &Probe) -> u32 {
+    let x = if probe.inverse.x < 0.0 { 0 } else { 4 };
+    let y = if probe.inverse.y < 0.0 { 0 } else { 2 };
+    let z = if probe.inverse.z < 0.0 { 0 } else { 1 };
+    x + y + z
+}
+
+/// Which children of a node a ray meets before `t_max`: nodes in the upper eight bits, in the
+/// order of visit from the highest; primitives in the lower 24.
+#[inline(always)]
+#[must_use]
+pub fn intersect_node(node: &Node, probe: &Probe, octant: u32, t_max: f32) -> u32 {
+    let origin = node.origin.map(f32::from_bits);
+    let exponents = node.exponents_and_inner;
+    let scale_x = f32::from_bits((exponents & 0xff) << 23);
+    let scale_y = f32::from_bits((exponents >> 8 & 0xff) << 23);
+    let scale_z = f32::from_bits((exponents >> 16 & 0xff) << 23);
+    let mut hits = 0;
+    for slot in 0..8 {
+        let meta = byte(node.meta, slot);
+        if meta == 0 {
+            continue;
+        }
+        let low = vec3(
+            plane(origin[0], scale_x, byte(node.low_x, slot)),
+            plane(origin[1], scale_y, byte(node.low_y, slot)),
+            plane(origin[2], scale_z, byte(node.low_z, slot)),
+        );
+        let high = vec3(
+            plane(origin[0], scale_x, byte(node.high_x, slot)),
+            plane(origin[1], scale_y, byte(node.high_y, slot)),
+            plane(origin[2], scale_z, byte(node.high_z, slot)),
+        );
+        let (enter, leave) = intersect_box(probe, low, high);
+        if enter <= leave && enter <= t_max {
+            hits |= if exponents >> (24 + slot) & 1 != 0 {
+                1 << (24 + ((meta & 7) ^ octant))
+            } else {
+                (meta >> 5) << (meta & 31)
+            };
+        }
+    }
+    hits
+}
+
+/// The nearest hit, or with `any` the first that is found: the portable traversal.
+///
+/// `group` is (first child, met children | inner mask) for nodes, `primitives` is (first
+/// primitive, met primitives). Groups wait on one stack for both levels; a waiting group without
+/// node bits holds instances.
+#[must_use]
+pub fn walk_packed(scene: &RenderScene, ray: &Ray, query: &Query, any: bool) -> Hit {
+    let mut best = Hit::miss(query.t_max);
+    if scene.header.root_node == NONE {
+        return best;
+    }
+    let world = probe_of(ray);
+    let mut probe = world;
+    let mut order = octant(&probe);
+    let mut instance = NONE;
+    let mut stack = [(0_u32, 0_u32); STACK_ENTRIES];
+    let mut top = 0;
+    let mut instance_floor = 0;
+    let mut group = (scene.header.root_node, 0x8000_0000_u32);
+    let mut primitives = (0_u32, 0_u32);
+    loop {
+        // Open the next node of the group.
+        if group.1 & 0xff00_0000 != 0 {
+            let bit = 31 - group.1.leading_zeros();
+            let inner = group.1 & 0xff;
+            let rest = group.1 & !(1 << bit);
+            if rest & 0xff00_0000 != 0 {
+                stack[top] = (group.0, rest);
+                top += 1;
+            }
+            let slot = (bit - 24) ^ order;
+            let before = (inner & !(u32::MAX << slot)).count_ones();
+            let node = &scene.nodes[(group.0 + before) as usize];
+            let hits = intersect_node(node, &probe, order, best.t);
+            group = (node.first_child, (hits & 0xff00_0000) | (exponents_inner(node)));
+            primitives = (node.first_primitive, hits & 0x00ff_ffff);
+        }
+        // Try its primitives: triangles, or the first instance.
+        while primitives.1 != 0 {
+            let bit = primitives.1.trailing_zeros();
+            primitives.1 &= primitives.1 - 1;
+            let index = primitives.0 + bit;
+            if instance != NONE {
+                if try_triangle(scene, query, &probe, instance, index, &mut best) && any {
+                    return best;
+                }
+                continue;
+            }
+            if group.1 & 0xff00_0000 != 0 {
+                stack[top] = group;
+                top += 1;
+            }
+            if primitives.1 != 0 {
+                stack[top] = primitives;
+                top += 1;
+            }
+            let placed = &scene.instances[index as usize];
+            instance = index;
+            instance_floor = top;
+            if placed.flags & INSTANCE_IDENTITY == 0 {
+                probe = probe_of(&transform_ray(&placed.world_to_object, ray));
+                order = octant(&probe);
+            }
+            group = (placed.root_node, 0x8000_0000);
+            primitives = (0, 0);
+        }
+        // Take the next group that waits, and leave the instance when none of its own does.
+        if group.1 & 0xff00_0000 == 0 {
+            if instance != NONE && top == instance_floor {
+                instance = NONE;
+                probe = world;
+                order = octant(&probe);
+            }
+            if top == 0 {
+                return best;
+            }
+            top -= 1;
+            if stack[top].1 & 0xff00_0000 != 0 {
+                group = stack[top];
+            } else {
+                group = (0, 0);
+                primitives = stack[top];
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn exponents_inner(node: &Node) -> u32 {
+    node.exponents_and_inner >> 24
+}
+
+/// How this machine walks the trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Path {
+    /// The packed tables, one value at a time.
+    Portable,
+    /// Wide trees, eight boxes at a time.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Path {
+    /// The fastest that this machine has.
+    #[must_use]
+    pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            return Self::Avx2;
+        }
+        Self::Portable
+    }
+
+    /// Its name for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+        }
+    }
+}
+
+/// A prepared scene and how its trees are walked: what kernels ask for rays.
+#[derive(Clone, Copy)]
+pub struct Tracer<'a> {
+    /// The scene.
+    pub scene: &'a RenderScene,
+    path: Path,
+    #[cfg(target_arch = "x86_64")]
+    wide: Option<&'a crate::wide::WideScene>,
+}
+
+impl<'a> Tracer<'a> {
+    /// Makes the scene ready for a path; the first call on a scene may build wide trees.
+    #[must_use]
+    pub fn new(scene: &'a RenderScene, path: Path) -> Self {
+        Self {
+            scene,
+            path,
+            #[cfg(target_arch = "x86_64")]
+            wide: (path == Path::Avx2)
+                .then(|| scene.wide.get_or_init(|| crate::wide::WideScene::new(scene))),
+        }
+    }
+
+    /// The nearest hit up to `query.t_max`.
+    #[inline]
+    #[must_use]
+    pub fn closest(&self, ray: &Ray, query: &Query) -> Hit {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(wide) = self.wide {
+            return crate::wide::walk::<false>(self.scene, wide, ray, query);
+        }
+        walk_packed(self.scene, ray, query, false)
+    }
+
+    /// Whether anything is hit up to `query.t_max`.
+    #[inline]
+    #[must_use]
+    pub fn is_blocked(&self, ray: &Ray, query: &Query) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(wide) = self.wide {
+            return crate::wide::walk::<true>(self.scene, wide, ray, query).is_hit();
+        }
+        walk_packed(self.scene, ray, query, true).is_hit()
+    }
+
+    /// How the trees are walked.
+    #[must_use]
+    pub const fn path(&self) -> Path {
+        self.path
+    }
+}

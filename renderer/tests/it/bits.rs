@@ -1,0 +1,254 @@
+//! The same bits, however the work is done.
+
+use std::num::NonZeroUsize;
+
+use film::{Film, Pixel};
+use protocol::{Batch, CameraChoice, Rect, RenderSettings, Size};
+use renderer::ray::{Query, Ray};
+use renderer::sampler::hash;
+use renderer::trace::{Path, Tracer};
+use renderer::{Backend, Cancel, CpuBackend, PrepareError, RenderError, Work, prepare, probe};
+use scene::{Mesh, Node, Scene, Transform};
+
+use crate::make::{looking, material, node, prepared, quad, scene_of, sphere};
+
+fn golden_settings(samples: u32) -> RenderSettings {
+    RenderSettings { size: Size::new(40, 24), samples, ..RenderSettings::default() }
+}
+
+fn batch(first: u32, count: u32) -> Batch {
+    Batch::new(first, count).expect("aligned")
+}
+
+fn render(backend: &mut CpuBackend, samples: u32, rect: Rect, batch: Batch) -> Film {
+    let scene = prepared(&scene::golden(), &golden_settings(samples));
+    backend.render(&scene, Work { rect, batch }, &Cancel::default()).expect("renders")
+}
+
+fn threads(count: usize) -> Option<NonZeroUsize> {
+    NonZeroUsize::new(count)
+}
+
+#[test]
+fn four_chunks_are_the_merge_of_single_chunks() {
+    let mut backend = CpuBackend::new(None);
+    let rect = Rect { x0: 3, y0: 5, x1: 17, y1: 13 };
+    let whole = render(&mut backend, 64, rect, batch(0, 4));
+    let single: Vec<Film> =
+        (0..4).map(|chunk| render(&mut backend, 64, rect, batch(chunk, 1))).collect();
+    let low = single[0].merge(&single[1]).expect("siblings");
+    let high = single[3].merge(&single[2]).expect("siblings");
+    assert_eq!(whole.root(), high.merge(&low).expect("siblings").root());
+}
+
+#[test]
+fn chunks_past_the_last_are_not_there() {
+    let mut backend = CpuBackend::new(None);
+    let rect = Rect { x0: 0, y0: 0, x1: 8, y1: 4 };
+    // 40 samples: two full chunks and half a third.
+    let whole = render(&mut backend, 40, rect, batch(0, 4));
+    let low = render(&mut backend, 40, rect, batch(0, 2));
+    let third = render(&mut backend, 40, rect, batch(2, 1));
+    for ((all, low), third) in whole.pixels().iter().zip(low.pixels()).zip(third.pixels()) {
+        assert_eq!(all.bits(), low.plus(third).bits());
+        assert_eq!((all.samples, third.samples), (40, 8));
+    }
+}
+
+#[test]
+fn samples_do_not_depend_on_how_many_there_are() {
+    let mut backend = CpuBackend::new(None);
+    let rect = Rect { x0: 0, y0: 0, x1: 8, y1: 4 };
+    let few = render(&mut backend, 16, rect, batch(0, 1));
+    let many = render(&mut backend, 4096, rect, batch(0, 1));
+    assert_eq!(few.root(), many.root());
+}
+
+#[test]
+fn a_pixel_is_the_same_alone_and_in_any_tile() {
+    let scene = prepared(&scene::golden(), &golden_settings(32));
+    let mut one = CpuBackend::new(threads(1));
+    let mut three = CpuBackend::new(threads(3));
+    let cancel = Cancel::default();
+    let rect = Rect::of_size(Size::new(40, 24));
+    let whole = one.render(&scene, Work { rect, batch: batch(0, 2) }, &cancel).expect("renders");
+    let part = Rect { x0: 7, y0: 3, x1: 30, y1: 20 };
+    let tile =
+        three.render(&scene, Work { rect: part, batch: batch(0, 2) }, &cancel).expect("renders");
+    let wanted = [(7, 3), (29, 19), (20, 10)];
+    let alone = three.render_pixels(&scene, &wanted, batch(0, 2), &cancel).expect("renders");
+    for (&(x, y), alone) in wanted.iter().zip(&alone) {
+        let bits = whole.pixel(x, y).map(Pixel::bits);
+        assert_eq!(bits, Some(alone.bits()));
+        assert_eq!(bits, tile.pixel(x, y).map(Pixel::bits));
+    }
+}
+
+#[test]
+fn simd_and_portable_films_are_equal() {
+    let rect = Rect::of_size(Size::new(40, 24));
+    let best = render(&mut CpuBackend::new(None), 16, rect, batch(0, 1));
+    let portable = render(&mut CpuBackend::portable(None), 16, rect, batch(0, 1));
+    assert_eq!(best.root(), portable.root());
+}
+
+/// Many spheres and quads, instanced with turns, mirrors and uneven scales; coplanar doubles.
+fn crowd() -> Scene {
+    let base = vec![material([0.5; 3], 0.0, 1.0)];
+    let floor = quad([-9.0, 0.0, 9.0], [18.0, 0.0, 0.0], [0.0, 0.0, -18.0], 0);
+    let mut scene = scene_of(vec![floor.clone(), floor], base);
+    scene.meshes.push(Mesh { name: String::new(), primitives: vec![sphere(12, 0)] });
+    let unit = |i: u32| hash(i) as f32 / u32::MAX as f32;
+    for i in 0..60 {
+        let at = |k: u32| unit(i * 8 + k);
+        let transform = Transform::Trs {
+            translation: [at(0) * 12.0 - 6.0, at(1) * 3.0, at(2) * 12.0 - 6.0],
+            rotation: [at(3) - 0.5, at(4) - 0.5, 0.3, 0.4],
+            scale: [0.2 + at(5), if i % 5 == 0 { -0.6 } else { 0.4 }, 0.3 + at(6)],
+        };
+        scene.nodes.push(Node { mesh: Some(1), ..node(transform) });
+        if i % 7 == 0 {
+            scene.nodes.push(Node { mesh: Some(1), ..node(transform) });
+        }
+    }
+    // The model wants unit quaternions.
+    for node in &mut scene.nodes {
+        if let Transform::Trs { rotation, .. } = &mut node.transform {
+            let length = rotation.iter().map(|v| v * v).sum::<f32>().sqrt();
+            *rotation = rotation.map(|v| v / length);
+        }
+    }
+    scene
+}
+
+#[test]
+fn simd_and_portable_rays_are_equal() {
+    let settings = looking([0.0, 5.0, 12.0], [0.0; 3], 8, 16);
+    let unit = |i: u32| hash(i) as f32 / u32::MAX as f32;
+    for made in [crowd(), scene::golden()] {
+        let scene = prepared(&made, &settings);
+        let portable = Tracer::new(&scene, Path::Portable);
+        let best = Tracer::new(&scene, Path::best());
+        let mut hits = 0;
+        for i in 0..20_000_u32 {
+            let at = |k: u32| unit(i.wrapping_mul(16) + k);
+            let origin =
+                renderer::math::vec3(at(0) * 20.0 - 10.0, at(1) * 6.0, at(2) * 20.0 - 10.0);
+            let mut direction = renderer::math::vec3(at(3) - 0.5, at(4) - 0.6, at(5) - 0.5);
+            // Some rays run along axes or aim at a corner.
+            match i % 8 {
+                0 => direction = renderer::math::vec3(0.0, -1.0, 0.0),
+                1 => direction = renderer::math::vec3(-0.0, 0.0, 1.0),
+                2 => direction = renderer::math::vec3(9.0, 0.0, 9.0) - origin,
+                _ => {}
+            }
+            let ray = Ray { origin, direction };
+            let query = Query { t_max: 1e30, key: hash(i), camera: i % 3 == 0 };
+            let a = portable.closest(&ray, &query);
+            let b = best.closest(&ray, &query);
+            assert_eq!(
+                (a.t.to_bits(), a.u.to_bits(), a.v.to_bits(), a.instance, a.triangle),
+                (b.t.to_bits(), b.u.to_bits(), b.v.to_bits(), b.instance, b.triangle),
+                "{ray:?}"
+            );
+            hits += u32::from(a.is_hit());
+            let near = Query { t_max: 3.0, ..query };
+            assert_eq!(portable.is_blocked(&ray, &near), best.is_blocked(&ray, &near), "{ray:?}");
+            assert_eq!(portable.is_blocked(&ray, &near), portable.closest(&ray, &near).is_hit());
+        }
+        assert!(hits > 8_000, "most rays should meet something: {hits}");
+    }
+}
+
+#[test]
+fn no_ray_slips_between_triangles() {
+    let mut inside = sphere(40, 0);
+    inside.normals.clear();
+    let scene = scene_of(vec![inside], vec![material([0.5; 3], 0.0, 1.0)]);
+    let scene = prepared(&scene, &looking([0.0; 3], [0.0, 0.0, 1.0], 8, 16));
+    let tracer = Tracer::new(&scene, Path::best());
+    for triangle in scene.triangles() {
+        // Through corners, and through points of edges.
+        for (from, to, share) in [(0, 1, 0.0), (0, 1, 0.5), (1, 2, 0.3), (2, 0, 0.7)] {
+            let corners = [triangle.a, triangle.b, triangle.c];
+            let point: Vec<f32> =
+                (0..3).map(|k| corners[from][k] * (1.0 - share) + corners[to][k] * share).collect();
+            let direction = renderer::math::vec3(point[0], point[1], point[2]);
+            for origin in [renderer::math::Vec3::ZERO, direction * -3.0] {
+                let ray = Ray { origin, direction };
+                let query = Query { t_max: 1e30, key: 0, camera: false };
+                assert!(tracer.closest(&ray, &query).is_hit(), "{ray:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn preparing_is_the_same_in_any_pool() {
+    let (scene, settings) = (crowd(), golden_settings(16));
+    let wanted = prepared(&scene, &settings).digest();
+    for count in [1, 4] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build().expect("a pool");
+        assert_eq!(pool.install(|| prepared(&scene, &settings).digest()), wanted);
+    }
+    let other = prepare(&scene, &settings, 0.5).expect("prepares").digest();
+    assert_ne!(other, wanted, "another time is another frame");
+}
+
+#[test]
+fn an_empty_scene_shows_its_sky() {
+    let settings = golden_settings(16);
+    let scene = prepared(&Scene::default(), &settings);
+    let mut backend = CpuBackend::new(threads(1));
+    let rect = Rect { x0: 0, y0: 0, x1: 2, y1: 1 };
+    let work = Work { rect, batch: batch(0, 1) };
+    let film = backend.render(&scene, work, &Cancel::default()).expect("renders");
+    for pixel in film.pixels() {
+        assert_eq!(pixel.beauty, [16.0; 3], "the fallback sky is white");
+        assert_eq!((pixel.alpha.to_bits(), pixel.closest_rays, pixel.samples), (0, 16, 16));
+    }
+}
+
+#[test]
+fn work_outside_is_refused_and_stops_are_heard() {
+    let scene = prepared(&scene::golden(), &golden_settings(32));
+    let mut backend = CpuBackend::new(threads(1));
+    let inside = Rect { x0: 0, y0: 0, x1: 4, y1: 4 };
+    let outside = Rect { x0: 38, y0: 0, x1: 41, y1: 4 };
+    for (rect, batch) in [(outside, batch(0, 1)), (inside, batch(2, 1))] {
+        let work = Work { rect, batch };
+        let refused = backend.render(&scene, work, &Cancel::default());
+        assert_eq!(refused, Err(RenderError::OutOfRange(work)));
+    }
+    assert!(backend.render_pixels(&scene, &[(40, 0)], batch(0, 1), &Cancel::default()).is_err());
+    let cancel = Cancel::default();
+    cancel.set();
+    let work = Work { rect: inside, batch: batch(0, 1) };
+    assert_eq!(backend.render(&scene, work, &cancel), Err(RenderError::Cancelled));
+}
+
+#[test]
+fn a_missing_camera_names_those_there_are() {
+    let settings =
+        RenderSettings { camera: CameraChoice::Named("nope".to_owned()), ..golden_settings(16) };
+    let error = prepare(&scene::golden(), &settings, 0.0).expect_err("there is none");
+    assert!(matches!(error, PrepareError::NoCamera { .. }));
+    assert!(error.to_string().contains("golden"), "{error}");
+    assert!(prepare(&scene::golden(), &golden_settings(16), f32::NAN).is_err());
+}
+
+#[test]
+fn the_probe_expects_what_the_frame_costs() {
+    let settings = golden_settings(16);
+    let scene = prepared(&scene::golden(), &settings);
+    let mut backend = CpuBackend::new(None);
+    let cancel = Cancel::default();
+    let probe = probe(&mut backend, &scene, &cancel).expect("renders");
+    assert_eq!(probe, renderer::probe(&mut backend, &scene, &cancel).expect("renders"));
+    let rect = Rect::of_size(settings.size);
+    let film = backend.render(&scene, Work { rect, batch: batch(0, 1) }, &cancel).expect("renders");
+    let samples = settings.size.pixel_count() as f64 * 16.0;
+    assert!(film.rays().closest as f64 / samples <= probe.closest_bound);
+    assert!(film.rays().shadow as f64 / samples <= probe.shadow_bound);
+    assert!(probe.closest_mean > 1.0 && probe.closest_bound < probe.closest_mean * 1.2);
+}

@@ -1,0 +1,6 @@
+//! The renderer's promises: light that is right, bits that are the same.
+
+mod bits;
+mod golden;
+mod make;
+mod truth;
