@@ -197,9 +197,9 @@ pub enum Broken {
     #[error("the running sums {running:?} are not the sums over the accounts {counted:?}")]
     Sums {
         /// As kept.
-        running: Totals,
+        running: Box<Totals>,
         /// As counted.
-        counted: Totals,
+        counted: Box<Totals>,
     },
     /// An account below zero that may not be.
     #[error("the {0} is below zero")]

@@ -226,7 +226,8 @@ impl Books {
             }
         }
         if counted != self.sums {
-            return Err(Broken::Sums { running: self.sums, counted });
+            let (running, counted) = (Box::new(self.sums), Box::new(counted));
+            return Err(Broken::Sums { running, counted });
         }
         if !is_equal(&counted) {
             return Err(Broken::Unequal(counted));

@@ -42,6 +42,9 @@ pub(crate) use read::{Follower, Source, read};
 /// Why a caller could not use an entry.
 pub type EntryProblem = Box<dyn std::error::Error + Send + Sync>;
 
+/// Takes entries as they are read: number and bytes.
+pub type Visit<'a> = dyn FnMut(u64, &[u8]) -> Result<(), EntryProblem> + 'a;
+
 /// How a journal is kept.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -295,7 +298,7 @@ impl Journal {
     pub fn open_with(
         dir: &Path,
         options: Options,
-        visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), EntryProblem>,
+        visit: &mut Visit<'_>,
     ) -> Result<(Self, Option<CutTail>), OpenError> {
         let forbidden = |c: char| c.is_whitespace() || c == '+';
         if options.origin.is_empty() || options.origin.contains(forbidden) {

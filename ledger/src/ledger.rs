@@ -203,7 +203,6 @@ impl Ledger {
     /// # Errors
     /// The inner errors refuse their batch alone. The outer error is the journal's: none of the
     /// batches was applied then.
-    #[expect(clippy::type_complexity, reason = "one result for the write, one for each batch")]
     pub fn apply_all(
         &mut self,
         batches: &[&[Transfer]],

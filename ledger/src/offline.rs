@@ -19,6 +19,8 @@ use crate::ledger::{INDEX_DIR, JOURNAL_DIR, StatementError};
 use crate::statement::{Phase, Row};
 use crate::totals::{Balance, Effect, Totals};
 
+type VisitEntry<'a> = dyn FnMut(u64, &Entry, &[u8]) -> Result<(), EntryProblem> + 'a;
+
 /// A ledger that was verified from its first entry to its last.
 #[derive(Debug)]
 pub struct Verified {
@@ -300,7 +302,7 @@ fn verify_with(
     dir: &Path,
     key: PublicKey,
     witnessed: &[Checkpoint],
-    visit: &mut dyn FnMut(u64, &Entry, &[u8]) -> Result<(), EntryProblem>,
+    visit: &mut VisitEntry<'_>,
 ) -> Result<Verified, OpenError> {
     let (dir, origin) = (dir.join(JOURNAL_DIR), ledger_origin(key));
     let (key, signatures) = (Some(key), Signatures::Every);

@@ -9,7 +9,7 @@ use proof::record::{BadRecord, Group, SEGMENT_HEADER_BYTES, SegmentHeader};
 use proof::{Checkpoint, CheckpointError, Signatures, Verifier, VerifyError};
 use protocol::PublicKey;
 
-use super::{CutTail, EntryProblem, OpenError, disk, failed};
+use super::{CutTail, EntryProblem, OpenError, Visit, disk, failed};
 
 /// Name of the stored checkpoint.
 pub(super) const CHECKPOINT: &str = "checkpoint";
@@ -37,10 +37,7 @@ pub(crate) struct Found {
 }
 
 /// Reads and verifies a journal.
-pub(crate) fn read(
-    source: &Source<'_>,
-    visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), EntryProblem>,
-) -> Result<Found, OpenError> {
+pub(crate) fn read(source: &Source<'_>, visit: &mut Visit<'_>) -> Result<Found, OpenError> {
     let broken = |path: &Path| {
         let path = path.to_owned();
         move |source| OpenError::Broken { path, source }
@@ -92,10 +89,7 @@ pub(crate) fn read(
     Ok(Found { verifier, last, cut })
 }
 
-fn visit_entries(
-    group: &Group<'_>,
-    visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), EntryProblem>,
-) -> Result<(), OpenError> {
+fn visit_entries(group: &Group<'_>, visit: &mut Visit<'_>) -> Result<(), OpenError> {
     for (seq, entry) in (group.head.first_seq..).zip(group.entries()) {
         visit(seq, entry).map_err(|source| OpenError::Entry { seq, source })?;
     }
@@ -171,8 +165,8 @@ impl Follower {
     /// Starts at the last segment's beginning that is not after entry `seq`.
     pub(crate) fn starting_at(dir: &Path, seq: u64) -> io::Result<Self> {
         let segments = disk::segments(dir)?;
-        let first = segments.iter().rev().map(|(first_seq, _)| *first_seq);
-        let next_seq = first.skip_while(|first_seq| *first_seq > seq).next().unwrap_or(0);
+        let mut starts = segments.iter().rev().map(|(first_seq, _)| *first_seq);
+        let next_seq = starts.find(|&first_seq| first_seq <= seq).unwrap_or(0);
         Ok(Self { dir: dir.to_owned(), next_seq, at: None })
     }
 

@@ -1,5 +1,6 @@
 //! A disk that is really full: the child may not write past a file size.
 
+use ledger::journal::AppendError;
 use ledger::{ApplyError, Options};
 
 use crate::kill::{acknowledged, batch, child, child_dir, work};
@@ -17,7 +18,7 @@ fn child_without_room() {
     for _ in 0..3 {
         let before = (ledger.books().clone(), ledger.head());
         let error = work(&mut ledger);
-        assert!(matches!(error, ApplyError::Journal(_)), "{error}");
+        assert!(matches!(error, ApplyError::Journal(AppendError::Write { .. })), "{error}");
         let size = ledger.head().size;
         assert!(size == before.1.size || before.1.size == 0, "there is no room for more");
         assert_eq!(ledger.books().size(), size, "what failed was taken back");

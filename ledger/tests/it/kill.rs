@@ -52,7 +52,7 @@ pub fn batch(size: u64) -> Vec<Transfer> {
         (wallet(1), escrow(1)),
         micro(50),
         Code::Pay,
-        u64::from(size % 3 == 0),
+        u64::from(size.is_multiple_of(3)),
     );
     let mut batch = vec![grant(size, wallet(1), 60), lease.clone()];
     match size % 4 {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 
 use ledger::{JOURNAL_DIR, Options, account, offline};
 use proof::{Checkpoint, Entry, Event, ledger_origin};
@@ -65,7 +66,7 @@ fn a_witness_notices_a_lost_tail() {
     fs::remove_file(last_segment(dir.path())).expect("removes");
     fs::remove_file(dir.path().join(JOURNAL_DIR).join("checkpoint")).expect("removes");
     assert!(offline::verify(dir.path(), public(), &[]).is_ok(), "nothing left here could tell");
-    let error = offline::verify(dir.path(), public(), &[witnessed.clone()]);
+    let error = offline::verify(dir.path(), public(), from_ref(&witnessed));
     assert!(error.is_err(), "a witness can");
     let options = Options { witnessed: vec![witnessed], ..small() };
     assert!(ledger::Ledger::open(dir.path(), crate::key(), &options).is_err());

@@ -1,5 +1,7 @@
 //! Each rule by itself, with the error that a caller sees.
 
+use std::slice::from_ref;
+
 use ledger::{ApplyError, Code, Ended, Ledger, Options, Outcome, Transfer, TransferKind, account};
 use protocol::Tokens;
 use tempfile::TempDir;
@@ -87,7 +89,7 @@ fn an_id_names_one_transfer() {
     let seq = 1;
     assert_eq!(applied.outcomes, [Outcome::Applied { seq }, Outcome::AlreadyApplied { seq }]);
     let size = ledger.head().size;
-    assert!(ledger.apply(&[pay.clone()], 300).expect("again").outcomes[0].was_applied_before());
+    assert!(ledger.apply(from_ref(&pay), 300).expect("again").outcomes[0].was_applied_before());
     assert_eq!(ledger.head().size, size, "a repetition writes nothing");
     let other = Transfer { code: Code::Refund, ..pay };
     let error = refused(&mut ledger, &[other], 300);
@@ -115,7 +117,7 @@ fn a_pending_transfer_ends_once() {
 fn a_post_fits_its_pending_transfer() {
     let (_dir, mut ledger) = funded();
     let pending = lease(1, 100, 0);
-    ledger.apply(&[pending.clone()], 200).expect("sets aside");
+    ledger.apply(from_ref(&pending), 200).expect("sets aside");
     let post = Transfer::post(id(2), &pending, micro(100));
     let of = |amount| TransferKind::Post { pending: id(1), amount: micro(amount) };
     let wrong = [
@@ -144,7 +146,7 @@ fn an_expired_transfer_restores_exactly() {
     assert!(ledger.expire(249).expect("none due").is_empty());
     let error = refused(&mut ledger, &[Transfer::post(id(3), &pending, micro(1))], 250);
     assert!(matches!(error, ApplyError::TooLate { expired_ms: 250, .. }), "{error}");
-    assert_eq!(ledger.expire(250).expect("expires"), [pending.clone()]);
+    assert_eq!(ledger.expire(250).expect("expires"), from_ref(&pending));
     let error = refused(&mut ledger, &[Transfer::void(id(3), &pending)], 251);
     assert!(matches!(error, ApplyError::Ended { ended: Ended::Expired, .. }), "{error}");
     assert_eq!(ledger.expire(10_000).expect("expires"), [later]);
