@@ -1,13 +1,19 @@
 //! The scheduler: jobs to tiles, tiles to leases, leases to verdicts, verdicts to payments.
 //!
 //! [`core`] is a state machine without clock, thread or network; [`verify`], [`quote`](mod@quote),
-//! [`split`](mod@split), [`reputation`] and [`money`] are pure; `shell` is the rest: one journal,
-//! one ledger, one trusted renderer, one door.
+//! [`split`](mod@split), [`reputation`] and [`money`] are pure; the shell around them, [`run()`],
+//! is the rest: one journal, one ledger, one trusted renderer, one door.
 
+mod config;
 pub mod core;
 pub mod money;
+pub mod quote;
 pub mod reputation;
+mod shell;
 pub mod split;
 pub mod verify;
 
+pub use config::{Config, ConfigError};
+pub use quote::{Prices, quote};
+pub use shell::{Ready, run};
 pub use split::split;

@@ -1,6 +1,6 @@
 //! The core's randomness: keyed BLAKE3 of a secret and what the draw is for.
 
-use protocol::{JobId, LeaseId, NodeId, encode};
+use protocol::{JobId, LeaseId, NodeId, QuoteId, encode};
 
 /// The scheduler's secret: whoever knows it knows every nonce before it is opened.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,6 +26,14 @@ impl Secret {
         let mut id = [0; 16];
         id.copy_from_slice(&self.draw("lease id", &encode(&(boot, number)))[..16]);
         LeaseId(id)
+    }
+
+    /// Id of the `number`th quote since the `boot`th start.
+    #[must_use]
+    pub fn quote_id(&self, boot: u64, number: u64) -> QuoteId {
+        let mut id = [0; 16];
+        id.copy_from_slice(&self.draw("quote id", &encode(&(boot, number)))[..16]);
+        QuoteId(id)
     }
 
     /// The nonce of a lease, twins included: opened after the commitment is durable.

@@ -37,8 +37,10 @@ pub enum Event {
         /// When.
         now_ms: u64,
     },
-    /// The operator's gift to the verification reserve has been posted.
+    /// The operator gives the verification reserve its first tokens, once.
     ReserveSeeded {
+        /// Whose farm it is.
+        scheduler: PublicKey,
         /// How much.
         amount: Tokens,
     },

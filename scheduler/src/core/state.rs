@@ -47,6 +47,8 @@ pub struct Book {
     pub leases: BTreeMap<LeaseId, LeaseRecord>,
     /// Accepted films that are being checked once more.
     pub rechecks: BTreeMap<LeaseId, Recheck>,
+    /// Whether the operator has given the verification reserve its first tokens.
+    pub reserve_seeded: bool,
     /// What the verification reserve holds, less what is reserved for twins.
     pub reserve: Tokens,
     /// Transfers that the ledger has not confirmed.
@@ -58,6 +60,8 @@ pub struct Book {
 /// What is true of this process only.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
+    /// Quotes made since the start.
+    pub quotes_made: u64,
     /// Quotes that can still be ordered.
     pub quotes: BTreeMap<QuoteId, Quoted>,
     /// Nodes that are connected, with when they were last heard.
@@ -330,6 +334,7 @@ impl State {
             jobs_ordered: 0,
             leases: BTreeMap::new(),
             rechecks: BTreeMap::new(),
+            reserve_seeded: false,
             reserve: Tokens::ZERO,
             outbox: BTreeMap::new(),
             moves: 0,

@@ -15,7 +15,9 @@ pub struct Bank {
 
 /// The one refusal that may happen: the debit account holds less.
 #[derive(Debug)]
-pub struct NotEnough(pub Account);
+pub struct NotEnough {
+    pub account: Account,
+}
 
 impl Bank {
     /// Applies a batch, all or nothing. Anything but a lack of tokens is a bug and panics.
@@ -67,7 +69,7 @@ impl Bank {
 
     fn want(&self, account: Account, amount: u128) -> Result<(), NotEnough> {
         let enough = account.may_go_below_zero() || self.available(account).micro() >= amount;
-        if enough { Ok(()) } else { Err(NotEnough(account)) }
+        if enough { Ok(()) } else { Err(NotEnough { account }) }
     }
 
     fn shift(&mut self, debit: Account, credit: Account, amount: u128) {

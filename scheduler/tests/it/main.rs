@@ -1,5 +1,6 @@
-//! Tests of the scheduler's core as a whole.
+//! Tests of the scheduler as a whole: the core in a simulator, the shell over real sockets.
 
 mod bank;
+mod farm;
 mod simulator;
 mod world;

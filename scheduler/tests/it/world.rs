@@ -57,6 +57,8 @@ pub struct World {
     pub now_ms: u64,
     pub dice: Dice,
     pub crashes: u32,
+    pub trials: u32,
+    pub reopened: u32,
     policy: Policy,
     journal: Vec<Vec<u8>>,
     synced: usize,
@@ -98,6 +100,8 @@ impl World {
             now_ms: 1_000_000,
             dice: Dice::new(seed),
             crashes: 0,
+            trials: 0,
+            reopened: 0,
             policy,
             journal: Vec::new(),
             synced: 0,
@@ -110,8 +114,7 @@ impl World {
         };
         world.start();
         let seed_money = Tokens::from_whole(100);
-        world.issue(account::reserve(), seed_money, 250);
-        world.apply(Event::ReserveSeeded { amount: seed_money });
+        world.apply(Event::ReserveSeeded { scheduler: public(0), amount: seed_money });
         for (index, &(owner, character)) in characters.iter().enumerate() {
             let id = NodeId(public(100 + index as u8).0);
             let facts = NodeFacts {
@@ -340,7 +343,9 @@ impl World {
             Ok(()) => self.apply(Event::Moved { seq, now_ms: self.now_ms }),
             Err(refusal) => {
                 let escrow = transfers[0].credit;
-                let Account::Escrow(job) = escrow else { panic!("{refusal:?} for {transfers:?}") };
+                let Account::Escrow(job) = escrow else {
+                    panic!("{} has not enough for {transfers:?}", refusal.account)
+                };
                 self.apply(Event::Unfunded { job });
             }
         }
@@ -369,9 +374,11 @@ impl World {
             }
             CheckKind::Recheck { film, .. } => {
                 let outcome = self.outcome(&check.unit, &film, 5);
+                self.reopened += u32::from(matches!(outcome, CheckOutcome::Refused(_)));
                 self.apply(Event::Rechecked { lease: film.lease, outcome, now_ms });
             }
             CheckKind::Trial { films } => {
+                self.trials += 1;
                 let differing = films
                     .iter()
                     .map(|film| {

@@ -27,8 +27,8 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Started { policy, engine, now_ms } => {
             node::start(state, policy, engine, now_ms, out);
         }
-        Event::ReserveSeeded { amount } => {
-            state.book.reserve = crate::money::plus(state.book.reserve, amount);
+        Event::ReserveSeeded { scheduler, amount } => {
+            node::seed_reserve(&mut state.book, scheduler, amount, out);
         }
         Event::NodeMet { node, facts } => node::meet(state, node, facts),
         Event::Qualified { node, class } => node::qualify(state, node, class),

@@ -1,12 +1,13 @@
 //! Starts, hellos, heartbeats.
 
-use protocol::{Class, Engine, LeaseId, NodeId};
-use protocol::{RayCount, Tokens};
+use ledger::{Code, Transfer, account};
+use protocol::{Class, Engine, LeaseId, NodeId, PublicKey, RayCount, Tokens};
 
 use super::job;
 use crate::core::event::{Effect, NodeFacts};
 use crate::core::policy::Policy;
-use crate::core::state::{LeasePhase, Node, State};
+use crate::core::state::{Book, LeasePhase, Node, State};
+use crate::money;
 
 /// A new run: new rules, fresh deadlines, jobs of another engine end.
 pub(super) fn start(
@@ -53,6 +54,23 @@ pub(super) fn end_jobs_of_other_engines(state: &mut State, now_ms: u64, effects:
         );
         job::close(state, id, Some(failure), now_ms, effects);
     }
+}
+
+/// The operator's gift to the verification reserve: made once, whatever is asked later.
+pub(super) fn seed_reserve(
+    book: &mut Book,
+    scheduler: PublicKey,
+    amount: Tokens,
+    effects: &mut Vec<Effect>,
+) {
+    if book.reserve_seeded {
+        return;
+    }
+    book.reserve_seeded = true;
+    book.reserve = money::plus(book.reserve, amount);
+    let accounts = (account::issuance(), account::reserve());
+    let id = money::reserve_seed_id(scheduler);
+    book.transfer(vec![Transfer::posted(id, accounts, amount, Code::Grant)], effects);
 }
 
 /// A hello. Another backend must qualify anew.

@@ -1,0 +1,245 @@
+//! What the operator sets, with defaults and their reasons.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use protocol::Tokens;
+use serde::{Deserialize, Serialize};
+
+use crate::core::Policy;
+use crate::quote::Prices;
+
+/// Settings of a scheduler. All have defaults but `data_dir`, which has one too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where everything is kept: keys, journal, ledger, films, scenes.
+    pub data_dir: PathBuf,
+    /// Where to listen. Port 0 takes a free one: a farm that is to be found again after a
+    /// restart needs a fixed port.
+    pub bind: SocketAddr,
+    /// What work costs.
+    pub prices: Prices,
+    /// Tokens that a new client gets once.
+    #[serde(with = "tokens_text")]
+    pub welcome_grant: Tokens,
+    /// Tokens that the operator gives the verification reserve once, so that the first
+    /// newcomers' twins can be paid.
+    #[serde(with = "tokens_text")]
+    pub reserve_grant: Tokens,
+    /// How long a unit should take on a node, milliseconds.
+    pub unit_ms: u64,
+    /// Threads of the trusted renderer; none for all.
+    pub cpu_threads: Option<NonZeroUsize>,
+    /// Prepared frames that the trusted renderer keeps.
+    pub frames_kept: usize,
+    /// Milliseconds between looks at deadlines; also the longest that a lazy event stays in
+    /// memory only.
+    pub tick_ms: u64,
+    /// Rules of leases, twins, challenges and holds.
+    pub policy: Policy,
+    /// Accepts every film unchecked and pays for it. For measuring what checking costs, on a
+    /// farm whose nodes are all the operator's own; never with anybody else's.
+    pub dangerously_accept_unchecked_films: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("tessera-farm"),
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            prices: Prices::default(),
+            welcome_grant: Tokens::from_whole(100),
+            reserve_grant: Tokens::from_whole(1_000),
+            // Long against the network and a challenge, short against a person's patience.
+            unit_ms: 4_000,
+            cpu_threads: None,
+            frames_kept: 4,
+            tick_ms: 200,
+            policy: Policy::default(),
+            dangerously_accept_unchecked_films: false,
+        }
+    }
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the settings cannot be read: {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not such settings.
+    #[error("the settings are not understood: {path}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: toml::de::Error,
+    },
+    /// A value is out of range.
+    #[error("{name} is {value}; {rule}")]
+    Range {
+        /// Which.
+        name: &'static str,
+        /// What it is.
+        value: u64,
+        /// What it should be.
+        rule: &'static str,
+    },
+    /// Checking is off without the word that says so.
+    #[error(
+        "policy.check is false: films would be paid unchecked; set dangerously_accept_unchecked_films to say that this is meant"
+    )]
+    Unchecked,
+}
+
+impl Config {
+    /// Reads settings from a TOML file.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source })?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks every value against its range.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] or [`ConfigError::Unchecked`].
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let policy = &self.policy;
+        if !policy.check && !self.dangerously_accept_unchecked_films {
+            return Err(ConfigError::Unchecked);
+        }
+        let at_least_one = "it must be at least 1";
+        let at_most_all = "it is in millionths, at most 1000000";
+        let checks = [
+            ("unit_ms", self.unit_ms, self.unit_ms >= 1, at_least_one),
+            ("tick_ms", self.tick_ms, (1..=60_000).contains(&self.tick_ms), "1..=60000"),
+            ("frames_kept", self.frames_kept as u64, self.frames_kept >= 1, at_least_one),
+            ("policy.lease_ms", policy.lease_ms, policy.lease_ms >= 1_000, "at least 1000"),
+            (
+                "policy.leases_per_node",
+                u64::from(policy.leases_per_node),
+                (1..=16).contains(&policy.leases_per_node),
+                "it must be 1..=16",
+            ),
+            (
+                "policy.pixels_exact",
+                u64::from(policy.pixels_exact),
+                policy.pixels_exact >= 1,
+                at_least_one,
+            ),
+            (
+                "policy.pixels_tolerant",
+                u64::from(policy.pixels_tolerant),
+                policy.pixels_tolerant >= 1,
+                at_least_one,
+            ),
+            ("policy.boost", u64::from(policy.boost), policy.boost >= 1, at_least_one),
+            (
+                "policy.pay_max_factor",
+                u64::from(policy.pay_max_factor),
+                policy.pay_max_factor >= 1,
+                at_least_one,
+            ),
+            (
+                "policy.twin_floor_ppm",
+                u64::from(policy.twin_floor_ppm),
+                policy.twin_floor_ppm <= 1_000_000,
+                at_most_all,
+            ),
+            (
+                "prices.fee_ppm",
+                u64::from(self.prices.fee_ppm),
+                self.prices.fee_ppm <= 1_000_000,
+                at_most_all,
+            ),
+            (
+                "prices.reserve_ppm",
+                u64::from(self.prices.reserve_ppm),
+                self.prices.reserve_ppm <= 1_000_000,
+                at_most_all,
+            ),
+        ];
+        match checks.into_iter().find(|(_, _, good, _)| !good) {
+            Some((name, value, _, rule)) => Err(ConfigError::Range { name, value, rule }),
+            None => Ok(()),
+        }
+    }
+
+    /// The rules with the switch for unchecked films in them.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy { check: !self.dangerously_accept_unchecked_films, ..self.policy.clone() }
+    }
+}
+
+/// Amounts as text: `"3.5"`. TOML has no integer that is wide enough.
+pub(crate) mod tokens_text {
+    use protocol::Tokens;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(amount: &Tokens, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(amount)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Tokens, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_defaults_and_they_are_valid() {
+        let config: Config = toml::from_str("").expect("all have defaults");
+        assert_eq!(config, Config::default());
+        config.validate().expect("valid");
+    }
+
+    #[test]
+    fn amounts_are_text_and_unknown_names_are_errors() {
+        let config: Config =
+            toml::from_str("welcome_grant = \"2.5\"\n[policy]\nboost = 5").expect("valid");
+        assert_eq!(config.welcome_grant, Tokens::from_micro(2_500_000));
+        assert_eq!(config.policy.boost, 5);
+        assert!(toml::from_str::<Config>("welcome_gift = \"2.5\"").is_err());
+        assert!(toml::from_str::<Config>("welcome_grant = 2.5").is_err());
+    }
+
+    #[test]
+    fn checking_is_not_turned_off_by_the_way() {
+        let mut config: Config = toml::from_str("[policy]\ncheck = false").expect("parses");
+        assert!(matches!(config.validate(), Err(ConfigError::Unchecked)));
+        config.dangerously_accept_unchecked_films = true;
+        config.validate().expect("said so");
+        assert!(!config.policy().check);
+        assert!(Config::default().policy().check);
+    }
+
+    #[test]
+    fn ranges_are_checked_by_name() {
+        let mut config = Config::default();
+        config.policy.leases_per_node = 0;
+        let refused = config.validate().expect_err("out of range");
+        assert!(refused.to_string().starts_with("policy.leases_per_node is 0"));
+    }
+}

@@ -1,0 +1,289 @@
+//! The one owner of the state and its journal.
+//!
+//! Everybody else sends closures over a bounded channel. What a closure applies is journalled
+//! first; effects leave, and answers that depend on durable events are given, only after the
+//! fsync that covers them. One fsync covers all closures that waited together.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, anyhow};
+use ledger::journal::{AppendError, Journal};
+use protocol::wire;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::queue::Queue;
+use super::till::{Batch, Errand};
+use crate::core::{Check, Durability, Effect, Event, State, plan, step};
+
+/// Bytes of one journalled event: an order with its name is the longest.
+const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Closures that share one fsync.
+const TOGETHER_MAX: usize = 256;
+/// Closures in line before senders wait.
+const LINE_MAX: usize = 1024;
+
+type Task = Box<dyn FnOnce(&mut Desk) + Send>;
+type Answer = Box<dyn FnOnce() + Send>;
+
+/// The state with its journal. Lives on a thread of its own.
+pub(super) struct Desk {
+    state: State,
+    journal: Journal,
+    clock_ms: u64,
+    /// Something is in the journal's line that is not durable yet.
+    unsynced: bool,
+    /// It must be before the next answer.
+    sync_wanted: bool,
+    held_back: Vec<Effect>,
+    answers: Vec<Answer>,
+    outlets: Outlets,
+    failure: Option<anyhow::Error>,
+    /// Something was applied that others may wait for.
+    touched: bool,
+    stopping: bool,
+}
+
+/// Where effects go.
+#[derive(Clone)]
+pub(super) struct Outlets {
+    pub(super) money: Arc<Queue<Errand>>,
+    pub(super) checks: Arc<Queue<Check>>,
+    pub(super) ended: Arc<dyn Fn(&crate::core::Job) + Send + Sync>,
+}
+
+/// Sends closures to the desk.
+#[derive(Clone)]
+pub(super) struct DeskHandle {
+    line: mpsc::Sender<Task>,
+    changed: watch::Receiver<u64>,
+}
+
+/// The desk has stopped: the scheduler is on its way down.
+#[derive(Debug, thiserror::Error)]
+#[error("the scheduler is stopping")]
+pub(super) struct Stopped;
+
+impl Desk {
+    /// What is known now.
+    pub(super) const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Milliseconds since 1970; never goes back, whatever the system's clock does.
+    pub(super) fn now_ms(&mut self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.clock_ms = self.clock_ms.max(since.as_millis() as u64);
+        self.clock_ms
+    }
+
+    /// What is kept of this process only; see [`crate::core::Live`].
+    pub(super) const fn live_mut(&mut self) -> &mut crate::core::Live {
+        &mut self.state.live
+    }
+
+    /// Applies an event: journal first, effects once it is durable.
+    pub(super) fn apply(&mut self, event: Event) {
+        let durability = event.durability();
+        self.touched |= !matches!(event, Event::Heard { .. } | Event::Beat { .. });
+        if durability > Durability::Volatile {
+            if self.failure.is_some() {
+                return;
+            }
+            if let Err(error) = self.append(&wire::encode(&event)) {
+                self.failure = Some(error);
+                return;
+            }
+            self.unsynced = true;
+            self.sync_wanted |= durability == Durability::Sync;
+        }
+        let effects = step(&mut self.state, event);
+        self.held_back.extend(effects);
+    }
+
+    fn append(&mut self, entry: &[u8]) -> anyhow::Result<()> {
+        let appended = match self.journal.append(entry) {
+            Err(AppendError::Full { .. }) => {
+                self.journal.sync().context("the scheduler's journal cannot be written")?;
+                self.journal.append(entry)
+            }
+            appended => appended,
+        };
+        appended.map(|_seq| ()).context("the scheduler's journal takes no more")
+    }
+
+    /// Makes durable what is in line, then lets effects and answers go.
+    fn settle(&mut self, force: bool) {
+        if self.unsynced && (self.sync_wanted || force) && self.failure.is_none() {
+            if let Err(error) = self.journal.sync() {
+                let error = anyhow!(error).context("the scheduler's journal cannot be written");
+                self.failure = Some(error);
+            } else {
+                self.unsynced = false;
+                self.sync_wanted = false;
+            }
+        }
+        if self.failure.is_some() {
+            // Nothing may be seen outside that is not on the disk: nobody gets an answer.
+            self.answers.clear();
+            self.held_back.clear();
+            self.stopping = true;
+            return;
+        }
+        if !self.unsynced {
+            for effect in std::mem::take(&mut self.held_back) {
+                self.release(effect);
+            }
+        }
+        for answer in std::mem::take(&mut self.answers) {
+            answer();
+        }
+    }
+
+    fn release(&self, effect: Effect) {
+        match effect {
+            Effect::Move { seq, transfers } => {
+                self.outlets.money.push(Errand::Move(Batch { seq, transfers }));
+            }
+            Effect::Check(check) => self.outlets.checks.push(*check),
+            Effect::JobEnded(job) => {
+                if let Some(job) = self.state.book.jobs.get(&job) {
+                    (self.outlets.ended)(job);
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let now_ms = self.now_ms();
+        for event in plan::due(&self.state, now_ms) {
+            self.apply(event);
+        }
+        let live = &mut self.state.live;
+        live.quotes.retain(|_, quoted| quoted.quote.valid_until_ms >= now_ms);
+    }
+
+    /// Stops after the closure under way.
+    pub(super) const fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Stops because something failed that must not.
+    pub(super) fn fail(&mut self, error: anyhow::Error) {
+        self.failure.get_or_insert(error);
+    }
+}
+
+/// Replays a journal.
+///
+/// # Errors
+/// When it holds what this version does not understand.
+pub(super) fn replay(
+    mut state: State,
+    entries: impl Iterator<Item = (u64, Vec<u8>)>,
+) -> anyhow::Result<State> {
+    for (seq, bytes) in entries {
+        let event: Event = wire::decode(&bytes, EVENT_BYTES_MAX).with_context(|| {
+            format!("entry {seq} of the scheduler's journal is of another version")
+        })?;
+        step(&mut state, event);
+    }
+    Ok(state)
+}
+
+/// Begins work at a desk: returns the handle and the thread, which yields the journal's failure.
+pub(super) fn open(
+    state: State,
+    journal: Journal,
+    outlets: Outlets,
+    again: Vec<Effect>,
+) -> std::io::Result<(DeskHandle, std::thread::JoinHandle<anyhow::Result<()>>)> {
+    let (line, tasks) = mpsc::channel(LINE_MAX);
+    let (changes, changed) = watch::channel(0);
+    let mut desk = Desk {
+        state,
+        journal,
+        clock_ms: 0,
+        unsynced: false,
+        sync_wanted: false,
+        held_back: again,
+        answers: Vec::new(),
+        outlets,
+        failure: None,
+        touched: false,
+        stopping: false,
+    };
+    desk.settle(false);
+    let thread = std::thread::Builder::new()
+        .name("desk".to_owned())
+        .spawn(move || work(desk, tasks, &changes))?;
+    Ok((DeskHandle { line, changed }, thread))
+}
+
+fn work(
+    mut desk: Desk,
+    mut tasks: mpsc::Receiver<Task>,
+    changes: &watch::Sender<u64>,
+) -> anyhow::Result<()> {
+    while let Some(task) = tasks.blocking_recv() {
+        task(&mut desk);
+        for _ in 1..TOGETHER_MAX {
+            match tasks.try_recv() {
+                Ok(task) => task(&mut desk),
+                Err(_empty_or_gone) => break,
+            }
+        }
+        desk.settle(false);
+        if std::mem::take(&mut desk.touched) {
+            changes.send_modify(|count| *count += 1);
+        }
+        if desk.stopping {
+            break;
+        }
+    }
+    desk.settle(true);
+    match desk.failure {
+        Some(error) => Err(error),
+        None => {
+            let stored = desk.journal.checkpoint().map(|_text| ());
+            stored.context("the journal's last checkpoint was not stored")
+        }
+    }
+}
+
+impl DeskHandle {
+    /// Runs `ask` at the desk and returns its answer, once everything that it applied and that
+    /// must be durable is.
+    pub(super) async fn ask<R: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Desk) -> R + Send + 'static,
+    ) -> Result<R, Stopped> {
+        let (give, answer) = oneshot::channel();
+        let task: Task = Box::new(move |desk| {
+            let result = ask(desk);
+            desk.answers.push(Box::new(move || drop(give.send(result))));
+        });
+        self.line.send(task).await.map_err(|_gone| Stopped)?;
+        answer.await.map_err(|_gone| Stopped)
+    }
+
+    /// The same from a thread that may block, without waiting for an answer.
+    pub(super) fn tell(&self, tell: impl FnOnce(&mut Desk) + Send + 'static) {
+        // A desk that is gone needs no news.
+        drop(self.line.blocking_send(Box::new(tell)));
+    }
+
+    /// Lets the desk look at its deadlines, and makes lazy events durable.
+    pub(super) async fn tick(&self) -> Result<(), Stopped> {
+        let task: Task = Box::new(|desk| {
+            desk.tick();
+            desk.sync_wanted |= desk.unsynced;
+        });
+        self.line.send(task).await.map_err(|_gone| Stopped)
+    }
+
+    /// Changes after every turn of the desk that applied something.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
+    }
+}

@@ -1,0 +1,322 @@
+//! An artist's requests: scenes, quotes, orders, news, films.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use ledger::account;
+use protocol::message::{Refused, RefusedCode};
+use protocol::{JobId, JobSpec, Order, PublicKey, Reply, SceneId, Signed, Unit, limits};
+use renderer::Cancel;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Answer, Bytes, Door, blocking, chain, internal, refused};
+use crate::core::{Event, JobPhase, Quoted, State, view};
+use crate::quote::{self, SampleCost};
+use crate::shell::frames::FrameError;
+use crate::split;
+
+/// Speed that is assumed while no node has said its own, metered rays a second.
+const RAYS_PER_SECOND: u64 = 2_000_000;
+
+impl Door {
+    pub(super) async fn offer_scene(
+        &self,
+        caller: PublicKey,
+        scene: SceneId,
+        size_bytes: u64,
+    ) -> Result<Reply, Refused> {
+        if size_bytes > limits::SCENE_BYTES_MAX {
+            let message = format!(
+                "the scene has {size_bytes} bytes, at most {} are taken; use smaller textures",
+                limits::SCENE_BYTES_MAX
+            );
+            return Err(refused(RefusedCode::BadScene, message));
+        }
+        let begun = Instant::now();
+        let fetched = self.scenes.fetch(scene, size_bytes, caller, |_progress| ()).await;
+        let bytes = fetched.map_err(|error| {
+            let message = format!("the scene was not fetched from you: {}", chain(&error));
+            refused(RefusedCode::BadScene, message)
+        })?;
+        tracing::info!(%scene, bytes, seconds = begun.elapsed().as_secs_f32(), "scene is here");
+        Ok(Reply::Done)
+    }
+
+    /// A firm price: fetches nothing, probes on this machine's CPU.
+    pub(super) async fn quote(&self, spec: JobSpec) -> Result<Reply, Refused> {
+        let bad_request =
+            |error: &dyn std::error::Error| refused(RefusedCode::BadRequest, chain(error));
+        spec.validate().map_err(|error| bad_request(&error))?;
+        match self.scenes.has(spec.scene).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let message = format!("the scene is not here; offer it first: {}", spec.scene);
+                return Err(refused(RefusedCode::NotFound, message));
+            }
+            Err(error) => return Err(internal("the scenes cannot be read", error)),
+        }
+        let _turn = self.renders.acquire().await;
+        let (frames, backend, probed) = (self.frames.clone(), self.backend.clone(), spec.clone());
+        let cost = blocking(move || {
+            let mut backend = backend.lock().unwrap_or_else(PoisonError::into_inner);
+            probe(&frames, &mut *backend, &probed)
+        })
+        .await??;
+        let prices = self.config.prices.clone();
+        let quoted = self
+            .desk
+            .ask(move |desk| {
+                let now_ms = desk.now_ms();
+                desk.live_mut().quotes_made += 1;
+                let State { book, live } = desk.state();
+                let id = book.secret.quote_id(book.boot, live.quotes_made);
+                let quoted = quote::quote(&spec, cost, &prices, id, now_ms)?;
+                desk.live_mut().quotes.insert(id, quoted.clone());
+                Ok::<Quoted, quote::QuoteError>(quoted)
+            })
+            .await?
+            .map_err(|error| bad_request(&error))?;
+        Ok(Reply::Quote(Signed::new(&quoted.quote, &self.key)))
+    }
+
+    /// Takes a quote: the escrow is filled before anything is rendered.
+    pub(super) async fn order(
+        &self,
+        caller: PublicKey,
+        spec: JobSpec,
+        signed: Signed<Order>,
+    ) -> Result<Reply, Refused> {
+        let order = signed.open_from(caller).map_err(|error| {
+            let message = format!("the order is not yours: {}", chain(&error));
+            refused(RefusedCode::NotAllowed, message)
+        })?;
+        if order.artist != caller {
+            let message = "an order is paid from the wallet of whoever gives it; sign your own";
+            return Err(refused(RefusedCode::NotAllowed, message));
+        }
+        if spec.digest() != order.spec {
+            let message = "the order names another job than the one sent with it";
+            return Err(refused(RefusedCode::BadRequest, message));
+        }
+        spec.validate().map_err(|error| refused(RefusedCode::BadRequest, chain(&error)))?;
+        let job = protocol::lease::job_id(&order);
+        let balance =
+            self.till.ask(move |ledger| ledger.balance(account::wallet(caller)).available).await?;
+        let price = order.price;
+        let not_enough = || {
+            let message = format!(
+                "the job costs {price} tokens and your wallet holds {balance}; ask for fewer samples or pixels, or earn tokens with a node"
+            );
+            refused(RefusedCode::NotEnoughTokens, message)
+        };
+        let unit_ms = self.config.unit_ms;
+        self.desk
+            .ask(move |desk| {
+                if desk.state().book.jobs.contains_key(&job) {
+                    return Ok(());
+                }
+                let now_ms = desk.now_ms();
+                let quoted = taken_quote(desk.state(), &order, now_ms)?;
+                if balance < price {
+                    return Err(None);
+                }
+                let chunks_per_batch = split::chunks_per_batch(
+                    &spec,
+                    quoted.millirays_per_sample,
+                    typical_speed(desk.state()),
+                    unit_ms,
+                );
+                desk.apply(Event::Ordered {
+                    job,
+                    spec,
+                    quote: quoted.quote,
+                    setup_per_frame: quoted.setup_per_frame,
+                    chunks_per_batch,
+                    order: signed,
+                    artist: caller,
+                    now_ms,
+                });
+                Ok(())
+            })
+            .await?
+            .map_err(|why: Option<String>| match why {
+                Some(message) => refused(RefusedCode::QuoteLapsed, message),
+                None => not_enough(),
+            })?;
+        self.wait_for_escrow(job).await?.then_some(Reply::Ordered { job }).ok_or_else(not_enough)
+    }
+
+    /// Waits until a job's escrow is filled; false when the wallet did not hold the price.
+    async fn wait_for_escrow(&self, job: JobId) -> Result<bool, Refused> {
+        let deadline = Instant::now() + limits::CALL_TIMEOUT;
+        let mut changes = self.desk.changes();
+        loop {
+            changes.mark_unchanged();
+            let phase = self
+                .desk
+                .ask(move |desk| desk.state().book.jobs.get(&job).map(|job| job.phase.clone()))
+                .await?;
+            match phase {
+                None => return Ok(false),
+                Some(JobPhase::Funding) => {}
+                Some(_) => return Ok(true),
+            }
+            if timeout_at(deadline, changes.changed()).await.is_err() {
+                let message =
+                    "the ledger is slow; order the same quote again to see whether it was taken";
+                return Err(refused(RefusedCode::Busy, message));
+            }
+        }
+    }
+
+    pub(super) async fn cancel(&self, caller: PublicKey, job: JobId) -> Result<Reply, Refused> {
+        self.desk
+            .ask(move |desk| {
+                own_job(desk.state(), caller, job)?;
+                if desk.state().book.jobs[&job].phase == JobPhase::Funding {
+                    let message = "the job's escrow is just being filled; try again in a moment";
+                    return Err(refused(RefusedCode::Busy, message));
+                }
+                let now_ms = desk.now_ms();
+                desk.apply(Event::Stopped { job, failure: None, now_ms });
+                Ok(Reply::Done)
+            })
+            .await?
+    }
+
+    pub(super) async fn jobs(
+        &self,
+        caller: PublicKey,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Reply, Refused> {
+        let limit = limit.min(limits::PAGE_ROWS_MAX) as usize;
+        let rows = self
+            .desk
+            .ask(move |desk| {
+                let jobs = desk.state().book.jobs.values();
+                let mut own: Vec<_> = jobs.filter(|job| job.artist == caller).collect();
+                own.sort_by_key(|job| std::cmp::Reverse(job.number));
+                let page = own.into_iter().skip(offset as usize).take(limit);
+                page.map(view::summary).collect()
+            })
+            .await?;
+        Ok(Reply::Jobs(rows))
+    }
+
+    /// News of a job; waits while there are none.
+    pub(super) async fn watch(
+        &self,
+        caller: PublicKey,
+        job: JobId,
+        after: u64,
+        wait_ms: u32,
+    ) -> Result<Reply, Refused> {
+        let wait = Duration::from_millis(u64::from(wait_ms)).min(limits::POLL_WAIT_MAX);
+        let deadline = Instant::now() + wait;
+        let mut changes = self.desk.changes();
+        loop {
+            changes.mark_unchanged();
+            let wait_on = Instant::now() < deadline;
+            let update = self
+                .desk
+                .ask(move |desk| {
+                    own_job(desk.state(), caller, job)?;
+                    let book = &desk.state().book;
+                    let job_state = &book.jobs[&job];
+                    let nothing_new = job_state.version <= after && !job_state.is_over();
+                    if wait_on && nothing_new {
+                        return Ok(None);
+                    }
+                    Ok::<_, Refused>(view::update(book, job, after))
+                })
+                .await??;
+            if let Some(update) = update {
+                return Ok(Reply::Job(update));
+            }
+            // Whether news or the deadline came first, the next turn answers.
+            drop(timeout_at(deadline, changes.changed()).await);
+        }
+    }
+
+    /// An accepted film, to its artist alone.
+    pub(super) async fn film(&self, caller: PublicKey, unit: Unit) -> Answer {
+        let root = self
+            .desk
+            .ask(move |desk| {
+                own_job(desk.state(), caller, unit.job)?;
+                let accepted = view::accepted(&desk.state().book, &unit);
+                accepted.map(|(_, accepted)| accepted.root).ok_or_else(|| {
+                    let message = "that tile is not accepted yet; watch the job until it is";
+                    refused(RefusedCode::NotFound, message)
+                })
+            })
+            .await??;
+        let films = self.films.clone();
+        let bytes = blocking(move || films.read(root)).await?;
+        let bytes = bytes.map_err(|error| internal("the film was not read", error))?;
+        Ok((Reply::Film, Bytes::from(bytes)))
+    }
+}
+
+/// Whether a job is the caller's. Somebody else's is answered like one that is not there.
+fn own_job(state: &State, caller: PublicKey, job: JobId) -> Result<(), Refused> {
+    let found = state.book.jobs.get(&job).filter(|job| job.artist == caller);
+    found
+        .map(|_job| ())
+        .ok_or_else(|| refused(RefusedCode::NotFound, format!("you have no such job: {job}")))
+}
+
+/// The quote that an order takes, or why it takes none.
+fn taken_quote(state: &State, order: &Order, now_ms: u64) -> Result<Quoted, Option<String>> {
+    let quoted = state.live.quotes.get(&order.quote);
+    let quoted = quoted.filter(|quoted| quoted.quote.valid_until_ms >= now_ms);
+    let Some(quoted) = quoted else {
+        return Err(Some("the quote has lapsed or is not known; ask for a new one".to_owned()));
+    };
+    if quoted.quote.spec != order.spec || quoted.quote.price != order.price {
+        let message = format!(
+            "the order does not fit the quote (price {} tokens, ordered for {}); ask for a new one",
+            quoted.quote.price, order.price
+        );
+        return Err(Some(message));
+    }
+    Ok(quoted.clone())
+}
+
+/// The middle one of the speeds that connected nodes have said, metered rays a second.
+fn typical_speed(state: &State) -> u64 {
+    let nodes = state.live.connected.keys().filter_map(|id| state.book.nodes.get(id));
+    let mut speeds: Vec<u64> = nodes
+        .filter(|node| node.class.is_some() && !node.barred)
+        .map(|node| node.facts.rays_per_second)
+        .filter(|&speed| speed > 0)
+        .collect();
+    speeds.sort_unstable();
+    speeds.get(speeds.len() / 2).copied().unwrap_or(RAYS_PER_SECOND)
+}
+
+/// Counts the rays of a few pixels of the first, middle and last frame, and takes the dearest.
+fn probe(
+    frames: &crate::shell::frames::Frames,
+    backend: &mut renderer::CpuBackend,
+    spec: &JobSpec,
+) -> Result<SampleCost, Refused> {
+    let all: Vec<u32> = spec.frames.frames().collect();
+    let mut looked = vec![0, all.len() / 2, all.len() - 1];
+    looked.dedup();
+    let mut dearest = SampleCost { closest: 0.0, shadow: 0.0 };
+    for index in looked {
+        let time_s = split::time_s(&spec.frames, all[index]);
+        let frame =
+            frames.frame(spec.scene, &spec.settings, time_s).map_err(|error| match error {
+                FrameError::Store { .. } => internal("the scene cannot be read", error),
+                error => refused(RefusedCode::BadScene, chain(&error)),
+            })?;
+        let probe = renderer::probe(backend, &frame, &Cancel::default())
+            .map_err(|error| refused(RefusedCode::BadScene, chain(&error)))?;
+        dearest.closest = dearest.closest.max(probe.closest_bound);
+        dearest.shadow = dearest.shadow.max(probe.shadow_bound);
+    }
+    Ok(dearest)
+}

@@ -1,0 +1,149 @@
+//! Answers to peers: who may ask what, and where the answer comes from.
+
+mod anyone;
+mod artist;
+mod hello;
+mod node;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use protocol::message::{Refused, RefusedCode};
+use protocol::{NodeId, PublicKey, RenderSettings, Reply, Request, SigningKey};
+use renderer::CpuBackend;
+use tokio::sync::Semaphore;
+use transport::{BoxFuture, Scenes, Service};
+
+use super::desk::{DeskHandle, Stopped};
+use super::films::Films;
+use super::frames::Frames;
+use super::till::TillHandle;
+use crate::config::Config;
+
+/// A body of bytes, as the transport hands it over.
+type Bytes = bytes::Bytes;
+
+/// What an answer is.
+type Answer = Result<(Reply, Bytes), Refused>;
+
+/// Everything that answers.
+pub(super) struct Door {
+    pub(super) key: SigningKey,
+    pub(super) config: Config,
+    pub(super) desk: DeskHandle,
+    pub(super) till: TillHandle,
+    pub(super) scenes: Scenes,
+    pub(super) frames: Arc<Frames>,
+    pub(super) films: Arc<Films>,
+    /// Golden frames that nodes were asked for.
+    pub(super) qualifying: Mutex<BTreeMap<NodeId, RenderSettings>>,
+    /// Renders probes and golden frames; one at a time, for both use all threads.
+    pub(super) backend: Arc<Mutex<CpuBackend>>,
+    /// Probes and golden frames that wait for it.
+    pub(super) renders: Semaphore,
+    /// Looks at the whole ledger: one at a time.
+    pub(super) ledger_checks: Semaphore,
+}
+
+impl Service for Door {
+    fn call(
+        self: Arc<Self>,
+        caller: PublicKey,
+        request: Request,
+        body: Bytes,
+    ) -> BoxFuture<'static, (Reply, Bytes)> {
+        Box::pin(async move {
+            match self.answer(caller, request, body).await {
+                Ok(answer) => answer,
+                Err(refused) => {
+                    tracing::debug!(%caller, code = ?refused.code, "refused: {refused}");
+                    (Reply::Refused(refused), Bytes::new())
+                }
+            }
+        })
+    }
+
+    fn gone(&self, caller: PublicKey) {
+        let desk = self.desk.clone();
+        let node = NodeId(caller.0);
+        tokio::spawn(async move {
+            let told = desk
+                .ask(move |desk| {
+                    if desk.state().book.nodes.contains_key(&node) {
+                        let now_ms = desk.now_ms();
+                        desk.apply(crate::core::Event::Gone { node, now_ms });
+                    }
+                })
+                .await;
+            // A scheduler that stops forgets who is connected anyway.
+            drop(told);
+        });
+    }
+}
+
+impl Door {
+    async fn answer(&self, caller: PublicKey, request: Request, body: Bytes) -> Answer {
+        let reply = match request {
+            Request::Hello { protocol, role } => self.hello(caller, protocol, role).await,
+            Request::Qualify => self.qualify(caller, body).await,
+            Request::Leases { max, wait_ms } => self.leases(caller, max, wait_ms).await,
+            Request::Heartbeat { leases } => self.heartbeat(caller, leases).await,
+            Request::Submit { commitment } => self.submit(caller, commitment, body).await,
+            Request::Release { leases, reason } => self.release(caller, leases, &reason).await,
+            Request::MyNode => self.my_node(caller).await,
+            Request::MyVerdicts { after } => self.my_verdicts(caller, after).await,
+            Request::OfferScene { scene, size_bytes } => {
+                self.offer_scene(caller, scene, size_bytes).await
+            }
+            Request::Quote { spec } => self.quote(spec).await,
+            Request::Order { spec, order } => self.order(caller, spec, order).await,
+            Request::Cancel { job } => self.cancel(caller, job).await,
+            Request::Jobs { offset, limit } => self.jobs(caller, offset, limit).await,
+            Request::Watch { job, after, wait_ms } => self.watch(caller, job, after, wait_ms).await,
+            Request::Film { unit } => return self.film(caller, unit).await,
+            Request::Wallet => self.wallet(caller).await,
+            Request::Statement { account, offset, limit } => {
+                self.statement(caller, account, offset, limit).await
+            }
+            Request::CheckLedger => self.check_ledger().await,
+            Request::Farm => self.farm().await,
+        };
+        reply.map(|reply| (reply, Bytes::new()))
+    }
+}
+
+impl From<Stopped> for Refused {
+    fn from(_stopped: Stopped) -> Self {
+        refused(RefusedCode::Busy, "the scheduler is stopping; try again in a moment")
+    }
+}
+
+fn refused(code: RefusedCode, message: impl Into<String>) -> Refused {
+    Refused { code, message: message.into() }
+}
+
+/// A failure of the scheduler's own: its log says more than the caller needs to know.
+fn internal(what: &str, error: impl Into<anyhow::Error>) -> Refused {
+    let error = error.into();
+    tracing::error!("{what}: {error:#}");
+    refused(RefusedCode::Internal, format!("{what}; the scheduler's log says why"))
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
+}
+
+/// Runs `work` on a thread that may block.
+async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, Refused> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| internal("a piece of work was not finished", error))
+}

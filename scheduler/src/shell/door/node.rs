@@ -1,0 +1,264 @@
+//! A node's requests: leases, heartbeats, results.
+
+use std::time::Duration;
+
+use protocol::message::{Refused, RefusedCode};
+use protocol::{
+    Commitment, Digest, Lease, LeaseId, NodeId, PublicKey, RayCount, Refusal, Reply, Signed, limits,
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::hello::BARRED;
+use super::{Bytes, Door, blocking, internal, refused};
+use crate::core::{Event, LeasePhase, plan, view};
+use crate::shell::desk::Desk;
+use crate::shell::verifier;
+
+/// Verdicts in one reply.
+const VERDICTS_PER_REPLY_MAX: usize = 500;
+
+impl Door {
+    /// Work for a node; waits for some when there is none.
+    pub(super) async fn leases(
+        &self,
+        caller: PublicKey,
+        max: u32,
+        wait_ms: u32,
+    ) -> Result<Reply, Refused> {
+        let node = NodeId(caller.0);
+        let max = max.clamp(1, limits::LEASES_PER_REQUEST_MAX) as usize;
+        let wait = Duration::from_millis(u64::from(wait_ms)).min(limits::POLL_WAIT_MAX);
+        let deadline = Instant::now() + wait;
+        let mut changes = self.desk.changes();
+        loop {
+            changes.mark_unchanged();
+            let granted = self.desk.ask(move |desk| grant(desk, node, max)).await??;
+            let is_over = Instant::now() >= deadline;
+            if !granted.is_empty() || is_over {
+                let sign = |lease: &Lease| Signed::new(lease, &self.key);
+                return Ok(Reply::Leases(granted.iter().map(sign).collect()));
+            }
+            if timeout_at(deadline, changes.changed()).await.is_err() {
+                return Ok(Reply::Leases(Vec::new()));
+            }
+        }
+    }
+
+    pub(super) async fn heartbeat(
+        &self,
+        caller: PublicKey,
+        leases: Vec<LeaseId>,
+    ) -> Result<Reply, Refused> {
+        let node = NodeId(caller.0);
+        let lapsed = self
+            .desk
+            .ask(move |desk| {
+                let now_ms = desk.now_ms();
+                desk.apply(Event::Heard { node, now_ms });
+                let mine = |desk: &Desk, lease: &LeaseId| {
+                    desk.state().book.leases.get(lease).is_some_and(|lease| lease.node == node)
+                };
+                let (alive, lapsed): (Vec<LeaseId>, Vec<LeaseId>) =
+                    leases.into_iter().partition(|lease| mine(desk, lease));
+                for lease in alive {
+                    desk.apply(Event::Beat { node, lease, now_ms });
+                }
+                lapsed
+            })
+            .await?;
+        Ok(Reply::Lapsed(lapsed))
+    }
+
+    pub(super) async fn release(
+        &self,
+        caller: PublicKey,
+        leases: Vec<LeaseId>,
+        reason: &str,
+    ) -> Result<Reply, Refused> {
+        let node = NodeId(caller.0);
+        let reason: String = reason.chars().take(limits::NAME_CHARS_MAX).collect();
+        tracing::info!(%node, leases = leases.len(), "leases given back: {reason:?}");
+        self.desk
+            .ask(move |desk| {
+                let now_ms = desk.now_ms();
+                for lease in leases {
+                    let owned = desk.state().book.leases.get(&lease);
+                    if owned.is_some_and(|lease| lease.node == node) {
+                        desk.apply(Event::Released { lease, now_ms });
+                    }
+                }
+            })
+            .await?;
+        Ok(Reply::Done)
+    }
+
+    /// A result: tripwires, then the film and the commitment are made durable, then `Done`.
+    pub(super) async fn submit(
+        &self,
+        caller: PublicKey,
+        signed: Signed<Commitment>,
+        body: Bytes,
+    ) -> Result<Reply, Refused> {
+        let node = NodeId(caller.0);
+        let commitment = signed.open_from(caller).map_err(|error| {
+            let message = format!("the commitment is not yours: {}", super::chain(&error));
+            refused(RefusedCode::BadRequest, message)
+        })?;
+        if commitment.node != node {
+            let message = format!("the commitment is of {}, you are {node}", commitment.node);
+            return Err(refused(RefusedCode::BadRequest, message));
+        }
+        let Commitment { lease: id, root, .. } = commitment;
+        let lease = match self.desk.ask(move |desk| standing(desk, node, id, root)).await? {
+            Standing::Open(lease) => lease,
+            Standing::Answered => return Ok(Reply::Done),
+            Standing::Lapsed => {
+                let message = "the lease is not yours, has lapsed, or was answered with another film; ask for new leases";
+                return Err(refused(RefusedCode::LeaseLapsed, message));
+            }
+        };
+        let films = self.films.clone();
+        let looked = blocking(move || {
+            let rays = look(&lease, &commitment, &body)?;
+            // The film first: a commitment in the journal promises that its film is there.
+            Ok(films.write(root, &body).map(|()| rays))
+        })
+        .await?;
+        let event: Box<dyn FnOnce(u64) -> Event + Send> = match looked {
+            Ok(Ok(rays)) => Box::new(move |now_ms| Event::Committed {
+                lease: id,
+                root,
+                rays,
+                commitment: signed,
+                now_ms,
+            }),
+            Ok(Err(error)) => return Err(internal("the film was not written", error)),
+            Err(refusal) => {
+                tracing::warn!(%node, lease = %id, "film refused: {refusal}");
+                Box::new(move |now_ms| Event::Tripped { lease: id, root, refusal, now_ms })
+            }
+        };
+        let taken = self
+            .desk
+            .ask(move |desk| {
+                // Another film of this lease may have come in between.
+                let open = matches!(standing(desk, node, id, root), Standing::Open(_));
+                let now_ms = desk.now_ms();
+                if open {
+                    desk.apply(event(now_ms));
+                }
+                open || matches!(standing(desk, node, id, root), Standing::Answered)
+            })
+            .await?;
+        if taken {
+            Ok(Reply::Done)
+        } else {
+            Err(refused(RefusedCode::LeaseLapsed, "the lease lapsed while the film was looked at"))
+        }
+    }
+
+    pub(super) async fn my_node(&self, caller: PublicKey) -> Result<Reply, Refused> {
+        let node = NodeId(caller.0);
+        let seen = self
+            .desk
+            .ask(move |desk| {
+                let state = desk.state();
+                state.book.nodes.get(&node).map(|node| view::node(state, node))
+            })
+            .await?;
+        seen.map(Reply::Node).ok_or_else(unknown_node)
+    }
+
+    pub(super) async fn my_verdicts(
+        &self,
+        caller: PublicKey,
+        after: u64,
+    ) -> Result<Reply, Refused> {
+        let node = NodeId(caller.0);
+        let verdicts = self
+            .desk
+            .ask(move |desk| {
+                let node = desk.state().book.nodes.get(&node)?;
+                let first = usize::try_from(after).unwrap_or(usize::MAX);
+                let fresh = node.verdicts.iter().enumerate().skip(first);
+                Some(
+                    fresh
+                        .take(VERDICTS_PER_REPLY_MAX)
+                        .map(|(index, verdict)| (index as u64 + 1, verdict.clone()))
+                        .collect::<Vec<_>>(),
+                )
+            })
+            .await?
+            .ok_or_else(unknown_node)?;
+        let sign = |(number, verdict)| (number, Signed::new(&verdict, &self.key));
+        Ok(Reply::Verdicts(verdicts.into_iter().map(sign).collect()))
+    }
+}
+
+fn unknown_node() -> Refused {
+    refused(RefusedCode::NotFound, "you have not said hello as a node")
+}
+
+/// Grants a node what the plan has for it.
+fn grant(desk: &mut Desk, node: NodeId, max: usize) -> Result<Vec<Lease>, Refused> {
+    let known = desk.state().book.nodes.get(&node).ok_or_else(unknown_node)?;
+    if known.barred {
+        return Err(refused(RefusedCode::NotAllowed, BARRED));
+    }
+    if known.class.is_none() {
+        let message = "the golden film has not been judged; say hello and send it first";
+        return Err(refused(RefusedCode::NotAllowed, message));
+    }
+    let now_ms = desk.now_ms();
+    desk.apply(Event::Heard { node, now_ms });
+    let mut granted = Vec::new();
+    while granted.len() < max
+        && let Some(event) = plan::next_grant(desk.state(), node, now_ms)
+    {
+        let Event::Granted { lease, .. } = event else { break };
+        desk.apply(event);
+        granted.extend(view::lease(desk.state(), lease));
+    }
+    Ok(granted)
+}
+
+/// How a lease stands towards a node that answers it.
+enum Standing {
+    /// It may be answered.
+    Open(Box<Lease>),
+    /// This very film was taken before: the reply was lost, say it again.
+    Answered,
+    /// It may not.
+    Lapsed,
+}
+
+fn standing(desk: &Desk, node: NodeId, id: LeaseId, root: Digest) -> Standing {
+    let book = &desk.state().book;
+    if let Some(record) = book.leases.get(&id).filter(|record| record.node == node) {
+        return match (&record.phase, record.film()) {
+            (LeasePhase::Out, _) => match view::lease(desk.state(), id) {
+                Some(lease) => Standing::Open(Box::new(lease)),
+                None => Standing::Lapsed,
+            },
+            (_, Some(film)) if film.root == root => Standing::Answered,
+            _ => Standing::Lapsed,
+        };
+    }
+    let judged = book.nodes.get(&node).is_some_and(|node| {
+        node.verdicts.iter().rev().any(|verdict| verdict.lease == id && verdict.root == root)
+    });
+    if judged { Standing::Answered } else { Standing::Lapsed }
+}
+
+/// What can be said of a film without rendering: engine, layout, tripwires, hash, ray sum.
+fn look(lease: &Lease, commitment: &Commitment, body: &[u8]) -> Result<RayCount, Refusal> {
+    if commitment.engine != lease.engine {
+        return Err(Refusal::Engine { got: commitment.engine, wanted: lease.engine });
+    }
+    if Digest::from(blake3::hash(body)) != commitment.root {
+        return Err(Refusal::Root);
+    }
+    let film = verifier::trip(body, lease.rect, lease.unit.batch, &lease.settings)?;
+    let rays = film.rays();
+    if rays == commitment.rays { Ok(rays) } else { Err(Refusal::Root) }
+}

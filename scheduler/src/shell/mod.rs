@@ -1,0 +1,16 @@
+//! The scheduler's shell: clocks, disks, threads and the network around the pure core.
+//!
+//! One thread owns the state and its journal ([`desk`]), one the ledger ([`till`]), one renders
+//! challenges ([`verifier`]); the door ([`door`]) answers peers from what those say.
+
+mod desk;
+mod door;
+mod films;
+mod frames;
+mod golden;
+mod queue;
+mod run;
+mod till;
+mod verifier;
+
+pub use run::{Ready, run};

@@ -1,0 +1,269 @@
+//! Starts everything in order, waits, and stops everything in order.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use ledger::Ledger;
+use ledger::journal::{Journal, Options};
+use protocol::sign::public_key;
+use protocol::{PublicKey, SigningKey};
+use renderer::{Cancel, CpuBackend};
+use tokio::sync::Semaphore;
+use transport::{Peer, PeerConfig, Ticket, identity};
+
+use super::desk::{self, DeskHandle, Outlets};
+use super::door::Door;
+use super::films::Films;
+use super::frames::Frames;
+use super::queue::Queue;
+use super::till::{self, TillHandle};
+use super::verifier::{Meter, Verifier};
+use crate::config::Config;
+use crate::core::{Event, Job, Secret, State, outstanding};
+
+/// How long the parts may take to stop before they are left to the system.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A scheduler that can be called.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// What nodes and clients connect with.
+    pub ticket: Ticket,
+    /// The scheduler's key: it signs quotes, leases and verdicts.
+    pub key: PublicKey,
+}
+
+/// Runs a scheduler until `shutdown` resolves.
+///
+/// `on_ready` is called once, when peers can connect. After a `kill -9` at any moment the next
+/// start continues every job: no accepted film is lost, none is paid twice.
+///
+/// # Errors
+/// What kept it from starting, or what stopped it before it was asked to: a disk that fails, a
+/// journal that is damaged, a ledger that disagrees.
+pub async fn run(
+    config: Config,
+    on_ready: impl FnOnce(Ready),
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    config.validate()?;
+    tracing::info!("settings: {}", toml::to_string(&config).unwrap_or_default());
+    if config.dangerously_accept_unchecked_films {
+        tracing::warn!("films are accepted unchecked: whoever cheats is paid");
+    }
+    let opened = {
+        let config = config.clone();
+        tokio::task::spawn_blocking(move || open(&config)).await.context("opening panicked")??
+    };
+    let mut peer_config = PeerConfig::new(opened.key.to_bytes(), config.data_dir.join("scenes"));
+    peer_config.bind = config.bind;
+    let peer = Peer::bind(peer_config).await.context("the network door was not opened")?;
+
+    let parts = Parts::start(&config, opened, &peer).await?;
+    let ready = Ready { ticket: peer.ticket(), key: peer.id() };
+    peer.serve(parts.door.clone());
+    on_ready(ready);
+
+    let ended = tokio::select! {
+        () = shutdown => "asked to",
+        () = tick(&parts.door.desk, config.tick_ms) => "the desk stopped",
+    };
+    tracing::info!("stopping: {ended}");
+    peer.close().await;
+    parts.stop().await
+}
+
+/// What is on disk.
+struct Opened {
+    key: SigningKey,
+    state: State,
+    journal: Journal,
+    ledger: Ledger,
+    films: Films,
+}
+
+fn open(config: &Config) -> anyhow::Result<Opened> {
+    let dir = &config.data_dir;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("the data folder cannot be made: {}", dir.display()))?;
+    let key = identity::load_or_create(&dir.join("key"))?;
+    let secret = identity::load_or_create(&dir.join("secret"))?;
+    let films = Films::open(dir.join("films"))?;
+    let origin = format!("tessera-scheduler/{}", public_key(&key));
+    let options = Options::new(origin).signed_by(key.clone());
+    let (journal, replay) = Journal::open(&dir.join("journal"), options)
+        .context("the scheduler's journal was not opened")?;
+    if let Some(cut) = &replay.cut {
+        tracing::warn!(bytes = cut.bytes, "the journal's torn end was cut off");
+    }
+    let state = desk::replay(State::new(Secret::new(secret.to_bytes())), replay)?;
+    let ledger = Ledger::open(&dir.join("ledger"), key.clone(), &ledger::Options::default())
+        .context("the ledger was not opened")?;
+    Ok(Opened { key, state, journal, ledger, films })
+}
+
+/// The threads and what they share.
+struct Parts {
+    door: Arc<Door>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    desk: std::thread::JoinHandle<anyhow::Result<()>>,
+    money: Arc<Queue<till::Errand>>,
+    checks: Arc<Queue<crate::core::Check>>,
+    cancel: Arc<Cancel>,
+}
+
+impl Parts {
+    async fn start(config: &Config, opened: Opened, peer: &Peer) -> anyhow::Result<Self> {
+        let Opened { key, state, journal, ledger, films } = opened;
+        let (money, checks) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
+        let meter = Arc::new(Meter::default());
+        let ended = {
+            let meter = meter.clone();
+            Arc::new(move |job: &Job| log_end(job, &meter))
+        };
+        let outlets = Outlets { money: money.clone(), checks: checks.clone(), ended };
+        // Unconfirmed money and unanswered checks first, in their old order.
+        let again = outstanding(&state.book);
+        let (desk, desk_thread) = desk::open(state, journal, outlets, again)?;
+        let started = begin(&desk, config, public_key(&key)).await;
+
+        let runtime = tokio::runtime::Handle::current();
+        let scenes = peer.scenes().clone();
+        let frames = Arc::new(Frames::new(scenes.clone(), runtime, config.frames_kept));
+        let films = Arc::new(films);
+        let cancel = Arc::new(Cancel::default());
+        let verifier = Verifier::new(
+            config.cpu_threads,
+            frames.clone(),
+            films.clone(),
+            desk.clone(),
+            meter,
+            cancel.clone(),
+        );
+        let threads = vec![
+            spawn("verifier", {
+                let checks = checks.clone();
+                move || verifier.work(&checks)
+            })?,
+            spawn("till", {
+                let (money, desk) = (money.clone(), desk.clone());
+                move || till::work(ledger, &money, &desk)
+            })?,
+        ];
+        let door = Arc::new(Door {
+            key,
+            config: config.clone(),
+            desk,
+            till: TillHandle::new(money.clone()),
+            scenes,
+            frames,
+            films,
+            qualifying: Mutex::default(),
+            backend: Arc::new(Mutex::new(CpuBackend::new(config.cpu_threads))),
+            renders: Semaphore::new(1),
+            ledger_checks: Semaphore::new(1),
+        });
+        let parts = Self { door, threads, desk: desk_thread, money, checks, cancel };
+        match started {
+            Ok(()) => Ok(parts),
+            Err(_stopped) => match parts.stop().await {
+                Err(error) => Err(error),
+                Ok(()) => bail!("the desk stopped before it had begun"),
+            },
+        }
+    }
+
+    /// Stops the desk first, so that nothing is decided that cannot be written.
+    async fn stop(self) -> anyhow::Result<()> {
+        // A desk that has failed already is gone, which its thread will tell.
+        drop(self.door.desk.ask(desk::Desk::stop).await);
+        self.cancel.set();
+        self.checks.close();
+        self.money.close();
+        let joined = tokio::task::spawn_blocking(move || {
+            let desk = self.desk.join();
+            for thread in self.threads {
+                if thread.join().is_err() {
+                    tracing::error!("a thread of the scheduler panicked");
+                }
+            }
+            desk
+        });
+        let joined = tokio::time::timeout(STOP_TIMEOUT, joined)
+            .await
+            .context("the scheduler's threads did not stop in time")?;
+        match joined.context("stopping panicked")? {
+            Ok(result) => result,
+            Err(_panic) => bail!("the desk panicked: an invariant is broken; see the log"),
+        }
+    }
+}
+
+fn spawn(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+/// The first events of a run.
+async fn begin(
+    desk: &DeskHandle,
+    config: &Config,
+    scheduler: PublicKey,
+) -> Result<(), desk::Stopped> {
+    let (policy, amount) = (config.policy(), config.reserve_grant);
+    desk.ask(move |desk| {
+        let now_ms = desk.now_ms();
+        desk.apply(Event::Started { policy, engine: renderer::ENGINE, now_ms });
+        if !desk.state().book.reserve_seeded {
+            desk.apply(Event::ReserveSeeded { scheduler, amount });
+        }
+    })
+    .await
+}
+
+/// Looks at deadlines for ever; ends when the desk has.
+async fn tick(desk: &DeskHandle, tick_ms: u64) {
+    let mut interval = tokio::time::interval(Duration::from_millis(tick_ms));
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        if desk.tick().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The line that the efficiency figure is read from.
+fn log_end(job: &Job, meter: &Meter) {
+    let summary = crate::core::view::summary(job);
+    let seconds = job.ended_ms.unwrap_or(job.ordered_ms).saturating_sub(job.ordered_ms) / 1000;
+    tracing::info!(
+        job = %job.id,
+        status = ?summary.status,
+        reason = summary.reason,
+        units = summary.units,
+        spent = %job.spent,
+        refunded = %job.refunded,
+        seconds,
+        pixels_checked = job.pixels_checked,
+        checking_pixels_since_start = meter.pixels(),
+        checking_cpu_seconds_max_since_start = meter.cpu_seconds_max(),
+        process_cpu_seconds = process_cpu_seconds(),
+        "job ended"
+    );
+}
+
+/// CPU-seconds of this process so far, where the system tells (Linux).
+fn process_cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // Fields after the command's closing parenthesis; user and system time are the 12th and 13th
+    // of them, in hundredths of a second on every Linux there is.
+    let after = stat.rsplit_once(')')?.1;
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / 100.0)
+}
