@@ -125,15 +125,18 @@ fn crowd() -> Scene {
 fn simd_and_portable_rays_are_equal() {
     let settings = looking([0.0, 5.0, 12.0], [0.0; 3], 8, 16);
     let unit = |i: u32| hash(i) as f32 / u32::MAX as f32;
-    for made in [crowd(), scene::golden()] {
+    for (made, reach, least) in [(crowd(), 1.0, 6_000), (scene::golden(), 0.2, 4_000)] {
         let scene = prepared(&made, &settings);
         let portable = Tracer::new(&scene, Path::Portable);
         let best = Tracer::new(&scene, Path::best());
         let mut hits = 0;
         for i in 0..20_000_u32 {
             let at = |k: u32| unit(i.wrapping_mul(16) + k);
-            let origin =
-                renderer::math::vec3(at(0) * 20.0 - 10.0, at(1) * 6.0, at(2) * 20.0 - 10.0);
+            let origin = renderer::math::vec3(
+                (at(0) * 20.0 - 10.0) * reach,
+                at(1) * 6.0 * reach,
+                (at(2) * 20.0 - 10.0) * reach,
+            );
             let mut direction = renderer::math::vec3(at(3) - 0.5, at(4) - 0.6, at(5) - 0.5);
             // Some rays run along axes or aim at a corner.
             match i % 8 {
@@ -156,7 +159,7 @@ fn simd_and_portable_rays_are_equal() {
             assert_eq!(portable.is_blocked(&ray, &near), best.is_blocked(&ray, &near), "{ray:?}");
             assert_eq!(portable.is_blocked(&ray, &near), portable.closest(&ray, &near).is_hit());
         }
-        assert!(hits > 8_000, "most rays should meet something: {hits}");
+        assert!(hits > least, "many rays should meet something: {hits}");
     }
 }
 
