@@ -1,1 +1,101 @@
-//! Empty.
+//! The agent on a rendering machine: it takes leases from a farm, renders them, and is paid.
+//!
+//! [`run`] is the whole of it; a program brings a [`Config`], shows the [`NodeEvent`]s and says
+//! when to stop. A node survives the loss of its scheduler: it keeps what it works on and comes
+//! back. It believes nothing but leases signed by the scheduler it was welcomed by.
+
+mod agent;
+mod backend;
+mod cache;
+mod cheat;
+mod config;
+mod easel;
+mod event;
+mod lease;
+mod memory;
+mod session;
+mod studio;
+mod work;
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use protocol::{Engine, SettingsError};
+
+pub use backend::OpenBackendError;
+pub use config::{BackendChoice, Cheat, Config};
+pub use easel::RenderFault;
+pub use event::NodeEvent;
+pub use lease::LeaseError;
+
+/// Why a node cannot go on. What a retry may heal is a [`NodeEvent::Error`] instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The node's own key cannot be read or made, or the owner's cannot be read.
+    #[error("the node has no key to go by")]
+    Identity(#[source] transport::identity::IdentityError),
+    /// The node's folder cannot be used.
+    #[error("the node's folder cannot be used: {path}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The network cannot be used.
+    #[error("the node cannot use the network")]
+    Bind(#[source] transport::BindError),
+    /// The store of scenes failed.
+    #[error("the node's scenes cannot be read")]
+    Scenes(#[source] transport::SceneError),
+    /// No backend renders here.
+    #[error("the node cannot render")]
+    Backend(#[source] OpenBackendError),
+    /// The benchmark or the golden film did not render.
+    #[error("the node cannot render even the built-in scene")]
+    Render(#[source] RenderFault),
+    /// The farm's ticket is no ticket.
+    #[error("the farm cannot be reached with this ticket")]
+    Ticket(#[source] transport::ConnectError),
+    /// The farm renders with another engine.
+    #[error("the farm renders with {farm}, this node with {node}; install the same release")]
+    Engine {
+        /// The farm's engine.
+        farm: Engine,
+        /// This node's.
+        node: Engine,
+    },
+    /// The farm does not want this node.
+    #[error("the farm refuses this node: {0}")]
+    Refused(String),
+    /// The farm wants a golden film that is no single batch.
+    #[error("the farm asks for a golden film of {chunks} chunks, which is not one batch")]
+    GoldenBatch {
+        /// Chunks asked for.
+        chunks: u32,
+    },
+    /// The farm wants a golden film that cannot be rendered.
+    #[error("the farm asks for a golden film that cannot be rendered")]
+    GoldenSettings(#[source] SettingsError),
+}
+
+/// Runs a node until `shutdown` is ready, or until something is wrong that no retry heals.
+///
+/// Leases not finished by then are given back. `events` is called from several threads and
+/// should return at once.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(
+    config: Config,
+    events: impl Fn(NodeEvent) + Send + Sync + 'static,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    let mut shutdown = std::pin::pin!(shutdown);
+    let mut agent = agent::Agent::start(config, std::sync::Arc::new(events)).await?;
+    let ended = agent.work(shutdown.as_mut()).await;
+    agent.stop().await;
+    ended
+}

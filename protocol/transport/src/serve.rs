@@ -1,6 +1,7 @@
 //! The answering side: who may speak, what a request may cost, and its reply.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use iroh::endpoint::{Connection, RecvStream, SendStream, VarInt};
@@ -47,13 +48,21 @@ pub(crate) struct Door {
     pub(crate) registry: Registry,
     pub(crate) limits: PeerLimits,
     body_memory: Arc<Semaphore>,
+    shares: Mutex<BTreeMap<PublicKey, Weak<Share>>>,
 }
 
-/// Limits of one connection.
-#[derive(Clone)]
+/// What one key may have under way. Its connections share it, so that calls left behind by
+/// closed ones still count.
 struct Share {
     calls: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+}
+
+/// A call's place among those of its key; taken until the service is done with it.
+#[derive(Clone)]
+struct Place {
+    _call: Arc<OwnedSemaphorePermit>,
+    share: Arc<Share>,
 }
 
 /// A request that arrived whole, with the memory it was granted.
@@ -80,7 +89,22 @@ impl Door {
     pub(crate) fn new(service: Arc<dyn Service>, registry: Registry, limits: PeerLimits) -> Self {
         let units = limits.body_bytes_held_max / MEMORY_UNIT_BYTES;
         let body_memory = Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS)));
-        Self { service, registry, limits, body_memory }
+        Self { service, registry, limits, body_memory, shares: Mutex::default() }
+    }
+
+    fn share(&self, caller: PublicKey) -> Arc<Share> {
+        // A map of shares is whole after any panic.
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = shares.get(&caller).and_then(Weak::upgrade) {
+            return share;
+        }
+        shares.retain(|_key, share| share.strong_count() > 0);
+        let share = Arc::new(Share {
+            calls: Arc::new(Semaphore::new(limits::STREAMS_PER_CONNECTION_MAX as usize)),
+            bodies: Arc::new(Semaphore::new(limits::BODIES_PER_CONNECTION_MAX as usize)),
+        });
+        shares.insert(caller, Arc::downgrade(&share));
+        share
     }
 
     /// Serves one connection until it closes. `handshake` is given back once it is admitted.
@@ -94,10 +118,7 @@ impl Door {
             return;
         };
         drop(handshake);
-        let share = Share {
-            calls: Arc::new(Semaphore::new(limits::STREAMS_PER_CONNECTION_MAX as usize)),
-            bodies: Arc::new(Semaphore::new(limits::BODIES_PER_CONNECTION_MAX as usize)),
-        };
+        let share = self.share(caller);
         loop {
             // The place is taken first: a caller who resets his streams cannot pile up work.
             let place = tokio::select! {
@@ -106,10 +127,14 @@ impl Door {
             };
             let Ok(place) = place else { break };
             let Ok((send, recv)) = connection.accept_bi().await else { break };
-            let (door, share) = (self.clone(), share.clone());
+            let place = Place { _call: Arc::new(place), share: share.clone() };
+            let (door, connection) = (self.clone(), connection.clone());
             tokio::spawn(async move {
-                door.answer(caller, send, recv, &share).await;
-                drop(place);
+                tokio::select! {
+                    () = door.answer(caller, send, recv, place) => {}
+                    // The service goes on with what it began; nobody waits for the answer.
+                    _reason = connection.closed() => {}
+                }
             });
         }
         if registered.forget() {
@@ -137,7 +162,7 @@ impl Door {
             };
             let (mut send, hello) = arrived?;
             let (reply, body) = match hello {
-                Ok(hello) => self.ask(caller, hello, Bytes::new()).await,
+                Ok(hello) => self.ask(caller, hello, Bytes::new(), None).await,
                 Err(Declined::Refused(code, why)) => (Reply::refused(code, why), Bytes::new()),
                 Err(Declined::Lost) => continue,
             };
@@ -177,12 +202,12 @@ impl Door {
         caller: PublicKey,
         mut send: SendStream,
         recv: RecvStream,
-        share: &Share,
+        place: Place,
     ) {
-        let arriving = timeout(limits::TRANSFER_TIMEOUT, self.receive(recv, share));
+        let arriving = timeout(limits::TRANSFER_TIMEOUT, self.receive(recv, &place.share));
         let (reply, body, granted) = match arriving.await {
             Ok(Ok(Arrived { request, body, mut granted })) => {
-                let (reply, body) = self.ask(caller, request, body).await;
+                let (reply, body) = self.ask(caller, request, body, Some(place.clone())).await;
                 if let Some(Granted { memory, .. }) = &mut granted {
                     // Of the memory granted, only the reply's is still held.
                     let freed = memory.num_permits().saturating_sub(memory_units(body.len()));
@@ -262,9 +287,20 @@ impl Door {
     }
 
     /// Has the service answer, in a task of its own so that its panic is not ours.
-    async fn ask(&self, caller: PublicKey, request: Request, body: Bytes) -> (Reply, Bytes) {
-        let service = self.service.clone();
-        let answer = tokio::spawn(service.call(caller, request, body)).await;
+    async fn ask(
+        &self,
+        caller: PublicKey,
+        request: Request,
+        body: Bytes,
+        place: Option<Place>,
+    ) -> (Reply, Bytes) {
+        let call = self.service.clone().call(caller, request, body);
+        let answer = tokio::spawn(async move {
+            let answer = call.await;
+            drop(place);
+            answer
+        });
+        let answer = answer.await;
         answer.unwrap_or_else(|panic| {
             tracing::error!(%caller, %panic, "the service failed on a request");
             (

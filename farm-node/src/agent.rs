@@ -1,0 +1,205 @@
+//! The node's life: what it holds on to from one connection to the next.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::sign::public_key;
+use protocol::{Lease, LeaseId, NodeHello, NodeId, OwnerBinding, PublicKey, Request, Signed};
+use renderer::Cancel;
+use tokio::task::{AbortHandle, JoinSet};
+use transport::{Backoff, Connection, Peer, PeerConfig, identity};
+
+use crate::cache::SceneCache;
+use crate::config::{Cheat, Config};
+use crate::easel::Easel;
+use crate::event::NodeEvent;
+use crate::session;
+use crate::studio::Studio;
+use crate::work::{Events, Finished, Shelf, WorkError, Workshop};
+use crate::{RunError, backend, memory};
+
+/// How long a stopping node takes to hand in films and give leases back.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A lease that the node holds.
+pub(crate) struct Held {
+    pub(crate) lease: Lease,
+    pub(crate) finished: Option<Finished>,
+    cancel: Arc<Cancel>,
+    task: AbortHandle,
+}
+
+/// What outlives a connection.
+pub(crate) struct Agent {
+    pub(crate) config: Config,
+    pub(crate) workshop: Arc<Workshop>,
+    pub(crate) hello: NodeHello,
+    pub(crate) held: BTreeMap<LeaseId, Held>,
+    pub(crate) works: JoinSet<(LeaseId, Result<Finished, WorkError>)>,
+    pub(crate) connection: Option<Connection>,
+    /// Number of the last verdict seen, and whose.
+    pub(crate) verdicts: Option<(PublicKey, u64)>,
+}
+
+impl Agent {
+    /// Loads the key, opens the backend and the scenes, measures the speed.
+    pub(crate) async fn start(config: Config, events: Events) -> Result<Self, RunError> {
+        let folder = |source| RunError::Folder { path: config.data_dir.clone(), source };
+        std::fs::create_dir_all(&config.data_dir).map_err(folder)?;
+        let key = identity::load_or_create(&config.data_dir.join("key"));
+        let key = key.map_err(RunError::Identity)?;
+        let node = NodeId(public_key(&key).0);
+        let owner = owner_binding(&config, node)?;
+        if config.cheat.is_some() {
+            tracing::warn!(cheat = ?config.cheat, "this node defrauds the farm");
+        }
+
+        let memory_bytes = config.memory_bytes.unwrap_or_else(memory::half_bytes);
+        let (opener, cheat) = (config.clone(), config.cheat);
+        let easel =
+            move || Easel::new(Box::new(move || backend::open(&opener)), memory_bytes, cheat);
+        let studio = Studio::open(easel).await.map_err(RunError::Backend)?;
+        events(NodeEvent::Started { node, backend: studio.description().to_owned() });
+        let mut rays_per_second = 0;
+        if config.benchmark {
+            rays_per_second = studio.ask(Easel::benchmark).await.map_err(RunError::Render)?;
+            events(NodeEvent::Benchmarked { rays_per_second });
+        }
+
+        let mut peer = PeerConfig::new(key.to_bytes(), config.data_dir.join("scenes"));
+        peer.bind = config.bind_address();
+        let peer = Peer::bind(peer).await.map_err(RunError::Bind)?;
+        let scenes = peer.scenes().list().await.map_err(RunError::Scenes)?;
+        let cache = SceneCache::new(config.cache_bytes, scenes);
+        let hello = NodeHello {
+            name: config.name.clone(),
+            engine: renderer::ENGINE,
+            backend: studio.description().to_owned(),
+            rays_per_second,
+            memory_bytes,
+            owner,
+        };
+        let shelf = Mutex::new(Shelf { cache, pins: BTreeMap::new() });
+        let cheat = config.cheat;
+        let workshop = Arc::new(Workshop { node, key, peer, studio, events, cheat, shelf });
+        let (held, works) = (BTreeMap::new(), JoinSet::new());
+        Ok(Self { config, workshop, hello, held, works, connection: None, verdicts: None })
+    }
+
+    /// Serves the farm through any number of connections, until `shutdown`.
+    pub(crate) async fn work<F: Future<Output = ()>>(
+        &mut self,
+        mut shutdown: Pin<&mut F>,
+    ) -> Result<(), RunError> {
+        let mut seed = [0; 8];
+        seed.copy_from_slice(&self.workshop.node.0[..8]);
+        let mut backoff = Backoff::new(u64::from_le_bytes(seed));
+        loop {
+            let message = tokio::select! {
+                () = shutdown.as_mut() => return Ok(()),
+                ended = session::run(self, &mut backoff) => ended?,
+            };
+            self.connection = None;
+            let wait = backoff.next_wait();
+            self.tell(NodeEvent::Error { message, retry_in: Some(wait) });
+            tokio::select! {
+                () = shutdown.as_mut() => return Ok(()),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Hands in what is finished, gives the rest back, closes everything.
+    pub(crate) async fn stop(mut self) {
+        for held in self.held.values() {
+            held.cancel.set();
+        }
+        if tokio::time::timeout(FAREWELL_TIMEOUT, self.farewell()).await.is_err() {
+            tracing::warn!("the scheduler did not answer; the leases will lapse");
+        }
+        self.works.shutdown().await;
+        self.workshop.peer.close().await;
+        let events = self.workshop.events.clone();
+        // The last task that shared the workshop ended above.
+        if let Some(workshop) = Arc::into_inner(self.workshop) {
+            workshop.studio.close().await;
+        }
+        events(NodeEvent::Stopped);
+    }
+
+    async fn farewell(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        // A silent cheat says nothing, not even goodbye.
+        if self.config.cheat != Some(Cheat::Silent) {
+            let mut unfinished = Vec::new();
+            for (id, held) in std::mem::take(&mut self.held) {
+                let Some(Finished { commitment, film }) = held.finished else {
+                    unfinished.push(id);
+                    continue;
+                };
+                let submit = Request::Submit { commitment };
+                match connection.call(&submit, film, FAREWELL_TIMEOUT).await {
+                    Ok(_done) => {
+                        self.tell(NodeEvent::Submitted { lease: id, unit: held.lease.unit });
+                    }
+                    Err(error) => self.drop_event(id, error.to_string()),
+                }
+            }
+            if !unfinished.is_empty() {
+                let reason = "the node is stopping".to_owned();
+                let release = Request::Release { leases: unfinished, reason };
+                if let Err(error) = connection.call(&release, Bytes::new(), FAREWELL_TIMEOUT).await
+                {
+                    tracing::debug!(%error, "the leases were not given back");
+                }
+            }
+        }
+        connection.close("the node is stopping");
+    }
+
+    /// Begins the work on a lease.
+    pub(crate) fn take(&mut self, lease: Lease, scheduler: PublicKey) {
+        let cancel = Arc::new(Cancel::default());
+        let id = lease.id;
+        let work = self.workshop.clone().work(lease.clone(), scheduler, cancel.clone());
+        let task = self.works.spawn(async move { (id, work.await) });
+        self.held.insert(id, Held { lease, finished: None, cancel, task });
+    }
+
+    /// Leases that are still being worked on.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.held.values().filter(|held| held.finished.is_none()).count()
+    }
+
+    /// Ends the work on a lease, whatever its state.
+    pub(crate) fn let_go(&mut self, lease: LeaseId, reason: impl Into<String>) {
+        if let Some(held) = self.held.remove(&lease) {
+            held.cancel.set();
+            held.task.abort();
+            self.drop_event(lease, reason.into());
+        }
+    }
+
+    pub(crate) fn tell(&self, event: NodeEvent) {
+        tracing::debug!(%event);
+        (self.workshop.events)(event);
+    }
+
+    fn drop_event(&self, lease: LeaseId, reason: String) {
+        self.tell(NodeEvent::Dropped { lease, reason });
+    }
+}
+
+fn owner_binding(config: &Config, node: NodeId) -> Result<Option<Signed<OwnerBinding>>, RunError> {
+    let Some(path) = &config.owner_key else {
+        return Ok(None);
+    };
+    let owner = identity::load(path).map_err(RunError::Identity)?;
+    Ok(Some(Signed::new(&OwnerBinding { node }, &owner)))
+}

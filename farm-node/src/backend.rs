@@ -1,0 +1,62 @@
+//! Choosing what renders.
+
+use renderer::{Backend, CpuBackend};
+
+use crate::config::{BackendChoice, Config};
+
+/// No backend of the kind asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenBackendError {
+    /// The GPU cannot be used.
+    #[cfg(feature = "gpu")]
+    #[error("the GPU cannot be used")]
+    Gpu(#[source] gpu::OpenError),
+    /// The program was built for the CPU only.
+    #[error("this node was built without GPU support; choose the CPU, or build it with `gpu`")]
+    NotBuilt,
+}
+
+/// Opens a backend. With [`BackendChoice::Auto`] a GPU that is there but cannot be used is
+/// logged, and the CPU renders.
+pub(crate) fn open(config: &Config) -> Result<Box<dyn Backend>, OpenBackendError> {
+    let cpu = || -> Box<dyn Backend> { Box::new(CpuBackend::new(config.threads)) };
+    match config.backend {
+        BackendChoice::Cpu => Ok(cpu()),
+        BackendChoice::Gpu => open_gpu(config.software_gpu),
+        BackendChoice::Auto => match open_gpu(config.software_gpu) {
+            Ok(gpu) => Ok(gpu),
+            Err(error) => {
+                report(&error);
+                Ok(cpu())
+            }
+        },
+    }
+}
+
+#[cfg(feature = "gpu")]
+fn open_gpu(software: bool) -> Result<Box<dyn Backend>, OpenBackendError> {
+    let options = gpu::GpuOptions { software, ..gpu::GpuOptions::default() };
+    let backend = gpu::GpuBackend::open(&options).map_err(OpenBackendError::Gpu)?;
+    Ok(Box::new(backend))
+}
+
+#[cfg(not(feature = "gpu"))]
+fn open_gpu(_software: bool) -> Result<Box<dyn Backend>, OpenBackendError> {
+    Err(OpenBackendError::NotBuilt)
+}
+
+/// A machine without a GPU is nothing to speak of; one whose GPU does not work is.
+fn report(error: &OpenBackendError) {
+    match error {
+        #[cfg(feature = "gpu")]
+        OpenBackendError::Gpu(gpu::OpenError::NoAdapter | gpu::OpenError::OnlySoftware(_)) => {
+            tracing::debug!("no GPU; the CPU renders");
+        }
+        #[cfg(feature = "gpu")]
+        OpenBackendError::Gpu(error) => {
+            tracing::warn!(%error, "the GPU cannot be used; the CPU renders");
+        }
+        OpenBackendError::NotBuilt => tracing::debug!("built for the CPU"),
+    }
+}

@@ -1,0 +1,153 @@
+//! What a node is told at start.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use transport::Ticket;
+
+/// How a node is set up. Only the folder and the farm have no default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Folder of the node's key and scenes; one node at a time may use it.
+    pub data_dir: PathBuf,
+    /// The farm to work for.
+    pub farm: Ticket,
+    /// A name for people.
+    #[serde(default = "Config::default_name")]
+    pub name: String,
+    /// What renders.
+    #[serde(default)]
+    pub backend: BackendChoice,
+    /// Whether a GPU that is simulated on the CPU may be taken: slower than the CPU backend.
+    #[serde(default)]
+    pub software_gpu: bool,
+    /// Threads of the CPU backend; all cores without it.
+    #[serde(default)]
+    pub threads: Option<NonZeroUsize>,
+    /// Key file of the owner, whose wallet is paid; without it the node owns itself. The key
+    /// signs once, at start, that the node is its owner's, and is not kept.
+    #[serde(default)]
+    pub owner_key: Option<PathBuf>,
+    /// Disk space for scenes, bytes; the least recently used go first.
+    #[serde(default = "Config::default_cache_bytes")]
+    pub cache_bytes: u64,
+    /// Memory for prepared scenes, bytes; half of the machine's without it.
+    #[serde(default)]
+    pub memory_bytes: Option<u64>,
+    /// Whether to measure the node's speed at start.
+    #[serde(default = "Config::default_benchmark")]
+    pub benchmark: bool,
+    /// Where to listen; by default on this machine only when the farm is on it.
+    #[serde(default)]
+    pub bind: Option<SocketAddr>,
+    /// How to defraud the farm, for demonstrations and tests of its defences.
+    #[serde(default)]
+    pub cheat: Option<Cheat>,
+}
+
+/// What renders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendChoice {
+    /// A GPU where there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A GPU, or nothing.
+    Gpu,
+}
+
+/// A way to defraud the farm. It exists so that the farm can be shown to notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cheat {
+    /// Renders a quarter of the samples and scales the sums and counts up to look like all.
+    QuarterSamples,
+    /// Takes leases and never answers.
+    Silent,
+}
+
+impl Config {
+    /// A node with the defaults.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>, farm: Ticket) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            farm,
+            name: Self::default_name(),
+            backend: BackendChoice::Auto,
+            software_gpu: false,
+            threads: None,
+            owner_key: None,
+            cache_bytes: Self::default_cache_bytes(),
+            memory_bytes: None,
+            benchmark: Self::default_benchmark(),
+            bind: None,
+            cheat: None,
+        }
+    }
+
+    fn default_name() -> String {
+        "node".to_owned()
+    }
+
+    /// Room for a good dozen of film scenes, and no surprise on a gamer's disk.
+    const fn default_cache_bytes() -> u64 {
+        20 << 30
+    }
+
+    const fn default_benchmark() -> bool {
+        true
+    }
+
+    /// Where to listen: a farm on this machine needs no other interface.
+    pub(crate) fn bind_address(&self) -> SocketAddr {
+        let addresses = self.farm.addresses();
+        let local = addresses.iter().all(|address| address.ip().is_loopback());
+        let v4 = addresses.iter().any(SocketAddr::is_ipv4);
+        let ip: IpAddr = match (local, v4) {
+            (true, true) => Ipv4Addr::LOCALHOST.into(),
+            (true, false) => Ipv6Addr::LOCALHOST.into(),
+            (false, true) => Ipv4Addr::UNSPECIFIED.into(),
+            (false, false) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        self.bind.unwrap_or_else(|| SocketAddr::new(ip, 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(addresses: &[&str]) -> Config {
+        let key = protocol::sign::public_key(&protocol::SigningKey::from_bytes(&[7; 32]));
+        let parse = |text: &&str| text.parse().expect("an address");
+        Config::new("node", Ticket::new(key, addresses.iter().map(parse).collect()))
+    }
+
+    #[test]
+    fn a_file_needs_the_folder_and_the_farm_only() {
+        let expected = config(&["127.0.0.1:4000"]);
+        let text = format!("data_dir = \"node\"\nfarm = \"{}\"\n", expected.farm);
+        assert_eq!(toml::from_str::<Config>(&text).expect("a config"), expected);
+        let unknown = format!("{text}cach_bytes = 3\n");
+        let error = toml::from_str::<Config>(&unknown).expect_err("a typing mistake");
+        assert!(error.to_string().contains("cach_bytes"), "{error}");
+        let cheat = format!("{text}cheat = \"quarter-samples\"\nbackend = \"cpu\"\n");
+        let cheat: Config = toml::from_str(&cheat).expect("a config");
+        assert_eq!((cheat.cheat, cheat.backend), (Some(Cheat::QuarterSamples), BackendChoice::Cpu));
+    }
+
+    #[test]
+    fn a_farm_on_this_machine_needs_no_other_interface() {
+        let bind = |addresses: &[&str]| config(addresses).bind_address().to_string();
+        assert_eq!(bind(&["127.0.0.1:4000"]), "127.0.0.1:0");
+        assert_eq!(bind(&["[::1]:4000"]), "[::1]:0");
+        assert_eq!(bind(&["127.0.0.1:4000", "192.0.2.1:4000"]), "0.0.0.0:0");
+        assert_eq!(bind(&["[2001:db8::1]:4000"]), "[::]:0");
+    }
+}

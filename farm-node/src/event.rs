@@ -1,0 +1,161 @@
+//! What a node tells its program, for display and logs.
+
+use std::fmt;
+use std::time::Duration;
+
+use protocol::view::NodeView;
+use protocol::{Class, LeaseId, NodeId, PublicKey, RayCount, SceneId, Unit, Verdict, VerdictKind};
+
+/// Something happened on the node.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum NodeEvent {
+    /// The node has its key and its backend.
+    Started {
+        /// The node.
+        node: NodeId,
+        /// What it renders on.
+        backend: String,
+    },
+    /// The built-in scene was timed.
+    Benchmarked {
+        /// Metered rays a second.
+        rays_per_second: u64,
+    },
+    /// The scheduler welcomed the node.
+    Connected {
+        /// The scheduler.
+        scheduler: PublicKey,
+    },
+    /// The golden film was judged.
+    Qualified {
+        /// How the node's films are compared from now on.
+        class: Class,
+    },
+    /// A scene is on its way.
+    Fetching {
+        /// The scene.
+        scene: SceneId,
+        /// Bytes that are here.
+        received_bytes: u64,
+        /// Bytes of the scene.
+        size_bytes: u64,
+    },
+    /// A lease has its turn.
+    Rendering {
+        /// The lease.
+        lease: LeaseId,
+        /// What is rendered.
+        unit: Unit,
+    },
+    /// A lease is rendered.
+    Rendered {
+        /// The lease.
+        lease: LeaseId,
+        /// What was rendered.
+        unit: Unit,
+        /// Rays traced.
+        rays: RayCount,
+        /// How long it took, `prepare` included.
+        took: Duration,
+    },
+    /// The scheduler has the film.
+    Submitted {
+        /// The lease.
+        lease: LeaseId,
+        /// What was rendered.
+        unit: Unit,
+    },
+    /// A lease ended without a film.
+    Dropped {
+        /// The lease.
+        lease: LeaseId,
+        /// Why.
+        reason: String,
+    },
+    /// A result was judged.
+    Verdict {
+        /// Its number.
+        number: u64,
+        /// The decision.
+        verdict: Verdict,
+    },
+    /// How the farm sees the node.
+    Standing(NodeView),
+    /// The node takes no work for now.
+    Paused {
+        /// Why.
+        reason: String,
+    },
+    /// Something went wrong that time may heal.
+    Error {
+        /// What happened.
+        message: String,
+        /// When the node tries again.
+        retry_in: Option<Duration>,
+    },
+    /// The node has given its leases back and is closed.
+    Stopped,
+}
+
+impl fmt::Display for NodeEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started { node, backend } => write!(f, "{} on {backend}", node.short()),
+            Self::Benchmarked { rays_per_second } => {
+                write!(f, "{:.2} million rays a second", *rays_per_second as f64 / 1e6)
+            }
+            Self::Connected { scheduler } => write!(f, "welcomed by {}", scheduler.short()),
+            Self::Qualified { class: Class::Exact } => {
+                f.write_str("qualified: films equal the reference bit for bit")
+            }
+            Self::Qualified { class: Class::Tolerant } => {
+                f.write_str("qualified: films agree with the reference within tolerance")
+            }
+            Self::Fetching { scene, received_bytes, size_bytes } => {
+                write!(f, "fetching {}: {received_bytes} of {size_bytes} bytes", scene.short())
+            }
+            Self::Rendering { unit, .. } => write!(f, "rendering {}", Named(unit)),
+            Self::Rendered { unit, rays, took, .. } => {
+                let rate = rays.total() as f64 / took.as_secs_f64().max(1e-9) / 1e6;
+                let seconds = took.as_secs_f64();
+                write!(f, "rendered {} in {seconds:.2} s, {rate:.2} Mrays/s", Named(unit))
+            }
+            Self::Submitted { unit, .. } => write!(f, "submitted {}", Named(unit)),
+            Self::Dropped { lease, reason } => write!(f, "dropped {}: {reason}", lease.short()),
+            Self::Verdict { verdict, .. } => {
+                let unit = Named(&verdict.unit);
+                match &verdict.kind {
+                    VerdictKind::Accepted { pixels_checked, pay, .. } => {
+                        write!(f, "accepted {unit}: {pixels_checked} pixels checked, {pay} tokens")
+                    }
+                    VerdictKind::Refused(refusal) => write!(f, "refused {unit}: {refusal}"),
+                    VerdictKind::Disputed { .. } => {
+                        write!(f, "disputed {unit}: another node's film differs")
+                    }
+                }
+            }
+            Self::Standing(view) => write!(
+                f,
+                "{} accepted, {} refused, {} tokens earned",
+                view.reputation.accepted, view.reputation.refused, view.earned
+            ),
+            Self::Paused { reason } => write!(f, "paused: {reason}"),
+            Self::Error { message, retry_in: Some(wait) } => {
+                write!(f, "{message}; trying again in {:.1} s", wait.as_secs_f64())
+            }
+            Self::Error { message, retry_in: None } => f.write_str(message),
+            Self::Stopped => f.write_str("stopped"),
+        }
+    }
+}
+
+/// A unit in a few words.
+struct Named<'a>(&'a Unit);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unit { job, frame, tile, batch } = self.0;
+        write!(f, "{} frame {frame} tile {} batch {batch}", job.short(), tile.0)
+    }
+}

@@ -1,0 +1,419 @@
+//! One connection to the scheduler, from its hello to its end.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::message::{Qualification, RefusedCode};
+use protocol::{
+    Batch, LeaseId, PROTOCOL_VERSION, PublicKey, Reply, Request, Role, Signed, Verdict, limits,
+};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use transport::{Backoff, CallError, ConnectError, Connection};
+
+use crate::RunError;
+use crate::agent::Agent;
+use crate::config::Cheat;
+use crate::easel::RenderFault;
+use crate::event::NodeEvent;
+use crate::lease;
+use crate::work::{Finished, WorkError};
+
+/// Leases held: one to render, one prefetched.
+const LEASES_HELD: usize = 2;
+/// A sixth of the time that a lease lives without a sign.
+const BEAT: Duration = Duration::from_secs(5);
+/// The node looks at its standing every so many beats.
+const BEATS_PER_STANDING: u32 = 6;
+/// Wait before the next poll after the scheduler said it was busy.
+const BUSY_WAIT: Duration = Duration::from_secs(2);
+/// Wait before the next poll after the scheduler said that the node gets no work.
+const BARRED_WAIT: Duration = Duration::from_secs(60);
+/// Calls in a row without an answer, after which the connection is given up.
+const SILENCES_MAX: u32 = 3;
+
+type Answered = Result<Reply, CallError>;
+
+/// What came of a call.
+enum Answer {
+    Leases(Answered),
+    Beat(Answered),
+    Submitted(LeaseId, Answered),
+    Released(Answered),
+    Verdicts(Answered),
+    Standing(Answered),
+}
+
+struct Session<'a> {
+    agent: &'a mut Agent,
+    connection: Connection,
+    scheduler: PublicKey,
+    calls: JoinSet<Answer>,
+    polling: bool,
+    poll_after: Instant,
+    submitting: BTreeSet<LeaseId>,
+    /// Films that were not taken; they go again with the next beat.
+    resting: BTreeSet<LeaseId>,
+    paused: Option<String>,
+    asking_verdicts: bool,
+    silences: u32,
+    beats: u32,
+}
+
+/// Connects, says hello, qualifies and works until the connection ends; returns why it ended.
+pub(crate) async fn run(agent: &mut Agent, backoff: &mut Backoff) -> Result<String, RunError> {
+    let connection = match agent.workshop.peer.connect(&agent.config.farm).await {
+        Ok(connection) => connection,
+        Err(error @ ConnectError::Key(_)) => return Err(RunError::Ticket(error)),
+        Err(error) => return Ok(error.to_string()),
+    };
+    let hello = Role::Node(agent.hello.clone());
+    let hello = Request::Hello { protocol: PROTOCOL_VERSION, role: hello };
+    let welcome = connection.call(&hello, Bytes::new(), limits::CALL_TIMEOUT).await;
+    let (scheduler, engine, qualify) = match welcome {
+        Ok((Reply::Welcome { scheduler, engine, qualify }, _)) => (scheduler, engine, qualify),
+        Ok((other, _)) => return Ok(unexpected("hello", &other)),
+        Err(error) => return refusal(error),
+    };
+    if engine != renderer::ENGINE {
+        return Err(RunError::Engine { farm: engine, node: renderer::ENGINE });
+    }
+    agent.connection = Some(connection.clone());
+    agent.tell(NodeEvent::Connected { scheduler });
+    if let Some(qualification) = qualify
+        && let Some(reason) = qualified(agent, &connection, qualification).await?
+    {
+        return Ok(reason);
+    }
+    backoff.reset();
+    Session {
+        agent,
+        connection,
+        scheduler,
+        calls: JoinSet::new(),
+        polling: false,
+        poll_after: Instant::now(),
+        submitting: BTreeSet::new(),
+        resting: BTreeSet::new(),
+        paused: None,
+        asking_verdicts: false,
+        silences: 0,
+        beats: 0,
+    }
+    .serve()
+    .await
+}
+
+/// Renders the golden film; `Some` is why the connection is not worth going on with.
+async fn qualified(
+    agent: &Agent,
+    connection: &Connection,
+    Qualification { settings }: Qualification,
+) -> Result<Option<String>, RunError> {
+    settings.validate().map_err(RunError::GoldenSettings)?;
+    let chunks = settings.chunk_count();
+    let batch = Batch::new(0, chunks).ok_or(RunError::GoldenBatch { chunks })?;
+    let film = agent.workshop.studio.ask(move |easel| easel.golden(&settings, batch)).await;
+    let film = Bytes::from(film.map_err(RunError::Render)?.to_bytes());
+    match connection.call(&Request::Qualify, film, limits::TRANSFER_TIMEOUT).await {
+        Ok((Reply::Qualified { class }, _)) => {
+            agent.tell(NodeEvent::Qualified { class });
+            Ok(None)
+        }
+        Ok((other, _)) => Ok(Some(unexpected("golden film", &other))),
+        Err(error) => refusal(error).map(Some),
+    }
+}
+
+/// A refusal that no retry heals is an error; anything else is a reason to try again.
+fn refusal(error: CallError) -> Result<String, RunError> {
+    match error {
+        CallError::Refused(refused) => match refused.code {
+            RefusedCode::Busy | RefusedCode::Internal => Ok(refused.message),
+            _final => Err(RunError::Refused(refused.message)),
+        },
+        error => Ok(error.to_string()),
+    }
+}
+
+fn unexpected(to: &str, reply: &Reply) -> String {
+    let kind = format!("{reply:?}");
+    let kind: String = kind.chars().take_while(char::is_ascii_alphanumeric).collect();
+    format!("the scheduler answered the {to} with {kind}, which is no answer to it")
+}
+
+impl Session<'_> {
+    async fn serve(mut self) -> Result<String, RunError> {
+        // What was held through a loss of the connection: which of it still counts?
+        self.beat();
+        self.ask_standing();
+        self.ask_verdicts();
+        let mut ticks = interval(BEAT);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.tick().await;
+        loop {
+            self.submit();
+            let room = !self.polling && self.agent.unfinished() < LEASES_HELD;
+            tokio::select! {
+                reason = self.connection.closed() => {
+                    return Ok(format!("the connection was lost ({reason})"));
+                }
+                Some(worked) = self.agent.works.join_next() => {
+                    // A task that was let go is no news.
+                    if let Ok((lease, outcome)) = worked {
+                        self.worked(lease, outcome);
+                    }
+                }
+                Some(answer) = self.calls.join_next() => {
+                    if let Ok(answer) = answer {
+                        self.answered(answer);
+                    }
+                    if self.silences >= SILENCES_MAX {
+                        self.connection.close("no answers");
+                        return Ok("the scheduler does not answer".to_owned());
+                    }
+                }
+                () = sleep_until(self.poll_after), if room => self.poll(),
+                _now = ticks.tick() => self.tick(),
+            }
+        }
+    }
+
+    fn call(
+        &mut self,
+        request: Request,
+        body: Bytes,
+        timeout: Duration,
+        answer: impl FnOnce(Answered) -> Answer + Send + 'static,
+    ) {
+        let connection = self.connection.clone();
+        self.calls.spawn(async move {
+            let replied = connection.call(&request, body, timeout).await;
+            answer(replied.map(|(reply, _body)| reply))
+        });
+    }
+
+    fn poll(&mut self) {
+        self.polling = true;
+        let room = LEASES_HELD - self.agent.unfinished().min(LEASES_HELD);
+        let wait_ms = limits::POLL_WAIT_MAX.as_millis() as u32;
+        let timeout = limits::POLL_WAIT_MAX + limits::CALL_TIMEOUT;
+        let request = Request::Leases { max: room as u32, wait_ms };
+        self.call(request, Bytes::new(), timeout, Answer::Leases);
+    }
+
+    fn submit(&mut self) {
+        let ready: Vec<(LeaseId, Finished)> = self
+            .agent
+            .held
+            .iter()
+            .filter(|(id, _)| !self.submitting.contains(id))
+            .filter_map(|(id, held)| Some((*id, held.finished.clone()?)))
+            .collect();
+        for (lease, Finished { commitment, film }) in ready {
+            self.submitting.insert(lease);
+            let request = Request::Submit { commitment };
+            let answer = move |answered| Answer::Submitted(lease, answered);
+            self.call(request, film, limits::TRANSFER_TIMEOUT, answer);
+        }
+    }
+
+    fn tick(&mut self) {
+        self.beats = self.beats.wrapping_add(1);
+        for lease in std::mem::take(&mut self.resting) {
+            self.submitting.remove(&lease);
+        }
+        self.beat();
+        self.ask_verdicts();
+        if self.beats.is_multiple_of(BEATS_PER_STANDING) {
+            self.ask_standing();
+        }
+    }
+
+    fn beat(&mut self) {
+        let leases: Vec<LeaseId> = self.agent.held.keys().copied().collect();
+        if !leases.is_empty() && self.agent.config.cheat != Some(Cheat::Silent) {
+            let request = Request::Heartbeat { leases };
+            self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Beat);
+        }
+    }
+
+    fn ask_standing(&mut self) {
+        self.call(Request::MyNode, Bytes::new(), limits::CALL_TIMEOUT, Answer::Standing);
+    }
+
+    fn ask_verdicts(&mut self) {
+        if !self.asking_verdicts {
+            self.asking_verdicts = true;
+            let after = match self.agent.verdicts {
+                Some((scheduler, after)) if scheduler == self.scheduler => after,
+                _other_scheduler => 0,
+            };
+            let request = Request::MyVerdicts { after };
+            self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Verdicts);
+        }
+    }
+
+    fn worked(&mut self, lease: LeaseId, outcome: Result<Finished, WorkError>) {
+        match outcome {
+            Ok(finished) => {
+                if let Some(held) = self.agent.held.get_mut(&lease) {
+                    held.finished = Some(finished);
+                }
+            }
+            Err(WorkError::Silent) => self.agent.let_go(lease, "kept silent about it"),
+            Err(error) => {
+                let reason = chain(&error);
+                if self.agent.held.contains_key(&lease) {
+                    let release = Request::Release { leases: vec![lease], reason: reason.clone() };
+                    self.call(release, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
+                }
+                self.agent.let_go(lease, reason);
+                if matches!(error, WorkError::Render(RenderFault::Reopen(_) | RenderFault::Ended)) {
+                    // Without a backend, leases would only be taken to be dropped.
+                    self.pause("the backend is lost; restart the node".to_owned(), BARRED_WAIT);
+                }
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        let replied = match &answer {
+            Answer::Leases(replied)
+            | Answer::Beat(replied)
+            | Answer::Submitted(_, replied)
+            | Answer::Released(replied)
+            | Answer::Verdicts(replied)
+            | Answer::Standing(replied) => replied,
+        };
+        match replied {
+            Err(CallError::Timeout { .. }) => self.silences += 1,
+            _any_word => self.silences = 0,
+        }
+        match answer {
+            Answer::Leases(replied) => self.leased(replied),
+            Answer::Beat(Ok(Reply::Lapsed(leases))) => {
+                for lease in leases {
+                    self.submitting.remove(&lease);
+                    self.agent.let_go(lease, "the scheduler says that it has lapsed");
+                }
+            }
+            Answer::Submitted(lease, replied) => self.submitted(lease, replied),
+            Answer::Verdicts(replied) => self.judged(replied),
+            Answer::Standing(Ok(Reply::Node(view))) => {
+                let barred = view.barred;
+                self.agent.tell(NodeEvent::Standing(view));
+                if barred {
+                    let reason = "the farm bars this node: a film of its was refused".to_owned();
+                    self.pause(reason, BARRED_WAIT);
+                }
+            }
+            Answer::Beat(Err(error))
+            | Answer::Released(Err(error))
+            | Answer::Standing(Err(error)) => {
+                tracing::debug!(%error, "a call failed");
+            }
+            Answer::Beat(Ok(_)) | Answer::Released(Ok(_)) | Answer::Standing(Ok(_)) => {}
+        }
+    }
+
+    fn leased(&mut self, replied: Answered) {
+        self.polling = false;
+        match replied {
+            Ok(Reply::Leases(leases)) => {
+                for signed in &leases {
+                    let node = self.agent.workshop.node;
+                    match lease::verify(signed, self.scheduler, node, renderer::ENGINE) {
+                        Ok(lease) if self.agent.held.contains_key(&lease.id) => {}
+                        Ok(lease) => self.agent.take(lease, self.scheduler),
+                        Err(error) => self.error(chain(&error)),
+                    }
+                }
+            }
+            Ok(other) => {
+                self.error(unexpected("poll", &other));
+                self.poll_after = Instant::now() + BUSY_WAIT;
+            }
+            Err(CallError::Refused(refused)) => match refused.code {
+                RefusedCode::Busy => self.poll_after = Instant::now() + BUSY_WAIT,
+                _other => self.pause(refused.message, BARRED_WAIT),
+            },
+            // A lost connection ends the session; a timeout is counted.
+            Err(error) => {
+                tracing::debug!(%error, "a poll failed");
+                self.poll_after = Instant::now() + BUSY_WAIT;
+            }
+        }
+    }
+
+    fn submitted(&mut self, lease: LeaseId, replied: Answered) {
+        match replied {
+            Ok(_done) => {
+                if let Some(held) = self.agent.held.remove(&lease) {
+                    self.agent.tell(NodeEvent::Submitted { lease, unit: held.lease.unit });
+                }
+                self.submitting.remove(&lease);
+                self.ask_verdicts();
+            }
+            Err(CallError::Refused(refused)) if refused.code != RefusedCode::Busy => {
+                self.submitting.remove(&lease);
+                self.agent.let_go(lease, refused.message);
+            }
+            // Busy, or no answer: the film is kept and goes again, here or over the next
+            // connection. The scheduler takes one film a lease, so that twice does no harm.
+            Err(error) => {
+                tracing::debug!(%error, "a film was not taken");
+                self.resting.insert(lease);
+            }
+        }
+    }
+
+    fn judged(&mut self, replied: Answered) {
+        self.asking_verdicts = false;
+        let verdicts = match replied {
+            Ok(Reply::Verdicts(verdicts)) => verdicts,
+            Ok(other) => return self.error(unexpected("question for verdicts", &other)),
+            Err(error) => {
+                tracing::debug!(%error, "no verdicts came");
+                return;
+            }
+        };
+        for (number, signed) in verdicts {
+            match self.verdict(&signed) {
+                Ok(verdict) => self.agent.tell(NodeEvent::Verdict { number, verdict }),
+                Err(message) => self.error(message),
+            }
+            self.agent.verdicts = Some((self.scheduler, number));
+        }
+    }
+
+    fn verdict(&self, signed: &Signed<Verdict>) -> Result<Verdict, String> {
+        let verdict = signed.open_from(self.scheduler);
+        verdict.map_err(|error| format!("a verdict is not the scheduler's: {error}"))
+    }
+
+    fn pause(&mut self, reason: String, wait: Duration) {
+        self.poll_after = Instant::now() + wait;
+        if self.paused.as_ref() != Some(&reason) {
+            self.paused = Some(reason.clone());
+            self.agent.tell(NodeEvent::Paused { reason });
+        }
+    }
+
+    fn error(&self, message: String) {
+        self.agent.tell(NodeEvent::Error { message, retry_in: None });
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

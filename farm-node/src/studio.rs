@@ -1,0 +1,86 @@
+//! The render thread: it alone touches the backend, one order after the other.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::backend::OpenBackendError;
+use crate::easel::{Easel, RenderFault};
+
+type Job = Box<dyn FnOnce(&mut Easel) + Send>;
+
+/// A handle on the render thread.
+pub(crate) struct Studio {
+    jobs: mpsc::Sender<Job>,
+    thread: JoinHandle<()>,
+    description: String,
+}
+
+impl Studio {
+    /// Starts the thread; the backend is opened on it.
+    pub(crate) async fn open(
+        easel: impl FnOnce() -> Result<Easel, OpenBackendError> + Send + 'static,
+    ) -> Result<Self, OpenBackendError> {
+        // Two leases, the golden film, the benchmark: more never wait.
+        let (jobs, mut queue) = mpsc::channel::<Job>(4);
+        let (opened, opening) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let mut easel = match easel() {
+                Ok(easel) => easel,
+                Err(error) => {
+                    let _gone = opened.send(Err(error));
+                    return;
+                }
+            };
+            if opened.send(Ok(easel.description())).is_err() {
+                return;
+            }
+            while let Some(job) = queue.blocking_recv() {
+                job(&mut easel);
+            }
+        });
+        let description = opening.await.expect("invariant: the thread answers before it ends")?;
+        Ok(Self { jobs, thread, description })
+    }
+
+    /// What it renders on, for people.
+    pub(crate) fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Has the thread do something and waits for the outcome. A panic of the renderer, as a
+    /// hostile scene might find one, costs the backend's state and no more.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Easel) -> Result<T, RenderFault> + Send + 'static,
+    ) -> Result<T, RenderFault> {
+        let (answer, answered) = oneshot::channel();
+        let job = move |easel: &mut Easel| {
+            let outcome = catch_unwind(AssertUnwindSafe(|| job(easel)));
+            let outcome = outcome.unwrap_or_else(|panic| {
+                easel.recover();
+                Err(RenderFault::Panicked(words(&*panic)))
+            });
+            // Nobody waits any more when the lease has lapsed.
+            let _gone = answer.send(outcome);
+        };
+        self.jobs.send(Box::new(job)).await.map_err(|_ended| RenderFault::Ended)?;
+        answered.await.unwrap_or(Err(RenderFault::Ended))
+    }
+
+    /// Ends the thread once its current order is done.
+    pub(crate) async fn close(self) {
+        drop(self.jobs);
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the render thread did not end well");
+        }
+    }
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without words".to_owned())
+}

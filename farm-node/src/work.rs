@@ -1,0 +1,196 @@
+//! The work on one lease: fetch its scene, render, sign.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use protocol::{Commitment, Lease, NodeId, PublicKey, SceneId, Signed, SigningKey};
+use renderer::{Cancel, RenderError, Work};
+use transport::{FetchError, Peer, SceneError};
+
+use crate::cache::SceneCache;
+use crate::config::Cheat;
+use crate::easel::{Order, RenderFault};
+use crate::event::NodeEvent;
+use crate::studio::Studio;
+
+/// Attempts to fetch a scene before its lease is given back: about half a minute in all.
+const FETCH_ATTEMPTS: u32 = 6;
+/// Least advance of a fetch between two events, in parts of its size.
+const FETCH_EVENTS: u64 = 50;
+
+/// Where events go.
+pub(crate) type Events = Arc<dyn Fn(NodeEvent) + Send + Sync>;
+
+/// What the work on a lease needs.
+pub(crate) struct Workshop {
+    pub(crate) node: NodeId,
+    pub(crate) key: SigningKey,
+    pub(crate) peer: Peer,
+    pub(crate) studio: Studio,
+    pub(crate) events: Events,
+    pub(crate) cheat: Option<Cheat>,
+    pub(crate) shelf: Mutex<Shelf>,
+}
+
+/// Scenes on disk, and how many leases need each.
+pub(crate) struct Shelf {
+    pub(crate) cache: SceneCache,
+    pub(crate) pins: BTreeMap<SceneId, u32>,
+}
+
+/// A film, ready to be submitted as often as it takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Finished {
+    pub(crate) commitment: Signed<Commitment>,
+    pub(crate) film: Bytes,
+}
+
+/// Why a lease yields no film.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkError {
+    #[error("the scene did not come")]
+    Fetch(#[from] FetchError),
+    #[error("the scene cannot be read")]
+    Scene(#[from] SceneError),
+    #[error(transparent)]
+    Render(#[from] RenderFault),
+    #[error("kept silent about it")]
+    Silent,
+}
+
+/// A scene that must stay on disk for now.
+struct Pinned {
+    workshop: Arc<Workshop>,
+    scene: SceneId,
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        let mut shelf = self.workshop.shelf();
+        if let Some(count) = shelf.pins.get_mut(&self.scene) {
+            *count -= 1;
+            if *count == 0 {
+                shelf.pins.remove(&self.scene);
+            }
+        }
+    }
+}
+
+impl Workshop {
+    /// Works on a lease to its film. Orders of several leases wait for the render thread in
+    /// turn, so that a scene is fetched while another renders.
+    pub(crate) async fn work(
+        self: Arc<Self>,
+        lease: Lease,
+        scheduler: PublicKey,
+        cancel: Arc<Cancel>,
+    ) -> Result<Finished, WorkError> {
+        if self.cheat == Some(Cheat::Silent) {
+            tokio::time::sleep(until(lease.deadline_ms)).await;
+            return Err(WorkError::Silent);
+        }
+        let _pinned = self.clone().pin(lease.scene);
+        self.fetch(lease.scene, scheduler).await?;
+        let mut rendered = self.render(&lease, None, &cancel).await?;
+        if rendered.is_none() {
+            let package = self.peer.scenes().read(lease.scene).await?;
+            rendered = self.render(&lease, Some(package), &cancel).await?;
+        }
+        // The package was given, so that nothing can be missing now.
+        let film = rendered.ok_or(RenderFault::Render(RenderError::Cancelled))?;
+        let commitment = Commitment {
+            lease: lease.id,
+            node: self.node,
+            root: film.root(),
+            rays: film.rays(),
+            engine: renderer::ENGINE,
+        };
+        let film = Bytes::from(film.to_bytes());
+        Ok(Finished { commitment: Signed::new(&commitment, &self.key), film })
+    }
+
+    async fn render(
+        &self,
+        lease: &Lease,
+        package: Option<Bytes>,
+        cancel: &Arc<Cancel>,
+    ) -> Result<Option<film::Film>, RenderFault> {
+        let work = Work { rect: lease.rect, batch: lease.unit.batch };
+        let (settings, time_s) = (lease.settings.clone(), lease.time_s);
+        let order = Order { scene: lease.scene, settings, time_s, work };
+        let (id, unit) = (lease.id, lease.unit);
+        let (events, cancel) = (self.events.clone(), cancel.clone());
+        let job = self.studio.ask(move |easel| {
+            if cancel.is_set() {
+                return Err(RenderError::Cancelled.into());
+            }
+            events(NodeEvent::Rendering { lease: id, unit });
+            let begin = Instant::now();
+            let film = easel.film(&order, package.as_ref(), &cancel)?;
+            if let Some(film) = &film {
+                let (rays, took) = (film.rays(), begin.elapsed());
+                events(NodeEvent::Rendered { lease: id, unit, rays, took });
+            }
+            Ok(film)
+        });
+        job.await
+    }
+
+    /// Has the scene on disk, from the scheduler if need be, through a few losses of it.
+    async fn fetch(&self, scene: SceneId, scheduler: PublicKey) -> Result<(), WorkError> {
+        let size_bytes_max = self.shelf().cache.scene_bytes_max();
+        let mut attempt = 0;
+        let size_bytes = loop {
+            let told = Mutex::new(0);
+            let progress = |report: transport::FetchProgress| {
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                let step = report.size_bytes / FETCH_EVENTS;
+                if report.received_bytes >= *told + step || report.received_bytes == 0 {
+                    *told = report.received_bytes;
+                    let transport::FetchProgress { received_bytes, size_bytes } = report;
+                    (self.events)(NodeEvent::Fetching { scene, received_bytes, size_bytes });
+                }
+            };
+            let fetched =
+                self.peer.scenes().fetch(scene, size_bytes_max, scheduler, progress).await;
+            attempt += 1;
+            match fetched {
+                Ok(size_bytes) => break size_bytes,
+                Err(
+                    FetchError::NotConnected(_)
+                    | FetchError::Unreachable { .. }
+                    | FetchError::Interrupted { .. },
+                ) if attempt < FETCH_ATTEMPTS => {
+                    tokio::time::sleep(Duration::from_secs(1 << attempt.min(3))).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let removed = {
+            let Shelf { cache, pins } = &mut *self.shelf();
+            cache.touch(scene, size_bytes, |scene| pins.contains_key(&scene))
+        };
+        for scene in removed {
+            self.peer.scenes().remove(scene).await?;
+        }
+        Ok(())
+    }
+
+    fn pin(self: Arc<Self>, scene: SceneId) -> Pinned {
+        *self.shelf().pins.entry(scene).or_default() += 1;
+        Pinned { workshop: self, scene }
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // Counts and sizes are whole after any panic.
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long it is until a moment of the scheduler's clock, taking ours for equal.
+fn until(deadline_ms: u64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::from_millis(deadline_ms).saturating_sub(now)
+}

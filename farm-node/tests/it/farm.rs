@@ -1,0 +1,285 @@
+//! A farm of one scene that hands out what a test gives it and keeps what comes.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use farm_node::{BackendChoice, Cheat, Config, NodeEvent, RunError};
+use film::Film;
+use protocol::message::{Qualification, RefusedCode};
+use protocol::sign::public_key;
+use protocol::{
+    Batch, Class, Engine, JobId, Lease, LeaseId, NodeId, PublicKey, RayCount, Rect, RenderSettings,
+    Reply, Request, SceneId, Signed, SigningKey, Size, TileIndex, Tokens, Unit, Verdict,
+    VerdictKind,
+};
+use renderer::{Backend as _, Cancel, CpuBackend, Work};
+use tempfile::TempDir;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use transport::{BoxFuture, Peer, PeerConfig, Service};
+
+/// Nothing waits this long when all is well.
+pub const LONG: Duration = Duration::from_secs(60);
+
+/// What the farm knows.
+#[derive(Default)]
+pub struct Book {
+    pub to_lease: VecDeque<Signed<Lease>>,
+    pub golden: Option<Bytes>,
+    pub films: Vec<(LeaseId, Bytes)>,
+    pub beaten: Vec<LeaseId>,
+    pub released: Vec<LeaseId>,
+    pub refuse_films: bool,
+}
+
+/// The scheduler's side.
+pub struct Farm {
+    pub key: SigningKey,
+    pub engine: Engine,
+    pub qualify: bool,
+    book: Mutex<Book>,
+    news: Notify,
+}
+
+impl Service for Farm {
+    fn call(
+        self: Arc<Self>,
+        caller: PublicKey,
+        request: Request,
+        body: Bytes,
+    ) -> BoxFuture<'static, (Reply, Bytes)> {
+        Box::pin(async move { (self.answer(caller, request, body).await, Bytes::new()) })
+    }
+
+    fn gone(&self, _caller: PublicKey) {}
+}
+
+impl Farm {
+    pub fn new(engine: Engine, qualify: bool) -> Arc<Self> {
+        let key = SigningKey::from_bytes(&[77; 32]);
+        let (book, news) = (Mutex::default(), Notify::new());
+        Arc::new(Self { key, engine, qualify, book, news })
+    }
+
+    pub fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().expect("no panic")
+    }
+
+    /// Signs a lease and hands it to whoever polls next.
+    pub fn offer(&self, lease: &Lease) {
+        self.book().to_lease.push_back(Signed::new(lease, &self.key));
+        self.news.notify_waiters();
+    }
+
+    /// Waits until the book satisfies `done`.
+    pub async fn until(&self, done: impl Fn(&Book) -> bool) {
+        let waiting = async {
+            loop {
+                let news = self.news.notified();
+                if done(&self.book()) {
+                    return;
+                }
+                news.await;
+            }
+        };
+        tokio::time::timeout(LONG, waiting).await.expect("the farm hears what the test waits for");
+    }
+
+    async fn answer(&self, caller: PublicKey, request: Request, body: Bytes) -> Reply {
+        let reply = match request {
+            Request::Hello { .. } => Reply::Welcome {
+                scheduler: public_key(&self.key),
+                engine: self.engine,
+                qualify: self.qualify.then(|| Qualification { settings: golden_settings() }),
+            },
+            Request::Qualify => {
+                self.book().golden = Some(body);
+                Reply::Qualified { class: Class::Exact }
+            }
+            Request::Leases { max, .. } => self.lease(max as usize).await,
+            Request::Heartbeat { leases } => {
+                self.book().beaten.extend(leases);
+                Reply::Lapsed(Vec::new())
+            }
+            Request::Submit { commitment } => {
+                let commitment = commitment.open_from(caller).expect("the node's own word");
+                assert_eq!(commitment.root, blake3_of(&body), "the film is the one signed");
+                let mut book = self.book();
+                if book.refuse_films {
+                    Reply::refused(RefusedCode::LeaseLapsed, "the lease has lapsed")
+                } else {
+                    book.films.push((commitment.lease, body));
+                    Reply::Done
+                }
+            }
+            Request::Release { leases, .. } => {
+                self.book().released.extend(leases);
+                Reply::Done
+            }
+            Request::MyVerdicts { after } => self.verdicts(after, caller),
+            _other => Reply::refused(RefusedCode::NotFound, "not on this farm"),
+        };
+        self.news.notify_waiters();
+        reply
+    }
+
+    async fn lease(&self, max: usize) -> Reply {
+        loop {
+            let news = self.news.notified();
+            let leases: Vec<_> = {
+                let mut book = self.book();
+                let count = max.min(book.to_lease.len());
+                book.to_lease.drain(..count).collect()
+            };
+            if !leases.is_empty() {
+                return Reply::Leases(leases);
+            }
+            news.await;
+        }
+    }
+
+    fn verdicts(&self, after: u64, caller: PublicKey) -> Reply {
+        let book = self.book();
+        let verdict = |index: usize, lease: LeaseId, film: &Bytes| {
+            let kind = VerdictKind::Accepted {
+                pixels_checked: 9,
+                rays: RayCount::default(),
+                pay: Tokens::from_whole(1),
+            };
+            let root = blake3_of(film);
+            let verdict = Verdict { lease, unit: unit(0), node: NodeId(caller.0), root, kind };
+            (index as u64 + 1, Signed::new(&verdict, &self.key))
+        };
+        let verdicts = book.films.iter().enumerate();
+        let verdicts = verdicts.map(|(index, (lease, film))| verdict(index, *lease, film));
+        Reply::Verdicts(verdicts.filter(|(number, _)| *number > after).collect())
+    }
+}
+
+fn blake3_of(bytes: &Bytes) -> protocol::Digest {
+    blake3::hash(bytes).into()
+}
+
+/// A farm on a free port.
+pub async fn open(farm: &Arc<Farm>, folder: &TempDir) -> Peer {
+    let config = PeerConfig::new(farm.key.to_bytes(), folder.path().join("farm"));
+    let peer = Peer::bind(config).await.expect("a free port");
+    peer.serve(farm.clone());
+    peer
+}
+
+/// A farm where one has just closed: its port and folder come free within moments.
+pub async fn reopen(farm: &Arc<Farm>, folder: &TempDir, bind: SocketAddr) -> Peer {
+    let mut config = PeerConfig::new(farm.key.to_bytes(), folder.path().join("farm"));
+    config.bind = bind;
+    let binding = async {
+        loop {
+            match Peer::bind(config.clone()).await {
+                Ok(peer) => return peer,
+                Err(_still_in_use) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let peer = tokio::time::timeout(LONG, binding).await.expect("the port comes free");
+    peer.serve(farm.clone());
+    peer
+}
+
+/// A node at work, with its events.
+pub struct Node {
+    pub id: NodeId,
+    pub events: mpsc::UnboundedReceiver<NodeEvent>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<Result<(), RunError>>,
+}
+
+impl Node {
+    pub async fn start(farm: &Peer, folder: &TempDir, cheat: Option<Cheat>) -> Self {
+        let mut config = Config::new(folder.path().join("node"), farm.ticket());
+        config.backend = BackendChoice::Cpu;
+        config.threads = std::num::NonZeroUsize::new(1);
+        config.benchmark = false;
+        config.cheat = cheat;
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let (stop, stopping) = oneshot::channel();
+        let running = tokio::spawn(farm_node::run(
+            config,
+            move |event| {
+                let _test_over = sender.send(event);
+            },
+            async {
+                let _stopped_or_dropped = stopping.await;
+            },
+        ));
+        let Some(NodeEvent::Started { node: id, .. }) = events.recv().await else {
+            panic!("a node tells first who it is");
+        };
+        Self { id, events, stop, running }
+    }
+
+    /// The next event of the wanted kind.
+    pub async fn hears<T>(&mut self, wanted: impl Fn(&NodeEvent) -> Option<T>) -> T {
+        let waiting = async {
+            let mut heard = Vec::new();
+            while let Some(event) = self.events.recv().await {
+                match wanted(&event) {
+                    Some(found) => return found,
+                    None => heard.push(event),
+                }
+            }
+            panic!("the node ended; it said {heard:#?}");
+        };
+        tokio::time::timeout(LONG, waiting).await.expect("the node says what the test waits for")
+    }
+
+    pub async fn stop(self) -> Result<(), RunError> {
+        let _ended_already = self.stop.send(());
+        self.running.await.expect("no panic")
+    }
+
+    pub async fn ends(self) -> Result<(), RunError> {
+        let ended = tokio::time::timeout(LONG, self.running).await;
+        ended.expect("the node ends by itself").expect("no panic")
+    }
+}
+
+pub fn golden_settings() -> RenderSettings {
+    RenderSettings { size: Size::new(24, 16), samples: 16, bounces: 2, seed: 5, ..settings() }
+}
+
+fn settings() -> RenderSettings {
+    RenderSettings { size: Size::new(48, 32), samples: 64, bounces: 3, ..Default::default() }
+}
+
+pub fn unit(tile: u32) -> Unit {
+    let batch = Batch::new(0, 4).expect("aligned");
+    Unit { job: JobId([1; 16]), frame: 0, tile: TileIndex(tile), batch }
+}
+
+/// A lease on a tile of 16 × 16 pixels of a frame of 48 × 32.
+pub fn lease(node: NodeId, scene: SceneId, tile: u32) -> Lease {
+    let grid = protocol::TileGrid::new(settings().size, 16);
+    Lease {
+        id: LeaseId([tile as u8 + 1; 16]),
+        node,
+        unit: unit(tile),
+        scene,
+        settings: settings(),
+        time_s: 0.0,
+        rect: grid.rect(TileIndex(tile)).expect("a tile of the frame"),
+        engine: renderer::ENGINE,
+        nonce_hash: Lease::nonce_hash(&[9; 32]),
+        pay_max: Tokens::from_whole(2),
+        deadline_ms: u64::MAX,
+    }
+}
+
+/// What an honest node renders.
+pub fn honest(settings: &RenderSettings, rect: Rect, batch: Batch) -> Film {
+    let scene = renderer::prepare(&scene::golden(), settings, 0.0).expect("prepared");
+    let mut cpu = CpuBackend::new(std::num::NonZeroUsize::new(1));
+    cpu.render(&scene, Work { rect, batch }, &Cancel::default()).expect("rendered")
+}

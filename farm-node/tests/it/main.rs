@@ -1,0 +1,5 @@
+//! A node against a farm that is made up, over real connections.
+
+mod farm;
+mod life;
+mod trust;
