@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use film::{Frame, Picture};
-use protocol::{Batch, CameraChoice, JobSpec, RayCount, RenderSettings, TileGrid};
-use renderer::{Backend, Cancel, RenderError, RenderScene, Work};
+use protocol::{Batch, JobSpec, RayCount, RenderSettings, TileGrid};
+use renderer::{Backend, Cancel, PrepareError, RenderError, RenderScene, Work};
 use scene::{ImportOptions, Scene};
 
 use crate::exit::{Exit, WithExit as _, fail};
@@ -85,7 +85,16 @@ pub fn import(path: &Path, options: &ImportOptions) -> anyhow::Result<Scene> {
     }
     let imported = scene::import(path, options)
         .with_context(|| format!("the scene was not imported: {}", path.display()))?;
-    for warning in &imported.report.warnings {
+    let report = &imported.report;
+    eprintln!(
+        "  {:<11} {}: {} triangles, {}, {}",
+        "scene",
+        path.file_name().unwrap_or_default().display(),
+        text::count(report.triangles),
+        text::plural(report.textures as u64, "texture", "textures"),
+        text::bytes(report.bytes)
+    );
+    for warning in &report.warnings {
         eprintln!("  warning     {warning}");
     }
     Ok(imported.scene)
@@ -97,7 +106,7 @@ pub fn name_of(path: &Path) -> String {
     stem.filter(|stem| !stem.is_empty()).unwrap_or_else(|| "scene".to_owned())
 }
 
-/// Checks the settings, then prepares the scene.
+/// Prepares the scene at a time.
 ///
 /// # Errors
 /// Usage: a setting is out of range. Not found: the scene has no such camera; its cameras are
@@ -107,22 +116,13 @@ pub fn prepare(
     settings: &RenderSettings,
     time_s: f32,
 ) -> anyhow::Result<RenderScene> {
-    settings.validate().exit(Exit::Usage)?;
-    check_camera(scene, settings)?;
-    renderer::prepare(scene, settings, time_s).context("the scene was not prepared")
-}
-
-fn check_camera(scene: &Scene, settings: &RenderSettings) -> anyhow::Result<()> {
-    let CameraChoice::Named(name) = &settings.camera else { return Ok(()) };
-    let cameras: Vec<&str> = scene.cameras.iter().map(|camera| camera.name.as_str()).collect();
-    if cameras.contains(&name.as_str()) {
-        return Ok(());
-    }
-    let known = match cameras.is_empty() {
-        true => "the scene has none; leave --camera out, or use --eye and --target".to_owned(),
-        false => format!("the scene's cameras are {}", cameras.join(", ")),
+    let prepared = renderer::prepare(scene, settings, time_s);
+    let exit = match &prepared {
+        Err(PrepareError::Settings(_) | PrepareError::Time(_)) => Exit::Usage,
+        Err(PrepareError::NoCamera { .. }) => Exit::NotFound,
+        _ => Exit::Failed,
     };
-    Err(fail(Exit::NotFound, format!("no camera is named {name}; {known}")))
+    prepared.exit(exit)
 }
 
 /// What a local render yielded.
@@ -165,6 +165,10 @@ pub fn render(
         for batch in Batch::cover(settings.chunk_count(), CHUNKS_PER_STEP) {
             let speed = short_speed(rays, started.elapsed());
             progress.show(done as u64, total, &speed);
+            if cancel.is_set() {
+                cancelled = true;
+                break 'tiles;
+            }
             let film = match backend.render(scene, Work { rect, batch }, cancel) {
                 Ok(film) => film,
                 Err(RenderError::Cancelled) => {

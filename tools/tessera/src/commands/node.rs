@@ -1,6 +1,5 @@
 //! `tessera node`: renders for a farm and earns tokens.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 

@@ -1,11 +1,11 @@
 //! `tessera scheduler`: the farm's centre.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context as _;
 use clap::{Args, ValueHint};
+use scheduler::{Config, ConfigError};
 
 use crate::client;
 use crate::exit::{Exit, WithExit as _};
@@ -60,7 +60,7 @@ pub fn run(args: SchedulerArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let ticket_file = args.data.join("ticket");
     let on_ready = move |ready: scheduler::Ready| {
         let ticket = ready.ticket.to_string();
-        if let Err(error) = std::fs::write(&ticket_file, format!("{ticket}\n")) {
+        if let Err(error) = write_whole(&ticket_file, &ticket) {
             eprintln!(
                 "warning: the ticket file was not written ({error}): {}",
                 ticket_file.display()
@@ -82,22 +82,25 @@ pub fn run(args: SchedulerArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn config(args: &SchedulerArgs) -> anyhow::Result<scheduler::Config> {
+/// A reader finds the old ticket or the new one, never half of one.
+fn write_whole(path: &Path, ticket: &str) -> std::io::Result<()> {
+    let draft = path.with_extension("new");
+    std::fs::write(&draft, format!("{ticket}\n"))?;
+    std::fs::rename(draft, path)
+}
+
+fn config(args: &SchedulerArgs) -> anyhow::Result<Config> {
     let mut config = match &args.config {
-        Some(path) => {
-            let shown = path.display();
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("the settings cannot be read: {shown}"))
-                .exit(Exit::NotFound)?;
-            toml::from_str(&text)
-                .with_context(|| format!("the settings are not usable: {shown}"))
-                .exit(Exit::Usage)?
-        }
-        None => scheduler::Config::default(),
+        Some(path) => match Config::read(path) {
+            Err(error @ ConfigError::Read { .. }) => Err(error).exit(Exit::NotFound)?,
+            other => other.exit(Exit::Usage)?,
+        },
+        None => Config::default(),
     };
-    config.data = args.data.clone();
+    config.data_dir.clone_from(&args.data);
     if let Some(bind) = args.bind {
         config.bind = bind;
     }
+    config.validate().exit(Exit::Usage)?;
     Ok(config)
 }

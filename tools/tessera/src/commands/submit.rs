@@ -150,10 +150,11 @@ pub fn probe(render_scene: &RenderScene, interrupt: &Interrupt) -> anyhow::Resul
 /// The probe's words on a job of so many frames.
 pub fn estimate(probe: &Probe, settings: &RenderSettings, frames: u32) -> String {
     let samples = settings.size.pixel_count() * u64::from(settings.samples) * u64::from(frames);
-    let expected = probe.mean_rays_per_sample() * samples as f64;
+    let rays = |per_sample: f64| text::short_count((per_sample * samples as f64) as u64);
     format!(
-        "about {} rays for {}, {} spp{}",
-        text::short_count(expected as u64),
+        "about {} rays, at most {}, for {} px, {} spp{}",
+        rays(probe.closest_mean + probe.shadow_mean),
+        rays(probe.closest_bound + probe.shadow_bound),
         settings.size,
         settings.samples,
         if frames > 1 { format!(", {frames} frames") } else { String::new() }

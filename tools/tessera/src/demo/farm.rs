@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::ValueEnum as _;
+use protocol::view::LedgerCheck;
 use tempfile::TempDir;
 use transport::Ticket;
 
@@ -13,10 +14,16 @@ use crate::local::BackendName;
 
 use super::member::Member;
 
-/// Names of the nodes; the last one is the cheat.
-pub const NODES: [&str; 3] = ["ada", "grace", CHEAT];
+/// Nodes of the farm.
+pub const NODES: usize = 3;
 /// The node that returns tiles at a quarter of the samples.
 pub const CHEAT: &str = "mallory";
+/// Names of nodes that are all honest.
+const HONEST: [&str; NODES] = ["ada", "alan", "grace"];
+/// Names of nodes one of which is not.
+const MIXED: [&str; NODES] = ["ada", "grace", CHEAT];
+/// The scheduler's name and folder.
+const SCHEDULER: &str = "scheduler";
 /// How long the scheduler may take to open the farm.
 const READY_MAX: Duration = Duration::from_secs(60);
 
@@ -58,7 +65,7 @@ impl LocalFarm {
         let mut farm =
             Self { nodes: Vec::new(), scheduler, ticket: None, keep: options.keep, folder };
         let ticket = farm.wait_for_ticket()?;
-        for name in NODES {
+        for name in if options.cheat { MIXED } else { HONEST } {
             let arguments = node_arguments(name, &ticket, farm.folder(), options);
             let node = Member::start(name, &arguments, farm.folder.path())?;
             farm.nodes.push(node);
@@ -94,12 +101,9 @@ impl LocalFarm {
         self.nodes.iter_mut().try_for_each(Member::check)
     }
 
-    /// What the nodes have said since the last look, with their names.
-    pub fn node_lines(&self) -> Vec<(String, String)> {
-        let lines = |node: &Member| -> Vec<(String, String)> {
-            node.lines().map(|line| (node.name().to_owned(), line)).collect()
-        };
-        self.nodes.iter().flat_map(lines).collect()
+    /// What the nodes have said since the last look.
+    pub fn node_lines(&self) -> Vec<String> {
+        self.nodes.iter().flat_map(Member::lines).collect()
     }
 
     /// Stops all processes, nodes first. Returns the CPU-seconds they used, as they say.
@@ -109,6 +113,13 @@ impl LocalFarm {
         let mut lines: Vec<String> = self.nodes.iter_mut().flat_map(Member::stop).collect();
         lines.extend(self.scheduler.stop());
         lines.iter().filter_map(|line| cpu_seconds(line)).sum()
+    }
+
+    /// The ledger of the stopped farm, verified from its files alone.
+    pub fn check_ledger(&self) -> Option<LedgerCheck> {
+        let dir = self.folder().join(SCHEDULER).join("ledger");
+        let key = self.ticket.as_ref()?.key();
+        Some(ledger::offline::check(&dir, key, None))
     }
 
     /// Keeps the folder when that was asked for, and says where it is.
@@ -128,7 +139,7 @@ fn cpu_seconds(line: &str) -> Option<f64> {
 }
 
 fn start_scheduler(folder: &Path) -> anyhow::Result<Member> {
-    let data = folder.join("scheduler");
+    let data = folder.join(SCHEDULER);
     let config = folder.join("farm.toml");
     std::fs::write(&config, CONFIG)
         .with_context(|| format!("the settings cannot be written: {}", config.display()))?;
@@ -139,7 +150,7 @@ fn start_scheduler(folder: &Path) -> anyhow::Result<Member> {
         format!("--config={}", config.display()),
         "--json".to_owned(),
     ];
-    Member::start("scheduler", &arguments, folder)
+    Member::start(SCHEDULER, &arguments, folder)
 }
 
 /// Pay is held back only for a moment, so that the table can show it paid.
@@ -163,7 +174,7 @@ fn node_arguments(name: &str, ticket: &Ticket, folder: &Path, options: &Options)
     if options.software_gpu {
         arguments.push("--software-gpu".to_owned());
     }
-    if options.cheat && name == CHEAT {
+    if name == CHEAT {
         arguments.push("--cheat=quarter".to_owned());
     }
     arguments
@@ -172,7 +183,7 @@ fn node_arguments(name: &str, ticket: &Ticket, folder: &Path, options: &Options)
 /// A third of the cores for each of the three nodes.
 fn threads_each() -> NonZeroUsize {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    NonZeroUsize::new(cores / NODES.len()).unwrap_or(NonZeroUsize::MIN)
+    NonZeroUsize::new(cores / NODES).unwrap_or(NonZeroUsize::MIN)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
-use protocol::view::{FarmView, JobStatus, JobSummary, LedgerCheck, WalletView};
+use protocol::view::{FarmView, JobStatus, LedgerCheck, WalletView};
 use protocol::{CameraChoice, FrameRange, JobSpec, RenderSettings, Size, TileGrid, limits};
 use renderer::RenderScene;
 use scene::{ImportOptions, Scene};
@@ -30,6 +30,8 @@ use crate::values;
 
 use self::check::PictureCheck;
 use self::farm::LocalFarm;
+use self::report::Ending;
+use self::watch::Watched;
 
 /// Where the demo's scene lies in the repository.
 const SCENE: &str = "assets/mosaic.glb";
@@ -88,9 +90,9 @@ pub struct DemoArgs {
 
 /// What the demo ends with.
 pub struct Outcome {
-    /// The job as it ended.
-    pub job: JobSummary,
-    /// The nodes.
+    /// The job, and what was seen of it.
+    pub watched: Watched,
+    /// The nodes after it.
     pub farm: FarmView,
     /// The artist's wallet after it.
     pub wallet: WalletView,
@@ -98,12 +100,6 @@ pub struct Outcome {
     pub ledger: LedgerCheck,
     /// Our own look at the picture.
     pub picture: PictureCheck,
-    /// Files written.
-    pub written: Vec<PathBuf>,
-    /// Frames that are not complete.
-    pub incomplete: Vec<u32>,
-    /// The first word a refusal gave as its reason.
-    pub refusal: Option<String>,
 }
 
 /// Runs it all; whatever happens, no process stays behind.
@@ -165,11 +161,19 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     }
     let outcome = outcome?;
     let cpu_seconds = farm.stop();
-    report::print(&outcome, args.no_cheat, started.elapsed(), cpu_seconds)?;
+    let ending = Ending {
+        outcome,
+        honest: args.no_cheat,
+        // The files have the last word: they hold what the closing scheduler wrote, too.
+        ledger: farm.check_ledger().context("the farm left no ledger")?,
+        wall: started.elapsed(),
+        cpu_seconds,
+    };
+    report::print(&ending)?;
     if let Some(folder) = farm.keep() {
         say("kept", &folder.display().to_string());
     }
-    Ok(report::exit(&outcome, args.no_cheat))
+    Ok(report::exit(&ending))
 }
 
 /// The largest usual tile side of which a frame has enough tiles.
@@ -244,27 +248,27 @@ impl Artist<'_> {
             ),
         );
 
-        let watched = watch::watch(self.client, farm, job, self.spec, outputs, interrupt).await?;
+        let mut watched =
+            watch::watch(self.client, farm, job, self.spec, outputs, interrupt).await?;
         if !matches!(watched.job.status, JobStatus::Done) {
             let reason = watched.job.reason.as_deref().unwrap_or("no reason given");
             anyhow::bail!("the job ended as {}: {reason}", crate::json::status(watched.job.status));
         }
+        report::say_rendered(&watched, self.spec);
 
         let exr = watched.written.first().context("no picture was written")?;
         let tiles = check::choose(job, self.spec, &watched.refused_tiles, TILES_CHECKED);
         let cancel = interrupt.cancel();
         let picture = check::check(exr, self.render_scene, self.spec, tiles, cancel)?;
+        report::say_checked(&picture);
 
-        watch::wait_for_pay(self.client).await?;
+        let farm = watch::settle(self.client, farm, &mut watched).await?;
         Ok(Outcome {
-            farm: self.client.farm().await?,
+            watched,
+            farm,
             wallet: self.client.wallet().await?,
             ledger: self.client.check_ledger().await?,
-            job: watched.job,
             picture,
-            written: watched.written,
-            incomplete: watched.incomplete,
-            refusal: watched.refusal,
         })
     }
 }

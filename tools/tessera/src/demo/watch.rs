@@ -22,8 +22,8 @@ use super::say;
 
 /// How long the nodes may take to qualify: a slow machine compiles shaders meanwhile.
 const QUALIFY_MAX: Duration = Duration::from_secs(180);
-/// How long held pay may take to reach the wallets.
-const PAY_MAX: Duration = Duration::from_secs(10);
+/// How long pay and verdicts may take to arrive.
+const SETTLE_MAX: Duration = Duration::from_secs(10);
 /// Pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -37,8 +37,12 @@ pub struct Watched {
     pub incomplete: Vec<u32>,
     /// Tiles of which a film was refused.
     pub refused_tiles: Vec<TileIndex>,
-    /// Why the first one was.
+    /// Why the first one was, when its node has said so yet.
     pub refusal: Option<String>,
+    /// Pixels that the farm rendered again to check films that it accepted.
+    pub pixels_checked: u64,
+    /// From the order to the last film.
+    pub took: Duration,
 }
 
 /// Waits until all nodes have qualified.
@@ -52,13 +56,13 @@ pub async fn wait_for_nodes(
 ) -> anyhow::Result<()> {
     let give_up = Instant::now() + QUALIFY_MAX;
     let mut seen = BTreeSet::new();
-    while seen.len() < NODES.len() {
+    while seen.len() < NODES {
         farm.check()?;
         if interrupt.is_set() {
             return Err(fail(Exit::Interrupted, "interrupted"));
         }
         if Instant::now() >= give_up {
-            anyhow::bail!("only {} of {} nodes qualified in time", seen.len(), NODES.len());
+            anyhow::bail!("only {} of {} nodes qualified in time", seen.len(), NODES);
         }
         for node in client.farm().await?.nodes {
             if node.class.is_some() && seen.insert(node.node) {
@@ -83,15 +87,16 @@ pub async fn watch(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Watched> {
     let mut download = Download::new(job, spec, outputs);
-    let mut shown = Shown::default();
+    let (mut shown, started) = (Shown::default(), Instant::now());
+    let mut pixels_checked = 0;
     let progress = Progress::start("rendering", "units");
     let followed = follow::follow(client, job, interrupt, async |update| {
         farm.check()?;
         let nodes = client.farm().await?;
-        for (node, line) in farm.node_lines() {
-            shown.hear(&node, &line);
-        }
+        shown.reason = shown.reason.take().or_else(|| refusal(farm));
         shown.look(update, &nodes, &progress);
+        pixels_checked +=
+            update.accepted.iter().map(|unit| u64::from(unit.pixels_checked)).sum::<u64>();
         download.take(client, &update.accepted).await
     })
     .await?;
@@ -99,6 +104,7 @@ pub async fn watch(
     let Followed::Ended(job) = followed else {
         return Err(fail(Exit::Interrupted, "interrupted"));
     };
+    let took = started.elapsed();
     let files = download.finish()?;
     Ok(Watched {
         job: *job,
@@ -106,6 +112,8 @@ pub async fn watch(
         incomplete: files.incomplete,
         refused_tiles: shown.retried.into_iter().collect(),
         refusal: shown.reason,
+        pixels_checked,
+        took,
     })
 }
 
@@ -118,17 +126,6 @@ struct Shown {
 }
 
 impl Shown {
-    /// A node's own word on a refusal names the reason.
-    fn hear(&mut self, node: &str, line: &str) {
-        let Ok(event) = serde_json::from_str::<serde_json::Value>(line) else { return };
-        if event.get("event").and_then(|kind| kind.as_str()) == Some("refused")
-            && let Some(reason) = event.get("reason").and_then(|reason| reason.as_str())
-        {
-            tracing::debug!("{node}: {reason}");
-            self.reason.get_or_insert_with(|| reason.to_owned());
-        }
-    }
-
     fn look(&mut self, update: &JobUpdate, nodes: &FarmView, progress: &Progress) {
         for (index, status) in update.tiles.iter().enumerate() {
             if *status == TileStatus::Retrying {
@@ -155,18 +152,34 @@ impl Shown {
     }
 }
 
-/// Waits a moment until held pay has reached the wallets.
+/// A node's own word on why a film of it was refused, when one has said so since the last look.
+fn refusal(farm: &LocalFarm) -> Option<String> {
+    farm.node_lines().into_iter().find_map(|line| {
+        let event: serde_json::Value = serde_json::from_str(&line).ok()?;
+        let is_refusal = event.get("event")?.as_str()? == "refused";
+        is_refusal.then(|| event.get("reason")?.as_str().map(ToOwned::to_owned))?
+    })
+}
+
+/// Waits a moment until held pay has reached the wallets, and a convicted node has heard why.
 ///
 /// # Errors
 /// The network.
-pub async fn wait_for_pay(client: &Farm) -> anyhow::Result<()> {
-    let give_up = Instant::now() + PAY_MAX;
-    while Instant::now() < give_up {
-        let nodes = client.farm().await?.nodes;
-        if nodes.iter().all(|node| node.held.is_zero() || node.barred) {
-            break;
+pub async fn settle(
+    client: &Farm,
+    farm: &LocalFarm,
+    watched: &mut Watched,
+) -> anyhow::Result<FarmView> {
+    let give_up = Instant::now() + SETTLE_MAX;
+    loop {
+        let view = client.farm().await?;
+        watched.refusal = watched.refusal.take().or_else(|| refusal(farm));
+        let paid = view.nodes.iter().all(|node| node.held.is_zero());
+        let any_refused = view.nodes.iter().any(|node| node.reputation.refused > 0);
+        let settled = paid && (watched.refusal.is_some() || !any_refused);
+        if settled || Instant::now() >= give_up {
+            return Ok(view);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    Ok(())
 }

@@ -7,6 +7,12 @@ use transport::Ticket;
 
 use crate::run::Place;
 
+/// A good ticket to nobody.
+fn somewhere() -> String {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
+    Ticket::new(protocol::PublicKey([1; 32]), vec![address]).to_string()
+}
+
 #[test]
 fn a_bad_ticket_is_a_usage_error() {
     let place = Place::new();
@@ -20,7 +26,7 @@ fn a_bad_ticket_is_a_usage_error() {
 
 #[test]
 fn a_bad_id_is_a_usage_error() {
-    let ticket = Ticket::new(protocol::PublicKey([1; 32]), Vec::new()).to_string();
+    let ticket = somewhere();
     let place = Place::new();
     place.refused(2, &["job_"], &["jobs", "show", "nod_00", "--farm", &ticket]);
     place.refused(2, &["scn_"], &["quote", "--scene", "scn_12", "--farm", &ticket]);
@@ -29,7 +35,7 @@ fn a_bad_id_is_a_usage_error() {
 #[test]
 fn a_script_must_state_its_limit() {
     let place = Place::new();
-    let ticket = Ticket::new(protocol::PublicKey([1; 32]), Vec::new()).to_string();
+    let ticket = somewhere();
     let submit = ["jobs", "submit", "a.glb", "--farm", &ticket];
     place.refused(2, &["--max-cost"], &[&submit[..], &["--yes"]].concat());
     place.refused(2, &["tokens"], &[&submit[..], &["--max-cost", "1e3"]].concat());
@@ -41,7 +47,7 @@ fn a_key_that_others_can_read_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let place = Place::new();
-    let ticket = Ticket::new(protocol::PublicKey([1; 32]), Vec::new()).to_string();
+    let ticket = somewhere();
     let key = place.path("key");
     fs::write(&key, "00".repeat(32)).expect("written");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("changed");
