@@ -1,0 +1,158 @@
+//! Follows one frame of a job: news by long polls, films as they are accepted.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use film::{Film, Frame, View, view_rgba8};
+use protocol::view::{AcceptedUnit, JobUpdate, TileStatus};
+use protocol::{JobId, JobSpec, Rect, Reply, Request, Unit, limits};
+use tokio::task::JoinSet;
+use transport::{CallError, Connection};
+
+use super::{Outlet, chain, session};
+use crate::state::{Event, is_over};
+
+/// Films on the way at a time: fewer than a connection may carry, so that others get through.
+const FILMS_AT_ONCE: usize = 3;
+/// Rest after a refusal or a failure, before the next attempt.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Runs until the job is over and every film has come, or the connection closes.
+pub(super) async fn follow(connection: Connection, outlet: Outlet, job: JobId, frame: u32) {
+    let mut after = 0;
+    let mut gathering: Option<Gathering> = None;
+    loop {
+        let wait_ms = limits::POLL_WAIT_MAX.as_millis() as u32;
+        let watch = Request::Watch { job, after, wait_ms };
+        let timeout = limits::CALL_TIMEOUT + limits::POLL_WAIT_MAX;
+        let update = match session::call_for(&connection, &watch, timeout).await {
+            Ok((Reply::Job(update), _body)) => update,
+            Ok((other, _body)) => {
+                tracing::warn!(?other, "an unexpected answer to a watch");
+                return;
+            }
+            Err(CallError::Refused(refused)) => {
+                outlet.send(Event::PictureProblem { job, why: refused.message }).await;
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            Err(error) => {
+                tracing::info!(error = chain(&error), "the watch ended");
+                return;
+            }
+        };
+        after = update.next;
+        let over = is_over(update.summary.status);
+        let gathering = gathering.get_or_insert_with(|| Gathering::new(&update.summary.spec));
+        let accepted = take_news(&outlet, update, frame).await;
+        gathering.waiting.extend(accepted);
+        gathering.fetch(&connection, &outlet, job).await;
+        if over && gathering.waiting.is_empty() {
+            return;
+        }
+    }
+}
+
+/// Tells the app what concerns the frame and returns its newly accepted units.
+async fn take_news(outlet: &Outlet, update: JobUpdate, frame: u32) -> Vec<AcceptedUnit> {
+    let JobUpdate { summary, tiles, accepted, .. } = update;
+    let tiles = tiles_of(&summary.spec, &tiles, frame);
+    let accepted: Vec<AcceptedUnit> =
+        accepted.into_iter().filter(|unit| unit.frame == frame).collect();
+    let news = accepted.clone();
+    let summary = Box::new(summary);
+    outlet.send(Event::Update { summary, frame, tiles, accepted: news }).await;
+    accepted
+}
+
+/// The tiles of one frame among those of all frames.
+fn tiles_of(spec: &JobSpec, tiles: &[TileStatus], frame: u32) -> Vec<TileStatus> {
+    let count = spec.grid().tile_count() as usize;
+    let place = spec.frames.frames().position(|number| number == frame);
+    let range = place.and_then(|place| {
+        let start = place.checked_mul(count)?;
+        tiles.get(start..start.checked_add(count)?)
+    });
+    range.unwrap_or_default().to_vec()
+}
+
+/// Films of the frame, and units whose films are still to come.
+struct Gathering {
+    spec: JobSpec,
+    frame: Frame,
+    waiting: VecDeque<AcceptedUnit>,
+}
+
+type Fetched = (AcceptedUnit, Result<Film, String>);
+
+impl Gathering {
+    fn new(spec: &JobSpec) -> Self {
+        let settings = &spec.settings;
+        let frame = Frame::new(settings.size, settings.samples);
+        Self { spec: spec.clone(), frame, waiting: VecDeque::new() }
+    }
+
+    /// Fetches what waits, a few at a time, and shows each tile as it comes.
+    async fn fetch(&mut self, connection: &Connection, outlet: &Outlet, job: JobId) {
+        let mut running: JoinSet<Fetched> = JoinSet::new();
+        let mut failed = VecDeque::new();
+        loop {
+            while running.len() < FILMS_AT_ONCE
+                && let Some(unit) = self.waiting.pop_front()
+            {
+                let connection = connection.clone();
+                let rect = self.spec.grid().rect(unit.tile);
+                running.spawn(async move {
+                    let film = film_of(&connection, job, &unit, rect).await;
+                    (unit, film)
+                });
+            }
+            let Some(joined) = running.join_next().await else { break };
+            match joined {
+                Ok((unit, Ok(film))) => self.show(film, &unit, outlet, job).await,
+                Ok((unit, Err(why))) => {
+                    outlet.send(Event::PictureProblem { job, why }).await;
+                    failed.push_back(unit);
+                }
+                Err(error) => tracing::error!(%error, "a fetch broke off"),
+            }
+        }
+        if !failed.is_empty() {
+            self.waiting = failed;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn show(&mut self, film: Film, unit: &AcceptedUnit, outlet: &Outlet, job: JobId) {
+        let rect = film.rect();
+        if let Err(error) = self.frame.insert(film) {
+            let why = format!("A part of the picture does not fit: {error}");
+            outlet.send(Event::PictureProblem { job, why }).await;
+            return;
+        }
+        if let Some(tile) = self.frame.tile_picture(rect) {
+            let rgba = view_rgba8(&tile, View::Agx, 0.0);
+            outlet.send(Event::Pixels { job, frame: unit.frame, rect, rgba }).await;
+        }
+    }
+}
+
+/// Fetches one film and holds it against the hash that was accepted.
+async fn film_of(
+    connection: &Connection,
+    job: JobId,
+    accepted: &AcceptedUnit,
+    rect: Option<Rect>,
+) -> Result<Film, String> {
+    let rect = rect.ok_or("The farm names a tile that the frame does not have")?;
+    let AcceptedUnit { frame, tile, batch, .. } = *accepted;
+    let request = Request::Film { unit: Unit { job, frame, tile, batch } };
+    let answer = session::call_for(connection, &request, limits::TRANSFER_TIMEOUT).await;
+    let (_reply, body) = answer.map_err(|error| chain(&error))?;
+    let film = Film::from_bytes(rect, batch, &body).map_err(|error| error.to_string())?;
+    if film.root() == accepted.root {
+        Ok(film)
+    } else {
+        Err(format!("Tile {} is not the one that was accepted; trying again", tile.0))
+    }
+}

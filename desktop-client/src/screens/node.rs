@@ -1,0 +1,168 @@
+//! The caller's nodes with what they earn and why they are trusted; then the farm's.
+
+use egui::{Align, Layout, RichText, ScrollArea, Ui, Vec2};
+use egui_extras::{Column, TableBuilder};
+use protocol::view::NodeView;
+
+use super::jobs::column_name;
+use crate::command::{Command, Commands};
+use crate::state::State;
+use crate::theme::{self, palette, space};
+use crate::widgets::icon::Icon;
+use crate::widgets::{self, bar, caption, card, dim, fact, heading, number, status};
+use crate::words;
+
+/// A node that said nothing for this long is called silent.
+const SILENT_MS: u64 = 30_000;
+
+pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
+    let Some(farm) = &state.farm else { return widgets::loading(ui, "Loading the farm's nodes") };
+    let mine = state.my_nodes();
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        heading(ui, "My node");
+        ui.add_space(space::ITEM);
+        if mine.is_empty() {
+            no_node(ui, state, commands);
+        }
+        for node in &mine {
+            node_card(ui, node, state.now_ms);
+        }
+        ui.add_space(space::SECTION - space::ITEM);
+        ui.horizontal(|ui| {
+            heading(ui, "The farm");
+            dim(ui, words::plural(farm.nodes.len() as u64, "node online", "nodes online"));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let price = words::tokens(farm.price_per_gray);
+                dim(ui, format!("Base price {price} for a billion metered rays"));
+            });
+        });
+        ui.add_space(space::TINY);
+        if farm.nodes.is_empty() {
+            dim(ui, "No node is online. Jobs wait until one comes");
+        } else {
+            farm_table(ui, &farm.nodes, state);
+        }
+    });
+}
+
+fn no_node(ui: &mut Ui, state: &State, commands: &mut Commands) {
+    card(ui, |ui| {
+        ui.label(RichText::new("You run no node on this farm").size(15.0));
+        dim(ui, "A node renders tiles for others and earns tokens. Start one from a terminal");
+        ui.add_space(space::TINY);
+        ui.with_layout(Layout::top_down(Align::Min), |ui| {
+            let command = "tessera node --farm $TESSERA_FARM";
+            if widgets::terminal_line(ui, command) {
+                let command = command.replace("$TESSERA_FARM", &state.ticket);
+                commands.push(Command::Copy(command));
+            }
+        });
+    });
+}
+
+/// What a node is doing, by what the farm knows.
+fn doing(ui: &mut Ui, node: &NodeView, now_ms: u64) {
+    let colours = palette(ui);
+    let silent = now_ms.saturating_sub(node.seen_ms) > SILENT_MS;
+    let (icon, colour, word) = if node.barred {
+        (Icon::Warning, colours.error, "Barred")
+    } else if silent {
+        (Icon::Cross, colours.text_dim, "Silent")
+    } else if node.class.is_none() {
+        (Icon::Arrows, colours.warn, "Qualifying")
+    } else if node.leases > 0 {
+        (Icon::Ring, colours.running, "Rendering")
+    } else {
+        (Icon::Check, colours.ok, "Ready")
+    };
+    status(ui, icon, word, colour);
+}
+
+fn node_card(ui: &mut Ui, node: &NodeView, now_ms: u64) {
+    card(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(&node.name).size(16.0).color(palette(ui).text));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                doing(ui, node, now_ms);
+            });
+        });
+        dim(ui, &node.backend);
+        if node.barred {
+            let why = "This node was convicted of a wrong result. It gets no more work, and its \
+                       held pay is withheld";
+            ui.label(RichText::new(why).color(palette(ui).error));
+        }
+        ui.add_space(space::ITEM);
+        ui.columns(3, |columns| {
+            let [first, second, third] = columns else { return };
+            caption(first, "Earned");
+            number(first, words::tokens(node.earned), 20.0)
+                .on_hover_text(format!("{} TES, in the wallet", node.earned));
+            dim(first, format!("{} more held for a while", words::tokens(node.held)));
+
+            caption(second, "Reputation");
+            number(second, words::reputation(node), 20.0);
+            let share = node.reputation.mean_ppm as f32 / 1e6;
+            let colour = palette(second).ok;
+            let words = format!("Reputation {}", words::reputation(node));
+            let width = (second.available_width() - space::SECTION).min(180.0);
+            bar(second, width, share, colour, &words);
+            dim(second, words::reputation_reason(node));
+
+            fact(third, "Rays paid for", &words::count(node.rays.total()));
+            fact(third, "Leases now", &node.leases.to_string());
+            fact(third, "Last heard", &words::ago(node.seen_ms, now_ms));
+            fact(third, "Id", &node.node.short());
+        });
+    });
+}
+
+fn farm_table(ui: &mut Ui, nodes: &[NodeView], state: &State) {
+    let table = TableBuilder::new(ui)
+        .id_salt("farm")
+        .vscroll(false)
+        .cell_layout(Layout::left_to_right(Align::Center))
+        .column(Column::remainder().at_least(140.0).clip(true))
+        .column(Column::exact(190.0).clip(true))
+        .column(Column::exact(110.0))
+        .column(Column::exact(96.0))
+        .column(Column::exact(236.0).clip(true))
+        .column(Column::exact(72.0));
+    let table = table.header(26.0, |mut row| {
+        for name in ["Node", "Runs on", "Status", "Reputation", "Because of", "Rays"] {
+            row.col(|ui| column_name(ui, name, name == "Rays"));
+        }
+    });
+    table.body(|body| {
+        body.rows(space::ROW - 6.0, nodes.len(), |mut row| {
+            let node = &nodes[row.index()];
+            row.col(|ui| {
+                ui.label(&node.name).on_hover_text(node.node.to_string());
+            });
+            row.col(|ui| {
+                let text = RichText::new(&node.backend).color(palette(ui).text_dim);
+                ui.add(egui::Label::new(text).truncate());
+            });
+            row.col(|ui| doing(ui, node, state.now_ms));
+            row.col(|ui| {
+                let (size, height) = (Vec2::new(44.0, 6.0), 12.5);
+                let text = RichText::new(words::reputation(node)).font(theme::mono(height));
+                ui.label(text);
+                let share = node.reputation.mean_ppm as f32 / 1e6;
+                let words = format!("Reputation {}", words::reputation(node));
+                bar(ui, size.x, share, palette(ui).text_dim, &words);
+            });
+            row.col(|ui| {
+                let text = RichText::new(words::reputation_reason(node));
+                ui.add(egui::Label::new(text.color(palette(ui).text_dim)).truncate());
+            });
+            row.col(|ui| {
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.add_space(space::ITEM);
+                    let rays = words::count(node.rays.total());
+                    ui.label(RichText::new(rays).font(theme::mono(12.5)));
+                });
+            });
+        });
+    });
+}

@@ -1,0 +1,115 @@
+//! The caller's tokens: how many, where they are, and how they came and went.
+
+use egui::{Align, Layout, RichText, TextStyle, Ui};
+use egui_extras::{Column, TableBuilder};
+use protocol::view::StatementPage;
+
+use super::jobs::column_name;
+use crate::command::{Command, Commands};
+use crate::state::State;
+use crate::theme::{self, DISPLAY, palette, space};
+use crate::widgets::icon::{self, Icon};
+use crate::widgets::{self, caption, card, dim, heading, number};
+use crate::words;
+
+pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
+    let Some(wallet) = &state.wallet else { return widgets::loading(ui, "Loading your wallet") };
+    let page = state.statement.as_ref().filter(|page| page.account == wallet.account);
+    if page.is_none() {
+        ask_once(ui, state, commands, Command::Statement(wallet.account));
+    }
+    heading(ui, "Wallet");
+    ui.add_space(space::ITEM);
+    card(ui, |ui| {
+        ui.columns(3, |columns| {
+            let [first, second, third] = columns else { return };
+            caption(first, "Free to spend");
+            let style = TextStyle::Name(DISPLAY.into());
+            let colour = palette(first).text;
+            let text = RichText::new(words::tokens(wallet.balance)).text_style(style).color(colour);
+            first.label(text).on_hover_text(format!("{} TES", wallet.balance));
+            caption(second, "In escrow for your jobs");
+            number(second, words::tokens(wallet.escrowed), 20.0);
+            dim(second, "What a job does not use returns");
+            caption(third, "Held pay of your nodes");
+            number(third, words::tokens(wallet.held), 20.0);
+            dim(third, "Free once its results have aged");
+        });
+    });
+    ui.add_space(space::PAGE);
+    heading(ui, "Statement");
+    ui.add_space(space::TINY);
+    match page {
+        None => {
+            dim(ui, "Loading the statement");
+        }
+        Some(page) if page.rows.is_empty() => {
+            dim(ui, "No tokens have moved yet");
+        }
+        Some(page) => statement(ui, page, state.now_ms),
+    }
+}
+
+/// Asks again only for another farm or account, not with every frame.
+fn ask_once(ui: &Ui, state: &State, commands: &mut Commands, command: Command) {
+    let id = egui::Id::new(("asked", &state.ticket, format!("{command:?}")));
+    if !ui.data(|data| data.get_temp::<bool>(id)).unwrap_or_default() {
+        ui.data_mut(|data| data.insert_temp(id, true));
+        commands.push(command);
+    }
+}
+
+fn statement(ui: &mut Ui, page: &StatementPage, now_ms: u64) {
+    let shown = page.rows.len() as u64;
+    let table = TableBuilder::new(ui)
+        .id_salt("statement")
+        .cell_layout(Layout::left_to_right(Align::Center))
+        .column(Column::exact(130.0))
+        .column(Column::remainder().at_least(140.0).clip(true))
+        .columns(Column::exact(170.0), 2)
+        .column(Column::exact(140.0));
+    let table = table.header(26.0, |mut row| {
+        let names = ["When", "Why", "Amount, TES", "Balance after, TES", "Transfer"];
+        for (index, name) in names.into_iter().enumerate() {
+            row.col(|ui| {
+                if index == 4 {
+                    ui.add_space(space::PAGE);
+                }
+                column_name(ui, name, index == 2 || index == 3);
+            });
+        }
+    });
+    table.body(|body| {
+        body.rows(space::ROW - 6.0, page.rows.len(), |mut row| {
+            let entry = &page.rows[row.index()];
+            row.col(|ui| {
+                ui.label(words::ago(entry.time_ms, now_ms))
+                    .on_hover_text(words::date_time(entry.time_ms));
+            });
+            row.col(|ui| {
+                let (icon, word) =
+                    if entry.credit { (Icon::Download, "In") } else { (Icon::Coin, "Out") };
+                let colour = palette(ui).text_dim;
+                icon::show(ui, icon, 13.0, colour);
+                ui.label(format!("{word}: {}", entry.code));
+            });
+            let sign = if entry.credit { "+" } else { "−" };
+            for text in [format!("{sign}{}", entry.amount), entry.balance.to_string()] {
+                row.col(|ui| {
+                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                        ui.add_space(space::ITEM);
+                        ui.label(RichText::new(text).font(theme::mono(12.5)));
+                    });
+                });
+            }
+            row.col(|ui| {
+                ui.add_space(space::PAGE);
+                let id = RichText::new(entry.transfer.short()).font(theme::mono(12.0));
+                ui.label(id.color(palette(ui).text_dim)).on_hover_text(entry.transfer.to_string());
+            });
+        });
+    });
+    if shown < page.total {
+        dim(ui, format!("The newest {shown} of {} entries", page.total));
+    }
+}
