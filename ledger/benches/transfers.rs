@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use ledger::{Code, Ledger, Link, Options, Transfer, account, offline, transfer_id};
-use protocol::{Digest, JobId, NodeId, PublicKey, SigningKey, Tokens, wire};
+use protocol::{Digest, JobId, NodeId, SigningKey, Tokens, wire};
 
 const RUN: Duration = Duration::from_secs(2);
 const BATCHES: [usize; 5] = [1, 10, 100, 1000, 8000];
@@ -101,11 +101,6 @@ fn opening() {
     });
     timed("rebuild the index of", &mut || {
         offline::rebuild(dir.path(), key).expect("rebuilds");
-    });
-    let ledger = open(dir.path(), true);
-    let held: PublicKey = ledger.key();
-    timed("statement of an unknown account of", &mut || {
-        ledger.statement(account::wallet(held), 0, 10).expect("reads");
     });
 }
 

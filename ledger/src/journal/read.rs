@@ -9,7 +9,7 @@ use proof::record::{BadRecord, Group, SEGMENT_HEADER_BYTES, SegmentHeader};
 use proof::{Checkpoint, CheckpointError, Signatures, Verifier, VerifyError};
 use protocol::PublicKey;
 
-use super::{CutTail, EntryProblem, OpenError, Visit, disk, failed};
+use super::{CutTail, EntryProblem, FollowError, OpenError, Visit, disk, failed};
 
 /// Name of the stored checkpoint.
 pub(super) const CHECKPOINT: &str = "checkpoint";
@@ -119,38 +119,6 @@ fn stored_checkpoint(source: &Source<'_>) -> Result<Option<Checkpoint>, OpenErro
         .map_err(|_why| CheckpointError::Malformed("it is not text"))
         .and_then(|note| Checkpoint::open(&note, source.origin, source.key));
     opened.map(Some).map_err(|source| OpenError::Checkpoint { path, source })
-}
-
-/// Why a journal could not be followed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FollowError {
-    /// The disk failed.
-    #[error("reading the journal failed: {}", path.display())]
-    Io {
-        /// On what.
-        path: PathBuf,
-        /// The system's words.
-        #[source]
-        source: io::Error,
-    },
-    /// Entries that should be there are not.
-    #[error("entry {seq} is missing from the journal; verify it: {}", dir.display())]
-    Missing {
-        /// The entry's number.
-        seq: u64,
-        /// The journal.
-        dir: PathBuf,
-    },
-    /// An entry makes no sense to the caller.
-    #[error("entry {seq} of the journal cannot be used")]
-    Entry {
-        /// Its number.
-        seq: u64,
-        /// The caller's words.
-        #[source]
-        source: EntryProblem,
-    },
 }
 
 /// Reads on where it stopped, while another thread writes.
