@@ -40,12 +40,11 @@ pub fn summary(job: &Job) -> JobSummary {
     let (status, reason) = match &job.phase {
         JobPhase::Funding => (JobStatus::Waiting, None),
         JobPhase::Open if job.units_accepted == 0 && job.leases == 0 => (JobStatus::Waiting, None),
-        JobPhase::Open => (JobStatus::Rendering, None),
+        // Until the last film is judged the money is not settled: the job is not over.
+        JobPhase::Open | JobPhase::Closing { .. } => (JobStatus::Rendering, None),
         JobPhase::Done => (JobStatus::Done, None),
-        JobPhase::Closing { failure } | JobPhase::Stopped { failure } => match failure {
-            Some(reason) => (JobStatus::Failed, Some(reason.clone())),
-            None => (JobStatus::Cancelled, None),
-        },
+        JobPhase::Stopped { failure: Some(why) } => (JobStatus::Failed, Some(why.clone())),
+        JobPhase::Stopped { failure: None } => (JobStatus::Cancelled, None),
     };
     JobSummary {
         job: job.id,

@@ -317,7 +317,7 @@ impl World {
             return;
         }
         let unit = self.state.book.jobs[&record.job].units[record.unit_index as usize].unit;
-        if self.dice.percent(3) {
+        if character.forges_percent > 0 && self.dice.percent(3) {
             let root = Digest([0; 32]);
             let refusal = Refusal::Shape;
             self.apply(Event::Tripped { lease, root, refusal, now_ms: self.now_ms });
@@ -369,7 +369,7 @@ impl World {
         let now_ms = self.now_ms;
         match check.kind {
             CheckKind::Challenge { film, round, .. } => {
-                let outcome = self.outcome(&check.unit, &film, 20);
+                let outcome = self.outcome(&check.unit, &film, 60);
                 self.apply(Event::Judged { lease: film.lease, round, outcome, now_ms });
             }
             CheckKind::Recheck { film, .. } => {
