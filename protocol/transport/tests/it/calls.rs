@@ -143,3 +143,44 @@ async fn a_peer_that_does_not_serve_is_named() {
     guest.close().await;
     idle.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_on_all_interfaces_is_found_by_its_ticket() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = transport::PeerConfig::new([1; 32], folder.path());
+    config.bind = "0.0.0.0:0".parse().expect("an address");
+    let open = transport::Peer::bind(config).await.expect("a free port");
+    let office = Office::at(open);
+    let addresses = office.peer.ticket().addresses().to_vec();
+    assert!(addresses.iter().all(|address| !address.ip().is_unspecified()), "{addresses:?}");
+    let (guest, _folder) = bind(2, PeerLimits::default()).await;
+    admitted(&guest, &office).await;
+    guest.close().await;
+    office.peer.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_peer_frees_its_port_though_calls_were_waiting() {
+    let office = Office::open(PeerLimits::default()).await;
+    let (guest, _folder) = bind(2, PeerLimits::default()).await;
+    let connection = admitted(&guest, &office).await;
+    let waiting = tokio::spawn({
+        let connection = connection.clone();
+        async move { call(&connection, &Request::Farm, Bytes::new()).await }
+    });
+    while office.most_under_way() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let address = office.peer.ticket().addresses()[0];
+    office.peer.close().await;
+    let cut = waiting.await.expect("no panic");
+    assert!(matches!(cut, Err(CallError::Closed { .. })), "{cut:?}");
+    drop(office);
+    let free = async {
+        while std::net::UdpSocket::bind(address).is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::desk::LONG, free).await.expect("the port comes free");
+    guest.close().await;
+}

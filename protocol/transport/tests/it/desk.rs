@@ -80,12 +80,16 @@ pub struct Office {
     pub seen: UnboundedReceiver<Seen>,
     pub doors: watch::Sender<bool>,
     desk: Arc<Desk>,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Office {
     pub async fn open(limits: PeerLimits) -> Self {
         let (peer, folder) = bind(1, limits).await;
+        Self { _folder: Some(folder), ..Self::at(peer) }
+    }
+
+    pub fn at(peer: Peer) -> Self {
         let (sender, seen) = unbounded_channel();
         let (doors, doors_open) = watch::channel(false);
         let desk = Arc::new(Desk {
@@ -95,7 +99,7 @@ impl Office {
             most_under_way: AtomicUsize::new(0),
         });
         peer.serve(desk.clone());
-        Self { peer, seen, doors, desk, _folder: folder }
+        Self { peer, seen, doors, desk, _folder: None }
     }
 
     pub fn most_under_way(&self) -> usize {
