@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use protocol::PublicKey;
@@ -156,6 +157,28 @@ impl Farm {
             .into_iter()
             .find(|node| node["name"] == name)
             .with_context(|| format!("the farm knows no node {name}"))
+    }
+
+    /// CPU-seconds of the scheduler so far; none where the system does not tell.
+    #[must_use]
+    pub fn scheduler_cpu_s(&self) -> Option<f64> {
+        self.scheduler.as_ref()?.cpu_s()
+    }
+
+    /// Waits until so many nodes have qualified.
+    ///
+    /// # Errors
+    /// They do not.
+    pub fn wait_for_nodes(&self, count: usize) -> Result<()> {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let nodes = self.ask(&["farm"])?;
+            if nodes.iter().filter(|node| !node["class"].is_null()).count() >= count {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        bail!("fewer than {count} nodes have qualified")
     }
 
     /// Stops the scheduler and checks its ledger from the files alone.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ pub struct Process {
 pub struct Outcome {
     /// Exit code; none when it was killed.
     pub code: Option<i32>,
+    /// CPU-seconds of all its threads, as last seen; none where the system does not tell.
+    pub cpu_s: Option<f64>,
     /// Lines of standard output.
     pub stdout: Vec<String>,
     /// Lines of standard error.
@@ -100,7 +102,9 @@ impl Process {
     /// It does not within `patience`.
     pub fn wait(mut self, patience: Duration) -> Result<Outcome> {
         let start = Instant::now();
+        let mut cpu_s = None;
         let status = loop {
+            cpu_s = self.cpu_s().or(cpu_s);
             if let Some(status) = self.child.try_wait()? {
                 break status;
             }
@@ -109,15 +113,22 @@ impl Process {
             }
             thread::sleep(Duration::from_millis(20));
         };
-        Ok(self.outcome(status))
-    }
-
-    fn outcome(&self, status: ExitStatus) -> Outcome {
-        Outcome {
+        Ok(Outcome {
             code: status.code(),
+            cpu_s,
             stdout: self.stdout.finished(),
             stderr: self.stderr.finished(),
-        }
+        })
+    }
+
+    /// CPU-seconds of all its threads so far; none where the system does not tell.
+    #[must_use]
+    pub fn cpu_s(&self) -> Option<f64> {
+        // Fields 14 and 15 after the name in brackets, in hundredths (proc(5)).
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        let (_name, fields) = stat.rsplit_once(')')?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+        Some(ticks.collect::<Result<Vec<_>, _>>().ok()?.iter().sum::<f64>() / 100.0)
     }
 }
 
