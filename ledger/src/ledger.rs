@@ -170,7 +170,7 @@ impl Ledger {
         };
         let path = dir.join(JOURNAL_DIR);
         let mut books = Books::default();
-        let (journal, cut) = Journal::open_with(&path, journal_options, &mut |seq, bytes| {
+        let (mut journal, cut) = Journal::open_with(&path, journal_options, &mut |seq, bytes| {
             Ok(books.replay(seq, &Entry::decode(bytes)?)?)
         })?;
         let index = match options.index {
@@ -179,6 +179,10 @@ impl Ledger {
             ),
             false => None,
         };
+        // From its first moment on, a ledger says whose it is: see `offline::claimed_key`.
+        if offline::claimed_key(dir).is_none() {
+            let _retried_later = journal.checkpoint();
+        }
         Ok(Self { dir: dir.to_owned(), key: public, journal, books, cut, index })
     }
 

@@ -148,6 +148,32 @@ fn a_cut_tail_is_reported_and_written_over() {
 }
 
 #[test]
+fn sectors_that_a_power_cut_left_empty_are_a_torn_tail() {
+    let dir = filled(false);
+    let path = paths(dir.path()).pop().expect("a segment");
+    let good = fs::read(&path).expect("reads");
+    let header = SegmentHeader::decode(&good).expect("a header");
+    let last = header.groups(&good, SEGMENT_HEADER_BYTES).last().expect("a record");
+    let last = last.expect("a good record").offset;
+    for from in (last..good.len()).step_by(5) {
+        for to in (from + 1..good.len() + 1).step_by(13) {
+            let mut bytes = good.clone();
+            bytes[from..to].fill(0);
+            if to == good.len() {
+                // The file had grown by whole blocks.
+                bytes.resize(good.len() + 4096, 0);
+            }
+            if bytes == good {
+                continue;
+            }
+            fs::write(&path, &bytes).expect("writes");
+            let (entries, cut) = look(dir.path()).expect("opens");
+            assert_eq!((entries, cut.map(|cut| cut.offset)), (all(10), Some(last as u64)));
+        }
+    }
+}
+
+#[test]
 fn a_missing_swapped_or_renamed_segment_is_refused() {
     for what in ["first", "middle", "last", "swapped", "renamed", "other"] {
         let dir = filled(true);

@@ -41,6 +41,16 @@ fn a_good_ledger_verifies() {
 }
 
 #[test]
+fn a_ledger_says_whose_it_is_before_it_was_ever_closed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut ledger = open(dir.path(), &Options { index: false, ..small() });
+    assert_eq!(offline::claimed_key(dir.path()), Some(public()));
+    ledger.apply(&batch(0), 0).expect("applies");
+    let check = offline::check(dir.path(), public(), None);
+    assert!(check.verified && check.problem.is_none(), "{check:?}");
+}
+
+#[test]
 fn another_key_or_a_damaged_byte_is_named() {
     let (dir, _) = filled();
     let other = offline::check(dir.path(), PublicKey([0; 32]), None);

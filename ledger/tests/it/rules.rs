@@ -184,3 +184,10 @@ fn nonsense_is_refused_by_name() {
     assert!(matches!(refused(&mut ledger, &many, 200), ApplyError::BatchTooLarge(8191)));
     assert!(ledger.apply(&[], 200).expect("nothing to do").outcomes.is_empty());
 }
+
+#[test]
+fn a_ledger_may_live_on_any_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<Ledger>();
+    is_send::<ledger::journal::Journal>();
+}
