@@ -17,6 +17,7 @@ use crate::cache::SceneCache;
 use crate::config::{Cheat, Config};
 use crate::easel::Easel;
 use crate::event::NodeEvent;
+use crate::seen::SeenVerdicts;
 use crate::session;
 use crate::studio::Studio;
 use crate::work::{Events, Finished, Shelf, WorkError, Workshop};
@@ -41,8 +42,7 @@ pub(crate) struct Agent {
     pub(crate) held: BTreeMap<LeaseId, Held>,
     pub(crate) works: JoinSet<(LeaseId, Result<Finished, WorkError>)>,
     pub(crate) connection: Option<Connection>,
-    /// Number of the last verdict seen, and whose.
-    pub(crate) verdicts: Option<(PublicKey, u64)>,
+    pub(crate) seen: SeenVerdicts,
 }
 
 impl Agent {
@@ -87,7 +87,8 @@ impl Agent {
         let cheat = config.cheat;
         let workshop = Arc::new(Workshop { node, key, peer, studio, events, cheat, shelf });
         let (held, works) = (BTreeMap::new(), JoinSet::new());
-        Ok(Self { config, workshop, hello, held, works, connection: None, verdicts: None })
+        let seen = SeenVerdicts::load(&config.data_dir);
+        Ok(Self { config, workshop, hello, held, works, connection: None, seen })
     }
 
     /// Serves the farm through any number of connections, until `shutdown`.

@@ -13,6 +13,7 @@ mod easel;
 mod event;
 mod lease;
 mod memory;
+mod seen;
 mod session;
 mod studio;
 mod work;

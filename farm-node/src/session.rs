@@ -246,10 +246,7 @@ impl Session<'_> {
     fn ask_verdicts(&mut self) {
         if !self.asking_verdicts {
             self.asking_verdicts = true;
-            let after = match self.agent.verdicts {
-                Some((scheduler, after)) if scheduler == self.scheduler => after,
-                _other_scheduler => 0,
-            };
+            let after = self.agent.seen.after(self.scheduler);
             let request = Request::MyVerdicts { after };
             self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Verdicts);
         }
@@ -294,9 +291,9 @@ impl Session<'_> {
         match answer {
             Answer::Leases(replied) => self.leased(replied),
             Answer::Beat(Ok(Reply::Lapsed(leases))) => {
-                for lease in leases {
-                    self.submitting.remove(&lease);
-                    self.agent.let_go(lease, "the scheduler says that it has lapsed");
+                // A film under way gets its own answer: it may just have been taken.
+                for lease in leases.iter().filter(|lease| !self.submitting.contains(lease)) {
+                    self.agent.let_go(*lease, "the scheduler says that it has lapsed");
                 }
             }
             Answer::Submitted(lease, replied) => self.submitted(lease, replied),
@@ -379,12 +376,17 @@ impl Session<'_> {
                 return;
             }
         };
+        let last = verdicts.last().map(|(number, _)| *number);
         for (number, signed) in verdicts {
             match self.verdict(&signed) {
                 Ok(verdict) => self.agent.tell(NodeEvent::Verdict { number, verdict }),
                 Err(message) => self.error(message),
             }
-            self.agent.verdicts = Some((self.scheduler, number));
+        }
+        if let Some(last) = last {
+            self.agent.seen.note(self.scheduler, last);
+            // There may be more than fitted in one reply.
+            self.ask_verdicts();
         }
     }
 
