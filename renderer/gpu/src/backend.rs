@@ -33,8 +33,9 @@ impl GpuBackend {
     pub fn open(options: &GpuOptions) -> Result<Self, OpenError> {
         let device = Device::open(options)?;
         let arithmetic = qualify::arithmetic(&device)?;
-        let mut shaders = Shaders::new(&device, options.bounds_checks, arithmetic.rounding());
-        let mut kernel = Kernel::new(&device, &mut shaders)?;
+        let rounding = options.rounding.unwrap_or(arithmetic.rounding());
+        let mut shaders = Shaders::new(&device, options.bounds_checks, rounding);
+        let mut kernel = Kernel::new(&device, &mut shaders, arithmetic.loops)?;
         let qualification = qualify::golden(&device, &mut kernel, arithmetic)?;
         Ok(Self { device, kernel, qualification })
     }
@@ -191,6 +192,52 @@ mod tests {
         match chunks.get(count / 2..) {
             Some(high) if !high.is_empty() => low.plus(&by_recursion(high, count / 2)),
             _ => low,
+        }
+    }
+
+    /// A backend on a software adapter, or `None` where there is none; the tests in `tests/it`
+    /// insist on one where they must.
+    fn backend() -> Option<GpuBackend> {
+        let adapter = crate::adapters()
+            .into_iter()
+            .find(|adapter| adapter.kind == crate::AdapterKind::Software && adapter.exact)?;
+        let options =
+            GpuOptions { software: true, adapter: Some(adapter.name), ..GpuOptions::default() };
+        Some(GpuBackend::open(&options).expect("the adapter opens"))
+    }
+
+    fn golden() -> (RenderScene, Work) {
+        let size = protocol::Size::new(16, 8);
+        let settings =
+            protocol::RenderSettings { size, samples: 1, ..protocol::RenderSettings::default() };
+        let scene = renderer::prepare(&scene::golden(), &settings, 0.0).expect("it is sound");
+        let batch = Batch::new(0, 1).expect("aligned");
+        (scene, Work { rect: Rect::of_size(size), batch })
+    }
+
+    #[test]
+    fn what_goes_wrong_is_an_error() {
+        let Some(mut backend) = backend() else { return };
+        let (scene, work) = golden();
+        let cancel = Cancel::default();
+
+        // A device that binds less than the scene's largest table.
+        let real = backend.device.summary.binding_bytes_max;
+        backend.device.summary.binding_bytes_max = 4096;
+        backend.kernel.forget_scenes();
+        let error = backend.render(&scene, work, &cancel).expect_err("it does not fit");
+        assert!(
+            matches!(error, RenderError::OutOfMemory { needed_bytes: 4097.., limit_bytes: 4096 }),
+            "{error}"
+        );
+        backend.device.summary.binding_bytes_max = real;
+        backend.render(&scene, work, &cancel).expect("nothing is left of the failure");
+
+        // A device that is lost, before and during a call.
+        backend.device.destroy();
+        for _ in 0..2 {
+            let error = backend.render(&scene, work, &cancel).expect_err("it is lost");
+            assert!(matches!(error, RenderError::DeviceLost(_)), "{error}");
         }
     }
 

@@ -4,6 +4,7 @@ use bevy_render::render_resource::encase::internal::WriteInto;
 use bevy_render::render_resource::{
     BindGroup, BindGroupLayout, Buffer, BufferUsages, ComputePipeline, ShaderType, encase,
 };
+use bevy_tasks::block_on;
 use renderer::RenderError;
 
 use crate::device::Device;
@@ -13,14 +14,8 @@ use crate::device::Device;
 /// # Errors
 /// [`RenderError::OutOfMemory`] when the device does not allow a table of that size.
 pub(crate) fn table(device: &Device, label: &str, bytes: &[u8]) -> Result<Buffer, RenderError> {
-    check_size(device, bytes.len() as u64)?;
-    let size = (bytes.len() as u64).next_multiple_of(16).max(16);
-    let buffer = device.device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some(label),
-        size,
-        usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    });
+    let size = bytes.len() as u64;
+    let buffer = allocate(device, label, size, BufferUsages::STORAGE | BufferUsages::COPY_DST)?;
     let whole = bytes.len() / 4 * 4;
     device.queue.write_buffer(&buffer, 0, &bytes[..whole]);
     if whole < bytes.len() {
@@ -36,13 +31,31 @@ pub(crate) fn table(device: &Device, label: &str, bytes: &[u8]) -> Result<Buffer
 /// # Errors
 /// [`RenderError::OutOfMemory`] when the device does not allow a buffer of that size.
 pub(crate) fn output(device: &Device, label: &str, size: u64) -> Result<Buffer, RenderError> {
-    check_size(device, size)?;
-    Ok(device.device.create_buffer(&wgpu::BufferDescriptor {
+    let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+    allocate(device, label, size, usage)
+}
+
+/// Memory on the device, never none at all.
+fn allocate(
+    device: &Device,
+    label: &str,
+    needed_bytes: u64,
+    usage: BufferUsages,
+) -> Result<Buffer, RenderError> {
+    check_size(device, needed_bytes)?;
+    let scope = device.device.wgpu_device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+    let buffer = device.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(label),
-        size: size.next_multiple_of(16).max(16),
-        usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+        size: needed_bytes.next_multiple_of(16).max(16),
+        usage,
         mapped_at_creation: false,
-    }))
+    });
+    match block_on(scope.pop()) {
+        None => Ok(buffer),
+        Some(_why) => {
+            Err(RenderError::OutOfMemory { needed_bytes, limit_bytes: device.binding_bytes_max() })
+        }
+    }
 }
 
 /// A uniform buffer that holds a value, laid out as WGSL wants it.
@@ -53,12 +66,17 @@ pub(crate) fn uniform_of<T: ShaderType + WriteInto>(device: &Device, value: &T) 
 }
 
 /// A uniform buffer of bytes that are laid out already.
+///
+/// Not mapped at creation, as wgpu's helper does: that panics on a device that is lost.
 pub(crate) fn uniform_bytes(device: &Device, bytes: &[u8]) -> Buffer {
-    device.device.create_buffer_with_data(&wgpu::util::BufferInitDescriptor {
+    let buffer = device.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("uniform"),
-        contents: bytes,
+        size: (bytes.len() as u64).next_multiple_of(16),
         usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
-    })
+        mapped_at_creation: false,
+    });
+    device.queue.write_buffer(&buffer, 0, bytes);
+    buffer
 }
 
 /// Fails when a single table is larger than the device binds.

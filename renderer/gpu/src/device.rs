@@ -9,7 +9,7 @@ use renderer::RenderError;
 use wgpu::{Backends, DeviceType, Features, PollError, PollType, SubmissionIndex};
 
 use crate::app;
-use crate::shader::BoundsChecks;
+use crate::shader::{BoundsChecks, Rounding};
 
 /// How long a submission may take before the device counts as lost: far above the tens of
 /// milliseconds a dispatch is cut to, and above a first dispatch that still compiles.
@@ -25,6 +25,9 @@ pub struct GpuOptions {
     pub adapter: Option<String>,
     /// Whether the kernels check their indices.
     pub bounds_checks: BoundsChecks,
+    /// Whose division and square root the kernels use; without it ours where the self-test finds
+    /// that the driver's are not correctly rounded.
+    pub rounding: Option<Rounding>,
 }
 
 /// An adapter as people know it.

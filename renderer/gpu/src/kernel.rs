@@ -54,14 +54,26 @@ pub(crate) struct Kernel {
 
 impl Kernel {
     /// Compiles the kernel; the driver may put the larger part off to the first dispatch.
-    pub(crate) fn new(device: &Device, shaders: &mut Shaders) -> Result<Self, OpenError> {
+    /// Where loops are not `whole`, a dispatch gets one sample of a pixel.
+    pub(crate) fn new(
+        device: &Device,
+        shaders: &mut Shaders,
+        whole_loops: bool,
+    ) -> Result<Self, OpenError> {
         let bindings = [Binding::Uniform, Binding::Read, Binding::Write, Binding::Write];
         let work_layout = compute::layout(device, "work", &bindings);
         let scene_layout = tables::layout(device);
         let text = include_str!("shaders/render.wgsl").to_owned();
         let pipeline = shaders.pipeline(text, "render.wgsl", &[&work_layout, &scene_layout])?;
-        let pace = Pace { samples_per_dispatch: FIRST_SAMPLES };
+        let samples_max = if whole_loops { SAMPLES_MAX } else { 1 };
+        let pace = Pace { samples_per_dispatch: FIRST_SAMPLES, samples_max };
         Ok(Self { pipeline, work_layout, scene_layout, uploaded: Uploaded::default(), pace })
+    }
+
+    /// Drops the tables of all scenes.
+    #[cfg(test)]
+    pub(crate) fn forget_scenes(&mut self) {
+        self.uploaded = Uploaded::default();
     }
 
     /// The sums of each of `places` (x in the lower half of the word, y in the upper) over
@@ -220,13 +232,15 @@ impl Run<'_> {
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     samples_per_dispatch: u64,
+    /// Samples of a pixel in one dispatch.
+    samples_max: u32,
 }
 
 impl Pace {
     /// Samples per pixel of the next dispatches over `pixel_count` pixels.
     fn samples(self, pixel_count: u32) -> u32 {
         let fits = self.samples_per_dispatch / u64::from(pixel_count.max(1));
-        fits.clamp(1, u64::from(SAMPLES_MAX)) as u32
+        fits.clamp(1, u64::from(self.samples_max)) as u32
     }
 
     /// Pixels of the next dispatch at so many samples each, in whole workgroups.
@@ -254,7 +268,7 @@ mod tests {
 
     #[test]
     fn the_pace_follows_the_device() {
-        let mut pace = Pace { samples_per_dispatch: FIRST_SAMPLES };
+        let mut pace = Pace { samples_per_dispatch: FIRST_SAMPLES, samples_max: SAMPLES_MAX };
         // A device of 1 000 000 samples a second: 25 000 of them take 25 ms.
         for _ in 0..20 {
             let samples = pace.samples_per_dispatch;
@@ -270,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_dispatch_is_never_empty() {
-        let mut pace = Pace { samples_per_dispatch: 1 };
+        let mut pace = Pace { samples_per_dispatch: 1, samples_max: SAMPLES_MAX };
         pace.learn(1, Duration::from_secs(100));
         assert!(pace.samples(1 << 18) == 1 && pace.pixels(4) == WORKGROUP);
     }

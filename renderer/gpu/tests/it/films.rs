@@ -1,0 +1,162 @@
+//! Whole films: equal to the CPU's, bit for bit.
+
+use film::Film;
+use gpu::{GpuBackend, GpuOptions, Rounding};
+use protocol::settings::RenderSettings;
+use protocol::{Batch, Rect};
+use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
+
+use crate::device::{backend, options};
+use crate::make::{furnace, golden, settings, sun};
+
+fn batch(first: u32, count: u32) -> Batch {
+    Batch::new(first, count).expect("aligned")
+}
+
+fn whole(scene: &RenderScene) -> Work {
+    let chunks = scene.settings().chunk_count().next_power_of_two();
+    Work { rect: Rect::of_size(scene.settings().size), batch: batch(0, chunks) }
+}
+
+/// Renders on both and compares every bit.
+fn check(name: &str, scene: &RenderScene, work: Work) -> Option<Film> {
+    let mut backend = backend()?;
+    let cancel = Cancel::default();
+    let got = backend.render(scene, work, &cancel).expect("the GPU renders");
+    let wanted = CpuBackend::new(None).render(scene, work, &cancel).expect("the CPU renders");
+    let differ =
+        got.pixels().iter().zip(wanted.pixels()).filter(|(a, b)| a.bits() != b.bits()).count();
+    assert_eq!(differ, 0, "{name}: {differ} of {} pixels differ", got.pixels().len());
+    assert_eq!(got.root(), wanted.root());
+    Some(got)
+}
+
+#[test]
+fn the_golden_scene() {
+    let scene = golden(&settings(48, 32, 8));
+    let Some(film) = check("golden", &scene, whole(&scene)) else { return };
+    let rays = film.rays();
+    assert!(rays.closest > 48 * 32 * 8 && rays.shadow > 0, "{rays:?}");
+}
+
+#[test]
+fn settings_that_change_the_way() {
+    let base = settings(24, 16, 3);
+    let cases = [
+        ("no bounce", RenderSettings { bounces: 0, ..base.clone() }),
+        ("many bounces", RenderSettings { bounces: 64, ..base.clone() }),
+        ("another seed", RenderSettings { seed: 77, ..base.clone() }),
+        ("sun and sky", RenderSettings { lighting: sun(), ..base }),
+    ];
+    for (name, settings) in cases {
+        let scene = golden(&settings);
+        check(name, &scene, whole(&scene));
+    }
+}
+
+/// Our own division and square root in the whole kernel: the same bits as where the driver's are
+/// correctly rounded.
+#[test]
+fn our_own_rounding() {
+    let Some(options) = options() else { return };
+    let options = GpuOptions { rounding: Some(Rounding::Exact), ..options };
+    let mut exact = GpuBackend::open(&options).expect("the adapter opens");
+    assert!(exact.qualification().bit_equal(), "{:?}", exact.qualification());
+    let scene = golden(&settings(24, 16, 2));
+    let film = exact.render(&scene, whole(&scene), &Cancel::default()).expect("the GPU renders");
+    let wanted = check("the driver's", &scene, whole(&scene)).expect("there is a device");
+    assert_eq!(film.root(), wanted.root());
+}
+
+/// Chunks, batches and tiles: any way of cutting gives the same bits.
+#[test]
+fn however_the_work_is_cut() {
+    // 40 samples: two whole chunks and half a one.
+    let scene = golden(&settings(20, 12, 40));
+    let Some(film) = check("four chunks", &scene, whole(&scene)) else { return };
+    let part = Work { rect: Rect { x0: 3, y0: 2, x1: 14, y1: 11 }, batch: batch(0, 2) };
+    let low = check("a tile of two chunks", &scene, part).expect("there is a device");
+    let part = Work { batch: batch(2, 2), ..part };
+    let high = check("the rest", &scene, part).expect("there is a device");
+    let merged = low.merge(&high).expect("siblings");
+    let mut backend = backend().expect("there is a device");
+    let picked: Vec<(u32, u32)> = merged.rect().pixels().step_by(7).collect();
+    let pixels = backend
+        .render_pixels(&scene, &picked, batch(0, 4), &Cancel::default())
+        .expect("the GPU renders");
+    for (&(x, y), pixel) in picked.iter().zip(&pixels) {
+        let wanted = film.pixel(x, y).expect("inside").bits();
+        assert_eq!(merged.pixel(x, y).expect("inside").bits(), wanted, "{x} {y}");
+        assert_eq!(pixel.bits(), wanted, "{x} {y}");
+    }
+}
+
+/// A white body under a white sky is not seen: no energy is lost or made.
+#[test]
+fn the_furnace_is_white() {
+    for (metallic, roughness) in [(0.0, 1.0), (0.0, 0.3), (1.0, 0.2), (1.0, 0.9), (0.5, 0.5)] {
+        let scene = furnace(metallic, roughness, settings(24, 16, 64));
+        let Some(film) = check("furnace", &scene, whole(&scene)) else { return };
+        let hit: Vec<_> = film.pixels().iter().filter(|pixel| pixel.alpha >= 64.0).collect();
+        assert!(hit.len() > 24 * 16 / 4, "the cube fills much of the picture");
+        let mean = hit.iter().map(|pixel| f64::from(pixel.beauty[0]) / 64.0).sum::<f64>()
+            / hit.len() as f64;
+        assert!((mean - 1.0).abs() < 0.02, "metallic {metallic}, roughness {roughness}: {mean}");
+    }
+}
+
+#[test]
+fn work_outside_the_frame_is_refused() {
+    let Some(mut backend) = backend() else { return };
+    let scene = golden(&settings(20, 12, 16));
+    let cancel = Cancel::default();
+    let inside = whole(&scene);
+    for rect in [Rect { x1: 21, ..inside.rect }, Rect { x0: 5, x1: 5, ..inside.rect }] {
+        let error = backend.render(&scene, Work { rect, ..inside }, &cancel).err();
+        assert!(matches!(error, Some(RenderError::OutOfRange(_))), "{rect:?}: {error:?}");
+    }
+    let late = Work { batch: batch(1, 1), ..inside };
+    assert!(matches!(backend.render(&scene, late, &cancel), Err(RenderError::OutOfRange(_))));
+    let error = backend.render_pixels(&scene, &[(0, 12)], batch(0, 1), &cancel).err();
+    assert!(matches!(error, Some(RenderError::OutOfRange(_))), "{error:?}");
+    assert_eq!(backend.render_pixels(&scene, &[], batch(0, 1), &cancel), Ok(Vec::new()));
+}
+
+#[test]
+fn a_cancelled_render_stops() {
+    let Some(mut backend) = backend() else { return };
+    let scene = golden(&settings(64, 64, 4096));
+    let cancel = Cancel::default();
+    cancel.set();
+    assert_eq!(backend.render(&scene, whole(&scene), &cancel), Err(RenderError::Cancelled));
+    // The backend is as good as before.
+    drop(backend);
+    let scene = golden(&settings(16, 8, 2));
+    check("after a stop", &scene, whole(&scene));
+}
+
+/// Real scenes of other people, where the checkout has them.
+#[test]
+fn shared_scenes() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/scenes");
+    let scenes = [
+        "CornellBox/CornellBox.glb",
+        "Suzanne/Suzanne.glb",
+        "Lights/Lights.glb",
+        "house/house.glb",
+        "NormalTangentTest/NormalTangentTest.glb",
+        "TextureSettingsTest/TextureSettingsTest.glb",
+    ];
+    for name in scenes {
+        let path = std::path::Path::new(folder).join(name);
+        if !path.exists() {
+            println!("skipped: {name} is not beside this checkout");
+            continue;
+        }
+        let imported =
+            scene::import(&path, &scene::ImportOptions::default()).expect("it can be imported");
+        let scene = renderer::prepare(&imported.scene, &settings(48, 32, 2), 0.0)
+            .expect("it can be prepared");
+        check(name, &scene, whole(&scene));
+    }
+}

@@ -1,0 +1,246 @@
+//! The mirrored functions of the kernel, over a scene's tables.
+
+use gpu::{EvaluateError, Function, Rounding};
+use renderer::bsdf::{bsdf_of, evaluate, sample_direction};
+use renderer::light::{pick_emitter, sample_light};
+use renderer::math::{Vec3, vec3};
+use renderer::surface::Surface;
+use renderer::{RenderScene, camera, environment, ray, texture};
+
+use crate::device::evaluator;
+use crate::make::{Random, golden, settings};
+
+/// A shader function, what Rust says, and the inputs for both.
+pub struct Check<'a> {
+    pub name: &'a str,
+    pub function: Function<'a>,
+    pub inputs: &'a [u32],
+    pub rust: &'a dyn Fn(&[u32]) -> Vec<u32>,
+}
+
+impl Check<'_> {
+    /// Compares every bit of every row; two NaNs are equal whatever their payload.
+    pub fn run(
+        &self,
+        evaluate: impl FnOnce(&Function<'_>, &[u32]) -> Result<Vec<u32>, EvaluateError>,
+    ) {
+        let got = evaluate(&self.function, self.inputs).expect("the function runs");
+        let words = self.function.output_words as usize;
+        let rows = self.inputs.chunks_exact(self.function.input_words as usize);
+        assert_eq!(got.len(), rows.len() * words, "{}", self.name);
+        let is_nan = |bits: u32| f32::from_bits(bits).is_nan();
+        for (row, got) in rows.zip(got.chunks_exact(words)) {
+            let wanted = (self.rust)(row);
+            let equal = wanted.iter().zip(got).all(|(&a, &b)| a == b || is_nan(a) && is_nan(b));
+            assert!(
+                equal,
+                "{}: of {row:x?} {:?} Rust makes {wanted:x?} and the shader {got:x?}",
+                self.name,
+                row.iter().map(|&bits| f32::from_bits(bits)).collect::<Vec<_>>(),
+            );
+        }
+    }
+}
+
+/// Checks a function over the golden scene's tables.
+fn check_in(
+    scene: &RenderScene,
+    name: &str,
+    (imports, body): (&str, &str),
+    (input_words, output_words): (u32, u32),
+    inputs: &[u32],
+    rust: &dyn Fn(&[u32]) -> Vec<u32>,
+) {
+    let Some(mut evaluator) = evaluator(Rounding::Driver) else { return };
+    let function = Function { imports, body, input_words, output_words };
+    Check { name, function, inputs, rust }.run(|f, i| evaluator.evaluate_in(scene, f, i));
+}
+
+fn vector(row: &[u32], at: usize) -> Vec3 {
+    let [x, y, z] = [row[at], row[at + 1], row[at + 2]].map(f32::from_bits);
+    vec3(x, y, z)
+}
+
+fn bits3(v: Vec3) -> [u32; 3] {
+    v.to_array().map(f32::to_bits)
+}
+
+#[test]
+fn scattering_is_the_same() {
+    let scene = golden(&settings(32, 32, 1));
+    let mut random = Random::new(1);
+    let mut inputs = Vec::new();
+    for _ in 0..6000 {
+        let color = vec3(random.unit(), random.unit(), random.unit());
+        inputs.extend(bits3(color));
+        let edge = |value: f32| if value < 0.1 { 0.0 } else { ((value - 0.1) * 1.2).min(1.0) };
+        inputs.extend([edge(random.unit()), edge(random.unit())].map(f32::to_bits));
+        for _ in 0..2 {
+            let d = random.direction();
+            let upward = random.unit() < 0.9;
+            inputs.extend(bits3(if upward == (d.z < 0.0) { -d } else { d }));
+        }
+        inputs.extend([random.unit(), random.unit(), random.unit()].map(f32::to_bits));
+    }
+    let code = (
+        "#import tessera::bsdf
+        #import tessera::surface::Surface",
+        "let surface = Surface(
+            vec3<f32>(0.0), vec3<f32>(0.0), vec3<f32>(0.0),
+            vec3<f32>(in_f(0u), in_f(1u), in_f(2u)), in_f(3u), in_f(4u), vec3<f32>(0.0));
+        let view = vec3<f32>(in_f(5u), in_f(6u), in_f(7u));
+        let b = bsdf::bsdf_of(surface, view);
+        let e = bsdf::evaluate(b, vec3<f32>(in_f(8u), in_f(9u), in_f(10u)));
+        let d = bsdf::sample_direction(b, in_f(11u), in_f(12u), in_f(13u));
+        out_f(0u, e.value.x); out_f(1u, e.value.y); out_f(2u, e.value.z); out_f(3u, e.density);
+        out_f(4u, d.x); out_f(5u, d.y); out_f(6u, d.z); out_f(7u, b.lobe_probability);",
+    );
+    check_in(&scene, "scattering", code, (14, 8), &inputs, &|row| {
+        let surface = Surface {
+            position: Vec3::ZERO,
+            geometric: Vec3::ZERO,
+            normal: Vec3::ZERO,
+            base_color: vector(row, 0),
+            metallic: f32::from_bits(row[3]),
+            roughness: f32::from_bits(row[4]),
+            emission: Vec3::ZERO,
+        };
+        let bsdf = bsdf_of(&scene, &surface, vector(row, 5));
+        let scatter = evaluate(&scene, &bsdf, vector(row, 8));
+        let [choice, u, v] = vector(row, 11).to_array();
+        let mut out = bits3(scatter.value).to_vec();
+        out.push(scatter.density.to_bits());
+        out.extend(bits3(sample_direction(&bsdf, choice, u, v)));
+        out.push(bsdf.lobe_probability.to_bits());
+        out
+    });
+}
+
+#[test]
+fn the_sky_is_the_same() {
+    let scene = golden(&settings(32, 32, 1));
+    let mut random = Random::new(2);
+    let mut inputs = Vec::new();
+    for i in 0..4000 {
+        let axis = [vec3(0.0, 1.0, 0.0), vec3(0.0, -1.0, 0.0), vec3(0.0, 0.0, 1.0)];
+        inputs.extend(bits3(if i < 3 { axis[i] } else { random.direction() }));
+        inputs.extend([random.unit(), random.unit(), random.unit()].map(f32::to_bits));
+    }
+    let code = (
+        "#import tessera::environment",
+        "let d = vec3<f32>(in_f(0u), in_f(1u), in_f(2u));
+        let l = environment::sky_radiance(d);
+        let p = environment::sky_pick(in_f(3u), in_f(4u), in_f(5u));
+        out_f(0u, l.x); out_f(1u, l.y); out_f(2u, l.z);
+        out_f(3u, environment::sky_pick_density(d)); out_f(4u, p.density);
+        out_f(5u, p.direction.x); out_f(6u, p.direction.y); out_f(7u, p.direction.z);",
+    );
+    check_in(&scene, "the sky", code, (6, 8), &inputs, &|row| {
+        let direction = vector(row, 0);
+        let [choice, u, v] = vector(row, 3).to_array();
+        let pick = environment::pick(&scene, choice, u, v);
+        let mut out = bits3(environment::radiance(&scene, direction)).to_vec();
+        out.push(environment::density(&scene, direction).to_bits());
+        out.push(pick.density.to_bits());
+        out.extend(bits3(pick.direction));
+        out
+    });
+}
+
+#[test]
+fn lights_are_the_same() {
+    let scene = golden(&settings(32, 32, 1));
+    let mut random = Random::new(3);
+    let mut inputs = Vec::new();
+    for _ in 0..4000 {
+        let place = random.direction() * random.between(0.0, 4.0);
+        inputs.extend(bits3(place));
+        inputs.extend([(); 4].map(|()| random.unit()).map(f32::to_bits));
+    }
+    let code = (
+        "#import tessera::light",
+        "let e = light::pick_emitter(in_f(3u));
+        let point = vec3<f32>(in_f(0u), in_f(1u), in_f(2u));
+        let l = light::sample_light(e, point, in_f(4u), in_f(5u), in_f(6u));
+        out_u(0u, e); out_u(1u, select(0u, 1u, l.shines));
+        if l.shines {
+            out_f(2u, l.direction.x); out_f(3u, l.direction.y); out_f(4u, l.direction.z);
+            out_f(5u, l.distance); out_f(6u, l.density); out_u(7u, select(0u, 1u, l.is_point));
+            out_f(8u, l.radiance.x); out_f(9u, l.radiance.y); out_f(10u, l.radiance.z);
+            out_f(11u, light::power_weight(l.density, in_f(4u)));
+        }",
+    );
+    check_in(&scene, "lights", code, (7, 12), &inputs, &|row| {
+        let f = |k: usize| f32::from_bits(row[k]);
+        let emitter = pick_emitter(&scene, f(3));
+        let mut out = vec![emitter, 0];
+        if let Some(light) = sample_light(&scene, emitter, vector(row, 0), f(4), f(5), f(6)) {
+            out[1] = 1;
+            out.extend(bits3(light.direction));
+            out.extend([light.distance.to_bits(), light.density.to_bits()]);
+            out.push(u32::from(light.is_point));
+            out.extend(bits3(light.radiance));
+            out.push(renderer::light::power_weight(light.density, f(4)).to_bits());
+        }
+        out.resize(12, 0);
+        out
+    });
+}
+
+#[test]
+fn cameras_and_textures_are_the_same() {
+    let scene = golden(&settings(37, 21, 1));
+    let words = scene.words();
+    let uses: Vec<u32> = texture_uses(&scene, &words);
+    assert!(!uses.is_empty(), "the golden scene has textures");
+    let mut random = Random::new(4);
+    let mut inputs = Vec::new();
+    for i in 0..4000 {
+        inputs.extend([random.between(-3.0, 3.0), random.between(-3.0, 3.0)].map(f32::to_bits));
+        inputs.push(uses[i % uses.len()]);
+        inputs.push(random.bits() & 1);
+    }
+    let code = (
+        "#import tessera::camera
+        #import tessera::ray
+        #import tessera::texture
+        #import tessera::tables::{TextureUse, word_vec, words}",
+        "let at = in_u(2u);
+        let usage = TextureUse(words[at], words[at + 1u], word_vec(at + 2u), word_vec(at + 5u));
+        let c = texture::sample(usage, vec2<f32>(in_f(0u), in_f(1u)), in_u(3u) == 1u);
+        out_f(0u, c.x); out_f(1u, c.y); out_f(2u, c.z); out_f(3u, c.w);
+        let r = camera::camera_ray(in_f(0u) * 9.0, in_f(1u) * 9.0);
+        out_f(4u, r.origin.x); out_f(5u, r.direction.x); out_f(6u, r.direction.y);
+        out_f(7u, camera::filter_offset(abs(in_f(0u)) * 0.33));
+        let o = ray::offset_origin(vec3<f32>(in_f(0u), in_f(1u), in_f(0u) * 1e-2), r.direction);
+        out_f(8u, o.x); out_f(9u, o.y); out_f(10u, o.z); out_f(11u, camera::depth_of(o));",
+    );
+    check_in(&scene, "cameras and textures", code, (4, 12), &inputs, &|row| {
+        let [x, y] = [row[0], row[1]].map(f32::from_bits);
+        let at = row[2] as usize;
+        let usage: renderer::tables::TextureUse =
+            *bytemuck::from_bytes(bytemuck::cast_slice(&words[at..at + 8]));
+        let color = texture::sample(&scene, &usage, x, y, row[3] == 1);
+        let ray = camera::camera_ray(&scene, x * 9.0, y * 9.0);
+        let moved = ray::offset_origin(vec3(x, y, x * 1e-2), ray.direction);
+        let mut out = bits3(color.rgb).to_vec();
+        out.push(color.a.to_bits());
+        out.extend([ray.origin.x, ray.direction.x, ray.direction.y].map(f32::to_bits));
+        out.push(camera::filter_offset(&scene, x.abs() * 0.33).to_bits());
+        out.extend(bits3(moved));
+        out.push(camera::depth_of(&scene, moved).to_bits());
+        out
+    });
+}
+
+/// Where the words of every texture use begin that has a texture.
+fn texture_uses(scene: &RenderScene, words: &[u32]) -> Vec<u32> {
+    let material = renderer::render_scene::words_of::<renderer::tables::Material>();
+    let usage = renderer::render_scene::words_of::<renderer::tables::TextureUse>();
+    let header = scene.header();
+    (header.materials_at..header.textures_at)
+        .step_by(material as usize)
+        .flat_map(|at| (0..4).map(move |k| at + 16 + k * usage))
+        .filter(|&at| words[at as usize] != renderer::tables::NONE)
+        .collect()
+}
