@@ -12,8 +12,8 @@
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
-use anyhow_lite::Failure;
-use protocol::{Batch, Lighting, Rect, RenderSettings, Size};
+use failure::Failure;
+use protocol::{Batch, CameraChoice, Lighting, Rect, RenderSettings, Size};
 use renderer::camera::camera_ray;
 use renderer::math::{FAR, Vec3, dot, frame_of};
 use renderer::ray::{Query, Ray, offset_origin};
@@ -24,7 +24,7 @@ use renderer::{Backend, Cancel, CpuBackend, RenderScene, Work, prepare};
 use scene::{Mesh, Node, Primitive, Scene, Transform};
 
 /// Errors of a small program: their text.
-mod anyhow_lite {
+mod failure {
     /// A message.
     pub struct Failure(pub String);
 
@@ -82,9 +82,19 @@ fn main() -> Result<(), Failure> {
         Some(file) => scene::import(file.as_ref(), &scene::ImportOptions::default())?.scene,
         None => landscape(),
     };
+    // Into the landscape; a scene from a file is seen by its own camera.
+    let camera = match &options.file {
+        Some(_) => CameraChoice::Default,
+        None => CameraChoice::LookAt {
+            eye: [-30.0, 26.0, 52.0],
+            target: [4.0, 4.0, 0.0],
+            vfov_degrees: 50.0,
+        },
+    };
     let settings = RenderSettings {
         size: options.size,
         samples: options.samples,
+        camera,
         lighting: Lighting::default(),
         ..RenderSettings::default()
     };

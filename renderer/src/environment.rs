@@ -103,15 +103,15 @@ pub fn density(scene: &RenderScene, direction: Vec3) -> f32 {
     f32::from_bits(cell_word(scene, row * columns + column, 2))
 }
 
-/// Picks a direction: a cell by its power, then any direction of the cell.
+/// Picks a direction: a cell by its power, with the two numbers of its alias table, then any
+/// direction of the cell.
 #[must_use]
-pub fn pick(scene: &RenderScene, choice: f32, u: f32, v: f32) -> SkySample {
+pub fn pick(scene: &RenderScene, cell: (f32, f32), u: f32, v: f32) -> SkySample {
     let columns = scene.header.environment_cell_columns;
     let rows = scene.header.environment_cell_rows;
-    let scaled = choice * (columns * rows) as f32;
-    let drawn = min(scaled, (columns * rows - 1) as f32) as u32;
-    let rest = scaled - drawn as f32;
-    let cell = if rest < f32::from_bits(cell_word(scene, drawn, 0)) {
+    let count = columns * rows;
+    let drawn = min(cell.0 * count as f32, (count - 1) as f32) as u32;
+    let cell = if cell.1 < f32::from_bits(cell_word(scene, drawn, 0)) {
         drawn
     } else {
         cell_word(scene, drawn, 1)

@@ -16,8 +16,8 @@ use crate::light::{
 use crate::math::{FAR, Vec3, dot, frame_of, luminance, min, rcp, vec3};
 use crate::ray::{Query, Ray, offset_origin};
 use crate::sampler::{
-    PAIR_CHOICE, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key, ray_key,
-    sample_pair,
+    PAIR_CELL, PAIR_CHOICE, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair,
+    pixel_key, ray_key, sample_pair,
 };
 use crate::surface::{Surface, surface_at};
 use crate::trace::Tracer;
@@ -147,10 +147,13 @@ fn scatter(
 
     // One light.
     if scene.header.emitter_count > 0 {
-        let (choice, part) = sample_pair(walk.key, walk.sample, bounce_pair(bounce, PAIR_PICK));
-        let (u, v) = sample_pair(walk.key, walk.sample, bounce_pair(bounce, PAIR_LIGHT));
-        let emitter = pick_emitter(scene, choice);
-        if let Some(light) = sample_light(scene, emitter, origin, part, u, v) {
+        let draw = |purpose| sample_pair(walk.key, walk.sample, bounce_pair(bounce, purpose));
+        let (choice, threshold) = draw(PAIR_PICK);
+        let emitter = pick_emitter(scene, choice, threshold);
+        let is_sky = emitter == scene.header.environment_emitter;
+        let cell = if is_sky { draw(PAIR_CELL) } else { (0.0, 0.0) };
+        let (u, v) = draw(PAIR_LIGHT);
+        if let Some(light) = sample_light(scene, emitter, origin, cell, u, v) {
             let scattered = evaluate(scene, &bsdf, frame.to_local(light.direction));
             let weight =
                 if light.is_point { 1.0 } else { power_weight(light.density, scattered.density) };
@@ -176,7 +179,8 @@ fn scatter(
     let local = sample_direction(&bsdf, choice, u, v);
     let scattered = evaluate(scene, &bsdf, local);
     let direction = frame.to_world(local);
-    if !(scattered.density > 0.0) || dot(direction, surface.geometric) <= 0.0 {
+    let leaves = scattered.density > 0.0 && dot(direction, surface.geometric) > 0.0;
+    if !leaves {
         return None;
     }
     walk.throughput *= scattered.value * rcp(scattered.density);
@@ -188,7 +192,8 @@ fn scatter(
     // Roulette.
     if bounce + 1 >= ROULETTE_AFTER {
         let survival = min(luminance(walk.throughput), SURVIVAL_MAX);
-        if !(roulette < survival) {
+        let survives = roulette < survival;
+        if !survives {
             return None;
         }
         walk.throughput = walk.throughput * rcp(survival);

@@ -2,12 +2,14 @@
 
 use crate::RenderScene;
 use crate::environment;
-use crate::math::{FAR, Vec3, abs, clamp, cross, div, dot, length, min, normalize_or, sqrt, vec3};
+use crate::math::{
+    FAR, Vec3, abs, clamp, cross, div, dot, length, min, normalize_or, saturate, sqrt, vec3,
+};
 use crate::ray::{Hit, offset_origin, towards};
-use crate::surface::{emission_at, three_weights, vertices};
+use crate::surface::{alpha_of, emission_at, three_weights, vertices};
 use crate::tables::{
-    EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE, Emitter,
-    MATERIAL_DOUBLE_SIDED, NONE,
+    ALPHA_MASK, EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE, Emitter,
+    MATERIAL_DOUBLE_SIDED, NONE, TRIANGLE_ALPHA,
 };
 
 /// Shadow rays end this share before the light.
@@ -29,26 +31,27 @@ pub struct LightSample {
     pub is_point: bool,
 }
 
-/// Picks an emitter by its power: its index.
+/// Picks an emitter by its power: its index. `choice` draws an entry of the alias table,
+/// `threshold` decides between it and its alias: what is left of the first number would be too
+/// coarse for dim lights among many.
 #[inline]
 #[must_use]
-pub fn pick_emitter(scene: &RenderScene, choice: f32) -> u32 {
+pub fn pick_emitter(scene: &RenderScene, choice: f32, threshold: f32) -> u32 {
     let count = scene.header.emitter_count;
-    let scaled = choice * count as f32;
-    let drawn = min(scaled, (count - 1) as f32) as u32;
+    let drawn = min(choice * count as f32, (count - 1) as f32) as u32;
     let pick = &scene.picks[drawn as usize];
-    if scaled - (drawn as f32) < pick.threshold { drawn } else { pick.alias }
+    if threshold < pick.threshold { drawn } else { pick.alias }
 }
 
 /// Light at `point` from one emitter, or nothing where it does not shine.
 ///
-/// `choice` picks a part of the environment, `u` and `v` the place.
+/// `cell` picks a part of the environment, `u` and `v` the place.
 #[must_use]
 pub fn sample_light(
     scene: &RenderScene,
     emitter: u32,
     point: Vec3,
-    choice: f32,
+    cell: (f32, f32),
     u: f32,
     v: f32,
 ) -> Option<LightSample> {
@@ -56,7 +59,7 @@ pub fn sample_light(
     if light.kind == EMITTER_TRIANGLE {
         sample_triangle(scene, light, point, u, v)
     } else if light.kind == EMITTER_ENVIRONMENT {
-        let sky = environment::pick(scene, choice, u, v);
+        let sky = environment::pick(scene, cell, u, v);
         let density = sky.density * light.probability;
         (density > 0.0).then(|| LightSample {
             direction: sky.direction,
@@ -127,17 +130,21 @@ fn sample_triangle(
     }
     let (direction, distance) = towards(point, offset_origin(place, facing))?;
     let density = triangle_density(light, distance, dot(normal, direction));
-    if !(density > 0.0) {
+    let is_seen = density > 0.0;
+    if !is_seen {
         return None;
     }
     let index = vertices(scene, shape, triangle.primitive);
-    Some(LightSample {
-        direction,
-        distance: distance * SHADOW_END,
-        radiance: emission_at(scene, shape, material, index, three_weights(weights)),
-        density,
-        is_point: false,
-    })
+    let mut radiance = emission_at(scene, shape, material, index, three_weights(weights));
+    if triangle.flags & TRIANGLE_ALPHA != 0 {
+        // The shadow ray ends before the light, so its own alpha is asked for here.
+        let alpha = alpha_of(scene, shape, material, triangle.primitive, weights);
+        let masked = if alpha >= material.alpha_cutoff { 1.0 } else { 0.0 };
+        let seen = if material.alpha_mode == ALPHA_MASK { masked } else { saturate(alpha) };
+        radiance = radiance * seen;
+    }
+    let distance = distance * SHADOW_END;
+    Some(LightSample { direction, distance, radiance, density, is_point: false })
 }
 
 /// Density per steradian of picking a triangle and a place on it; 0 where it is seen edge-on.

@@ -8,9 +8,9 @@
 use std::ops::{Add, AddAssign, Mul, MulAssign, Neg, Sub};
 
 /// π.
-pub const PI: f32 = 3.141_592_7;
-/// 1/π.
-pub const INV_PI: f32 = 0.318_309_9;
+pub const PI: f32 = std::f32::consts::PI;
+/// 1/π to seven digits, 0.3183099: what shaders write.
+pub const INV_PI: f32 = f32::from_bits(0x3ea2_f984);
 /// Stands for infinity in ray parameters; finite, so that products stay numbers.
 pub const FAR: f32 = 1e30;
 
@@ -205,7 +205,8 @@ pub fn length(a: Vec3) -> f32 {
 #[must_use]
 pub fn normalize_or(a: Vec3, fallback: Vec3) -> Vec3 {
     let squared = dot(a, a);
-    if squared >= 1e-30 && squared <= 1e30 { a * rcp(sqrt(squared)) } else { fallback }
+    let has_length = (1e-30..=1e30).contains(&squared);
+    if has_length { a * rcp(sqrt(squared)) } else { fallback }
 }
 
 /// `a` of length 1; for vectors that have a length.
@@ -274,7 +275,7 @@ pub fn atan2_turns(y: f32, x: f32) -> f32 {
     let t = if high > 0.0 { div(low, high) } else { 0.0 };
     let s = t * t;
     let p = s * -2.707_496_3e-4 + 1.669_161_2e-3;
-    let p = p * s - 4.830_649_3e-3;
+    let p = p * s - 4.830_649e-3;
     let p = p * s + 9.086_085e-3;
     let p = p * s - 1.328_9e-2;
     let p = p * s + 1.739_936_2e-2;

@@ -84,8 +84,8 @@ fn chosen_pixels(scene: &RenderScene) -> Vec<(u32, u32)> {
                 let key = hash_with(hash_with(scene.settings().seed, salt), (row * columns) as u32);
                 low + u64::from(hash_with(key, column as u32)) % (high - low)
             };
-            let x = within(column, columns, width, 0x70_726f_62);
-            let y = within(row, rows, height, 0x65_2d_79);
+            let x = within(column, columns, width, 0x7072_6f62);
+            let y = within(row, rows, height, 0x0065_2d79);
             chosen.push((x as u32, y as u32));
         }
     }

@@ -214,14 +214,16 @@ pub fn intersect_triangle(probe: &Probe, a: Vec3, b: Vec3, c: Vec3) -> Option<(f
     }
     let determinant = u + v + w;
     let scale = rcp(determinant);
-    if !(abs(scale) < FAR) {
+    let has_area = abs(scale) < FAR;
+    if !has_area {
         return None;
     }
     let distance = u * at.z + v * bt.z + w * ct.z;
     let plain = distance * probe.shear.z * scale;
     let (low, high) = triangle_box(a, b, c);
     let (enter, leave) = intersect_box(probe, low, high);
-    if !(enter <= leave) {
+    let is_inside = enter <= leave;
+    if !is_inside {
         return None;
     }
     let t = min(max(plain, enter), leave);

@@ -12,15 +12,17 @@ pub const PAIR_LENS: u32 = 1;
 /// First pair of bounce 0; each bounce has [`PAIRS_PER_BOUNCE`].
 pub const PAIR_BOUNCE: u32 = 4;
 /// Pairs of a bounce.
-pub const PAIRS_PER_BOUNCE: u32 = 4;
+pub const PAIRS_PER_BOUNCE: u32 = 5;
 /// Within a bounce: the direction of scattering.
 pub const PAIR_SCATTER: u32 = 0;
 /// Within a bounce: which lobe scatters, and whether the path goes on.
 pub const PAIR_CHOICE: u32 = 1;
 /// Within a bounce: the place on an emitter.
 pub const PAIR_LIGHT: u32 = 2;
-/// Within a bounce: which emitter, and a spare.
+/// Within a bounce: which emitter, as the two numbers of an alias table.
 pub const PAIR_PICK: u32 = 3;
+/// Within a bounce: which cell of the environment, as the two numbers of an alias table.
+pub const PAIR_CELL: u32 = 4;
 
 /// Mixes all bits of a word (Wellons' `lowbias32`).
 #[inline(always)]

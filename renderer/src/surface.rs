@@ -2,7 +2,7 @@
 
 use crate::RenderScene;
 use crate::math::{
-    Vec3, clamp, cross, dot, normalize_or, saturate, transform_direction, transform_point,
+    Vec3, clamp, cross, dot, min, normalize_or, saturate, transform_direction, transform_point,
     transform_transposed, vec3,
 };
 use crate::ray::Hit;
@@ -10,8 +10,8 @@ use crate::tables::{MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, Material, NONE, Sh
 use crate::texture::{Rgba, sample};
 use crate::trace::corners;
 
-/// A shading normal is bent until its cosine to the viewer is at least this.
-const FACING_MIN: f32 = 1e-3;
+/// Height of the viewer's mirror direction over the surface that shading normals are bent for.
+const MIRROR_HEIGHT_MIN: f32 = 0.01;
 
 /// A point of a surface, seen from one side.
 #[derive(Debug, Clone, Copy)]
@@ -198,16 +198,20 @@ fn mapped_normal(
     tangent * x + bitangent * y + world * z
 }
 
-/// `normal` turned towards the viewer as far as it must be to be seen at all.
+/// `normal` turned as far as it must be for the viewer's mirror direction to leave the surface:
+/// normals of maps and of vertices may point where no light can come from.
 #[inline(always)]
 #[must_use]
 pub fn facing(normal: Vec3, geometric: Vec3, viewer: Vec3) -> Vec3 {
-    let same_side = if dot(normal, geometric) < 0.0 { -normal } else { normal };
-    let cosine = dot(same_side, viewer);
-    if cosine >= FACING_MIN {
-        return same_side;
+    let near = if dot(normal, geometric) < 0.0 { -normal } else { normal };
+    let mirrored = near * (2.0 * dot(near, viewer)) - viewer;
+    let height = dot(mirrored, geometric);
+    let least = min(0.9 * dot(viewer, geometric), MIRROR_HEIGHT_MIN);
+    if height >= least {
+        return near;
     }
-    normalize_or(same_side + viewer * (FACING_MIN - cosine), geometric)
+    let raised = normalize_or(mirrored + geometric * (least - height), geometric);
+    normalize_or(viewer + raised, geometric)
 }
 
 /// The surface at a hit, seen against `direction`.
@@ -267,5 +271,27 @@ pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
         metallic: saturate(metallic),
         roughness: clamp(roughness, 0.0, 1.0),
         emission,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math::normalize;
+
+    #[test]
+    fn bent_normals_mirror_to_the_outside() {
+        let up = vec3(0.0, 1.0, 0.0);
+        for viewer in [vec3(0.1, 0.9, 0.2), vec3(0.99, 0.05, 0.0), vec3(-0.9, 0.3, 0.3)] {
+            let viewer = normalize(viewer);
+            for normal in [vec3(0.9, 0.1, 0.0), vec3(-0.9, 0.2, 0.3), vec3(0.2, -0.4, 0.9), up] {
+                let normal = normalize(normal);
+                let bent = facing(normal, up, viewer);
+                let mirrored = bent * (2.0 * dot(bent, viewer)) - viewer;
+                assert!((dot(bent, bent) - 1.0).abs() < 1e-5);
+                assert!(dot(bent, viewer) > 0.0 && dot(mirrored, up) > 0.0, "{normal:?}");
+            }
+            assert_eq!(facing(up, up, viewer), up, "what is right stays");
+        }
     }
 }

@@ -118,7 +118,9 @@ pub fn octant(probe: &Probe) -> u32 {
 #[inline(always)]
 #[must_use]
 pub fn intersect_node(node: &Node, probe: &Probe, octant: u32, t_max: f32) -> u32 {
-    let origin = node.origin.map(f32::from_bits);
+    let origin_x = f32::from_bits(node.origin[0]);
+    let origin_y = f32::from_bits(node.origin[1]);
+    let origin_z = f32::from_bits(node.origin[2]);
     let exponents = node.exponents_and_inner;
     let scale_x = f32::from_bits((exponents & 0xff) << 23);
     let scale_y = f32::from_bits((exponents >> 8 & 0xff) << 23);
@@ -130,14 +132,14 @@ pub fn intersect_node(node: &Node, probe: &Probe, octant: u32, t_max: f32) -> u3
             continue;
         }
         let low = vec3(
-            plane(origin[0], scale_x, byte(node.low_x, slot)),
-            plane(origin[1], scale_y, byte(node.low_y, slot)),
-            plane(origin[2], scale_z, byte(node.low_z, slot)),
+            plane(origin_x, scale_x, byte(node.low_x, slot)),
+            plane(origin_y, scale_y, byte(node.low_y, slot)),
+            plane(origin_z, scale_z, byte(node.low_z, slot)),
         );
         let high = vec3(
-            plane(origin[0], scale_x, byte(node.high_x, slot)),
-            plane(origin[1], scale_y, byte(node.high_y, slot)),
-            plane(origin[2], scale_z, byte(node.high_z, slot)),
+            plane(origin_x, scale_x, byte(node.high_x, slot)),
+            plane(origin_y, scale_y, byte(node.high_y, slot)),
+            plane(origin_z, scale_z, byte(node.high_z, slot)),
         );
         let (enter, leave) = intersect_box(probe, low, high);
         if enter <= leave && enter <= t_max {

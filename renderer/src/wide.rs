@@ -112,8 +112,8 @@ impl WideScene {
         for lane in 0..count as usize {
             let triangle = &scene.triangles[first as usize + lane];
             for (vertex, corner) in [triangle.a, triangle.b, triangle.c].into_iter().enumerate() {
-                for axis in 0..3 {
-                    block.vertices[vertex][axis][lane] = corner[axis];
+                for (lanes, value) in block.vertices[vertex].iter_mut().zip(corner) {
+                    lanes[lane] = value;
                 }
             }
             let (a, b, c) = corners(triangle);
@@ -198,6 +198,8 @@ struct Lanes {
 }
 
 /// Nodes that wait, with where the ray enters them.
+///
+/// Lives in memory that is not zeroed first: that would cost a tenth of a ray.
 struct Stack {
     entries: [MaybeUninit<(u32, f32)>; STACK_ENTRIES],
     top: usize,
@@ -207,9 +209,15 @@ struct Stack {
 const STACK_ENTRIES: usize = 8 * (TREE_DEPTH_MAX + TOP_DEPTH_MAX) as usize;
 
 impl Stack {
+    /// An empty stack in memory that holds anything.
     #[inline(always)]
-    const fn new() -> Self {
-        Self { entries: [MaybeUninit::uninit(); STACK_ENTRIES], top: 0 }
+    fn empty(memory: &mut MaybeUninit<Self>) -> &mut Self {
+        #[expect(unsafe_code, reason = "zeroing the stack for every ray costs a tenth of the ray")]
+        // SAFETY: `top` is written before the reference is made, and entries may be anything.
+        unsafe {
+            (&raw mut (*memory.as_mut_ptr()).top).write(0);
+            memory.assume_init_mut()
+        }
     }
 
     #[inline(always)]
@@ -218,11 +226,11 @@ impl Stack {
         self.top += 1;
     }
 
+    /// An entry below `top`.
     #[inline(always)]
     fn get(&self, at: usize) -> (u32, f32) {
-        assert!(at < self.top, "invariant: only what was pushed is read");
-        #[expect(unsafe_code, reason = "zeroing the stack for every ray costs a tenth of the ray")]
-        // SAFETY: entries below `top` were written by `push`.
+        #[expect(unsafe_code, reason = "the stack is not zeroed first")]
+        // SAFETY: callers stay below `top`, where `push` has written every entry.
         unsafe {
             self.entries[at].assume_init()
         }
@@ -230,9 +238,8 @@ impl Stack {
 
     #[inline(always)]
     fn pop(&mut self) -> (u32, f32) {
-        let entry = self.get(self.top - 1);
         self.top -= 1;
-        entry
+        self.get(self.top)
     }
 
     /// Moves the last entry down until those above `base` fall from far to near.
@@ -256,33 +263,32 @@ fn walk_avx2<const ANY: bool>(
     query: &Query,
 ) -> Hit {
     let mut best = Hit::miss(query.t_max);
-    let mut stack = Stack::new();
+    let mut memory = MaybeUninit::uninit();
+    let stack = Stack::empty(&mut memory);
     match scene.instances.as_slice() {
         [] => {}
         // One placed object: its own root says what the tree over instances would.
         [_] => {
-            walk_instance::<ANY>(scene, wide, ray, query, 0, &mut stack, &mut best);
+            walk_instance::<ANY>(scene, wide, ray, query, 0, stack, &mut best);
         }
         _ => {
             let lanes = lanes_of(&probe_of(ray));
             let mut current = wide.root;
             loop {
                 if current & LEAF == 0 {
-                    current = open(&wide.nodes[current as usize], &lanes, best.t, &mut stack);
+                    current = open(&wide.nodes[current as usize], &lanes, best.t, stack);
                     if current != EMPTY {
                         continue;
                     }
                 } else {
                     let first = (current & !LEAF) >> 2;
                     for index in first..first + (current & 3) {
-                        if walk_instance::<ANY>(
-                            scene, wide, ray, query, index, &mut stack, &mut best,
-                        ) {
+                        if walk_instance::<ANY>(scene, wide, ray, query, index, stack, &mut best) {
                             return best;
                         }
                     }
                 }
-                match next(&mut stack, 0, best.t) {
+                match next(stack, 0, best.t) {
                     Some(child) => current = child,
                     None => break,
                 }
@@ -381,22 +387,28 @@ fn load4(values: &[f32; 4]) -> __m128 {
     }
 }
 
+/// Where a ray meets eight planes across an axis.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn distance(planes: &[f32; 8], lanes: &Lanes, axis: usize) -> __m256 {
+    _mm256_mul_ps(_mm256_sub_ps(load8(planes), lanes.origin[axis]), lanes.inverse[axis])
+}
+
 /// Tests a node's boxes, returns the nearest child that is met or [`EMPTY`], and lets the others
 /// wait, the nearest on top. The operations are those of [`crate::ray::intersect_box`].
 #[target_feature(enable = "avx2")]
 #[inline]
 fn open(node: &WideNode, lanes: &Lanes, t_max: f32, stack: &mut Stack) -> u32 {
-    let distance = |list: usize, axis: usize| {
-        _mm256_mul_ps(
-            _mm256_sub_ps(load8(&node.planes[list]), lanes.origin[axis]),
-            lanes.inverse[axis],
-        )
-    };
     let [x, y, z] = lanes.near;
-    let enter = _mm256_max_ps(_mm256_max_ps(distance(x, 0), distance(y, 1)), distance(z, 2));
+    let near_x = distance(&node.planes[x], lanes, 0);
+    let near_y = distance(&node.planes[y], lanes, 1);
+    let near_z = distance(&node.planes[z], lanes, 2);
+    let far_x = distance(&node.planes[x ^ 1], lanes, 0);
+    let far_y = distance(&node.planes[y ^ 1], lanes, 1);
+    let far_z = distance(&node.planes[z ^ 1], lanes, 2);
+    let enter = _mm256_max_ps(_mm256_max_ps(near_x, near_y), near_z);
     let enter = _mm256_mul_ps(_mm256_max_ps(enter, _mm256_setzero_ps()), _mm256_set1_ps(SLACK));
-    let leave =
-        _mm256_min_ps(_mm256_min_ps(distance(x ^ 1, 0), distance(y ^ 1, 1)), distance(z ^ 1, 2));
+    let leave = _mm256_min_ps(_mm256_min_ps(far_x, far_y), far_z);
     let inside = _mm256_and_ps(
         _mm256_cmp_ps::<_CMP_LE_OQ>(enter, leave),
         _mm256_cmp_ps::<_CMP_LE_OQ>(enter, _mm256_set1_ps(t_max)),
@@ -450,13 +462,19 @@ impl EdgeLanes {
     #[inline]
     fn new(probe: &Probe) -> Self {
         let axis = probe.axis;
-        let axes = [(axis + 1) % 3, (axis + 2) % 3, axis];
+        let (first, second) = if axis == 0 {
+            (1, 2)
+        } else if axis == 1 {
+            (2, 0)
+        } else {
+            (0, 1)
+        };
         Self {
-            axes: axes.map(|axis| axis as usize),
+            axes: [first as usize, second as usize, axis as usize],
             origin: [
-                _mm_set1_ps(component(probe.origin, axes[0])),
-                _mm_set1_ps(component(probe.origin, axes[1])),
-                _mm_set1_ps(component(probe.origin, axes[2])),
+                _mm_set1_ps(component(probe.origin, first)),
+                _mm_set1_ps(component(probe.origin, second)),
+                _mm_set1_ps(component(probe.origin, axis)),
             ],
             shear_x: _mm_set1_ps(probe.shear.x),
             shear_y: _mm_set1_ps(probe.shear.y),
@@ -468,14 +486,21 @@ impl EdgeLanes {
     #[target_feature(enable = "avx2")]
     #[inline]
     fn test(&self, block: &Block) -> u32 {
-        let corner = |vertex: usize| {
-            let v = &block.vertices[vertex];
-            let x = _mm_sub_ps(load4(&v[self.axes[0]]), self.origin[0]);
-            let y = _mm_sub_ps(load4(&v[self.axes[1]]), self.origin[1]);
-            let z = _mm_sub_ps(load4(&v[self.axes[2]]), self.origin[2]);
-            (_mm_sub_ps(x, _mm_mul_ps(self.shear_x, z)), _mm_sub_ps(y, _mm_mul_ps(self.shear_y, z)))
-        };
-        let ((ax, ay), (bx, by), (cx, cy)) = (corner(0), corner(1), corner(2));
+        // A macro, because the compiler does not inline three calls of a function.
+        macro_rules! shear {
+            ($vertex:expr) => {{
+                let x = _mm_sub_ps(load4(&$vertex[self.axes[0]]), self.origin[0]);
+                let y = _mm_sub_ps(load4(&$vertex[self.axes[1]]), self.origin[1]);
+                let z = _mm_sub_ps(load4(&$vertex[self.axes[2]]), self.origin[2]);
+                (
+                    _mm_sub_ps(x, _mm_mul_ps(self.shear_x, z)),
+                    _mm_sub_ps(y, _mm_mul_ps(self.shear_y, z)),
+                )
+            }};
+        }
+        let (ax, ay) = shear!(block.vertices[0]);
+        let (bx, by) = shear!(block.vertices[1]);
+        let (cx, cy) = shear!(block.vertices[2]);
         let u = _mm_sub_ps(_mm_mul_ps(cx, by), _mm_mul_ps(cy, bx));
         let v = _mm_sub_ps(_mm_mul_ps(ax, cy), _mm_mul_ps(ay, cx));
         let w = _mm_sub_ps(_mm_mul_ps(bx, ay), _mm_mul_ps(by, ax));

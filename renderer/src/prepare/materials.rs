@@ -9,9 +9,12 @@ use crate::tables::{
     MATERIAL_EMISSIVE, Material, NONE, Texture, TextureUse, WRAP_CLAMP, WRAP_MIRROR, WRAP_REPEAT,
 };
 
+/// Materials, textures and texels.
+pub type Packed = (Vec<Material>, Vec<Texture>, Vec<u32>);
+
 /// Packs all materials, glTF's default material after them, the textures and the texels of every
 /// image that a texture shows.
-pub fn pack(scene: &Scene) -> Result<(Vec<Material>, Vec<Texture>, Vec<u32>), PrepareError> {
+pub fn pack(scene: &Scene) -> Result<Packed, PrepareError> {
     let mut texels = Vec::new();
     let mut places = vec![None; scene.images.len()];
     let mut textures = Vec::with_capacity(scene.textures.len());

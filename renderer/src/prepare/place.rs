@@ -93,7 +93,8 @@ impl Place {
         let determinant = self.determinant();
         let size: f64 =
             self.0.iter().flat_map(|row| &row[..3]).map(|v| v.abs()).fold(0.0, f64::max);
-        if !(determinant.abs() > size * size * size * 1e-12) || size <= 0.0 {
+        let has_volume = size > 0.0 && determinant.abs() > size * size * size * 1e-12;
+        if !has_volume {
             return None;
         }
         let c = self.cofactors();

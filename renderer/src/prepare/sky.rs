@@ -87,8 +87,7 @@ fn solid_angle(edges: &[f64], row: usize, columns: u32) -> f64 {
     (edges[row] - edges[row + 1]) * std::f64::consts::TAU / f64::from(columns)
 }
 
-/// Power of each cell: the mean luminance of its texels and of those around, which interpolation
-/// mixes in, times its solid angle.
+/// Power of each cell: the mean luminance of the interpolated map over it, times its solid angle.
 fn cell_weights(
     texels: &[[f32; 3]],
     width: u32,
@@ -98,23 +97,39 @@ fn cell_weights(
 ) -> Vec<f64> {
     let lights: Vec<f32> = texels.iter().map(|&rgb| luminance(Vec3::of(rgb))).collect();
     let rows = edges.len() as u32 - 1;
-    let (width, height) = (i64::from(width), i64::from(height));
+    let across: Vec<Vec<(i64, f64)>> =
+        (0..columns).map(|column| texel_shares(column, columns, width)).collect();
     let mut weights = Vec::with_capacity((columns * rows) as usize);
     for row in 0..rows {
-        let top = (i64::from(row) * height / i64::from(rows) - 1).max(0);
-        let bottom = (((i64::from(row) + 1) * height - 1) / i64::from(rows) + 2).min(height);
         let angle = solid_angle(edges, row as usize, columns);
-        for column in 0..columns {
-            let left = i64::from(column) * width / i64::from(columns) - 1;
-            let right = ((i64::from(column) + 1) * width - 1) / i64::from(columns) + 2;
-            let mut sum = 0.0_f64;
-            for y in top..bottom {
-                for x in left..right {
-                    sum += f64::from(lights[(y * width + x.rem_euclid(width)) as usize]);
+        let down = texel_shares(row, rows, height);
+        for across in &across {
+            let (mut sum, mut area) = (0.0_f64, 0.0_f64);
+            for &(y, share_y) in &down {
+                let start = y.clamp(0, i64::from(height) - 1) * i64::from(width);
+                for &(x, share_x) in across {
+                    let at = start + x.rem_euclid(i64::from(width));
+                    sum += f64::from(lights[at as usize]) * share_x * share_y;
+                    area += share_x * share_y;
                 }
             }
-            weights.push(sum / ((bottom - top) * (right - left)) as f64 * angle);
+            weights.push(sum / area * angle);
         }
     }
     weights
+}
+
+/// The texels that a cell shows along one axis, and how much of each: linear interpolation lets
+/// an eighth of a texel's width leak over each of its borders.
+fn texel_shares(cell: u32, cells: u32, texels: u32) -> Vec<(i64, f64)> {
+    let (cell, cells, texels) = (i64::from(cell), i64::from(cells), i64::from(texels));
+    let first = cell * texels / cells;
+    let last = ((cell + 1) * texels - 1) / cells;
+    (first - 1..=last + 1)
+        .map(|texel| {
+            let leaks = i64::from(texel == first) + i64::from(texel == last);
+            let outside = texel < first || texel > last;
+            (texel, if outside { 0.125 } else { 1.0 - 0.125 * leaks as f64 })
+        })
+        .collect()
 }

@@ -6,9 +6,9 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 1;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_169fcd0972e568d7edc9e26a80c692a1f8577f37565e527a7803a83128ebefc9";
+const SCENE: &str = "b3_89e8cc47fff66df95d5da59666d71a9086b20cbcdba2b8623506bbcec03f9f37";
 /// [`film::Film::root`] of its 16 samples.
-const FILM: &str = "b3_151e0bc319d952a2c918945211ca1a0e0e84bcd6e2553ad9e3323cc8359aa3e0";
+const FILM: &str = "b3_02559096d7ce7c375e77f5891f93f7ee793d665e7282edfb2e5e1d2ed9256856";
 
 #[test]
 fn the_engine_renders_what_it_always_did() {

@@ -44,10 +44,6 @@ fn a_sphere_in_a_furnace_cannot_be_seen() {
     }
 }
 
-/// Radiance of a rough floor of albedo 0.5 under known irradiance has no simple form because of
-/// the lobe; a metal of roughness 1 neither. So the floor is compared with itself under a constant
-/// sky of the same irradiance where light comes from all around, and with closed forms where the
-/// lobe is weak: seen from above, lit from above.
 #[test]
 fn a_point_light_falls_off_with_the_square() {
     let near = lit_by_point(1.0);
@@ -68,8 +64,6 @@ fn lit_by_point(height: f32) -> (f64, f64) {
     mean_green(&scene, &settings)
 }
 
-/// A plane shines as the model says: the sun's irradiance times the BSDF, which is the ratio
-/// between a directional light and a distant sphere of equal irradiance.
 #[test]
 fn sun_point_and_spot_of_equal_irradiance_agree() {
     let floor_scene = || scene_of(vec![floor(1.0, 0)], vec![material([0.6; 3], 0.0, 0.8)]);
@@ -92,12 +86,12 @@ fn sun_point_and_spot_of_equal_irradiance_agree() {
     assert_mean("directional", mean_green(&lit, &settings), sun.0, 1e-3);
 }
 
-/// With a black base colour only the lobe is left, so the difference is the diffuse lobe: its
-/// radiance is albedo · E / π times what the coupling leaves, which is the same for every light
-/// from the same direction.
+/// The lobe over the floor has no closed form, so a black floor is subtracted: what is left is the
+/// diffuse lobe, albedo · E / π, but for what the coupling takes.
 #[test]
 fn an_area_light_has_the_form_factor_of_a_disc_seen_from_below() {
-    // A square of side 2 at height 1 above the middle: E = L · 4 · F, F of a quarter corner.
+    // A square of side 2 at height 1 above the middle is four squares that each have a corner above
+    // it; the form factor of one is 2 · x/√(1+x²) · atan(x/√(1+x²)) / 2π with x = side / height.
     let side = 1.0_f64;
     let height = 1.0_f64;
     let x = side / height;
@@ -127,11 +121,8 @@ fn an_area_light_has_the_form_factor_of_a_disc_seen_from_below() {
 
 #[test]
 fn a_closed_box_glows_as_the_series_says() {
-    // Every wall emits 1 and reflects 0.5 of all: L = 1 / (1 - 0.5), whatever the shape. The lobe
-    // reflects more than the base colour, so the walls are rough metal, whose albedo is known
-    // where the compensation is exact: base colour 1 reflects all, so a mean of half the walls'
-    // light needs emission only. Here: closed box, white walls, one sample's path of n bounces
-    // gathers n + 1 times the emission.
+    // Walls that reflect all and emit 1: every bounce adds 1, whatever the shape, so n bounces
+    // gather n + 1.
     for bounces in [0, 1, 4] {
         let mut walls = vec![
             quad([-1.0, -1.0, 1.0], [2.0, 0.0, 0.0], [0.0, 0.0, -2.0], 0),
@@ -171,9 +162,7 @@ fn a_uniform_map_is_a_constant_sky() {
 
 #[test]
 fn picking_and_scattering_find_the_same_sky() {
-    // With one bounce, light from the map is found by picking and by scattering; the map of a
-    // bright spot is picked well and scattered badly. A rotation by a full turn changes nothing,
-    // a mirror-smooth floor finds it by scattering alone.
+    // One bright spot over a dim sky: found by picking and by scattering, weighted.
     let mut pixels = vec![[0.05; 3]; 64 * 32];
     pixels[6 * 64 + 40] = [200.0; 3];
     let scene = mapped(pixels.clone(), 64, 32);
@@ -275,10 +264,8 @@ fn half_transparent_cards_let_half_through() {
 
 #[test]
 fn roulette_does_not_change_the_mean() {
-    // Grey walls around a lamp: long paths matter. With many bounces roulette works on every
-    // path; the sum over bounces of the closed box is its proof: (1 - r^n) / (1 - r) for metal of
-    // reflectance r, which compensation keeps only for r = 1, so the ratio is taken between two
-    // seeds and the series' tail is compared with a longer one.
+    // Inside a glowing white sphere twelve bounces gather 13, though roulette ends one path in
+    // twenty at every bounce after the third.
     let wall = scene::Material { emissive: [1.0; 3], ..material([1.0; 3], 1.0, 1.0) };
     let mut inside = sphere(16, 0);
     for corners in &mut inside.indices {
@@ -289,4 +276,54 @@ fn roulette_does_not_change_the_mean() {
     let mut settings = looking([0.0; 3], [0.0, 0.0, -1.0], 16, 64);
     settings.bounces = 12;
     assert_mean("sphere", mean_green(&scene, &settings), 13.0, 0.01);
+}
+
+#[test]
+fn dim_parts_of_a_sky_with_a_sun_are_picked_as_often_as_they_should_be() {
+    // A sun of four texels in a fine map: nearly all cells have a tiny share of the alias table.
+    let (width, height) = (1024_u32, 512_u32);
+    let mut pixels = vec![[1e-2; 3]; (width * height) as usize];
+    for at in [100 * 1024 + 300, 100 * 1024 + 301, 101 * 1024 + 300, 101 * 1024 + 301] {
+        pixels[at] = [2e3; 3];
+    }
+    let scene = mapped(pixels, width, height);
+    let mut settings = looking([2.0, 2.0, 0.5], [0.0; 3], 8, 16);
+    settings.lighting.sky = None;
+    let scene = crate::make::prepared(&scene, &settings);
+    let draws = 200_000_u32;
+    let (mut dim, mut mean) = (0_u32, 0.0_f64);
+    for i in 0..draws {
+        let cell = renderer::sampler::sample_pair(7, i, 0);
+        let (u, v) = renderer::sampler::sample_pair(7, i, 1);
+        let sky = renderer::environment::pick(&scene, cell, u, v);
+        let radiance = renderer::environment::radiance(&scene, sky.direction).x;
+        dim += u32::from(radiance < 0.03);
+        mean += f64::from(radiance) / f64::from(sky.density) / f64::from(draws);
+    }
+    let theta = PI * 101.0 / f64::from(height);
+    let texel = PI / f64::from(height) * (2.0 * PI / f64::from(width)) * theta.sin();
+    let (sun, sky) = (4.0 * 4e3 * texel, 0.02 * 4.0 * PI);
+    assert!((mean / (sun + sky) - 1.0).abs() < 0.02, "{mean}, wanted {}", sun + sky);
+    let (share, wanted) = (f64::from(dim) / f64::from(draws), sky / (sun + sky));
+    assert!((share / wanted - 1.0).abs() < 0.25, "{share} of the draws, wanted {wanted}");
+}
+
+#[test]
+fn a_lamp_with_holes_shines_through_its_solid_part() {
+    // Half of a blended lamp is there: it gives half of the light of a solid one.
+    let lit = |alpha: f32| {
+        let mut lamp = scene::Material {
+            emissive: [3.0; 3],
+            alpha: AlphaMode::Blend,
+            ..material([0.0; 3], 0.0, 1.0)
+        };
+        lamp.base_color[3] = alpha;
+        let quads =
+            vec![floor(3.0, 0), quad([-1.0, 1.0, -1.0], [2.0, 0.0, 0.0], [0.0, 0.0, 2.0], 1)];
+        let scene = scene_of(quads, vec![material([0.8; 3], 0.0, 1.0), lamp]);
+        let mut settings = looking([0.0, 0.5, 1.6], [0.0; 3], 16, 64);
+        settings.bounces = 1;
+        mean_green(&scene, &settings)
+    };
+    assert_mean("half", lit(0.5), lit(1.0).0 * 0.5, 0.01);
 }
