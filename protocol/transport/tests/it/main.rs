@@ -3,4 +3,5 @@
 mod calls;
 mod desk;
 mod hostile;
+mod rate;
 mod scenes;
