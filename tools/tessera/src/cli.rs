@@ -64,13 +64,19 @@ pub enum Commands {
     Ledger(commands::ledger::LedgerCommand),
     /// Show what this machine can render with
     Doctor(commands::doctor::DoctorArgs),
+    /// Print completions for a shell
+    Completions(commands::completions::CompletionsArgs),
 }
 
 /// Reads the command line; ends the process on `--help`, `--version` and usage errors.
 pub fn parse() -> Cli {
-    let command = with_template(Cli::command()).version(version());
-    let matches = command.get_matches();
+    let matches = command().get_matches();
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// The whole command line.
+pub fn command() -> Command {
+    with_template(Cli::command()).version(version())
 }
 
 /// Versions that decide whom this program can talk to and which bits it renders.
@@ -92,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        with_template(Cli::command()).version(version()).debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -104,6 +110,6 @@ mod tests {
             assert!(!leaf || command.get_before_help().is_some(), "{name} shows examples");
             command.get_subcommands().for_each(check);
         }
-        check(&with_template(Cli::command()));
+        check(&command());
     }
 }

@@ -52,6 +52,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Commands::Scheduler(args) => commands::scheduler::run(args, &interrupt),
         Commands::Ledger(command) => commands::ledger::run(&command),
         Commands::Doctor(args) => commands::doctor::run(&args),
+        Commands::Completions(args) => commands::completions::run(&args),
     }
 }
 

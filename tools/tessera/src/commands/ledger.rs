@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 use ledger::offline::{self, AccountBalance};
 use ledger::{Account, JOURNAL_DIR, Row};
 use protocol::{AccountId, PublicKey};
+use transport::identity;
 
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::json;
@@ -162,7 +163,13 @@ impl Place {
                 );
                 fail(Exit::NotFound, message)
             })?;
-        let key = self.farm_key.or_else(|| offline::claimed_key(&dir)).ok_or_else(|| {
+        // A young ledger that was cut off has no checkpoint yet; its scheduler's key lies beside it.
+        let beside = || {
+            let key = identity::load(&dir.parent()?.join("key")).ok()?;
+            Some(protocol::sign::public_key(&key))
+        };
+        let key = self.farm_key.or_else(|| offline::claimed_key(&dir)).or_else(beside);
+        let key = key.ok_or_else(|| {
             let message = format!(
                 "the ledger does not say whose it is; name the farm's key with --farm-key: {}",
                 dir.display()

@@ -1,6 +1,7 @@
 //! One module a command.
 
 pub mod compare;
+pub mod completions;
 pub mod doctor;
 pub mod farm;
 pub mod jobs;

@@ -64,11 +64,6 @@ impl Member {
         Ok(Self { name: name.to_owned(), child, stdin, lines, log })
     }
 
-    /// The member's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The next line it prints.
     ///
     /// # Errors

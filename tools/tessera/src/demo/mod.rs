@@ -54,7 +54,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     scene: Option<PathBuf>,
     /// Frame size, pixels
-    #[arg(long, value_name = "WxH", default_value = "640x360", value_parser = values::size)]
+    #[arg(long, value_name = "WxH", default_value = "800x450", value_parser = values::size)]
     size: Size,
     /// Samples per pixel
     #[arg(long, value_name = "N", default_value_t = 64)]
@@ -164,6 +164,7 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let ending = Ending {
         outcome,
         honest: args.no_cheat,
+        our_scene: args.scene.is_none(),
         // The files have the last word: they hold what the closing scheduler wrote, too.
         ledger: farm.check_ledger().context("the farm left no ledger")?,
         wall: started.elapsed(),
@@ -263,6 +264,7 @@ impl Artist<'_> {
         report::say_checked(&picture);
 
         let farm = watch::settle(self.client, farm, &mut watched).await?;
+        report::say_challenged(&watched, &farm);
         Ok(Outcome {
             watched,
             farm,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocol::JobSpec;
-use protocol::view::{LedgerCheck, NodeView};
+use protocol::view::{FarmView, LedgerCheck, NodeView};
 
 use crate::exit::Exit;
 use crate::text;
@@ -19,6 +19,8 @@ pub struct Ending {
     pub outcome: Outcome,
     /// Whether no node was told to cheat.
     pub honest: bool,
+    /// Whether the scene is the demo's own.
+    pub our_scene: bool,
     /// The ledger, verified from its files after the farm was closed.
     pub ledger: LedgerCheck,
     /// The demo's whole time.
@@ -27,21 +29,29 @@ pub struct Ending {
     pub cpu_seconds: f64,
 }
 
-/// Says how the farm rendered and checked the frame.
+/// Says that the frame is there.
 pub fn say_rendered(watched: &Watched, spec: &JobSpec) {
-    let tiles = u64::from(spec.grid().tile_count());
-    let units = u64::from(watched.job.units);
-    let words = format!(
-        "{} in {}, in {}; every one challenged, {} pixels rendered again by the scheduler",
-        text::plural(tiles, "tile", "tiles"),
-        text::plural(units, "unit", "units"),
-        text::span(watched.took),
-        text::count(watched.pixels_checked)
-    );
-    say("rendered", &words);
+    let tiles = text::plural(u64::from(spec.grid().tile_count()), "tile", "tiles");
+    let units = match u64::from(watched.job.units) {
+        units if units == u64::from(spec.grid().tile_count()) => String::new(),
+        units => format!(" in {}", text::plural(units, "unit", "units")),
+    };
+    say("rendered", &format!("{tiles}{units}, {}", text::span(watched.took)));
     if !watched.incomplete.is_empty() {
         say("picture", "INCOMPLETE: the missing tiles are transparent");
     }
+}
+
+/// Says how the farm checked the nodes' work.
+pub fn say_challenged(watched: &Watched, farm: &FarmView) {
+    let films: u64 = farm.nodes.iter().map(|node| node.reputation.accepted).sum();
+    let twins = films.saturating_sub(u64::from(watched.job.units));
+    let words = format!(
+        "every film was challenged: {} pixels rendered again by the scheduler; {} rendered twice",
+        text::count(watched.pixels_checked),
+        text::plural(twins, "unit", "units")
+    );
+    say("checked", &words);
 }
 
 /// Says what our own look at the picture found.
@@ -116,24 +126,41 @@ fn ledger_line(check: &LedgerCheck) -> String {
     format!("{sum}, {verified}, {}{problem}", text::plural(check.entries, "entry", "entries"))
 }
 
-/// Caught: refused, and not a token for it.
-fn is_caught(outcome: &Outcome) -> bool {
-    let cheat = outcome.farm.nodes.iter().find(|node| node.name == CHEAT);
-    cheat.is_some_and(|node| {
-        node.reputation.refused > 0
-            && node.reputation.accepted == 0
-            && node.earned.is_zero()
-            && node.held.is_zero()
-    })
+/// What became of the node that was told to cheat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Its tiles passed.
+    Undetected,
+    /// Refused, barred, and not a token for it.
+    Unpaid,
+    /// Refused and barred; but some of its tiles were right, as an empty sky is at any number of
+    /// samples, and those were paid.
+    PaidForSome,
+}
+
+fn fate(nodes: &[NodeView]) -> Fate {
+    let Some(node) = nodes.iter().find(|node| node.name == CHEAT) else { return Fate::Undetected };
+    let unpaid = node.earned.is_zero() && node.held.is_zero();
+    match (node.reputation.refused > 0 && node.barred, unpaid) {
+        (false, _) => Fate::Undetected,
+        (true, true) => Fate::Unpaid,
+        (true, false) => Fate::PaidForSome,
+    }
 }
 
 fn cheat_line(outcome: &Outcome) -> String {
-    if !is_caught(outcome) {
-        return format!("{CHEAT} rendered a quarter of the samples and was NOT caught");
-    }
     let reason = outcome.watched.refusal.as_ref();
     let reason = reason.map_or_else(String::new, |why| format!(": {why}"));
-    format!("{CHEAT} rendered a quarter of the samples; caught, refused, unpaid{reason}")
+    let end = match fate(&outcome.farm.nodes) {
+        Fate::Undetected => "and was NOT caught".to_owned(),
+        Fate::Unpaid => format!("and was caught, refused, unpaid{reason}"),
+        Fate::PaidForSome => {
+            format!(
+                "and was caught and barred{reason}; tiles that were right all the same were paid"
+            )
+        }
+    };
+    format!("{CHEAT} rendered a quarter of the samples {end}")
 }
 
 /// The demo's verdict on itself.
@@ -142,6 +169,49 @@ pub fn exit(ending: &Ending) -> Exit {
     let outcome = &ending.outcome;
     let ledger = holds(&ending.ledger) && holds(&outcome.ledger);
     let picture = outcome.picture.is_right() && outcome.watched.incomplete.is_empty();
-    let money = ending.honest || is_caught(outcome);
+    let money = match fate(&outcome.farm.nodes) {
+        _ if ending.honest => true,
+        Fate::Undetected => false,
+        Fate::Unpaid => true,
+        // Our own scene has no tile that looks right at a quarter of the samples.
+        Fate::PaidForSome => !ending.our_scene,
+    };
     if ledger && picture && money { Exit::Done } else { Exit::Failed }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::view::Reputation;
+    use protocol::{NodeId, PublicKey, RayCount, Tokens};
+
+    use super::*;
+
+    fn node(name: &str, refused: u64, barred: bool, earned: Tokens) -> NodeView {
+        NodeView {
+            node: NodeId([1; 32]),
+            name: name.to_owned(),
+            backend: "cpu".to_owned(),
+            owner: PublicKey([1; 32]),
+            class: None,
+            barred,
+            reputation: Reputation { refused, ..Reputation::default() },
+            rays: RayCount::default(),
+            earned,
+            held: Tokens::ZERO,
+            leases: 0,
+            seen_ms: 0,
+        }
+    }
+
+    #[test]
+    fn a_cheat_that_was_paid_or_never_seen_is_told_from_one_that_was_caught() {
+        let check = |nodes: &[NodeView], expected| assert_eq!(fate(nodes), expected);
+        let one = Tokens::from_micro(1);
+        check(&[], Fate::Undetected);
+        check(&[node("ada", 1, true, Tokens::ZERO)], Fate::Undetected);
+        check(&[node(CHEAT, 0, false, one)], Fate::Undetected);
+        check(&[node(CHEAT, 1, false, Tokens::ZERO)], Fate::Undetected);
+        check(&[node(CHEAT, 1, true, one)], Fate::PaidForSome);
+        check(&[node("ada", 0, false, one), node(CHEAT, 1, true, Tokens::ZERO)], Fate::Unpaid);
+    }
 }

@@ -1,6 +1,7 @@
 //! The command line as others meet it: the real binary, its words and its exit codes.
 
 mod client;
+mod demo;
 mod pictures;
 mod run;
 mod usage;

@@ -16,6 +16,12 @@ fn help_shows_examples_first() {
 }
 
 #[test]
+fn shells_get_completions() {
+    let script = Place::new().done(&["completions", "bash"]);
+    assert!(script.contains("tessera") && script.contains("--spp"), "{script}");
+}
+
+#[test]
 fn the_version_names_engine_and_protocol() {
     let version = Place::new().done(&["--version"]);
     assert!(version.starts_with("tessera ") && version.contains("engine"), "{version}");
