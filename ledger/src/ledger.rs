@@ -9,7 +9,7 @@ use protocol::sign::public_key;
 use protocol::view::{LedgerCheck, StatementPage};
 use protocol::{AccountId, PublicKey, SigningKey, TransferId, limits};
 
-use crate::apply::{ApplyError, Outcome};
+use crate::apply::{ApplyError, Broken, Outcome};
 use crate::books::{Books, Staged};
 use crate::index::{Index, IndexStatus};
 use crate::journal::{self, AppendError, CutTail, FollowError, Journal};
@@ -55,6 +55,9 @@ pub enum OpenError {
     /// The journal.
     #[error("the ledger's journal was not opened")]
     Journal(#[from] journal::OpenError),
+    /// The journal replays, but what it gives does not add up.
+    #[error("the ledger's books do not add up; verify the journal and restore it from a backup")]
+    Broken(#[from] Broken),
     /// The index's thread.
     #[error("no thread for the ledger's index")]
     Thread(#[source] io::Error),
@@ -173,6 +176,7 @@ impl Ledger {
         let (mut journal, cut) = Journal::open_with(&path, journal_options, &mut |seq, bytes| {
             Ok(books.replay(seq, &Entry::decode(bytes)?)?)
         })?;
+        books.check()?;
         let index = match options.index {
             true => Some(
                 Index::start(dir.join(INDEX_DIR), path, books.size()).map_err(OpenError::Thread)?,
@@ -195,8 +199,8 @@ impl Ledger {
     /// See [`ApplyError`]; nothing of the batch was applied then. After
     /// [`AppendError::Unsure`] the ledger takes no more until it is opened again.
     pub fn apply(&mut self, batch: &[Transfer], now_ms: u64) -> Result<Applied, ApplyError> {
-        let staged = self.books.stage(batch, now_ms)?;
-        let (outcomes, time_ms) = (staged.outcomes.clone(), self.books.time_ms());
+        let mut staged = self.books.stage(batch, now_ms)?;
+        let (outcomes, time_ms) = (std::mem::take(&mut staged.outcomes), self.books.time_ms());
         self.commit(vec![staged])?;
         Ok(Applied { outcomes, time_ms })
     }
@@ -215,11 +219,10 @@ impl Ledger {
         let mut results = Vec::with_capacity(batches.len());
         let mut all_staged = Vec::with_capacity(batches.len());
         for batch in batches {
-            results.push(self.books.stage(batch, now_ms).map(|staged| {
-                let applied =
-                    Applied { outcomes: staged.outcomes.clone(), time_ms: self.books.time_ms() };
+            results.push(self.books.stage(batch, now_ms).map(|mut staged| {
+                let outcomes = std::mem::take(&mut staged.outcomes);
                 all_staged.push(staged);
-                applied
+                Applied { outcomes, time_ms: self.books.time_ms() }
             }));
         }
         self.commit(all_staged)?;

@@ -1,7 +1,6 @@
 //! Accounts: what they are, in words, and the ids derived from that.
 
 use std::fmt;
-use std::str::FromStr;
 
 use protocol::{AccountId, Digest, JobId, NodeId, PublicKey};
 use serde::{Deserialize, Serialize};
@@ -69,38 +68,6 @@ impl fmt::Display for Account {
             Self::Appeal => f.write_str("appeal"),
             Self::Issuance => f.write_str("issuance"),
         }
-    }
-}
-
-/// Text that names no account.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not an account: {0} (write wallet:key_…, escrow:job_…, held:nod_…, stake:key_…, fee, reserve, \
-     treasury, appeal or issuance)"
-)]
-pub struct ParseAccountError(pub String);
-
-impl FromStr for Account {
-    type Err = ParseAccountError;
-
-    /// Reads the short form, `escrow:job_…`, or the words of a statement, `escrow of job_…`.
-    fn from_str(text: &str) -> Result<Self, ParseAccountError> {
-        let error = || ParseAccountError(text.chars().take(120).collect());
-        let split = [":", " of ", " for "].iter().find_map(|mark| text.split_once(mark));
-        let (kind, owner) = split.unwrap_or((text, ""));
-        let key = || owner.parse().map_err(|_why| error());
-        Ok(match kind {
-            "wallet" => Self::Wallet(key()?),
-            "stake" => Self::Stake(key()?),
-            "escrow" => Self::Escrow(owner.parse().map_err(|_why| error())?),
-            "held" | "pay held" => Self::Held(owner.parse().map_err(|_why| error())?),
-            "fee" | "fees" if owner.is_empty() => Self::Fee,
-            "reserve" | "verification reserve" if owner.is_empty() => Self::Reserve,
-            "treasury" if owner.is_empty() => Self::Treasury,
-            "appeal" if owner.is_empty() => Self::Appeal,
-            "issuance" if owner.is_empty() => Self::Issuance,
-            _ => return Err(error()),
-        })
     }
 }
 
@@ -189,21 +156,6 @@ mod tests {
             appeal(),
             issuance(),
         ]
-    }
-
-    #[test]
-    fn words_and_short_forms_are_read_back() {
-        for account in one_of_each() {
-            assert_eq!(account.to_string().parse(), Ok(account));
-        }
-        let job = JobId([7; 16]);
-        assert_eq!(format!("escrow:{job}").parse(), Ok(escrow(job)));
-        assert_eq!("fee".parse(), Ok(fee()));
-        for text in
-            ["", "escrow", "wallet:job_00", "fee:key_00", "purse", "held:", &job.to_string()]
-        {
-            assert!(text.parse::<Account>().is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -195,7 +195,7 @@ fn compare(ledger: &Ledger, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
 
     #[test]
     fn the_ledger_does_what_the_model_does(steps in prop::collection::vec(step(), 1..30)) {
