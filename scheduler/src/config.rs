@@ -213,6 +213,8 @@ mod tests {
         let config: Config = toml::from_str("").expect("all have defaults");
         assert_eq!(config, Config::default());
         config.validate().expect("valid");
+        let text = toml::to_string_pretty(&config).expect("can be printed");
+        assert_eq!(toml::from_str::<Config>(&text).expect("and read"), config);
     }
 
     #[test]

@@ -41,7 +41,7 @@ mod tests {
     fn a_newcomer_is_trusted_a_little_and_work_makes_a_name() {
         assert_eq!(reputation(0, 0, 0).mean_ppm, 833_333);
         assert!(reputation(10, 0, 0).mean_ppm > 980_000);
-        assert!(reputation(1000, 0, 0).mean_ppm > 999_900);
+        assert!(reputation(1000, 0, 0).mean_ppm > 999_700);
     }
 
     #[test]

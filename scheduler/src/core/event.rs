@@ -25,6 +25,27 @@ pub struct NodeFacts {
     pub rays_per_second: u64,
 }
 
+/// An order as the shell has checked it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ordered {
+    /// The job: a hash of the order.
+    pub job: JobId,
+    /// What is rendered.
+    pub spec: JobSpec,
+    /// The price taken.
+    pub quote: Quote,
+    /// The part of the quote's work that pays for setting up one frame.
+    pub setup_per_frame: Tokens,
+    /// Length of batches.
+    pub chunks_per_batch: u32,
+    /// The artist's word.
+    pub order: Signed<Order>,
+    /// Who pays.
+    pub artist: PublicKey,
+    /// When.
+    pub now_ms: u64,
+}
+
 /// Something that happened. Append only: the journal holds these bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Event {
@@ -59,24 +80,7 @@ pub enum Event {
         class: Class,
     },
     /// An artist took a quote; the escrow is to be filled.
-    Ordered {
-        /// The job: a hash of the order.
-        job: JobId,
-        /// What is rendered.
-        spec: JobSpec,
-        /// The price taken.
-        quote: Quote,
-        /// The part of the quote's work that pays for setting up one frame.
-        setup_per_frame: Tokens,
-        /// Length of batches.
-        chunks_per_batch: u32,
-        /// The artist's word.
-        order: Signed<Order>,
-        /// Who pays.
-        artist: PublicKey,
-        /// When.
-        now_ms: u64,
-    },
+    Ordered(Box<Ordered>),
     /// The artist's wallet held less than the price when the ledger was asked.
     Unfunded {
         /// The job, which is forgotten.

@@ -14,7 +14,9 @@ mod step;
 pub mod view;
 
 pub use draw::Secret;
-pub use event::{Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, NodeFacts};
+pub use event::{
+    Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, NodeFacts, Ordered,
+};
 pub use policy::Policy;
 pub use state::{
     Accepted, Book, Committed, Hold, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Live,

@@ -173,6 +173,8 @@ pub struct Job {
     pub escrow_seq: u64,
     /// Its units, in the order of [`crate::split`].
     pub units: Vec<UnitState>,
+    /// Where each unit is in `units`.
+    pub index: BTreeMap<Unit, u32>,
     /// Units that want a film, those that were begun first.
     pub waiting: BTreeSet<(bool, u32)>,
     /// Units accepted.

@@ -163,7 +163,7 @@ pub fn farm(state: &State, price_per_gray: Tokens, nodes_max: usize) -> FarmView
 #[must_use]
 pub fn accepted<'a>(book: &'a Book, unit: &Unit) -> Option<(PublicKey, &'a Accepted)> {
     let job = book.jobs.get(&unit.job)?;
-    let state = job.units.iter().find(|state| state.unit == *unit)?;
+    let state = &job.units[*job.index.get(unit)? as usize];
     Some((job.artist, state.accepted.as_ref()?))
 }
 

@@ -215,10 +215,16 @@ mod tests {
     #[test]
     fn tolerance_forgives_rounding_and_a_few_other_paths() {
         let rounding = |i: usize, p: &mut Pixel| {
-            p.beauty.iter_mut().for_each(|c| *c *= if i % 2 == 0 { 1.000_02 } else { 0.999_98 });
+            p.beauty
+                .iter_mut()
+                .for_each(|c| *c *= if i.is_multiple_of(2) { 1.000_02 } else { 0.999_98 });
         };
         check(Class::Tolerant, rounding, true);
-        check(Class::Tolerant, |i, p| p.beauty[0] *= if i % 192 == 0 { 1.3 } else { 1.0 }, true);
+        check(
+            Class::Tolerant,
+            |i, p| p.beauty[0] *= if i.is_multiple_of(192) { 1.3 } else { 1.0 },
+            true,
+        );
     }
 
     #[test]
@@ -229,7 +235,7 @@ mod tests {
         };
         check(Class::Tolerant, bright, false);
         let region = |i: usize, p: &mut Pixel| {
-            if i % 20 == 0 {
+            if i.is_multiple_of(20) {
                 p.beauty = [32.0; 3];
             }
         };

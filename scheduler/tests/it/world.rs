@@ -8,8 +8,8 @@ use protocol::{
     QuoteId, RayCount, Refusal, RenderSettings, SceneId, Signed, SigningKey, Size, Tokens, Unit,
 };
 use scheduler::core::{
-    Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, NodeFacts, Policy,
-    Secret, State, outstanding, plan, step,
+    Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, NodeFacts, Ordered,
+    Policy, Secret, State, outstanding, plan, step,
 };
 use scheduler::money;
 
@@ -171,7 +171,7 @@ impl World {
         let order =
             Order { quote: quote.id, spec: quote.spec, price: quote.price, artist: public(artist) };
         let job = protocol::lease::job_id(&order);
-        self.apply(Event::Ordered {
+        self.apply(Event::Ordered(Box::new(Ordered {
             job,
             spec,
             quote,
@@ -180,7 +180,7 @@ impl World {
             order: Signed::new(&order, &key(artist)),
             artist: public(artist),
             now_ms: self.now_ms,
-        });
+        })));
         job
     }
 

@@ -6,32 +6,22 @@ use ledger::{Code, Link, Transfer, account};
 use protocol::{Digest, JobId, Tokens};
 
 use super::{accept, hold, lease, node, verdict};
-use crate::core::event::{Effect, Event};
+use crate::core::event::{Effect, Ordered};
 use crate::core::state::{Job, JobPhase, LeasePhase, State, UnitState};
 use crate::money;
 use crate::split;
 
 /// An order: its price is to be moved into escrow.
-pub(super) fn order(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
-    let Event::Ordered {
-        job: id,
-        spec,
-        quote,
-        setup_per_frame,
-        chunks_per_batch,
-        artist,
-        now_ms,
-        order,
-    } = event
-    else {
-        return;
-    };
+pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effect>) {
+    let Ordered { job: id, spec, quote, setup_per_frame, chunks_per_batch, order, artist, now_ms } =
+        ordered;
     let book = &mut state.book;
     if book.jobs.contains_key(&id) {
         return;
     }
     let units = split::split(id, &spec, chunks_per_batch)
         .expect("invariant: the shell splits a job before it takes the order");
+    let index = units.iter().enumerate().map(|(index, &unit)| (unit, index as u32)).collect();
     let units: Vec<UnitState> = units
         .into_iter()
         .map(|unit| UnitState {
@@ -66,6 +56,7 @@ pub(super) fn order(state: &mut State, event: Event, effects: &mut Vec<Effect>) 
         phase: JobPhase::Funding,
         escrow_seq: book.moves,
         units,
+        index,
         waiting: BTreeSet::new(),
         units_accepted: 0,
         leases: 0,

@@ -35,7 +35,7 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Heard { node, now_ms } => node::hear(state, node, now_ms),
         Event::Gone { node, now_ms } => node::lose(state, node, now_ms),
         Event::Beat { node, lease, now_ms } => node::beat(state, node, lease, now_ms),
-        Event::Ordered { .. } => job::order(state, event, out),
+        Event::Ordered(ordered) => job::order(state, *ordered, out),
         Event::Unfunded { job } => job::forget(state, job),
         Event::Moved { seq, now_ms } => job::moved(state, seq, now_ms, out),
         Event::Stopped { job, failure, now_ms } => {

@@ -10,7 +10,7 @@ use renderer::Cancel;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Bytes, Door, blocking, chain, internal, refused};
-use crate::core::{Event, JobPhase, Quoted, State, view};
+use crate::core::{Event, JobPhase, Ordered, Quoted, State, view};
 use crate::quote::{self, SampleCost};
 use crate::shell::frames::FrameError;
 use crate::split;
@@ -59,7 +59,7 @@ impl Door {
         let (frames, backend, probed) = (self.frames.clone(), self.backend.clone(), spec.clone());
         let cost = blocking(move || {
             let mut backend = backend.lock().unwrap_or_else(PoisonError::into_inner);
-            probe(&frames, &mut *backend, &probed)
+            probe(&frames, &mut backend, &probed)
         })
         .await??;
         let prices = self.config.prices.clone();
@@ -126,7 +126,7 @@ impl Door {
                     typical_speed(desk.state()),
                     unit_ms,
                 );
-                desk.apply(Event::Ordered {
+                desk.apply(Event::Ordered(Box::new(Ordered {
                     job,
                     spec,
                     quote: quoted.quote,
@@ -135,7 +135,7 @@ impl Door {
                     order: signed,
                     artist: caller,
                     now_ms,
-                });
+                })));
                 Ok(())
             })
             .await?
