@@ -80,15 +80,15 @@ fn sky_pick_density(direction: vec3<f32>) -> f32 {
     return bitcast<f32>(cell_word(row * columns + column, 2u));
 }
 
-// Picks a direction: a cell by its power, then any direction of the cell; pick in Rust.
-fn sky_pick(choice: f32, u: f32, v: f32) -> SkySample {
+// Picks a direction: a cell by its power, with the two numbers of its alias table, then any
+// direction of the cell; pick in Rust.
+fn sky_pick(draw: vec2<f32>, u: f32, v: f32) -> SkySample {
     let columns = header.environment_cell_columns;
     let rows = header.environment_cell_rows;
-    let scaled = choice * f32(columns * rows);
-    let drawn = u32(fmin(scaled, f32(columns * rows - 1u)));
-    let rest = scaled - f32(drawn);
+    let count = columns * rows;
+    let drawn = u32(fmin(draw.x * f32(count), f32(count - 1u)));
     var cell = drawn;
-    if !(rest < bitcast<f32>(cell_word(drawn, 0u))) { cell = cell_word(drawn, 1u); }
+    if !(draw.y < bitcast<f32>(cell_word(drawn, 0u))) { cell = cell_word(drawn, 1u); }
     let row = cell / columns;
     let column = cell - row * columns;
     let y = fclamp(lerp(row_edge(row), row_edge(row + 1u), v), -1.0, 1.0);

@@ -15,7 +15,7 @@
 #import tessera::math::{FAR, fdot, fmin, frame_of, luminance, rcp}
 #import tessera::ray::{Hit, Query, Ray, offset_origin}
 #import tessera::sampler::{
-    PAIR_CHOICE, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key,
+    PAIR_CELL, PAIR_CHOICE, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key,
     ray_key, sample_pair,
 }
 #import tessera::surface::{Surface, surface_at}
@@ -158,8 +158,13 @@ fn scatter(path: ptr<function, Path>, surface: Surface, incoming: vec3<f32>) {
     // One light.
     if header.emitter_count > 0u {
         let pick = sample_pair(key, sample, bounce_pair(bounce, PAIR_PICK));
+        let emitter = pick_emitter(pick.x, pick.y);
+        var cell = vec2<f32>(0.0);
+        if emitter == header.environment_emitter {
+            cell = sample_pair(key, sample, bounce_pair(bounce, PAIR_CELL));
+        }
         let place = sample_pair(key, sample, bounce_pair(bounce, PAIR_LIGHT));
-        let light = sample_light(pick_emitter(pick.x), origin, pick.y, place.x, place.y);
+        let light = sample_light(emitter, origin, cell, place.x, place.y);
         if light.shines {
             let scattered = evaluate(bsdf, to_local(xy.s, xy.t, z, light.direction));
             var weight = 1.0;
@@ -182,7 +187,7 @@ fn scatter(path: ptr<function, Path>, surface: Surface, incoming: vec3<f32>) {
     let local = sample_direction(bsdf, choice.x, place.x, place.y);
     let scattered = evaluate(bsdf, local);
     let direction = xy.s * local.x + xy.t * local.y + z * local.z;
-    if scattered.density > 0.0 && !(fdot(direction, surface.geometric) <= 0.0) {
+    if scattered.density > 0.0 && fdot(direction, surface.geometric) > 0.0 {
         var throughput = before * (scattered.value * rcp(scattered.density));
         var survives = true;
         // Roulette.

@@ -3,13 +3,13 @@
 #define_import_path tessera::light
 
 #import tessera::environment::{sky_pick, sky_pick_density, sky_radiance}
-#import tessera::math::{FAR, fabs, fclamp, fcross, fdot, fmin, fsqrt, normalize_or}
+#import tessera::math::{FAR, fabs, fclamp, fcross, fdot, fmin, fsaturate, fsqrt, normalize_or}
 #import tessera::ray::{Hit, offset_origin, towards}
 #import tessera::rounding::div
-#import tessera::surface::{emission_at, three_weights, vertices}
+#import tessera::surface::{base_color_at, emission_at, three_weights, vertices}
 #import tessera::tables::{
-    EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE, Emitter,
-    MATERIAL_DOUBLE_SIDED, NONE, PICK_WORDS, emitter_of, header, instance_at,
+    ALPHA_MASK, EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE,
+    Emitter, MATERIAL_DOUBLE_SIDED, NONE, PICK_WORDS, TRIANGLE_ALPHA, emitter_of, header, instance_at,
     instance_emitters_of_at, material_of, shape_of, triangle_of, word_f, words,
 }
 
@@ -30,23 +30,25 @@ fn no_light() -> LightSample {
     return LightSample(false, vec3<f32>(0.0), 0.0, vec3<f32>(0.0), 0.0, false);
 }
 
-// Picks an emitter by its power: its index.
-fn pick_emitter(choice: f32) -> u32 {
+// Picks an emitter by its power: its index. `choice` draws an entry of the alias table,
+// `threshold` decides between it and its alias.
+fn pick_emitter(choice: f32, threshold: f32) -> u32 {
     let count = header.emitter_count;
-    let scaled = choice * f32(count);
-    let drawn = u32(fmin(scaled, f32(count - 1u)));
+    let drawn = u32(fmin(choice * f32(count), f32(count - 1u)));
     let at = header.picks_at + drawn * PICK_WORDS;
-    if scaled - f32(drawn) < word_f(at) { return drawn; }
+    if threshold < word_f(at) { return drawn; }
     return words[at + 1u];
 }
 
-// Light at `point` from one emitter. `choice` picks a part of the environment, `u` and `v` the
+// Light at `point` from one emitter. `cell` picks a part of the environment, `u` and `v` the
 // place.
-fn sample_light(index: u32, point: vec3<f32>, choice: f32, u: f32, v: f32) -> LightSample {
+fn sample_light(
+    index: u32, point: vec3<f32>, cell: vec2<f32>, u: f32, v: f32,
+) -> LightSample {
     let light = emitter_of(index);
     if light.kind == EMITTER_TRIANGLE { return sample_triangle(light, point, u, v); }
     if light.kind == EMITTER_ENVIRONMENT {
-        let sky = sky_pick(choice, u, v);
+        let sky = sky_pick(cell, u, v);
         let density = sky.density * light.probability;
         if !(density > 0.0) { return no_light(); }
         return LightSample(true, sky.direction, FAR, sky_radiance(sky.direction), density, false);
@@ -100,11 +102,19 @@ fn sample_triangle(light: Emitter, point: vec3<f32>, u: f32, v: f32) -> LightSam
     let density = triangle_density(light, way.distance, fdot(normal, way.direction));
     if !(density > 0.0) { return no_light(); }
     let index = vertices(shape, triangle.primitive);
+    let w = three_weights(weights);
+    var radiance = emission_at(shape, material, index, w);
+    if (triangle.flags & TRIANGLE_ALPHA) != 0u {
+        // The shadow ray ends before the light, so its own alpha is asked for here.
+        let alpha = base_color_at(shape, material, index, w).w;
+        let masked = select(0.0, 1.0, alpha >= material.alpha_cutoff);
+        radiance = radiance * select(fsaturate(alpha), masked, material.alpha_mode == ALPHA_MASK);
+    }
     return LightSample(
         true,
         way.direction,
         way.distance * SHADOW_END,
-        emission_at(shape, material, index, three_weights(weights)),
+        radiance,
         density,
         false,
     );

@@ -4,11 +4,12 @@
 const PAIR_FILTER: u32 = 0u;
 const PAIR_LENS: u32 = 1u;
 const PAIR_BOUNCE: u32 = 4u;
-const PAIRS_PER_BOUNCE: u32 = 4u;
+const PAIRS_PER_BOUNCE: u32 = 5u;
 const PAIR_SCATTER: u32 = 0u;
 const PAIR_CHOICE: u32 = 1u;
 const PAIR_LIGHT: u32 = 2u;
 const PAIR_PICK: u32 = 3u;
+const PAIR_CELL: u32 = 4u;
 
 fn hash(value: u32) -> u32 {
     let a = value ^ (value >> 16u);

@@ -3,7 +3,7 @@
 #define_import_path tessera::surface
 
 #import tessera::math::{
-    fclamp, fcross, fdot, fsaturate, normalize_or, transform_direction, transform_point,
+    fclamp, fcross, fdot, fmin, fsaturate, normalize_or, transform_direction, transform_point,
     transform_transposed,
 }
 #import tessera::ray::Hit
@@ -15,8 +15,8 @@
 }
 #import tessera::texture::sample
 
-// A shading normal is bent until its cosine to the viewer is at least this.
-const FACING_MIN: f32 = 1e-3;
+// Height of the viewer's mirror direction over the surface that shading normals are bent for.
+const MIRROR_HEIGHT_MIN: f32 = 0.01;
 
 // A point of a surface, seen from one side.
 struct Surface {
@@ -101,12 +101,15 @@ fn emission_at(shape: Shape, material: Material, index: vec3<u32>, w: vec3<f32>)
     return emission;
 }
 
-// `normal` turned towards the viewer as far as it must be to be seen at all.
+// `normal` turned as far as it must be for the viewer's mirror direction to leave the surface.
 fn facing(normal: vec3<f32>, geometric: vec3<f32>, viewer: vec3<f32>) -> vec3<f32> {
-    let same_side = select(normal, -normal, fdot(normal, geometric) < 0.0);
-    let cosine = fdot(same_side, viewer);
-    if cosine >= FACING_MIN { return same_side; }
-    return normalize_or(same_side + viewer * (FACING_MIN - cosine), geometric);
+    let near = select(normal, -normal, fdot(normal, geometric) < 0.0);
+    let mirrored = near * (2.0 * fdot(near, viewer)) - viewer;
+    let height = fdot(mirrored, geometric);
+    let least = fmin(0.9 * fdot(viewer, geometric), MIRROR_HEIGHT_MIN);
+    if height >= least { return near; }
+    let raised = normalize_or(mirrored + geometric * (least - height), geometric);
+    return normalize_or(viewer + raised, geometric);
 }
 
 // The surface at a hit, seen against `direction`.

@@ -124,21 +124,21 @@ fn the_sky_is_the_same() {
     for i in 0..4000 {
         let axis = [vec3(0.0, 1.0, 0.0), vec3(0.0, -1.0, 0.0), vec3(0.0, 0.0, 1.0)];
         inputs.extend(bits3(if i < 3 { axis[i] } else { random.direction() }));
-        inputs.extend([random.unit(), random.unit(), random.unit()].map(f32::to_bits));
+        inputs.extend([(); 4].map(|()| random.unit()).map(f32::to_bits));
     }
     let code = (
         "#import tessera::environment",
         "let d = vec3<f32>(in_f(0u), in_f(1u), in_f(2u));
         let l = environment::sky_radiance(d);
-        let p = environment::sky_pick(in_f(3u), in_f(4u), in_f(5u));
+        let p = environment::sky_pick(vec2<f32>(in_f(3u), in_f(4u)), in_f(5u), in_f(6u));
         out_f(0u, l.x); out_f(1u, l.y); out_f(2u, l.z);
         out_f(3u, environment::sky_pick_density(d)); out_f(4u, p.density);
         out_f(5u, p.direction.x); out_f(6u, p.direction.y); out_f(7u, p.direction.z);",
     );
-    check_in(&scene, "the sky", code, (6, 8), &inputs, &|row| {
+    check_in(&scene, "the sky", code, (7, 8), &inputs, &|row| {
         let direction = vector(row, 0);
-        let [choice, u, v] = vector(row, 3).to_array();
-        let pick = environment::pick(&scene, choice, u, v);
+        let f = |k: usize| f32::from_bits(row[k]);
+        let pick = environment::pick(&scene, (f(3), f(4)), f(5), f(6));
         let mut out = bits3(environment::radiance(&scene, direction)).to_vec();
         out.push(environment::density(&scene, direction).to_bits());
         out.push(pick.density.to_bits());
@@ -155,13 +155,14 @@ fn lights_are_the_same() {
     for _ in 0..4000 {
         let place = random.direction() * random.between(0.0, 4.0);
         inputs.extend(bits3(place));
-        inputs.extend([(); 4].map(|()| random.unit()).map(f32::to_bits));
+        inputs.extend([(); 6].map(|()| random.unit()).map(f32::to_bits));
     }
     let code = (
         "#import tessera::light",
-        "let e = light::pick_emitter(in_f(3u));
+        "let e = light::pick_emitter(in_f(3u), in_f(7u));
         let point = vec3<f32>(in_f(0u), in_f(1u), in_f(2u));
-        let l = light::sample_light(e, point, in_f(4u), in_f(5u), in_f(6u));
+        let l = light::sample_light(
+            e, point, vec2<f32>(in_f(4u), in_f(8u)), in_f(5u), in_f(6u));
         out_u(0u, e); out_u(1u, select(0u, 1u, l.shines));
         if l.shines {
             out_f(2u, l.direction.x); out_f(3u, l.direction.y); out_f(4u, l.direction.z);
@@ -170,11 +171,12 @@ fn lights_are_the_same() {
             out_f(11u, light::power_weight(l.density, in_f(4u)));
         }",
     );
-    check_in(&scene, "lights", code, (7, 12), &inputs, &|row| {
+    check_in(&scene, "lights", code, (9, 12), &inputs, &|row| {
         let f = |k: usize| f32::from_bits(row[k]);
-        let emitter = pick_emitter(&scene, f(3));
+        let emitter = pick_emitter(&scene, f(3), f(7));
         let mut out = vec![emitter, 0];
-        if let Some(light) = sample_light(&scene, emitter, vector(row, 0), f(4), f(5), f(6)) {
+        if let Some(light) = sample_light(&scene, emitter, vector(row, 0), (f(4), f(8)), f(5), f(6))
+        {
             out[1] = 1;
             out.extend(bits3(light.direction));
             out.extend([light.distance.to_bits(), light.density.to_bits()]);
