@@ -11,10 +11,22 @@ use transport::identity;
 #[derive(Debug, Parser)]
 #[command(name = "tessera-desktop", version)]
 struct Arguments {
-    /// The farm's ticket, as the scheduler printed it (a word that begins with `farm`).
-    /// Without it the app asks.
-    #[arg(env = "TESSERA_FARM")]
+    /// The farm's ticket, as the scheduler printed it, or @FILE that holds it; without it the
+    /// app asks.
+    #[arg(value_name = "TICKET|@FILE", env = "TESSERA_FARM")]
     farm: Option<String>,
+}
+
+/// The ticket's text, from the argument or the file that it names.
+fn ticket(argument: &str) -> anyhow::Result<String> {
+    match argument.trim().strip_prefix('@') {
+        None => Ok(argument.trim().to_owned()),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("the ticket cannot be read: {path}"))?;
+            Ok(text.trim().to_owned())
+        }
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -26,6 +38,8 @@ fn main() -> anyhow::Result<()> {
         anyhow!("no folder for your key; set TESSERA_HOME to a folder of your own")
     })?;
 
+    let farm = arguments.farm.as_deref().map(ticket).transpose()?.filter(|farm| !farm.is_empty());
+
     let size = [1280.0, 800.0];
     let viewport = egui::ViewportBuilder::default()
         .with_title("Tessera")
@@ -36,8 +50,7 @@ fn main() -> anyhow::Result<()> {
     let start = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
         let (wires, far_ends) = bridge::wires();
         let mut state = State::default();
-        if let Some(farm) = arguments.farm.filter(|farm| !farm.trim().is_empty()) {
-            let farm = farm.trim().to_owned();
+        if let Some(farm) = farm {
             wires.asks.try_send(Ask::Connect(farm.clone()))?;
             state.apply(Event::Ticket(farm));
             state.apply(Event::Link(Link::Connecting));

@@ -96,10 +96,42 @@ pub struct Live {
     pub tiles: Vec<TileStatus>,
     /// Accepted units of that frame, in order of acceptance.
     pub accepted: Vec<AcceptedUnit>,
+    /// Accepted chunks of each tile.
+    pub chunks: Vec<u32>,
     /// What has come of the picture.
     pub picture: LivePicture,
     /// Why the picture stays incomplete, when it does.
     pub problem: Option<String>,
+}
+
+/// How a tile is shown: the farm names the least advanced of its batches, but samples that are
+/// here are worth seeing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TileLook {
+    /// Nothing is here and no node has it.
+    Waiting,
+    /// Some of its samples are accepted; the others wait.
+    Partial,
+    /// Leased.
+    Rendering,
+    /// A film was refused; it goes elsewhere.
+    Retrying,
+    /// A film is being checked.
+    Received,
+    /// All of it is accepted.
+    Accepted,
+}
+
+impl TileLook {
+    /// Every look, in the order of a tile's life.
+    pub const ALL: [Self; 6] = [
+        Self::Waiting,
+        Self::Partial,
+        Self::Rendering,
+        Self::Received,
+        Self::Retrying,
+        Self::Accepted,
+    ];
 }
 
 /// Pixels as they arrive.
@@ -242,14 +274,16 @@ impl State {
 
     fn select(&mut self, job: JobId, frame: u32) {
         self.selected = Some(job);
-        let size = self.selected_job().map(|summary| summary.spec.settings.size);
+        let spec = self.selected_job().map(|summary| &summary.spec);
+        let shape = spec.map(|spec| (spec.settings.size, spec.grid().tile_count() as usize));
         let unchanged = self.watched(job, frame).is_some();
         if !unchanged {
-            self.live = size.map(|size| Live {
+            self.live = shape.map(|(size, tile_count)| Live {
                 job,
                 frame,
                 tiles: Vec::new(),
                 accepted: Vec::new(),
+                chunks: vec![0; tile_count],
                 picture: LivePicture::new(size),
                 problem: None,
             });
@@ -272,9 +306,7 @@ impl State {
         if let Some(live) = self.watched(job, frame) {
             live.tiles = tiles;
             for unit in accepted {
-                if !live.accepted.contains(&unit) {
-                    live.accepted.push(unit);
-                }
+                live.accept(unit);
             }
         }
     }
@@ -285,10 +317,35 @@ impl State {
 }
 
 impl Live {
-    /// Number of tiles in a state.
+    /// Number of tiles that look so.
     #[must_use]
-    pub fn count(&self, status: TileStatus) -> usize {
-        self.tiles.iter().filter(|&&tile| tile == status).count()
+    pub fn count(&self, look: TileLook) -> usize {
+        (0..self.tiles.len()).filter(|&tile| self.look(tile) == look).count()
+    }
+
+    /// How a tile is shown; a tile that the frame lacks waits.
+    #[must_use]
+    pub fn look(&self, tile: usize) -> TileLook {
+        let started = self.chunks.get(tile).is_some_and(|&chunks| chunks > 0);
+        match self.tiles.get(tile) {
+            Some(TileStatus::Accepted) => TileLook::Accepted,
+            Some(TileStatus::Received) => TileLook::Received,
+            Some(TileStatus::Retrying) => TileLook::Retrying,
+            Some(TileStatus::Rendering) => TileLook::Rendering,
+            Some(TileStatus::Waiting) if started => TileLook::Partial,
+            Some(TileStatus::Waiting) | None => TileLook::Waiting,
+        }
+    }
+
+    /// Takes a unit in, once.
+    fn accept(&mut self, unit: AcceptedUnit) {
+        if self.accepted.contains(&unit) {
+            return;
+        }
+        if let Some(chunks) = self.chunks.get_mut(unit.tile.0 as usize) {
+            *chunks = chunks.saturating_add(unit.batch.chunk_count());
+        }
+        self.accepted.push(unit);
     }
 
     /// Accepted units of one tile.

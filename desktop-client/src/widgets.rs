@@ -74,8 +74,8 @@ pub fn primary_button(ui: &mut Ui, text: &str) -> Response {
 
 /// A name and a value on one line, the value to the right.
 pub fn fact(ui: &mut Ui, name: &str, value: &str) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().interact_size.y = 17.0;
+    let line = Vec2::new(ui.available_width(), 18.0);
+    ui.allocate_ui_with_layout(line, Layout::left_to_right(Align::Center), |ui| {
         ui.label(RichText::new(name).color(palette(ui).text_dim));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add(egui::Label::new(RichText::new(value).font(theme::mono(12.5))).truncate());
@@ -202,7 +202,7 @@ pub fn terminal_line(ui: &mut Ui, command: &str) -> bool {
         let all = width.size().x + 24.0 + 8.0 + 60.0;
         ui.add_space(((ui.available_width() - all) / 2.0).max(0.0));
         frame.show(ui, |ui| ui.label(RichText::new(command).font(font).color(colours.text)));
-        pressed = ui.button("Copy").on_hover_text("Copy the command").clicked();
+        pressed = ui.button("Copy").on_hover_text("Copy the command, ready to run").clicked();
     });
     pressed
 }

@@ -1,7 +1,9 @@
 //! Numbers and states in words.
 
-use protocol::view::{JobStatus, NodeView, TileStatus};
+use protocol::view::{JobStatus, NodeView};
 use protocol::{Size, Tokens};
+
+use crate::state::TileLook;
 
 /// `3.60 TES`; amounts under a cent show all six decimals rather than nothing.
 #[must_use]
@@ -117,15 +119,16 @@ pub const fn job_status(status: JobStatus) -> &'static str {
     }
 }
 
-/// A tile's status.
+/// How a tile stands.
 #[must_use]
-pub const fn tile_status(status: TileStatus) -> &'static str {
-    match status {
-        TileStatus::Waiting => "Waiting",
-        TileStatus::Rendering => "Rendering",
-        TileStatus::Retrying => "Retrying",
-        TileStatus::Received => "Received",
-        TileStatus::Accepted => "Accepted",
+pub const fn tile_look(look: TileLook) -> &'static str {
+    match look {
+        TileLook::Waiting => "Waiting",
+        TileLook::Partial => "In part",
+        TileLook::Rendering => "Rendering",
+        TileLook::Retrying => "Retrying",
+        TileLook::Received => "Received",
+        TileLook::Accepted => "Accepted",
     }
 }
 

@@ -112,7 +112,7 @@ pub(super) fn column_name(ui: &mut Ui, name: &str, right: bool) {
 pub(super) fn no_jobs(ui: &mut Ui, state: &State, commands: &mut Commands) {
     let hint = "Submit a scene from a terminal; its tiles appear here as they are accepted";
     widgets::empty(ui, Icon::Cube, "No jobs yet", hint, |ui| {
-        let command = "tessera jobs submit scene.glb --farm $TESSERA_FARM";
+        let command = "tessera jobs submit scene.glb --farm $TESSERA_FARM -o frame.exr";
         if widgets::terminal_line(ui, command) {
             let command = command.replace("$TESSERA_FARM", &state.ticket);
             commands.push(Command::Copy(command));

@@ -48,13 +48,18 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
 fn no_node(ui: &mut Ui, state: &State, commands: &mut Commands) {
     card(ui, |ui| {
         ui.label(RichText::new("You run no node on this farm").size(15.0));
-        dim(ui, "A node renders tiles for others and earns tokens. Start one from a terminal");
+        dim(
+            ui,
+            "A node renders tiles for others and earns tokens for you. Start one from a terminal; \
+                 Copy fills in your ticket and key",
+        );
         ui.add_space(space::TINY);
         ui.with_layout(Layout::top_down(Align::Min), |ui| {
-            let command = "tessera node --farm $TESSERA_FARM";
+            let command = "tessera node --farm $TESSERA_FARM --data node --owner KEYFILE";
             if widgets::terminal_line(ui, command) {
+                let key = state.identity.as_ref().map_or("KEYFILE", |identity| &identity.path);
                 let command = command.replace("$TESSERA_FARM", &state.ticket);
-                commands.push(Command::Copy(command));
+                commands.push(Command::Copy(command.replace("KEYFILE", key)));
             }
         });
     });

@@ -1,11 +1,11 @@
 //! The selected job: its picture as it arrives, its tiles, its price.
 
 use egui::{Align, ComboBox, Layout, RichText, Ui, Vec2};
-use protocol::view::{JobStatus, JobSummary, TileStatus};
+use protocol::view::{JobStatus, JobSummary};
 
 use super::jobs;
 use crate::command::{Command, Commands};
-use crate::state::{Live, State, is_over};
+use crate::state::{Live, State, TileLook, is_over};
 use crate::theme::{palette, space};
 use crate::widgets::icon::{self, Icon};
 use crate::widgets::{self, bar, card, dim, fact, heading, number, status};
@@ -108,19 +108,12 @@ fn tiles_line(ui: &mut Ui, job: &JobSummary, live: Option<&Live>, commands: &mut
             dim(ui, "Waiting for news of the tiles");
             return;
         };
-        let every = [
-            TileStatus::Waiting,
-            TileStatus::Rendering,
-            TileStatus::Received,
-            TileStatus::Retrying,
-            TileStatus::Accepted,
-        ];
-        for tile in every {
-            let count = live.count(tile);
-            if count > 0 || tile == TileStatus::Accepted {
-                let colour = icon::tile_colour(tile, palette(ui));
-                let word = format!("{} {count}", words::tile_status(tile));
-                status(ui, icon::of_tile(tile), &word, colour);
+        for look in TileLook::ALL {
+            let count = live.count(look);
+            if count > 0 || look == TileLook::Accepted {
+                let colour = icon::tile_colour(look, palette(ui));
+                let word = format!("{} {count}", words::tile_look(look));
+                status(ui, icon::of_tile(look), &word, colour);
             }
         }
         let tiles = words::plural(live.tiles.len() as u64, "tile", "tiles");

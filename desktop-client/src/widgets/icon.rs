@@ -3,9 +3,9 @@
 use std::f32::consts::TAU;
 
 use egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, Vec2, pos2};
-use protocol::view::{JobStatus, TileStatus};
+use protocol::view::JobStatus;
 
-use crate::state::Door;
+use crate::state::{Door, TileLook};
 use crate::theme::Palette;
 
 /// What an icon says.
@@ -23,6 +23,8 @@ pub enum Icon {
     Sliders,
     /// Waiting.
     Clock,
+    /// Some of it is there.
+    Half,
     /// Rendering.
     Ring,
     /// Received.
@@ -37,26 +39,27 @@ pub enum Icon {
     Cross,
 }
 
-/// The icon of a tile's status.
+/// The icon of a tile's look.
 #[must_use]
-pub const fn of_tile(status: TileStatus) -> Icon {
-    match status {
-        TileStatus::Waiting => Icon::Clock,
-        TileStatus::Rendering => Icon::Ring,
-        TileStatus::Retrying => Icon::Arrows,
-        TileStatus::Received => Icon::Download,
-        TileStatus::Accepted => Icon::Check,
+pub const fn of_tile(look: TileLook) -> Icon {
+    match look {
+        TileLook::Waiting => Icon::Clock,
+        TileLook::Partial => Icon::Half,
+        TileLook::Rendering => Icon::Ring,
+        TileLook::Retrying => Icon::Arrows,
+        TileLook::Received => Icon::Download,
+        TileLook::Accepted => Icon::Check,
     }
 }
 
-/// The colour of a tile's status, never without its icon.
+/// The colour of a tile's look, never without its icon.
 #[must_use]
-pub const fn tile_colour(status: TileStatus, colours: &Palette) -> Color32 {
-    match status {
-        TileStatus::Waiting => colours.text_dim,
-        TileStatus::Rendering => colours.running,
-        TileStatus::Retrying | TileStatus::Received => colours.warn,
-        TileStatus::Accepted => colours.ok,
+pub const fn tile_colour(look: TileLook, colours: &Palette) -> Color32 {
+    match look {
+        TileLook::Waiting => colours.text_dim,
+        TileLook::Rendering => colours.running,
+        TileLook::Retrying | TileLook::Received => colours.warn,
+        TileLook::Partial | TileLook::Accepted => colours.ok,
     }
 }
 
@@ -128,6 +131,11 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, colour: Color32) {
         Icon::Clock => {
             pen.circle(0.4);
             pen.line(&[(0.5, 0.26), (0.5, 0.52), (0.68, 0.62)]);
+        }
+        Icon::Half => {
+            pen.circle(0.4);
+            pen.line(&[(0.5, 0.3), (0.5, 0.52), (0.7, 0.52)]);
+            pen.arc(0.2, 0.0, 0.25);
         }
         Icon::Ring => pen.arc(0.38, 0.0, 0.75),
         Icon::Download => {

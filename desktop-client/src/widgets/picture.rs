@@ -6,11 +6,10 @@ use egui::{
     Color32, ColorImage, FontId, Id, Painter, Pos2, Rect, Response, Sense, Stroke, StrokeKind,
     TextureHandle, TextureOptions, Ui, Vec2, WidgetInfo, WidgetType,
 };
-use protocol::view::TileStatus;
 use protocol::{JobId, JobSpec, TileIndex};
 
 use super::icon;
-use crate::state::{Live, LivePicture};
+use crate::state::{Live, LivePicture, TileLook};
 use crate::theme::{self, Palette, palette};
 use crate::words;
 
@@ -34,13 +33,16 @@ pub fn picture(ui: &mut Ui, live: &Live, spec: &JobSpec, over: bool) -> Response
         Some(Rect::from_min_max(corner(rect.x0, rect.y0), corner(rect.x1, rect.y1)))
     };
     if !over {
-        for (tile, &status) in live.tiles.iter().enumerate() {
+        let chunk_count = spec.settings.chunk_count().max(1) as f32;
+        for tile in 0..live.tiles.len() {
             if let Some(rect) = rect_of(tile as u32) {
-                draw_tile(ui.painter(), rect, status, colours);
+                draw_tile(ui.painter(), rect, live.look(tile), colours);
+                let chunks = live.chunks.get(tile).copied().unwrap_or_default();
+                draw_share(ui.painter(), rect, chunks as f32 / chunk_count, colours);
             }
         }
     }
-    let accepted = live.count(TileStatus::Accepted);
+    let accepted = live.count(TileLook::Accepted);
     let name = format!("Render preview, {accepted} of {} tiles accepted", live.tiles.len());
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, &name));
     let tile = response.hover_pos().and_then(|pointer| {
@@ -65,12 +67,25 @@ fn fit(area: Rect, picture: &LivePicture) -> Rect {
     Rect::from_center_size(area.center(), size * scale)
 }
 
-fn draw_tile(painter: &Painter, rect: Rect, status: TileStatus, colours: &Palette) {
-    if status == TileStatus::Accepted {
+/// A thin bar at the lower edge of a tile that is there in part: how much of it.
+fn draw_share(painter: &Painter, rect: Rect, share: f32, colours: &Palette) {
+    if share <= 0.0 || share >= 1.0 || rect.width() < 12.0 {
         return;
     }
-    let colour = icon::tile_colour(status, colours);
-    if status == TileStatus::Waiting {
+    let corner = Pos2::new(rect.left() + 3.0, rect.bottom() - 6.0);
+    let whole = Rect::from_min_size(corner, Vec2::new(rect.width() - 6.0, 3.0));
+    painter.rect_filled(whole, 1.5, colours.scrim);
+    let mut filled = whole;
+    filled.set_width(whole.width() * share);
+    painter.rect_filled(filled, 1.5, colours.ok);
+}
+
+fn draw_tile(painter: &Painter, rect: Rect, look: TileLook, colours: &Palette) {
+    if matches!(look, TileLook::Accepted | TileLook::Partial) {
+        return;
+    }
+    let colour = icon::tile_colour(look, colours);
+    if look == TileLook::Waiting {
         let faint = colours.text_dim.gamma_multiply(0.16);
         painter.rect_stroke(rect, 0.0, Stroke::new(1.0, faint), StrokeKind::Inside);
         return;
@@ -84,7 +99,7 @@ fn draw_tile(painter: &Painter, rect: Rect, status: TileStatus, colours: &Palett
     let mark = Rect::from_center_size(rect.center(), Vec2::splat(side));
     // A word where there is room for it.
     let font = FontId::proportional(11.0);
-    let galley = painter.layout_no_wrap(words::tile_status(status).to_owned(), font, colour);
+    let galley = painter.layout_no_wrap(words::tile_look(look).to_owned(), font, colour);
     let with_word = rect.width() > galley.size().x + 16.0 && rect.height() > side + 34.0;
     let lift = if with_word { galley.size().y / 2.0 + 1.0 } else { 0.0 };
     let ground = if with_word {
@@ -94,7 +109,7 @@ fn draw_tile(painter: &Painter, rect: Rect, status: TileStatus, colours: &Palett
         mark.expand(4.0)
     };
     painter.rect_filled(ground, 4.0, colours.scrim);
-    icon::paint(painter, mark.translate(Vec2::new(0.0, -lift)), icon::of_tile(status), colour);
+    icon::paint(painter, mark.translate(Vec2::new(0.0, -lift)), icon::of_tile(look), colour);
     if with_word {
         let x = rect.center().x - galley.size().x / 2.0;
         painter.galley(Pos2::new(x, mark.bottom() - lift + 3.0), galley, colour);
@@ -105,9 +120,9 @@ fn draw_tile(painter: &Painter, rect: Rect, status: TileStatus, colours: &Palett
 fn tell(ui: &mut Ui, live: &Live, spec: &JobSpec, tile: usize) {
     let columns = spec.grid().columns() as usize;
     let (column, row) = (tile % columns + 1, tile / columns + 1);
-    let status = live.tiles[tile];
-    let colour = icon::tile_colour(status, palette(ui));
-    super::status(ui, icon::of_tile(status), words::tile_status(status), colour);
+    let look = live.look(tile);
+    let colour = icon::tile_colour(look, palette(ui));
+    super::status(ui, icon::of_tile(look), words::tile_look(look), colour);
     ui.label(format!("Tile {column},{row}"));
     for unit in live.accepted_of(TileIndex(tile as u32)) {
         let samples = unit.batch.samples(spec.settings.samples);

@@ -148,11 +148,15 @@ pub fn tiles() -> Vec<TileStatus> {
     tiles
 }
 
+/// The tile of which half is there.
+const HALF_DONE: TileIndex = TileIndex(20);
+
 fn unit(tile: u32) -> AcceptedUnit {
+    let chunks = if tile == HALF_DONE.0 { 2 } else { 4 };
     AcceptedUnit {
         frame: 0,
         tile: TileIndex(tile),
-        batch: Batch::new(0, 4).expect("aligned"),
+        batch: Batch::new(0, chunks).expect("aligned"),
         node: NodeId([0x61; 32]),
         root: Digest([0; 32]),
         rays: RayCount { closest: 1_100_000, shadow: 900_000 },
@@ -181,7 +185,8 @@ fn paint(x: u32, y: u32) -> [u8; 4] {
 pub fn rendering_events() -> Vec<Event> {
     let mut events = connected_events(jobs());
     let summary = Box::new(jobs().remove(0));
-    let accepted = (0..60).filter(|&tile| tiles()[tile] == TileStatus::Accepted);
+    let here = |tile: &usize| *tile == 20 || tiles()[*tile] == TileStatus::Accepted;
+    let accepted = (0..60).filter(here);
     let accepted: Vec<AcceptedUnit> = accepted.map(|tile| unit(tile as u32)).collect();
     events.push(Event::Selected { job: job_id(1), frame: 0 });
     for unit in &accepted {
