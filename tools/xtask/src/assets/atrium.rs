@@ -32,8 +32,8 @@ pub fn build() -> anyhow::Result<Vec<u8>> {
     columns(&mut glb, marble);
     stairs(&mut glb, marble);
     lights(&mut glb);
-    glb.camera("hall", Vec3::new(-1.6, 1.55, 6.4), Vec3::new(0.55, 1.45, -1.0), 52.0);
-    glb.camera("pool", Vec3::new(3.9, 2.6, 4.4), Vec3::new(-0.6, 0.4, -0.8), 48.0);
+    glb.camera("hall", Vec3::new(-0.45, 1.60, 3.25), Vec3::new(0.10, 1.50, -1.5), 62.0);
+    glb.camera("pool", Vec3::new(1.7, 2.2, 2.9), Vec3::new(-1.3, 0.5, -1.4), 60.0);
     glb.finish()
 }
 
@@ -179,6 +179,20 @@ fn walls(glb: &mut Glb) -> anyhow::Result<()> {
         );
         shell.colors.extend([bytes(srgb(0xE6D6B8)); 4]);
     }
+    // The opening's edge, up to the sky.
+    let rim = [[-px, -pz], [-px, pz], [px, pz], [px, -pz], [-px, -pz]];
+    for pair in rim.windows(2) {
+        let corner = |[x, z]: [f32; 2], y: f32| Vec3::new(x, y, z);
+        let (low, high) = (CEILING, CEILING + 0.3);
+        let corners = [
+            corner(pair[0], low),
+            corner(pair[0], high),
+            corner(pair[1], high),
+            corner(pair[1], low),
+        ];
+        shell.quad(corners, [Vec2::ZERO, Vec2::Y, Vec2::ONE, Vec2::X]);
+        shell.colors.extend([bytes(srgb(0xE6D6B8)); 4]);
+    }
     let shell = glb.mesh("walls", &[(&shell, plaster)]);
     glb.show("walls", shell, Place::at(0.0, 0.0, 0.0));
 
@@ -309,28 +323,27 @@ fn stairs(glb: &mut Glb, marble: MaterialId) {
 }
 
 fn lights(glb: &mut Glb) {
-    // The sky: a lid above the opening, as wide as what can be seen through it.
+    // The sky: a lid over the opening, open where the sun comes in, and what is seen there.
     let sky = glb.material(
         "sky",
         json!({ "pbrMetallicRoughness": { "baseColorFactor": [0.0, 0.0, 0.0, 1.0],
                 "metallicFactor": 0.0 },
                 "emissiveFactor": [0.55, 0.75, 1.0],
-                "extensions": { "KHR_materials_emissive_strength": { "emissiveStrength": 7.0 } } }),
+                "extensions": { "KHR_materials_emissive_strength": { "emissiveStrength": 10.0 } } }),
     );
-    let [px, pz] = POOL;
+    let ([px, pz], low) = (POOL, CEILING + 0.3);
     let mut lid = Surface::default();
-    lid.quad(
-        [[-px, -pz], [px, -pz], [px, pz], [-px, pz]].map(|[x, z]| Vec3::new(x, 0.0, z)),
-        [Vec2::ZERO; 4],
-    );
+    let mut quad = |corners: [[f32; 3]; 4]| lid.quad(corners.map(Vec3::from), [Vec2::ZERO; 4]);
+    quad([[-px, low, -pz], [0.4, low, -pz], [0.4, low, pz], [-px, low, pz]]);
+    let (back, top) = (-pz - 0.1, low + 0.8);
+    quad([[0.3, low, back], [2.4, low, back], [2.4, top, back], [0.3, top, back]]);
     lid.uvs.clear();
     let lid = glb.mesh("sky", &[(&lid, sky)]);
-    glb.show("sky", lid, Place::at(0.0, CEILING + 0.3, 0.0));
-    // The sun slants in below that lid's edge.
+    glb.show("sky", lid, Place::at(0.0, 0.0, 0.0));
     glb.light(
-        json!({ "name": "sun", "type": "spot", "color": [1.0, 0.86, 0.66], "intensity": 900.0,
-                "spot": { "innerConeAngle": 0.40, "outerConeAngle": 0.46 } }),
-        Vec3::new(-0.9, CEILING + 0.25, 1.6),
-        Vec3::new(1.7, 0.3, -2.6),
+        json!({ "name": "sun", "type": "directional", "color": [1.0, 0.84, 0.62],
+                "intensity": 20.0 }),
+        Vec3::new(1.0, 1.3, 0.35),
+        Vec3::ZERO,
     );
 }

@@ -23,10 +23,10 @@ pub fn build() -> anyhow::Result<Vec<u8>> {
     );
     glb.light(
         json!({ "name": "sun", "type": "directional", "color": [0.8, 0.9, 1.0], "intensity": 0.9 }),
-        Vec3::new(2.0, 4.0, 1.5),
+        Vec3::new(4.0, 2.5, 1.2),
         Vec3::ZERO,
     );
-    glb.camera("front", Vec3::new(0.0, 2.15, 4.6), Vec3::new(0.0, 0.28, -0.25), 33.0);
+    glb.camera("front", Vec3::new(0.0, 1.75, 4.9), Vec3::new(0.0, 0.50, -0.3), 32.0);
     glb.camera("top", Vec3::new(0.0, 6.0, 0.01), Vec3::ZERO, 38.0);
     glb.finish()
 }
@@ -50,18 +50,61 @@ fn floor(glb: &mut Glb) -> anyhow::Result<()> {
                 "metallicFactor": 0.0, "roughnessFactor": 0.45 },
                 "normalTexture": { "index": bumps } }),
     );
+    // A floor that bends up into a backdrop.
     let mut ground = Surface::default();
-    let corner = |x: f32, z: f32| Vec3::new(x, 0.0, z);
-    ground.quad(
-        [corner(-6.0, 4.0), corner(6.0, 4.0), corner(6.0, -8.0), corner(-6.0, -8.0)],
-        [[0.0, 6.0], [6.0, 6.0], [6.0, 0.0], [0.0, 0.0]].map(Vec2::from),
+    let curve = |piece: u32| {
+        let (sin, cos) = (std::f32::consts::FRAC_PI_2 * piece as f32 / 24.0).sin_cos();
+        Vec2::new(-3.2 - 2.0 * sin, 2.0 - 2.0 * cos)
+    };
+    let outline: Vec<Vec2> = std::iter::once(Vec2::new(4.0, 0.0))
+        .chain((0..=24).map(curve))
+        .chain([Vec2::new(-5.2, 6.0)])
+        .collect();
+    let mut along = 0.0;
+    for pair in outline.windows(2) {
+        let next = along + pair[0].distance(pair[1]);
+        let corner = |x: f32, at: Vec2| Vec3::new(x, at.y, at.x);
+        ground.quad(
+            [
+                corner(-7.0, pair[0]),
+                corner(7.0, pair[0]),
+                corner(7.0, pair[1]),
+                corner(-7.0, pair[1]),
+            ],
+            [[-3.5, -along / 2.0], [3.5, -along / 2.0], [3.5, -next / 2.0], [-3.5, -next / 2.0]]
+                .map(Vec2::from),
+        );
+        along = next;
+    }
+    let plain = glb.material(
+        "backdrop",
+        json!({ "pbrMetallicRoughness": { "baseColorFactor": [0.30, 0.29, 0.28, 1.0],
+                "metallicFactor": 0.0, "roughnessFactor": 0.9 } }),
     );
-    let ground = glb.mesh("floor", &[(&ground, floor)]);
+    let mut backdrop = ground.clone();
+    // The first quad is the floor; what follows it bends up.
+    ground.triangles.truncate(2);
+    backdrop.triangles.drain(..2);
+    let ground = glb.mesh("floor", &[(&ground, floor), (&backdrop, plain)]);
     glb.show("floor", ground, Place::at(0.0, 0.0, 0.0));
     Ok(())
 }
 
 fn grid(glb: &mut Glb) {
+    let wood = glb.material(
+        "steps",
+        json!({ "pbrMetallicRoughness": { "baseColorFactor": [0.42, 0.27, 0.15, 1.0],
+                "metallicFactor": 0.0, "roughnessFactor": 0.5 } }),
+    );
+    let mut steps = Surface::default();
+    for row in 1..ROWS {
+        let (rise, front) = (0.26 * row as f32, 0.92 - 0.60 * row as f32);
+        let low = Vec3::new(-1.8, rise - 0.26, -0.88);
+        steps.block(low, Vec3::new(1.8, rise, front), 1.0);
+    }
+    steps.uvs.clear();
+    let steps = glb.mesh("steps", &[(&steps, wood)]);
+    glb.show("steps", steps, Place::at(0.0, 0.0, 0.0));
     let mut sphere = Surface::default();
     sphere.lathe(&ball(0.24, 40), 80, |_, _| 0.0);
     let mut first = None;
@@ -83,7 +126,8 @@ fn grid(glb: &mut Glb) {
             };
             first = Some(mesh);
             let x = 0.56 * (column as f32 - 0.5 * (COLUMNS - 1) as f32);
-            glb.show(&name, mesh, Place::at(x, 0.24, 0.55 - 0.62 * row as f32));
+            let step = row as f32;
+            glb.show(&name, mesh, Place::at(x, 0.24 + 0.26 * step, 0.62 - 0.60 * step));
         }
     }
 }
@@ -118,7 +162,7 @@ fn extras(glb: &mut Glb) -> anyhow::Result<()> {
                 "alphaMode": "MASK", "alphaCutoff": 0.5, "doubleSided": true }),
     );
     let leaf = glb.mesh("leaf", &[(&card(0.55, 1.1), leaf)]);
-    for (x, turn) in [(-2.0, 0.5), (-2.28, 1.2)] {
+    for (x, turn) in [(-2.15, 0.5), (-2.40, 1.2)] {
         let turn = Quat::from_rotation_y(turn) * Quat::from_rotation_x(-0.15);
         glb.show("leaf", leaf, Place::at(x, 0.0, -0.2).turned(turn));
     }
@@ -135,7 +179,7 @@ fn extras(glb: &mut Glb) -> anyhow::Result<()> {
     );
     let film = glb.mesh("film", &[(&card(0.9, 0.9), film)]);
     let turn = Quat::from_rotation_y(-0.5);
-    glb.show("film", film, Place::at(2.0, 0.0, -0.1).turned(turn));
+    glb.show("film", film, Place::at(2.1, 0.0, 0.35).turned(turn));
 
     // A panel with every colour at its vertices, behind.
     let plain = glb.material(
@@ -158,17 +202,17 @@ fn extras(glb: &mut Glb) -> anyhow::Result<()> {
         bytes(mix(color, Vec3::splat(0.8), if at.y > 0.1 { 0.1 } else { 0.7 }))
     });
     let wall = glb.mesh("vertex colours", &[(&wall, plain)]);
-    glb.show("vertex colours", wall, Place::at(0.0, 0.0, -1.6));
+    glb.show("vertex colours", wall, Place::at(0.0, 0.62, -1.5));
 
     // A lamp: the only thing that shines by itself.
     let lamp = glb.material(
         "lamp",
         json!({ "pbrMetallicRoughness": { "baseColorFactor": [0.0, 0.0, 0.0, 1.0] },
                 "emissiveFactor": [1.0, 0.86, 0.66],
-                "extensions": { "KHR_materials_emissive_strength": { "emissiveStrength": 5.0 } } }),
+                "extensions": { "KHR_materials_emissive_strength": { "emissiveStrength": 9.0 } } }),
     );
     let lamp = glb.mesh("lamp", &[(&card(3.4, 0.8), lamp)]);
     let turn = Quat::from_rotation_x(std::f32::consts::FRAC_PI_2 + 0.45);
-    glb.show("lamp", lamp, Place::at(0.0, 2.6, 0.6).turned(turn));
+    glb.show("lamp", lamp, Place::at(0.0, 3.3, 2.2).turned(turn));
     Ok(())
 }
