@@ -135,6 +135,18 @@ pub enum ImportError {
         #[source]
         problem: PrimitiveProblem,
     },
+    /// A node's instances cannot be used.
+    #[error("node {node} has {count} {attribute} values for {instances} instances")]
+    Instances {
+        /// The node.
+        node: u32,
+        /// Which attribute.
+        attribute: &'static str,
+        /// Its length.
+        count: usize,
+        /// Length of the first attribute.
+        instances: usize,
+    },
     /// A URI cannot be followed.
     #[error("{owner} {owner_index} has a URI that cannot be followed: {uri:?}")]
     Uri {

@@ -7,11 +7,12 @@ use super::json::{Extensions, Material, Root};
 use super::report::{ImportWarning, Warnings};
 
 /// Extensions that are read in full.
-const SUPPORTED: [&str; 5] = [
+const SUPPORTED: [&str; 6] = [
     "KHR_lights_punctual",
     "KHR_materials_emissive_strength",
     "KHR_mesh_quantization",
     "KHR_texture_transform",
+    "EXT_mesh_gpu_instancing",
     "EXT_texture_webp",
 ];
 

@@ -312,6 +312,12 @@ fn twice_one() -> [f32; 2] {
     [1.0; 2]
 }
 
+/// `EXT_mesh_gpu_instancing`: accessors of TRANSLATION, ROTATION and SCALE.
+#[derive(Deserialize)]
+pub struct Instancing {
+    pub attributes: Attributes,
+}
+
 #[derive(Deserialize)]
 pub struct WebpSource {
     pub source: u32,
@@ -328,6 +334,7 @@ pub struct Known {
     pub emissive_strength: Option<EmissiveStrength>,
     pub texture_transform: Option<TextureTransform>,
     pub webp: Option<WebpSource>,
+    pub instancing: Option<Instancing>,
 }
 
 impl Extensions {
@@ -361,6 +368,7 @@ impl<'de> Deserialize<'de> for Extensions {
                         "KHR_texture_transform" => {
                             known.texture_transform = Some(map.next_value()?);
                         }
+                        "EXT_mesh_gpu_instancing" => known.instancing = Some(map.next_value()?),
                         "EXT_texture_webp" => known.webp = Some(map.next_value()?),
                         _ => _ = map.next_value::<IgnoredAny>()?,
                     }

@@ -208,7 +208,6 @@ fn without(name: &str) -> &'static str {
             "its materials are opaque"
         }
         "KHR_materials_variants" => "the default variant is shown",
-        "EXT_mesh_gpu_instancing" => "each mesh is shown once, at its node",
         "KHR_draco_mesh_compression" | "EXT_meshopt_compression" => {
             "only uncompressed data is read"
         }

@@ -36,6 +36,7 @@ impl Importer<'_> {
             let source = &root.nodes[index as usize];
             let node = self.convert_node(index, parent, source)?;
             let taken = super::push(&mut self.scene.nodes, node);
+            self.add_instances(index, taken, source)?;
             waiting.extend(source.children.iter().rev().map(|&child| (child, Some(taken))));
         }
         Ok(())
@@ -70,6 +71,65 @@ impl Importer<'_> {
             self.warnings.push(ImportWarning::TwoTransforms { node: name.clone() });
         }
         Ok(Node { name, parent, transform: transform(source), mesh, camera, light })
+    }
+
+    /// `EXT_mesh_gpu_instancing`: the node's mesh moves to children of it, one an instance.
+    fn add_instances(
+        &mut self,
+        index: u32,
+        node: u32,
+        source: &json::Node,
+    ) -> Result<(), ImportError> {
+        let known = source.extensions.known().and_then(|known| known.instancing.as_ref());
+        let Some(instancing) = known else { return Ok(()) };
+        let Some(mesh) = self.scene.nodes[node as usize].mesh.take() else { return Ok(()) };
+        for (attribute, _accessor) in &instancing.attributes.0 {
+            if !["TRANSLATION", "ROTATION", "SCALE"].contains(&attribute.as_str()) {
+                let name = attribute.chars().take(80).collect();
+                self.warnings.push(ImportWarning::Attribute { name });
+            }
+        }
+        let translations: Vec<[f32; 3]> = self.instance_values(instancing, "TRANSLATION")?;
+        let rotations: Vec<[f32; 4]> = self.instance_values(instancing, "ROTATION")?;
+        let scales: Vec<[f32; 3]> = self.instance_values(instancing, "SCALE")?;
+        let instances = translations.len().max(rotations.len()).max(scales.len());
+        let lists = [
+            ("TRANSLATION", translations.len()),
+            ("ROTATION", rotations.len()),
+            ("SCALE", scales.len()),
+        ];
+        for (attribute, count) in lists {
+            if count != 0 && count != instances {
+                return Err(ImportError::Instances { node: index, attribute, count, instances });
+            }
+        }
+        self.take((instances * size_of::<Node>()) as u64, "instances")?;
+        for instance in 0..instances {
+            self.scene.nodes.push(Node {
+                name: String::new(),
+                parent: Some(node),
+                transform: trs(
+                    translations.get(instance).copied(),
+                    rotations.get(instance).copied(),
+                    scales.get(instance).copied(),
+                ),
+                mesh: Some(mesh),
+                camera: None,
+                light: None,
+            });
+        }
+        Ok(())
+    }
+
+    fn instance_values<const N: usize>(
+        &mut self,
+        instancing: &json::Instancing,
+        attribute: &str,
+    ) -> Result<Vec<[f32; N]>, ImportError> {
+        let Some(accessor) = instancing.attributes.get(attribute) else { return Ok(Vec::new()) };
+        self.data
+            .floats(accessor, &mut self.budget)
+            .map_err(|problem| ImportError::Accessor { accessor, problem })
     }
 
     fn camera(&mut self, node: u32, index: u32, owner: &json::Node) -> Result<u32, ImportError> {
@@ -175,13 +235,21 @@ fn transform(source: &json::Node) -> Transform {
         let columns = matrix.as_chunks::<4>().0;
         return Transform::Matrix([columns[0], columns[1], columns[2], columns[3]]);
     }
-    let rotation = source.rotation.unwrap_or([0.0, 0.0, 0.0, 1.0]);
+    trs(source.translation, source.rotation, source.scale)
+}
+
+fn trs(
+    translation: Option<[f32; 3]>,
+    rotation: Option<[f32; 4]>,
+    scale: Option<[f32; 3]>,
+) -> Transform {
+    let rotation = rotation.unwrap_or([0.0, 0.0, 0.0, 1.0]);
     // A rotation of no direction stays as it is, for validation to name.
     let rotation = glam::Vec4::from(rotation).as_dvec4();
     let rotation = rotation.try_normalize().unwrap_or(rotation).as_vec4().into();
     Transform::Trs {
-        translation: source.translation.unwrap_or_default(),
+        translation: translation.unwrap_or_default(),
         rotation,
-        scale: source.scale.unwrap_or([1.0; 3]),
+        scale: scale.unwrap_or([1.0; 3]),
     }
 }

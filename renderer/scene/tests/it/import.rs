@@ -271,6 +271,27 @@ fn strips_sparse_and_quantised_data_are_read() {
 }
 
 #[test]
+fn instances_become_nodes() {
+    let mut build = rich();
+    let translations = build.floats(&[[1.0, 0.0, 0.0], [2.0, 0.0, 0.0], [3.0, 0.0, 0.0]]);
+    let attributes = json!({ "TRANSLATION": translations });
+    build.json["nodes"][0]["extensions"]["EXT_mesh_gpu_instancing"]["attributes"] = attributes;
+    let instanced = imported(build);
+    assert_eq!(instanced.report.warnings, []);
+    let shown: Vec<_> = instanced.scene.nodes.iter().filter(|node| node.mesh.is_some()).collect();
+    assert_eq!(shown.len(), 3, "the node itself shows nothing");
+    assert!(shown.iter().all(|node| node.parent == shown[0].parent));
+
+    let uneven = |b: &mut Build| {
+        let translations = b.floats(&[[1.0, 0.0, 0.0], [2.0, 0.0, 0.0]]);
+        let scales = b.floats(&[[1.0, 1.0, 1.0]]);
+        b.json["nodes"][0]["extensions"]["EXT_mesh_gpu_instancing"]["attributes"] =
+            json!({ "TRANSLATION": translations, "SCALE": scales });
+    };
+    refused(uneven, "1 SCALE values for 2 instances");
+}
+
+#[test]
 fn files_beside_are_read_and_files_elsewhere_are_not() {
     let folder = tempfile::tempdir().expect("a folder");
     let (gltf, bin) = rich().gltf("data%20of/scene.bin");
