@@ -35,7 +35,7 @@ impl GpuBackend {
         let arithmetic = qualify::arithmetic(&device)?;
         let rounding = options.rounding.unwrap_or(arithmetic.rounding());
         let mut shaders = Shaders::new(&device, options.bounds_checks, rounding);
-        let mut kernel = Kernel::new(&device, &mut shaders, arithmetic.loops)?;
+        let mut kernel = Kernel::new(&device, &mut shaders)?;
         let qualification = qualify::golden(&device, &mut kernel, arithmetic)?;
         Ok(Self { device, kernel, qualification })
     }

@@ -12,7 +12,7 @@ use protocol::settings::CHUNK_SAMPLES;
 use renderer::{Cancel, RenderError, RenderScene};
 
 use crate::compute::{self, Binding};
-use crate::device::{Device, OpenError};
+use crate::device::{AdapterKind, Device, OpenError};
 use crate::shader::Shaders;
 use crate::tables::{self, Uploaded};
 
@@ -20,8 +20,12 @@ use crate::tables::{self, Uploaded};
 const WORKGROUP: u32 = 64;
 /// Workgroups of a row; a dispatch may have 65 535 in each dimension.
 const COLUMNS_MAX: u32 = 1024;
-/// Samples of a pixel in one dispatch: more bring nothing, and some drivers count loops.
-const SAMPLES_MAX: u32 = 4;
+/// Samples of a pixel in one dispatch: neighbours' paths of different lengths even out over them.
+const SAMPLES_MAX: u32 = CHUNK_SAMPLES;
+/// Pixels that keep a card busy; with fewer in a dispatch, more samples of each bring nothing.
+const BUSY_PIXELS: u32 = 1 << 17;
+/// Pixels that keep a software adapter busy.
+const BUSY_PIXELS_SOFTWARE: u32 = 1 << 10;
 /// How long a dispatch should take: a desktop's frame stays whole, and a stop is quick.
 const DISPATCH_TARGET: Duration = Duration::from_millis(25);
 /// Dispatches that are submitted before the first of them is waited for.
@@ -54,19 +58,13 @@ pub(crate) struct Kernel {
 
 impl Kernel {
     /// Compiles the kernel; the driver may put the larger part off to the first dispatch.
-    /// Where loops are not `whole`, a dispatch gets one sample of a pixel.
-    pub(crate) fn new(
-        device: &Device,
-        shaders: &mut Shaders,
-        whole_loops: bool,
-    ) -> Result<Self, OpenError> {
+    pub(crate) fn new(device: &Device, shaders: &mut Shaders) -> Result<Self, OpenError> {
         let bindings = [Binding::Uniform, Binding::Read, Binding::Write, Binding::Write];
         let work_layout = compute::layout(device, "work", &bindings);
         let scene_layout = tables::layout(device);
         let text = include_str!("shaders/render.wgsl").to_owned();
         let pipeline = shaders.pipeline(text, "render.wgsl", &[&work_layout, &scene_layout])?;
-        let samples_max = if whole_loops { SAMPLES_MAX } else { 1 };
-        let pace = Pace { samples_per_dispatch: FIRST_SAMPLES, samples_max };
+        let pace = Pace::new(device.summary.kind);
         Ok(Self { pipeline, work_layout, scene_layout, uploaded: Uploaded::default(), pace })
     }
 
@@ -114,20 +112,19 @@ impl Kernel {
             idle_since: Instant::now(),
         };
         for group in chunks.chunks(layers as usize) {
-            for (layer, &first) in (0..).zip(group) {
-                let end = (first + CHUNK_SAMPLES).min(samples.end);
-                run.chunk(first..end, layer * places.len() as u32)?;
+            // A driver that counts loops gets shorter dispatches from then on.
+            while !run.group(group, samples.end)? {
+                if run.pace.samples_max == 1 {
+                    return Err(RenderError::DeviceLost(format!(
+                        "{} ends loops of the kernel early; update its driver or use the CPU backend",
+                        device.summary.name
+                    )));
+                }
+                run.pace.samples_max = 1;
             }
-            run.drain()?;
             let words = compute::read(device, &film, film_bytes * group.len() as u64)?;
             let sums: &[Pixel] = bytemuck::cast_slice(&words);
             sums.chunks(places.len().max(1)).for_each(|layer| merge(layer.to_vec()));
-        }
-        if compute::read(device, &faults, 4)?.first() != Some(&0) {
-            return Err(RenderError::DeviceLost(format!(
-                "{} ended a loop of the kernel early; update its driver or use the CPU backend",
-                device.summary.name
-            )));
         }
         Ok(())
     }
@@ -155,6 +152,19 @@ struct Flight {
 }
 
 impl Run<'_> {
+    /// Fills the film with the sums of chunks, one after the other; returns whether all loops
+    /// came to their end.
+    fn group(&mut self, chunks: &[u32], samples_end: u32) -> Result<bool, RenderError> {
+        let [_, _, faults] = self.buffers;
+        self.device.queue.write_buffer(faults, 0, &[0; 4]);
+        for (layer, &first) in (0..).zip(chunks) {
+            let end = (first + CHUNK_SAMPLES).min(samples_end);
+            self.chunk(first..end, layer * self.pixel_count)?;
+        }
+        self.drain()?;
+        Ok(compute::read(self.device, faults, 4)?.first() == Some(&0))
+    }
+
     /// Adds the samples of one chunk to the film at `film_at`, from zero.
     fn chunk(&mut self, samples: Range<u32>, film_at: u32) -> Result<(), RenderError> {
         let mut first_sample = samples.start;
@@ -234,12 +244,23 @@ struct Pace {
     samples_per_dispatch: u64,
     /// Samples of a pixel in one dispatch.
     samples_max: u32,
+    /// Pixels that keep the device busy.
+    busy_pixels: u32,
 }
 
 impl Pace {
+    const fn new(kind: AdapterKind) -> Self {
+        let busy_pixels = match kind {
+            AdapterKind::Software => BUSY_PIXELS_SOFTWARE,
+            _ => BUSY_PIXELS,
+        };
+        Self { samples_per_dispatch: FIRST_SAMPLES, samples_max: SAMPLES_MAX, busy_pixels }
+    }
+
     /// Samples per pixel of the next dispatches over `pixel_count` pixels.
     fn samples(self, pixel_count: u32) -> u32 {
-        let fits = self.samples_per_dispatch / u64::from(pixel_count.max(1));
+        let pixels = pixel_count.clamp(1, self.busy_pixels);
+        let fits = self.samples_per_dispatch / u64::from(pixels);
         fits.clamp(1, u64::from(self.samples_max)) as u32
     }
 
@@ -268,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_pace_follows_the_device() {
-        let mut pace = Pace { samples_per_dispatch: FIRST_SAMPLES, samples_max: SAMPLES_MAX };
+        let mut pace = Pace::new(AdapterKind::Discrete);
         // A device of 1 000 000 samples a second: 25 000 of them take 25 ms.
         for _ in 0..20 {
             let samples = pace.samples_per_dispatch;
@@ -278,13 +299,15 @@ mod tests {
         assert_eq!((pace.samples(50_000), pace.pixels(1)), (1, 24_960));
         assert_eq!((pace.samples(10_000), pace.pixels(2)), (2, 12_480));
         assert_eq!(pace.samples(100), SAMPLES_MAX);
+        let software = Pace { busy_pixels: BUSY_PIXELS_SOFTWARE, ..pace };
+        assert_eq!(software.samples(50_000), SAMPLES_MAX, "many samples of few pixels");
         pace.learn(25_000, Duration::from_secs(10));
         assert_eq!(pace.samples_per_dispatch, 12_500, "one slow dispatch halves it, no more");
     }
 
     #[test]
     fn a_dispatch_is_never_empty() {
-        let mut pace = Pace { samples_per_dispatch: 1, samples_max: SAMPLES_MAX };
+        let mut pace = Pace { samples_per_dispatch: 1, ..Pace::new(AdapterKind::Discrete) };
         pace.learn(1, Duration::from_secs(100));
         assert!(pace.samples(1 << 18) == 1 && pace.pixels(4) == WORKGROUP);
     }

@@ -204,18 +204,12 @@ fn scatter(path: ptr<function, Path>, surface: Surface, incoming: vec3<f32>) {
     if (*path).pending == RAY_NONE { go_on(path, origin); }
 }
 
-// Renders one sample of the pixel (x, y); `broken` when a driver ended a loop early.
-fn render_sample(x: u32, y: u32, sample: u32) -> Path {
-    var path = path_of(x, y, sample);
-    // Every event has at most two rays; one that was cut short leaves its ray pending.
-    loop {
-        if path.pending == RAY_NONE || path.broken { break; }
-        advance(&path);
-    }
-    if path.pending != RAY_NONE { path.broken = true; }
+// The values of a path's sample, once nothing is pending.
+fn finish(path: Path) -> Sample {
+    var seen = path.seen;
     let radiance = sound(path.radiance);
     let light = luminance(radiance);
-    path.seen.beauty = radiance;
-    path.seen.luminance_squared = light * light;
-    return path;
+    seen.beauty = radiance;
+    seen.luminance_squared = light * light;
+    return seen;
 }

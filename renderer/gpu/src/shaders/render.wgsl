@@ -1,7 +1,10 @@
 // The kernel: one invocation is one pixel and a few samples of it, added in index order to the
 // chunk's sums.
+//
+// An invocation whose path has ended starts its next sample at once (path regeneration, Novák et
+// al. 2010), so that neighbours with longer paths are not waited for after every sample.
 
-#import tessera::integrator::{Sample, render_sample}
+#import tessera::integrator::{RAY_NONE, Sample, advance, finish, path_of}
 
 struct Work {
     // Which of the list's pixels, and how many.
@@ -44,21 +47,27 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         c = bitcast<vec4<f32>>(film[at + 2u]);
         counts = film[at + 3u];
     }
-    var broken = false;
+    let x = place & 0xffffu;
+    let y = place >> 16u;
+    var path = path_of(x, y, work.first_sample);
     var done = 0u;
-    while done < work.sample_count {
-        let path = render_sample(place & 0xffffu, place >> 16u, work.first_sample + done);
-        let seen = path.seen;
-        a = a + vec4<f32>(seen.beauty, seen.alpha);
-        b = b + vec4<f32>(seen.albedo, seen.normal.x);
-        c = c + vec4<f32>(seen.normal.yz, seen.depth, seen.luminance_squared);
-        counts = counts + vec4<u32>(1u, seen.closest_rays, seen.shadow_rays, 0u);
-        broken = broken || path.broken;
-        done += 1u;
+    loop {
+        advance(&path);
+        if path.broken { break; }
+        if path.pending == RAY_NONE {
+            let seen = finish(path);
+            a = a + vec4<f32>(seen.beauty, seen.alpha);
+            b = b + vec4<f32>(seen.albedo, seen.normal.x);
+            c = c + vec4<f32>(seen.normal.yz, seen.depth, seen.luminance_squared);
+            counts = counts + vec4<u32>(1u, seen.closest_rays, seen.shadow_rays, 0u);
+            done += 1u;
+            if done == work.sample_count { break; }
+            path = path_of(x, y, work.first_sample + done);
+        }
     }
     film[at] = bitcast<vec4<u32>>(a);
     film[at + 1u] = bitcast<vec4<u32>>(b);
     film[at + 2u] = bitcast<vec4<u32>>(c);
     film[at + 3u] = counts;
-    if broken || done < work.sample_count { atomicOr(&faults, 1u); }
+    if path.broken || done < work.sample_count { atomicOr(&faults, 1u); }
 }
