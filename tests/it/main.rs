@@ -6,8 +6,6 @@ mod faults;
 mod money;
 
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use farm_tests::{Farm, PATIENCE, Process};
@@ -43,17 +41,16 @@ fn submit(farm: &Farm) -> Result<Job> {
 impl Job {
     /// Waits until at least `units` units are accepted, and some are not.
     fn wait_for_units(&self, farm: &Farm, units: u64) -> Result<()> {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            let job = &farm.ask(&["jobs", "show", &self.id])?[0];
-            let accepted = job["units_accepted"].as_u64().context("no count")?;
-            if accepted >= units {
-                ensure!(job["units"].as_u64() > Some(accepted), "the job was over too soon: {job}");
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        anyhow::bail!("the job stands still; it said:\n{}", self.process.log().join("\n"))
+        let counts = |line: &str| -> Option<(u64, u64)> {
+            let job: Value = serde_json::from_str(line).ok()?;
+            Some((job["units_accepted"].as_u64()?, job["units"].as_u64()?))
+        };
+        let watch = farm.watch(&self.id)?;
+        let line =
+            watch.wait_for_line(|line| counts(line).is_some_and(|(done, _)| done >= units))?;
+        let (accepted, of) = counts(&line).context("no counts")?;
+        ensure!(accepted < of, "the job was over too soon: {line}");
+        Ok(())
     }
 
     /// Waits for the picture and compares it with the same one rendered here: equal to the bit.

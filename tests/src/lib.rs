@@ -6,7 +6,7 @@
 mod process;
 mod program;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
@@ -134,6 +134,16 @@ impl Farm {
         read_picture(&out)
     }
 
+    /// Watches a job: a JSON object a line, whenever it changes.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn watch(&self, job: &str) -> Result<Process> {
+        let farm = format!("@{}", self.path("ticket").display());
+        let all = ["jobs", "watch", job, "--farm", &farm, "--json"].map(ToOwned::to_owned);
+        Process::start("watch", self.dir.path(), &all)
+    }
+
     /// Runs a command against the farm as the artist and returns the JSON objects it printed.
     ///
     /// # Errors
@@ -206,14 +216,25 @@ impl Farm {
         let (dir, key) = self.ledger()?;
         let mut lines = Vec::new();
         ledger::offline::export(&dir, key, &mut lines)?;
-        let mut paid = BTreeSet::new();
+        let mut paid: BTreeMap<[String; 4], [u32; 2]> = BTreeMap::new();
         for line in String::from_utf8(lines)?.lines() {
             let entry: Value = serde_json::from_str(line)?;
-            if entry["code"] == "pay" && entry["phase"] == "post" {
-                let unit = ["job", "frame", "tile", "batch"].map(|part| entry[part].to_string());
-                ensure!(paid.insert(unit), "paid twice: {entry}");
+            if entry["code"] != "pay" {
+                continue;
+            }
+            let unit = ["job", "frame", "tile", "batch"].map(|part| entry[part].to_string());
+            let [reserved, direct] = paid.entry(unit).or_default();
+            match entry["phase"].as_str() {
+                Some("post") => *reserved += 1,
+                Some("posted") => *direct += 1,
+                _ => {}
             }
         }
+        // What a lease had reserved, perhaps topped up; or, where a twin took the place of a
+        // refused film, one direct payment.
+        paid.retain(|_unit, payments| *payments != [0, 0]);
+        let twice = paid.iter().find(|(_, [reserved, direct])| *reserved > 1 || *direct > 1);
+        ensure!(twice.is_none(), "paid twice: {twice:?}");
         ensure!(paid.len() == units, "{} units were paid for, the job has {units}", paid.len());
         Ok(())
     }
