@@ -73,11 +73,10 @@ impl CpuBackend {
             let tracer = Tracer::new(scene, self.path);
             pixels.par_chunks_mut(PIECE_PIXELS).enumerate().try_for_each(|(piece, pixels)| {
                 for (offset, pixel) in pixels.iter_mut().enumerate() {
-                    if cancel.is_set() {
-                        return Err(RenderError::Cancelled);
-                    }
-                    let (x, y) = place(piece * PIECE_PIXELS + offset);
-                    *pixel = render_run(&tracer, x, y, batch.first_chunk(), batch.chunk_count());
+                    let place = place(piece * PIECE_PIXELS + offset);
+                    let (first, count) = (batch.first_chunk(), batch.chunk_count());
+                    *pixel = render_run(&tracer, place, first, count, cancel)
+                        .ok_or(RenderError::Cancelled)?;
                 }
                 Ok(())
             })

@@ -7,6 +7,7 @@
 use film::Pixel;
 use protocol::settings::CHUNK_SAMPLES;
 
+use crate::backend::Cancel;
 use crate::bsdf::{bsdf_of, evaluate, sample_direction};
 use crate::camera::{camera_ray, depth_of, filter_offset};
 use crate::environment;
@@ -213,16 +214,25 @@ pub fn render_chunk(tracer: &Tracer<'_>, x: u32, y: u32, chunk: u32) -> Pixel {
 /// Renders an aligned run of chunks of a pixel: halves are merged, the lower first.
 ///
 /// Chunks past the last sample are not there: a run without its upper half is its lower half.
-/// `first` lies before the last chunk's end.
+/// `first` lies before the last chunk's end. Nothing when somebody asked for a stop.
 #[must_use]
-pub fn render_run(tracer: &Tracer<'_>, x: u32, y: u32, first: u32, count: u32) -> Pixel {
+pub fn render_run(
+    tracer: &Tracer<'_>,
+    place: (u32, u32),
+    first: u32,
+    count: u32,
+    cancel: &Cancel,
+) -> Option<Pixel> {
+    if cancel.is_set() {
+        return None;
+    }
     if count == 1 {
-        return render_chunk(tracer, x, y, first);
+        return Some(render_chunk(tracer, place.0, place.1, first));
     }
     let half = count / 2;
-    let low = render_run(tracer, x, y, first, half);
-    if (first + half) * CHUNK_SAMPLES >= tracer.scene.header.samples {
-        return low;
+    let low = render_run(tracer, place, first, half, cancel)?;
+    if first + half >= tracer.scene.settings().chunk_count() {
+        return Some(low);
     }
-    low.plus(&render_run(tracer, x, y, first + half, half))
+    Some(low.plus(&render_run(tracer, place, first + half, half, cancel)?))
 }

@@ -266,6 +266,11 @@ impl Path {
         Self::Portable
     }
 
+    /// This path where the machine has it, else the best it has.
+    fn checked(self) -> Self {
+        if self == Self::Portable { self } else { Self::best() }
+    }
+
     /// Its name for people.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -291,6 +296,7 @@ impl<'a> Tracer<'a> {
     /// Makes the scene ready for a path; the first call on a scene may build wide trees.
     #[must_use]
     pub fn new(scene: &'a RenderScene, path: Path) -> Self {
+        let path = path.checked();
         Self {
             scene,
             path,

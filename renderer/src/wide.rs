@@ -15,15 +15,21 @@ use std::mem::MaybeUninit;
 
 use crate::RenderScene;
 use crate::bvh::{Bounds, TOP_DEPTH_MAX, TREE_DEPTH_MAX, byte, plane};
-use crate::math::FAR;
-use crate::ray::{Hit, Probe, Query, Ray, SLACK, component, probe_of, transform_ray, triangle_box};
-use crate::tables::{INSTANCE_IDENTITY, NONE, Node};
-use crate::trace::{corners, try_triangle};
+use crate::math::{FAR, Vec3, vec3};
+use crate::ray::{
+    Hit, Probe, Query, Ray, SLACK, component, intersect_triangle, probe_of, transform_ray,
+    triangle_box,
+};
+use crate::tables::{INSTANCE_IDENTITY, NONE, Node, TRIANGLE_ALPHA, TRIANGLE_CULL};
+use crate::trace::{corners, is_before, is_there};
 
 /// Set in references to leaves.
 const LEAF: u32 = 1 << 31;
 /// No child.
 const EMPTY: u32 = u32::MAX;
+
+/// Triangles of a block.
+const BLOCK_TRIANGLES: usize = 4;
 
 /// Boxes of eight children.
 #[derive(Debug, Clone, Copy)]
@@ -42,10 +48,26 @@ struct WideNode {
 struct Block {
     /// Vertices a, b, c; x, y, z of each; four triangles of each.
     vertices: [[[f32; 4]; 3]; 3],
-    /// Index of the first record.
-    first: u32,
+    /// Indices of the records.
+    records: [u32; BLOCK_TRIANGLES],
     /// Bit i is set when triangle i exists.
     mask: u32,
+    /// Bit i is set when alpha decides whether triangle i is there.
+    alpha: u32,
+    /// Bit i is set when camera rays do not see the back of triangle i.
+    cull: u32,
+    /// Always 0: fills the last 16 bytes.
+    unused: u32,
+}
+
+impl Block {
+    /// The corners of one of its triangles.
+    #[inline(always)]
+    fn corners(&self, lane: usize) -> (Vec3, Vec3, Vec3) {
+        let corner =
+            |vertex: &[[f32; 4]; 3]| vec3(vertex[0][lane], vertex[1][lane], vertex[2][lane]);
+        (corner(&self.vertices[0]), corner(&self.vertices[1]), corner(&self.vertices[2]))
+    }
 }
 
 /// Wide trees of a scene.
@@ -87,41 +109,36 @@ impl WideScene {
         let at = self.nodes.len();
         self.nodes.push(EMPTY_NODE);
         let node = &scene.nodes[packed as usize];
-        let (mut all, mut next) = (Bounds::EMPTY, node.first_child);
-        for slot in 0..8 {
-            let meta = byte(node.meta, slot);
+        let (mut slot, mut all) = (0, Bounds::EMPTY);
+        let mut leaves = Vec::with_capacity(8);
+        let mut next = node.first_child;
+        for packed_slot in 0..8 {
+            let meta = byte(node.meta, packed_slot);
             if meta == 0 {
                 continue;
             }
-            let (child, bounds) = if is_inner(node, slot) {
-                next += 1;
-                self.add_tree(scene, next - 1)
-            } else {
-                let first = node.first_primitive + (meta & 31);
-                self.add_block(scene, first, (meta >> 5).count_ones())
-            };
-            all = all.union(&bounds);
+            if !is_inner(node, packed_slot) {
+                leaves.push(Leaf::of(scene, &leaf_records(node, packed_slot)));
+                continue;
+            }
+            next += 1;
+            if let Some(records) = few_records(scene, next - 1) {
+                leaves.push(Leaf::of(scene, &records));
+                continue;
+            }
+            let (child, bounds) = self.add_tree(scene, next - 1);
             self.set_child(at, slot, child, &bounds);
+            all = all.union(&bounds);
+            slot += 1;
+        }
+        merge_leaves(&mut leaves);
+        for leaf in &leaves {
+            self.set_child(at, slot, LEAF | self.blocks.len() as u32, &leaf.bounds);
+            self.blocks.push(block_of(scene, &leaf.records));
+            all = all.union(&leaf.bounds);
+            slot += 1;
         }
         (at as u32, all)
-    }
-
-    fn add_block(&mut self, scene: &RenderScene, first: u32, count: u32) -> (u32, Bounds) {
-        let mut block = Block { vertices: [[[0.0; 4]; 3]; 3], first, mask: (1 << count) - 1 };
-        let mut bounds = Bounds::EMPTY;
-        for lane in 0..count as usize {
-            let triangle = &scene.triangles[first as usize + lane];
-            for (vertex, corner) in [triangle.a, triangle.b, triangle.c].into_iter().enumerate() {
-                for (lanes, value) in block.vertices[vertex].iter_mut().zip(corner) {
-                    lanes[lane] = value;
-                }
-            }
-            let (a, b, c) = corners(triangle);
-            let (low, high) = triangle_box(a, b, c);
-            bounds = bounds.union(&Bounds { low: low.to_array(), high: high.to_array() });
-        }
-        self.blocks.push(block);
-        (LEAF | (self.blocks.len() - 1) as u32, bounds)
     }
 
     /// Adds the tree over instances; its boxes stay as they are packed.
@@ -156,6 +173,95 @@ impl WideScene {
     }
 }
 
+/// Triangles that will share a block.
+struct Leaf {
+    records: Vec<u32>,
+    bounds: Bounds,
+}
+
+impl Leaf {
+    fn of(scene: &RenderScene, records: &[u32]) -> Self {
+        let bounds = records.iter().fold(Bounds::EMPTY, |sum, &record| {
+            let (a, b, c) = corners(&scene.triangles[record as usize]);
+            let (low, high) = triangle_box(a, b, c);
+            sum.union(&Bounds { low: low.to_array(), high: high.to_array() })
+        });
+        Self { records: records.to_vec(), bounds }
+    }
+}
+
+fn half_area(bounds: &Bounds) -> f32 {
+    let side = |axis: usize| bounds.high[axis] - bounds.low[axis];
+    side(0) * side(1) + side(1) * side(2) + side(2) * side(0)
+}
+
+/// Joins leaves of one node as long as that saves work: a block of four triangles costs what a
+/// block of one does, so two boxes may become one that is smaller than both together.
+fn merge_leaves(leaves: &mut Vec<Leaf>) {
+    loop {
+        let mut best = (0.0, 0, 0);
+        for (j, b) in leaves.iter().enumerate() {
+            for (i, a) in leaves[..j].iter().enumerate() {
+                if a.records.len() + b.records.len() > BLOCK_TRIANGLES {
+                    continue;
+                }
+                let both = half_area(&a.bounds.union(&b.bounds));
+                let gain = half_area(&a.bounds) + half_area(&b.bounds) - both;
+                if gain > best.0 {
+                    best = (gain, i, j);
+                }
+            }
+        }
+        let (gain, i, j) = best;
+        if gain <= 0.0 {
+            return;
+        }
+        let joined = leaves.remove(j);
+        leaves[i].records.extend(&joined.records);
+        leaves[i].bounds = leaves[i].bounds.union(&joined.bounds);
+    }
+}
+
+/// The records of a packed leaf.
+fn leaf_records(node: &Node, slot: usize) -> Vec<u32> {
+    let meta = byte(node.meta, slot);
+    let first = node.first_primitive + (meta & 31);
+    (first..first + (meta >> 5).count_ones()).collect()
+}
+
+/// The records below a packed node, when there is room for all of them in one block.
+fn few_records(scene: &RenderScene, packed: u32) -> Option<Vec<u32>> {
+    let node = &scene.nodes[packed as usize];
+    if node.exponents_and_inner >> 24 != 0 {
+        return None;
+    }
+    let records: Vec<u32> = (0..8).flat_map(|slot| leaf_records(node, slot)).collect();
+    (records.len() <= BLOCK_TRIANGLES).then_some(records)
+}
+
+fn block_of(scene: &RenderScene, records: &[u32]) -> Block {
+    let mut block = Block {
+        vertices: [[[0.0; 4]; 3]; 3],
+        records: [NONE; BLOCK_TRIANGLES],
+        mask: (1 << records.len()) - 1,
+        alpha: 0,
+        cull: 0,
+        unused: 0,
+    };
+    for (lane, &record) in records.iter().enumerate() {
+        let triangle = &scene.triangles[record as usize];
+        for (vertex, corner) in [triangle.a, triangle.b, triangle.c].into_iter().enumerate() {
+            for (lanes, value) in block.vertices[vertex].iter_mut().zip(corner) {
+                lanes[lane] = value;
+            }
+        }
+        block.records[lane] = record;
+        block.alpha |= u32::from(triangle.flags & TRIANGLE_ALPHA != 0) << lane;
+        block.cull |= u32::from(triangle.flags & TRIANGLE_CULL != 0) << lane;
+    }
+    block
+}
+
 fn is_inner(node: &Node, slot: usize) -> bool {
     node.exponents_and_inner >> (24 + slot) & 1 == 1
 }
@@ -183,7 +289,7 @@ pub fn walk<const ANY: bool>(
     query: &Query,
 ) -> Hit {
     #[expect(unsafe_code, reason = "a wide scene is only made where AVX2 was detected")]
-    // SAFETY: `Tracer::new` hands out wide trees for `Path::Avx2` alone.
+    // SAFETY: `Tracer::new` hands out wide trees only after `Path::best` has detected AVX2.
     unsafe {
         walk_avx2::<ANY>(scene, wide, ray, query)
     }
@@ -332,7 +438,7 @@ fn walk_instance<const ANY: bool>(
             while met != 0 {
                 let lane = met.trailing_zeros();
                 met &= met - 1;
-                if try_triangle(scene, query, &probe, index, block.first + lane, best) && ANY {
+                if try_lane(scene, query, &probe, index, block, lane, best) && ANY {
                     return true;
                 }
             }
@@ -342,6 +448,36 @@ fn walk_instance<const ANY: bool>(
             None => return false,
         }
     }
+}
+
+/// What [`crate::trace::try_triangle`] does, without a look at the triangle's record where neither
+/// a tie nor its flags ask for one: the block is in the cache already, the record is not.
+#[inline(always)]
+fn try_lane(
+    scene: &RenderScene,
+    query: &Query,
+    probe: &Probe,
+    instance: u32,
+    block: &Block,
+    lane: u32,
+    best: &mut Hit,
+) -> bool {
+    let (a, b, c) = block.corners(lane as usize);
+    let Some((t, u, v)) = intersect_triangle(probe, a, b, c) else { return false };
+    let triangle = block.records[lane as usize];
+    if t > best.t || (t >= best.t && !is_before(scene, t, instance, triangle, best)) {
+        return false;
+    }
+    let asked = if query.camera { block.alpha | block.cull } else { block.alpha };
+    if asked >> lane & 1 != 0 {
+        let placed = &scene.instances[instance as usize];
+        let record = &scene.triangles[triangle as usize];
+        if !is_there(scene, query, probe.direction, placed, record, (u, v)) {
+            return false;
+        }
+    }
+    *best = Hit { t, u, v, instance, triangle };
+    true
 }
 
 #[inline(always)]

@@ -49,6 +49,7 @@ fn chunks_past_the_last_are_not_there() {
     let whole = render(&mut backend, 40, rect, batch(0, 4));
     let low = render(&mut backend, 40, rect, batch(0, 2));
     let third = render(&mut backend, 40, rect, batch(2, 1));
+    assert_eq!(render(&mut backend, 40, rect, batch(0, 1 << 31)).pixels(), whole.pixels());
     for ((all, low), third) in whole.pixels().iter().zip(low.pixels()).zip(third.pixels()) {
         assert_eq!(all.bits(), low.plus(third).bits());
         assert_eq!((all.samples, third.samples), (40, 8));
