@@ -15,6 +15,9 @@ use crate::shader::{BoundsChecks, Rounding};
 /// milliseconds a dispatch is cut to, and above a first dispatch that still compiles.
 const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Storage buffers of the path kernel: seven tables of a scene, the pixels, their sums, faults.
+const STORAGE_BUFFERS: u32 = 10;
+
 /// How a GPU backend is chosen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GpuOptions {
@@ -93,6 +96,17 @@ pub enum OpenError {
         /// What the driver said.
         reason: String,
     },
+    /// A shader may read fewer tables than the kernel has.
+    #[error(
+        "{adapter} lets a shader use {buffers} storage buffers and the kernel needs {needed}; use another device or the CPU backend",
+        needed = STORAGE_BUFFERS
+    )]
+    TooFewBuffers {
+        /// The adapter.
+        adapter: String,
+        /// What it allows.
+        buffers: u32,
+    },
     /// A shader of ours did not compile on the device.
     #[error("{adapter} does not take our shaders: {reason}")]
     Shader {
@@ -157,6 +171,10 @@ impl Device {
         let instance = instance();
         let adapter = choose(sorted(&instance), options)?;
         let summary = summary(&adapter);
+        let tables = adapter.limits().max_storage_buffers_per_shader_stage;
+        if tables < STORAGE_BUFFERS {
+            return Err(OpenError::TooFewBuffers { adapter: summary.name, buffers: tables });
+        }
         let mut features = Features::empty();
         if summary.exact {
             features |= Features::PASSTHROUGH_SHADERS;

@@ -6,7 +6,9 @@
 #import tessera::math::{FAR, fabs, fclamp, fcross, fdot, fmin, fsaturate, fsqrt, normalize_or}
 #import tessera::ray::{Hit, offset_origin, towards}
 #import tessera::rounding::div
-#import tessera::surface::{base_color_at, emission_at, three_weights, vertices}
+#import tessera::surface::{
+    SHOW_BASE_COLOR, SHOW_EMISSIVE, base_color_at, emission_at, texels_at, three_weights, vertices,
+}
 #import tessera::tables::{
     ALPHA_MASK, EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE,
     Emitter, MATERIAL_DOUBLE_SIDED, NONE, PICK_WORDS, TRIANGLE_ALPHA, emitter_of, header, instance_at,
@@ -103,10 +105,13 @@ fn sample_triangle(light: Emitter, point: vec3<f32>, u: f32, v: f32) -> LightSam
     if !(density > 0.0) { return no_light(); }
     let index = vertices(shape, triangle.primitive);
     let w = three_weights(weights);
-    var radiance = emission_at(shape, material, index, w);
-    if (triangle.flags & TRIANGLE_ALPHA) != 0u {
+    let has_alpha = (triangle.flags & TRIANGLE_ALPHA) != 0u;
+    let wanted = SHOW_EMISSIVE | select(0u, SHOW_BASE_COLOR, has_alpha);
+    let shown = texels_at(shape, material, index, w, wanted);
+    var radiance = emission_at(material, shown);
+    if has_alpha {
         // The shadow ray ends before the light, so its own alpha is asked for here.
-        let alpha = base_color_at(shape, material, index, w).w;
+        let alpha = base_color_at(shape, material, index, w, shown).w;
         let masked = select(0.0, 1.0, alpha >= material.alpha_cutoff);
         radiance = radiance * select(fsaturate(alpha), masked, material.alpha_mode == ALPHA_MASK);
     }

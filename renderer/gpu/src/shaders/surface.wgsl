@@ -9,7 +9,7 @@
 #import tessera::ray::Hit
 #import tessera::tables::{
     BASE_COLOR_TEXTURE, EMISSIVE_TEXTURE, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE,
-    METALLIC_ROUGHNESS_TEXTURE, Material, NONE, NORMAL_TEXTURE, Shape, TextureUse, attribute_pair,
+    METALLIC_ROUGHNESS_TEXTURE, Material, NONE, NORMAL_TEXTURE, Shape, attribute_pair,
     attribute_row, attribute_vec, indices, instance_at, instance_object_to_world,
     instance_world_to_object, material_of, shape_of, texture_use_of, triangle_of,
 }
@@ -63,19 +63,47 @@ fn uv_at(shape: Shape, uv_set: u32, index: vec3<u32>, w: vec3<f32>) -> vec2<f32>
     return blend_pair(a, b, c, w);
 }
 
-fn sample_at(
-    shape: Shape, usage: TextureUse, index: vec3<u32>, w: vec3<f32>, srgb: bool,
-) -> vec4<f32> {
-    return sample(usage, uv_at(shape, usage.uv_set, index, w), srgb);
+// What a material's textures show at a point; one everywhere where there is none.
+struct Texels {
+    base_color: vec4<f32>,
+    metallic_roughness: vec4<f32>,
+    normal: vec4<f32>,
+    emissive: vec4<f32>,
+}
+
+// Bit of a texture for `texels_at`.
+const SHOW_BASE_COLOR: u32 = 1u;
+const SHOW_METALLIC_ROUGHNESS: u32 = 2u;
+const SHOW_NORMAL: u32 = 4u;
+const SHOW_EMISSIVE: u32 = 8u;
+
+// Samples those of a material's textures that are wanted, one after the other: Rust samples each
+// where it needs it. One place in the code for all of them keeps the kernel small.
+fn texels_at(
+    shape: Shape, material: Material, index: vec3<u32>, w: vec3<f32>, wanted: u32,
+) -> Texels {
+    let none = vec4<f32>(1.0);
+    var found = Texels(none, none, none, none);
+    var left = wanted & material.textures;
+    while left != 0u {
+        let which = firstTrailingBit(left);
+        left &= left - 1u;
+        let usage = texture_use_of(material, which);
+        let srgb = which == BASE_COLOR_TEXTURE || which == EMISSIVE_TEXTURE;
+        let color = sample(usage, uv_at(shape, usage.uv_set, index, w), srgb);
+        if which == BASE_COLOR_TEXTURE { found.base_color = color; }
+        if which == METALLIC_ROUGHNESS_TEXTURE { found.metallic_roughness = color; }
+        if which == NORMAL_TEXTURE { found.normal = color; }
+        if which == EMISSIVE_TEXTURE { found.emissive = color; }
+    }
+    return found;
 }
 
 // Base colour with alpha: factor, texture and vertex colour multiplied.
-fn base_color_at(shape: Shape, material: Material, index: vec3<u32>, w: vec3<f32>) -> vec4<f32> {
-    var color = material.base_color;
-    let usage = texture_use_of(material, BASE_COLOR_TEXTURE);
-    if usage.texture != NONE {
-        color = color * sample_at(shape, usage, index, w, true);
-    }
+fn base_color_at(
+    shape: Shape, material: Material, index: vec3<u32>, w: vec3<f32>, shown: Texels,
+) -> vec4<f32> {
+    var color = material.base_color * shown.base_color;
     if shape.colors_at != NONE {
         let a = attribute_row(shape.colors_at + index.x * 4u);
         let b = attribute_row(shape.colors_at + index.y * 4u);
@@ -87,18 +115,16 @@ fn base_color_at(shape: Shape, material: Material, index: vec3<u32>, w: vec3<f32
 
 // Alpha of a triangle at a point.
 fn alpha_of(shape: Shape, material: Material, primitive: u32, weights: vec2<f32>) -> f32 {
-    return base_color_at(shape, material, vertices(shape, primitive), three_weights(weights)).w;
+    let index = vertices(shape, primitive);
+    let w = three_weights(weights);
+    let shown = texels_at(shape, material, index, w, SHOW_BASE_COLOR);
+    return base_color_at(shape, material, index, w, shown).w;
 }
 
 // Radiance that the material of a triangle emits at a point, on a side that emits.
-fn emission_at(shape: Shape, material: Material, index: vec3<u32>, w: vec3<f32>) -> vec3<f32> {
+fn emission_at(material: Material, shown: Texels) -> vec3<f32> {
     if (material.flags & MATERIAL_EMISSIVE) == 0u { return vec3<f32>(0.0); }
-    var emission = material.emissive;
-    let usage = texture_use_of(material, EMISSIVE_TEXTURE);
-    if usage.texture != NONE {
-        emission = emission * sample_at(shape, usage, index, w, true).xyz;
-    }
-    return emission;
+    return material.emissive * shown.emissive.xyz;
 }
 
 // `normal` turned as far as it must be for the viewer's mirror direction to leave the surface.
@@ -134,6 +160,16 @@ fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
     let front = fdot(outward, direction) <= 0.0;
     let geometric = select(-outward, outward, front);
 
+    // Textures.
+    let emits = front || (material.flags & MATERIAL_DOUBLE_SIDED) != 0u;
+    let mapped = shape.normals_at != NONE && shape.tangents_at != NONE;
+    let shown = texels_at(
+        shape, material, index, w,
+        SHOW_BASE_COLOR | SHOW_METALLIC_ROUGHNESS
+            | select(0u, SHOW_NORMAL, mapped)
+            | select(0u, SHOW_EMISSIVE, emits && (material.flags & MATERIAL_EMISSIVE) != 0u),
+    );
+
     // Shading normal.
     var normal = geometric;
     if shape.normals_at != NONE {
@@ -144,8 +180,7 @@ fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
             w,
         );
         var world = transform_transposed(world_to_object, smoothed);
-        let usage = texture_use_of(material, NORMAL_TEXTURE);
-        if usage.texture != NONE && shape.tangents_at != NONE {
+        if mapped && (material.textures & SHOW_NORMAL) != 0u {
             let unit = normalize_or(world, outward);
             // The normal map's normal: mapped_normal in Rust.
             let ta = attribute_row(shape.tangents_at + index.x * 4u);
@@ -156,7 +191,7 @@ fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
             let black = vec3<f32>(0.0);
             let tangent = normalize_or(transform_direction(object_to_world, along), black);
             let bitangent = normalize_or(transform_direction(object_to_world, across), black);
-            let texel = sample_at(shape, usage, index, w, false);
+            let texel = shown.normal;
             let x = (texel.x * 2.0 - 1.0) * material.normal_scale;
             let y = (texel.y * 2.0 - 1.0) * material.normal_scale;
             let z = texel.z * 2.0 - 1.0;
@@ -166,19 +201,11 @@ fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
     }
 
     // Material.
-    let color = base_color_at(shape, material, index, w);
-    var metallic = material.metallic;
-    var roughness = material.roughness;
-    let usage = texture_use_of(material, METALLIC_ROUGHNESS_TEXTURE);
-    if usage.texture != NONE {
-        let texel = sample_at(shape, usage, index, w, false);
-        metallic = metallic * texel.z;
-        roughness = roughness * texel.y;
-    }
+    let color = base_color_at(shape, material, index, w, shown);
+    let metallic = material.metallic * shown.metallic_roughness.z;
+    let roughness = material.roughness * shown.metallic_roughness.y;
     var emission = vec3<f32>(0.0);
-    if front || (material.flags & MATERIAL_DOUBLE_SIDED) != 0u {
-        emission = emission_at(shape, material, index, w);
-    }
+    if emits { emission = emission_at(material, shown); }
     return Surface(
         position,
         geometric,

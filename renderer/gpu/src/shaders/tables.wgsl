@@ -197,16 +197,26 @@ struct Material {
     alpha_mode: u32,
     alpha_cutoff: f32,
     flags: u32,
-    // Where its texture uses begin.
+    // Where its texture uses begin, and a bit for each that has a texture.
     textures_at: u32,
+    textures: u32,
 }
 
 fn material_of(index: u32) -> Material {
     let at = header.materials_at + index * MATERIAL_WORDS;
     return Material(
         word_row(at), word_vec(at + 4u), word_f(at + 7u), word_f(at + 8u), word_f(at + 9u),
-        words[at + 10u], word_f(at + 11u), words[at + 12u], at + 16u,
+        words[at + 10u], word_f(at + 11u), words[at + 12u], at + 16u, textures_of(at + 16u),
     );
+}
+
+// A bit for each of four texture uses that has a texture.
+fn textures_of(at: u32) -> u32 {
+    let base_color = select(1u, 0u, words[at] == NONE);
+    let metallic_roughness = select(2u, 0u, words[at + TEXTURE_USE_WORDS] == NONE);
+    let normal = select(4u, 0u, words[at + 2u * TEXTURE_USE_WORDS] == NONE);
+    let emissive = select(8u, 0u, words[at + 3u * TEXTURE_USE_WORDS] == NONE);
+    return base_color | metallic_roughness | normal | emissive;
 }
 
 // Use of a texture by a material.

@@ -19,9 +19,7 @@ fn wrap(i: i32, count: u32, mode: u32) -> u32 {
 }
 
 // The texel at a wrapped column and row: sRGB bytes are made linear, alpha always is.
-fn texel(image: Texture, x: i32, y: i32, srgb: bool) -> vec4<f32> {
-    let column = wrap(x, image.width, image.wrap_u);
-    let row = wrap(y, image.height, image.wrap_v);
+fn texel(image: Texture, column: u32, row: u32, srgb: bool) -> vec4<f32> {
     let packed = texels[image.texels_at + row * image.width + column];
     let r = packed & 0xffu;
     let g = (packed >> 8u) & 0xffu;
@@ -45,17 +43,22 @@ fn sample(usage: TextureUse, uv: vec2<f32>, srgb: bool) -> vec4<f32> {
     let moved_v = uv.x * usage.row_v.x + uv.y * usage.row_v.y + usage.row_v.z;
     let x = moved_u * f32(image.width);
     let y = moved_v * f32(image.height);
-    if image.filtering == FILTER_NEAREST {
-        return texel(image, floor_to_i32(x), floor_to_i32(y), srgb);
-    }
-    let left = floor_to_i32(x - 0.5);
-    let top = floor_to_i32(y - 0.5);
-    let across = x - 0.5 - f32(left);
-    let down = y - 0.5 - f32(top);
-    let a = texel(image, left, top, srgb);
-    let b = texel(image, left + 1, top, srgb);
-    let c = texel(image, left, top + 1, srgb);
-    let d = texel(image, left + 1, top + 1, srgb);
+    let nearest = image.filtering == FILTER_NEAREST;
+    let moved_x = select(x - 0.5, x, nearest);
+    let moved_y = select(y - 0.5, y, nearest);
+    let left = floor_to_i32(moved_x);
+    let top = floor_to_i32(moved_y);
+    let column = wrap(left, image.width, image.wrap_u);
+    let row = wrap(top, image.height, image.wrap_v);
+    let a = texel(image, column, row, srgb);
+    if nearest { return a; }
+    let across = moved_x - f32(left);
+    let down = moved_y - f32(top);
+    let next_column = wrap(left + 1, image.width, image.wrap_u);
+    let next_row = wrap(top + 1, image.height, image.wrap_v);
+    let b = texel(image, next_column, row, srgb);
+    let c = texel(image, column, next_row, srgb);
+    let d = texel(image, next_column, next_row, srgb);
     let upper = a * (1.0 - across) + b * across;
     let lower = c * (1.0 - across) + d * across;
     return upper * (1.0 - down) + lower * down;
