@@ -263,7 +263,9 @@ impl Peer {
                 return Err(ConnectError::Timeout { peer, addresses, timeout });
             }
         };
-        let registered = self.shared.registry.enter(peer, &link);
+        let registered = self.shared.registry.enter_dialled(peer, &link);
+        // Whom we dialled may fetch our scenes over this connection; it ends with it.
+        tokio::spawn(self.shared.store.serve(link.clone()));
         Ok(Connection::new(link, peer, self.shared.limits.stall_timeout, registered))
     }
 

@@ -11,7 +11,14 @@ use protocol::PublicKey;
 /// The connections that count as "connected": those we dialled, and those we admitted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Registry {
-    peers: Arc<Mutex<BTreeMap<PublicKey, BTreeMap<usize, Connection>>>>,
+    peers: Arc<Mutex<BTreeMap<PublicKey, BTreeMap<usize, Entry>>>>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    connection: Connection,
+    /// Whether the peer dialled: then it gives scenes over this very connection.
+    admitted: bool,
 }
 
 /// A place in the registry; given up when dropped.
@@ -23,11 +30,29 @@ pub(crate) struct Registered {
 }
 
 impl Registry {
-    /// Enters a connection.
-    pub(crate) fn enter(&self, peer: PublicKey, connection: &Connection) -> Registered {
+    /// Enters a connection that we dialled.
+    pub(crate) fn enter_dialled(&self, peer: PublicKey, connection: &Connection) -> Registered {
+        self.enter(peer, connection, false)
+    }
+
+    /// Enters a connection that the peer dialled.
+    pub(crate) fn enter_admitted(&self, peer: PublicKey, connection: &Connection) -> Registered {
+        self.enter(peer, connection, true)
+    }
+
+    fn enter(&self, peer: PublicKey, connection: &Connection, admitted: bool) -> Registered {
         let id = connection.stable_id();
-        self.lock().entry(peer).or_default().insert(id, connection.clone());
+        let entry = Entry { connection: connection.clone(), admitted };
+        self.lock().entry(peer).or_default().insert(id, entry);
         Registered { registry: self.clone(), peer, id }
+    }
+
+    /// The open connections that the peer dialled, the newest first.
+    pub(crate) fn admitted(&self, peer: PublicKey) -> Vec<Connection> {
+        let peers = self.lock();
+        let entries = peers.get(&peer).into_iter().flat_map(|entries| entries.values().rev());
+        let admitted = entries.filter(|entry| entry.admitted && is_open(entry));
+        admitted.map(|entry| entry.connection.clone()).collect()
     }
 
     /// Whether there is a connection with the peer.
@@ -38,7 +63,9 @@ impl Registry {
     /// How many connections there are with the peer.
     pub(crate) fn count(&self, peer: PublicKey) -> usize {
         let peers = self.lock();
-        peers.get(&peer).map_or(0, |connections| connections.values().filter(is_open).count())
+        peers
+            .get(&peer)
+            .map_or(0, |connections| connections.values().filter(|entry| is_open(entry)).count())
     }
 
     /// Where the peer is now: the addresses its connections run over.
@@ -48,8 +75,8 @@ impl Registry {
             return Vec::new();
         };
         let mut addresses = Vec::new();
-        for connection in connections.values().filter(is_open) {
-            for path in &connection.paths() {
+        for entry in connections.values().filter(|entry| is_open(entry)) {
+            for path in &entry.connection.paths() {
                 if let TransportAddr::Ip(address) = path.remote_addr() {
                     addresses.push(*address);
                 }
@@ -60,7 +87,7 @@ impl Registry {
         addresses
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PublicKey, BTreeMap<usize, Connection>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PublicKey, BTreeMap<usize, Entry>>> {
         // A map of handles is whole after any panic.
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,7 +101,7 @@ impl Registered {
             return false;
         };
         let removed = connections.remove(&self.id).is_some();
-        let last = !connections.values().any(|connection| is_open(&connection));
+        let last = !connections.values().any(is_open);
         if connections.is_empty() {
             peers.remove(&self.peer);
         }
@@ -82,8 +109,8 @@ impl Registered {
     }
 }
 
-fn is_open(connection: &&Connection) -> bool {
-    connection.close_reason().is_none()
+fn is_open(entry: &Entry) -> bool {
+    entry.connection.close_reason().is_none()
 }
 
 impl Drop for Registered {

@@ -194,6 +194,19 @@ impl Scenes {
         if let Some(size_bytes) = self.store.size(scene).await? {
             return Ok(size_bytes);
         }
+        // A peer that dialled us gives over the connection it dialled: one key may be in use by
+        // several programs at once, of which one has the scene, and a new connection would reach
+        // any of them, or the last place of one that is gone.
+        let mut not_given = None;
+        for link in self.registry.admitted(from) {
+            match self.store.fetch(&link, scene, size_bytes_max, &progress).await {
+                Err(error @ FetchError::NotGiven { .. }) => not_given = Some(error),
+                other => return other,
+            }
+        }
+        if let Some(error) = not_given {
+            return Err(error);
+        }
         let link = self.dial(from).await?;
         let fetched = self.store.fetch(&link, scene, size_bytes_max, &progress).await;
         link.close(VarInt::from_u32(0), b"done");

@@ -168,7 +168,7 @@ impl Door {
             };
             let admitted = !matches!(reply, Reply::Refused(_));
             // The caller counts as connected before he learns that he is.
-            let registered = admitted.then(|| self.registry.enter(caller, connection));
+            let registered = admitted.then(|| self.registry.enter_admitted(caller, connection));
             self.reply(&mut send, &reply, &body).await;
             if registered.is_some() {
                 return registered;

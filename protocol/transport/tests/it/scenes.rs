@@ -60,6 +60,32 @@ async fn a_scene_travels_both_ways_over_one_meeting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn programs_that_share_a_key_each_give_their_own_scenes() {
+    let office = Office::open(PeerLimits::default()).await;
+    // A window that stays open, and a tool that has the scene: one person, one key.
+    let (window, _window_folder) = bind(3, PeerLimits::default()).await;
+    let (tool, _tool_folder) = bind(3, PeerLimits::default()).await;
+    let first = admitted(&window, &office).await;
+    let second = admitted(&tool, &office).await;
+    let of_tool = tool.scenes().add(package(50_000)).await.expect("kept");
+    let of_window = window.scenes().add(package(60_000)).await.expect("kept");
+    assert_eq!(fetch(&office.peer, of_tool, 50_000, &tool).await.expect("fetched"), 50_000);
+    assert_eq!(fetch(&office.peer, of_window, 60_000, &tool).await.expect("fetched"), 60_000);
+    let of_nobody = SceneId([9; 32]);
+    let missing = fetch(&office.peer, of_nobody, 60_000, &tool).await;
+    assert!(matches!(missing, Err(FetchError::NotGiven { .. })), "{missing:?}");
+
+    // The tool is gone; the window still gives.
+    second.close("done");
+    tool.close().await;
+    let later = window.scenes().add(package(70_000)).await.expect("kept");
+    assert_eq!(fetch(&office.peer, later, 70_000, &window).await.expect("fetched"), 70_000);
+    first.close("done");
+    window.close().await;
+    office.peer.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_had_is_said_before_anything_is_kept() {
     let office = Office::open(PeerLimits::default()).await;
     let (guest, _folder) = bind(2, PeerLimits::default()).await;
