@@ -23,6 +23,8 @@ pub const JOURNAL_DIR: &str = "journal";
 pub const INDEX_DIR: &str = "index";
 /// How long a statement waits for the index before it reads the journal itself.
 const INDEX_WAIT: Duration = Duration::from_secs(5);
+/// How long a check waits for the index: a check without it says less.
+const INDEX_CHECK_WAIT: Duration = Duration::from_secs(60);
 
 /// How a ledger is kept.
 #[derive(Debug, Clone)]
@@ -353,7 +355,7 @@ impl Ledger {
     /// account and the ids of open transfers. `None` when there is no working index.
     #[must_use]
     pub fn check_index(&self) -> Option<bool> {
-        let store = self.index.as_ref()?.wait_for(self.books.size(), INDEX_WAIT)?;
+        let store = self.index.as_ref()?.wait_for(self.books.size(), INDEX_CHECK_WAIT)?;
         let accounts = self
             .books
             .accounts()

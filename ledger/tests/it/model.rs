@@ -215,7 +215,9 @@ proptest! {
                         is_good = is_good && after.accept(&transfer);
                         batch.push(transfer);
                     }
+                    let before = ledger.books().clone();
                     let applied = ledger.apply(&batch, after.now_ms);
+                    prop_assert!(is_good || *ledger.books() == before, "a refusal changed them");
                     prop_assert_eq!(applied.is_ok(), is_good, "{:?}: {:?}", batch, applied);
                     prop_assert!(!matches!(applied, Err(ApplyError::Journal(_))));
                     // The journal's time moves with its entries only.

@@ -133,6 +133,8 @@ fn a_post_fits_its_pending_transfer() {
         let error = refused(&mut ledger, &[transfer], 300).to_string();
         assert!(error.contains(words), "{error}");
     }
+    let bad = Transfer::void(id(3), &pending);
+    refused(&mut ledger, &[post.clone(), bad], 300);
     ledger.apply(&[post], 300).expect("posts");
 }
 
