@@ -71,6 +71,13 @@ impl Easel {
         self.backend.description()
     }
 
+    /// Whether a film can be rendered without the scene's package.
+    pub(crate) fn holds(&self, order: &Order) -> bool {
+        let key = Key::new(order.scene, &order.settings, order.time_s);
+        let unpacked = self.unpacked.as_ref().is_some_and(|(id, _)| *id == order.scene);
+        unpacked || self.prepared.scenes.iter().any(|(held, _)| *held == key)
+    }
+
     /// Renders what a lease asks for; `None` when the package is needed for it.
     pub(crate) fn film(
         &mut self,

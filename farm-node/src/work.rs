@@ -126,6 +126,9 @@ impl Workshop {
             if cancel.is_set() {
                 return Err(RenderError::Cancelled.into());
             }
+            if package.is_none() && !easel.holds(&order) {
+                return Ok(None);
+            }
             events(NodeEvent::Rendering { lease: id, unit });
             let begin = Instant::now();
             let film = easel.film(&order, package.as_ref(), &cancel)?;
