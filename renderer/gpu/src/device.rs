@@ -162,7 +162,7 @@ impl Faults {
 /// Blocks while the drivers are asked.
 #[must_use]
 pub fn adapters() -> Vec<AdapterSummary> {
-    sorted(&instance()).iter().map(|adapter| summary(adapter)).collect()
+    sorted(&instance()).iter().map(summary).collect()
 }
 
 impl Device {
