@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identity};
 
 use crate::exit::{Exit, WithExit as _, fail};
+use crate::interrupt::Interrupt;
 use crate::options::FarmArgs;
 
 /// How long a lost connection is dialled again before a command gives up.
@@ -36,6 +37,7 @@ struct Shared {
     ticket: Ticket,
     key: SigningKey,
     scheduler: PublicKey,
+    interrupt: Interrupt,
     connection: Mutex<Connection>,
     // Scenes wait here until the scheduler has fetched them.
     _scenes: tempfile::TempDir,
@@ -85,24 +87,29 @@ impl Farm {
     ///
     /// # Errors
     /// Usage: a bad ticket. Auth: the key file. Network: nobody answers.
-    pub async fn connect(args: &FarmArgs) -> anyhow::Result<Self> {
+    pub async fn connect(args: &FarmArgs, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let ticket = ticket(&args.farm)?;
         let key = identity::load_or_create(&key_path(args.key.as_ref())?)?;
-        Self::connect_as(key, ticket).await
+        Self::connect_as(key, ticket, interrupt).await
     }
 
     /// Connects with a key.
     ///
     /// # Errors
     /// Network: nobody answers, or another version does.
-    pub async fn connect_as(key: SigningKey, ticket: Ticket) -> anyhow::Result<Self> {
+    pub async fn connect_as(
+        key: SigningKey,
+        ticket: Ticket,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Self> {
         let scenes = tempfile::tempdir().context("no folder for scenes under way can be made")?;
         let mut config = PeerConfig::new(key.to_bytes(), scenes.path());
         if ticket.addresses().iter().any(|address| !address.ip().is_loopback()) {
             config.bind = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
         }
         let peer = Peer::bind(config).await.context("no network socket can be opened")?;
-        let (connection, scheduler) = match admitted(&peer, &ticket).await {
+        let admitted = unless(interrupt, admitted(&peer, &ticket)).await;
+        let (connection, scheduler) = match admitted.and_then(|admitted| admitted) {
             Ok(admitted) => admitted,
             Err(error) => {
                 peer.close().await;
@@ -110,7 +117,9 @@ impl Farm {
             }
         };
         let connection = Mutex::new(connection);
-        let shared = Shared { peer, ticket, key, scheduler, connection, _scenes: scenes };
+        let interrupt = interrupt.clone();
+        let shared =
+            Shared { peer, ticket, key, scheduler, interrupt, connection, _scenes: scenes };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -127,27 +136,27 @@ impl Farm {
     /// Asks; dials again for a while when the connection is lost. Every request of an artist may
     /// be sent twice: an order names its job, the rest only asks.
     async fn call(&self, request: Request, timeout: Duration) -> anyhow::Result<(Reply, Bytes)> {
+        let interrupt = &self.shared.interrupt;
         let give_up = Instant::now() + RECONNECT_MAX + timeout;
         let mut backoff = Backoff::new(u64::from(std::process::id()));
         loop {
             let connection = self.shared.connection.lock().await.clone();
-            let lost = match connection.call(&request, Bytes::new(), timeout).await {
+            let answer = connection.call(&request, Bytes::new(), timeout);
+            let lost = match unless(interrupt, answer).await? {
                 Ok(answer) => return Ok(answer),
-                Err(CallError::Refused(refused)) if refused.code != RefusedCode::Busy => {
-                    return Err(CallError::Refused(refused).into());
-                }
+                Err(error) if !may_heal(&error) => return Err(error.into()),
                 Err(error) => error,
             };
             if Instant::now() >= give_up {
                 return Err(lost).context("the farm does not answer any more");
             }
             tracing::info!("asking again: {lost}");
-            tokio::time::sleep(backoff.next_wait()).await;
-            if connection.close_reason().is_some()
-                && let Ok((connection, _scheduler)) =
-                    admitted(&self.shared.peer, &self.shared.ticket).await
-            {
-                *self.shared.connection.lock().await = connection;
+            unless(interrupt, tokio::time::sleep(backoff.next_wait())).await?;
+            if connection.close_reason().is_some() {
+                let again = admitted(&self.shared.peer, &self.shared.ticket);
+                if let Ok((connection, _scheduler)) = unless(interrupt, again).await? {
+                    *self.shared.connection.lock().await = connection;
+                }
             }
         }
     }
@@ -307,6 +316,24 @@ impl Farm {
             (Reply::Ledger(check), _) => Ok(check),
             (other, _) => Err(unexpected(&other)),
         }
+    }
+}
+
+/// The future's value, unless we are asked to stop before it is there.
+async fn unless<T>(interrupt: &Interrupt, future: impl Future<Output = T>) -> anyhow::Result<T> {
+    tokio::select! {
+        biased;
+        () = interrupt.wait() => Err(fail(Exit::Interrupted, "interrupted")),
+        value = future => Ok(value),
+    }
+}
+
+/// Whether asking again later may help.
+fn may_heal(error: &CallError) -> bool {
+    match error {
+        CallError::Refused(refused) => refused.code == RefusedCode::Busy,
+        CallError::TooLarge(_) | CallError::Decode { .. } => false,
+        _ => true,
     }
 }
 

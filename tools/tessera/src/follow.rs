@@ -29,12 +29,15 @@ pub async fn follow(
 ) -> anyhow::Result<Followed> {
     let (mut after, mut wait) = (0, Duration::ZERO);
     loop {
-        let update = tokio::select! {
-            update = farm.watch(job, after, wait) => update?,
-            () = interrupt.wait() => return Ok(Followed::Detached),
+        let update = match farm.watch(job, after, wait).await {
+            Err(_interrupted) if interrupt.is_set() => return Ok(Followed::Detached),
+            update => update?,
         };
         after = update.next;
-        news(&update).await?;
+        match news(&update).await {
+            Err(_interrupted) if interrupt.is_set() => return Ok(Followed::Detached),
+            told => told?,
+        }
         let ended = has_ended(update.summary.status);
         if ended && update.accepted.is_empty() {
             return Ok(Followed::Ended(Box::new(update.summary)));

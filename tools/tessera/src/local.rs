@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use film::{Frame, Picture};
+use gpu::OpenError;
 use protocol::{Batch, JobSpec, RayCount, RenderSettings, TileGrid};
 use renderer::{Backend, Cancel, PrepareError, RenderError, RenderScene, Work};
 use scene::{ImportOptions, Scene};
@@ -61,7 +62,11 @@ impl BackendArgs {
             }
             BackendName::Auto => match gpu::GpuBackend::open(&options) {
                 Ok(gpu) => Ok(Box::new(gpu)),
-                Err(_no_gpu) => Ok(cpu()),
+                Err(OpenError::NoAdapter | OpenError::OnlySoftware(_)) => Ok(cpu()),
+                Err(error) => {
+                    eprintln!("warning: the CPU renders instead of the GPU: {error}");
+                    Ok(cpu())
+                }
             },
         }
     }

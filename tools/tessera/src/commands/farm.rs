@@ -5,6 +5,7 @@ use protocol::view::NodeView;
 
 use crate::client::{self, Farm};
 use crate::exit::Exit;
+use crate::interrupt::Interrupt;
 use crate::json;
 use crate::options::FarmArgs;
 use crate::text;
@@ -29,9 +30,9 @@ pub struct FarmCommandArgs {
 ///
 /// # Errors
 /// The farm.
-pub fn run(args: &FarmCommandArgs) -> anyhow::Result<Exit> {
+pub fn run(args: &FarmCommandArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     client::block_on(async {
-        let farm = Farm::connect(&args.farm).await?;
+        let farm = Farm::connect(&args.farm, interrupt).await?;
         let view = farm.farm().await;
         farm.close().await;
         let view = view?;

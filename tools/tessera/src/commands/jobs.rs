@@ -142,7 +142,7 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
         JobsCommand::Cancel(args) => &args.farm,
     };
     client::block_on(async {
-        let farm = Farm::connect(farm_args).await?;
+        let farm = Farm::connect(farm_args, interrupt).await?;
         let exit = match command {
             JobsCommand::Submit(_) => Ok(Exit::Done),
             JobsCommand::List(args) => list(args, &farm).await,

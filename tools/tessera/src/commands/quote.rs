@@ -36,7 +36,7 @@ pub struct QuoteArgs {
 pub fn run(args: &QuoteArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let prepared = args.job.prepare(interrupt)?;
     client::block_on(async {
-        let farm = client::Farm::connect(&args.farm).await?;
+        let farm = client::Farm::connect(&args.farm, interrupt).await?;
         let quoted = prepared.quote(&farm).await;
         farm.close().await;
         let (_spec, quote) = quoted?;

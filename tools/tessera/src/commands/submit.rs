@@ -171,7 +171,7 @@ pub fn run(args: &SubmitArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let outputs = args.follow.then(|| args.output.outputs(&name)).transpose()?;
     let prepared = args.job.prepare(interrupt)?;
     client::block_on(async {
-        let farm = Farm::connect(&args.farm).await?;
+        let farm = Farm::connect(&args.farm, interrupt).await?;
         let submitted = submit(args, prepared, &farm).await;
         let exit = match (submitted, outputs) {
             (Ok(Some((job, spec))), Some(outputs)) => {

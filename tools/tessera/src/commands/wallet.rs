@@ -5,6 +5,7 @@ use protocol::{AccountId, limits};
 
 use crate::client::{self, Farm};
 use crate::exit::{Exit, WithExit as _};
+use crate::interrupt::Interrupt;
 use crate::json;
 use crate::options::FarmArgs;
 use crate::text;
@@ -64,16 +65,16 @@ pub struct StatementArgs {
 ///
 /// # Errors
 /// The farm.
-pub fn run(command: &WalletCommand) -> anyhow::Result<Exit> {
+pub fn run(command: &WalletCommand, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     match command {
         WalletCommand::Balance(args) => client::block_on(async {
-            let farm = Farm::connect(&args.farm).await?;
+            let farm = Farm::connect(&args.farm, interrupt).await?;
             let shown = balance(args, &farm).await;
             farm.close().await;
             shown
         }),
         WalletCommand::Statement(args) => client::block_on(async {
-            let farm = Farm::connect(&args.farm).await?;
+            let farm = Farm::connect(&args.farm, interrupt).await?;
             let shown = statement(args, &farm).await;
             farm.close().await;
             shown

@@ -149,7 +149,7 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let ticket = farm.wait_for_ticket()?;
     let outcome = client::block_on(async {
         let key = identity::load_or_create(&farm.folder().join("artist.key"))?;
-        let client = Farm::connect_as(key, ticket).await?;
+        let client = Farm::connect_as(key, ticket, interrupt).await?;
         let artist = Artist { client: &client, spec: &spec, render_scene: &render_scene };
         let outcome = artist.render(&mut farm, package, outputs, interrupt).await;
         client.close().await;

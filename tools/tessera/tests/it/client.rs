@@ -68,3 +68,28 @@ fn a_scheduler_that_is_away_is_a_network_error() {
     place.refused(6, &["cannot be reached"], &["wallet", "balance", "--farm", &ticket]);
     assert!(place.path("key").is_file(), "the first use makes a key");
 }
+
+#[cfg(unix)]
+#[test]
+fn the_first_interrupt_ends_a_call_that_hangs() {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    let place = Place::new();
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    silent.set_read_timeout(Some(Duration::from_secs(60))).expect("a patient socket");
+    let key = protocol::sign::public_key(&protocol::SigningKey::from_bytes(&[1; 32]));
+    let ticket = Ticket::new(key, vec![silent.local_addr().expect("an address")]).to_string();
+    let child = place
+        .command(&["wallet", "balance", "--farm", &ticket])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    silent.recv_from(&mut [0; 2048]).expect("it dials");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+}
