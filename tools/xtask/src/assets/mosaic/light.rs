@@ -10,7 +10,7 @@ use super::super::shape::Surface;
 /// What lies beyond the window: sky, a few clouds, the sea, a far coast.
 fn view(uv: Vec2) -> Vec3 {
     let height = 1.0 - uv.y;
-    let horizon = 0.36;
+    let horizon = 0.44;
     if height < horizon {
         let depth = height / horizon;
         let glint = clouds(Vec2::new(0.3 * uv.x, uv.y * 6.0 * (0.2 + depth)), 16, 3, 31);
@@ -48,8 +48,9 @@ pub fn lights(glb: &mut Glb) -> anyhow::Result<()> {
     };
     let facing = |from: Vec3, to: Vec3| Quat::from_rotation_arc(Vec3::Z, (to - from).normalize());
 
-    // The view is a picture that shines.
-    let picture = color_png(384, 192, view)?;
+    // The view is a picture that shines: close and no larger than what the window shows of it,
+    // since light samples beyond the window's edge are lost on the wall. The sun passes above it.
+    let picture = color_png(320, 256, view)?;
     let picture = glb.texture("view", &picture);
     let sky = glb.material(
         "view",
@@ -58,8 +59,8 @@ pub fn lights(glb: &mut Glb) -> anyhow::Result<()> {
                 "emissiveFactor": [1.0, 1.0, 1.0], "emissiveTexture": { "index": picture },
                 "extensions": { "KHR_materials_emissive_strength": { "emissiveStrength": 2.2 } } }),
     );
-    let sky = glb.mesh("view", &[(&square(3.2, 1.6), sky)]);
-    glb.show("view", sky, Place::at(0.0, 0.36, -2.6));
+    let sky = glb.mesh("view", &[(&square(1.04, 0.84), sky)]);
+    glb.show("view", sky, Place::at(0.12, 0.40, -1.3));
 
     // A warm lamp from the left, and the open sky above.
     let warm = lamp(glb, "lamp", [1.0, 0.70, 0.40], 38.0);
