@@ -194,6 +194,9 @@ pub enum Refusal {
         /// Pixels that differ.
         differing: u32,
     },
+    /// Something that no honest film can hold, found without rendering; in words.
+    #[error("{0}")]
+    Implausible(String),
 }
 
 /// A node's owner: the bound key, or the node itself.

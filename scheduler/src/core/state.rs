@@ -171,7 +171,7 @@ pub struct Job {
     pub phase: JobPhase,
     /// Number of the transfer that fills the escrow.
     pub escrow_seq: u64,
-    /// Its units, in the order of [`crate::split`].
+    /// Its units, in the order of [`crate::split()`].
     pub units: Vec<UnitState>,
     /// Where each unit is in `units`.
     pub index: BTreeMap<Unit, u32>,
