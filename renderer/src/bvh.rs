@@ -10,6 +10,7 @@ use obvhs::bvh2::node::Bvh2Node;
 use obvhs::bvh2::reinsertion::ReinsertionOptimizer;
 use obvhs::ploc::{PlocBuilder, PlocSearchDistance, SortPrecision};
 
+use crate::sampler::{hash, to_unit};
 use crate::tables::Node;
 
 /// Levels of the tree over instances that a traversal has room for.
@@ -20,6 +21,12 @@ pub const TREE_DEPTH_MAX: u32 = 24;
 const LEAF_MAX: u32 = 3;
 /// Cost of a primitive when a node costs 1 (Ylitie et al. 2017, section 3.3).
 const PRIMITIVE_COST: f32 = 0.3;
+/// Levels of a binary tree that recursion goes down.
+const BINARY_DEPTH_MAX: u32 = 400;
+/// Sum of the boxes' areas, in areas of the box around them, beyond which they are a heap.
+const COVER_MAX: f64 = 1000.0;
+/// Boxes of one place, to the scene's 2 millionth part, that are a heap.
+const SAME_PLACE_MAX: usize = 256;
 /// Smallest biased exponent of a grid: keeps grid steps well above denormal numbers.
 const EXPONENT_MIN: u32 = 27;
 
@@ -73,22 +80,80 @@ pub fn build(boxes: &[Bounds], depth_max: u32) -> Tree {
     if boxes.is_empty() {
         return Tree::default();
     }
+    if is_heap(boxes) {
+        return build_halved(boxes);
+    }
     let indices: Vec<u32> = (0..boxes.len() as u32).collect();
+    let uneven: Vec<Bounds> = boxes.iter().zip(0..).map(|(own, i)| make_uneven(own, i)).collect();
     let mut binary = PlocBuilder::with_capacity(boxes.len()).build(
         PlocSearchDistance::Medium,
-        boxes,
+        &uneven,
         indices,
         SortPrecision::U64,
         2,
     );
     ReinsertionOptimizer::default().run(&mut binary, 0.1, None);
+    if binary_depth(&binary) > BINARY_DEPTH_MAX {
+        return build_halved(boxes);
+    }
     let mut builder = Builder::new(&binary);
     builder.weigh(0);
     builder.tree.nodes.push(EMPTY_NODE);
-    if builder.emit(0, 0) <= depth_max {
-        return builder.tree;
+    // A chain of clusters, each many times the size of the last, is halved by number instead.
+    if builder.emit(0, 0) <= depth_max { builder.tree } else { build_halved(boxes) }
+}
+
+/// A box grown by up to a thousandth of its size, by a hash of its number.
+///
+/// Clusters join when each is the other's best neighbour. In an even row all neighbours are as
+/// good, everybody looks the same way, and one pair joins at a time: unevenness breaks the ties.
+fn make_uneven(own: &Bounds, index: u32) -> Bounds {
+    let side = |axis: usize| own.high[axis] - own.low[axis];
+    let longest = side(0).max(side(1)).max(side(2));
+    let growth = longest * to_unit(hash(index)) * 1e-3;
+    Bounds { low: own.low, high: own.high.map(|value| value + growth) }
+}
+
+/// Whether so many boxes lie in one place that clustering neighbours would join one pair at a
+/// time: most of them over most of the others, or hundreds with the same middle.
+fn is_heap(boxes: &[Bounds]) -> bool {
+    let all = boxes.iter().fold(Bounds::EMPTY, |sum, own| sum.union(own));
+    let area = |b: &Bounds| {
+        let side = |axis: usize| f64::from(b.high[axis]) - f64::from(b.low[axis]);
+        side(0) * side(1) + side(1) * side(2) + side(2) * side(0)
+    };
+    let covered: f64 = boxes.iter().map(area).sum();
+    if covered > area(&all) * COVER_MAX {
+        return true;
     }
-    // A chain of clusters, each many times the size of the last: halve by number instead.
+    let cell = |own: &Bounds, axis: usize| {
+        let (low, high) = (f64::from(all.low[axis]), f64::from(all.high[axis]));
+        let middle = (f64::from(own.low[axis]) + f64::from(own.high[axis])) * 0.5;
+        let share = if high > low { (middle - low) / (high - low) } else { 0.0 };
+        (share * f64::from(1 << 21)) as u64
+    };
+    let mut cells: Vec<u64> =
+        boxes.iter().map(|own| cell(own, 0) << 42 | cell(own, 1) << 21 | cell(own, 2)).collect();
+    cells.sort_unstable();
+    cells.windows(SAME_PLACE_MAX).any(|run| run.first() == run.last())
+}
+
+/// Levels of a binary tree.
+fn binary_depth(binary: &Bvh2) -> u32 {
+    let mut deepest = 0;
+    let mut waiting = vec![(0_usize, 1_u32)];
+    while let Some((index, depth)) = waiting.pop() {
+        deepest = deepest.max(depth);
+        let node = &binary.nodes[index];
+        if !node.is_leaf() {
+            let first = node.first_index as usize;
+            waiting.extend([(first, depth + 1), (first + 1, depth + 1)]);
+        }
+    }
+    deepest
+}
+
+fn build_halved(boxes: &[Bounds]) -> Tree {
     let binary = halve(boxes);
     let mut builder = Builder::new(&binary);
     builder.balanced = true;
@@ -424,7 +489,6 @@ pub fn byte(words: [u32; 2], index: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sampler::hash;
 
     fn random_boxes(count: u32, seed: u32, size: f32) -> Vec<Bounds> {
         let unit = |i: u32, k: u32| hash(hash(i * 16 + k) ^ seed) as f32 / u32::MAX as f32;
@@ -487,6 +551,23 @@ mod tests {
         }
         let same = vec![Bounds { low: [1.0; 3], high: [1.0; 3] }; 300];
         check(&build(&same, TREE_DEPTH_MAX), &same);
+    }
+
+    #[test]
+    fn heaps_of_boxes_are_built_quickly_and_not_deep() {
+        let same = vec![Bounds { low: [1.0; 3], high: [1.0; 3] }; 30_000];
+        assert!(check(&build(&same, TREE_DEPTH_MAX), &same) < 8);
+        let nested: Vec<Bounds> = (1..30_000)
+            .map(|i| Bounds { low: [-(i as f32), 0.0, -1.0], high: [i as f32 * 1.5, 1.0, 1.0] })
+            .collect();
+        assert!(check(&build(&nested, TREE_DEPTH_MAX), &nested) < 8);
+        let row: Vec<Bounds> = (0..30_000_u16)
+            .map(|i| Bounds {
+                low: [f32::from(i), 0.0, 0.0],
+                high: [f32::from(i) + 1.0, 1e-3, 1e-3],
+            })
+            .collect();
+        assert!(check(&build(&row, TREE_DEPTH_MAX), &row) < 12);
     }
 
     #[test]

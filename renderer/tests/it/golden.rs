@@ -6,7 +6,7 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 1;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_89e8cc47fff66df95d5da59666d71a9086b20cbcdba2b8623506bbcec03f9f37";
+const SCENE: &str = "b3_d8d9b9af7859f20e80abaf1696d2a9eb66d03e2ec25bc6061b5e8b8f8e7781fb";
 /// [`film::Film::root`] of its 16 samples.
 const FILM: &str = "b3_02559096d7ce7c375e77f5891f93f7ee793d665e7282edfb2e5e1d2ed9256856";
 
