@@ -1,12 +1,11 @@
 //! Whole films: equal to the CPU's, bit for bit.
 
 use film::Film;
-use gpu::{GpuBackend, GpuOptions, Rounding};
 use protocol::settings::RenderSettings;
 use protocol::{Batch, Rect};
 use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
-use crate::device::{backend, options};
+use crate::device::backend;
 use crate::make::{furnace, golden, settings, sun};
 
 fn batch(first: u32, count: u32) -> Batch {
@@ -52,20 +51,6 @@ fn settings_that_change_the_way() {
         let scene = golden(&settings);
         check(name, &scene, whole(&scene));
     }
-}
-
-/// Our own division and square root in the whole kernel: the same bits as where the driver's are
-/// correctly rounded.
-#[test]
-fn our_own_rounding() {
-    let Some(options) = options() else { return };
-    let options = GpuOptions { rounding: Some(Rounding::Exact), ..options };
-    let mut exact = GpuBackend::open(&options).expect("the adapter opens");
-    assert!(exact.qualification().bit_equal(), "{:?}", exact.qualification());
-    let scene = golden(&settings(24, 16, 2));
-    let film = exact.render(&scene, whole(&scene), &Cancel::default()).expect("the GPU renders");
-    let wanted = check("the driver's", &scene, whole(&scene)).expect("there is a device");
-    assert_eq!(film.root(), wanted.root());
 }
 
 /// Chunks, batches and tiles: any way of cutting gives the same bits.

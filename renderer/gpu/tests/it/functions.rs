@@ -42,7 +42,8 @@ impl Check<'_> {
     }
 }
 
-/// Checks a function over the golden scene's tables.
+/// Checks a function over a scene's tables, with the driver's division and square root and with
+/// ours.
 fn check_in(
     scene: &RenderScene,
     name: &str,
@@ -51,9 +52,11 @@ fn check_in(
     inputs: &[u32],
     rust: &dyn Fn(&[u32]) -> Vec<u32>,
 ) {
-    let Some(mut evaluator) = evaluator(Rounding::Driver) else { return };
-    let function = Function { imports, body, input_words, output_words };
-    Check { name, function, inputs, rust }.run(|f, i| evaluator.evaluate_in(scene, f, i));
+    for rounding in [Rounding::Driver, Rounding::Exact] {
+        let Some(mut evaluator) = evaluator(rounding) else { return };
+        let function = Function { imports, body, input_words, output_words };
+        Check { name, function, inputs, rust }.run(|f, i| evaluator.evaluate_in(scene, f, i));
+    }
 }
 
 fn vector(row: &[u32], at: usize) -> Vec3 {
