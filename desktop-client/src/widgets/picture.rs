@@ -33,12 +33,10 @@ pub fn picture(ui: &mut Ui, live: &Live, spec: &JobSpec, over: bool) -> Response
         Some(Rect::from_min_max(corner(rect.x0, rect.y0), corner(rect.x1, rect.y1)))
     };
     if !over {
-        let chunk_count = spec.settings.chunk_count().max(1) as f32;
         for tile in 0..live.tiles.len() {
             if let Some(rect) = rect_of(tile as u32) {
-                draw_tile(ui.painter(), rect, live.look(tile), colours);
-                let chunks = live.chunks.get(tile).copied().unwrap_or_default();
-                draw_share(ui.painter(), rect, chunks as f32 / chunk_count, colours);
+                let drawn = live.chunks.get(tile).is_some_and(|&chunks| chunks > 0);
+                draw_tile(ui.painter(), rect, live.look(tile), drawn, colours);
             }
         }
     }
@@ -67,20 +65,9 @@ fn fit(area: Rect, picture: &LivePicture) -> Rect {
     Rect::from_center_size(area.center(), size * scale)
 }
 
-/// A thin bar at the lower edge of a tile that is there in part: how much of it.
-fn draw_share(painter: &Painter, rect: Rect, share: f32, colours: &Palette) {
-    if share <= 0.0 || share >= 1.0 || rect.width() < 12.0 {
-        return;
-    }
-    let corner = Pos2::new(rect.left() + 3.0, rect.bottom() - 6.0);
-    let whole = Rect::from_min_size(corner, Vec2::new(rect.width() - 6.0, 3.0));
-    painter.rect_filled(whole, 1.5, colours.scrim);
-    let mut filled = whole;
-    filled.set_width(whole.width() * share);
-    painter.rect_filled(filled, 1.5, colours.ok);
-}
-
-fn draw_tile(painter: &Painter, rect: Rect, look: TileLook, colours: &Palette) {
+/// Marks a tile that is not accepted whole. Where samples are `drawn`, only its corner: they are
+/// what one wants to see.
+fn draw_tile(painter: &Painter, rect: Rect, look: TileLook, drawn: bool, colours: &Palette) {
     if matches!(look, TileLook::Accepted | TileLook::Partial) {
         return;
     }
@@ -88,6 +75,14 @@ fn draw_tile(painter: &Painter, rect: Rect, look: TileLook, colours: &Palette) {
     if look == TileLook::Waiting {
         let faint = colours.text_dim.gamma_multiply(0.16);
         painter.rect_stroke(rect, 0.0, Stroke::new(1.0, faint), StrokeKind::Inside);
+        return;
+    }
+    if drawn {
+        let mark = Rect::from_min_size(rect.min + Vec2::splat(7.0), Vec2::splat(11.0));
+        if rect.contains_rect(mark.expand(7.0)) {
+            painter.rect_filled(mark.expand(3.0), 4.0, colours.scrim);
+            icon::paint(painter, mark, icon::of_tile(look), colour);
+        }
         return;
     }
     let line = Stroke::new(1.5, colour);
@@ -123,7 +118,11 @@ fn tell(ui: &mut Ui, live: &Live, spec: &JobSpec, tile: usize) {
     let look = live.look(tile);
     let colour = icon::tile_colour(look, palette(ui));
     super::status(ui, icon::of_tile(look), words::tile_look(look), colour);
-    ui.label(format!("Tile {column},{row}"));
+    let samples: usize = live
+        .accepted_of(TileIndex(tile as u32))
+        .map(|unit| unit.batch.samples(spec.settings.samples).len())
+        .sum();
+    ui.label(format!("Tile {column},{row}: {samples} of {} spp", spec.settings.samples));
     for unit in live.accepted_of(TileIndex(tile as u32)) {
         let samples = unit.batch.samples(spec.settings.samples);
         ui.label(format!(
