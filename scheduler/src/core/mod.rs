@@ -2,7 +2,7 @@
 //!
 //! Time comes in with events. Randomness is keyed BLAKE3 of the scheduler's secret and of
 //! counters. What depends on who happens to be connected is decided by [`plan`], which only
-//! reads, and enters as a plain fact: so the journal of durable events, played through [`step`]
+//! reads, and enters as a plain fact: so the journal of durable events, played through [`step()`]
 //! again, gives the same [`Book`] to the bit.
 
 mod draw;
