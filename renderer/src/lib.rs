@@ -1,6 +1,6 @@
 //! Light transport: one path integrator, two backends behind [`Backend`].
 //!
-//! A [`scene::Scene`] with settings becomes a [`RenderScene`] by [`prepare`]; a backend turns it
+//! A [`scene::Scene`] with settings becomes a [`RenderScene`] by [`prepare()`]; a backend turns it
 //! and a piece of work into a film. Equal inputs give equal bits, on every machine and however the
 //! work is split; `docs/renderer.md` says how.
 

@@ -150,7 +150,7 @@ pub fn transform_ray(world_to_object: &[[f32; 4]; 3], ray: &Ray) -> Ray {
 /// The box of a triangle, wide enough for every point at which the test may meet it.
 ///
 /// The test moves vertices by a few roundings of their distance from the ray's origin. The part of
-/// it within the triangle's own size is covered by [`PAD_SIDE`], the rest by [`SLACK`].
+/// it within the triangle's own size is covered by `PAD_SIDE`, the rest by [`SLACK`].
 #[inline(always)]
 #[must_use]
 pub fn triangle_box(a: Vec3, b: Vec3, c: Vec3) -> (Vec3, Vec3) {

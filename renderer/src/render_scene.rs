@@ -14,7 +14,7 @@ pub(crate) type WideTrees = ();
 
 /// A scene at one time with its settings: everything that decides a film's bits, as tables.
 ///
-/// Made by [`crate::prepare`]. The same scene, settings and time give the same tables on every
+/// Made by [`crate::prepare()`]. The same scene, settings and time give the same tables on every
 /// machine, whatever its number of threads.
 #[derive(Debug)]
 pub struct RenderScene {

@@ -28,7 +28,7 @@ pub enum CompareError {
 pub struct Comparison {
     /// [`rel_mse`].
     pub rel_mse: f64,
-    /// Mean of [`flip`] as AgX shows both at 0 EV.
+    /// Mean of [`flip()`] as AgX shows both at 0 EV.
     pub flip_mean: f64,
     /// [`bias`].
     pub bias: f64,

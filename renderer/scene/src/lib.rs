@@ -12,7 +12,7 @@
 //!
 //! An import is an artist's act, on the artist's machine; what travels, is quoted and rendered
 //! is the package, whose bytes are the scene's identity. Whoever holds a [`Scene`] from
-//! [`import`] or [`unpack`] holds a validated one.
+//! [`import()`] or [`unpack`] holds a validated one.
 
 mod golden;
 mod import;

@@ -26,6 +26,7 @@ use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 
 fn main() -> ExitCode {
+    silence_device_select();
     let cli = cli::parse();
     start_log(cli.verbose);
     let exit = run(cli).unwrap_or_else(|error| {
@@ -53,6 +54,18 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Commands::Ledger(command) => commands::ledger::run(&command),
         Commands::Doctor(args) => commands::doctor::run(&args),
         Commands::Completions(args) => commands::completions::run(&args),
+    }
+}
+
+/// Keeps Mesa's device selection layer from looking for a desktop where there is none: it would
+/// print errors of its own among ours. It only reorders GPUs, which we order ourselves.
+fn silence_device_select() {
+    if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        #[expect(unsafe_code, reason = "the first line of main: no other thread reads it yet")]
+        // SAFETY: the process has one thread.
+        unsafe {
+            std::env::set_var("NODEVICE_SELECT", "1");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::exit::{Exit, fail};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Where the picture goes, .exr or .png; may be repeated. Without it, <scene>.exr
+    /// Where the picture goes, .exr or .png; may be repeated. Without it, `SCENE.exr`
     #[arg(short = 'o', long = "out", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Vec<PathBuf>,
     /// How light becomes the colours of a PNG
