@@ -13,7 +13,7 @@ use transport::identity;
 struct Arguments {
     /// The farm's ticket, as the scheduler printed it, or @FILE that holds it; without it the
     /// app asks.
-    #[arg(value_name = "TICKET|@FILE", env = "TESSERA_FARM")]
+    #[arg(long, value_name = "TICKET|@FILE", env = "TESSERA_FARM")]
     farm: Option<String>,
 }
 

@@ -38,6 +38,8 @@ fn main() -> Result<()> {
     let size = arguments.next().unwrap_or_else(|| "640x360".to_owned());
     let spp = arguments.next().unwrap_or_else(|| "64".to_owned());
     let picture = ["--size", &size, "--spp", &spp];
+    // Whatever must be built is built before the clock runs.
+    farm_tests::tessera();
 
     let cases = [
         local(&scene, &picture)?,

@@ -16,7 +16,17 @@ pub fn tessera() -> &'static Path {
     PROGRAM.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let build = Command::new(cargo)
+        let mut command = Command::new(cargo);
+        // Cargo describes this crate's build in the environment; build scripts of dependencies
+        // would see a change in it, and half the tree would be built again.
+        for (name, _value) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| {
+                name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+            }) {
+                command.env_remove(name);
+            }
+        }
+        let build = command
             .args(["build", "--release", "--package", "tessera", "--message-format", "json"])
             .current_dir(root)
             .output()

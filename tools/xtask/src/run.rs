@@ -29,8 +29,9 @@ pub fn test(root: &Path, vulkan: Vulkan, arguments: &[String]) -> Result<()> {
     all.extend(arguments.iter().map(String::as_str));
     let required = ("TESSERA_REQUIRE_GPU_TESTS", "1");
     let environment: &[_] = match vulkan {
-        // Without the pin, a window test falls back to OpenGL in silence.
-        Vulkan::Found => &[required, ("WGPU_BACKEND", "vulkan")],
+        // Without the pin, a window test falls back to OpenGL in silence; without the switch, Mesa
+        // looks for a desktop and complains where there is none.
+        Vulkan::Found => &[required, ("WGPU_BACKEND", "vulkan"), ("NODEVICE_SELECT", "1")],
         Vulkan::Missing => &[],
     };
     cargo(root, &all, environment)
