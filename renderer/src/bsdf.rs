@@ -1,24 +1,42 @@
-//! How a surface scatters: glTF's metallic-roughness model (glTF 2.0, appendix B), with energy.
+//! How a surface scatters: glTF's material model (glTF 2.0, appendix B, and the `KHR_materials_`
+//! extensions) as one layered BSDF that keeps the energy.
 //!
-//! A GGX lobe over a diffuse one. The lobe gets back what single scattering loses (Turquin,
-//! "Practical multiple scattering compensation for microfacet models", 2019); the diffuse lobe
-//! gets what the dielectric's lobe leaves, the same way round for light and viewer (Kulla and
-//! Conty, "Revisiting physically based shading", 2017). Metal and dielectric are blended.
+//! ```text
+//!   sheen      Charlie                                   ┐ each leaves the rest of its albedo,
+//!   coat       GGX, reflectance 0.04, a normal of its own ┘ seen from the viewer, to what is below
+//!   base       metal | dielectric by `metallic`:
+//!              GGX lobe over diffuse | GGX transmission by `transmission`
+//! ```
+//!
+//! The GGX lobe gets back what single scattering loses (Turquin, "Practical multiple scattering
+//! compensation for microfacet models", 2019), glass its reflection and transmission together; the
+//! diffuse lobe gets what the dielectric's lobe leaves, the same way round for light and viewer (Kulla and Conty, "Revisiting physically based
+//! shading", 2017). Transmission is Walter et al.'s (EGSR 2007), carrying radiance over the squared
+//! index of refraction, so that entering and leaving a body need no factor.
 //!
 //! Directions are in the shading frame, z along the normal, both away from the surface.
 
+pub mod albedo;
+pub mod lobe;
+
 use crate::RenderScene;
 use crate::math::{
-    INV_PI, PI, Vec3, clamp, div, dot, lerp, luminance, max, min, normalize, rcp, sin_cos_turns,
-    sqrt, vec3,
+    INV_PI, Vec3, abs, cross, div, dot, frame_of, lerp, luminance, max, max_component, normalize,
+    normalize_or, rcp, vec3,
 };
 use crate::surface::Surface;
-use crate::tables::ALBEDO_SIDE;
+use albedo::{
+    Reflectance, compensated, compensated_mean, glass_albedo, lobe_albedo, lobe_loss, sheen_albedo,
+};
+use lobe::{
+    ggx_distribution, refract, sample_cosine, sample_visible_normal, schlick_between,
+    schlick_weight, sheen_value, smith_root, width_of,
+};
 
-/// Smallest GGX width: smoother surfaces are rendered as this one.
-pub const WIDTH_MIN: f32 = 1e-3;
 /// Reflectance of a dielectric along its normal (glTF: index of refraction 1.5).
 pub const DIELECTRIC_F0: f32 = 0.04;
+/// The coat's: index of refraction 1.5 (`KHR_materials_clearcoat`).
+const COAT: Reflectance = Reflectance { f0: DIELECTRIC_F0, f90: 1.0 };
 /// Directions closer to the horizon scatter nothing.
 const COSINE_MIN: f32 = 1e-6;
 
@@ -29,10 +47,24 @@ pub struct Bsdf {
     pub view: Vec3,
     /// Albedo of the diffuse lobe before coupling.
     pub diffuse: Vec3,
+    /// What is transmitted before Fresnel's share.
+    pub transmitted: Vec3,
     /// Reflectance of the metal along its normal.
     pub metal_f0: Vec3,
     /// 0 dielectric, 1 metal.
     pub metallic: f32,
+    /// Reflectance of the dielectric along its normal.
+    pub f0: Vec3,
+    /// Its reflectance at the horizon.
+    pub f90: f32,
+    /// The dielectric's compensation for single scattering.
+    pub gain: Vec3,
+    /// The transmission's.
+    pub transmitted_gain: f32,
+    /// Index of refraction beyond the surface over the one before it; 1 where the wall is thin.
+    pub eta: f32,
+    /// Whether what passes goes straight on.
+    pub is_thin: bool,
     /// Perceptual roughness.
     pub roughness: f32,
     /// GGX width squared.
@@ -44,8 +76,37 @@ pub struct Bsdf {
     /// Share of light the dielectric's lobe leaves to the diffuse one, for the viewer's direction
     /// and divided by the mean over all.
     pub left_view: f32,
-    /// Probability of sampling the lobe rather than the diffuse one.
-    pub lobe_probability: f32,
+    /// Strength of the coat, 0..=1.
+    pub coat: f32,
+    /// GGX width of the coat.
+    pub coat_width: f32,
+    /// The coat's compensation for single scattering.
+    pub coat_gain: f32,
+    /// The coat's normal in this frame.
+    pub coat_normal: Vec3,
+    /// Colour of the sheen.
+    pub sheen: Vec3,
+    /// Roughness of the sheen.
+    pub sheen_roughness: f32,
+    /// What coat and sheen leave of the base.
+    pub left: f32,
+    /// What the sheen leaves of the coat.
+    pub left_coat: f32,
+    /// Probabilities of sampling the lobes; they add up to 1.
+    pub shares: Shares,
+}
+
+/// Probabilities of sampling each lobe.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shares {
+    /// The base's GGX reflection.
+    pub lobe: f32,
+    /// Through the surface.
+    pub transmission: f32,
+    /// The coat's GGX reflection.
+    pub coat: f32,
+    /// The diffuse lobe and the sheen: a cosine.
+    pub cosine: f32,
 }
 
 /// Scattering towards one direction.
@@ -62,275 +123,264 @@ impl Scatter {
     pub const NONE: Self = Self { value: Vec3::ZERO, density: 0.0 };
 }
 
-/// GGX width of a perceptual roughness.
-#[inline(always)]
-#[must_use]
-pub fn width_of(roughness: f32) -> f32 {
-    max(roughness * roughness, WIDTH_MIN)
-}
-
-/// Albedo of the lobe as `(a, b)`: reflectance `f0` along the normal gives `f0·a + b`.
-#[inline(always)]
-#[must_use]
-pub fn lobe_albedo(albedo: &[f32], cosine: f32, roughness: f32) -> (f32, f32) {
-    let last = (ALBEDO_SIDE - 1) as f32;
-    let x = clamp(cosine * last, 0.0, last);
-    let y = clamp(roughness * last, 0.0, last);
-    let column = min_index(x);
-    let row = min_index(y);
-    let fx = x - column as f32;
-    let fy = y - row as f32;
-    let at = (row * ALBEDO_SIDE + column) * 2;
-    let below = at + ALBEDO_SIDE * 2;
-    (
-        lerp(lerp(albedo[at], albedo[at + 2], fx), lerp(albedo[below], albedo[below + 2], fx), fy),
-        lerp(
-            lerp(albedo[at + 1], albedo[at + 3], fx),
-            lerp(albedo[below + 1], albedo[below + 3], fx),
-            fy,
-        ),
-    )
-}
-
-/// The cell of a table coordinate: the last cell holds the end too.
-#[inline(always)]
-fn min_index(x: f32) -> usize {
-    (x as i32).clamp(0, ALBEDO_SIDE as i32 - 2) as usize
-}
-
-/// Mean albedo of the dielectric's compensated lobe over all directions.
-#[inline(always)]
-#[must_use]
-pub fn dielectric_mean(albedo: &[f32], roughness: f32) -> f32 {
-    let last = (ALBEDO_SIDE - 1) as f32;
-    let y = clamp(roughness * last, 0.0, last);
-    let row = min_index(y);
-    let at = ALBEDO_SIDE * ALBEDO_SIDE * 2 + row;
-    lerp(albedo[at], albedo[at + 1], y - row as f32)
-}
-
-/// Albedo of the dielectric's compensated lobe in one direction.
-#[inline(always)]
-#[must_use]
-pub fn dielectric_albedo(a: f32, b: f32) -> f32 {
-    let loss = lobe_loss(a, b);
-    (DIELECTRIC_F0 * a + b) * (1.0 + DIELECTRIC_F0 * loss)
-}
-
-#[inline(always)]
-fn lobe_loss(a: f32, b: f32) -> f32 {
-    let kept = clamp(a + b, 1e-3, 1.0);
-    div(1.0 - kept, kept)
-}
-
 /// Prepares a surface's scattering for the direction to the viewer.
 #[inline]
 #[must_use]
 pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
     let (a, b) = lobe_albedo(&scene.albedo, view.z, surface.roughness);
     let loss = lobe_loss(a, b);
-    let dielectric = dielectric_albedo(a, b);
-    let mean = dielectric_mean(&scene.albedo, surface.roughness);
-    let diffuse = surface.base_color * (1.0 - surface.metallic);
-    let f0 = luminance(surface.base_color);
-    let metal = (f0 * a + b) * (1.0 + f0 * loss);
-    let lobe = lerp(dielectric, metal, surface.metallic);
-    let rest = luminance(diffuse) * (1.0 - dielectric);
-    let both = lobe + rest;
+    let highest = Reflectance { f0: max_component(surface.f0), f90: surface.f90 };
+    let dielectric = compensated(a, b, highest);
+    let mean = compensated_mean(&scene.albedo, surface.roughness, highest);
+    let body = surface.base_color * (1.0 - surface.metallic);
+    let diffuse = body * (1.0 - surface.transmission);
     let width = width_of(surface.roughness);
-    Bsdf {
+
+    // The base's shares.
+    let metal = compensated(a, b, Reflectance { f0: luminance(surface.base_color), f90: 1.0 });
+    let weight = schlick_between(view.z, surface.eta);
+    let reflected = lerp(highest.f0, highest.f90, weight);
+    let lobe = lerp(lerp(dielectric, reflected, surface.transmission), metal, surface.metallic);
+    let rest = luminance(diffuse) * (1.0 - dielectric);
+    let transmitted = body * surface.transmission;
+    // Where the surface as a whole reflects all, some of its microfacets still let light through.
+    let through = luminance(transmitted) * max(1.0 - reflected, 0.5 * width);
+    let through_gain = if surface.is_thin {
+        1.0 + loss
+    } else {
+        rcp(glass_albedo(&scene.albedo, view.z, surface.roughness, surface.eta))
+    };
+    let opaque = 1.0 - surface.transmission;
+    let gain_of = |f0: f32| (1.0 + f0 * loss) * opaque + through_gain * surface.transmission;
+
+    // The layers above.
+    let mut bsdf = Bsdf {
         view,
         diffuse,
+        transmitted,
         metal_f0: surface.base_color,
         metallic: surface.metallic,
+        f0: surface.f0,
+        f90: surface.f90,
+        gain: vec3(gain_of(surface.f0.x), gain_of(surface.f0.y), gain_of(surface.f0.z)),
+        transmitted_gain: through_gain,
+        eta: surface.eta,
+        is_thin: surface.is_thin,
         roughness: surface.roughness,
         width_squared: width * width,
         width,
         loss,
         left_view: div(1.0 - dielectric, max(1.0 - mean, 1e-3)),
-        lobe_probability: if both > 0.0 { div(lobe, both) } else { 1.0 },
+        coat: surface.coat,
+        coat_width: 0.0,
+        coat_gain: 1.0,
+        coat_normal: vec3(0.0, 0.0, 1.0),
+        sheen: surface.sheen,
+        sheen_roughness: surface.sheen_roughness,
+        left: 1.0,
+        left_coat: 1.0,
+        shares: Shares { lobe: 1.0, transmission: 0.0, coat: 0.0, cosine: 0.0 },
+    };
+    let mut sheen = 0.0;
+    let mut coat = 0.0;
+    let sheen_color = max_component(surface.sheen);
+    if sheen_color > 0.0 {
+        sheen = sheen_color * sheen_albedo(&scene.albedo, view.z, surface.sheen_roughness);
+        bsdf.left_coat = 1.0 - sheen;
+        bsdf.left = bsdf.left_coat;
     }
-}
-
-/// Height distribution of GGX (Trowbridge-Reitz), from the half vector's components.
-#[inline(always)]
-#[must_use]
-pub fn ggx_distribution(half: Vec3, width_squared: f32) -> f32 {
-    let t = half.x * half.x + half.y * half.y + width_squared * half.z * half.z;
-    div(width_squared, PI * t * t)
-}
-
-/// `sqrt(w² + (1 - w²)·cos²)`: the root in Smith's masking for GGX.
-#[inline(always)]
-#[must_use]
-pub fn smith_root(cosine: f32, width_squared: f32) -> f32 {
-    sqrt(width_squared + (1.0 - width_squared) * cosine * cosine)
-}
-
-/// Schlick's weight, `(1 - cos)⁵`.
-#[inline(always)]
-#[must_use]
-pub fn schlick_weight(cosine: f32) -> f32 {
-    let m = clamp(1.0 - cosine, 0.0, 1.0);
-    let squared = m * m;
-    squared * squared * m
+    if surface.coat > 0.0 {
+        let (s, t) = frame_of(surface.normal);
+        let normal = surface.coat_normal;
+        bsdf.coat_normal = vec3(dot(normal, s), dot(normal, t), dot(normal, surface.normal));
+        bsdf.coat_width = width_of(surface.coat_roughness);
+        let cosine = dot(bsdf.coat_normal, view);
+        let (a, b) = lobe_albedo(&scene.albedo, cosine, surface.coat_roughness);
+        bsdf.coat_gain = 1.0 + COAT.f0 * lobe_loss(a, b);
+        let albedo = surface.coat * compensated(a, b, COAT);
+        coat = albedo * bsdf.left_coat;
+        bsdf.left *= 1.0 - albedo;
+    }
+    let cosine = rest * bsdf.left + sheen;
+    let base = (lobe + through) * bsdf.left;
+    let all = base + cosine + coat;
+    if all > 0.0 {
+        bsdf.shares = Shares {
+            lobe: div(lobe * bsdf.left, all),
+            transmission: div(through * bsdf.left, all),
+            coat: div(coat, all),
+            cosine: div(cosine, all),
+        };
+    }
+    bsdf
 }
 
 /// Value and density for a direction.
 #[inline]
 #[must_use]
 pub fn evaluate(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
-    let (cos_view, cos_light) = (bsdf.view.z, light.z);
-    if cos_view < COSINE_MIN || cos_light < COSINE_MIN {
+    if bsdf.view.z < COSINE_MIN || abs(light.z) < COSINE_MIN {
         return Scatter::NONE;
     }
+    if light.z > 0.0 {
+        reflect(scene, bsdf, light)
+    } else if bsdf.shares.transmission > 0.0 {
+        if bsdf.is_thin { transmit_thin(bsdf, light) } else { transmit(bsdf, light) }
+    } else {
+        Scatter::NONE
+    }
+}
+
+/// [`evaluate`] on the viewer's side.
+#[inline(always)]
+fn reflect(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
+    let (cos_view, cos_light) = (bsdf.view.z, light.z);
 
     // The lobe: distribution times visibility, height-correlated (Heitz 2014).
     let half = normalize(bsdf.view + light);
+    let half_sine = half.x * half.x + half.y * half.y;
     let root_view = smith_root(cos_view, bsdf.width_squared);
     let root_light = smith_root(cos_light, bsdf.width_squared);
-    let distribution = ggx_distribution(half, bsdf.width_squared);
+    let distribution = ggx_distribution(half_sine, half.z, bsdf.width_squared);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
-    let weight = schlick_weight(dot(bsdf.view, half));
-    let dielectric = lerp(DIELECTRIC_F0, 1.0, weight)
-        * (1.0 + DIELECTRIC_F0 * bsdf.loss)
-        * (1.0 - bsdf.metallic);
-    let f0 = bsdf.metal_f0;
-    let metal = vec3(
-        lerp(f0.x, 1.0, weight) * (1.0 + f0.x * bsdf.loss),
-        lerp(f0.y, 1.0, weight) * (1.0 + f0.y * bsdf.loss),
-        lerp(f0.z, 1.0, weight) * (1.0 + f0.z * bsdf.loss),
+    let cos_half = dot(bsdf.view, half);
+    let weight = schlick_weight(cos_half);
+    let between = if bsdf.eta < 1.0 { schlick_between(cos_half, bsdf.eta) } else { weight };
+    let dielectric = 1.0 - bsdf.metallic;
+    let fresnel = |f0: f32, gain: f32, metal_f0: f32| {
+        lerp(metal_f0, 1.0, weight) * (1.0 + metal_f0 * bsdf.loss) * bsdf.metallic
+            + lerp(f0, bsdf.f90, between) * gain * dielectric
+    };
+    let (f0, gain, metal) = (bsdf.f0, bsdf.gain, bsdf.metal_f0);
+    let fresnel = vec3(
+        fresnel(f0.x, gain.x, metal.x),
+        fresnel(f0.y, gain.y, metal.y),
+        fresnel(f0.z, gain.z, metal.z),
     );
-    let fresnel = metal * bsdf.metallic + vec3(dielectric, dielectric, dielectric);
     let lobe = fresnel * (distribution * visibility * cos_light);
     let lobe_density = div(distribution, 2.0 * (cos_view + root_view));
 
     // The diffuse lobe gets what the dielectric's lobe leaves.
     let (a, b) = lobe_albedo(&scene.albedo, cos_light, bsdf.roughness);
-    let left_light = 1.0 - dielectric_albedo(a, b);
+    let highest = Reflectance { f0: max_component(bsdf.f0), f90: bsdf.f90 };
+    let left_light = 1.0 - compensated(a, b, highest);
     let diffuse = bsdf.diffuse * (bsdf.left_view * left_light * INV_PI * cos_light);
-    let diffuse_density = cos_light * INV_PI;
+    let mut value = (lobe + diffuse) * bsdf.left;
+    let mut density = bsdf.shares.lobe * lobe_density + bsdf.shares.cosine * (cos_light * INV_PI);
+
+    // The layers above.
+    if max_component(bsdf.sheen) > 0.0 {
+        let sheen = sheen_value(half_sine, cos_view, cos_light, bsdf.sheen_roughness);
+        value += bsdf.sheen * sheen;
+    }
+    if bsdf.coat > 0.0 {
+        let coat = coat(bsdf, light, half, cos_half);
+        value += coat.value;
+        density += bsdf.shares.coat * coat.density;
+    }
+    Scatter { value, density }
+}
+
+/// The coat's part of [`reflect`], its density not yet weighted.
+#[inline(always)]
+fn coat(bsdf: &Bsdf, light: Vec3, half: Vec3, cos_half: f32) -> Scatter {
+    let cos_view = dot(bsdf.coat_normal, bsdf.view);
+    let cos_light = dot(bsdf.coat_normal, light);
+    if cos_view < COSINE_MIN || cos_light < COSINE_MIN {
+        return Scatter::NONE;
+    }
+    let width_squared = bsdf.coat_width * bsdf.coat_width;
+    let across = cross(bsdf.coat_normal, half);
+    let distribution =
+        ggx_distribution(dot(across, across), dot(bsdf.coat_normal, half), width_squared);
+    let root_view = smith_root(cos_view, width_squared);
+    let root_light = smith_root(cos_light, width_squared);
+    let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
+    let fresnel = lerp(COAT.f0, COAT.f90, schlick_weight(cos_half)) * bsdf.coat_gain;
+    let value = bsdf.coat * bsdf.left_coat * fresnel * (distribution * visibility * cos_light);
     Scatter {
-        value: lobe + diffuse,
-        density: lerp(diffuse_density, lobe_density, bsdf.lobe_probability),
+        value: vec3(value, value, value),
+        density: div(distribution, 2.0 * (cos_view + root_view)),
     }
 }
 
-/// A direction to go on, from two numbers for it and one for the lobe.
+/// [`evaluate`] beyond a thin wall: the mirrored lobe.
+#[inline(always)]
+fn transmit_thin(bsdf: &Bsdf, light: Vec3) -> Scatter {
+    let (cos_view, cos_light) = (bsdf.view.z, -light.z);
+    let half = normalize(bsdf.view + vec3(light.x, light.y, cos_light));
+    let root_view = smith_root(cos_view, bsdf.width_squared);
+    let root_light = smith_root(cos_light, bsdf.width_squared);
+    let distribution =
+        ggx_distribution(half.x * half.x + half.y * half.y, half.z, bsdf.width_squared);
+    let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
+    let weight = schlick_weight(dot(bsdf.view, half));
+    let passes = 1.0 - lerp(max_component(bsdf.f0), bsdf.f90, weight);
+    let value = passes * bsdf.transmitted_gain * (distribution * visibility * cos_light);
+    Scatter {
+        value: bsdf.transmitted * (value * bsdf.left),
+        density: bsdf.shares.transmission * div(distribution, 2.0 * (cos_view + root_view)),
+    }
+}
+
+/// [`evaluate`] beyond the surface of a body (Walter et al. 2007, equations 17 and 21).
+#[inline(always)]
+fn transmit(bsdf: &Bsdf, light: Vec3) -> Scatter {
+    let (cos_view, cos_light) = (bsdf.view.z, -light.z);
+    let sum = normalize_or(bsdf.view + light * bsdf.eta, Vec3::ZERO);
+    let half = if sum.z < 0.0 { -sum } else { sum };
+    let half_view = dot(bsdf.view, half);
+    let half_light = dot(light, half);
+    if half_view < COSINE_MIN || half_light > -COSINE_MIN {
+        return Scatter::NONE;
+    }
+    let root_view = smith_root(cos_view, bsdf.width_squared);
+    let root_light = smith_root(cos_light, bsdf.width_squared);
+    let distribution =
+        ggx_distribution(half.x * half.x + half.y * half.y, half.z, bsdf.width_squared);
+    let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
+    let along = half_light + div(half_view, bsdf.eta);
+    let stretch = div(-half_light, along * along);
+    let weight = schlick_between(half_view, bsdf.eta);
+    let passes = 1.0 - lerp(max_component(bsdf.f0), bsdf.f90, weight);
+    let value = passes
+        * bsdf.transmitted_gain
+        * (distribution * visibility * cos_light)
+        * (4.0 * half_view * stretch);
+    let seen = div(2.0 * distribution * half_view, cos_view + root_view);
+    Scatter {
+        value: bsdf.transmitted * (value * bsdf.left),
+        density: bsdf.shares.transmission * (seen * stretch),
+    }
+}
+
+/// A direction to go on, from two numbers for it and one for the lobe; zero where the lobe's
+/// microfacet sends light to the wrong side of the surface, which no density tells of.
 #[inline]
 #[must_use]
 pub fn sample_direction(bsdf: &Bsdf, choice: f32, u: f32, v: f32) -> Vec3 {
-    if choice < bsdf.lobe_probability {
-        let half = sample_visible_normal(bsdf.view, bsdf.width, u, v);
-        half * (2.0 * dot(bsdf.view, half)) - bsdf.view
+    let shares = &bsdf.shares;
+    if choice < shares.cosine {
+        return sample_cosine(u, v);
+    }
+    let is_coat = choice < shares.cosine + shares.coat;
+    let passes = !is_coat && choice < shares.cosine + shares.coat + shares.transmission;
+    let half = if is_coat {
+        let (s, t) = frame_of(bsdf.coat_normal);
+        let n = bsdf.coat_normal;
+        let view = vec3(dot(bsdf.view, s), dot(bsdf.view, t), dot(bsdf.view, n));
+        let half = sample_visible_normal(view, bsdf.coat_width, u, v);
+        s * half.x + t * half.y + n * half.z
     } else {
-        sample_cosine(u, v)
-    }
-}
-
-/// A direction with density cos/π (Malley's method).
-#[inline(always)]
-#[must_use]
-pub fn sample_cosine(u: f32, v: f32) -> Vec3 {
-    let (sin, cos) = sin_cos_turns(u);
-    let radius = sqrt(v);
-    vec3(radius * cos, radius * sin, sqrt(1.0 - v))
-}
-
-/// A normal of GGX that is seen from `view` (Dupuy and Benyoub, "Sampling visible GGX normals with
-/// spherical caps", HPG 2023).
-#[inline(always)]
-#[must_use]
-pub fn sample_visible_normal(view: Vec3, width: f32, u: f32, v: f32) -> Vec3 {
-    let stretched = normalize(vec3(view.x * width, view.y * width, view.z));
-    let (sin, cos) = sin_cos_turns(u);
-    let z = (1.0 - v) * (1.0 + stretched.z) - stretched.z;
-    let radius = sqrt(clamp(1.0 - z * z, 0.0, 1.0));
-    let half = vec3(radius * cos, radius * sin, z) + stretched;
-    normalize(vec3(half.x * width, half.y * width, max(half.z, 1e-7)))
-}
-
-/// Rows and columns of the albedo table, made once per process with this module's own arithmetic.
-///
-/// # Shapes
-/// See [`crate::tables::ALBEDO_FLOATS`]: roughness grows by row, cosine by column, both from 0 to 1
-/// inclusive; `(a, b)` per cell; then the mean of [`dielectric_albedo`] per row.
-#[must_use]
-pub fn albedo_table() -> Vec<f32> {
-    let mut table = Vec::with_capacity(crate::tables::ALBEDO_FLOATS);
-    let last = (ALBEDO_SIDE - 1) as f32;
-    for row in 0..ALBEDO_SIDE {
-        let width = width_of(div(row as f32, last));
-        for column in 0..ALBEDO_SIDE {
-            let cosine = max(div(column as f32, last), 1e-3);
-            let (a, b) = integrate_lobe(cosine, width);
-            table.extend([a, b]);
-        }
-    }
-    for row in 0..ALBEDO_SIDE {
-        let mut sum = 0.0;
-        let steps = 256;
-        for step in 0..steps {
-            let cosine = (step as f32 + 0.5) * rcp(steps as f32);
-            let (a, b) = lobe_albedo(&table, cosine, div(row as f32, last));
-            sum += dielectric_albedo(a, b) * cosine;
-        }
-        table.push(sum * 2.0 * rcp(steps as f32));
-    }
-    table
-}
-
-/// Integrates the lobe over all directions, once without and once with Schlick's weight.
-fn integrate_lobe(cosine: f32, width: f32) -> (f32, f32) {
-    let view = vec3(sqrt(1.0 - cosine * cosine), 0.0, cosine);
-    let width_squared = width * width;
-    let root_view = smith_root(cosine, width_squared);
-    let side = 24;
-    let (mut a, mut b) = (0.0, 0.0);
-    for i in 0..side {
-        for j in 0..side {
-            let u = (i as f32 + 0.5) * rcp(side as f32);
-            let v = (j as f32 + 0.5) * rcp(side as f32);
-            let half = sample_visible_normal(view, width, u, v);
-            let light = half * (2.0 * dot(view, half)) - view;
-            if light.z <= 0.0 {
-                continue;
-            }
-            let root_light = smith_root(light.z, width_squared);
-            let kept =
-                div(light.z * (cosine + root_view), light.z * root_view + cosine * root_light);
-            let weight = schlick_weight(dot(view, half));
-            a += kept * (1.0 - weight);
-            b += kept * weight;
-        }
-    }
-    let scale = rcp((side * side) as f32);
-    (min(a * scale, 1.0), min(b * scale, 1.0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lobe_without_loss_keeps_nearly_all() {
-        let table = albedo_table();
-        assert_eq!(table.len(), crate::tables::ALBEDO_FLOATS);
-        assert!(table.iter().all(|value| (0.0..=1.0).contains(value)));
-        let (a, b) = lobe_albedo(&table, 0.7, 0.05);
-        assert!(a + b > 0.99, "smooth surfaces lose little: {a} {b}");
-        let (a, b) = lobe_albedo(&table, 0.7, 1.0);
-        assert!(a + b > 0.3 && a + b < 0.5, "rough ones lose more than half: {a} {b}");
-    }
-
-    #[test]
-    fn visible_normals_are_unit_and_upward() {
-        for i in 0..100 {
-            let (u, v) = (i as f32 / 100.0, (i * 37 % 100) as f32 / 100.0);
-            let view = normalize(vec3(0.9, -0.2, 0.05));
-            let half = sample_visible_normal(view, 0.3, u, v);
-            assert!((dot(half, half) - 1.0).abs() < 1e-5 && half.z > 0.0);
-            assert!(dot(half, view) > -1e-6, "it is seen");
-        }
-    }
+        sample_visible_normal(bsdf.view, bsdf.width, u, v)
+    };
+    let mirrored = half * (2.0 * dot(bsdf.view, half)) - bsdf.view;
+    let direction = if !passes {
+        mirrored
+    } else if bsdf.is_thin {
+        vec3(mirrored.x, mirrored.y, -mirrored.z)
+    } else {
+        refract(bsdf.view, half, bsdf.eta)
+    };
+    if (direction.z < 0.0) == passes { direction } else { Vec3::ZERO }
 }

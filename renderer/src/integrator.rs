@@ -14,7 +14,7 @@ use crate::environment;
 use crate::light::{
     hit_density, is_light, pick_emitter, power_weight, sample_light, sky_density, sound,
 };
-use crate::math::{FAR, Vec3, dot, frame_of, luminance, min, rcp, vec3};
+use crate::math::{FAR, Vec3, dot, exp2, frame_of, luminance, min, rcp, vec3};
 use crate::ray::{Query, Ray, offset_origin};
 use crate::sampler::{
     PAIR_CELL, PAIR_CHOICE, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair,
@@ -106,6 +106,9 @@ pub fn render_sample(tracer: &Tracer<'_>, x: u32, y: u32, sample: u32) -> Pixel 
             pixel.normal = surface.normal.to_array();
             pixel.depth = depth_of(scene, surface.position);
         }
+        if is_light(surface.absorption) {
+            walk.throughput *= transmittance(surface.absorption, hit.t);
+        }
         if is_light(surface.emission) {
             let weight = if bounce == 0 {
                 1.0
@@ -114,7 +117,7 @@ pub fn render_sample(tracer: &Tracer<'_>, x: u32, y: u32, sample: u32) -> Pixel 
             };
             walk.radiance += walk.throughput * surface.emission * weight;
         }
-        if bounce == scene.header.bounces {
+        if bounce == scene.header.bounces || surface.is_unlit {
             break;
         }
         match scatter(tracer, &mut walk, &surface, ray.direction, bounce) {
@@ -129,6 +132,30 @@ pub fn render_sample(tracer: &Tracer<'_>, x: u32, y: u32, sample: u32) -> Pixel 
     pixel.luminance_squared = light * light;
     pixel.shadow_rays = walk.shadow_rays;
     pixel
+}
+
+/// What is left of light after a way through a body, by Beer's law.
+#[inline(always)]
+fn transmittance(absorption: Vec3, distance: f32) -> Vec3 {
+    vec3(
+        exp2(-absorption.x * distance),
+        exp2(-absorption.y * distance),
+        exp2(-absorption.z * distance),
+    )
+}
+
+/// The side of a surface on which a direction leaves, or nothing where the shading normal and the
+/// triangle's disagree about it.
+#[inline(always)]
+fn side_of(surface: &Surface, local: Vec3, direction: Vec3) -> Option<Vec3> {
+    let height = dot(direction, surface.geometric);
+    if local.z > 0.0 && height > 0.0 {
+        Some(surface.geometric)
+    } else if local.z < 0.0 && height < 0.0 {
+        Some(-surface.geometric)
+    } else {
+        None
+    }
 }
 
 /// One scattering event: adds the light of one emitter, and returns the ray that goes on.
@@ -155,18 +182,22 @@ fn scatter(
         let cell = if is_sky { draw(PAIR_CELL) } else { (0.0, 0.0) };
         let (u, v) = draw(PAIR_LIGHT);
         if let Some(light) = sample_light(scene, emitter, origin, cell, u, v) {
-            let scattered = evaluate(scene, &bsdf, frame.to_local(light.direction));
+            let local = frame.to_local(light.direction);
+            let scattered = evaluate(scene, &bsdf, local);
             let weight =
                 if light.is_point { 1.0 } else { power_weight(light.density, scattered.density) };
             let arriving = light.radiance * (weight * rcp(light.density));
             let gain = walk.throughput * scattered.value * arriving;
-            if is_light(gain) && dot(light.direction, surface.geometric) > 0.0 {
+            if is_light(gain)
+                && let Some(side) = side_of(surface, local, light.direction)
+            {
                 let query = Query {
                     t_max: light.distance,
                     key: ray_key(walk.key, walk.sample, bounce, 1),
                     camera: false,
                 };
                 walk.shadow_rays += 1;
+                let origin = offset_origin(surface.position, side);
                 if !tracer.is_blocked(&Ray { origin, direction: light.direction }, &query) {
                     walk.radiance += gain;
                 }
@@ -180,10 +211,11 @@ fn scatter(
     let local = sample_direction(&bsdf, choice, u, v);
     let scattered = evaluate(scene, &bsdf, local);
     let direction = frame.to_world(local);
-    let leaves = scattered.density > 0.0 && dot(direction, surface.geometric) > 0.0;
-    if !leaves {
+    let has_density = scattered.density > 0.0;
+    if !has_density {
         return None;
     }
+    let side = side_of(surface, local, direction)?;
     walk.throughput *= scattered.value * rcp(scattered.density);
     walk.density = scattered.density;
     if !is_light(walk.throughput) {
@@ -199,7 +231,7 @@ fn scatter(
         }
         walk.throughput = walk.throughput * rcp(survival);
     }
-    Some(Ray { origin, direction })
+    Some(Ray { origin: offset_origin(surface.position, side), direction })
 }
 
 /// Renders a chunk of a pixel: its samples summed in the order of their indices, from zero.

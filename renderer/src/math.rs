@@ -289,6 +289,51 @@ pub fn atan2_turns(y: f32, x: f32) -> f32 {
     if y < 0.0 { -third } else { third }
 }
 
+/// 2 to the power of `a`, which is held within ±126 first; relative error below 3e-7.
+///
+/// Taylor series within half an octave, then the exponent's bits.
+#[inline(always)]
+#[must_use]
+pub fn exp2(a: f32) -> f32 {
+    let held = clamp(a, -126.0, 126.0);
+    let whole = floor_to_i32(held + 0.5);
+    let f = held - whole as f32;
+    let p = f * 1.540_353e-4 + 1.333_355_8e-3;
+    let p = p * f + 9.618_129e-3;
+    let p = p * f + 5.550_410_7e-2;
+    let p = p * f + 2.402_265e-1;
+    let p = p * f + 6.931_472e-1;
+    (p * f + 1.0) * f32::from_bits(((whole + 127) as u32) << 23)
+}
+
+/// Logarithm to base 2 of `a`, which is held above 1e-30 first; error below 3e-7.
+///
+/// `ln m = 2 artanh((m - 1) / (m + 1))` of the mantissa, then the exponent.
+#[inline(always)]
+#[must_use]
+pub fn log2(a: f32) -> f32 {
+    let bits = max(a, 1e-30).to_bits();
+    let mantissa = f32::from_bits((bits & 0x007f_ffff) | 0x3f80_0000);
+    let exponent = (bits >> 23) as i32 - 127;
+    let is_high = mantissa > std::f32::consts::SQRT_2;
+    let m = if is_high { mantissa * 0.5 } else { mantissa };
+    let e = if is_high { exponent + 1 } else { exponent };
+    let t = div(m - 1.0, m + 1.0);
+    let s = t * t;
+    let p = s * 0.111_111_11 + 0.142_857_15;
+    let p = p * s + 0.2;
+    let p = p * s + 0.333_333_34;
+    let p = p * s + 1.0;
+    e as f32 + t * p * 2.885_39
+}
+
+/// `a` to the power of `b`, for `a` above 0.
+#[inline(always)]
+#[must_use]
+pub fn power(a: f32, b: f32) -> f32 {
+    exp2(b * log2(a))
+}
+
 /// Two unit vectors that complete the unit vector `n` to a right-handed frame.
 ///
 /// Duff et al., "Building an orthonormal basis, revisited", JCGT 2017.
@@ -358,6 +403,20 @@ mod tests {
             assert!((f64::from(turns) * std::f64::consts::TAU - angle).abs() < 1e-6, "{angle}");
         }
         assert_eq!(atan2_turns(0.0, 0.0).to_bits(), 0);
+    }
+
+    #[test]
+    fn powers_agree_with_the_library() {
+        for i in -2000..=2000 {
+            let x = i as f32 * 0.031;
+            let wanted = f64::from(x).exp2();
+            assert!((f64::from(exp2(x)) / wanted - 1.0).abs() < 4e-7, "{x}");
+            let y = wanted as f32;
+            assert!((f64::from(log2(y)) - f64::from(y).log2()).abs() < 4e-6, "{y}");
+        }
+        assert_eq!(exp2(0.0).to_bits(), 1.0_f32.to_bits());
+        assert!((power(0.25, 1.5) - 0.125).abs() < 1e-7);
+        assert!(exp2(f32::NAN) < 1e-30 && log2(0.0) < -99.0, "held in range");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use protocol::{Digest, RenderSettings, SettingsError};
 use scene::{Scene, SceneError};
 
 use crate::RenderScene;
-use crate::bsdf::albedo_table;
+use crate::bsdf::albedo::albedo_table;
 use crate::camera::filter_table;
 use crate::precise::srgb_to_linear;
 use crate::sampler::hash;
@@ -85,7 +85,7 @@ pub fn prepare(
         return Err(PrepareError::Time(time_s));
     }
     let places = place::world_places(scene)?;
-    let (materials, textures, texels) = materials::pack(scene)?;
+    let surfaces = materials::pack(scene)?;
     let geometry = geometry::pack(scene, &places)?;
     let mut header = blank_header(settings, time_s);
     header.root_node = geometry.root_node;
@@ -97,8 +97,9 @@ pub fn prepare(
         header,
         instances: geometry.instances,
         shapes: geometry.shapes,
-        materials,
-        textures,
+        materials: surfaces.materials,
+        layers: surfaces.layers,
+        textures: surfaces.textures,
         emitters: Vec::new(),
         picks: Vec::new(),
         emitter_of: Vec::new(),
@@ -109,7 +110,7 @@ pub fn prepare(
         triangles: geometry.triangles,
         indices: geometry.indices,
         attributes: geometry.attributes,
-        texels,
+        texels: surfaces.texels,
         environment: sky.words,
         digest: Digest([0; 32]),
         wide: OnceLock::new(),

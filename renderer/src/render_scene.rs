@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use bytemuck::{Pod, cast_slice};
 use protocol::{Digest, RenderSettings};
 
-use crate::tables::{Emitter, Header, Instance, Material, Node, Pick, Shape, Texture, Triangle};
+use crate::tables::{
+    Emitter, Header, Instance, Layers, Material, Node, Pick, Shape, Texture, Triangle,
+};
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) type WideTrees = crate::wide::WideScene;
@@ -23,6 +25,7 @@ pub struct RenderScene {
     pub(crate) instances: Vec<Instance>,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) materials: Vec<Material>,
+    pub(crate) layers: Vec<Layers>,
     pub(crate) textures: Vec<Texture>,
     pub(crate) emitters: Vec<Emitter>,
     pub(crate) picks: Vec<Pick>,
@@ -115,7 +118,7 @@ impl RenderScene {
     }
 
     /// The tables of the words buffer in their order.
-    fn small_parts(&self) -> [&[u8]; 10] {
+    fn small_parts(&self) -> [&[u8]; 11] {
         [
             cast_slice(&self.instances),
             cast_slice(&self.shapes),
@@ -127,6 +130,7 @@ impl RenderScene {
             cast_slice(&self.filter),
             cast_slice(&self.albedo),
             cast_slice(&self.srgb),
+            cast_slice(&self.layers),
         ]
     }
 
@@ -165,6 +169,7 @@ impl RenderScene {
             header.filter_at,
             header.albedo_at,
             header.srgb_at,
+            header.layers_at,
         ] = offsets;
         self.digest = self.hash_tables();
         self
@@ -195,8 +200,9 @@ pub const fn words_of<T: Pod>() -> u32 {
 
 // A shader may read every table as words, and the header as a uniform block.
 const _: () = {
-    assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 192);
+    assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 208);
     assert!(words_of::<Instance>() == 28 && words_of::<Shape>() == 8);
+    assert!(words_of::<Layers>() == 84);
     assert!(words_of::<Material>() == 48 && words_of::<Texture>() == 8);
     assert!(words_of::<Emitter>() == 16 && words_of::<Pick>() == 2);
     assert!(words_of::<Node>() == 20 && words_of::<Triangle>() == 12);

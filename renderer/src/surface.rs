@@ -1,12 +1,16 @@
 //! What a hit looks like: place, normals, material, emission.
 
 use crate::RenderScene;
+use crate::bsdf::{DIELECTRIC_F0, lobe::SHEEN_ROUGHNESS_MIN};
 use crate::math::{
-    Vec3, clamp, cross, dot, min, normalize_or, saturate, transform_direction, transform_point,
-    transform_transposed, vec3,
+    Vec3, clamp, cross, div, dot, max, min, normalize_or, rcp, saturate, transform_direction,
+    transform_point, transform_transposed, vec3,
 };
 use crate::ray::Hit;
-use crate::tables::{MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, Material, NONE, Shape, TextureUse};
+use crate::tables::{
+    Instance, LAYERS_BODY, Layers, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_UNLIT,
+    Material, NONE, Shape, TextureUse,
+};
 use crate::texture::{Rgba, sample};
 use crate::trace::corners;
 
@@ -30,6 +34,56 @@ pub struct Surface {
     pub roughness: f32,
     /// Radiance emitted towards the viewer.
     pub emission: Vec3,
+    /// Whether it shows its emission and nothing else.
+    pub is_unlit: bool,
+    /// Reflectance of the dielectric along its normal.
+    pub f0: Vec3,
+    /// Its reflectance at the horizon.
+    pub f90: f32,
+    /// Share of the dielectric's body that lets light through.
+    pub transmission: f32,
+    /// Index of refraction beyond the surface over the one on the viewer's side; 1 where the wall
+    /// is thin.
+    pub eta: f32,
+    /// Whether what passes goes straight on.
+    pub is_thin: bool,
+    /// What the body on the viewer's side absorbs, octaves a metre.
+    pub absorption: Vec3,
+    /// Strength of the coat.
+    pub coat: f32,
+    /// Its roughness.
+    pub coat_roughness: f32,
+    /// Its unit normal on the viewer's side.
+    pub coat_normal: Vec3,
+    /// Colour of the sheen; black for none.
+    pub sheen: Vec3,
+    /// Its roughness.
+    pub sheen_roughness: f32,
+}
+
+impl Surface {
+    /// A surface without layers at the origin, z up: what tests begin with.
+    pub const PLAIN: Self = Self {
+        position: Vec3::ZERO,
+        geometric: vec3(0.0, 0.0, 1.0),
+        normal: vec3(0.0, 0.0, 1.0),
+        base_color: Vec3::ONE,
+        metallic: 0.0,
+        roughness: 1.0,
+        emission: Vec3::ZERO,
+        is_unlit: false,
+        f0: vec3(DIELECTRIC_F0, DIELECTRIC_F0, DIELECTRIC_F0),
+        f90: 1.0,
+        transmission: 0.0,
+        eta: 1.0,
+        is_thin: true,
+        absorption: Vec3::ZERO,
+        coat: 0.0,
+        coat_roughness: 0.0,
+        coat_normal: vec3(0.0, 0.0, 1.0),
+        sheen: Vec3::ZERO,
+        sheen_roughness: 1.0,
+    };
 }
 
 /// Vertex indices of a primitive.
@@ -171,31 +225,50 @@ pub fn emission_at(
     emission
 }
 
-/// The normal map's normal in world space; `smooth` is the vertex normal in object space, `world`
-/// the same as a unit vector in world space.
-#[inline]
-fn mapped_normal(
-    scene: &RenderScene,
-    object_to_world: &[[f32; 4]; 3],
-    shape: &Shape,
-    material: &Material,
-    vertex: ([u32; 3], [f32; 3]),
-    smooth: Vec3,
-    world: Vec3,
-) -> Vec3 {
-    let (index, w) = vertex;
-    let a = attribute4(scene, shape.tangents_at, index[0]);
-    let b = attribute4(scene, shape.tangents_at, index[1]);
-    let c = attribute4(scene, shape.tangents_at, index[2]);
-    let along = blend3(a.rgb, b.rgb, c.rgb, w);
-    let across = cross(smooth, along) * a.a;
-    let tangent = normalize_or(transform_direction(object_to_world, along), Vec3::ZERO);
-    let bitangent = normalize_or(transform_direction(object_to_world, across), Vec3::ZERO);
-    let texel = sample_at(scene, shape, &material.normal_texture, index, w, false).rgb;
-    let x = (texel.x * 2.0 - 1.0) * material.normal_scale;
-    let y = (texel.y * 2.0 - 1.0) * material.normal_scale;
-    let z = texel.z * 2.0 - 1.0;
-    tangent * x + bitangent * y + world * z
+/// A point of a triangle with what its attributes are read by.
+#[derive(Clone, Copy)]
+struct Spot<'a> {
+    scene: &'a RenderScene,
+    instance: &'a Instance,
+    shape: &'a Shape,
+    index: [u32; 3],
+    w: [f32; 3],
+}
+
+impl Spot<'_> {
+    #[inline(always)]
+    fn texel(&self, usage: &TextureUse, srgb: bool) -> Rgba {
+        sample_at(self.scene, self.shape, usage, self.index, self.w, srgb)
+    }
+
+    /// A texel where there is a texture, ones where there is none.
+    #[inline(always)]
+    fn factor(&self, usage: &TextureUse, srgb: bool) -> Rgba {
+        if usage.texture == NONE {
+            return Rgba { rgb: Vec3::ONE, a: 1.0 };
+        }
+        self.texel(usage, srgb)
+    }
+
+    /// A normal map's normal in world space, not yet of unit length; `smooth` is the vertex normal
+    /// in object space, `world` the same as a unit vector in world space.
+    #[inline]
+    fn mapped_normal(&self, usage: &TextureUse, scale: f32, smooth: Vec3, world: Vec3) -> Vec3 {
+        let Self { scene, instance, shape, index, w } = *self;
+        let a = attribute4(scene, shape.tangents_at, index[0]);
+        let b = attribute4(scene, shape.tangents_at, index[1]);
+        let c = attribute4(scene, shape.tangents_at, index[2]);
+        let along = blend3(a.rgb, b.rgb, c.rgb, w);
+        let across = cross(smooth, along) * a.a;
+        let to_world = &instance.object_to_world;
+        let tangent = normalize_or(transform_direction(to_world, along), Vec3::ZERO);
+        let bitangent = normalize_or(transform_direction(to_world, across), Vec3::ZERO);
+        let texel = self.texel(usage, false).rgb;
+        let x = (texel.x * 2.0 - 1.0) * scale;
+        let y = (texel.y * 2.0 - 1.0) * scale;
+        let z = texel.z * 2.0 - 1.0;
+        tangent * x + bitangent * y + world * z
+    }
 }
 
 /// `normal` turned as far as it must be for the viewer's mirror direction to leave the surface:
@@ -233,8 +306,10 @@ pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
     let front = dot(outward, direction) <= 0.0;
     let geometric = if front { outward } else { -outward };
 
-    // Shading normal.
+    // Shading normals: the base's, and the coat's, which the base's normal map does not bend.
+    let spot = Spot { scene, instance, shape, index, w };
     let mut normal = geometric;
+    let mut coat_normal = geometric;
     if shape.normals_at != NONE {
         let smooth = blend3(
             attribute3(scene, shape.normals_at, index[0]),
@@ -242,36 +317,90 @@ pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
             attribute3(scene, shape.normals_at, index[2]),
             w,
         );
-        let mut world = transform_transposed(&instance.world_to_object, smooth);
-        if material.normal_texture.texture != NONE && shape.tangents_at != NONE {
-            let unit = normalize_or(world, outward);
-            let m = &instance.object_to_world;
-            world = mapped_normal(scene, m, shape, material, (index, w), smooth, unit);
+        let plain = transform_transposed(&instance.world_to_object, smooth);
+        let unit = normalize_or(plain, outward);
+        let has_tangents = shape.tangents_at != NONE;
+        let mut world = plain;
+        if material.normal_texture.texture != NONE && has_tangents {
+            let usage = &material.normal_texture;
+            world = spot.mapped_normal(usage, material.normal_scale, smooth, unit);
         }
         normal = facing(normalize_or(world, geometric), geometric, viewer);
+        if material.layers != NONE {
+            let layers = &scene.layers[material.layers as usize];
+            let mut world = plain;
+            if layers.coat_normal_texture.texture != NONE && has_tangents {
+                let usage = &layers.coat_normal_texture;
+                world = spot.mapped_normal(usage, layers.coat_normal_scale, smooth, unit);
+            }
+            coat_normal = facing(normalize_or(world, geometric), geometric, viewer);
+        }
     }
 
     // Material.
     let color = base_color_at(scene, shape, material, index, w).rgb;
-    let mut metallic = material.metallic;
-    let mut roughness = material.roughness;
-    if material.metallic_roughness_texture.texture != NONE {
-        let usage = &material.metallic_roughness_texture;
-        let texel = sample_at(scene, shape, usage, index, w, false).rgb;
-        metallic *= texel.z;
-        roughness *= texel.y;
-    }
+    let gloss = spot.factor(&material.metallic_roughness_texture, false).rgb;
     let emits = front || material.flags & MATERIAL_DOUBLE_SIDED != 0;
     let emission = if emits { emission_at(scene, shape, material, index, w) } else { Vec3::ZERO };
-    Surface {
+    let base_color = vec3(saturate(color.x), saturate(color.y), saturate(color.z));
+    let mut surface = Surface {
         position,
         geometric,
         normal,
-        base_color: vec3(saturate(color.x), saturate(color.y), saturate(color.z)),
-        metallic: saturate(metallic),
-        roughness: clamp(roughness, 0.0, 1.0),
+        base_color,
+        metallic: saturate(material.metallic * gloss.z),
+        roughness: clamp(material.roughness * gloss.y, 0.0, 1.0),
         emission,
+        coat_normal,
+        ..Surface::PLAIN
+    };
+    if material.flags & MATERIAL_UNLIT != 0 {
+        surface.is_unlit = true;
+        surface.emission = base_color;
     }
+    if material.layers != NONE {
+        add_layers(&mut surface, &scene.layers[material.layers as usize], &spot, front);
+    }
+    surface
+}
+
+/// Puts the layers of a material on a surface.
+#[inline]
+fn add_layers(surface: &mut Surface, layers: &Layers, spot: &Spot<'_>, front: bool) {
+    // The dielectric's reflectance: KHR_materials_ior and KHR_materials_specular.
+    let ratio = div(layers.ior - 1.0, layers.ior + 1.0);
+    let normal = ratio * ratio;
+    surface.f90 = saturate(layers.specular * spot.factor(&layers.specular_texture, false).a);
+    let tint = spot.factor(&layers.specular_color_texture, true).rgb;
+    let reflectance = |color: f32, tint: f32| min(normal * color * tint, 1.0) * surface.f90;
+    let color = layers.specular_color;
+    surface.f0 = vec3(
+        reflectance(color[0], tint.x),
+        reflectance(color[1], tint.y),
+        reflectance(color[2], tint.z),
+    );
+
+    // What passes: KHR_materials_transmission and KHR_materials_volume.
+    let passes = spot.factor(&layers.transmission_texture, false).rgb.x;
+    surface.transmission = saturate(layers.transmission * passes);
+    surface.is_thin = layers.flags & LAYERS_BODY == 0;
+    if !surface.is_thin {
+        surface.eta = if front { layers.ior } else { rcp(layers.ior) };
+    }
+    if !front {
+        surface.absorption = Vec3::of(layers.absorption);
+    }
+
+    // KHR_materials_clearcoat.
+    surface.coat = saturate(layers.coat * spot.factor(&layers.coat_texture, false).rgb.x);
+    let rough = spot.factor(&layers.coat_roughness_texture, false).rgb.y;
+    surface.coat_roughness = saturate(layers.coat_roughness * rough);
+
+    // KHR_materials_sheen.
+    let tint = spot.factor(&layers.sheen_color_texture, true).rgb;
+    surface.sheen = Vec3::of(layers.sheen_color) * tint;
+    let rough = spot.factor(&layers.sheen_roughness_texture, false).a;
+    surface.sheen_roughness = max(saturate(layers.sheen_roughness * rough), SHEEN_ROUGHNESS_MIN);
 }
 
 #[cfg(test)]

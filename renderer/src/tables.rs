@@ -41,6 +41,11 @@ pub const ALPHA_BLEND: u32 = 2;
 pub const MATERIAL_DOUBLE_SIDED: u32 = 1;
 /// [`Material::flags`]: the emissive factor is above zero.
 pub const MATERIAL_EMISSIVE: u32 = 2;
+/// [`Material::flags`]: shows its base colour and scatters nothing.
+pub const MATERIAL_UNLIT: u32 = 4;
+
+/// [`Layers::flags`]: the surface bounds a body, which refracts and absorbs.
+pub const LAYERS_BODY: u32 = 1;
 
 /// [`Texture::wrap_u`], [`Texture::wrap_v`]: again and again.
 pub const WRAP_REPEAT: u32 = 0;
@@ -68,8 +73,18 @@ pub const EMITTER_ENVIRONMENT: u32 = 4;
 pub const FILTER_ENTRIES: usize = 65;
 /// Steps of cosine and of roughness in the albedo table.
 pub const ALBEDO_SIDE: usize = 32;
-/// Floats of the albedo table: two per cell, rows of equal roughness; then one per roughness.
-pub const ALBEDO_FLOATS: usize = ALBEDO_SIDE * ALBEDO_SIDE * 2 + ALBEDO_SIDE;
+/// Where the means of the albedo table begin: four per roughness.
+pub const ALBEDO_MEANS_AT: usize = ALBEDO_SIDE * ALBEDO_SIDE * 2;
+/// Where the albedo of sheen begins: one per cell.
+pub const ALBEDO_SHEEN_AT: usize = ALBEDO_MEANS_AT + ALBEDO_SIDE * 4;
+/// Where the albedo of glass begins: one per side, index of refraction, roughness and cosine.
+pub const ALBEDO_GLASS_AT: usize = ALBEDO_SHEEN_AT + ALBEDO_SIDE * ALBEDO_SIDE;
+/// Steps of cosine and of roughness in the table of glass.
+pub const GLASS_SIDE: usize = 16;
+/// Steps of the index of refraction in the table of glass, from 1 to 3.
+pub const GLASS_INDICES: usize = 9;
+/// Floats of the albedo table, see [`crate::bsdf::albedo::albedo_table`].
+pub const ALBEDO_FLOATS: usize = ALBEDO_GLASS_AT + 2 * GLASS_INDICES * GLASS_SIDE * GLASS_SIDE;
 
 /// Values that all pixels share, and where each table of the words buffer begins.
 ///
@@ -160,10 +175,15 @@ pub struct Header {
     pub emitter_of_at: u32,
     /// Pixel filter table: [`FILTER_ENTRIES`] floats.
     pub filter_at: u32,
-    /// Directional albedo of the specular lobe: [`ALBEDO_FLOATS`] floats.
+    /// Directional albedos of the lobes: [`ALBEDO_FLOATS`] floats.
     pub albedo_at: u32,
     /// Linear value of each sRGB byte: 256 floats.
     pub srgb_at: u32,
+
+    /// [`Layers`] table.
+    pub layers_at: u32,
+    /// Always 0.
+    pub reserved: [u32; 3],
 }
 
 /// One placed tree of triangles. The table is in the order of the leaves of the tree over
@@ -294,8 +314,10 @@ pub struct Material {
     pub alpha_cutoff: f32,
     /// `MATERIAL_` flags.
     pub flags: u32,
+    /// Index of its layers, or [`NONE`].
+    pub layers: u32,
     /// Always 0.
-    pub reserved: [u32; 3],
+    pub reserved: [u32; 2],
     /// sRGB-encoded RGBA.
     pub base_color_texture: TextureUse,
     /// Green roughness, blue metallic.
@@ -304,6 +326,52 @@ pub struct Material {
     pub normal_texture: TextureUse,
     /// sRGB-encoded RGB.
     pub emissive_texture: TextureUse,
+}
+
+/// What the `KHR_materials_` extensions add to a material that uses them.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Layers {
+    /// Colour of the dielectric's reflectance along its normal.
+    pub specular_color: [f32; 3],
+    /// Strength of the dielectric's reflection.
+    pub specular: f32,
+    /// Colour of the sheen; black for none.
+    pub sheen_color: [f32; 3],
+    /// Its roughness.
+    pub sheen_roughness: f32,
+    /// What the body absorbs, octaves a metre.
+    pub absorption: [f32; 3],
+    /// Share of the dielectric's body that lets light through.
+    pub transmission: f32,
+    /// Strength of the coat.
+    pub coat: f32,
+    /// Its roughness.
+    pub coat_roughness: f32,
+    /// Index of refraction; 0 for a dielectric that reflects all.
+    pub ior: f32,
+    /// `LAYERS_` flags.
+    pub flags: u32,
+    /// Factor of the coat's normal map.
+    pub coat_normal_scale: f32,
+    /// Always 0.
+    pub reserved: [u32; 3],
+    /// Alpha: strength of the dielectric's reflection.
+    pub specular_texture: TextureUse,
+    /// sRGB-encoded RGB.
+    pub specular_color_texture: TextureUse,
+    /// sRGB-encoded RGB.
+    pub sheen_color_texture: TextureUse,
+    /// Alpha.
+    pub sheen_roughness_texture: TextureUse,
+    /// Red.
+    pub transmission_texture: TextureUse,
+    /// Red.
+    pub coat_texture: TextureUse,
+    /// Green.
+    pub coat_roughness_texture: TextureUse,
+    /// Tangent-space normals.
+    pub coat_normal_texture: TextureUse,
 }
 
 /// An image and how it is sampled. Texels are one word each, red in the lowest byte.

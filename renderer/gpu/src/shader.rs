@@ -23,6 +23,7 @@ const LIBRARY: &[(&str, &str)] = &[
     ("ray.wgsl", include_str!("shaders/ray.wgsl")),
     ("texture.wgsl", include_str!("shaders/texture.wgsl")),
     ("surface.wgsl", include_str!("shaders/surface.wgsl")),
+    ("lobe.wgsl", include_str!("shaders/lobe.wgsl")),
     ("bsdf.wgsl", include_str!("shaders/bsdf.wgsl")),
     ("trace.wgsl", include_str!("shaders/trace.wgsl")),
     ("camera.wgsl", include_str!("shaders/camera.wgsl")),

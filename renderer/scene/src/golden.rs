@@ -8,8 +8,8 @@
 //! and `sqrt` alone, which round alike everywhere.
 
 use crate::model::{
-    AlphaMode, Camera, Environment, Filter, Image, Light, LightKind, Material, Mesh, Node, Pixels,
-    Primitive, Projection, Scene, Texture, TextureRef, Transform, Wrap,
+    AlphaMode, Camera, Environment, Filter, Image, Layers, Light, LightKind, Material, Mesh, Node,
+    Pixels, Primitive, Projection, Scene, Texture, TextureRef, Transform, Wrap,
 };
 
 const IDENTITY: [f32; 4] = [0.0, 0.0, 0.0, 1.0];
@@ -197,6 +197,15 @@ fn materials() -> Vec<Material> {
             metallic_roughness_texture: texture_ref(1),
             normal_texture: texture_ref(2),
             normal_scale: 0.5,
+            layers: Layers {
+                coat: 0.5,
+                coat_texture: texture_ref(0),
+                coat_roughness: 0.5,
+                coat_roughness_texture: texture_ref(1),
+                coat_normal_texture: texture_ref(2),
+                coat_normal_scale: 0.25,
+                ..Layers::default()
+            },
             ..named("floor")
         },
         Material { base_color: [0.95, 0.7, 0.3, 1.0], roughness: 0.25, ..named("gold") },
@@ -204,6 +213,14 @@ fn materials() -> Vec<Material> {
             base_color: [0.1, 0.3, 0.6, 1.0],
             metallic: 0.0,
             roughness: 0.1,
+            layers: Layers {
+                ior: 1.45,
+                transmission: 0.75,
+                is_body: true,
+                attenuation_color: [0.5, 0.7, 0.9],
+                attenuation_distance: 0.5,
+                ..Layers::default()
+            },
             ..named("glaze")
         },
         Material {
@@ -216,6 +233,12 @@ fn materials() -> Vec<Material> {
             roughness: 0.8,
             alpha: AlphaMode::Mask(0.5),
             double_sided: true,
+            layers: Layers {
+                specular: 0.5,
+                specular_color: [1.0, 0.8, 0.5],
+                transmission: 0.5,
+                ..Layers::default()
+            },
             ..named("leaf")
         },
         Material {
@@ -223,6 +246,12 @@ fn materials() -> Vec<Material> {
             roughness: 0.5,
             alpha: AlphaMode::Blend,
             double_sided: true,
+            layers: Layers {
+                sheen_color: [0.6, 0.5, 0.3],
+                sheen_color_texture: texture_ref(0),
+                sheen_roughness: 0.5,
+                ..Layers::default()
+            },
             ..named("film")
         },
         Material {
@@ -315,7 +344,7 @@ mod tests {
         let id = crate::package_id(&crate::pack(&golden()));
         assert_eq!(
             id.to_string(),
-            "scn_68d38001e9080afc2e0f19ff7e87546e7636fb52e8b9050884eac4e07bf0c6fc",
+            "scn_08d89e04109a8df6e2b08f3b61630dd88c87285fae5bd75a6e00bbbd22b91d3b",
             "the golden scene changed: bump the engine"
         );
     }

@@ -16,6 +16,7 @@
 
 mod golden;
 mod import;
+mod layers;
 pub mod limits;
 pub mod model;
 mod package;

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::layers::Layers;
+
 /// A 3D scene.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Scene {
@@ -123,6 +125,10 @@ pub struct Material {
     pub alpha: AlphaMode,
     /// Whether back faces are seen.
     pub double_sided: bool,
+    /// `KHR_materials_unlit`: shows its base colour as it is, and no light falls on it.
+    pub is_unlit: bool,
+    /// What extensions add.
+    pub layers: Layers,
 }
 
 impl Default for Material {
@@ -141,6 +147,8 @@ impl Default for Material {
             emissive_texture: None,
             alpha: AlphaMode::Opaque,
             double_sided: false,
+            is_unlit: false,
+            layers: Layers::default(),
         }
     }
 }

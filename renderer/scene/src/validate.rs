@@ -6,8 +6,8 @@ use crate::limits::{
     UNIT_TOLERANCE, UV_ABS_MAX,
 };
 use crate::model::{
-    AlphaMode, Environment, LightKind, Material, Mesh, Pixels, Primitive, Projection, Scene,
-    TextureRef, Transform,
+    AlphaMode, Environment, Layers, LightKind, Material, Mesh, Pixels, Primitive, Projection,
+    Scene, TextureRef, Transform,
 };
 
 /// A scene that breaks a promise of the model.
@@ -239,6 +239,7 @@ impl Scene {
         for value in material.emissive {
             within("material", index, ("an emission of", "in 0..=1e12"), value, LIGHT_MAX)?;
         }
+        validate_layers(index, &material.layers)?;
         for texture in material.textures() {
             at("material", index, "texture", texture.texture, &self.textures)?;
             if texture.uv_set > 1 {
@@ -374,7 +375,13 @@ impl Material {
             self.normal_texture,
             self.emissive_texture,
         ];
-        list.into_iter().flatten()
+        list.into_iter().flatten().chain(self.layers.textures())
+    }
+
+    /// A normal map that it uses: tangents follow its texture coordinates.
+    #[must_use]
+    pub fn normal_map(&self) -> Option<TextureRef> {
+        self.normal_texture.or(self.layers.coat_normal_texture)
     }
 }
 
@@ -468,6 +475,29 @@ fn validate_vertices(mesh: usize, primitive: &Primitive) -> Result<(), SceneErro
     }
 }
 
+fn validate_layers(index: usize, layers: &Layers) -> Result<(), SceneError> {
+    let range = ("an index of refraction of", "0 or in 1..=100");
+    let is_ior = layers.ior.abs() <= 0.0 || (1.0..=100.0).contains(&layers.ior);
+    require("material", index, range, layers.ior, is_ior)?;
+    let unit = |what, value: f32| within("material", index, (what, "in 0..=1"), value, 1.0);
+    unit("a specular factor of", layers.specular)?;
+    unit("a transmission of", layers.transmission)?;
+    unit("a clearcoat of", layers.coat)?;
+    unit("a clearcoat roughness of", layers.coat_roughness)?;
+    unit("a sheen roughness of", layers.sheen_roughness)?;
+    for (attenuation, sheen) in layers.attenuation_color.into_iter().zip(layers.sheen_color) {
+        unit("an attenuation of", attenuation)?;
+        unit("a sheen colour of", sheen)?;
+    }
+    for value in layers.specular_color {
+        within("material", index, ("a specular colour of", "in 0..=100"), value, 100.0)?;
+    }
+    let range = ("an attenuation distance of", "in 0..=1e9");
+    within("material", index, range, layers.attenuation_distance, COORDINATE_ABS_MAX)?;
+    let range = ("a clearcoat normal scale of", "within ±1e9");
+    bounded("material", index, range, layers.coat_normal_scale, COORDINATE_ABS_MAX)
+}
+
 /// Whether the vertices carry what the material reads.
 fn validate_needs(
     mesh: usize,
@@ -484,10 +514,10 @@ fn validate_needs(
             return missing("texture coordinates");
         }
     }
-    if material.normal_texture.is_some() && primitive.normals.is_empty() {
+    if material.normal_map().is_some() && primitive.normals.is_empty() {
         return missing("normals");
     }
-    if material.normal_texture.is_some() && primitive.tangents.is_empty() {
+    if material.normal_map().is_some() && primitive.tangents.is_empty() {
         return missing("tangents");
     }
     Ok(())

@@ -3,18 +3,30 @@
 use scene::{AlphaMode, Filter, Pixels, Scene, TextureRef, Wrap};
 
 use super::{PrepareError, checked};
-use crate::precise::sin_cos;
+use crate::precise::{ln, sin_cos};
 use crate::tables::{
-    ALPHA_BLEND, ALPHA_MASK, ALPHA_OPAQUE, FILTER_LINEAR, FILTER_NEAREST, MATERIAL_DOUBLE_SIDED,
-    MATERIAL_EMISSIVE, Material, NONE, Texture, TextureUse, WRAP_CLAMP, WRAP_MIRROR, WRAP_REPEAT,
+    ALPHA_BLEND, ALPHA_MASK, ALPHA_OPAQUE, FILTER_LINEAR, FILTER_NEAREST, LAYERS_BODY, Layers,
+    MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_UNLIT, Material, NONE, Texture, TextureUse,
+    WRAP_CLAMP, WRAP_MIRROR, WRAP_REPEAT,
 };
 
-/// Materials, textures and texels.
-pub type Packed = (Vec<Material>, Vec<Texture>, Vec<u32>);
+/// An index of refraction this close to the air's does not bend light: the half vector of
+/// transmission would have no direction.
+const BEND_MIN: f32 = 1e-3;
+/// Absorbed colours are held above this, so that a body is never infinitely dark.
+const ATTENUATION_MIN: f32 = 1e-6;
 
-/// Packs all materials, glTF's default material after them, the textures and the texels of every
-/// image that a texture shows.
-pub fn pack(scene: &Scene) -> Result<Packed, PrepareError> {
+/// Tables of surfaces.
+pub struct Surfaces {
+    pub materials: Vec<Material>,
+    pub layers: Vec<Layers>,
+    pub textures: Vec<Texture>,
+    pub texels: Vec<u32>,
+}
+
+/// Packs all materials, glTF's default material after them, their layers, the textures and the
+/// texels of every image that a texture shows.
+pub fn pack(scene: &Scene) -> Result<Surfaces, PrepareError> {
     let mut texels = Vec::new();
     let mut places = vec![None; scene.images.len()];
     let mut textures = Vec::with_capacity(scene.textures.len());
@@ -48,9 +60,49 @@ pub fn pack(scene: &Scene) -> Result<Packed, PrepareError> {
     }
     checked("texels", texels.len())?;
     let default = scene::Material::default();
-    let materials =
-        scene.materials.iter().chain(std::iter::once(&default)).map(pack_material).collect();
-    Ok((materials, textures, texels))
+    let mut layers = Vec::new();
+    let mut materials = Vec::with_capacity(scene.materials.len() + 1);
+    for material in scene.materials.iter().chain(std::iter::once(&default)) {
+        let mut packed = pack_material(material);
+        if material.layers != scene::Layers::default() {
+            packed.layers = checked("layers", layers.len())?;
+            layers.push(pack_layers(&material.layers));
+        }
+        materials.push(packed);
+    }
+    Ok(Surfaces { materials, layers, textures, texels })
+}
+
+fn pack_layers(layers: &scene::Layers) -> Layers {
+    let bends = (layers.ior - 1.0).abs() >= BEND_MIN;
+    let is_body = layers.is_body && bends && layers.ior > 0.0;
+    let absorption = layers.attenuation_color.map(|color| {
+        let octaves = -ln(f64::from(color.max(ATTENUATION_MIN))) / std::f64::consts::LN_2;
+        let distance = f64::from(layers.attenuation_distance);
+        if layers.is_body && distance > 0.0 { (octaves / distance) as f32 } else { 0.0 }
+    });
+    Layers {
+        specular_color: layers.specular_color,
+        specular: layers.specular,
+        sheen_color: layers.sheen_color,
+        sheen_roughness: layers.sheen_roughness,
+        absorption,
+        transmission: layers.transmission,
+        coat: layers.coat,
+        coat_roughness: layers.coat_roughness,
+        ior: layers.ior,
+        flags: if is_body { LAYERS_BODY } else { 0 },
+        coat_normal_scale: layers.coat_normal_scale,
+        reserved: [0; 3],
+        specular_texture: pack_use(layers.specular_texture.as_ref()),
+        specular_color_texture: pack_use(layers.specular_color_texture.as_ref()),
+        sheen_color_texture: pack_use(layers.sheen_color_texture.as_ref()),
+        sheen_roughness_texture: pack_use(layers.sheen_roughness_texture.as_ref()),
+        transmission_texture: pack_use(layers.transmission_texture.as_ref()),
+        coat_texture: pack_use(layers.coat_texture.as_ref()),
+        coat_roughness_texture: pack_use(layers.coat_roughness_texture.as_ref()),
+        coat_normal_texture: pack_use(layers.coat_normal_texture.as_ref()),
+    }
 }
 
 const fn pack_wrap(wrap: Wrap) -> u32 {
@@ -74,6 +126,9 @@ fn pack_material(material: &scene::Material) -> Material {
     if material.emissive.iter().any(|&value| value > 0.0) {
         flags |= MATERIAL_EMISSIVE;
     }
+    if material.is_unlit {
+        flags |= MATERIAL_UNLIT;
+    }
     Material {
         base_color: material.base_color,
         emissive: material.emissive,
@@ -83,7 +138,8 @@ fn pack_material(material: &scene::Material) -> Material {
         alpha_mode,
         alpha_cutoff,
         flags,
-        reserved: [0; 3],
+        layers: NONE,
+        reserved: [0; 2],
         base_color_texture: pack_use(material.base_color_texture.as_ref()),
         metallic_roughness_texture: pack_use(material.metallic_roughness_texture.as_ref()),
         normal_texture: pack_use(material.normal_texture.as_ref()),

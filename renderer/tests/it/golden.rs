@@ -4,11 +4,11 @@ use protocol::{Batch, Rect, RenderSettings, Size};
 use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 
 /// The engine these hashes belong to.
-const OF_ENGINE: u32 = 1;
+const OF_ENGINE: u32 = 2;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_d8d9b9af7859f20e80abaf1696d2a9eb66d03e2ec25bc6061b5e8b8f8e7781fb";
+const SCENE: &str = "b3_33edc12ce96ff9b752574245a8b0c1db555e17121eaf001c9645bf5b7e7c6929";
 /// [`film::Film::root`] of its 16 samples.
-const FILM: &str = "b3_02559096d7ce7c375e77f5891f93f7ee793d665e7282edfb2e5e1d2ed9256856";
+const FILM: &str = "b3_20033b24fc64953f75cb956ca71cd3f078be6a87269cca56e690ff3beb49895e";
 
 #[test]
 fn the_engine_renders_what_it_always_did() {

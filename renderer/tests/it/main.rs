@@ -2,5 +2,6 @@
 
 mod bits;
 mod golden;
+mod layers;
 mod make;
 mod truth;

@@ -1,30 +1,52 @@
-// How a surface scatters: GGX over a diffuse lobe, with energy; mirrored from
+// How a surface scatters: glTF's material model in layers, with energy; mirrored from
 // renderer/src/bsdf.rs. Directions are in the shading frame, z along the normal.
 #define_import_path tessera::bsdf
 
+#import tessera::lobe::{
+    compensated, compensated_mean, ggx_distribution, glass_albedo, lobe_albedo, lobe_loss, refracted,
+    sample_cosine, sample_visible_normal, schlick_between, schlick_weight, sheen_albedo,
+    sheen_value, smith_root, width_of,
+}
 #import tessera::math::{
-    INV_PI, PI, fclamp, fdot, fmax, fnormalize, fsqrt, lerp, luminance, sin_cos_turns,
+    INV_PI, fabs, fcross, fdot, fmax, fnormalize, frame_of, lerp, luminance, max_component,
+    normalize_or, rcp,
 }
 #import tessera::rounding::div
-#import tessera::surface::Surface
-#import tessera::tables::{ALBEDO_SIDE, header, word_f}
+#import tessera::surface::{DIELECTRIC_REFLECTANCE, Surface}
 
-const WIDTH_MIN: f32 = 1e-3;
-const DIELECTRIC_REFLECTANCE: f32 = 0.04;
 const COSINE_MIN: f32 = 1e-6;
 
 // A surface point's scattering, seen from one direction.
 struct Bsdf {
     view: vec3<f32>,
     diffuse: vec3<f32>,
+    transmitted: vec3<f32>,
     metal_reflectance: vec3<f32>,
     metallic: f32,
+    reflectance: vec3<f32>,
+    reflectance_rim: f32,
+    gain: vec3<f32>,
+    transmitted_gain: f32,
+    eta: f32,
+    is_thin: bool,
     roughness: f32,
     width_squared: f32,
     width: f32,
     loss: f32,
     left_view: f32,
-    lobe_probability: f32,
+    coat: f32,
+    coat_width: f32,
+    coat_gain: f32,
+    coat_normal: vec3<f32>,
+    sheen: vec3<f32>,
+    sheen_roughness: f32,
+    left: f32,
+    left_coat: f32,
+    // Probabilities of sampling the lobes.
+    share_lobe: f32,
+    share_transmission: f32,
+    share_coat: f32,
+    share_cosine: f32,
 }
 
 // Scattering towards one direction: value times its cosine, and the density of sampling it.
@@ -33,166 +55,255 @@ struct Scatter {
     density: f32,
 }
 
-fn width_of(roughness: f32) -> f32 {
-    return fmax(roughness * roughness, WIDTH_MIN);
+fn nothing() -> Scatter {
+    return Scatter(vec3<f32>(0.0), 0.0);
 }
 
-// The cell of a table coordinate: the last cell holds the end too.
-fn min_index(x: f32) -> u32 {
-    return u32(clamp(i32(x), 0, i32(ALBEDO_SIDE) - 2));
-}
-
-fn albedo(at: u32) -> f32 {
-    return word_f(header.albedo_at + at);
-}
-
-// Albedo of the lobe as (a, b): reflectance f along the normal gives f * a + b.
-fn lobe_albedo(cosine: f32, roughness: f32) -> vec2<f32> {
-    let last = f32(ALBEDO_SIDE - 1u);
-    let x = fclamp(cosine * last, 0.0, last);
-    let y = fclamp(roughness * last, 0.0, last);
-    let column = min_index(x);
-    let row = min_index(y);
-    let fx = x - f32(column);
-    let fy = y - f32(row);
-    let at = (row * ALBEDO_SIDE + column) * 2u;
-    let below = at + ALBEDO_SIDE * 2u;
-    return vec2<f32>(
-        lerp(lerp(albedo(at), albedo(at + 2u), fx), lerp(albedo(below), albedo(below + 2u), fx), fy),
-        lerp(
-            lerp(albedo(at + 1u), albedo(at + 3u), fx),
-            lerp(albedo(below + 1u), albedo(below + 3u), fx),
-            fy,
-        ),
-    );
-}
-
-// Mean albedo of the dielectric's compensated lobe over all directions.
-fn dielectric_mean(roughness: f32) -> f32 {
-    let last = f32(ALBEDO_SIDE - 1u);
-    let y = fclamp(roughness * last, 0.0, last);
-    let row = min_index(y);
-    let at = ALBEDO_SIDE * ALBEDO_SIDE * 2u + row;
-    return lerp(albedo(at), albedo(at + 1u), y - f32(row));
-}
-
-// Albedo of the dielectric's compensated lobe in one direction.
-fn dielectric_albedo(a: f32, b: f32) -> f32 {
-    let loss = lobe_loss(a, b);
-    return (DIELECTRIC_REFLECTANCE * a + b) * (1.0 + DIELECTRIC_REFLECTANCE * loss);
-}
-
-fn lobe_loss(a: f32, b: f32) -> f32 {
-    let kept = fclamp(a + b, 1e-3, 1.0);
-    return div(1.0 - kept, kept);
+// The coat's reflectance along its normal and at the horizon.
+fn coat_reflectance() -> vec2<f32> {
+    return vec2<f32>(DIELECTRIC_REFLECTANCE, 1.0);
 }
 
 // Prepares a surface's scattering for the direction to the viewer.
 fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
     let ab = lobe_albedo(view.z, surface.roughness);
     let loss = lobe_loss(ab.x, ab.y);
-    let dielectric = dielectric_albedo(ab.x, ab.y);
-    let mean = dielectric_mean(surface.roughness);
-    let diffuse = surface.base_color * (1.0 - surface.metallic);
-    let reflectance = luminance(surface.base_color);
-    let metal = (reflectance * ab.x + ab.y) * (1.0 + reflectance * loss);
-    let lobe = lerp(dielectric, metal, surface.metallic);
-    let rest = luminance(diffuse) * (1.0 - dielectric);
-    let both = lobe + rest;
+    let highest = vec2<f32>(max_component(surface.reflectance), surface.reflectance_rim);
+    let dielectric = compensated(ab, highest);
+    let mean = compensated_mean(surface.roughness, highest);
+    let body = surface.base_color * (1.0 - surface.metallic);
+    let diffuse = body * (1.0 - surface.transmission);
     let width = width_of(surface.roughness);
-    var lobe_probability = 1.0;
-    if both > 0.0 { lobe_probability = div(lobe, both); }
-    return Bsdf(
-        view,
-        diffuse,
-        surface.base_color,
-        surface.metallic,
-        surface.roughness,
-        width * width,
-        width,
-        loss,
-        div(1.0 - dielectric, fmax(1.0 - mean, 1e-3)),
-        lobe_probability,
+
+    // The base's shares.
+    let metal = compensated(ab, vec2<f32>(luminance(surface.base_color), 1.0));
+    let weight = schlick_between(view.z, surface.eta);
+    let reflected = lerp(highest.x, highest.y, weight);
+    let lobe = lerp(lerp(dielectric, reflected, surface.transmission), metal, surface.metallic);
+    let rest = luminance(diffuse) * (1.0 - dielectric);
+    let transmitted = body * surface.transmission;
+    // Where the surface as a whole reflects all, some of its microfacets still let light through.
+    let through = luminance(transmitted) * fmax(1.0 - reflected, 0.5 * width);
+    var through_gain = 1.0 + loss;
+    if !surface.is_thin {
+        through_gain = rcp(glass_albedo(view.z, surface.roughness, surface.eta));
+    }
+    let opaque = 1.0 - surface.transmission;
+    let f = surface.reflectance;
+    let passing = through_gain * surface.transmission;
+    let gain = vec3<f32>(
+        (1.0 + f.x * loss) * opaque + passing,
+        (1.0 + f.y * loss) * opaque + passing,
+        (1.0 + f.z * loss) * opaque + passing,
     );
-}
 
-// Height distribution of GGX (Trowbridge-Reitz), from the half vector's components. `half` is
-// reserved in WGSL.
-fn ggx_distribution(halfway: vec3<f32>, width_squared: f32) -> f32 {
-    let t = halfway.x * halfway.x + halfway.y * halfway.y + width_squared * halfway.z * halfway.z;
-    return div(width_squared, PI * t * t);
-}
-
-// sqrt(w^2 + (1 - w^2) * cos^2): the root in Smith's masking for GGX.
-fn smith_root(cosine: f32, width_squared: f32) -> f32 {
-    return fsqrt(width_squared + (1.0 - width_squared) * cosine * cosine);
-}
-
-// Schlick's weight, (1 - cos)^5.
-fn schlick_weight(cosine: f32) -> f32 {
-    let m = fclamp(1.0 - cosine, 0.0, 1.0);
-    let squared = m * m;
-    return squared * squared * m;
+    // The layers above.
+    var bsdf = Bsdf(
+        view, diffuse, transmitted, surface.base_color, surface.metallic, surface.reflectance,
+        surface.reflectance_rim, gain, through_gain, surface.eta, surface.is_thin,
+        surface.roughness, width * width, width, loss,
+        div(1.0 - dielectric, fmax(1.0 - mean, 1e-3)),
+        surface.coat, 0.0, 1.0, vec3<f32>(0.0, 0.0, 1.0), surface.sheen, surface.sheen_roughness,
+        1.0, 1.0, 1.0, 0.0, 0.0, 0.0,
+    );
+    var sheen = 0.0;
+    var coat = 0.0;
+    let sheen_color = max_component(surface.sheen);
+    if sheen_color > 0.0 {
+        sheen = sheen_color * sheen_albedo(view.z, surface.sheen_roughness);
+        bsdf.left_coat = 1.0 - sheen;
+        bsdf.left = bsdf.left_coat;
+    }
+    if surface.coat > 0.0 {
+        let xy = frame_of(surface.normal);
+        let n = surface.coat_normal;
+        bsdf.coat_normal = vec3<f32>(fdot(n, xy.s), fdot(n, xy.t), fdot(n, surface.normal));
+        bsdf.coat_width = width_of(surface.coat_roughness);
+        let cosine = fdot(bsdf.coat_normal, view);
+        let coat_ab = lobe_albedo(cosine, surface.coat_roughness);
+        bsdf.coat_gain = 1.0 + DIELECTRIC_REFLECTANCE * lobe_loss(coat_ab.x, coat_ab.y);
+        let albedo = surface.coat * compensated(coat_ab, coat_reflectance());
+        coat = albedo * bsdf.left_coat;
+        bsdf.left = bsdf.left * (1.0 - albedo);
+    }
+    let cosine = rest * bsdf.left + sheen;
+    let base = (lobe + through) * bsdf.left;
+    let all = base + cosine + coat;
+    if all > 0.0 {
+        bsdf.share_lobe = div(lobe * bsdf.left, all);
+        bsdf.share_transmission = div(through * bsdf.left, all);
+        bsdf.share_coat = div(coat, all);
+        bsdf.share_cosine = div(cosine, all);
+    }
+    return bsdf;
 }
 
 // Value and density for a direction.
 fn evaluate(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
+    if bsdf.view.z < COSINE_MIN || fabs(light.z) < COSINE_MIN { return nothing(); }
+    if light.z > 0.0 { return reflected_to(bsdf, light); }
+    if bsdf.share_transmission > 0.0 {
+        if bsdf.is_thin { return transmit_thin(bsdf, light); }
+        return transmit(bsdf, light);
+    }
+    return nothing();
+}
+
+fn dielectric_and_metal(
+    reflectance: f32, rim: f32, gain: f32, between: f32, metal_reflectance: f32, weight: f32,
+    loss: f32, metallic: f32,
+) -> f32 {
+    return lerp(metal_reflectance, 1.0, weight) * (1.0 + metal_reflectance * loss) * metallic
+        + lerp(reflectance, rim, between) * gain * (1.0 - metallic);
+}
+
+// `evaluate` on the viewer's side.
+fn reflected_to(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let cos_view = bsdf.view.z;
     let cos_light = light.z;
-    if cos_view < COSINE_MIN || cos_light < COSINE_MIN {
-        return Scatter(vec3<f32>(0.0), 0.0);
-    }
 
     // The lobe: distribution times visibility, height-correlated.
     let halfway = fnormalize(bsdf.view + light);
+    let half_sine = halfway.x * halfway.x + halfway.y * halfway.y;
     let root_view = smith_root(cos_view, bsdf.width_squared);
     let root_light = smith_root(cos_light, bsdf.width_squared);
-    let distribution = ggx_distribution(halfway, bsdf.width_squared);
+    let distribution = ggx_distribution(half_sine, halfway.z, bsdf.width_squared);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
-    let weight = schlick_weight(fdot(bsdf.view, halfway));
-    let dielectric = lerp(DIELECTRIC_REFLECTANCE, 1.0, weight)
-        * (1.0 + DIELECTRIC_REFLECTANCE * bsdf.loss)
-        * (1.0 - bsdf.metallic);
-    let f = bsdf.metal_reflectance;
-    let metal = vec3<f32>(
-        lerp(f.x, 1.0, weight) * (1.0 + f.x * bsdf.loss),
-        lerp(f.y, 1.0, weight) * (1.0 + f.y * bsdf.loss),
-        lerp(f.z, 1.0, weight) * (1.0 + f.z * bsdf.loss),
+    let cos_half = fdot(bsdf.view, halfway);
+    let weight = schlick_weight(cos_half);
+    var between = weight;
+    if bsdf.eta < 1.0 { between = schlick_between(cos_half, bsdf.eta); }
+    let f = bsdf.reflectance;
+    let m = bsdf.metal_reflectance;
+    let g = bsdf.gain;
+    let rim = bsdf.reflectance_rim;
+    let fresnel = vec3<f32>(
+        dielectric_and_metal(f.x, rim, g.x, between, m.x, weight, bsdf.loss, bsdf.metallic),
+        dielectric_and_metal(f.y, rim, g.y, between, m.y, weight, bsdf.loss, bsdf.metallic),
+        dielectric_and_metal(f.z, rim, g.z, between, m.z, weight, bsdf.loss, bsdf.metallic),
     );
-    let fresnel = metal * bsdf.metallic + vec3<f32>(dielectric);
     let lobe = fresnel * (distribution * visibility * cos_light);
     let lobe_density = div(distribution, 2.0 * (cos_view + root_view));
 
     // The diffuse lobe gets what the dielectric's lobe leaves.
     let ab = lobe_albedo(cos_light, bsdf.roughness);
-    let left_light = 1.0 - dielectric_albedo(ab.x, ab.y);
+    let left_light = 1.0 - compensated(ab, vec2<f32>(max_component(f), rim));
     let diffuse = bsdf.diffuse * (bsdf.left_view * left_light * INV_PI * cos_light);
-    let diffuse_density = cos_light * INV_PI;
-    return Scatter(lobe + diffuse, lerp(diffuse_density, lobe_density, bsdf.lobe_probability));
-}
+    var value = (lobe + diffuse) * bsdf.left;
+    var density = bsdf.share_lobe * lobe_density + bsdf.share_cosine * (cos_light * INV_PI);
 
-// A direction to go on, from two numbers for it and one for the lobe.
-fn sample_direction(bsdf: Bsdf, choice: f32, u: f32, v: f32) -> vec3<f32> {
-    if choice < bsdf.lobe_probability {
-        let halfway = sample_visible_normal(bsdf.view, bsdf.width, u, v);
-        return halfway * (2.0 * fdot(bsdf.view, halfway)) - bsdf.view;
+    // The layers above.
+    if max_component(bsdf.sheen) > 0.0 {
+        let sheen = sheen_value(half_sine, cos_view, cos_light, bsdf.sheen_roughness);
+        value = value + bsdf.sheen * sheen;
     }
-    return sample_cosine(u, v);
+    if bsdf.coat > 0.0 {
+        let coat = coat_to(bsdf, light, halfway, cos_half);
+        value = value + coat.value;
+        density = density + bsdf.share_coat * coat.density;
+    }
+    return Scatter(value, density);
 }
 
-// A direction with density cos/pi.
-fn sample_cosine(u: f32, v: f32) -> vec3<f32> {
-    let sin_cos = sin_cos_turns(u);
-    let radius = fsqrt(v);
-    return vec3<f32>(radius * sin_cos.y, radius * sin_cos.x, fsqrt(1.0 - v));
+// The coat's part of `reflected_to`, its density not yet weighted.
+fn coat_to(bsdf: Bsdf, light: vec3<f32>, halfway: vec3<f32>, cos_half: f32) -> Scatter {
+    let cos_view = fdot(bsdf.coat_normal, bsdf.view);
+    let cos_light = fdot(bsdf.coat_normal, light);
+    if cos_view < COSINE_MIN || cos_light < COSINE_MIN { return nothing(); }
+    let width_squared = bsdf.coat_width * bsdf.coat_width;
+    let across = fcross(bsdf.coat_normal, halfway);
+    let distribution =
+        ggx_distribution(fdot(across, across), fdot(bsdf.coat_normal, halfway), width_squared);
+    let root_view = smith_root(cos_view, width_squared);
+    let root_light = smith_root(cos_light, width_squared);
+    let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
+    let r = coat_reflectance();
+    let fresnel = lerp(r.x, r.y, schlick_weight(cos_half)) * bsdf.coat_gain;
+    let value = bsdf.coat * bsdf.left_coat * fresnel * (distribution * visibility * cos_light);
+    return Scatter(vec3<f32>(value), div(distribution, 2.0 * (cos_view + root_view)));
 }
 
-// A normal of GGX that is seen from `view`.
-fn sample_visible_normal(view: vec3<f32>, width: f32, u: f32, v: f32) -> vec3<f32> {
-    let stretched = fnormalize(vec3<f32>(view.x * width, view.y * width, view.z));
-    let sin_cos = sin_cos_turns(u);
-    let z = (1.0 - v) * (1.0 + stretched.z) - stretched.z;
-    let radius = fsqrt(fclamp(1.0 - z * z, 0.0, 1.0));
-    let halfway = vec3<f32>(radius * sin_cos.y, radius * sin_cos.x, z) + stretched;
-    return fnormalize(vec3<f32>(halfway.x * width, halfway.y * width, fmax(halfway.z, 1e-7)));
+// `evaluate` beyond a thin wall: the mirrored lobe.
+fn transmit_thin(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
+    let cos_view = bsdf.view.z;
+    let cos_light = -light.z;
+    let halfway = fnormalize(bsdf.view + vec3<f32>(light.x, light.y, cos_light));
+    let root_view = smith_root(cos_view, bsdf.width_squared);
+    let root_light = smith_root(cos_light, bsdf.width_squared);
+    let distribution = ggx_distribution(
+        halfway.x * halfway.x + halfway.y * halfway.y, halfway.z, bsdf.width_squared,
+    );
+    let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
+    let weight = schlick_weight(fdot(bsdf.view, halfway));
+    let passes = 1.0 - lerp(max_component(bsdf.reflectance), bsdf.reflectance_rim, weight);
+    let value = passes * bsdf.transmitted_gain * (distribution * visibility * cos_light);
+    return Scatter(
+        bsdf.transmitted * (value * bsdf.left),
+        bsdf.share_transmission * div(distribution, 2.0 * (cos_view + root_view)),
+    );
+}
+
+// `evaluate` beyond the surface of a body.
+fn transmit(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
+    let cos_view = bsdf.view.z;
+    let cos_light = -light.z;
+    let sum = normalize_or(bsdf.view + light * bsdf.eta, vec3<f32>(0.0));
+    let halfway = select(sum, -sum, sum.z < 0.0);
+    let half_view = fdot(bsdf.view, halfway);
+    let half_light = fdot(light, halfway);
+    if half_view < COSINE_MIN || half_light > -COSINE_MIN { return nothing(); }
+    let root_view = smith_root(cos_view, bsdf.width_squared);
+    let root_light = smith_root(cos_light, bsdf.width_squared);
+    let distribution = ggx_distribution(
+        halfway.x * halfway.x + halfway.y * halfway.y, halfway.z, bsdf.width_squared,
+    );
+    let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
+    let along = half_light + div(half_view, bsdf.eta);
+    let stretch = div(-half_light, along * along);
+    let weight = schlick_between(half_view, bsdf.eta);
+    let passes = 1.0 - lerp(max_component(bsdf.reflectance), bsdf.reflectance_rim, weight);
+    let value = passes
+        * bsdf.transmitted_gain
+        * (distribution * visibility * cos_light)
+        * (4.0 * half_view * stretch);
+    let seen = div(2.0 * distribution * half_view, cos_view + root_view);
+    return Scatter(
+        bsdf.transmitted * (value * bsdf.left),
+        bsdf.share_transmission * (seen * stretch),
+    );
+}
+
+// A direction to go on, from two numbers for it and one for the lobe; zero where the lobe's
+// microfacet sends light to the wrong side of the surface.
+fn sample_direction(bsdf: Bsdf, choice: f32, u: f32, v: f32) -> vec3<f32> {
+    if choice < bsdf.share_cosine { return sample_cosine(u, v); }
+    let is_coat = choice < bsdf.share_cosine + bsdf.share_coat;
+    let passes =
+        !is_coat && choice < bsdf.share_cosine + bsdf.share_coat + bsdf.share_transmission;
+
+    // One place for both lobes keeps the kernel small; the base's frame is the shading frame.
+    var s = vec3<f32>(1.0, 0.0, 0.0);
+    var t = vec3<f32>(0.0, 1.0, 0.0);
+    let n = bsdf.coat_normal;
+    var view = bsdf.view;
+    var width = bsdf.width;
+    if is_coat {
+        let xy = frame_of(n);
+        s = xy.s;
+        t = xy.t;
+        view = vec3<f32>(fdot(bsdf.view, s), fdot(bsdf.view, t), fdot(bsdf.view, n));
+        width = bsdf.coat_width;
+    }
+    var halfway = sample_visible_normal(view, width, u, v);
+    if is_coat { halfway = s * halfway.x + t * halfway.y + n * halfway.z; }
+    let mirrored = halfway * (2.0 * fdot(bsdf.view, halfway)) - bsdf.view;
+    var direction = mirrored;
+    if passes {
+        if bsdf.is_thin {
+            direction = vec3<f32>(mirrored.x, mirrored.y, -mirrored.z);
+        } else {
+            direction = refracted(bsdf.view, halfway, bsdf.eta);
+        }
+    }
+    return select(vec3<f32>(0.0), direction, (direction.z < 0.0) == passes);
 }

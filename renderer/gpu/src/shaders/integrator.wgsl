@@ -12,7 +12,7 @@
 #import tessera::light::{
     hit_density, is_light, pick_emitter, power_weight, sample_light, sky_density, sound,
 }
-#import tessera::math::{FAR, fdot, fmin, frame_of, luminance, rcp}
+#import tessera::math::{FAR, fdot, fexp2, fmin, frame_of, luminance, rcp}
 #import tessera::ray::{Hit, Query, Ray, offset_origin}
 #import tessera::sampler::{
     PAIR_CELL, PAIR_CHOICE, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key,
@@ -53,8 +53,9 @@ struct Path {
     // Shadow ray: where it ends, and the light that arrives when nothing is in the way.
     distance: f32,
     gain: vec3<f32>,
-    // Shadow ray: whether, and along which direction, the path goes on from the same origin.
+    // Shadow ray: whether, from where and along which direction the path goes on.
     goes_on: bool,
+    origin: vec3<f32>,
     direction: vec3<f32>,
     radiance: vec3<f32>,
     throughput: vec3<f32>,
@@ -95,7 +96,7 @@ fn advance(path: ptr<function, Path>) {
     if shadow {
         (*path).seen.shadow_rays += 1u;
         if !is_hit { (*path).radiance = (*path).radiance + (*path).gain; }
-        go_on(path, ray.origin);
+        go_on(path);
         return;
     }
     (*path).seen.closest_rays += 1u;
@@ -114,6 +115,10 @@ fn advance(path: ptr<function, Path>) {
         (*path).seen.normal = surface.normal;
         (*path).seen.depth = depth_of(surface.position);
     }
+    if is_light(surface.absorption) {
+        (*path).throughput =
+            (*path).throughput * transmittance(surface.absorption, walked.hit.t);
+    }
     if is_light(surface.emission) {
         var weight = 1.0;
         if bounce != 0u {
@@ -121,18 +126,18 @@ fn advance(path: ptr<function, Path>) {
         }
         (*path).radiance = (*path).radiance + (*path).throughput * surface.emission * weight;
     }
-    if bounce == header.bounces {
+    if bounce == header.bounces || surface.is_unlit {
         (*path).pending = RAY_NONE;
         return;
     }
     scatter(path, surface, ray.direction);
 }
 
-// Takes up the direction that the last scattering event chose, from the same origin.
-fn go_on(path: ptr<function, Path>, origin: vec3<f32>) {
+// Takes up the direction that the last scattering event chose.
+fn go_on(path: ptr<function, Path>) {
     if (*path).goes_on {
         (*path).pending = RAY_CLOSEST;
-        (*path).ray = Ray(origin, (*path).direction);
+        (*path).ray = Ray((*path).origin, (*path).direction);
         (*path).bounce += 1u;
     } else {
         (*path).pending = RAY_NONE;
@@ -141,6 +146,24 @@ fn go_on(path: ptr<function, Path>, origin: vec3<f32>) {
 
 fn to_local(x: vec3<f32>, y: vec3<f32>, z: vec3<f32>, d: vec3<f32>) -> vec3<f32> {
     return vec3<f32>(fdot(d, x), fdot(d, y), fdot(d, z));
+}
+
+// What is left of light after a way through a body, by Beer's law.
+fn transmittance(absorption: vec3<f32>, distance: f32) -> vec3<f32> {
+    return vec3<f32>(
+        fexp2(-absorption.x * distance),
+        fexp2(-absorption.y * distance),
+        fexp2(-absorption.z * distance),
+    );
+}
+
+// The side of a surface on which a direction leaves: 1 the viewer's, -1 the other, 0 where the
+// shading normal and the triangle's disagree about it.
+fn side_of(surface: Surface, local: vec3<f32>, direction: vec3<f32>) -> f32 {
+    let height = fdot(direction, surface.geometric);
+    if local.z > 0.0 && height > 0.0 { return 1.0; }
+    if local.z < 0.0 && height < 0.0 { return -1.0; }
+    return 0.0;
 }
 
 // One scattering event: draws the light of one emitter, and the direction that goes on.
@@ -166,14 +189,17 @@ fn scatter(path: ptr<function, Path>, surface: Surface, incoming: vec3<f32>) {
         let place = sample_pair(key, sample, bounce_pair(bounce, PAIR_LIGHT));
         let light = sample_light(emitter, origin, cell, place.x, place.y);
         if light.shines {
-            let scattered = evaluate(bsdf, to_local(xy.s, xy.t, z, light.direction));
+            let local = to_local(xy.s, xy.t, z, light.direction);
+            let scattered = evaluate(bsdf, local);
             var weight = 1.0;
             if !light.is_point { weight = power_weight(light.density, scattered.density); }
             let arriving = light.radiance * (weight * rcp(light.density));
             let gain = before * scattered.value * arriving;
-            if is_light(gain) && fdot(light.direction, surface.geometric) > 0.0 {
+            let side = side_of(surface, local, light.direction);
+            if is_light(gain) && side != 0.0 {
+                let start = offset_origin(surface.position, surface.geometric * side);
                 (*path).pending = RAY_SHADOW;
-                (*path).ray = Ray(origin, light.direction);
+                (*path).ray = Ray(start, light.direction);
                 (*path).distance = light.distance;
                 (*path).gain = gain;
             }
@@ -187,21 +213,23 @@ fn scatter(path: ptr<function, Path>, surface: Surface, incoming: vec3<f32>) {
     let local = sample_direction(bsdf, choice.x, place.x, place.y);
     let scattered = evaluate(bsdf, local);
     let direction = xy.s * local.x + xy.t * local.y + z * local.z;
-    if scattered.density > 0.0 && fdot(direction, surface.geometric) > 0.0 {
+    let side = side_of(surface, local, direction);
+    if scattered.density > 0.0 && side != 0.0 {
         var throughput = before * (scattered.value * rcp(scattered.density));
-        var survives = true;
+        var survives = is_light(throughput);
         // Roulette.
         if bounce + 1u >= ROULETTE_AFTER {
             let survival = fmin(luminance(throughput), SURVIVAL_MAX);
-            survives = choice.y < survival;
+            survives = survives && choice.y < survival;
             throughput = throughput * rcp(survival);
         }
         (*path).throughput = throughput;
         (*path).density = scattered.density;
+        (*path).origin = offset_origin(surface.position, surface.geometric * side);
         (*path).direction = direction;
         (*path).goes_on = survives;
     }
-    if (*path).pending == RAY_NONE { go_on(path, origin); }
+    if (*path).pending == RAY_NONE { go_on(path); }
 }
 
 // The values of a path's sample, once nothing is pending.

@@ -134,6 +134,41 @@ fn atan2_turns(y: f32, x: f32) -> f32 {
     return select(third, -third, y < 0.0);
 }
 
+// 2 to the power of `a`, which is held within ±126 first.
+fn fexp2(a: f32) -> f32 {
+    let held = fclamp(a, -126.0, 126.0);
+    let whole = floor_to_i32(held + 0.5);
+    let f = held - f32(whole);
+    var p = f * 1.540353e-4 + 1.3333558e-3;
+    p = p * f + 9.618129e-3;
+    p = p * f + 5.5504107e-2;
+    p = p * f + 2.402265e-1;
+    p = p * f + 6.931472e-1;
+    return (p * f + 1.0) * bitcast<f32>(u32(whole + 127) << 23u);
+}
+
+// Logarithm to base 2 of `a`, which is held above 1e-30 first.
+fn flog2(a: f32) -> f32 {
+    let bits = bitcast<u32>(fmax(a, 1e-30));
+    let mantissa = bitcast<f32>((bits & 0x007fffffu) | 0x3f800000u);
+    let exponent = i32(bits >> 23u) - 127;
+    let is_high = mantissa > 1.4142135;
+    let m = select(mantissa, mantissa * 0.5, is_high);
+    let e = select(exponent, exponent + 1, is_high);
+    let t = div(m - 1.0, m + 1.0);
+    let s = t * t;
+    var p = s * 0.11111111 + 0.14285715;
+    p = p * s + 0.2;
+    p = p * s + 0.33333334;
+    p = p * s + 1.0;
+    return f32(e) + t * p * 2.88539;
+}
+
+// `a` to the power of `b`, for `a` above 0.
+fn power(a: f32, b: f32) -> f32 {
+    return fexp2(b * flog2(a));
+}
+
 // Two unit vectors that complete a unit vector to a right-handed frame.
 struct Frame {
     s: vec3<f32>,

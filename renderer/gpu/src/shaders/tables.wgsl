@@ -18,6 +18,8 @@ const ALPHA_MASK: u32 = 1u;
 const ALPHA_BLEND: u32 = 2u;
 const MATERIAL_DOUBLE_SIDED: u32 = 1u;
 const MATERIAL_EMISSIVE: u32 = 2u;
+const MATERIAL_UNLIT: u32 = 4u;
+const LAYERS_BODY: u32 = 1u;
 const WRAP_REPEAT: u32 = 0u;
 const WRAP_MIRROR: u32 = 1u;
 const WRAP_CLAMP: u32 = 2u;
@@ -30,11 +32,17 @@ const EMITTER_DIRECTIONAL: u32 = 3u;
 const EMITTER_ENVIRONMENT: u32 = 4u;
 const FILTER_ENTRIES: u32 = 65u;
 const ALBEDO_SIDE: u32 = 32u;
+const ALBEDO_MEANS_AT: u32 = ALBEDO_SIDE * ALBEDO_SIDE * 2u;
+const ALBEDO_SHEEN_AT: u32 = ALBEDO_MEANS_AT + ALBEDO_SIDE * 4u;
+const ALBEDO_GLASS_AT: u32 = ALBEDO_SHEEN_AT + ALBEDO_SIDE * ALBEDO_SIDE;
+const GLASS_SIDE: u32 = 16u;
+const GLASS_INDICES: u32 = 9u;
 
 // Strides in words.
 const INSTANCE_WORDS: u32 = 28u;
 const SHAPE_WORDS: u32 = 8u;
 const MATERIAL_WORDS: u32 = 48u;
+const LAYERS_WORDS: u32 = 84u;
 const TEXTURE_USE_WORDS: u32 = 8u;
 const TEXTURE_WORDS: u32 = 8u;
 const EMITTER_WORDS: u32 = 16u;
@@ -79,6 +87,10 @@ struct Header {
     filter_at: u32,
     albedo_at: u32,
     srgb_at: u32,
+    layers_at: u32,
+    reserved_a: u32,
+    reserved_b: u32,
+    reserved_c: u32,
 }
 
 @group(1) @binding(0) var<uniform> header: Header;
@@ -197,26 +209,59 @@ struct Material {
     alpha_mode: u32,
     alpha_cutoff: f32,
     flags: u32,
-    // Where its texture uses begin, and a bit for each that has a texture.
+    // Index of its layers, or NONE.
+    layers: u32,
+    // Where its texture uses begin, and where those of its layers do.
     textures_at: u32,
+    layer_textures_at: u32,
+    // A bit for each use that has a texture.
     textures: u32,
 }
 
 fn material_of(index: u32) -> Material {
     let at = header.materials_at + index * MATERIAL_WORDS;
+    let layers = words[at + 13u];
+    let layer_textures_at = header.layers_at + layers * LAYERS_WORDS + 20u;
+    var textures = 0u;
+    for (var which = 0u; which < 4u; which += 1u) {
+        let is_used = words[at + 16u + which * TEXTURE_USE_WORDS] != NONE;
+        textures |= select(0u, 1u << which, is_used);
+    }
+    if layers != NONE {
+        for (var which = 0u; which < 8u; which += 1u) {
+            let is_used = words[layer_textures_at + which * TEXTURE_USE_WORDS] != NONE;
+            textures |= select(0u, 16u << which, is_used);
+        }
+    }
     return Material(
         word_row(at), word_vec(at + 4u), word_f(at + 7u), word_f(at + 8u), word_f(at + 9u),
-        words[at + 10u], word_f(at + 11u), words[at + 12u], at + 16u, textures_of(at + 16u),
+        words[at + 10u], word_f(at + 11u), words[at + 12u], layers, at + 16u, layer_textures_at,
+        textures,
     );
 }
 
-// A bit for each of four texture uses that has a texture.
-fn textures_of(at: u32) -> u32 {
-    let base_color = select(1u, 0u, words[at] == NONE);
-    let metallic_roughness = select(2u, 0u, words[at + TEXTURE_USE_WORDS] == NONE);
-    let normal = select(4u, 0u, words[at + 2u * TEXTURE_USE_WORDS] == NONE);
-    let emissive = select(8u, 0u, words[at + 3u * TEXTURE_USE_WORDS] == NONE);
-    return base_color | metallic_roughness | normal | emissive;
+// What extensions add to a material; their textures are read one by one.
+struct Layers {
+    specular_color: vec3<f32>,
+    specular: f32,
+    sheen_color: vec3<f32>,
+    sheen_roughness: f32,
+    absorption: vec3<f32>,
+    transmission: f32,
+    coat: f32,
+    coat_roughness: f32,
+    ior: f32,
+    flags: u32,
+    coat_normal_scale: f32,
+}
+
+fn layers_of(index: u32) -> Layers {
+    let at = header.layers_at + index * LAYERS_WORDS;
+    return Layers(
+        word_vec(at), word_f(at + 3u), word_vec(at + 4u), word_f(at + 7u),
+        word_vec(at + 8u), word_f(at + 11u), word_f(at + 12u), word_f(at + 13u),
+        word_f(at + 14u), words[at + 15u], word_f(at + 16u),
+    );
 }
 
 // Use of a texture by a material.
@@ -231,9 +276,20 @@ const BASE_COLOR_TEXTURE: u32 = 0u;
 const METALLIC_ROUGHNESS_TEXTURE: u32 = 1u;
 const NORMAL_TEXTURE: u32 = 2u;
 const EMISSIVE_TEXTURE: u32 = 3u;
+const SPECULAR_TEXTURE: u32 = 4u;
+const SPECULAR_COLOR_TEXTURE: u32 = 5u;
+const SHEEN_COLOR_TEXTURE: u32 = 6u;
+const SHEEN_ROUGHNESS_TEXTURE: u32 = 7u;
+const TRANSMISSION_TEXTURE: u32 = 8u;
+const COAT_TEXTURE: u32 = 9u;
+const COAT_ROUGHNESS_TEXTURE: u32 = 10u;
+const COAT_NORMAL_TEXTURE: u32 = 11u;
 
 fn texture_use_of(material: Material, which: u32) -> TextureUse {
-    let at = material.textures_at + which * TEXTURE_USE_WORDS;
+    var at = material.textures_at + which * TEXTURE_USE_WORDS;
+    if which >= SPECULAR_TEXTURE {
+        at = material.layer_textures_at + (which - SPECULAR_TEXTURE) * TEXTURE_USE_WORDS;
+    }
     return TextureUse(words[at], words[at + 1u], word_vec(at + 2u), word_vec(at + 5u));
 }
 

@@ -68,53 +68,106 @@ fn bits3(v: Vec3) -> [u32; 3] {
     v.to_array().map(f32::to_bits)
 }
 
+/// Words of a surface, of the directions to viewer and light, and of the numbers that draw one.
+const SCATTERING_WORDS: u32 = 32;
+
+/// A surface with some of the layers, as the words that [`scattering_is_the_same`] reads.
+fn layered(random: &mut Random) -> Vec<u32> {
+    let edge = |value: f32| if value < 0.1 { 0.0 } else { ((value - 0.1) * 1.2).min(1.0) };
+    let sometimes = |random: &mut Random| {
+        let is_there = random.unit() < 0.4;
+        if is_there { edge(random.unit()) } else { 0.0 }
+    };
+    let mut words = Vec::new();
+    let color = |random: &mut Random| vec3(random.unit(), random.unit(), random.unit());
+    words.extend(bits3(color(random)));
+    words.extend([edge(random.unit()), edge(random.unit())].map(f32::to_bits));
+    words.extend(bits3(color(random) * 0.3));
+    words.push(edge(random.unit()).to_bits());
+    words.push(sometimes(random).to_bits());
+    let is_thin = random.unit() < 0.5;
+    let eta = if is_thin { 1.0 } else { random.between(0.4, 2.4) };
+    words.extend([eta.to_bits(), u32::from(is_thin)]);
+    words.extend([sometimes(random), edge(random.unit())].map(f32::to_bits));
+    let tilt = vec3(random.between(-0.3, 0.3), random.between(-0.3, 0.3), 1.0);
+    words.extend(bits3(renderer::math::normalize(tilt)));
+    let strength = sometimes(random);
+    words.extend(bits3(color(random) * strength));
+    words.push(random.between(0.1, 1.0).to_bits());
+    words
+}
+
 #[test]
 fn scattering_is_the_same() {
     let scene = golden(&settings(32, 32, 1));
     let mut random = Random::new(1);
     let mut inputs = Vec::new();
-    for _ in 0..6000 {
-        let color = vec3(random.unit(), random.unit(), random.unit());
-        inputs.extend(bits3(color));
-        let edge = |value: f32| if value < 0.1 { 0.0 } else { ((value - 0.1) * 1.2).min(1.0) };
-        inputs.extend([edge(random.unit()), edge(random.unit())].map(f32::to_bits));
-        for _ in 0..2 {
-            let d = random.direction();
-            let upward = random.unit() < 0.9;
-            inputs.extend(bits3(if upward == (d.z < 0.0) { -d } else { d }));
-        }
+    for _ in 0..12_000 {
+        inputs.extend(layered(&mut random));
+        let view = random.direction();
+        let upward = random.unit() < 0.95;
+        inputs.extend(bits3(if upward == (view.z < 0.0) { -view } else { view }));
+        let light = random.direction();
+        let upward = random.unit() < 0.6;
+        inputs.extend(bits3(if upward == (light.z < 0.0) { -light } else { light }));
         inputs.extend([random.unit(), random.unit(), random.unit()].map(f32::to_bits));
+        inputs.push(0);
+        inputs.push(0);
     }
     let code = (
         "#import tessera::bsdf
-        #import tessera::surface::Surface",
-        "let surface = Surface(
-            vec3<f32>(0.0), vec3<f32>(0.0), vec3<f32>(0.0),
-            vec3<f32>(in_f(0u), in_f(1u), in_f(2u)), in_f(3u), in_f(4u), vec3<f32>(0.0));
-        let view = vec3<f32>(in_f(5u), in_f(6u), in_f(7u));
+        #import tessera::surface::plain_surface",
+        "var surface = plain_surface();
+        surface.base_color = vec3<f32>(in_f(0u), in_f(1u), in_f(2u));
+        surface.metallic = in_f(3u);
+        surface.roughness = in_f(4u);
+        surface.reflectance = vec3<f32>(in_f(5u), in_f(6u), in_f(7u));
+        surface.reflectance_rim = in_f(8u);
+        surface.transmission = in_f(9u);
+        surface.eta = in_f(10u);
+        surface.is_thin = in_u(11u) == 1u;
+        surface.coat = in_f(12u);
+        surface.coat_roughness = in_f(13u);
+        surface.coat_normal = vec3<f32>(in_f(14u), in_f(15u), in_f(16u));
+        surface.sheen = vec3<f32>(in_f(17u), in_f(18u), in_f(19u));
+        surface.sheen_roughness = in_f(20u);
+        let view = vec3<f32>(in_f(21u), in_f(22u), in_f(23u));
         let b = bsdf::bsdf_of(surface, view);
-        let e = bsdf::evaluate(b, vec3<f32>(in_f(8u), in_f(9u), in_f(10u)));
-        let d = bsdf::sample_direction(b, in_f(11u), in_f(12u), in_f(13u));
+        let e = bsdf::evaluate(b, vec3<f32>(in_f(24u), in_f(25u), in_f(26u)));
+        let d = bsdf::sample_direction(b, in_f(27u), in_f(28u), in_f(29u));
         out_f(0u, e.value.x); out_f(1u, e.value.y); out_f(2u, e.value.z); out_f(3u, e.density);
-        out_f(4u, d.x); out_f(5u, d.y); out_f(6u, d.z); out_f(7u, b.lobe_probability);",
+        out_f(4u, d.x); out_f(5u, d.y); out_f(6u, d.z);
+        out_f(7u, b.share_lobe); out_f(8u, b.share_transmission);
+        out_f(9u, b.share_coat); out_f(10u, b.share_cosine);",
     );
-    check_in(&scene, "scattering", code, (14, 8), &inputs, &|row| {
+    check_in(&scene, "scattering", code, (SCATTERING_WORDS, 11), &inputs, &|row| {
+        let f = |k: usize| f32::from_bits(row[k]);
         let surface = Surface {
-            position: Vec3::ZERO,
-            geometric: Vec3::ZERO,
-            normal: Vec3::ZERO,
             base_color: vector(row, 0),
-            metallic: f32::from_bits(row[3]),
-            roughness: f32::from_bits(row[4]),
-            emission: Vec3::ZERO,
+            metallic: f(3),
+            roughness: f(4),
+            f0: vector(row, 5),
+            f90: f(8),
+            transmission: f(9),
+            eta: f(10),
+            is_thin: row[11] == 1,
+            coat: f(12),
+            coat_roughness: f(13),
+            coat_normal: vector(row, 14),
+            sheen: vector(row, 17),
+            sheen_roughness: f(20),
+            ..Surface::PLAIN
         };
-        let bsdf = bsdf_of(&scene, &surface, vector(row, 5));
-        let scatter = evaluate(&scene, &bsdf, vector(row, 8));
-        let [choice, u, v] = vector(row, 11).to_array();
+        let bsdf = bsdf_of(&scene, &surface, vector(row, 21));
+        let scatter = evaluate(&scene, &bsdf, vector(row, 24));
+        let [choice, u, v] = vector(row, 27).to_array();
+        let shares = bsdf.shares;
         let mut out = bits3(scatter.value).to_vec();
         out.push(scatter.density.to_bits());
         out.extend(bits3(sample_direction(&bsdf, choice, u, v)));
-        out.push(bsdf.lobe_probability.to_bits());
+        out.extend(
+            [shares.lobe, shares.transmission, shares.coat, shares.cosine].map(f32::to_bits),
+        );
         out
     });
 }

@@ -3,13 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::error::ImportError;
-use super::json::{Extensions, Material, Root};
+use super::json::{Extensions, Known, Material, Root};
 use super::report::{ImportWarning, Warnings};
 
 /// Extensions that are read in full.
-const SUPPORTED: [&str; 6] = [
+const SUPPORTED: [&str; 14] = [
     "KHR_lights_punctual",
+    "KHR_materials_clearcoat",
     "KHR_materials_emissive_strength",
+    "KHR_materials_ior",
+    "KHR_materials_pbrSpecularGlossiness",
+    "KHR_materials_sheen",
+    "KHR_materials_specular",
+    "KHR_materials_transmission",
+    "KHR_materials_unlit",
+    "KHR_materials_volume",
     "KHR_mesh_quantization",
     "KHR_texture_transform",
     "EXT_mesh_gpu_instancing",
@@ -64,6 +72,7 @@ fn material(material: &Material) -> impl Iterator<Item = &Extensions> {
         &material.occlusion_texture,
         &material.emissive_texture,
     ];
-    let textures = textures.into_iter().flatten().map(|texture| &texture.extensions);
+    let layers = material.extensions.known().into_iter().flat_map(Known::textures);
+    let textures = textures.into_iter().flatten().chain(layers).map(|texture| &texture.extensions);
     std::iter::once(&material.extensions).chain(textures)
 }

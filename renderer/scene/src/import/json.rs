@@ -11,6 +11,9 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::json_materials::{
+    Clearcoat, Ior, Sheen, Specular, SpecularGlossiness, Transmission, Volume,
+};
 use crate::limits::LIST_MAX;
 
 #[derive(Deserialize)]
@@ -335,6 +338,14 @@ pub struct Known {
     pub texture_transform: Option<TextureTransform>,
     pub webp: Option<WebpSource>,
     pub instancing: Option<Instancing>,
+    pub ior: Option<Ior>,
+    pub specular: Option<Specular>,
+    pub transmission: Option<Transmission>,
+    pub volume: Option<Volume>,
+    pub clearcoat: Option<Clearcoat>,
+    pub sheen: Option<Sheen>,
+    pub specular_glossiness: Option<SpecularGlossiness>,
+    pub unlit: Option<IgnoredAny>,
 }
 
 impl Extensions {
@@ -368,6 +379,18 @@ impl<'de> Deserialize<'de> for Extensions {
                         "KHR_texture_transform" => {
                             known.texture_transform = Some(map.next_value()?);
                         }
+                        "KHR_materials_ior" => known.ior = Some(map.next_value()?),
+                        "KHR_materials_specular" => known.specular = Some(map.next_value()?),
+                        "KHR_materials_transmission" => {
+                            known.transmission = Some(map.next_value()?);
+                        }
+                        "KHR_materials_volume" => known.volume = Some(map.next_value()?),
+                        "KHR_materials_clearcoat" => known.clearcoat = Some(map.next_value()?),
+                        "KHR_materials_sheen" => known.sheen = Some(map.next_value()?),
+                        "KHR_materials_pbrSpecularGlossiness" => {
+                            known.specular_glossiness = Some(map.next_value()?);
+                        }
+                        "KHR_materials_unlit" => known.unlit = Some(map.next_value()?),
                         "EXT_mesh_gpu_instancing" => known.instancing = Some(map.next_value()?),
                         "EXT_texture_webp" => known.webp = Some(map.next_value()?),
                         _ => _ = map.next_value::<IgnoredAny>()?,

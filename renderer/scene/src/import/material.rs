@@ -7,7 +7,7 @@ use super::json;
 use super::report::ImportWarning;
 use super::{Importer, name, picture, uri};
 use crate::limits::LIGHT_MAX;
-use crate::model::{AlphaMode, Filter, Image, Material, Texture, TextureRef, Wrap};
+use crate::model::{AlphaMode, Filter, Image, Layers, Material, Texture, TextureRef, Wrap};
 
 /// What of the file's lists is already in the scene: only what is used gets in.
 #[derive(Default)]
@@ -81,7 +81,7 @@ impl Importer<'_> {
             value => return Err(super::word("material", index, "alpha mode", value)),
         };
         let scale = source.normal_texture.as_ref().and_then(|info| info.scale);
-        Ok(Material {
+        let mut material = Material {
             name,
             base_color,
             base_color_texture,
@@ -94,10 +94,15 @@ impl Importer<'_> {
             emissive_texture,
             alpha,
             double_sided: source.double_sided,
-        })
+            is_unlit: false,
+            layers: Layers::default(),
+        };
+        self.add_layers(index, &source.extensions, &mut material)?;
+        Ok(material)
     }
 
-    fn texture_ref(
+    /// The use of a texture; none, with a warning, where it cannot be used.
+    pub fn texture_ref(
         &mut self,
         material: &str,
         index: u32,

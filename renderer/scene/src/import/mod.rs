@@ -10,6 +10,8 @@ mod container;
 mod error;
 mod extension;
 mod json;
+mod json_materials;
+mod layers;
 mod material;
 mod picture;
 mod primitive;

@@ -194,7 +194,7 @@ impl Importer<'_> {
                 primitive.uvs[texture.uv_set as usize] = vec![[0.0; 2]; count];
             }
         }
-        let Some(normal_texture) = material.normal_texture else { return Ok(()) };
+        let Some(normal_texture) = material.normal_map() else { return Ok(()) };
         if primitive.normals.is_empty() {
             // Flat normals: a vertex for every corner, at most 72 bytes each.
             self.take(3 * 72 * primitive.indices.len() as u64, "flat normals")?;

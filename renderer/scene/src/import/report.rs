@@ -97,6 +97,11 @@ pub enum ImportWarning {
         /// In this material.
         material: String,
     },
+    /// Thickness textures.
+    ThicknessTexture {
+        /// In this material.
+        material: String,
+    },
     /// A texture without an image that can be read.
     TextureWithoutImage {
         /// In this material.
@@ -176,6 +181,11 @@ impl fmt::Display for ImportWarning {
                 "the occlusion texture of material {material} is left out; path tracing finds \
                  occlusion itself"
             ),
+            Self::ThicknessTexture { material } => write!(
+                f,
+                "the thickness texture of material {material} is left out; path tracing finds the \
+                 thickness itself"
+            ),
             Self::TextureWithoutImage { material } => write!(
                 f,
                 "a texture of material {material} has no PNG, JPEG or WebP image and is left out"
@@ -203,10 +213,7 @@ impl fmt::Display for ImportWarning {
 /// What an unsupported extension's objects look like instead.
 fn without(name: &str) -> &'static str {
     match name {
-        "KHR_materials_unlit" => "its materials are lit like any other",
-        "KHR_materials_transmission" | "KHR_materials_volume" | "KHR_materials_dispersion" => {
-            "its materials are opaque"
-        }
+        "KHR_materials_dispersion" => "its materials refract all colours alike",
         "KHR_materials_variants" => "the default variant is shown",
         "KHR_draco_mesh_compression" | "EXT_meshopt_compression" => {
             "only uncompressed data is read"

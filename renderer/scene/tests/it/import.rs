@@ -89,7 +89,7 @@ fn everything_arrives() {
 
 #[test]
 fn what_is_not_supported_is_named() {
-    let extension = "KHR_materials_transmission";
+    let extension = "KHR_materials_iridescence";
     warned(|b| b.json["extensionsUsed"] = json!([extension]), extension);
     warned(|b| b.json["materials"][0]["extensions"][extension] = json!({}), "(1 uses)");
     warned(|b| b.json["nodes"][0]["scale"] = json!([2, 2, 2]), "node child has a matrix and");
@@ -124,6 +124,120 @@ fn what_is_not_supported_is_named() {
     let lines =
         warned(|b| b.json["meshes"][0]["primitives"][0]["mode"] = json!(1), "LINES of mesh");
     assert_eq!(lines.report.triangles, 0);
+}
+
+/// The rich file's material with these extensions.
+fn with_extensions(extensions: serde_json::Value) -> (scene::Material, scene::Scene) {
+    let mut build = rich();
+    build.json["materials"][0]["extensions"] = extensions;
+    let Imported { scene, report } = imported(build);
+    assert_eq!(report.warnings, []);
+    (scene.materials[0].clone(), scene)
+}
+
+#[test]
+fn every_layer_arrives() {
+    let texture = json!({ "index": 0 });
+    let (material, _) = with_extensions(json!({
+        "KHR_materials_ior": { "ior": 1.4 },
+        "KHR_materials_specular": {
+            "specularFactor": 0.5, "specularTexture": texture,
+            "specularColorFactor": [0.25, 0.5, 2.0], "specularColorTexture": texture,
+        },
+        "KHR_materials_transmission": { "transmissionFactor": 0.75, "transmissionTexture": texture },
+        "KHR_materials_volume": {
+            "thicknessFactor": 0.1, "attenuationDistance": 2.0, "attenuationColor": [0.1, 0.2, 0.3],
+        },
+        "KHR_materials_clearcoat": {
+            "clearcoatFactor": 0.9, "clearcoatTexture": texture,
+            "clearcoatRoughnessFactor": 0.2, "clearcoatRoughnessTexture": texture,
+            "clearcoatNormalTexture": { "index": 0, "scale": 0.5 },
+        },
+        "KHR_materials_sheen": {
+            "sheenColorFactor": [0.3, 0.2, 0.1], "sheenColorTexture": texture,
+            "sheenRoughnessFactor": 0.6, "sheenRoughnessTexture": texture,
+        },
+    }));
+    let layers = material.layers;
+    assert_eq!(layers.textures().count(), 8);
+    let numbers = [
+        layers.ior,
+        layers.specular,
+        layers.specular_color[2],
+        layers.transmission,
+        layers.attenuation_color[1],
+        layers.attenuation_distance,
+        layers.coat,
+        layers.coat_roughness,
+        layers.coat_normal_scale,
+        layers.sheen_color[0],
+        layers.sheen_roughness,
+    ];
+    let wanted = [1.4_f32, 0.5, 2.0, 0.75, 0.2, 2.0, 0.9, 0.2, 0.5, 0.3, 0.6];
+    assert_eq!(numbers.map(f32::to_bits), wanted.map(f32::to_bits));
+    assert!(layers.is_body && !material.is_unlit);
+}
+
+#[test]
+fn a_wall_without_thickness_is_no_body_and_no_distance_absorbs_nothing() {
+    let (material, _) = with_extensions(json!({
+        "KHR_materials_volume": { "thicknessFactor": 0.0, "attenuationColor": [0.1, 0.2, 0.3] },
+    }));
+    assert!(!material.layers.is_body);
+    assert_eq!(material.layers.attenuation_distance.to_bits(), 0);
+    let (material, _) = with_extensions(json!({ "KHR_materials_unlit": {} }));
+    assert!(material.is_unlit);
+    assert_eq!(material.emissive.map(f32::to_bits), [0; 3]);
+    let (material, _) = with_extensions(json!({ "KHR_materials_ior": { "ior": 0.0 } }));
+    assert_eq!(material.layers.ior.to_bits(), 0);
+}
+
+#[test]
+fn specular_glossiness_becomes_a_dielectric() {
+    let (material, scene) = with_extensions(json!({
+        "KHR_materials_pbrSpecularGlossiness": {
+            "diffuseFactor": [0.1, 0.2, 0.3, 1.0], "specularFactor": [0.9, 0.8, 0.7],
+            "glossinessFactor": 0.5, "specularGlossinessTexture": { "index": 0 },
+        },
+    }));
+    assert_eq!(material.base_color.map(f32::to_bits), [0.1_f32, 0.2, 0.3, 1.0].map(f32::to_bits));
+    assert_eq!((material.metallic.to_bits(), material.layers.ior.to_bits()), (0, 0));
+    let shown = material.metallic_roughness_texture.expect("made from the glossiness");
+    let glossy = material.layers.specular_color_texture.expect("the texture itself");
+    let pixels = |texture: u32| {
+        let image = &scene.images[scene.textures[texture as usize].image as usize];
+        match &image.pixels {
+            scene::Pixels::Rgba8(bytes) => bytes.clone(),
+            scene::Pixels::Rgb32F(_) => panic!("eight bits a channel"),
+        }
+    };
+    for (made, source) in
+        pixels(shown.texture).chunks_exact(4).zip(pixels(glossy.texture).chunks_exact(4))
+    {
+        let wanted = (255.0 - f32::from(source[3]) * 0.5).round();
+        assert_eq!(
+            [f32::from(made[1]), f32::from(made[2])].map(f32::to_bits),
+            [wanted, 0.0].map(f32::to_bits)
+        );
+    }
+}
+
+#[test]
+fn layers_out_of_range_are_named() {
+    let set = |extension: &'static str, value: serde_json::Value| {
+        move |b: &mut Build| b.json["materials"][0]["extensions"][extension] = value
+    };
+    warned(set("KHR_materials_ior", json!({ "ior": 0.5 })), "the index of refraction of material");
+    warned(set("KHR_materials_clearcoat", json!({ "clearcoatFactor": 2 })), "the clearcoat of");
+    warned(
+        set("KHR_materials_volume", json!({ "thicknessTexture": { "index": 0 } })),
+        "the thickness texture of material",
+    );
+    refused(
+        set("KHR_materials_sheen", json!({ "sheenColorTexture": { "index": 9 } })),
+        "texture 9",
+    );
+    refused(set("KHR_materials_ior", json!({ "ior": "glass" })), "invalid type");
 }
 
 #[test]

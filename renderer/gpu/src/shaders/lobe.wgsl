@@ -1,0 +1,178 @@
+// The lobes that layers are made of, and how much they reflect in all; mirrored from
+// renderer/src/bsdf/lobe.rs and albedo.rs. Directions are in the lobe's own frame.
+#define_import_path tessera::lobe
+
+#import tessera::math::{
+    INV_PI, PI, fclamp, fdot, fmax, fmin, fnormalize, fsqrt, lerp, power, rcp, sin_cos_turns,
+}
+#import tessera::rounding::div
+#import tessera::tables::{
+    ALBEDO_GLASS_AT, ALBEDO_MEANS_AT, ALBEDO_SHEEN_AT, ALBEDO_SIDE, GLASS_INDICES, GLASS_SIDE,
+    header, word_f,
+}
+
+const WIDTH_MIN: f32 = 1e-3;
+
+fn width_of(roughness: f32) -> f32 {
+    return fmax(roughness * roughness, WIDTH_MIN);
+}
+
+// Height distribution of GGX (Trowbridge-Reitz).
+fn ggx_distribution(sine_squared: f32, cosine: f32, width_squared: f32) -> f32 {
+    let t = sine_squared + width_squared * cosine * cosine;
+    return div(width_squared, PI * t * t);
+}
+
+// sqrt(w^2 + (1 - w^2) * cos^2): the root in Smith's masking for GGX.
+fn smith_root(cosine: f32, width_squared: f32) -> f32 {
+    return fsqrt(width_squared + (1.0 - width_squared) * cosine * cosine);
+}
+
+// Schlick's weight, (1 - cos)^5.
+fn schlick_weight(cosine: f32) -> f32 {
+    let m = fclamp(1.0 - cosine, 0.0, 1.0);
+    let squared = m * m;
+    return squared * squared * m;
+}
+
+// Schlick's weight between two media, 1 for total reflection.
+fn schlick_between(cosine: f32, eta: f32) -> f32 {
+    if eta >= 1.0 { return schlick_weight(cosine); }
+    let beyond = 1.0 - div(1.0 - cosine * cosine, eta * eta);
+    if beyond > 0.0 { return schlick_weight(fsqrt(beyond)); }
+    return 1.0;
+}
+
+// A direction with density cos/pi.
+fn sample_cosine(u: f32, v: f32) -> vec3<f32> {
+    let sin_cos = sin_cos_turns(u);
+    let radius = fsqrt(v);
+    return vec3<f32>(radius * sin_cos.y, radius * sin_cos.x, fsqrt(1.0 - v));
+}
+
+// A normal of GGX that is seen from `view`. `half` is reserved in WGSL.
+fn sample_visible_normal(view: vec3<f32>, width: f32, u: f32, v: f32) -> vec3<f32> {
+    let stretched = fnormalize(vec3<f32>(view.x * width, view.y * width, view.z));
+    let sin_cos = sin_cos_turns(u);
+    let z = (1.0 - v) * (1.0 + stretched.z) - stretched.z;
+    let radius = fsqrt(fclamp(1.0 - z * z, 0.0, 1.0));
+    let halfway = vec3<f32>(radius * sin_cos.y, radius * sin_cos.x, z) + stretched;
+    return fnormalize(vec3<f32>(halfway.x * width, halfway.y * width, fmax(halfway.z, 1e-7)));
+}
+
+// `view` refracted about `halfway`; nothing where it is reflected in total.
+fn refracted(view: vec3<f32>, halfway: vec3<f32>, eta: f32) -> vec3<f32> {
+    let cosine = fdot(view, halfway);
+    let beyond = 1.0 - div(1.0 - cosine * cosine, eta * eta);
+    if beyond > 0.0 {
+        return halfway * (div(cosine, eta) - fsqrt(beyond)) - view * rcp(eta);
+    }
+    return vec3<f32>(0.0);
+}
+
+// Sheen towards a light, its cosine included, for a white fibre.
+fn sheen_value(half_sine_squared: f32, cos_view: f32, cos_light: f32, roughness: f32) -> f32 {
+    let exponent = rcp(roughness * roughness);
+    let distribution =
+        (2.0 + exponent) * (0.5 * INV_PI) * power(half_sine_squared, exponent * 0.5);
+    let visibility = div(0.25, cos_light + cos_view - cos_light * cos_view);
+    return fmin(distribution * visibility * cos_light, 1e6);
+}
+
+// A table coordinate: the cell, and the place in it. The last cell holds the end too.
+struct Cell {
+    index: u32,
+    place: f32,
+}
+
+fn cell_of(x: f32, steps: u32) -> Cell {
+    let last = f32(steps - 1u);
+    let scaled = fclamp(x * last, 0.0, last);
+    let index = u32(clamp(i32(scaled), 0, i32(steps) - 2));
+    return Cell(index, scaled - f32(index));
+}
+
+fn cell(x: f32) -> Cell {
+    return cell_of(x, ALBEDO_SIDE);
+}
+
+fn albedo(at: u32) -> f32 {
+    return word_f(header.albedo_at + at);
+}
+
+// Albedo of the GGX lobe as (a, b): reflectances f0 and f90 give f0 * a + f90 * b.
+fn lobe_albedo(cosine: f32, roughness: f32) -> vec2<f32> {
+    let x = cell(cosine);
+    let y = cell(roughness);
+    let at = (y.index * ALBEDO_SIDE + x.index) * 2u;
+    let below = at + ALBEDO_SIDE * 2u;
+    return vec2<f32>(
+        lerp(
+            lerp(albedo(at), albedo(at + 2u), x.place),
+            lerp(albedo(below), albedo(below + 2u), x.place),
+            y.place,
+        ),
+        lerp(
+            lerp(albedo(at + 1u), albedo(at + 3u), x.place),
+            lerp(albedo(below + 1u), albedo(below + 3u), x.place),
+            y.place,
+        ),
+    );
+}
+
+// What a white lobe loses per unit it keeps.
+fn lobe_loss(a: f32, b: f32) -> f32 {
+    let kept = fclamp(a + b, 1e-3, 1.0);
+    return div(1.0 - kept, kept);
+}
+
+// Albedo of a compensated lobe in one direction; `r` is the reflectance along the normal and at
+// the horizon.
+fn compensated(ab: vec2<f32>, r: vec2<f32>) -> f32 {
+    return (r.x * ab.x + r.y * ab.y) * (1.0 + r.x * lobe_loss(ab.x, ab.y));
+}
+
+// Mean of `compensated` over all directions.
+fn compensated_mean(roughness: f32, r: vec2<f32>) -> f32 {
+    let y = cell(roughness);
+    let at = ALBEDO_MEANS_AT + y.index * 4u;
+    let m0 = lerp(albedo(at), albedo(at + 4u), y.place);
+    let m1 = lerp(albedo(at + 1u), albedo(at + 5u), y.place);
+    let m2 = lerp(albedo(at + 2u), albedo(at + 6u), y.place);
+    let m3 = lerp(albedo(at + 3u), albedo(at + 7u), y.place);
+    return r.x * (m0 + r.x * m2) + r.y * (m1 + r.x * m3);
+}
+
+// Albedo of white sheen in one direction.
+fn sheen_albedo(cosine: f32, roughness: f32) -> f32 {
+    let x = cell(cosine);
+    let y = cell(roughness);
+    let at = ALBEDO_SHEEN_AT + y.index * ALBEDO_SIDE + x.index;
+    let below = at + ALBEDO_SIDE;
+    return lerp(
+        lerp(albedo(at), albedo(at + 1u), x.place),
+        lerp(albedo(below), albedo(below + 1u), x.place),
+        y.place,
+    );
+}
+
+// What a rough surface of white glass reflects and transmits in all, seen from one direction.
+fn glass_albedo(cosine: f32, roughness: f32, eta: f32) -> f32 {
+    let is_within = eta < 1.0;
+    var index = eta;
+    if is_within { index = rcp(eta); }
+    let z = cell_of((index - 1.0) * 0.5, GLASS_INDICES);
+    let x = cell_of(cosine, GLASS_SIDE);
+    let y = cell_of(roughness, GLASS_SIDE);
+    let layer = select(0u, GLASS_INDICES, is_within) + z.index;
+    let at = ALBEDO_GLASS_AT + (layer * GLASS_SIDE + y.index) * GLASS_SIDE + x.index;
+    return lerp(glass_plane(at, x.place, y.place),
+        glass_plane(at + GLASS_SIDE * GLASS_SIDE, x.place, y.place), z.place);
+}
+
+fn glass_plane(at: u32, fx: f32, fy: f32) -> f32 {
+    let below = at + GLASS_SIDE;
+    return lerp(
+        lerp(albedo(at), albedo(at + 1u), fx), lerp(albedo(below), albedo(below + 1u), fx), fy,
+    );
+}

@@ -1,0 +1,268 @@
+//! How much the lobes reflect in all: tables by cosine and roughness, made once per process with
+//! the lobes' own arithmetic, and what is read from them.
+
+use super::lobe::{
+    SHEEN_ROUGHNESS_MIN, refract, sample_cosine, sample_visible_normal, schlick_between,
+    schlick_weight, sheen_value, smith_root, width_of,
+};
+use crate::math::{PI, clamp, div, dot, lerp, max, min, normalize, rcp, sqrt, vec3};
+use crate::tables::{
+    ALBEDO_GLASS_AT, ALBEDO_MEANS_AT, ALBEDO_SHEEN_AT, ALBEDO_SIDE, GLASS_INDICES, GLASS_SIDE,
+};
+
+/// A reflectance along the normal and at the horizon.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reflectance {
+    /// Along the normal.
+    pub f0: f32,
+    /// At the horizon.
+    pub f90: f32,
+}
+
+/// A table coordinate of so many steps: the cell, and the place in it. The last cell holds the end
+/// too.
+#[inline(always)]
+fn cell_of(x: f32, steps: usize) -> (usize, f32) {
+    let last = (steps - 1) as f32;
+    let scaled = clamp(x * last, 0.0, last);
+    let index = (scaled as i32).clamp(0, steps as i32 - 2) as usize;
+    (index, scaled - index as f32)
+}
+
+#[inline(always)]
+fn cell(x: f32) -> (usize, f32) {
+    cell_of(x, ALBEDO_SIDE)
+}
+
+/// Albedo of the GGX lobe as `(a, b)`: reflectances f0 and f90 give `f0·a + f90·b`.
+#[inline(always)]
+#[must_use]
+pub fn lobe_albedo(albedo: &[f32], cosine: f32, roughness: f32) -> (f32, f32) {
+    let (column, fx) = cell(cosine);
+    let (row, fy) = cell(roughness);
+    let at = (row * ALBEDO_SIDE + column) * 2;
+    let below = at + ALBEDO_SIDE * 2;
+    (
+        lerp(lerp(albedo[at], albedo[at + 2], fx), lerp(albedo[below], albedo[below + 2], fx), fy),
+        lerp(
+            lerp(albedo[at + 1], albedo[at + 3], fx),
+            lerp(albedo[below + 1], albedo[below + 3], fx),
+            fy,
+        ),
+    )
+}
+
+/// What a white lobe loses per unit it keeps, because light is scattered once only.
+#[inline(always)]
+#[must_use]
+pub fn lobe_loss(a: f32, b: f32) -> f32 {
+    let kept = clamp(a + b, 1e-3, 1.0);
+    div(1.0 - kept, kept)
+}
+
+/// Albedo of a compensated lobe in one direction.
+#[inline(always)]
+#[must_use]
+pub fn compensated(a: f32, b: f32, r: Reflectance) -> f32 {
+    (r.f0 * a + r.f90 * b) * (1.0 + r.f0 * lobe_loss(a, b))
+}
+
+/// Mean of [`compensated`] over all directions, weighted by the cosine.
+#[inline(always)]
+#[must_use]
+pub fn compensated_mean(albedo: &[f32], roughness: f32, r: Reflectance) -> f32 {
+    let (row, fy) = cell(roughness);
+    let at = ALBEDO_MEANS_AT + row * 4;
+    let mean = |k: usize| lerp(albedo[at + k], albedo[at + 4 + k], fy);
+    r.f0 * (mean(0) + r.f0 * mean(2)) + r.f90 * (mean(1) + r.f0 * mean(3))
+}
+
+/// Albedo of white sheen in one direction, at most 1.
+#[inline(always)]
+#[must_use]
+pub fn sheen_albedo(albedo: &[f32], cosine: f32, roughness: f32) -> f32 {
+    let (column, fx) = cell(cosine);
+    let (row, fy) = cell(roughness);
+    let at = ALBEDO_SHEEN_AT + row * ALBEDO_SIDE + column;
+    let below = at + ALBEDO_SIDE;
+    lerp(lerp(albedo[at], albedo[at + 1], fx), lerp(albedo[below], albedo[below + 1], fx), fy)
+}
+
+/// What a rough surface of white glass reflects and transmits in all, scattering light once, seen
+/// from one direction. `eta` is the index of refraction beyond the surface over the one before it.
+#[inline]
+#[must_use]
+pub fn glass_albedo(albedo: &[f32], cosine: f32, roughness: f32, eta: f32) -> f32 {
+    let is_within = eta < 1.0;
+    let index = if is_within { rcp(eta) } else { eta };
+    let (layer, fz) = cell_of((index - 1.0) * 0.5, GLASS_INDICES);
+    let (column, fx) = cell_of(cosine, GLASS_SIDE);
+    let (row, fy) = cell_of(roughness, GLASS_SIDE);
+    let side = if is_within { GLASS_INDICES } else { 0 };
+    let plane = |layer: usize| {
+        let at = ALBEDO_GLASS_AT + ((side + layer) * GLASS_SIDE + row) * GLASS_SIDE + column;
+        let below = at + GLASS_SIDE;
+        lerp(lerp(albedo[at], albedo[at + 1], fx), lerp(albedo[below], albedo[below + 1], fx), fy)
+    };
+    lerp(plane(layer), plane(layer + 1), fz)
+}
+
+/// All tables one after the other.
+///
+/// # Shapes
+/// See [`crate::tables::ALBEDO_FLOATS`]: roughness grows by row, cosine by column, both from 0 to 1
+/// inclusive. First `(a, b)` of GGX per cell; then, per roughness, the means of `a`, `b`, `a·loss`
+/// and `b·loss`; then the albedo of sheen per cell; last that of glass, by side, index, roughness and
+/// cosine.
+#[must_use]
+pub fn albedo_table() -> Vec<f32> {
+    let mut table = Vec::with_capacity(crate::tables::ALBEDO_FLOATS);
+    let last = (ALBEDO_SIDE - 1) as f32;
+    let cosine_of = |column: usize| max(div(column as f32, last), 1e-3);
+    for row in 0..ALBEDO_SIDE {
+        let width = width_of(div(row as f32, last));
+        for column in 0..ALBEDO_SIDE {
+            let (a, b) = integrate_lobe(cosine_of(column), width);
+            table.extend([a, b]);
+        }
+    }
+    for row in 0..ALBEDO_SIDE {
+        let mut sums = [0.0; 4];
+        let steps = 256;
+        for step in 0..steps {
+            let cosine = (step as f32 + 0.5) * rcp(steps as f32);
+            let (a, b) = lobe_albedo(&table, cosine, div(row as f32, last));
+            let loss = lobe_loss(a, b);
+            for (sum, value) in sums.iter_mut().zip([a, b, a * loss, b * loss]) {
+                *sum += value * cosine;
+            }
+        }
+        table.extend(sums.map(|sum| sum * 2.0 * rcp(steps as f32)));
+    }
+    for row in 0..ALBEDO_SIDE {
+        let roughness = max(div(row as f32, last), SHEEN_ROUGHNESS_MIN);
+        table.extend((0..ALBEDO_SIDE).map(|column| integrate_sheen(cosine_of(column), roughness)));
+    }
+    for side in 0..2 {
+        for step in 0..GLASS_INDICES {
+            // At 1 nothing bends, and a half vector would have no direction.
+            let index = max(1.0 + 2.0 * div(step as f32, (GLASS_INDICES - 1) as f32), 1.001);
+            let eta = if side == 0 { index } else { rcp(index) };
+            table.extend((0..GLASS_SIDE * GLASS_SIDE).map(|at| {
+                let last = (GLASS_SIDE - 1) as f32;
+                let width = width_of(div((at / GLASS_SIDE) as f32, last));
+                integrate_glass(max(div((at % GLASS_SIDE) as f32, last), 1e-3), width, eta)
+            }));
+        }
+    }
+    table
+}
+
+/// Steps of the integrals, in each of two directions.
+const STEPS: usize = 24;
+
+/// The places of a square's cells.
+fn places() -> impl Iterator<Item = (f32, f32)> {
+    let at = |k: usize| (k as f32 + 0.5) * rcp(STEPS as f32);
+    (0..STEPS * STEPS).map(move |k| (at(k / STEPS), at(k % STEPS)))
+}
+
+/// Integrates the lobe over all directions, once without and once with Schlick's weight.
+fn integrate_lobe(cosine: f32, width: f32) -> (f32, f32) {
+    let view = vec3(sqrt(1.0 - cosine * cosine), 0.0, cosine);
+    let width_squared = width * width;
+    let root_view = smith_root(cosine, width_squared);
+    let (mut a, mut b) = (0.0, 0.0);
+    for (u, v) in places() {
+        let half = sample_visible_normal(view, width, u, v);
+        let light = half * (2.0 * dot(view, half)) - view;
+        if light.z <= 0.0 {
+            continue;
+        }
+        let root_light = smith_root(light.z, width_squared);
+        let kept = div(light.z * (cosine + root_view), light.z * root_view + cosine * root_light);
+        let weight = schlick_weight(dot(view, half));
+        a += kept * (1.0 - weight);
+        b += kept * weight;
+    }
+    let scale = rcp((STEPS * STEPS) as f32);
+    (min(a * scale, 1.0), min(b * scale, 1.0))
+}
+
+fn integrate_glass(cosine: f32, width: f32, eta: f32) -> f32 {
+    let view = vec3(sqrt(1.0 - cosine * cosine), 0.0, cosine);
+    let width_squared = width * width;
+    let root_view = smith_root(cosine, width_squared);
+    let ratio = div(eta - 1.0, eta + 1.0);
+    let kept = |out: f32| {
+        let root = smith_root(out, width_squared);
+        div(out * (cosine + root_view), out * root_view + cosine * root)
+    };
+    let mut sum = 0.0;
+    for (u, v) in places() {
+        let half = sample_visible_normal(view, width, u, v);
+        let weight = schlick_between(dot(view, half), eta);
+        let fresnel = lerp(ratio * ratio, 1.0, weight);
+        let mirrored = half * (2.0 * dot(view, half)) - view;
+        if mirrored.z > 0.0 {
+            sum += fresnel * kept(mirrored.z);
+        }
+        let bent = refract(view, half, eta);
+        if bent.z < 0.0 {
+            sum += (1.0 - fresnel) * kept(-bent.z);
+        }
+    }
+    clamp(sum * rcp((STEPS * STEPS) as f32), 0.1, 1.0)
+}
+
+fn integrate_sheen(cosine: f32, roughness: f32) -> f32 {
+    let view = vec3(sqrt(1.0 - cosine * cosine), 0.0, cosine);
+    let mut sum = 0.0;
+    for (u, v) in places() {
+        let light = sample_cosine(u, v);
+        let half = normalize(view + light);
+        let sine_squared = half.x * half.x + half.y * half.y;
+        sum += div(sheen_value(sine_squared, cosine, light.z, roughness) * PI, light.z);
+    }
+    min(sum * rcp((STEPS * STEPS) as f32), 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lobe_without_loss_keeps_nearly_all() {
+        let table = albedo_table();
+        assert_eq!(table.len(), crate::tables::ALBEDO_FLOATS);
+        assert!(table[..ALBEDO_MEANS_AT].iter().all(|value| (0.0..=1.0).contains(value)));
+        let (a, b) = lobe_albedo(&table, 0.7, 0.05);
+        assert!(a + b > 0.99, "smooth surfaces lose little: {a} {b}");
+        let (a, b) = lobe_albedo(&table, 0.7, 1.0);
+        assert!(a + b > 0.3 && a + b < 0.5, "rough ones lose more than half: {a} {b}");
+    }
+
+    #[test]
+    fn sheen_is_a_rim() {
+        let table = albedo_table();
+        for roughness in [0.2, 0.5, 1.0] {
+            let [front, rim] = [1.0, 0.1].map(|cosine| sheen_albedo(&table, cosine, roughness));
+            assert!(front < rim && rim <= 1.0, "{roughness}: {front} {rim}");
+        }
+    }
+
+    #[test]
+    fn the_mean_is_that_of_the_directions() {
+        let table = albedo_table();
+        let r = Reflectance { f0: 0.3, f90: 0.8 };
+        let steps = 2000;
+        let sum: f64 = (0..steps)
+            .map(|i| {
+                let cosine = (i as f32 + 0.5) / steps as f32;
+                let (a, b) = lobe_albedo(&table, cosine, 0.6);
+                f64::from(compensated(a, b, r) * cosine * 2.0) / f64::from(steps)
+            })
+            .sum();
+        assert!((f64::from(compensated_mean(&table, 0.6, r)) - sum).abs() < 1e-3);
+    }
+}

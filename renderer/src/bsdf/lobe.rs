@@ -1,0 +1,106 @@
+//! The lobes that layers are made of: GGX, Charlie's sheen, the cosine lobe.
+//!
+//! Directions are in the lobe's own frame, z along its normal.
+
+use crate::math::{
+    INV_PI, PI, Vec3, clamp, div, dot, max, min, normalize, power, rcp, sin_cos_turns, sqrt, vec3,
+};
+
+/// Smallest GGX width: smoother surfaces are rendered as this one.
+pub const WIDTH_MIN: f32 = 1e-3;
+/// Smallest roughness of sheen: below it the lobe is a rim that no sampling finds.
+pub const SHEEN_ROUGHNESS_MIN: f32 = 0.1;
+
+/// GGX width of a perceptual roughness.
+#[inline(always)]
+#[must_use]
+pub fn width_of(roughness: f32) -> f32 {
+    max(roughness * roughness, WIDTH_MIN)
+}
+
+/// Height distribution of GGX (Trowbridge-Reitz) from the half vector: its squared sine and its
+/// cosine.
+#[inline(always)]
+#[must_use]
+pub fn ggx_distribution(sine_squared: f32, cosine: f32, width_squared: f32) -> f32 {
+    let t = sine_squared + width_squared * cosine * cosine;
+    div(width_squared, PI * t * t)
+}
+
+/// `sqrt(w² + (1 - w²)·cos²)`: the root in Smith's masking for GGX.
+#[inline(always)]
+#[must_use]
+pub fn smith_root(cosine: f32, width_squared: f32) -> f32 {
+    sqrt(width_squared + (1.0 - width_squared) * cosine * cosine)
+}
+
+/// Schlick's weight, `(1 - cos)⁵`.
+#[inline(always)]
+#[must_use]
+pub fn schlick_weight(cosine: f32) -> f32 {
+    let m = clamp(1.0 - cosine, 0.0, 1.0);
+    let squared = m * m;
+    squared * squared * m
+}
+
+/// Schlick's weight between two media, 1 for total reflection.
+///
+/// `eta` is the index of refraction beyond the surface over the one before it. Coming from the
+/// denser side the refracted cosine counts, so that both sides reflect alike.
+#[inline(always)]
+#[must_use]
+pub fn schlick_between(cosine: f32, eta: f32) -> f32 {
+    if eta >= 1.0 {
+        return schlick_weight(cosine);
+    }
+    let beyond = 1.0 - div(1.0 - cosine * cosine, eta * eta);
+    if beyond > 0.0 { schlick_weight(sqrt(beyond)) } else { 1.0 }
+}
+
+/// A direction with density cos/π (Malley's method).
+#[inline(always)]
+#[must_use]
+pub fn sample_cosine(u: f32, v: f32) -> Vec3 {
+    let (sin, cos) = sin_cos_turns(u);
+    let radius = sqrt(v);
+    vec3(radius * cos, radius * sin, sqrt(1.0 - v))
+}
+
+/// A normal of GGX that is seen from `view` (Dupuy and Benyoub, "Sampling visible GGX normals with
+/// spherical caps", HPG 2023).
+#[inline(always)]
+#[must_use]
+pub fn sample_visible_normal(view: Vec3, width: f32, u: f32, v: f32) -> Vec3 {
+    let stretched = normalize(vec3(view.x * width, view.y * width, view.z));
+    let (sin, cos) = sin_cos_turns(u);
+    let z = (1.0 - v) * (1.0 + stretched.z) - stretched.z;
+    let radius = sqrt(clamp(1.0 - z * z, 0.0, 1.0));
+    let half = vec3(radius * cos, radius * sin, z) + stretched;
+    normalize(vec3(half.x * width, half.y * width, max(half.z, 1e-7)))
+}
+
+/// `view` refracted about `half`; along the surface where it is reflected in total.
+#[inline(always)]
+#[must_use]
+pub fn refract(view: Vec3, half: Vec3, eta: f32) -> Vec3 {
+    let cosine = dot(view, half);
+    let beyond = 1.0 - div(1.0 - cosine * cosine, eta * eta);
+    if beyond > 0.0 {
+        half * (div(cosine, eta) - sqrt(beyond)) - view * rcp(eta)
+    } else {
+        Vec3::ZERO
+    }
+}
+
+/// Sheen towards a light, its cosine included, for a white fibre.
+///
+/// Charlie's distribution (Estevez and Kulla, "Production friendly microfacet sheen BRDF", 2017)
+/// with Neubelt's visibility, as glTF's `KHR_materials_sheen` gives them.
+#[inline(always)]
+#[must_use]
+pub fn sheen_value(half_sine_squared: f32, cos_view: f32, cos_light: f32, roughness: f32) -> f32 {
+    let exponent = rcp(roughness * roughness);
+    let distribution = (2.0 + exponent) * (0.5 * INV_PI) * power(half_sine_squared, exponent * 0.5);
+    let visibility = div(0.25, cos_light + cos_view - cos_light * cos_view);
+    min(distribution * visibility * cos_light, 1e6)
+}

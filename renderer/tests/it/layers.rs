@@ -1,0 +1,261 @@
+//! The layered material: energy, densities, and light whose way through a body is known.
+
+use renderer::RenderScene;
+use renderer::bsdf::{bsdf_of, evaluate, sample_direction};
+use renderer::math::{Vec3, max_component, normalize, vec3};
+use renderer::sampler::sample_pair;
+use renderer::surface::Surface;
+use scene::{Layers, Material, Primitive};
+
+use crate::make::{assert_mean, looking, material, mean_green, prepared, quad, scene_of, sphere};
+
+/// A scene for its tables.
+fn tables() -> RenderScene {
+    prepared(&scene_of(Vec::new(), Vec::new()), &looking([0.0, 0.0, 1.0], [0.0; 3], 1, 1))
+}
+
+/// Named surfaces that have every layer, alone and together.
+fn surfaces() -> Vec<(&'static str, Surface)> {
+    let plain = Surface { roughness: 0.5, ..Surface::PLAIN };
+    let glass = Surface { transmission: 1.0, eta: 1.5, is_thin: false, ..plain };
+    let tilted = normalize(vec3(0.2, -0.1, 1.0));
+    vec![
+        ("plain", plain),
+        ("rough metal", Surface { metallic: 1.0, roughness: 0.8, ..plain }),
+        ("half metal", Surface { metallic: 0.5, roughness: 0.4, ..plain }),
+        ("bright dielectric", Surface { f0: vec3(0.3, 0.2, 0.1), f90: 0.7, ..plain }),
+        ("coat", Surface { coat: 0.8, coat_roughness: 0.4, ..plain }),
+        ("coat on metal", Surface { coat: 1.0, coat_roughness: 0.3, metallic: 1.0, ..plain }),
+        ("tilted coat", Surface { coat: 0.8, coat_roughness: 0.4, coat_normal: tilted, ..plain }),
+        ("sheen", Surface { sheen: vec3(0.9, 0.5, 0.2), sheen_roughness: 0.5, ..plain }),
+        ("thin wall", Surface { transmission: 1.0, ..plain }),
+        ("half a thin wall", Surface { transmission: 0.5, roughness: 0.7, ..plain }),
+        ("into glass", glass),
+        ("out of glass", Surface { eta: 1.0 / 1.5, ..glass }),
+        (
+            "everything",
+            Surface {
+                coat: 0.5,
+                coat_roughness: 0.5,
+                sheen: Vec3::ONE,
+                sheen_roughness: 0.7,
+                transmission: 0.4,
+                metallic: 0.3,
+                ..plain
+            },
+        ),
+    ]
+}
+
+const VIEWS: [Vec3; 3] = [vec3(0.0, 0.0, 1.0), vec3(0.6, 0.0, 0.8), vec3(-0.5, 0.78, 0.378)];
+
+/// The middle of a cell of a grid over the sphere that is even in solid angle. Its poles lie on the
+/// x axis, where no lobe is narrow.
+fn middle(row: usize, column: usize, rows: usize, columns: usize) -> Vec3 {
+    let x = 1.0 - 2.0 * (row as f32 + 0.5) / rows as f32;
+    let phi = (column as f32 + 0.5) / columns as f32 * std::f32::consts::TAU;
+    let radius = (1.0 - x * x).max(0.0).sqrt();
+    vec3(x, radius * phi.cos(), radius * phi.sin())
+}
+
+/// The cell of a direction.
+fn cell(d: Vec3, rows: usize, columns: usize) -> usize {
+    let row = ((1.0 - d.x) * 0.5 * rows as f32) as usize;
+    let turns = (d.z.atan2(d.y) / std::f32::consts::TAU).rem_euclid(1.0);
+    let column = (turns * columns as f32) as usize;
+    row.min(rows - 1) * columns + column.min(columns - 1)
+}
+
+#[test]
+fn directions_are_drawn_with_the_density_that_is_told() {
+    let scene = tables();
+    let (rows, columns, fine, draws) = (16, 16, 24, 40_000_u32);
+    for (name, surface) in surfaces() {
+        for view in VIEWS {
+            let bsdf = bsdf_of(&scene, &surface, view);
+            let mut expected = vec![0.0_f64; rows * columns];
+            let solid_angle = 4.0 * std::f64::consts::PI / (rows * columns * fine * fine) as f64;
+            for row in 0..rows * fine {
+                for column in 0..columns * fine {
+                    let d = middle(row, column, rows * fine, columns * fine);
+                    let density = f64::from(evaluate(&scene, &bsdf, d).density);
+                    expected[row / fine * columns + column / fine] += density * solid_angle;
+                }
+            }
+            let mut counts = vec![0_u32; rows * columns];
+            let mut lost = 0_u32;
+            for i in 0..draws {
+                let (u, v) = sample_pair(11, i, 0);
+                let (choice, _) = sample_pair(12, i, 1);
+                let d = sample_direction(&bsdf, choice, u, v);
+                if evaluate(&scene, &bsdf, d).density > 0.0 {
+                    counts[cell(d, rows, columns)] += 1;
+                } else {
+                    lost += 1;
+                }
+            }
+            // Pearson's statistic over cells that are expected often enough. Draws are more even
+            // than random ones, so it may only be smaller than chance makes it.
+            let (mut statistic, mut cells) = (0.0, 0.0);
+            for (&count, &share) in counts.iter().zip(&expected) {
+                let wanted = share * f64::from(draws);
+                if wanted >= 20.0 {
+                    statistic += (f64::from(count) - wanted).powi(2) / wanted;
+                    cells += 1.0;
+                }
+            }
+            let bound = cells + 5.0 * f64::sqrt(2.0 * cells);
+            assert!(
+                statistic < bound,
+                "{name} from {view:?}: {statistic:.0} over {cells} cells, at most {bound:.0}"
+            );
+            let drawn: f64 = expected.iter().sum();
+            let kept = 1.0 - f64::from(lost) / f64::from(draws);
+            assert!((drawn - kept).abs() < 0.01, "{name} from {view:?}: {drawn} and {kept}");
+        }
+    }
+}
+
+#[test]
+fn no_surface_gives_more_than_it_gets() {
+    let scene = tables();
+    for (name, surface) in surfaces() {
+        let white = Surface { base_color: Vec3::ONE, ..surface };
+        for view in VIEWS {
+            let bsdf = bsdf_of(&scene, &white, view);
+            let draws = 20_000_u32;
+            let mut sum = 0.0_f64;
+            for i in 0..draws {
+                let (u, v) = sample_pair(21, i, 0);
+                let (choice, _) = sample_pair(22, i, 1);
+                let d = sample_direction(&bsdf, choice, u, v);
+                let scatter = evaluate(&scene, &bsdf, d);
+                if scatter.density > 0.0 {
+                    sum += f64::from(max_component(scatter.value) / scatter.density);
+                }
+            }
+            let albedo = sum / f64::from(draws);
+            // A white surface gives back all but where its colours differ (bright dielectric,
+            // sheen: their other components leave more); a tilted coat sends light below the
+            // horizon.
+            let least = match name {
+                "tilted coat" => 0.93,
+                _ => 0.985,
+            };
+            assert!((least..1.015).contains(&albedo), "{name} from {view:?}: {albedo}");
+        }
+    }
+}
+
+/// A white material of a roughness with layers.
+fn layered(metallic: f32, roughness: f32, layers: Layers) -> Material {
+    Material { layers, double_sided: true, ..material([1.0; 3], metallic, roughness) }
+}
+
+#[test]
+fn layered_spheres_in_a_furnace_cannot_be_seen() {
+    let none = Layers::default;
+    let cases = [
+        ("coat", layered(0.0, 0.6, Layers { coat: 1.0, coat_roughness: 0.3, ..none() })),
+        ("coat on metal", layered(1.0, 0.4, Layers { coat: 1.0, ..none() })),
+        (
+            "sheen",
+            layered(0.0, 0.6, Layers { sheen_color: [1.0; 3], sheen_roughness: 0.5, ..none() }),
+        ),
+        ("specular", layered(0.0, 0.4, Layers { ior: 2.4, specular: 0.6, ..none() })),
+        ("thin wall", layered(0.0, 0.3, Layers { transmission: 1.0, ..none() })),
+        ("glass", layered(0.0, 0.0, Layers { transmission: 1.0, is_body: true, ..none() })),
+        ("rough glass", layered(0.0, 0.7, Layers { transmission: 1.0, is_body: true, ..none() })),
+        (
+            "water",
+            layered(0.0, 0.0, Layers { transmission: 1.0, is_body: true, ior: 1.33, ..none() }),
+        ),
+    ];
+    for (name, material) in cases {
+        let scene = scene_of(vec![sphere(24, 0)], vec![material]);
+        let mut settings = looking([0.0, 0.0, 6.0], [0.0; 3], 24, 64);
+        settings.camera = protocol::CameraChoice::LookAt {
+            eye: [0.0, 0.0, 6.0],
+            target: [0.0; 3],
+            vfov_degrees: 20.0,
+        };
+        settings.lighting.sky = Some([1.0; 3]);
+        settings.bounces = 32;
+        assert_mean(name, mean_green(&scene, &settings), 1.0, 0.025);
+    }
+}
+
+/// The six walls of a box from -1 to 1 with a half depth in z, their fronts outside.
+fn slab(half_depth: f32) -> Vec<Primitive> {
+    let d = half_depth;
+    let s = 50.0;
+    vec![
+        quad([-s, -s, d], [2.0 * s, 0.0, 0.0], [0.0, 2.0 * s, 0.0], 0),
+        quad([s, -s, -d], [-2.0 * s, 0.0, 0.0], [0.0, 2.0 * s, 0.0], 0),
+        quad([-s, s, -d], [0.0, 0.0, 2.0 * d], [2.0 * s, 0.0, 0.0], 0),
+        quad([-s, -s, -d], [2.0 * s, 0.0, 0.0], [0.0, 0.0, 2.0 * d], 0),
+        quad([s, -s, -d], [0.0, 2.0 * s, 0.0], [0.0, 0.0, 2.0 * d], 0),
+        quad([-s, -s, -d], [0.0, 0.0, 2.0 * d], [0.0, 2.0 * s, 0.0], 0),
+    ]
+}
+
+#[test]
+fn a_slab_of_coloured_glass_is_as_dark_as_stokes_says() {
+    // Along the normal, F = 0.04 at both faces and T of the way through: what is reflected and what
+    // passes is a geometric series (Stokes 1862).
+    let color = 0.3_f64;
+    let layers = Layers {
+        transmission: 1.0,
+        is_body: true,
+        attenuation_color: [color as f32; 3],
+        attenuation_distance: 0.5,
+        ..Layers::default()
+    };
+    let glass = Material { layers, ..material([1.0; 3], 0.0, 0.0) };
+    let scene = scene_of(slab(0.5), vec![glass]);
+    let mut settings = looking([0.0, 0.0, 9.0], [0.0; 3], 8, 256);
+    settings.camera = protocol::CameraChoice::LookAt {
+        eye: [0.0, 0.0, 9.0],
+        target: [0.0; 3],
+        vfov_degrees: 0.5,
+    };
+    settings.lighting.sky = Some([1.0; 3]);
+    settings.bounces = 16;
+    let (f, t) = (0.04_f64, color.powf(1.0 / 0.5));
+    let series = 1.0 - f * f * t * t;
+    let passed = (1.0 - f) * (1.0 - f) * t / series;
+    let reflected = f + (1.0 - f) * (1.0 - f) * f * t * t / series;
+    assert_mean("slab", mean_green(&scene, &settings), passed + reflected, 0.01);
+}
+
+#[test]
+fn light_bends_as_snell_says() {
+    let scene = tables();
+    let glass =
+        Surface { transmission: 1.0, eta: 1.5, is_thin: false, roughness: 0.0, ..Surface::PLAIN };
+    for view in VIEWS {
+        let bsdf = bsdf_of(&scene, &glass, view);
+        let choice = bsdf.shares.cosine + bsdf.shares.coat + 0.5 * bsdf.shares.transmission;
+        let d = sample_direction(&bsdf, choice, 0.3, 0.6);
+        let sine = |v: Vec3| (v.x * v.x + v.y * v.y).sqrt();
+        assert!(d.z < 0.0, "{d:?}");
+        assert!((sine(view) - 1.5 * sine(d)).abs() < 2e-3, "{view:?} becomes {d:?}");
+    }
+    // From within, beyond the critical angle nothing passes.
+    let within = Surface { eta: 1.0 / 1.5, ..glass };
+    let bsdf = bsdf_of(&scene, &within, vec3(0.8, 0.0, 0.6));
+    assert!(bsdf.shares.transmission < 1e-3, "{:?}", bsdf.shares);
+    assert!(bsdf.shares.lobe > 0.999, "{:?}", bsdf.shares);
+}
+
+#[test]
+fn unlit_surfaces_show_their_colour_whatever_shines() {
+    let unlit = Material { is_unlit: true, ..material([0.25, 0.5, 0.75], 0.0, 1.0) };
+    let floor = quad([-3.0, 0.0, 3.0], [6.0, 0.0, 0.0], [0.0, 0.0, -6.0], 0);
+    let scene = scene_of(vec![floor], vec![unlit]);
+    let mut settings = looking([0.0, 3.0, 0.1], [0.0; 3], 8, 16);
+    for sky in [0.0, 1.0, 7.0] {
+        settings.lighting.sky = Some([sky; 3]);
+        assert_mean("unlit", mean_green(&scene, &settings), 0.5, 1e-6);
+    }
+}
