@@ -58,7 +58,7 @@ pub enum CameraChoice {
 
 /// Light that the artist adds to the scene's own.
 ///
-/// With neither set, a scene that has no light at all gets [`Lighting::FALLBACK_SKY`], so that
+/// With neither set, a scene that has no light at all gets the renderer's studio light, so that
 /// a bare model is never black.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Lighting {
@@ -66,11 +66,6 @@ pub struct Lighting {
     pub sun: Option<Sun>,
     /// A constant environment of this RGB radiance, W·sr⁻¹·m⁻²; replaces the scene's environment.
     pub sky: Option<[f32; 3]>,
-}
-
-impl Lighting {
-    /// Radiance of the environment that a scene without any light gets.
-    pub const FALLBACK_SKY: [f32; 3] = [1.0; 3];
 }
 
 /// A light infinitely far away, of no size.

@@ -7,6 +7,7 @@ mod lights;
 mod materials;
 mod place;
 mod sky;
+mod studio;
 
 use std::sync::OnceLock;
 
@@ -18,7 +19,7 @@ use crate::bsdf::albedo::albedo_table;
 use crate::camera::filter_table;
 use crate::precise::srgb_to_linear;
 use crate::sampler::hash;
-use crate::tables::{ENVIRONMENT_CONSTANT, ENVIRONMENT_NONE, Header, NONE};
+use crate::tables::{ENVIRONMENT_NONE, Header, NONE};
 
 /// Why a scene could not be made ready.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -117,8 +118,10 @@ pub fn prepare(
     };
     lights::pack(&mut prepared, scene, &places, &geometry.bounds, sky.power, settings)?;
     if prepared.emitters.is_empty() && !sky.is_lit && settings.lighting.sky.is_none() {
-        prepared.header.environment_kind = ENVIRONMENT_CONSTANT;
-        prepared.header.sky = protocol::Lighting::FALLBACK_SKY;
+        let sky = sky::pack_map(&mut prepared.header, &studio::studio(), 1.0)?;
+        prepared.header.environment_cos = 1.0;
+        prepared.environment = sky.words;
+        lights::pack(&mut prepared, scene, &places, &geometry.bounds, sky.power, settings)?;
     }
     Ok(prepared.seal())
 }

@@ -48,7 +48,8 @@ pub fn pack(
     }
 }
 
-fn pack_map(header: &mut Header, image: &Image, strength: f32) -> Result<Sky, PrepareError> {
+/// Packs an equirectangular map of this many times its radiance.
+pub fn pack_map(header: &mut Header, image: &Image, strength: f32) -> Result<Sky, PrepareError> {
     let Pixels::Rgb32F(pixels) = &image.pixels else {
         // A validated scene never has that; without floats there is no light.
         return Ok(Sky { words: Vec::new(), power: 0.0, is_lit: false });

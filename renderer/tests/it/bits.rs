@@ -201,7 +201,8 @@ fn preparing_is_the_same_in_any_pool() {
 
 #[test]
 fn an_empty_scene_shows_its_sky() {
-    let settings = golden_settings(16);
+    let mut settings = golden_settings(16);
+    settings.lighting.sky = Some([1.0; 3]);
     let scene = prepared(&Scene::default(), &settings);
     let mut backend = CpuBackend::new(threads(1));
     let rect = Rect { x0: 0, y0: 0, x1: 2, y1: 1 };
@@ -209,9 +210,20 @@ fn an_empty_scene_shows_its_sky() {
     let film = backend.render(&scene, work, &Cancel::default()).expect("renders");
     for pixel in film.pixels() {
         let bits = pixel.beauty.map(f32::to_bits);
-        assert_eq!(bits, [16.0_f32.to_bits(); 3], "the fallback sky is white");
+        assert_eq!(bits, [16.0_f32.to_bits(); 3], "the sky is white");
         assert_eq!((pixel.alpha.to_bits(), pixel.closest_rays, pixel.samples), (0, 16, 16));
     }
+}
+
+#[test]
+fn a_scene_without_any_light_gets_the_studios_and_only_such_a_scene() {
+    let bare = prepared(&Scene::default(), &golden_settings(16));
+    assert_eq!(bare.header().environment_kind, renderer::tables::ENVIRONMENT_MAP);
+    assert_eq!((bare.header().emitter_count, bare.header().environment_emitter), (1, 0));
+    let mut dark = golden_settings(16);
+    dark.lighting.sky = Some([0.0; 3]);
+    let dark = prepared(&Scene::default(), &dark);
+    assert_eq!(dark.header().emitter_count, 0, "who asks for black gets black");
 }
 
 #[test]
