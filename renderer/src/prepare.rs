@@ -5,7 +5,9 @@ mod cameras;
 mod geometry;
 mod lights;
 mod materials;
+mod motion;
 mod place;
+mod pose;
 mod sky;
 
 use std::sync::OnceLock;
@@ -84,9 +86,10 @@ pub fn prepare(
     if !time_s.is_finite() {
         return Err(PrepareError::Time(time_s));
     }
-    let places = place::world_places(scene)?;
+    let motion = motion::Motion::at(scene, f64::from(time_s));
+    let places = place::world_places(scene, &motion)?;
     let (materials, textures, texels) = materials::pack(scene)?;
-    let geometry = geometry::pack(scene, &places)?;
+    let geometry = geometry::pack(scene, &places, &motion)?;
     let mut header = blank_header(settings, time_s);
     header.root_node = geometry.root_node;
     header.instance_count = geometry.instances.len() as u32;

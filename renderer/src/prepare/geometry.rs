@@ -2,12 +2,15 @@
 //!
 //! Meshes that are shown once are put into the world's own object, whose instance does not
 //! transform: one deep tree is faster than many that overlap. Meshes that are shown several times
-//! are stored once, in their own space.
+//! are stored once, in their own space. Meshes that bend are no two alike: each showing of one is
+//! posed and put into the world's object.
 
 use rayon::prelude::*;
 use scene::{AlphaMode, Mesh, Primitive, Scene};
 
+use super::motion::Motion;
 use super::place::{Place, unit};
+use super::pose::{self, JointPlaces};
 use super::{PrepareError, checked};
 use crate::bvh::{self, Bounds, TOP_DEPTH_MAX, TREE_DEPTH_MAX, Tree};
 use crate::math::Vec3;
@@ -52,9 +55,9 @@ struct Packer {
 }
 
 /// Packs the geometry of all nodes.
-pub fn pack(scene: &Scene, places: &[Place]) -> Result<Geometry, PrepareError> {
+pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry, PrepareError> {
     let mut uses = vec![0_u32; scene.meshes.len()];
-    for mesh in scene.nodes.iter().filter_map(|node| node.mesh) {
+    for mesh in scene.nodes.iter().filter(|node| !scene.bends(node)).filter_map(|node| node.mesh) {
         uses[mesh as usize] += 1;
     }
     let mut packer = Packer {
@@ -66,10 +69,15 @@ pub fn pack(scene: &Scene, places: &[Place]) -> Result<Geometry, PrepareError> {
     let mut world = Object::default();
     let shown =
         || scene.nodes.iter().enumerate().filter_map(|(at, node)| Some((at, node.mesh? as usize)));
-    for (node, mesh) in shown().filter(|&(_, mesh)| uses[mesh] == 1) {
-        packer
-            .add_mesh(scene, &scene.meshes[mesh], &places[node], &mut world)
-            .map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
+    let bends = |node: usize| scene.bends(&scene.nodes[node]);
+    let mut joints = JointPlaces::new(scene);
+    for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] == 1 || bends(node)) {
+        let added = if bends(node) {
+            packer.add_bent(scene, node, places, motion, &mut joints, &mut world)
+        } else {
+            packer.add_mesh(scene, &scene.meshes[mesh], &places[node], &mut world)
+        };
+        added.map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
     }
     let mut objects = Vec::new();
     let mut placed = Vec::new();
@@ -79,7 +87,7 @@ pub fn pack(scene: &Scene, places: &[Place]) -> Result<Geometry, PrepareError> {
         placed.push(Placed { object: 0, place, inverse: place, is_identity: true });
     }
     let mut object_of = vec![None; scene.meshes.len()];
-    for (node, mesh) in shown().filter(|&(_, mesh)| uses[mesh] > 1) {
+    for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] > 1 && !bends(node)) {
         let place = places[node];
         // What is scaled to nothing cannot be seen.
         let Some(inverse) = place.inverse() else { continue };
@@ -133,6 +141,32 @@ impl Packer {
         for primitive in &mesh.primitives {
             if !primitive.indices.is_empty() {
                 self.add_primitive(scene, primitive, place, object)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a node's mesh as it is posed at this time.
+    fn add_bent(
+        &mut self,
+        scene: &Scene,
+        node: usize,
+        places: &[Place],
+        motion: &Motion,
+        joints: &mut JointPlaces,
+        object: &mut Object,
+    ) -> Result<(), Problem> {
+        let scene::Node { mesh: Some(mesh), skin, .. } = &scene.nodes[node] else { return Ok(()) };
+        let mesh = &scene.meshes[*mesh as usize];
+        let weights = motion.weights(scene, node);
+        for primitive in mesh.primitives.iter().filter(|primitive| !primitive.indices.is_empty()) {
+            let morphed = pose::morph(primitive, &weights);
+            match skin {
+                Some(skin) if !primitive.joints[0].is_empty() => {
+                    let bent = pose::bend(&morphed, joints.of(scene, *skin as usize, places));
+                    self.add_primitive(scene, &bent, &Place::IDENTITY, object)?;
+                }
+                _ => self.add_primitive(scene, &morphed, &places[node], object)?,
             }
         }
         Ok(())

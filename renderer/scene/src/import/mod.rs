@@ -6,6 +6,7 @@
 //! a picture with its own size; application data (`extras`) has no meaning to read.
 
 mod accessor;
+mod animation;
 mod container;
 mod error;
 mod extension;
@@ -14,6 +15,7 @@ mod material;
 mod picture;
 mod primitive;
 mod report;
+mod skin;
 mod tree;
 mod uri;
 
@@ -111,12 +113,6 @@ pub fn import_slice(
     let root: json::Root = serde_json::from_slice(parts.json).map_err(ImportError::Json)?;
     check_version(&root.asset)?;
     extension::check(&root, &mut warnings)?;
-    if !root.animations.is_empty() {
-        warnings.push(ImportWarning::Animations { count: root.animations.len() });
-    }
-    if !root.skins.is_empty() {
-        warnings.push(ImportWarning::Skins { count: root.skins.len() });
-    }
     let mut budget = Budget::new(decoded_bytes_max);
     let buffers = read_buffers(&root, parts.blob, resolver, &mut budget)?;
     // Buffers are gone when the import is done: what the scene may take is a budget of its own.
@@ -128,11 +124,14 @@ pub fn import_slice(
         warnings,
         scene: Scene::default(),
         taken: material::Taken::default(),
+        shown: vec![None; root.nodes.len()],
         meshes: BTreeMap::new(),
         cameras: BTreeMap::new(),
         lights: BTreeMap::new(),
     };
     importer.read_tree()?;
+    importer.read_skins()?;
+    importer.read_animation()?;
     let Importer { scene, warnings, .. } = importer;
     scene.validate()?;
     let report = ImportReport {
@@ -153,6 +152,8 @@ struct Importer<'a> {
     warnings: Warnings,
     scene: Scene,
     taken: material::Taken,
+    /// Index in the scene of each of the file's nodes that the scene shows.
+    shown: Vec<Option<u32>>,
     meshes: BTreeMap<u32, u32>,
     cameras: BTreeMap<u32, u32>,
     lights: BTreeMap<u32, u32>,
