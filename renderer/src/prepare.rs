@@ -8,6 +8,7 @@ mod materials;
 mod motion;
 mod place;
 mod pose;
+mod reach;
 mod sky;
 
 use std::sync::OnceLock;
@@ -93,7 +94,13 @@ pub fn prepare(
     let mut header = blank_header(settings, time_s);
     header.root_node = geometry.root_node;
     header.instance_count = geometry.instances.len() as u32;
-    cameras::place(&mut header, scene, &places, &geometry.bounds, &settings.camera)?;
+    // A camera of our own stands still while the scene moves.
+    let framed = if cameras::frames(scene, &settings.camera) && !scene.channels.is_empty() {
+        reach::bounds(scene)?
+    } else {
+        geometry.bounds
+    };
+    cameras::place(&mut header, scene, &places, &framed, &settings.camera)?;
     let sky = sky::pack(&mut header, scene, settings)?;
     let mut prepared = RenderScene {
         settings: settings.clone(),

@@ -10,7 +10,7 @@ use scene::{AlphaMode, Mesh, Primitive, Scene};
 
 use super::motion::Motion;
 use super::place::{Place, unit};
-use super::pose::{self, JointPlaces};
+use super::pose::Poser;
 use super::{PrepareError, checked};
 use crate::bvh::{self, Bounds, TOP_DEPTH_MAX, TREE_DEPTH_MAX, Tree};
 use crate::math::Vec3;
@@ -70,10 +70,10 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
     let shown =
         || scene.nodes.iter().enumerate().filter_map(|(at, node)| Some((at, node.mesh? as usize)));
     let bends = |node: usize| scene.bends(&scene.nodes[node]);
-    let mut joints = JointPlaces::new(scene);
+    let mut poser = Poser::new(scene, places, motion);
     for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] == 1 || bends(node)) {
         let added = if bends(node) {
-            packer.add_bent(scene, node, places, motion, &mut joints, &mut world)
+            packer.add_bent(scene, node, &scene.meshes[mesh], &mut poser, &mut world)
         } else {
             packer.add_mesh(scene, &scene.meshes[mesh], &places[node], &mut world)
         };
@@ -146,28 +146,18 @@ impl Packer {
         Ok(())
     }
 
-    /// Adds a node's mesh as it is posed at this time.
+    /// Adds a node's mesh as it is posed.
     fn add_bent(
         &mut self,
         scene: &Scene,
         node: usize,
-        places: &[Place],
-        motion: &Motion,
-        joints: &mut JointPlaces,
+        mesh: &Mesh,
+        poser: &mut Poser,
         object: &mut Object,
     ) -> Result<(), Problem> {
-        let scene::Node { mesh: Some(mesh), skin, .. } = &scene.nodes[node] else { return Ok(()) };
-        let mesh = &scene.meshes[*mesh as usize];
-        let weights = motion.weights(scene, node);
         for primitive in mesh.primitives.iter().filter(|primitive| !primitive.indices.is_empty()) {
-            let morphed = pose::morph(primitive, &weights);
-            match skin {
-                Some(skin) if !primitive.joints[0].is_empty() => {
-                    let bent = pose::bend(&morphed, joints.of(scene, *skin as usize, places));
-                    self.add_primitive(scene, &bent, &Place::IDENTITY, object)?;
-                }
-                _ => self.add_primitive(scene, &morphed, &places[node], object)?,
-            }
+            let (posed, place) = poser.pose(node, primitive);
+            self.add_primitive(scene, &posed, &place, object)?;
         }
         Ok(())
     }
@@ -356,15 +346,17 @@ fn append(nodes: &mut Vec<Node>, tree: &Tree, first: u32) -> Result<u32, Prepare
 
 /// An object's box in the world: the box of its moved corners.
 fn world_bounds(placed: &Placed, own: &Bounds) -> Bounds {
-    if placed.is_identity {
-        return *own;
-    }
+    if placed.is_identity { *own } else { moved_box(&placed.place, own) }
+}
+
+/// The box of a box's moved corners.
+pub fn moved_box(place: &Place, own: &Bounds) -> Bounds {
     let mut bounds = Bounds::EMPTY;
     for corner in 0..8 {
         let pick = |axis: usize| {
             if corner >> axis & 1 == 0 { own.low[axis] } else { own.high[axis] }
         };
-        let moved = placed.place.point([pick(0), pick(1), pick(2)]);
+        let moved = place.point([pick(0), pick(1), pick(2)]);
         bounds = bounds.union(&Bounds { low: moved, high: moved });
     }
     bounds

@@ -6,24 +6,47 @@
 use rayon::prelude::*;
 use scene::{MorphTarget, Primitive, Scene};
 
+use super::motion::Motion;
 use super::place::{Place, unit};
 
-/// Where skins pull to, each found when it is first asked for.
-pub struct JointPlaces(Vec<Option<Vec<Place>>>);
+/// Poses meshes at the time of the places and the motion.
+pub struct Poser<'a> {
+    scene: &'a Scene,
+    places: &'a [Place],
+    motion: &'a Motion,
+    /// Where each skin's joints pull to, found when it is first asked for.
+    joints: Vec<Option<Vec<Place>>>,
+}
 
-impl JointPlaces {
-    /// Nothing found yet.
-    pub fn new(scene: &Scene) -> Self {
-        Self(vec![None; scene.skins.len()])
+impl<'a> Poser<'a> {
+    /// Nothing posed yet.
+    pub fn new(scene: &'a Scene, places: &'a [Place], motion: &'a Motion) -> Self {
+        Self { scene, places, motion, joints: vec![None; scene.skins.len()] }
+    }
+
+    /// A part of the node's mesh as it is posed, and where that is placed.
+    ///
+    /// What joints pull is in the world already: the mesh's own node has no say (glTF 2.0,
+    /// section 3.7.3.3).
+    pub fn pose(&mut self, node: usize, primitive: &Primitive) -> (Primitive, Place) {
+        let morphed = morph(primitive, &self.motion.weights(self.scene, node));
+        match self.scene.nodes[node].skin {
+            Some(skin) if !primitive.joints[0].is_empty() => {
+                (bend(&morphed, self.joints(skin as usize)), Place::IDENTITY)
+            }
+            _ => (morphed, self.places[node]),
+        }
     }
 
     /// For every joint of a skin, from the mesh's space to the world: the joint's place after its
-    /// inverse bind matrix (glTF 2.0, section 3.7.3.1). The mesh's own node has no say.
-    pub fn of(&mut self, scene: &Scene, skin: usize, places: &[Place]) -> &[Place] {
-        self.0[skin].get_or_insert_with(|| {
-            let skin = &scene.skins[skin];
+    /// inverse bind matrix.
+    fn joints(&mut self, skin: usize) -> &[Place] {
+        self.joints[skin].get_or_insert_with(|| {
+            let skin = &self.scene.skins[skin];
             let pairs = skin.joints.iter().zip(&skin.inverse_binds);
-            pairs.map(|(&joint, bind)| places[joint as usize].after(&of_columns(bind))).collect()
+            pairs
+                .map(|(&joint, bind)| self.places[joint as usize].after(&of_columns(bind)))
+                .collect()
         })
     }
 }
@@ -36,7 +59,7 @@ fn of_columns(columns: &[[f32; 3]; 4]) -> Place {
 /// The primitive with its morph targets blended in (glTF 2.0, section 3.7.2.2).
 ///
 /// Normals and tangents that no target changes stay; what is flat stays flat.
-pub fn morph(primitive: &Primitive, weights: &[f64]) -> Primitive {
+fn morph(primitive: &Primitive, weights: &[f64]) -> Primitive {
     let active: Vec<(f64, &MorphTarget)> = (weights.iter().copied())
         .zip(&primitive.targets)
         .filter(|(weight, _)| weight.abs() > 0.0)
@@ -83,7 +106,7 @@ fn blend(
 ///
 /// A vertex's matrix is the weighted sum of its joints'. Normals follow its cofactors. Where it
 /// mirrors, as below a mirrored bone, the front stays the front.
-pub fn bend(primitive: &Primitive, joints: &[Place]) -> Primitive {
+fn bend(primitive: &Primitive, joints: &[Place]) -> Primitive {
     let places: Vec<(Place, bool)> = (0..primitive.positions.len())
         .into_par_iter()
         .map(|vertex| {
@@ -147,5 +170,174 @@ fn without_targets(primitive: &Primitive) -> Primitive {
         joints: primitive.joints.clone(),
         joint_weights: primitive.joint_weights.clone(),
         targets: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scene::{Material, Mesh, Node, Skin, Transform};
+
+    use super::*;
+
+    fn check(what: &str, found: &[f32], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        for (a, b) in found.iter().zip(expected) {
+            assert!((f64::from(*a) - b).abs() < 1e-6, "{what}: {found:?}, expected {expected:?}");
+        }
+    }
+
+    /// A strip up along y, three pairs of vertices at 0, 1 and 2, on two bones that meet at 1.
+    fn bar() -> Primitive {
+        let rows = [0.0, 1.0, 2.0];
+        let both = |row: f32| [[0.0, row, 0.0], [0.5, row, 0.0]];
+        let weights =
+            [[1.0, 0.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]].map(|w| [w; 2]);
+        Primitive {
+            positions: rows.map(both).concat(),
+            normals: vec![[0.0, 0.0, 1.0]; 6],
+            tangents: vec![[0.0, 1.0, 0.0, 1.0]; 6],
+            indices: vec![[0, 1, 3], [0, 3, 2], [2, 3, 5], [2, 5, 4]],
+            joints: [vec![[0, 1, 0, 0]; 6], Vec::new()],
+            joint_weights: [weights.concat(), Vec::new()],
+            ..Primitive::default()
+        }
+    }
+
+    fn scene_of(primitive: Primitive, upper: Transform) -> Scene {
+        let identity = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0; 3]];
+        let lowered = [identity[0], identity[1], identity[2], [0.0, -1.0, 0.0]];
+        let moved = Transform::Trs {
+            translation: [90.0, 80.0, 70.0],
+            rotation: [0.0, 0.0, 0.0, 1.0],
+            scale: [5.0; 3],
+        };
+        Scene {
+            nodes: vec![
+                Node::default(),
+                Node { parent: Some(0), transform: upper, ..Node::default() },
+                Node { mesh: Some(0), skin: Some(0), transform: moved, ..Node::default() },
+            ],
+            meshes: vec![Mesh { primitives: vec![primitive], ..Mesh::default() }],
+            materials: vec![Material::default()],
+            skins: vec![Skin {
+                name: String::new(),
+                joints: vec![0, 1],
+                inverse_binds: vec![identity, lowered],
+            }],
+            ..Scene::default()
+        }
+    }
+
+    fn posed(scene: &Scene) -> (Primitive, Place) {
+        assert_eq!(scene.validate(), Ok(()));
+        let motion = Motion::at(scene, 0.0);
+        let places = super::super::place::world_places(scene, &motion).expect("in range");
+        let node = scene.nodes.iter().position(|node| node.mesh.is_some()).expect("a mesh");
+        Poser::new(scene, &places, &motion).pose(node, &scene.meshes[0].primitives[0])
+    }
+
+    /// The upper bone sits at y = 1 of the lower one.
+    fn upper(rotation: [f32; 4], scale: [f32; 3]) -> Transform {
+        Transform::Trs { translation: [0.0, 1.0, 0.0], rotation, scale }
+    }
+
+    #[test]
+    fn a_bar_bends_about_its_joint_and_its_node_has_no_say() {
+        // A quarter turn about z takes y to -x.
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        let (bar, place) = posed(&scene_of(bar(), upper([0.0, 0.0, half, half], [1.0; 3])));
+        assert_eq!(place, Place::IDENTITY);
+        check("the lower bone's", &bar.positions[1], &[0.5, 0.0, 0.0]);
+        // Half (0.5, 1, 0), half turned: (0, 1.5, 0).
+        check("between both", &bar.positions[3], &[0.25, 1.25, 0.0]);
+        check("the upper bone's", &bar.positions[4], &[-1.0, 1.0, 0.0]);
+        check("the upper bone's", &bar.positions[5], &[-1.0, 1.5, 0.0]);
+        check("a normal along the axis", &bar.normals[4], &[0.0, 0.0, 1.0]);
+        check("the upper tangent", &bar.tangents[4], &[-1.0, 0.0, 0.0, 1.0]);
+        let half = f64::from(half);
+        check("the middle tangent", &bar.tangents[2], &[-half, half, 0.0, 1.0]);
+        assert_eq!(bar.indices, super::tests::bar().indices);
+    }
+
+    #[test]
+    fn normals_of_stretched_vertices_stay_upright() {
+        // A slope of 45° in y and z; stretched by 3 along z, its normal leans towards y.
+        let mut slope = bar();
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        slope.normals = vec![[0.0, half, half]; 6];
+        let (bent, _) = posed(&scene_of(slope, upper([0.0, 0.0, 0.0, 1.0], [1.0, 1.0, 3.0])));
+        let length = 10.0_f64.sqrt();
+        check("a normal", &bent.normals[5], &[0.0, 3.0 / length, 1.0 / length]);
+        check("another bone's", &bent.normals[0], &[0.0, f64::from(half), f64::from(half)]);
+    }
+
+    #[test]
+    fn what_a_mirrored_bone_pulls_keeps_its_front() {
+        let (bent, _) = posed(&scene_of(bar(), upper([0.0, 0.0, 0.0, 1.0], [-1.0, 1.0, 1.0])));
+        check("mirrored", &bent.positions[5], &[-0.5, 2.0, 0.0]);
+        check("the normal stays", &bent.normals[5], &[0.0, 0.0, 1.0]);
+        check("the bitangent's sign turns", &bent.tangents[5], &[0.0, 1.0, 0.0, -1.0]);
+        // Two of its corners follow the lower bone alone, or as much as the upper.
+        assert_eq!(bent.indices[0], [0, 1, 3]);
+        let mut upper_only = bar();
+        upper_only.joint_weights[0] = vec![[0.0, 1.0, 0.0, 0.0]; 6];
+        let scene = scene_of(upper_only, upper([0.0, 0.0, 0.0, 1.0], [-1.0, 1.0, 1.0]));
+        assert_eq!(posed(&scene).0.indices[0], [0, 3, 1]);
+    }
+
+    #[test]
+    fn eight_joints_pull_as_their_weights_say() {
+        let mut many = bar();
+        many.joints[1] = vec![[1, 1, 1, 1]; 6];
+        many.joint_weights[0] = vec![[0.125, 0.125, 0.125, 0.125]; 6];
+        many.joint_weights[1] = vec![[0.125; 4]; 6];
+        // Five of eight follow the upper bone, which moves by 8 along x.
+        let far = Transform::Trs {
+            translation: [8.0, 1.0, 0.0],
+            rotation: [0.0, 0.0, 0.0, 1.0],
+            scale: [1.0; 3],
+        };
+        check("a vertex", &posed(&scene_of(many, far)).0.positions[0], &[5.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn targets_are_added_by_weight_and_the_rest_stays() {
+        let target = |positions: [f32; 3], normals: Option<[f32; 3]>| MorphTarget {
+            positions: vec![positions; 6],
+            normals: normals.map_or(Vec::new(), |normal| vec![normal; 6]),
+            tangents: Vec::new(),
+        };
+        let mut shape = bar();
+        shape.targets = vec![
+            target([1.0, 0.0, 0.0], None),
+            target([0.0, 2.0, 0.0], Some([1.0, 0.0, 0.0])),
+            target([0.0, 0.0, 4.0], None),
+        ];
+        let mut scene = scene_of(shape, Transform::IDENTITY);
+        scene.nodes[2].skin = None;
+        scene.meshes[0].weights = vec![0.5, 0.0, -0.25];
+        let (morphed, place) = posed(&scene);
+        check("moved", &morphed.positions[0], &[0.5, 0.0, -1.0]);
+        check("the normal stays", &morphed.normals[0], &[0.0, 0.0, 1.0]);
+        check("placed by its node", &place.point(morphed.positions[0]), &[92.5, 80.0, 65.0]);
+        // A node's weights stand for the mesh's; a channel's for both.
+        scene.nodes[2].weights = vec![0.0, 1.0, 0.0];
+        let half = f64::from(std::f32::consts::FRAC_1_SQRT_2);
+        let (morphed, _) = posed(&scene);
+        check("moved", &morphed.positions[3], &[0.5, 3.0, 0.0]);
+        check("the normal leans", &morphed.normals[0], &[half, 0.0, half]);
+        check("the tangent stays", &morphed.tangents[0], &[0.0, 1.0, 0.0, 1.0]);
+        scene.channels = vec![scene::Channel {
+            node: 2,
+            property: scene::Property::Weights,
+            interpolation: scene::Interpolation::Linear,
+            times: vec![-1.0, 1.0],
+            values: vec![0.0, 0.0, 0.0, 2.0, 1.0, 0.0],
+        }];
+        check("moved", &posed(&scene).0.positions[3], &[1.5, 2.0, 0.0]);
+        // Joints pull what was morphed.
+        scene.nodes[2].skin = Some(0);
+        scene.nodes[1].transform = upper([0.0, 0.0, 0.0, 1.0], [1.0; 3]);
+        check("both", &posed(&scene).0.positions[3], &[1.5, 2.0, 0.0]);
     }
 }

@@ -3,4 +3,5 @@
 mod bits;
 mod golden;
 mod make;
+mod motion;
 mod truth;
