@@ -95,11 +95,26 @@ impl crate::Mesh {
 }
 
 impl crate::Scene {
-    /// Whether a node's mesh is not the same at all times and places: it has a skin, or targets.
+    /// For every node whether it shows its mesh as no other node does: bent by a skin, or by
+    /// weights of its own.
     #[must_use]
-    pub fn bends(&self, node: &crate::Node) -> bool {
-        let mesh = node.mesh.and_then(|mesh| self.meshes.get(mesh as usize));
-        mesh.is_some_and(|mesh| node.skin.is_some() || mesh.target_count() > 0)
+    pub fn bent_nodes(&self) -> Vec<bool> {
+        let has_targets = |node: &crate::Node| {
+            let mesh = node.mesh.and_then(|mesh| self.meshes.get(mesh as usize));
+            mesh.is_some_and(|mesh| mesh.target_count() > 0)
+        };
+        let is_bent = |node: &crate::Node| {
+            node.mesh.is_some() && node.skin.is_some()
+                || !node.weights.is_empty() && has_targets(node)
+        };
+        let mut bent: Vec<bool> = self.nodes.iter().map(is_bent).collect();
+        let weighed = self.channels.iter().filter(|channel| channel.property == Property::Weights);
+        for node in weighed.map(|channel| channel.node as usize) {
+            if let (Some(bent), Some(node)) = (bent.get_mut(node), self.nodes.get(node)) {
+                *bent |= has_targets(node);
+            }
+        }
+        bent
     }
 }
 

@@ -2,15 +2,15 @@
 //!
 //! Meshes that are shown once are put into the world's own object, whose instance does not
 //! transform: one deep tree is faster than many that overlap. Meshes that are shown several times
-//! are stored once, in their own space. Meshes that bend are no two alike: each showing of one is
-//! posed and put into the world's object.
+//! are stored once, in their own space. Where a node bends its mesh no two showings are alike: each
+//! is posed and put into the world's object.
 
 use rayon::prelude::*;
 use scene::{AlphaMode, Mesh, Primitive, Scene};
 
 use super::motion::Motion;
 use super::place::{Place, unit};
-use super::pose::Poser;
+use super::pose::{self, Poser};
 use super::{PrepareError, checked};
 use crate::bvh::{self, Bounds, TOP_DEPTH_MAX, TREE_DEPTH_MAX, Tree};
 use crate::math::Vec3;
@@ -57,7 +57,9 @@ struct Packer {
 /// Packs the geometry of all nodes.
 pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry, PrepareError> {
     let mut uses = vec![0_u32; scene.meshes.len()];
-    for mesh in scene.nodes.iter().filter(|node| !scene.bends(node)).filter_map(|node| node.mesh) {
+    let bent = scene.bent_nodes();
+    let nodes = || scene.nodes.iter().zip(&bent);
+    for mesh in nodes().filter(|(_, bent)| !**bent).filter_map(|(node, _)| node.mesh) {
         uses[mesh as usize] += 1;
     }
     let mut packer = Packer {
@@ -69,10 +71,9 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
     let mut world = Object::default();
     let shown =
         || scene.nodes.iter().enumerate().filter_map(|(at, node)| Some((at, node.mesh? as usize)));
-    let bends = |node: usize| scene.bends(&scene.nodes[node]);
     let mut poser = Poser::new(scene, places, motion);
-    for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] == 1 || bends(node)) {
-        let added = if bends(node) {
+    for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] == 1 || bent[node]) {
+        let added = if bent[node] {
             packer.add_bent(scene, node, &scene.meshes[mesh], &mut poser, &mut world)
         } else {
             packer.add_mesh(scene, &scene.meshes[mesh], &places[node], &mut world)
@@ -87,7 +88,7 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
         placed.push(Placed { object: 0, place, inverse: place, is_identity: true });
     }
     let mut object_of = vec![None; scene.meshes.len()];
-    for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] > 1 && !bends(node)) {
+    for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] > 1 && !bent[node]) {
         let place = places[node];
         // What is scaled to nothing cannot be seen.
         let Some(inverse) = place.inverse() else { continue };
@@ -139,8 +140,14 @@ impl Packer {
         object: &mut Object,
     ) -> Result<(), Problem> {
         for primitive in &mesh.primitives {
-            if !primitive.indices.is_empty() {
+            if primitive.indices.is_empty() {
+                continue;
+            }
+            if primitive.targets.is_empty() {
                 self.add_primitive(scene, primitive, place, object)?;
+            } else {
+                let morphed = pose::morph(primitive, &pose::shared_weights(mesh));
+                self.add_primitive(scene, &morphed, place, object)?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use scene::{Channel, Interpolation, Property, Scene, Transform};
 
+use super::pose::shared_weights;
 use crate::precise::{atan, sin_cos};
 
 /// Arcs below are straight, to more than 53 bits.
@@ -72,9 +73,10 @@ impl Motion {
             return weights.clone();
         }
         let node = &scene.nodes[node];
-        let mesh = node.mesh.map(|mesh| &scene.meshes[mesh as usize].weights);
-        let own = if node.weights.is_empty() { mesh } else { Some(&node.weights) };
-        own.into_iter().flatten().map(|&weight| f64::from(weight)).collect()
+        match node.mesh {
+            Some(mesh) if node.weights.is_empty() => shared_weights(&scene.meshes[mesh as usize]),
+            _ => node.weights.iter().map(|&weight| f64::from(weight)).collect(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! other, so that threads may share them.
 
 use rayon::prelude::*;
-use scene::{MorphTarget, Primitive, Scene};
+use scene::{Mesh, MorphTarget, Primitive, Scene};
 
 use super::motion::Motion;
 use super::place::{Place, unit};
@@ -32,7 +32,7 @@ impl<'a> Poser<'a> {
         let morphed = morph(primitive, &self.motion.weights(self.scene, node));
         match self.scene.nodes[node].skin {
             Some(skin) if !primitive.joints[0].is_empty() => {
-                (bend(&morphed, self.joints(skin as usize)), Place::IDENTITY)
+                (bend(morphed, self.joints(skin as usize)), Place::IDENTITY)
             }
             _ => (morphed, self.places[node]),
         }
@@ -56,10 +56,15 @@ fn of_columns(columns: &[[f32; 3]; 4]) -> Place {
     Place([0, 1, 2].map(|row| [at(row, 0), at(row, 1), at(row, 2), at(row, 3)]))
 }
 
+/// Weights of a mesh's morph targets where no node has its own.
+pub fn shared_weights(mesh: &Mesh) -> Vec<f64> {
+    mesh.weights.iter().map(|&weight| f64::from(weight)).collect()
+}
+
 /// The primitive with its morph targets blended in (glTF 2.0, section 3.7.2.2).
 ///
 /// Normals and tangents that no target changes stay; what is flat stays flat.
-fn morph(primitive: &Primitive, weights: &[f64]) -> Primitive {
+pub fn morph(primitive: &Primitive, weights: &[f64]) -> Primitive {
     let active: Vec<(f64, &MorphTarget)> = (weights.iter().copied())
         .zip(&primitive.targets)
         .filter(|(weight, _)| weight.abs() > 0.0)
@@ -106,15 +111,14 @@ fn blend(
 ///
 /// A vertex's matrix is the weighted sum of its joints'. Normals follow its cofactors. Where it
 /// mirrors, as below a mirrored bone, the front stays the front.
-fn bend(primitive: &Primitive, joints: &[Place]) -> Primitive {
-    let places: Vec<(Place, bool)> = (0..primitive.positions.len())
+fn bend(mut posed: Primitive, joints: &[Place]) -> Primitive {
+    let places: Vec<(Place, bool)> = (0..posed.positions.len())
         .into_par_iter()
         .map(|vertex| {
-            let place = vertex_place(primitive, vertex, joints);
+            let place = vertex_place(&posed, vertex, joints);
             (place, place.determinant() < 0.0)
         })
         .collect();
-    let mut posed = without_targets(primitive);
     posed.positions.par_iter_mut().zip(&places).for_each(|(position, (place, _))| {
         *position = place.point(*position);
     });
@@ -175,7 +179,7 @@ fn without_targets(primitive: &Primitive) -> Primitive {
 
 #[cfg(test)]
 mod tests {
-    use scene::{Material, Mesh, Node, Skin, Transform};
+    use scene::{Material, Node, Skin, Transform};
 
     use super::*;
 

@@ -3,13 +3,13 @@
 //! Framed anew at every frame, a fox that stands still and turns its head would swim in the
 //! picture.
 
-use scene::Scene;
+use scene::{Mesh, Scene};
 
 use super::PrepareError;
 use super::geometry::moved_box;
 use super::motion::Motion;
 use super::place::{Place, world_places};
-use super::pose::Poser;
+use super::pose::{Poser, morph, shared_weights};
 use crate::bvh::Bounds;
 
 /// Looks at the animation, evenly from its first key to its last: what a limb does in between is
@@ -25,22 +25,34 @@ pub fn bounds(scene: &Scene) -> Result<Bounds, PrepareError> {
     let first = f64::from(times().fold(f32::INFINITY, f32::min));
     let last = f64::from(times().fold(f32::NEG_INFINITY, f32::max));
     let boxes: Vec<Bounds> = scene.meshes.iter().map(mesh_box).collect();
+    let bent = scene.bent_nodes();
     let mut all = Bounds::EMPTY;
     for look in 0..LOOKS {
         let share = f64::from(look) / f64::from(LOOKS - 1);
         let motion = Motion::at(scene, first + (last - first) * share);
         let places = world_places(scene, &motion)?;
-        all = all.union(&bounds_now(scene, &places, &motion, &boxes));
+        all = all.union(&bounds_now(
+            scene,
+            Poser::new(scene, &places, &motion),
+            &places,
+            &bent,
+            &boxes,
+        ));
     }
     Ok(all)
 }
 
-fn bounds_now(scene: &Scene, places: &[Place], motion: &Motion, boxes: &[Bounds]) -> Bounds {
-    let mut poser = Poser::new(scene, places, motion);
+fn bounds_now(
+    scene: &Scene,
+    mut poser: Poser,
+    places: &[Place],
+    bent: &[bool],
+    boxes: &[Bounds],
+) -> Bounds {
     let mut all = Bounds::EMPTY;
     for (index, node) in scene.nodes.iter().enumerate() {
         let Some(mesh) = node.mesh else { continue };
-        if !scene.bends(node) {
+        if !bent[index] {
             let own = &boxes[mesh as usize];
             if own.low[0] <= own.high[0] {
                 all = all.union(&moved_box(&places[index], own));
@@ -56,10 +68,17 @@ fn bounds_now(scene: &Scene, places: &[Place], motion: &Motion, boxes: &[Bounds]
     all
 }
 
-/// A mesh in its own space.
-fn mesh_box(mesh: &scene::Mesh) -> Bounds {
+/// A mesh in its own space, as it is where no node bends it.
+fn mesh_box(mesh: &Mesh) -> Bounds {
     let shown = mesh.primitives.iter().filter(|primitive| !primitive.indices.is_empty());
-    points_box(shown.flat_map(|primitive| primitive.positions.iter().copied()))
+    shown.fold(Bounds::EMPTY, |all, primitive| {
+        let own = if primitive.targets.is_empty() {
+            points_box(primitive.positions.iter().copied())
+        } else {
+            points_box(morph(primitive, &shared_weights(mesh)).positions.into_iter())
+        };
+        all.union(&own)
+    })
 }
 
 fn points_box(points: impl Iterator<Item = [f32; 3]>) -> Bounds {
@@ -72,8 +91,7 @@ fn points_box(points: impl Iterator<Item = [f32; 3]>) -> Bounds {
 mod tests {
     use protocol::RenderSettings;
     use scene::{
-        Camera, Channel, Interpolation, Light, LightKind, Mesh, Node, Primitive, Projection,
-        Property,
+        Camera, Channel, Interpolation, Light, LightKind, Node, Primitive, Projection, Property,
     };
 
     use crate::prepare::prepare;

@@ -127,6 +127,27 @@ fn every_showing_of_what_bends_is_posed_by_itself() {
     assert_eq!(together, apart);
 }
 
+#[test]
+fn a_shape_that_all_showings_share_is_stored_once() {
+    let mut scene = creature();
+    scene.channels.retain(|channel| channel.property != Property::Weights);
+    for node in &mut scene.nodes {
+        node.skin = None;
+    }
+    let plain = at(&scene, 0.0);
+    scene.meshes[0].weights = vec![1.0, 0.0];
+    let grown = at(&scene, 0.0);
+    let mesh = scene.meshes[0].primitives[0].indices.len();
+    for posed in [&plain, &grown] {
+        assert_eq!((posed.triangles().len(), posed.instance_count()), (mesh, 2));
+    }
+    let reach = |scene: &RenderScene| {
+        let corners = scene.triangles().iter().flat_map(|t| [t.a, t.b, t.c]);
+        corners.flatten().fold(0.0, f32::max)
+    };
+    assert!((reach(&grown) / reach(&plain) - 1.3).abs() < 1e-6);
+}
+
 /// The shared scene's file, where it is at hand: `../shared/scenes` beside the workspace.
 fn shared(name: &str) -> Option<Scene> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/scenes");

@@ -34,10 +34,9 @@ impl Scene {
             too_many(what, count as u64, LIST_MAX as u64)?;
         }
 
-        // A mesh that bends is one object a node: what is stored once may be traced a thousand
-        // times.
+        // What bends is posed for every node: stored once, it may be traced a thousand times.
         let (mut bent, mut steps) = (0_u64, 0_u64);
-        for node in self.nodes.iter().filter(|node| self.bends(node)) {
+        for (node, _) in self.nodes.iter().zip(self.bent_nodes()).filter(|(_, bent)| *bent) {
             let mesh = node.mesh.and_then(|mesh| self.meshes.get(mesh as usize));
             for primitive in mesh.iter().flat_map(|mesh| &mesh.primitives) {
                 let vertices = primitive.positions.len() as u64;
