@@ -1,8 +1,8 @@
-//! The animation that is played: the file's first.
+//! The animation that is played: the file's first, or the one that was asked for.
 //!
-//! glTF leaves it to the reader which animations are played, and when (section 3.11). The first
-//! is: played together, a walk and a run of one rig would fight over its bones. The others are
-//! named in the report.
+//! glTF leaves it to the reader which animations are played, and when (section 3.11). One is:
+//! played together, a walk and a run of one rig would fight over its bones. The others are named
+//! in the report.
 
 use super::error::ImportError;
 use super::json;
@@ -12,20 +12,32 @@ use crate::animation::{Channel, Interpolation, Property};
 use crate::model::Transform;
 
 /// More names are not listed: nobody reads them.
-const OTHERS_MAX: usize = 20;
+const NAMES_MAX: usize = 20;
 
 impl Importer<'_> {
-    /// Reads the first animation's channels, those of them that move what is shown.
-    pub fn read_animation(&mut self) -> Result<(), ImportError> {
-        let mut names = (0_u32..)
+    /// Reads an animation's channels, those of them that move what is shown.
+    pub fn read_animation(&mut self, wanted: Option<&str>) -> Result<(), ImportError> {
+        let mut names: Vec<String> = (0_u32..)
             .zip(self.data.root.animations.iter())
-            .map(|(index, animation)| name(animation.name.as_deref(), "animation", index));
-        let Some(played) = names.next() else { return Ok(()) };
-        let others: Vec<String> = names.take(OTHERS_MAX).collect();
-        if !others.is_empty() {
-            self.warnings.push(ImportWarning::OtherAnimations { played, others });
+            .map(|(index, animation)| name(animation.name.as_deref(), "animation", index))
+            .collect();
+        let played = match wanted {
+            None => 0,
+            Some(wanted) => match names.iter().position(|name| name == wanted) {
+                Some(index) => index,
+                None => {
+                    let name = super::cut(wanted);
+                    names.truncate(NAMES_MAX);
+                    return Err(ImportError::NoAnimation { name, names });
+                }
+            },
+        };
+        let Some(animation) = self.data.root.animations.get(played) else { return Ok(()) };
+        if names.len() > 1 {
+            let played = names.remove(played);
+            names.truncate(NAMES_MAX);
+            self.warnings.push(ImportWarning::OtherAnimations { played, others: names });
         }
-        let animation = &self.data.root.animations[0];
         let mut taken = std::collections::BTreeSet::new();
         for (index, source) in animation.channels.iter().enumerate() {
             let Some((node, property)) = self.target(index, source)? else { continue };

@@ -147,6 +147,14 @@ pub enum ImportError {
         /// Length of the first attribute.
         instances: usize,
     },
+    /// The file has no animation of the asked name.
+    #[error("the file has no animation named {name:?}; {}", choices(names))]
+    NoAnimation {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        names: Vec<String>,
+    },
     /// A skin has fewer matrices than joints.
     #[error("skin {skin} has {matrices} inverse bind matrices for {joints} joints")]
     InverseBinds {
@@ -202,6 +210,14 @@ pub enum ImportError {
     /// The scene breaks a promise of the model.
     #[error("the file holds a scene that cannot be used")]
     Scene(#[from] SceneError),
+}
+
+fn choices(names: &[String]) -> String {
+    if names.is_empty() {
+        "it has none, and stands still".to_owned()
+    } else {
+        format!("choose one of: {}", names.join(", "))
+    }
 }
 
 /// Why an accessor cannot be read.

@@ -40,17 +40,20 @@ pub struct ImportOptions {
     pub environment_strength: f32,
     /// Turn of the environment about y, degrees, counter-clockwise seen from above.
     pub environment_rotation_degrees: f32,
+    /// Name of the animation that is played; without it, the file's first.
+    pub animation: Option<String>,
     /// Bytes that vertices and pixels may take once decoded.
     pub decoded_bytes_max: u64,
 }
 
 impl Default for ImportOptions {
-    /// No environment; as much memory as the largest package has.
+    /// No environment; the first animation; as much memory as the largest package has.
     fn default() -> Self {
         Self {
             environment: None,
             environment_strength: 1.0,
             environment_rotation_degrees: 0.0,
+            animation: None,
             decoded_bytes_max: SCENE_BYTES_MAX,
         }
     }
@@ -82,7 +85,8 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, ImportEr
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let mut imported = import_slice(&bytes, &mut Folder::new(folder), options.decoded_bytes_max)?;
+    let (folder, max) = (&mut Folder::new(folder), options.decoded_bytes_max);
+    let mut imported = import_playing(&bytes, folder, max, options.animation.as_deref())?;
     if let Some(stem) = path.file_stem() {
         imported.scene.name = cut(&stem.to_string_lossy());
     }
@@ -98,7 +102,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, ImportEr
 
 /// Imports the bytes of a `.glb` or `.gltf`; `resolver` gives the files that they name.
 ///
-/// Touches no file system by itself, and decodes at most `decoded_bytes_max` bytes of vertices
+/// Plays the first animation. Touches no file system by itself, and decodes at most `decoded_bytes_max` bytes of vertices
 /// and pixels.
 ///
 /// # Errors
@@ -107,6 +111,15 @@ pub fn import_slice(
     bytes: &[u8],
     resolver: &mut dyn Resolver,
     decoded_bytes_max: u64,
+) -> Result<Imported, ImportError> {
+    import_playing(bytes, resolver, decoded_bytes_max, None)
+}
+
+fn import_playing(
+    bytes: &[u8],
+    resolver: &mut dyn Resolver,
+    decoded_bytes_max: u64,
+    animation: Option<&str>,
 ) -> Result<Imported, ImportError> {
     let mut warnings = Warnings::default();
     let parts = container::split(bytes, &mut warnings)?;
@@ -131,7 +144,7 @@ pub fn import_slice(
     };
     importer.read_tree()?;
     importer.read_skins()?;
-    importer.read_animation()?;
+    importer.read_animation(animation)?;
     let Importer { scene, warnings, .. } = importer;
     scene.validate()?;
     let report = ImportReport {

@@ -1,6 +1,9 @@
 //! What moves arrives, and what cannot is named.
 
-use scene::{Imported, Interpolation, NoFiles, Property, import_slice, pack, package_id, unpack};
+use scene::{
+    ImportOptions, Imported, Interpolation, NoFiles, Property, import_slice, pack, package_id,
+    unpack,
+};
 use serde_json::json;
 
 use crate::build::{Build, moving};
@@ -86,6 +89,25 @@ fn truncated_packages_of_what_moves_are_refused() {
     for length in 0..bytes.len() {
         assert!(unpack(&bytes[..length]).is_err(), "the first {length} bytes");
     }
+}
+
+#[test]
+fn the_animation_that_was_asked_for_is_played() {
+    let mut build = moving();
+    let still = json!({ "channels": [], "samplers": [] });
+    build.push("animations", still);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("moving.glb");
+    std::fs::write(&path, build.glb()).expect("the scene");
+    let import = |name: Option<&str>| {
+        let animation = name.map(str::to_owned);
+        let options = ImportOptions { animation, ..ImportOptions::default() };
+        scene::import(&path, &options)
+    };
+    let channels = |name| import(name).expect("a valid file").scene.channels.len();
+    assert_eq!([None, Some("wave"), Some("animation 1")].map(channels), [4, 4, 0]);
+    let error = import(Some("run")).expect_err("no such animation").to_string();
+    assert!(error.contains("named \"run\"; choose one of: wave, animation 1"), "{error}");
 }
 
 #[test]
