@@ -67,11 +67,7 @@ pub fn furnace(metallic: f32, roughness: f32, settings: RenderSettings) -> Rende
     };
     let scene = Scene {
         nodes: vec![node],
-        meshes: vec![Mesh {
-            name: "cube".to_owned(),
-            primitives: vec![cube],
-            ..Mesh::default()
-        }],
+        meshes: vec![Mesh { name: "cube".to_owned(), primitives: vec![cube], ..Mesh::default() }],
         materials: vec![white],
         ..Scene::default()
     };
