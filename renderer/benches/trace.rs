@@ -21,7 +21,7 @@ use renderer::sampler::{hash, sample_pair};
 use renderer::surface::surface_at;
 use renderer::trace::{Path, Tracer};
 use renderer::{Backend, Cancel, CpuBackend, RenderScene, Work, prepare};
-use scene::{Mesh, Node, Primitive, Scene, Transform};
+use scene::{Mesh, Node, Primitive, Scene};
 
 /// Errors of a small program: their text.
 mod failure {
@@ -297,15 +297,8 @@ fn landscape() -> Scene {
         ..scene::Material::default()
     };
     Scene {
-        nodes: vec![Node {
-            name: String::new(),
-            parent: None,
-            transform: Transform::IDENTITY,
-            mesh: Some(0),
-            camera: None,
-            light: None,
-        }],
-        meshes: vec![Mesh { name: String::new(), primitives }],
+        nodes: vec![Node { mesh: Some(0), ..Node::default() }],
+        meshes: vec![Mesh { primitives, ..Mesh::default() }],
         materials: vec![
             plain(0.0, 1.0, 0.0),
             plain(0.0, 1.0, 0.0),

@@ -34,6 +34,26 @@ pub fn sin_cos(radians: f64) -> (f64, f64) {
     sin_cos_turns(radians / std::f64::consts::TAU)
 }
 
+/// Angle in radians, within ±π/2, whose tangent is a finite number.
+#[must_use]
+pub fn atan(tangent: f64) -> f64 {
+    let size = tangent.abs();
+    let mut x = if size > 1.0 { 1.0 / size } else { size };
+    // Halve the angle twice: tan(a/2) = tan a / (1 + √(1 + tan² a)). What is left is below 0.2.
+    for _half in 0..2 {
+        x /= 1.0 + (1.0 + x * x).sqrt();
+    }
+    // Taylor series from the smallest term.
+    let square = x * x;
+    let mut sum = 0.0;
+    for k in (0..14).rev() {
+        sum = 1.0 / f64::from(2 * k + 1) - square * sum;
+    }
+    let angle = 4.0 * x * sum;
+    let angle = if size > 1.0 { std::f64::consts::FRAC_PI_2 - angle } else { angle };
+    if tangent < 0.0 { -angle } else { angle }
+}
+
 /// Natural logarithm of a number above 0.
 #[must_use]
 pub fn ln(value: f64) -> f64 {
@@ -84,6 +104,7 @@ mod tests {
             let (sin, cos) = sin_cos(x);
             assert!((sin - x.sin()).abs() < 1e-13 && (cos - x.cos()).abs() < 1e-13, "{x}");
             assert!((exp(x) / x.exp() - 1.0).abs() < 1e-13, "{x}");
+            assert!((atan(x) - x.atan()).abs() < 1e-15, "{x}");
             let y = x.exp();
             assert!((ln(y) - x).abs() < 1e-12, "{x}");
         }

@@ -5,7 +5,10 @@ mod cameras;
 mod geometry;
 mod lights;
 mod materials;
+mod motion;
 mod place;
+mod pose;
+mod reach;
 mod sky;
 mod studio;
 
@@ -85,13 +88,20 @@ pub fn prepare(
     if !time_s.is_finite() {
         return Err(PrepareError::Time(time_s));
     }
-    let places = place::world_places(scene)?;
+    let motion = motion::Motion::at(scene, f64::from(time_s));
+    let places = place::world_places(scene, &motion)?;
     let surfaces = materials::pack(scene)?;
-    let geometry = geometry::pack(scene, &places)?;
+    let geometry = geometry::pack(scene, &places, &motion)?;
     let mut header = blank_header(settings, time_s);
     header.root_node = geometry.root_node;
     header.instance_count = geometry.instances.len() as u32;
-    cameras::place(&mut header, scene, &places, &geometry.bounds, &settings.camera)?;
+    // A camera of our own stands still while the scene moves.
+    let framed = if cameras::frames(scene, &settings.camera) && !scene.channels.is_empty() {
+        reach::bounds(scene)?
+    } else {
+        geometry.bounds
+    };
+    cameras::place(&mut header, scene, &places, &framed, &settings.camera)?;
     let sky = sky::pack(&mut header, scene, settings)?;
     let mut prepared = RenderScene {
         settings: settings.clone(),

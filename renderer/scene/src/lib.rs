@@ -14,6 +14,7 @@
 //! is the package, whose bytes are the scene's identity. Whoever holds a [`Scene`] from
 //! [`import()`] or [`unpack`] holds a validated one.
 
+pub mod animation;
 mod golden;
 mod import;
 mod layers;
@@ -23,6 +24,7 @@ mod package;
 mod tangents;
 mod validate;
 
+pub use animation::{Channel, Interpolation, MorphTarget, Property, Skin};
 pub use golden::golden;
 pub use import::{
     AccessorProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport, ImportWarning,

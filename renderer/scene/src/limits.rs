@@ -11,6 +11,12 @@ pub const JSON_BYTES_MAX: u64 = 128 << 20;
 pub const LIST_MAX: usize = 1 << 20;
 /// Triangles of the whole scene, instances not counted: indices of corners then fit `u32`.
 pub const TRIANGLES_MAX: u64 = 1 << 30;
+/// Triangles (or vertices, where they are more) of meshes that bend, those of every node that shows
+/// one counted: each becomes an object of its own, of some hundred bytes a triangle.
+pub const BENT_TRIANGLES_MAX: u64 = 1 << 26;
+/// Vertices of all morph targets, those of every node that shows a mesh counted: what a frame may
+/// have to add up, about a minute's work.
+pub const MORPH_STEPS_MAX: u64 = 1 << 34;
 /// A texture's side, in pixels: what GPUs accept at most.
 pub const IMAGE_SIDE_PX_MAX: u32 = 16_384;
 /// Bytes of the part of a package that lists everything but vertices and pixels.

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::animation::{Channel, MorphTarget, Skin};
+
 pub use crate::layers::Layers;
 
 /// A 3D scene.
@@ -29,10 +31,14 @@ pub struct Scene {
     pub cameras: Vec<Camera>,
     /// What surrounds the scene.
     pub environment: Option<Environment>,
+    /// What bends meshes.
+    pub skins: Vec<Skin>,
+    /// What moves nodes and weights, at most one for a node's property.
+    pub channels: Vec<Channel>,
 }
 
 /// A node of the tree.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Node {
     /// A name for people.
     pub name: String,
@@ -46,6 +52,10 @@ pub struct Node {
     pub camera: Option<u32>,
     /// Index of the light it carries; it shines along -z.
     pub light: Option<u32>,
+    /// Index of the skin that bends its mesh, which then stands where the joints put it.
+    pub skin: Option<u32>,
+    /// Weights of its mesh's morph targets; empty for the mesh's own.
+    pub weights: Vec<f32>,
 }
 
 /// A place in the parent's space.
@@ -70,6 +80,12 @@ impl Transform {
         Self::Trs { translation: [0.0; 3], rotation: [0.0, 0.0, 0.0, 1.0], scale: [1.0; 3] };
 }
 
+impl Default for Transform {
+    fn default() -> Self {
+        Self::IDENTITY
+    }
+}
+
 /// A triangle mesh in parts of one material each.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Mesh {
@@ -77,6 +93,8 @@ pub struct Mesh {
     pub name: String,
     /// Its parts.
     pub primitives: Vec<Primitive>,
+    /// Weights of its morph targets where a node has none; empty for zeros.
+    pub weights: Vec<f32>,
 }
 
 /// Triangles of one material. All vertex lists are as long as `positions`, or empty.
@@ -96,6 +114,12 @@ pub struct Primitive {
     pub indices: Vec<[u32; 3]>,
     /// Index of the material; none is glTF's default material.
     pub material: Option<u32>,
+    /// Four joints of the skin a vertex, in up to two sets.
+    pub joints: [Vec<[u16; 4]>; 2],
+    /// How much each of those joints counts; a vertex's weights sum to 1.
+    pub joint_weights: [Vec<[f32; 4]>; 2],
+    /// Shapes to blend in, as many as every other part of the mesh has.
+    pub targets: Vec<MorphTarget>,
 }
 
 /// A metallic-roughness material (glTF 2.0, section 3.9).

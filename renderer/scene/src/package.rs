@@ -2,20 +2,24 @@
 //!
 //! ```text
 //! magic    8 bytes   "TESSERA" 0
-//! version  u32       1
-//! sections u32       3
-//! then three sections, in this order, each
-//!   kind   4 bytes   "OUTL", "GEOM", "PIXL"
+//! version  u32       2
+//! sections u32       4
+//! then four sections, in this order, each
+//!   kind   4 bytes   "OUTL", "GEOM", "PIXL", "MOVE"
 //!   length u64
 //!   bytes
 //! ```
 //!
-//! All numbers are little-endian. `OUTL` is the scene in postcard with its vertices and pixels
-//! left out, and the counts of what was left out; `GEOM` holds every primitive's lists one after
-//! another as plain `f32` and `u32`; `PIXL` holds every image's pixels. The same scene always
-//! gives the same bytes, and only those bytes unpack: a second spelling would be a second id of
-//! the same scene.
+//! All numbers are little-endian. `OUTL` is the scene in postcard with its vertices, pixels and
+//! keys left out, and the counts of what was left out; `GEOM` holds every primitive's lists one
+//! after another as plain `f32`, `u32` and, for joints, `u16`; `PIXL` holds every image's pixels;
+//! `MOVE` holds the skins' inverse bind matrices, then every channel's times and values. The same
+//! scene always gives the same bytes, and only those bytes unpack: a second spelling would be a
+//! second id of the same scene.
 
+mod motion;
+
+use motion::{BendCounts, MoveCounts};
 use protocol::SceneId;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +29,7 @@ use crate::validate::SceneError;
 
 const MAGIC: [u8; 8] = *b"TESSERA\0";
 const VERSION: u32 = 2;
-const SECTIONS: [[u8; 4]; 3] = [*b"OUTL", *b"GEOM", *b"PIXL"];
+const SECTIONS: [[u8; 4]; 4] = [*b"OUTL", *b"GEOM", *b"PIXL", *b"MOVE"];
 
 /// A package that cannot be a scene.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +90,7 @@ pub enum UnpackError {
 }
 
 /// Length of a primitive's lists.
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 struct PrimitiveCounts {
     positions: u32,
     normals: u32,
@@ -94,6 +98,7 @@ struct PrimitiveCounts {
     uvs: [u32; 2],
     colors: u32,
     triangles: u32,
+    bends: BendCounts,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,6 +106,7 @@ struct Outline {
     scene: Scene,
     /// Of every primitive, in the order of the meshes.
     primitives: Vec<PrimitiveCounts>,
+    moves: MoveCounts,
 }
 
 /// Packs a scene into canonical bytes: the same scene gives the same bytes.
@@ -114,6 +120,7 @@ pub fn pack(scene: &Scene) -> Vec<u8> {
     for primitive in scene.meshes.iter().flat_map(|mesh| &mesh.primitives) {
         primitives.push(counts(primitive));
         write_primitive(primitive, &mut geometry);
+        motion::write_bends(primitive, &mut geometry);
     }
     let mut pixels = Vec::new();
     for image in &scene.images {
@@ -122,16 +129,16 @@ pub fn pack(scene: &Scene) -> Vec<u8> {
             Pixels::Rgb32F(data) => write_floats(data.as_flattened(), &mut pixels),
         }
     }
-    let outline = Outline { scene: strip(scene), primitives };
+    let outline = Outline { scene: strip(scene), primitives, moves: MoveCounts::of(scene) };
     let outline = postcard::to_stdvec(&outline).expect("invariant: plain data always encodes");
 
-    let lengths: usize =
-        [&outline, &geometry, &pixels].map(|section| 12 + section.len()).iter().sum();
+    let sections = [outline, geometry, pixels, motion::write_moves(scene)];
+    let lengths: usize = sections.iter().map(|section| 12 + section.len()).sum();
     let mut bytes = Vec::with_capacity(16 + lengths);
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&3_u32.to_le_bytes());
-    for (kind, section) in SECTIONS.iter().zip([outline, geometry, pixels]) {
+    bytes.extend_from_slice(&(SECTIONS.len() as u32).to_le_bytes());
+    for (kind, section) in SECTIONS.iter().zip(sections) {
         bytes.extend_from_slice(kind);
         bytes.extend_from_slice(&(section.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&section);
@@ -149,8 +156,8 @@ pub fn unpack(bytes: &[u8]) -> Result<Scene, UnpackError> {
     if bytes.len() as u64 > SCENE_BYTES_MAX {
         return Err(UnpackError::TooLarge { bytes: bytes.len() as u64 });
     }
-    let [outline, geometry, pixels] = split(bytes)?;
-    let Outline { mut scene, primitives } = read_outline(outline)?;
+    let [outline, geometry, pixels, keys] = split(bytes)?;
+    let Outline { mut scene, primitives, moves } = read_outline(outline)?;
 
     // Compare the counts with the sections before anything is allocated.
     let listed = scene.meshes.iter().map(|mesh| mesh.primitives.len()).sum();
@@ -158,15 +165,21 @@ pub fn unpack(bytes: &[u8]) -> Result<Scene, UnpackError> {
         let counts = primitives.len();
         return Err(UnpackError::Counts { what: "primitives", counts, listed });
     }
+    if let Some((what, counts, listed)) = moves.disagreement(&scene) {
+        return Err(UnpackError::Counts { what, counts, listed });
+    }
     expect_length("geometry", geometry, primitives.iter().map(primitive_bytes).sum())?;
     expect_length("pixels", pixels, scene.images.iter().map(image_bytes).sum())?;
+    expect_length("keys", keys, moves.bytes())?;
 
     // Fill in what the outline leaves out.
     let mut reader = Reader { bytes: geometry };
     let targets = scene.meshes.iter_mut().flat_map(|mesh| &mut mesh.primitives);
     for (target, counts) in targets.zip(&primitives) {
         reader.primitive(counts, target);
+        reader.bends(&counts.bends, target);
     }
+    Reader { bytes: keys }.moves(&moves, &mut scene);
     let mut reader = Reader { bytes: pixels };
     for image in &mut scene.images {
         let length = image_bytes(image) as usize;
@@ -185,8 +198,8 @@ pub fn package_id(bytes: &[u8]) -> SceneId {
     SceneId(*blake3::hash(bytes).as_bytes())
 }
 
-/// The three sections' bytes.
-fn split(bytes: &[u8]) -> Result<[&[u8]; 3], UnpackError> {
+/// The sections' bytes.
+fn split(bytes: &[u8]) -> Result<[&[u8]; 4], UnpackError> {
     let mut rest = bytes.strip_prefix(&MAGIC).ok_or(UnpackError::NotAPackage)?;
     let short = |what, expected, rest: &[u8]| UnpackError::Length {
         what,
@@ -199,11 +212,11 @@ fn split(bytes: &[u8]) -> Result<[&[u8]; 3], UnpackError> {
     if version != VERSION {
         return Err(UnpackError::Version { found: version });
     }
-    if sections != 3 {
+    if sections as usize != SECTIONS.len() {
         return Err(UnpackError::NotCanonical);
     }
     rest = after;
-    let mut parts: [&[u8]; 3] = [&[]; 3];
+    let mut parts: [&[u8]; 4] = [&[]; 4];
     for (kind, part) in SECTIONS.iter().zip(&mut parts) {
         let (found, after) = rest.split_first_chunk::<4>().ok_or(short("section name", 4, rest))?;
         if found != kind {
@@ -229,9 +242,10 @@ fn read_outline(bytes: &[u8]) -> Result<Outline, UnpackError> {
     let outline: Outline = postcard::from_bytes(bytes).map_err(UnpackError::Outline)?;
     // Overlong integers, trailing bytes and lists that belong into the other sections would be
     // second spellings.
-    let vertices = |primitive: &Primitive| counts(primitive) != PrimitiveCounts::NONE;
+    let vertices = |primitive: &Primitive| counts(primitive) != PrimitiveCounts::default();
     let filled = outline.scene.images.iter().any(|image| !image.pixels.is_empty())
-        || outline.scene.meshes.iter().flat_map(|mesh| &mesh.primitives).any(vertices);
+        || outline.scene.meshes.iter().flat_map(|mesh| &mesh.primitives).any(vertices)
+        || outline.scene.motion_bytes() != 0;
     let again = postcard::to_stdvec(&outline).map_err(UnpackError::Outline)?;
     if filled || again != bytes { Err(UnpackError::NotCanonical) } else { Ok(outline) }
 }
@@ -245,13 +259,11 @@ fn expect_length(what: &'static str, section: &[u8], expected: u128) -> Result<(
     Err(UnpackError::Length { what, expected, found })
 }
 
-impl PrimitiveCounts {
-    const NONE: Self =
-        Self { positions: 0, normals: 0, tangents: 0, uvs: [0; 2], colors: 0, triangles: 0 };
+fn count(length: usize) -> u32 {
+    u32::try_from(length).expect("vertex lists are counted in u32")
 }
 
 fn counts(primitive: &Primitive) -> PrimitiveCounts {
-    let count = |length: usize| u32::try_from(length).expect("vertex lists are counted in u32");
     PrimitiveCounts {
         positions: count(primitive.positions.len()),
         normals: count(primitive.normals.len()),
@@ -259,15 +271,17 @@ fn counts(primitive: &Primitive) -> PrimitiveCounts {
         uvs: [count(primitive.uvs[0].len()), count(primitive.uvs[1].len())],
         colors: count(primitive.colors.len()),
         triangles: count(primitive.indices.len()),
+        bends: BendCounts::of(primitive),
     }
 }
 
 fn primitive_bytes(counts: &PrimitiveCounts) -> u128 {
-    let PrimitiveCounts { positions, normals, tangents, uvs, colors, triangles } = *counts;
+    let &PrimitiveCounts { positions, normals, tangents, uvs, colors, triangles, ref bends } =
+        counts;
     let threes = u128::from(positions) + u128::from(normals) + u128::from(triangles);
     let fours = u128::from(tangents) + u128::from(colors);
     let twos = u128::from(uvs[0]) + u128::from(uvs[1]);
-    12 * threes + 16 * fours + 8 * twos
+    12 * threes + 16 * fours + 8 * twos + bends.bytes()
 }
 
 fn image_bytes(image: &Image) -> u128 {
@@ -286,13 +300,14 @@ impl Pixels {
     }
 }
 
-/// The scene without its vertices and pixels.
+/// The scene without its vertices, pixels and keys.
 fn strip(scene: &Scene) -> Scene {
     let primitive =
         |primitive: &Primitive| Primitive { material: primitive.material, ..Primitive::default() };
     let mesh = |mesh: &Mesh| Mesh {
         name: mesh.name.clone(),
         primitives: mesh.primitives.iter().map(primitive).collect(),
+        weights: mesh.weights.clone(),
     };
     let image = |image: &Image| Image {
         name: image.name.clone(),
@@ -313,6 +328,8 @@ fn strip(scene: &Scene) -> Scene {
         lights: scene.lights.clone(),
         cameras: scene.cameras.clone(),
         environment: scene.environment,
+        skins: motion::strip_skins(&scene.skins),
+        channels: motion::strip_channels(&scene.channels),
     }
 }
 

@@ -7,6 +7,7 @@
 //! code does for quads does not arise; its angular threshold is at its default of 180°, where
 //! a group of triangles has one tangent.
 
+use crate::animation::MorphTarget;
 use crate::model::{Primitive, TextureRef};
 
 use glam::{DVec2, DVec3, Vec2, Vec3};
@@ -94,6 +95,15 @@ fn gather(primitive: &Primitive, sources: &[u32]) -> Primitive {
         colors: pick(&primitive.colors, sources),
         indices: Vec::new(),
         material: primitive.material,
+        joints: primitive.joints.each_ref().map(|set| pick(set, sources)),
+        joint_weights: primitive.joint_weights.each_ref().map(|set| pick(set, sources)),
+        targets: (primitive.targets.iter())
+            .map(|target| MorphTarget {
+                positions: pick(&target.positions, sources),
+                normals: pick(&target.normals, sources),
+                tangents: pick(&target.tangents, sources),
+            })
+            .collect(),
     }
 }
 

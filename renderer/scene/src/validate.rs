@@ -1,6 +1,8 @@
 //! What every scene promises, checked: after [`Scene::validate`] indices may be used without
 //! asking, lengths agree, and every number is finite and in its range.
 
+mod animation;
+
 use crate::limits::{
     COORDINATE_ABS_MAX, IMAGE_SIDE_PX_MAX, LIGHT_MAX, LIST_MAX, NAME_BYTES_MAX, TRIANGLES_MAX,
     UNIT_TOLERANCE, UV_ABS_MAX,
@@ -103,6 +105,28 @@ pub enum SceneError {
         /// Bytes of its pixels.
         bytes: usize,
     },
+    /// A channel's keys and values differ in number.
+    #[error("channel {channel} has {count} values for {keys} keys; {expected} are needed")]
+    Keys {
+        /// The channel.
+        channel: usize,
+        /// How many values it has.
+        count: usize,
+        /// How many keys it has.
+        keys: usize,
+        /// How many values these keys have.
+        expected: usize,
+    },
+    /// Something that moves does not fit what it moves.
+    #[error("{owner} {owner_index} {problem}")]
+    Broken {
+        /// What is wrong.
+        owner: &'static str,
+        /// Which one.
+        owner_index: usize,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// A texture names an image of floats, or an environment one of bytes.
     #[error("{owner} {owner_index} names image {image}, whose pixels are of the other kind")]
     ImageKind {
@@ -142,7 +166,8 @@ impl Scene {
         self.validate_images()?;
         self.validate_lights()?;
         self.validate_cameras()?;
-        self.validate_environment()
+        self.validate_environment()?;
+        self.validate_animation()
     }
 
     fn validate_lists(&self) -> Result<(), SceneError> {
@@ -173,7 +198,8 @@ impl Scene {
             .chain(self.materials.iter().map(|material| &material.name))
             .chain(self.images.iter().map(|image| &image.name))
             .chain(self.lights.iter().map(|light| &light.name))
-            .chain(self.cameras.iter().map(|camera| &camera.name));
+            .chain(self.cameras.iter().map(|camera| &camera.name))
+            .chain(self.skins.iter().map(|skin| &skin.name));
         match names.map(String::len).find(|&bytes| bytes > NAME_BYTES_MAX) {
             Some(bytes) => Err(SceneError::Name { bytes }),
             None => Ok(()),
@@ -346,7 +372,7 @@ impl Scene {
 }
 
 impl Scene {
-    /// Bytes of all vertices and pixels.
+    /// Bytes of all vertices, pixels and keys.
     #[must_use]
     pub fn decoded_bytes(&self) -> u64 {
         let primitive = |primitive: &Primitive| {
@@ -356,13 +382,15 @@ impl Scene {
                 + primitive.uvs.iter().map(|set| size_of_val(set.as_slice())).sum::<usize>()
                 + size_of_val(primitive.colors.as_slice())
                 + size_of_val(primitive.indices.as_slice())
+                + primitive.motion_bytes()
         };
         let image = |image: &crate::model::Image| match &image.pixels {
             Pixels::Rgba8(data) => data.len(),
             Pixels::Rgb32F(data) => size_of_val(data.as_slice()),
         };
         let primitives = self.meshes.iter().flat_map(|mesh| &mesh.primitives);
-        primitives.map(primitive).chain(self.images.iter().map(image)).sum::<usize>() as u64
+        let bytes: usize = primitives.map(primitive).chain(self.images.iter().map(image)).sum();
+        (bytes + self.motion_bytes()) as u64
     }
 }
 

@@ -18,7 +18,12 @@ const FRAMING_ROOM: f64 = 1.04;
 
 const UP: [f64; 3] = [0.0, 1.0, 0.0];
 
-/// Sets the header's camera.
+/// Whether the camera is our own, which frames the scene.
+pub fn frames(scene: &Scene, choice: &CameraChoice) -> bool {
+    matches!(choice, CameraChoice::Default) && first_camera(scene).is_none()
+}
+
+/// Sets the header's camera; `bounds` is what a camera of our own frames.
 pub fn place(
     header: &mut Header,
     scene: &Scene,

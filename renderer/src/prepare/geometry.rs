@@ -2,12 +2,15 @@
 //!
 //! Meshes that are shown once are put into the world's own object, whose instance does not
 //! transform: one deep tree is faster than many that overlap. Meshes that are shown several times
-//! are stored once, in their own space.
+//! are stored once, in their own space. Where a node bends its mesh no two showings are alike: each
+//! is posed and put into the world's object.
 
 use rayon::prelude::*;
 use scene::{AlphaMode, Mesh, Primitive, Scene};
 
+use super::motion::Motion;
 use super::place::{Place, unit};
+use super::pose::{self, Poser};
 use super::{PrepareError, checked};
 use crate::bvh::{self, Bounds, TOP_DEPTH_MAX, TREE_DEPTH_MAX, Tree};
 use crate::math::Vec3;
@@ -52,9 +55,11 @@ struct Packer {
 }
 
 /// Packs the geometry of all nodes.
-pub fn pack(scene: &Scene, places: &[Place]) -> Result<Geometry, PrepareError> {
+pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry, PrepareError> {
     let mut uses = vec![0_u32; scene.meshes.len()];
-    for mesh in scene.nodes.iter().filter_map(|node| node.mesh) {
+    let bent = scene.bent_nodes();
+    let nodes = || scene.nodes.iter().zip(&bent);
+    for mesh in nodes().filter(|(_, bent)| !**bent).filter_map(|(node, _)| node.mesh) {
         uses[mesh as usize] += 1;
     }
     let mut packer = Packer {
@@ -66,10 +71,14 @@ pub fn pack(scene: &Scene, places: &[Place]) -> Result<Geometry, PrepareError> {
     let mut world = Object::default();
     let shown =
         || scene.nodes.iter().enumerate().filter_map(|(at, node)| Some((at, node.mesh? as usize)));
-    for (node, mesh) in shown().filter(|&(_, mesh)| uses[mesh] == 1) {
-        packer
-            .add_mesh(scene, &scene.meshes[mesh], &places[node], &mut world)
-            .map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
+    let mut poser = Poser::new(scene, places, motion);
+    for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] == 1 || bent[node]) {
+        let added = if bent[node] {
+            packer.add_bent(scene, node, &scene.meshes[mesh], &mut poser, &mut world)
+        } else {
+            packer.add_mesh(scene, &scene.meshes[mesh], &places[node], &mut world)
+        };
+        added.map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
     }
     let mut objects = Vec::new();
     let mut placed = Vec::new();
@@ -79,7 +88,7 @@ pub fn pack(scene: &Scene, places: &[Place]) -> Result<Geometry, PrepareError> {
         placed.push(Placed { object: 0, place, inverse: place, is_identity: true });
     }
     let mut object_of = vec![None; scene.meshes.len()];
-    for (node, mesh) in shown().filter(|&(_, mesh)| uses[mesh] > 1) {
+    for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] > 1 && !bent[node]) {
         let place = places[node];
         // What is scaled to nothing cannot be seen.
         let Some(inverse) = place.inverse() else { continue };
@@ -131,9 +140,31 @@ impl Packer {
         object: &mut Object,
     ) -> Result<(), Problem> {
         for primitive in &mesh.primitives {
-            if !primitive.indices.is_empty() {
-                self.add_primitive(scene, primitive, place, object)?;
+            if primitive.indices.is_empty() {
+                continue;
             }
+            if primitive.targets.is_empty() {
+                self.add_primitive(scene, primitive, place, object)?;
+            } else {
+                let morphed = pose::morph(primitive, &pose::shared_weights(mesh));
+                self.add_primitive(scene, &morphed, place, object)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a node's mesh as it is posed.
+    fn add_bent(
+        &mut self,
+        scene: &Scene,
+        node: usize,
+        mesh: &Mesh,
+        poser: &mut Poser,
+        object: &mut Object,
+    ) -> Result<(), Problem> {
+        for primitive in mesh.primitives.iter().filter(|primitive| !primitive.indices.is_empty()) {
+            let (posed, place) = poser.pose(node, primitive);
+            self.add_primitive(scene, &posed, &place, object)?;
         }
         Ok(())
     }
@@ -322,15 +353,17 @@ fn append(nodes: &mut Vec<Node>, tree: &Tree, first: u32) -> Result<u32, Prepare
 
 /// An object's box in the world: the box of its moved corners.
 fn world_bounds(placed: &Placed, own: &Bounds) -> Bounds {
-    if placed.is_identity {
-        return *own;
-    }
+    if placed.is_identity { *own } else { moved_box(&placed.place, own) }
+}
+
+/// The box of a box's moved corners.
+pub fn moved_box(place: &Place, own: &Bounds) -> Bounds {
     let mut bounds = Bounds::EMPTY;
     for corner in 0..8 {
         let pick = |axis: usize| {
             if corner >> axis & 1 == 0 { own.low[axis] } else { own.high[axis] }
         };
-        let moved = placed.place.point([pick(0), pick(1), pick(2)]);
+        let moved = place.point([pick(0), pick(1), pick(2)]);
         bounds = bounds.union(&Bounds { low: moved, high: moved });
     }
     bounds

@@ -3,6 +3,7 @@
 use scene::{Scene, Transform};
 
 use super::PrepareError;
+use super::motion::{Motion, Trs};
 
 /// Coordinates beyond cannot be traced with.
 const COORDINATE_MAX: f64 = 1e9;
@@ -20,7 +21,9 @@ impl Place {
     pub fn of(transform: &Transform) -> Self {
         match transform {
             Transform::Trs { translation, rotation, scale } => {
-                Self::of_trs(translation, rotation, scale)
+                let rotation = rotation.map(f64::from);
+                let (translation, scale) = (translation.map(f64::from), scale.map(f64::from));
+                Self::of_trs(&Trs { translation, rotation, scale })
             }
             Transform::Matrix(columns) => {
                 let at = |row: usize, column: usize| f64::from(columns[column][row]);
@@ -29,10 +32,11 @@ impl Place {
         }
     }
 
-    fn of_trs(translation: &[f32; 3], rotation: &[f32; 4], scale: &[f32; 3]) -> Self {
-        let [x, y, z, w] = rotation.map(f64::from);
-        let [sx, sy, sz] = scale.map(f64::from);
-        let [tx, ty, tz] = translation.map(f64::from);
+    /// Scale, then rotate, then move.
+    pub fn of_trs(trs: &Trs) -> Self {
+        let [x, y, z, w] = trs.rotation;
+        let [sx, sy, sz] = trs.scale;
+        let [tx, ty, tz] = trs.translation;
         // The quaternion need not be of unit length to the last bit.
         let squared = x * x + y * y + z * z + w * w;
         let s = if squared > 0.0 { 2.0 / squared } else { 0.0 };
@@ -139,11 +143,14 @@ pub fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-/// The place of every node in the world.
-pub fn world_places(scene: &Scene) -> Result<Vec<Place>, PrepareError> {
+/// The place of every node in the world at the time of `motion`.
+pub fn world_places(scene: &Scene, motion: &Motion) -> Result<Vec<Place>, PrepareError> {
     let mut places: Vec<Place> = Vec::with_capacity(scene.nodes.len());
     for (index, node) in scene.nodes.iter().enumerate() {
-        let own = Place::of(&node.transform);
+        let own = match motion.trs(index) {
+            Some(trs) => Place::of_trs(trs),
+            None => Place::of(&node.transform),
+        };
         let place = match node.parent {
             Some(parent) => places[parent as usize].after(&own),
             None => own,

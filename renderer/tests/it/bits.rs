@@ -98,7 +98,7 @@ fn crowd() -> Scene {
     let base = vec![material([0.5; 3], 0.0, 1.0)];
     let floor = quad([-9.0, 0.0, 9.0], [18.0, 0.0, 0.0], [0.0, 0.0, -18.0], 0);
     let mut scene = scene_of(vec![floor.clone(), floor], base);
-    scene.meshes.push(Mesh { name: String::new(), primitives: vec![sphere(12, 0)] });
+    scene.meshes.push(Mesh { primitives: vec![sphere(12, 0)], ..Mesh::default() });
     let unit = |i: u32| hash(i) as f32 / u32::MAX as f32;
     for i in 0..60 {
         let at = |k: u32| unit(i * 8 + k);

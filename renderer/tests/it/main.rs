@@ -4,4 +4,5 @@ mod bits;
 mod golden;
 mod layers;
 mod make;
+mod motion;
 mod truth;

@@ -49,14 +49,14 @@ pub fn sphere(steps: u32, material: u32) -> Primitive {
 }
 
 pub fn node(transform: Transform) -> Node {
-    Node { name: String::new(), parent: None, transform, mesh: None, camera: None, light: None }
+    Node { transform, ..Node::default() }
 }
 
 /// A scene of one mesh at the origin.
 pub fn scene_of(primitives: Vec<Primitive>, materials: Vec<Material>) -> Scene {
     Scene {
         nodes: vec![Node { mesh: Some(0), ..node(Transform::IDENTITY) }],
-        meshes: vec![Mesh { name: String::new(), primitives }],
+        meshes: vec![Mesh { primitives, ..Mesh::default() }],
         materials,
         ..Scene::default()
     }

@@ -11,7 +11,7 @@ use crate::values::{self, Frames, Rgb, Triple};
 /// From the scene towards the sun when nothing else is asked for: over the right shoulder.
 const SUN_DIRECTION: Triple = Triple([0.4, 0.8, 0.45]);
 
-/// What surrounds the scene.
+/// What surrounds the scene, and what of it is imported.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Surroundings")]
 pub struct EnvironmentArgs {
@@ -30,6 +30,9 @@ pub struct EnvironmentArgs {
         requires = "env"
     )]
     pub env_rotation: f32,
+    /// The scene's animation of this name; without it, the first one
+    #[arg(long, value_name = "NAME", help_heading = "Picture")]
+    pub animation: Option<String>,
 }
 
 impl EnvironmentArgs {
@@ -39,6 +42,7 @@ impl EnvironmentArgs {
             environment: self.env.clone(),
             environment_strength: self.env_strength,
             environment_rotation_degrees: self.env_rotation,
+            animation: self.animation.clone(),
             ..ImportOptions::default()
         }
     }

@@ -61,15 +61,13 @@ pub fn furnace(metallic: f32, roughness: f32, settings: RenderSettings) -> Rende
     };
     let node = Node {
         name: "cube".to_owned(),
-        parent: None,
         transform: Transform::IDENTITY,
         mesh: Some(0),
-        camera: None,
-        light: None,
+        ..Node::default()
     };
     let scene = Scene {
         nodes: vec![node],
-        meshes: vec![Mesh { name: "cube".to_owned(), primitives: vec![cube] }],
+        meshes: vec![Mesh { name: "cube".to_owned(), primitives: vec![cube], ..Mesh::default() }],
         materials: vec![white],
         ..Scene::default()
     };

@@ -123,14 +123,20 @@ impl<'a> Data<'a> {
         Ok((bytes, view.byte_stride))
     }
 
-    /// Reads an accessor of `N` components as floats.
+    /// Reads an accessor of `N` components, 16 for matrices, as floats.
     pub fn floats<const N: usize>(
         &self,
         accessor: u32,
         budget: &mut Budget,
     ) -> Result<Vec<[f32; N]>, Problem> {
         let accessor = self.accessor(accessor)?;
-        let expected = ["SCALAR", "VEC2", "VEC3", "VEC4"][N - 1];
+        let expected = match N {
+            1 => "SCALAR",
+            2 => "VEC2",
+            3 => "VEC3",
+            4 => "VEC4",
+            _ => "MAT4",
+        };
         let component = Component::parse(accessor.component_type)?;
         let element = |bytes: &[u8]| -> [f32; N] {
             let size = component.size() as usize;
@@ -150,6 +156,20 @@ impl<'a> Data<'a> {
         }
         let element = |bytes: &[u8]| component.index(bytes).unwrap_or_default();
         self.elements(accessor, "SCALAR", 0, element, budget)
+    }
+
+    /// Reads an accessor of four joints a vertex: bytes or shorts.
+    pub fn joints(&self, accessor: u32, budget: &mut Budget) -> Result<Vec<[u16; 4]>, Problem> {
+        let accessor = self.accessor(accessor)?;
+        let component = Component::parse(accessor.component_type)?;
+        if !matches!(component, Component::U8 | Component::U16) || accessor.normalized {
+            return Err(Problem::ComponentType { found: accessor.component_type });
+        }
+        let element = |bytes: &[u8]| match component {
+            Component::U8 => std::array::from_fn(|index| u16::from(bytes[index])),
+            _ => std::array::from_fn(|i| u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]])),
+        };
+        self.elements(accessor, "VEC4", [0; 4], element, budget)
     }
 
     /// Whether an accessor has `VEC3` elements: colours may have three or four components.
@@ -183,7 +203,8 @@ impl<'a> Data<'a> {
             "SCALAR" => 1,
             "VEC2" => 2,
             "VEC3" => 3,
-            _ => 4,
+            "VEC4" => 4,
+            _ => 16,
         };
         let size = component.size() * components;
 

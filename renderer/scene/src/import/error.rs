@@ -147,6 +147,24 @@ pub enum ImportError {
         /// Length of the first attribute.
         instances: usize,
     },
+    /// The file has no animation of the asked name.
+    #[error("the file has no animation named {name:?}; {}", choices(names))]
+    NoAnimation {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        names: Vec<String>,
+    },
+    /// A skin has fewer matrices than joints.
+    #[error("skin {skin} has {matrices} inverse bind matrices for {joints} joints")]
+    InverseBinds {
+        /// The skin.
+        skin: usize,
+        /// How many matrices it has.
+        matrices: usize,
+        /// How many joints it has.
+        joints: usize,
+    },
     /// A URI cannot be followed.
     #[error("{owner} {owner_index} has a URI that cannot be followed: {uri:?}")]
     Uri {
@@ -192,6 +210,14 @@ pub enum ImportError {
     /// The scene breaks a promise of the model.
     #[error("the file holds a scene that cannot be used")]
     Scene(#[from] SceneError),
+}
+
+fn choices(names: &[String]) -> String {
+    if names.is_empty() {
+        "it has none, and stands still".to_owned()
+    } else {
+        format!("choose one of: {}", names.join(", "))
+    }
 }
 
 /// Why an accessor cannot be read.
@@ -299,6 +325,14 @@ pub enum PrimitiveProblem {
         vertex: usize,
         /// The number.
         value: String,
+    },
+    /// It has other morph targets than the mesh's first primitive.
+    #[error("it has {count} morph targets where the mesh's first primitive has {first}")]
+    Targets {
+        /// How many it has.
+        count: usize,
+        /// How many the first has.
+        first: usize,
     },
     /// A mode that glTF does not know.
     #[error("its mode is {mode}; glTF 2.0 knows 0 to 6")]

@@ -51,8 +51,11 @@ pub fn check(root: &Root, warnings: &mut Warnings) -> Result<(), ImportError> {
 
 /// The extensions of every object that can have some.
 fn objects(root: &Root) -> impl Iterator<Item = &Extensions> {
+    let channels = root.animations.iter().flat_map(|animation| animation.channels.iter());
     let primitives = root.meshes.iter().flat_map(|mesh| mesh.primitives.iter());
     std::iter::once(&root.extensions)
+        .chain(root.animations.iter().map(|animation| &animation.extensions))
+        .chain(channels.map(|channel| &channel.target.extensions))
         .chain(root.buffers.iter().map(|buffer| &buffer.extensions))
         .chain(root.buffer_views.iter().map(|view| &view.extensions))
         .chain(root.materials.iter().flat_map(material))

@@ -5,11 +5,15 @@
 //! index is a `u32`, a list has a greatest length before it is built, and every extension's name
 //! is kept for the report.
 
+mod motion;
+
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+pub use motion::{Animation, AnimationChannel, AnimationSampler, Skin};
 
 use super::json_materials::{
     Clearcoat, Ior, Sheen, Specular, SpecularGlossiness, Transmission, Volume,
@@ -27,7 +31,7 @@ pub struct Root {
     #[serde(default)]
     pub accessors: List<Accessor>,
     #[serde(default)]
-    pub animations: List<IgnoredAny>,
+    pub animations: List<Animation>,
     #[serde(default)]
     pub buffers: List<Buffer>,
     #[serde(default)]
@@ -48,7 +52,7 @@ pub struct Root {
     #[serde(default)]
     pub scenes: List<Scene>,
     #[serde(default)]
-    pub skins: List<IgnoredAny>,
+    pub skins: List<Skin>,
     #[serde(default)]
     pub textures: List<Texture>,
     #[serde(default)]
@@ -200,6 +204,8 @@ pub struct Mesh {
     pub name: Option<String>,
     pub primitives: List<Primitive>,
     #[serde(default)]
+    pub weights: List<f32>,
+    #[serde(default)]
     pub extensions: Extensions,
 }
 
@@ -210,7 +216,7 @@ pub struct Primitive {
     pub material: Option<u32>,
     pub mode: Option<u32>,
     #[serde(default)]
-    pub targets: List<IgnoredAny>,
+    pub targets: List<Attributes>,
     #[serde(default)]
     pub extensions: Extensions,
 }
@@ -225,6 +231,9 @@ pub struct Node {
     pub rotation: Option<[f32; 4]>,
     pub scale: Option<[f32; 3]>,
     pub mesh: Option<u32>,
+    pub skin: Option<u32>,
+    #[serde(default)]
+    pub weights: List<f32>,
     pub camera: Option<u32>,
     #[serde(default)]
     pub extensions: Extensions,

@@ -6,6 +6,7 @@
 //! a picture with its own size; application data (`extras`) has no meaning to read.
 
 mod accessor;
+mod animation;
 mod container;
 mod error;
 mod extension;
@@ -16,6 +17,7 @@ mod material;
 mod picture;
 mod primitive;
 mod report;
+mod skin;
 mod tree;
 mod uri;
 
@@ -40,17 +42,20 @@ pub struct ImportOptions {
     pub environment_strength: f32,
     /// Turn of the environment about y, degrees, counter-clockwise seen from above.
     pub environment_rotation_degrees: f32,
+    /// Name of the animation that is played; without it, the file's first.
+    pub animation: Option<String>,
     /// Bytes that vertices and pixels may take once decoded.
     pub decoded_bytes_max: u64,
 }
 
 impl Default for ImportOptions {
-    /// No environment; as much memory as the largest package has.
+    /// No environment; the first animation; as much memory as the largest package has.
     fn default() -> Self {
         Self {
             environment: None,
             environment_strength: 1.0,
             environment_rotation_degrees: 0.0,
+            animation: None,
             decoded_bytes_max: SCENE_BYTES_MAX,
         }
     }
@@ -82,7 +87,8 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, ImportEr
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let mut imported = import_slice(&bytes, &mut Folder::new(folder), options.decoded_bytes_max)?;
+    let (folder, max) = (&mut Folder::new(folder), options.decoded_bytes_max);
+    let mut imported = import_playing(&bytes, folder, max, options.animation.as_deref())?;
     if let Some(stem) = path.file_stem() {
         imported.scene.name = cut(&stem.to_string_lossy());
     }
@@ -98,7 +104,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, ImportEr
 
 /// Imports the bytes of a `.glb` or `.gltf`; `resolver` gives the files that they name.
 ///
-/// Touches no file system by itself, and decodes at most `decoded_bytes_max` bytes of vertices
+/// Plays the first animation. Touches no file system by itself, and decodes at most `decoded_bytes_max` bytes of vertices
 /// and pixels.
 ///
 /// # Errors
@@ -108,17 +114,20 @@ pub fn import_slice(
     resolver: &mut dyn Resolver,
     decoded_bytes_max: u64,
 ) -> Result<Imported, ImportError> {
+    import_playing(bytes, resolver, decoded_bytes_max, None)
+}
+
+fn import_playing(
+    bytes: &[u8],
+    resolver: &mut dyn Resolver,
+    decoded_bytes_max: u64,
+    animation: Option<&str>,
+) -> Result<Imported, ImportError> {
     let mut warnings = Warnings::default();
     let parts = container::split(bytes, &mut warnings)?;
     let root: json::Root = serde_json::from_slice(parts.json).map_err(ImportError::Json)?;
     check_version(&root.asset)?;
     extension::check(&root, &mut warnings)?;
-    if !root.animations.is_empty() {
-        warnings.push(ImportWarning::Animations { count: root.animations.len() });
-    }
-    if !root.skins.is_empty() {
-        warnings.push(ImportWarning::Skins { count: root.skins.len() });
-    }
     let mut budget = Budget::new(decoded_bytes_max);
     let buffers = read_buffers(&root, parts.blob, resolver, &mut budget)?;
     // Buffers are gone when the import is done: what the scene may take is a budget of its own.
@@ -130,11 +139,14 @@ pub fn import_slice(
         warnings,
         scene: Scene::default(),
         taken: material::Taken::default(),
+        shown: vec![None; root.nodes.len()],
         meshes: BTreeMap::new(),
         cameras: BTreeMap::new(),
         lights: BTreeMap::new(),
     };
     importer.read_tree()?;
+    importer.read_skins()?;
+    importer.read_animation(animation)?;
     let Importer { scene, warnings, .. } = importer;
     scene.validate()?;
     let report = ImportReport {
@@ -155,6 +167,8 @@ struct Importer<'a> {
     warnings: Warnings,
     scene: Scene,
     taken: material::Taken,
+    /// Index in the scene of each of the file's nodes that the scene shows.
+    shown: Vec<Option<u32>>,
     meshes: BTreeMap<u32, u32>,
     cameras: BTreeMap<u32, u32>,
     lights: BTreeMap<u32, u32>,

@@ -16,9 +16,13 @@ impl Importer<'_> {
         }
         let source = super::at(("node", node), "mesh", index, &self.data.root.meshes)?;
         let name = name(source.name.as_deref(), "mesh", index);
-        let mut mesh = Mesh { name, primitives: Vec::new() };
+        let mut mesh = Mesh { name, ..Mesh::default() };
         for (primitive_index, primitive) in source.primitives.iter().enumerate() {
             self.read_primitive(index as usize, primitive_index, primitive, &mut mesh)?;
+        }
+        // A mesh of points and lines keeps no parts, and nothing to blend in.
+        if !mesh.primitives.is_empty() {
+            mesh.weights = source.weights.to_vec();
         }
         let taken = super::push(&mut self.scene.meshes, mesh);
         self.meshes.insert(index, taken);
@@ -37,9 +41,6 @@ impl Importer<'_> {
             primitive: primitive_index,
             problem,
         };
-        if !source.targets.is_empty() {
-            self.warnings.push(ImportWarning::MorphTargets { mesh: mesh.name.clone() });
-        }
         let mode = source.mode.unwrap_or(4);
         if let Some(&mode) = ["POINTS", "LINES", "LINE_LOOP", "LINE_STRIP"].get(mode as usize) {
             self.warnings.push(ImportWarning::Mode { mode, mesh: mesh.name.clone() });
@@ -50,6 +51,8 @@ impl Importer<'_> {
         }
 
         let mut primitive = self.read_attributes(source, &mesh.name, failed)?;
+        self.read_joints(source, &mesh.name, &mut primitive)?;
+        self.read_targets(source, &mesh.name, &mut primitive)?;
         let count = primitive.positions.len();
         let corners = match source.indices {
             Some(accessor) => self
@@ -74,6 +77,11 @@ impl Importer<'_> {
             primitive.material = Some(material);
             self.fill_needs(&mut primitive, material as usize, &mesh.name)?;
         }
+        let count = primitive.targets.len();
+        let first = mesh.primitives.first().map_or(count, |first| first.targets.len());
+        if count != first {
+            return Err(failed(Problem::Targets { count, first }));
+        }
         mesh.primitives.push(primitive);
         Ok(())
     }
@@ -84,8 +92,18 @@ impl Importer<'_> {
         mesh: &str,
         failed: impl Fn(Problem) -> ImportError,
     ) -> Result<Primitive, ImportError> {
-        const KNOWN: [&str; 6] =
-            ["POSITION", "NORMAL", "TANGENT", "TEXCOORD_0", "TEXCOORD_1", "COLOR_0"];
+        const KNOWN: [&str; 10] = [
+            "POSITION",
+            "NORMAL",
+            "TANGENT",
+            "TEXCOORD_0",
+            "TEXCOORD_1",
+            "COLOR_0",
+            "JOINTS_0",
+            "WEIGHTS_0",
+            "JOINTS_1",
+            "WEIGHTS_1",
+        ];
         for (attribute, _accessor) in &source.attributes.0 {
             if !KNOWN.contains(&attribute.as_str()) {
                 let name = attribute.chars().take(80).collect();
@@ -142,7 +160,7 @@ impl Importer<'_> {
         Ok(primitive)
     }
 
-    fn attribute<const N: usize>(
+    pub fn attribute<const N: usize>(
         &mut self,
         source: &json::Primitive,
         attribute: &str,
@@ -195,13 +213,14 @@ impl Importer<'_> {
             }
         }
         let Some(normal_texture) = material.normal_map() else { return Ok(()) };
+        let vertex = 72 + (primitive.motion_bytes() / count.max(1)) as u64;
         if primitive.normals.is_empty() {
-            // Flat normals: a vertex for every corner, at most 72 bytes each.
-            self.take(3 * 72 * primitive.indices.len() as u64, "flat normals")?;
+            // Flat normals: a vertex for every corner, at most 72 bytes each and what moves it.
+            self.take(3 * vertex * primitive.indices.len() as u64, "flat normals")?;
             tangents::flatten(primitive);
         }
         if primitive.tangents.is_empty() {
-            self.take(3 * 72 * primitive.indices.len() as u64, "tangents")?;
+            self.take(3 * vertex * primitive.indices.len() as u64, "tangents")?;
             tangents::generate(primitive, &normal_texture);
         }
         Ok(())

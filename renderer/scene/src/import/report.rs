@@ -29,18 +29,38 @@ pub enum ImportWarning {
         /// Objects that use it.
         uses: usize,
     },
-    /// Animations.
-    Animations {
-        /// How many.
-        count: usize,
+    /// Animations beside the first.
+    OtherAnimations {
+        /// The one that is played.
+        played: String,
+        /// The others.
+        others: Vec<String>,
     },
-    /// Skins.
-    Skins {
-        /// How many.
-        count: usize,
+    /// A channel of the animation.
+    Channel {
+        /// What it moves.
+        path: String,
+        /// Of this node, or nothing.
+        node: String,
+        /// Why it is left out.
+        why: &'static str,
     },
-    /// Morph targets.
-    MorphTargets {
+    /// A skin.
+    Skin {
+        /// Its name.
+        skin: String,
+        /// Why it is left out.
+        why: &'static str,
+    },
+    /// Weights of joints that do not sum to 1 were scaled.
+    JointWeights {
+        /// Of this mesh.
+        mesh: String,
+    },
+    /// What a morph target changes beside positions, normals and tangents.
+    MorphAttribute {
+        /// Its name.
+        name: String,
         /// Of this mesh.
         mesh: String,
     },
@@ -143,13 +163,23 @@ impl fmt::Display for ImportWarning {
             Self::Extension { name, uses } => {
                 write!(f, "{name} ({uses} uses) is not supported; {}", without(name))
             }
-            Self::Animations { count } => {
-                write!(f, "{count} animations are left out; the scene stands still as it is")
+            Self::OtherAnimations { played, others } => write!(
+                f,
+                "the animation {played} is played; others are left out: {}",
+                others.join(", ")
+            ),
+            Self::Channel { path, node, why } => {
+                write!(f, "the animation's channel for the {path} of {node} is left out: {why}")
             }
-            Self::Skins { count } => {
-                write!(f, "{count} skins are left out; meshes keep their bind pose")
+            Self::Skin { skin, why } => {
+                write!(f, "skin {skin} is left out, its meshes keep their bind pose: {why}")
             }
-            Self::MorphTargets { mesh } => write!(f, "morph targets of mesh {mesh} are left out"),
+            Self::JointWeights { mesh } => {
+                write!(f, "joint weights of mesh {mesh} do not sum to 1 and were scaled")
+            }
+            Self::MorphAttribute { name, mesh } => {
+                write!(f, "{name} of the morph targets of mesh {mesh} is left out")
+            }
             Self::Mode { mode, mesh } => {
                 write!(f, "{mode} of mesh {mesh} are left out; only triangles are rendered")
             }

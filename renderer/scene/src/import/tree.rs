@@ -36,6 +36,7 @@ impl Importer<'_> {
             let source = &root.nodes[index as usize];
             let node = self.convert_node(index, parent, source)?;
             let taken = super::push(&mut self.scene.nodes, node);
+            self.shown[index as usize] = Some(taken);
             self.add_instances(index, taken, source)?;
             waiting.extend(source.children.iter().rev().map(|&child| (child, Some(taken))));
         }
@@ -70,7 +71,12 @@ impl Importer<'_> {
         if source.matrix.is_some() && trs.contains(&true) {
             self.warnings.push(ImportWarning::TwoTransforms { node: name.clone() });
         }
-        Ok(Node { name, parent, transform: transform(source), mesh, camera, light })
+        // Weights without anything to weigh mean nothing.
+        let shown = mesh.map(|mesh| &self.scene.meshes[mesh as usize]);
+        let has_parts = shown.is_some_and(|mesh| !mesh.primitives.is_empty());
+        let weights = if has_parts { source.weights.to_vec() } else { Vec::new() };
+        let transform = transform(source);
+        Ok(Node { name, parent, transform, mesh, camera, light, skin: None, weights })
     }
 
     /// `EXT_mesh_gpu_instancing`: the node's mesh moves to children of it, one an instance.
@@ -103,7 +109,9 @@ impl Importer<'_> {
                 return Err(ImportError::Instances { node: index, attribute, count, instances });
             }
         }
-        self.take((instances * size_of::<Node>()) as u64, "instances")?;
+        let weights = std::mem::take(&mut self.scene.nodes[node as usize].weights);
+        let size = size_of::<Node>() + size_of_val(weights.as_slice());
+        self.take((instances * size) as u64, "instances")?;
         for instance in 0..instances {
             self.scene.nodes.push(Node {
                 name: String::new(),
@@ -114,8 +122,8 @@ impl Importer<'_> {
                     scales.get(instance).copied(),
                 ),
                 mesh: Some(mesh),
-                camera: None,
-                light: None,
+                weights: weights.clone(),
+                ..Node::default()
             });
         }
         Ok(())

@@ -16,6 +16,7 @@ impl Build {
             "scenes": [{ "nodes": [] }],
             "nodes": [], "meshes": [], "materials": [], "accessors": [], "bufferViews": [],
             "textures": [], "images": [], "samplers": [], "cameras": [],
+            "skins": [], "animations": [],
         });
         Self { json, buffer: Vec::new() }
     }
@@ -53,7 +54,7 @@ impl Build {
         let bytes: Vec<u8> =
             values.as_flattened().iter().flat_map(|value| value.to_le_bytes()).collect();
         let view = self.view(&bytes);
-        let kind = ["SCALAR", "VEC2", "VEC3", "VEC4"][N - 1];
+        let kind = ["SCALAR", "VEC2", "VEC3", "VEC4", "MAT4"][N.min(5) - 1];
         self.push(
             "accessors",
             json!({ "bufferView": view, "componentType": 5126, "count": values.len(), "type": kind }),
@@ -68,6 +69,16 @@ impl Build {
             "accessors",
             json!({ "bufferView": view, "componentType": 5123, "count": values.len(),
                     "type": "SCALAR" }),
+        )
+    }
+
+    /// Appends four joints a vertex as an accessor of bytes.
+    pub fn joints(&mut self, values: &[[u8; 4]]) -> usize {
+        let view = self.view(values.as_flattened());
+        self.push(
+            "accessors",
+            json!({ "bufferView": view, "componentType": 5121, "count": values.len(),
+                    "type": "VEC4" }),
         )
     }
 
@@ -186,5 +197,61 @@ pub fn rich() -> Build {
         "name": "parent", "children": [child, eye],
         "translation": [1, 0, 0], "rotation": [0, 0.6, 0, 0.8], "scale": [1, 2, 1],
     }));
+    build
+}
+
+/// The matrix that moves by a vector.
+pub fn moved_by([x, y, z]: [f32; 3]) -> [f32; 16] {
+    [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, x, y, z, 1.0]
+}
+
+/// A file of everything that moves: a bent and morphed square on two bones, and a channel of each
+/// kind. Nodes: 0 the square, 1 the lower bone, 2 the upper one.
+pub fn moving() -> Build {
+    let mut build = Build::new();
+    let joints = build.joints(&[[0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 9, 0], [0, 1, 0, 9]]);
+    let weights = build.floats(&[
+        [1.0, 0.0, 0.0, 0.0],
+        [1.0, 0.0, 0.0, 0.0],
+        [1.0, 0.0, 0.0, 0.0],
+        [0.25, 0.75, 0.0, 0.0],
+    ]);
+    let raised = build.floats(&[[0.0, 0.0, 1.0]; 4]);
+    let tilted = build.floats(&[[0.5, 0.0, 0.0]; 4]);
+    let mesh = build.square(json!({ "targets": [
+        { "POSITION": raised }, { "POSITION": raised, "NORMAL": tilted },
+    ] }));
+    build.json["meshes"][mesh]["weights"] = json!([0.25, 0.5]);
+    let normals = build.floats(&[[0.0, 0.0, 1.0]; 4]);
+    let attributes = &mut build.json["meshes"][mesh]["primitives"][0]["attributes"];
+    attributes["JOINTS_0"] = json!(joints);
+    attributes["WEIGHTS_0"] = json!(weights);
+    attributes["NORMAL"] = json!(normals);
+    build.root_node(json!({ "name": "square", "mesh": mesh, "skin": 0 }));
+    build.root_node(json!({ "name": "lower", "children": [2] }));
+    build.push("nodes", json!({ "name": "upper", "translation": [0, 1, 0] }));
+    let binds = build.floats(&[moved_by([0.0; 3]), moved_by([0.0, -1.0, 0.0])]);
+    build.push("skins", json!({ "name": "bones", "inverseBindMatrices": binds, "joints": [1, 2] }));
+
+    let times = build.floats(&[[0.0], [1.0]]);
+    let turn = build.floats(&[[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.6, 0.8]]);
+    let way = build.floats(&[[0.0, 0.0, 0.0], [0.0, 2.0, 0.0]]);
+    let shapes = build.floats(&[[0.5]; 12]);
+    let channel = |sampler: usize, node: usize, path: &str| json!({ "sampler": sampler, "target": { "node": node, "path": path } });
+    build.push(
+        "animations",
+        json!({
+            "name": "wave",
+            "samplers": [
+                { "input": times, "output": turn },
+                { "input": times, "output": way, "interpolation": "STEP" },
+                { "input": times, "output": shapes, "interpolation": "CUBICSPLINE" },
+            ],
+            "channels": [
+                channel(0, 2, "rotation"), channel(1, 1, "translation"), channel(1, 1, "scale"),
+                channel(2, 0, "weights"),
+            ],
+        }),
+    );
     build
 }

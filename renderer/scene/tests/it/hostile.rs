@@ -9,7 +9,7 @@
 
 use scene::{NoFiles, golden, import_slice, pack, unpack};
 
-use crate::build::rich;
+use crate::build::{Build, moving, rich};
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 struct Random(u64);
@@ -121,10 +121,6 @@ fn mutated_files_neither_panic_nor_eat_memory() {
     let rounds = variable("TESSERA_FUZZ_ROUNDS", 1);
     println!("TESSERA_FUZZ_SEED={seed} TESSERA_FUZZ_ROUNDS={rounds}");
     let mut random = Random(seed);
-    let glb = rich().glb();
-    let json_length = u32::from_le_bytes(glb[12..16].try_into().expect("4 bytes")) as usize;
-    let (json, blob) = (&glb[20..20 + json_length], &glb[28 + json_length..]);
-
     let (mut good, mut bad) = (0, 0);
     let mut count = |bytes: &[u8]| match import_slice(bytes, &mut NoFiles, DECODED_BYTES_MAX) {
         Ok(imported) => {
@@ -139,17 +135,22 @@ fn mutated_files_neither_panic_nor_eat_memory() {
             bad += 1;
         }
     };
-    for _round in 0..4000 * rounds {
-        // The container, then the JSON alone, then the vertices and the image.
-        let mut bytes = glb.clone();
-        mutate(&mut bytes, 0..20, &mut random);
-        count(&bytes);
-        let mut text = json.to_vec();
-        mutate(&mut text, 0..json.len(), &mut random);
-        count(&repair(text, blob));
-        let mut data = blob.to_vec();
-        mutate(&mut data, 0..blob.len(), &mut random);
-        count(&repair(json.to_vec(), &data));
+    for build in [rich as fn() -> Build, moving] {
+        let glb = build().glb();
+        let json_length = u32::from_le_bytes(glb[12..16].try_into().expect("4 bytes")) as usize;
+        let (json, blob) = (&glb[20..20 + json_length], &glb[28 + json_length..]);
+        for _round in 0..4000 * rounds {
+            // The container, then the JSON alone, then the vertices and the image.
+            let mut bytes = glb.clone();
+            mutate(&mut bytes, 0..20, &mut random);
+            count(&bytes);
+            let mut text = json.to_vec();
+            mutate(&mut text, 0..json.len(), &mut random);
+            count(&repair(text, blob));
+            let mut data = blob.to_vec();
+            mutate(&mut data, 0..blob.len(), &mut random);
+            count(&repair(json.to_vec(), &data));
+        }
     }
     println!("{good} accepted, {bad} refused");
     assert!(good > 100 && bad > 100, "the mutations reach both sides");
@@ -165,19 +166,22 @@ fn mutated_packages_neither_panic_nor_unpack_to_something_else() {
     let rounds = variable("TESSERA_FUZZ_ROUNDS", 1);
     println!("TESSERA_FUZZ_SEED={seed} TESSERA_FUZZ_ROUNDS={rounds}");
     let mut random = Random(seed);
-    let package = pack(&golden());
-    let outline = u64::from_le_bytes(package[20..28].try_into().expect("8 bytes")) as usize;
+    let imported = import_slice(&moving().glb(), &mut NoFiles, 1 << 20).expect("a valid file");
     let (mut good, mut bad) = (0, 0);
-    for _round in 0..3000 * rounds {
-        let mut bytes = package.clone();
-        mutate(&mut bytes, 0..28 + outline, &mut random);
-        match unpack(&bytes) {
-            // Canonical: what unpacks packs to the very same bytes.
-            Ok(scene) => {
-                assert_eq!(pack(&scene), bytes);
-                good += 1;
+    for scene in [golden(), imported.scene] {
+        let package = pack(&scene);
+        let outline = u64::from_le_bytes(package[20..28].try_into().expect("8 bytes")) as usize;
+        for _round in 0..3000 * rounds {
+            let mut bytes = package.clone();
+            mutate(&mut bytes, 0..28 + outline, &mut random);
+            match unpack(&bytes) {
+                // Canonical: what unpacks packs to the very same bytes.
+                Ok(scene) => {
+                    assert_eq!(pack(&scene), bytes);
+                    good += 1;
+                }
+                Err(_refused) => bad += 1,
             }
-            Err(_refused) => bad += 1,
         }
     }
     println!("{good} accepted, {bad} refused");

@@ -1,5 +1,6 @@
 //! Integration tests of the scene crate.
 
+mod animation; // What moves arrives, and what cannot is named.
 mod build; // Small glTF files, made in memory.
 mod hostile; // Mutated files: no panic, bounded memory.
 mod import; // What a file says is what the scene holds; what it cannot hold is named.

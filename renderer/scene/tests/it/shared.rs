@@ -48,3 +48,36 @@ fn real_scenes_import_and_travel() {
         }
     }
 }
+
+#[test]
+fn real_animations_are_whole() {
+    // Channels, joints, morph targets, and what the report says.
+    let wanted = [
+        ("Fox.glb", [21, 24, 0], "the animation Survey is played; others are left out: Walk, Run"),
+        ("CesiumMan.glb", [57, 19, 0], "joint weights of mesh Cesium_Man do not sum to 1"),
+        ("AnimatedCube.gltf", [1, 0, 0], ""),
+        ("AnimatedMorphCube.glb", [1, 0, 2], ""),
+    ];
+    let scenes = scenes();
+    for (name, counts, warning) in wanted {
+        let Some(path) = scenes.iter().find(|path| path.ends_with(name)) else {
+            println!("skipped: {name} is not in ../shared/scenes beside the workspace");
+            continue;
+        };
+        let imported = import(path, &ImportOptions::default()).expect(name);
+        let scene = &imported.scene;
+        let joints = scene.skins.iter().map(|skin| skin.joints.len()).sum();
+        let targets = scene.meshes.iter().map(scene::Mesh::target_count).sum();
+        assert_eq!([scene.channels.len(), joints, targets], counts, "{name}");
+        let bent = scene.bent_nodes().into_iter().filter(|bent| *bent).count();
+        assert_eq!(bent, usize::from(joints + targets > 0), "{name}");
+        let warnings: Vec<String> =
+            imported.report.warnings.iter().map(ToString::to_string).collect();
+        let said = warnings.iter().filter(|text| text.contains(warning)).count();
+        assert_eq!(
+            (warnings.len(), said),
+            (said, usize::from(!warning.is_empty())),
+            "{warnings:?}"
+        );
+    }
+}
