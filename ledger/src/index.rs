@@ -23,6 +23,10 @@ use crate::totals::{Effect, Totals};
 const ENTRIES_AT_ONCE: u64 = 2000;
 /// Memory sled may use for pages.
 const CACHE_BYTES: u64 = 32 << 20;
+/// How often sled's lock is asked for, and the pause in between: tasks of a sled that was closed a
+/// moment ago may hold it a little longer.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Bytes of a value: a row or an account fits twice.
 const VALUE_BYTES_MAX: usize = 512;
 
@@ -182,7 +186,7 @@ type Kept = (Account, Totals, u64);
 
 impl Store {
     fn open(dir: &Path) -> Result<Self, IndexError> {
-        let tree = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).open()?;
+        let tree = open_unlocked(&sled::Config::new().path(dir).cache_capacity(CACHE_BYTES))?;
         let (size, chain) = match tree.get(b"m")? {
             Some(bytes) => decode(&bytes)?,
             None => (0, [0; 32]),
@@ -292,6 +296,19 @@ impl Store {
         let seq = seq.map(|bytes| bytes.as_ref().try_into().map(u64::from_be_bytes));
         seq.transpose().map_err(|_why| IndexError::Garbled)
     }
+}
+
+/// Opens sled once nobody else has its lock.
+fn open_unlocked(config: &sled::Config) -> Result<sled::Db, sled::Error> {
+    // sled tells a held lock from other trouble by its words alone.
+    let is_locked = |error: &sled::Error| error.to_string().contains("could not acquire lock");
+    for _try in 1..LOCK_TRIES {
+        match config.open() {
+            Err(error) if is_locked(&error) => std::thread::sleep(LOCK_PAUSE),
+            opened => return opened,
+        }
+    }
+    config.open()
 }
 
 fn key(tree: u8, id: &[u8], seq: Option<u64>) -> Vec<u8> {

@@ -98,7 +98,21 @@ fn a_garbled_index_costs_speed_only() {
     assert!(ledger.check().verified);
     drop(ledger);
     ledger::offline::rebuild(dir.path(), public()).expect("rebuilds");
-    assert_eq!(open(dir.path(), &small()).check_index(), Some(true));
+    let ledger = open(dir.path(), &small());
+    assert_eq!(ledger.check_index(), Some(true), "{:?}", ledger.index_status());
+}
+
+#[test]
+fn an_index_that_another_still_closes_is_waited_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut ledger = open(dir.path(), &small());
+    fill(&mut ledger, 20);
+    assert_eq!(ledger.check_index(), Some(true));
+    drop(ledger);
+    let held = sled::open(dir.path().join(INDEX_DIR)).expect("opens");
+    let ledger = open(dir.path(), &small());
+    drop(held);
+    assert_eq!(ledger.check_index(), Some(true), "{:?}", ledger.index_status());
 }
 
 #[test]

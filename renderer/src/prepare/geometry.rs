@@ -215,13 +215,7 @@ impl Packer {
         object: &Object,
     ) -> Result<u32, Problem> {
         let sign = if place.determinant() < 0.0 { -1.0 } else { 1.0 };
-        let textures = [
-            &material.base_color_texture,
-            &material.metallic_roughness_texture,
-            &material.normal_texture,
-            &material.emissive_texture,
-        ];
-        let uses_set = |set| textures.iter().any(|t| t.as_ref().is_some_and(|t| t.uv_set == set));
+        let uses_set = |set| material.textures().any(|usage| usage.uv_set == set);
         let normals_at = {
             let cofactors = place.cofactors();
             let turned = primitive.normals.iter().flat_map(|&normal| {
@@ -233,7 +227,7 @@ impl Packer {
             self.add_attributes(primitive.normals.is_empty(), turned)?
         };
         let tangents_at = {
-            let wanted = material.normal_texture.is_some() && !primitive.tangents.is_empty();
+            let wanted = material.normal_map().is_some() && !primitive.tangents.is_empty();
             let turned = primitive.tangents.iter().flat_map(|&[x, y, z, w]| {
                 let turned = place.direction([x, y, z].map(f64::from));
                 let [x, y, z] = unit(turned).unwrap_or([1.0, 0.0, 0.0]).map(|value| value as f32);

@@ -259,3 +259,47 @@ fn unlit_surfaces_show_their_colour_whatever_shines() {
         assert_mean("unlit", mean_green(&scene, &settings), 0.5, 1e-6);
     }
 }
+
+#[test]
+fn a_layers_texture_alone_brings_its_coordinates() {
+    // Left texel: opaque and black under no light. Right texel: clear, and shows what is behind.
+    let texture = scene::TextureRef {
+        texture: 0,
+        uv_set: 1,
+        offset: [0.0; 2],
+        rotation: 0.0,
+        scale: [1.0; 2],
+    };
+    let layers = Layers {
+        specular: 0.0,
+        transmission: 1.0,
+        transmission_texture: Some(texture),
+        ..Layers::default()
+    };
+    let pane = Material { layers, double_sided: true, ..material([1.0; 3], 0.0, 0.0) };
+    let glow = Material { is_unlit: true, ..material([0.5; 3], 0.0, 1.0) };
+    let mut front = quad([-1.0, -1.0, 0.0], [2.0, 0.0, 0.0], [0.0, 2.0, 0.0], 0);
+    front.uvs[1] = vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
+    let back = quad([-9.0, -9.0, -1.0], [18.0, 0.0, 0.0], [0.0, 18.0, 0.0], 1);
+    let mut scene = scene_of(vec![front, back], vec![pane, glow]);
+    scene.images.push(scene::Image {
+        name: String::new(),
+        width: 2,
+        height: 1,
+        pixels: scene::Pixels::Rgba8(vec![0, 0, 0, 255, 255, 255, 255, 255]),
+    });
+    scene.textures.push(scene::Texture {
+        image: 0,
+        wrap_u: scene::Wrap::Clamp,
+        wrap_v: scene::Wrap::Clamp,
+        filter: scene::Filter::Nearest,
+    });
+    let mut settings = looking([0.0, 0.0, 9.0], [0.0; 3], 16, 64);
+    settings.camera = protocol::CameraChoice::LookAt {
+        eye: [0.0, 0.0, 9.0],
+        target: [0.0; 3],
+        vfov_degrees: 8.0,
+    };
+    settings.lighting.sky = Some([0.0; 3]);
+    assert_mean("half a window", mean_green(&scene, &settings), 0.25, 0.03);
+}
