@@ -5,7 +5,8 @@
 //!   sheen      Charlie                                   ┐ each leaves the rest of its albedo,
 //!   coat       GGX, reflectance 0.04, a normal of its own ┘ seen from the viewer, to what is below
 //!   base       metal | dielectric by `metallic`:
-//!              GGX lobe over diffuse | GGX transmission by `transmission`
+//!              GGX lobe over diffuse | GGX transmission by `transmission`;
+//!              the diffuse lobe on both sides by `translucency`
 //! ```
 //!
 //! The GGX lobe gets back what single scattering loses (Turquin, "Practical multiple scattering
@@ -29,7 +30,7 @@ use albedo::{
     Reflectance, compensated, compensated_mean, glass_albedo, lobe_albedo, lobe_loss, sheen_albedo,
 };
 use lobe::{
-    ggx_distribution, refract, sample_cosine, sample_visible_normal, schlick_between,
+    Widths, ggx_distribution, refract, sample_cosine, sample_visible_normal, schlick_between,
     schlick_weight, sheen_value, smith_root, width_of,
 };
 
@@ -47,6 +48,8 @@ pub struct Bsdf {
     pub view: Vec3,
     /// Albedo of the diffuse lobe before coupling.
     pub diffuse: Vec3,
+    /// Albedo of the diffuse lobe beyond the surface before coupling.
+    pub behind: Vec3,
     /// What is transmitted before Fresnel's share.
     pub transmitted: Vec3,
     /// Reflectance of the metal along its normal.
@@ -65,12 +68,10 @@ pub struct Bsdf {
     pub eta: f32,
     /// Whether what passes goes straight on.
     pub is_thin: bool,
-    /// Perceptual roughness.
+    /// Perceptual roughness of a round lobe.
     pub roughness: f32,
-    /// GGX width squared.
-    pub width_squared: f32,
-    /// GGX width.
-    pub width: f32,
+    /// GGX widths.
+    pub widths: Widths,
     /// What the lobe loses per unit it keeps, for the viewer's direction.
     pub loss: f32,
     /// Share of light the dielectric's lobe leaves to the diffuse one, for the viewer's direction
@@ -107,6 +108,8 @@ pub struct Shares {
     pub coat: f32,
     /// The diffuse lobe and the sheen: a cosine.
     pub cosine: f32,
+    /// The diffuse lobe beyond the surface: a cosine.
+    pub behind: f32,
 }
 
 /// Scattering towards one direction.
@@ -127,14 +130,17 @@ impl Scatter {
 #[inline]
 #[must_use]
 pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
-    let (a, b) = lobe_albedo(&scene.albedo, view.z, surface.roughness);
+    let widths = Widths::of(surface.roughness, surface.anisotropy);
+    let roughness = if surface.anisotropy > 0.0 { widths.roughness() } else { surface.roughness };
+    let (a, b) = lobe_albedo(&scene.albedo, view.z, roughness);
     let loss = lobe_loss(a, b);
     let highest = Reflectance { f0: max_component(surface.f0), f90: surface.f90 };
     let dielectric = compensated(a, b, highest);
-    let mean = compensated_mean(&scene.albedo, surface.roughness, highest);
+    let mean = compensated_mean(&scene.albedo, roughness, highest);
     let body = surface.base_color * (1.0 - surface.metallic);
-    let diffuse = body * (1.0 - surface.transmission);
-    let width = width_of(surface.roughness);
+    let opaque = 1.0 - surface.transmission;
+    let diffuse = body * (opaque * (1.0 - surface.translucency));
+    let behind = surface.translucent * ((1.0 - surface.metallic) * opaque * surface.translucency);
 
     // The base's shares.
     let metal = compensated(a, b, Reflectance { f0: luminance(surface.base_color), f90: 1.0 });
@@ -142,21 +148,22 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
     let reflected = lerp(highest.f0, highest.f90, weight);
     let lobe = lerp(lerp(dielectric, reflected, surface.transmission), metal, surface.metallic);
     let rest = luminance(diffuse) * (1.0 - dielectric);
+    let rest_behind = luminance(behind) * (1.0 - dielectric);
     let transmitted = body * surface.transmission;
     // Where the surface as a whole reflects all, some of its microfacets still let light through.
-    let through = luminance(transmitted) * max(1.0 - reflected, 0.5 * width);
+    let through = luminance(transmitted) * max(1.0 - reflected, 0.5 * widths.x);
     let through_gain = if surface.is_thin {
         1.0 + loss
     } else {
-        rcp(glass_albedo(&scene.albedo, view.z, surface.roughness, surface.eta))
+        rcp(glass_albedo(&scene.albedo, view.z, roughness, surface.eta))
     };
-    let opaque = 1.0 - surface.transmission;
     let gain_of = |f0: f32| (1.0 + f0 * loss) * opaque + through_gain * surface.transmission;
 
     // The layers above.
     let mut bsdf = Bsdf {
         view,
         diffuse,
+        behind,
         transmitted,
         metal_f0: surface.base_color,
         metallic: surface.metallic,
@@ -166,9 +173,8 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
         transmitted_gain: through_gain,
         eta: surface.eta,
         is_thin: surface.is_thin,
-        roughness: surface.roughness,
-        width_squared: width * width,
-        width,
+        roughness,
+        widths,
         loss,
         left_view: div(1.0 - dielectric, max(1.0 - mean, 1e-3)),
         coat: surface.coat,
@@ -179,7 +185,7 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
         sheen_roughness: surface.sheen_roughness,
         left: 1.0,
         left_coat: 1.0,
-        shares: Shares { lobe: 1.0, transmission: 0.0, coat: 0.0, cosine: 0.0 },
+        shares: Shares { lobe: 1.0, transmission: 0.0, coat: 0.0, cosine: 0.0, behind: 0.0 },
     };
     let mut sheen = 0.0;
     let mut coat = 0.0;
@@ -190,7 +196,7 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
         bsdf.left = bsdf.left_coat;
     }
     if surface.coat > 0.0 {
-        let (s, t) = frame_of(surface.normal);
+        let (s, t) = surface.frame();
         let normal = surface.coat_normal;
         bsdf.coat_normal = vec3(dot(normal, s), dot(normal, t), dot(normal, surface.normal));
         bsdf.coat_width = width_of(surface.coat_roughness);
@@ -203,13 +209,15 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
     }
     let cosine = rest * bsdf.left + sheen;
     let base = (lobe + through) * bsdf.left;
-    let all = base + cosine + coat;
+    let beyond = rest_behind * bsdf.left;
+    let all = base + cosine + coat + beyond;
     if all > 0.0 {
         bsdf.shares = Shares {
             lobe: div(lobe * bsdf.left, all),
             transmission: div(through * bsdf.left, all),
             coat: div(coat, all),
             cosine: div(cosine, all),
+            behind: div(beyond, all),
         };
     }
     bsdf
@@ -223,12 +231,26 @@ pub fn evaluate(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
         return Scatter::NONE;
     }
     if light.z > 0.0 {
-        reflect(scene, bsdf, light)
-    } else if bsdf.shares.transmission > 0.0 {
-        if bsdf.is_thin { transmit_thin(bsdf, light) } else { transmit(bsdf, light) }
-    } else {
-        Scatter::NONE
+        return reflect(scene, bsdf, light);
     }
+    let mut through = Scatter::NONE;
+    if bsdf.shares.transmission > 0.0 {
+        through = if bsdf.is_thin { transmit_thin(bsdf, light) } else { transmit(bsdf, light) };
+    }
+    if bsdf.shares.behind > 0.0 {
+        let cosine = -light.z * INV_PI;
+        let left = bsdf.left_view * left_of(scene, bsdf, -light.z) * bsdf.left;
+        through.value += bsdf.behind * (left * cosine);
+        through.density += bsdf.shares.behind * cosine;
+    }
+    through
+}
+
+/// Share of light the dielectric's lobe leaves to what is below it, for a light's cosine.
+#[inline(always)]
+fn left_of(scene: &RenderScene, bsdf: &Bsdf, cosine: f32) -> f32 {
+    let (a, b) = lobe_albedo(&scene.albedo, cosine, bsdf.roughness);
+    1.0 - compensated(a, b, Reflectance { f0: max_component(bsdf.f0), f90: bsdf.f90 })
 }
 
 /// [`evaluate`] on the viewer's side.
@@ -239,9 +261,9 @@ fn reflect(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
     // The lobe: distribution times visibility, height-correlated (Heitz 2014).
     let half = normalize(bsdf.view + light);
     let half_sine = half.x * half.x + half.y * half.y;
-    let root_view = smith_root(cos_view, bsdf.width_squared);
-    let root_light = smith_root(cos_light, bsdf.width_squared);
-    let distribution = ggx_distribution(half_sine, half.z, bsdf.width_squared);
+    let root_view = bsdf.widths.root(bsdf.view);
+    let root_light = bsdf.widths.root(light);
+    let distribution = bsdf.widths.distribution(half);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let cos_half = dot(bsdf.view, half);
     let weight = schlick_weight(cos_half);
@@ -261,9 +283,7 @@ fn reflect(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
     let lobe_density = div(distribution, 2.0 * (cos_view + root_view));
 
     // The diffuse lobe gets what the dielectric's lobe leaves.
-    let (a, b) = lobe_albedo(&scene.albedo, cos_light, bsdf.roughness);
-    let highest = Reflectance { f0: max_component(bsdf.f0), f90: bsdf.f90 };
-    let left_light = 1.0 - compensated(a, b, highest);
+    let left_light = left_of(scene, bsdf, cos_light);
     let diffuse = bsdf.diffuse * (bsdf.left_view * left_light * INV_PI * cos_light);
     let mut value = (lobe + diffuse) * bsdf.left;
     let mut density = bsdf.shares.lobe * lobe_density + bsdf.shares.cosine * (cos_light * INV_PI);
@@ -309,10 +329,9 @@ fn coat(bsdf: &Bsdf, light: Vec3, half: Vec3, cos_half: f32) -> Scatter {
 fn transmit_thin(bsdf: &Bsdf, light: Vec3) -> Scatter {
     let (cos_view, cos_light) = (bsdf.view.z, -light.z);
     let half = normalize(bsdf.view + vec3(light.x, light.y, cos_light));
-    let root_view = smith_root(cos_view, bsdf.width_squared);
-    let root_light = smith_root(cos_light, bsdf.width_squared);
-    let distribution =
-        ggx_distribution(half.x * half.x + half.y * half.y, half.z, bsdf.width_squared);
+    let root_view = bsdf.widths.root(bsdf.view);
+    let root_light = bsdf.widths.root(light);
+    let distribution = bsdf.widths.distribution(half);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let weight = schlick_weight(dot(bsdf.view, half));
     let passes = 1.0 - lerp(max_component(bsdf.f0), bsdf.f90, weight);
@@ -334,10 +353,9 @@ fn transmit(bsdf: &Bsdf, light: Vec3) -> Scatter {
     if half_view < COSINE_MIN || half_light > -COSINE_MIN {
         return Scatter::NONE;
     }
-    let root_view = smith_root(cos_view, bsdf.width_squared);
-    let root_light = smith_root(cos_light, bsdf.width_squared);
-    let distribution =
-        ggx_distribution(half.x * half.x + half.y * half.y, half.z, bsdf.width_squared);
+    let root_view = bsdf.widths.root(bsdf.view);
+    let root_light = bsdf.widths.root(light);
+    let distribution = bsdf.widths.distribution(half);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let along = half_light + div(half_view, bsdf.eta);
     let stretch = div(-half_light, along * along);
@@ -360,19 +378,21 @@ fn transmit(bsdf: &Bsdf, light: Vec3) -> Scatter {
 #[must_use]
 pub fn sample_direction(bsdf: &Bsdf, choice: f32, u: f32, v: f32) -> Vec3 {
     let shares = &bsdf.shares;
-    if choice < shares.cosine {
-        return sample_cosine(u, v);
+    let diffuse = shares.cosine + shares.behind;
+    if choice < diffuse {
+        let d = sample_cosine(u, v);
+        return if choice < shares.cosine { d } else { vec3(d.x, d.y, -d.z) };
     }
-    let is_coat = choice < shares.cosine + shares.coat;
-    let passes = !is_coat && choice < shares.cosine + shares.coat + shares.transmission;
+    let is_coat = choice < diffuse + shares.coat;
+    let passes = !is_coat && choice < diffuse + shares.coat + shares.transmission;
     let half = if is_coat {
         let (s, t) = frame_of(bsdf.coat_normal);
         let n = bsdf.coat_normal;
         let view = vec3(dot(bsdf.view, s), dot(bsdf.view, t), dot(bsdf.view, n));
-        let half = sample_visible_normal(view, bsdf.coat_width, u, v);
+        let half = sample_visible_normal(view, (bsdf.coat_width, bsdf.coat_width), u, v);
         s * half.x + t * half.y + n * half.z
     } else {
-        sample_visible_normal(bsdf.view, bsdf.width, u, v)
+        sample_visible_normal(bsdf.view, (bsdf.widths.x, bsdf.widths.y), u, v)
     };
     let mirrored = half * (2.0 * dot(bsdf.view, half)) - bsdf.view;
     let direction = if !passes {

@@ -14,11 +14,11 @@ use crate::environment;
 use crate::light::{
     hit_density, is_light, pick_emitter, power_weight, sample_light, sky_density, sound,
 };
-use crate::math::{FAR, Vec3, dot, exp2, frame_of, luminance, min, rcp, vec3};
+use crate::math::{FAR, Vec3, dot, exp2, luminance, min, rcp, vec3};
 use crate::ray::{Query, Ray, offset_origin};
 use crate::sampler::{
-    PAIR_CELL, PAIR_CHOICE, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair,
-    pixel_key, ray_key, sample_pair,
+    PAIR_CELL, PAIR_CHOICE, PAIR_COLOR, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER,
+    bounce_pair, pixel_key, ray_key, sample_pair,
 };
 use crate::surface::{Surface, surface_at};
 use crate::trace::Tracer;
@@ -38,9 +38,9 @@ struct Frame {
 
 impl Frame {
     #[inline(always)]
-    fn of(normal: Vec3) -> Self {
-        let (x, y) = frame_of(normal);
-        Self { x, y, z: normal }
+    fn of(surface: &Surface) -> Self {
+        let (x, y) = surface.frame();
+        Self { x, y, z: surface.normal }
     }
 
     #[inline(always)]
@@ -63,6 +63,8 @@ struct Walk {
     throughput: Vec3,
     /// Density of the last scattering, per steradian; 0 for the camera ray.
     density: f32,
+    /// Whether dispersion has left one colour of it.
+    is_single: bool,
     shadow_rays: u32,
 }
 
@@ -81,6 +83,7 @@ pub fn render_sample(tracer: &Tracer<'_>, x: u32, y: u32, sample: u32) -> Pixel 
         radiance: Vec3::ZERO,
         throughput: Vec3::ONE,
         density: 0.0,
+        is_single: false,
         shadow_rays: 0,
     };
     let mut pixel = Pixel { samples: 1, ..Pixel::default() };
@@ -158,6 +161,26 @@ fn side_of(surface: &Surface, local: Vec3, direction: Vec3) -> Option<Vec3> {
     }
 }
 
+/// The surface as one colour of the path sees it, and what is left of light that passes it.
+///
+/// Where the index of refraction depends on the colour, a path that passes goes on with one colour
+/// for good, three times as bright: it is the same one at every surface.
+#[inline(always)]
+fn disperse(walk: &Walk, surface: &Surface) -> (Surface, Vec3) {
+    let mut surface = *surface;
+    let mut only = Vec3::ONE;
+    if surface.spread > 0.0 {
+        let (u, _) = sample_pair(walk.key, walk.sample, PAIR_COLOR);
+        let channel = min(u * 3.0, 2.0) as u32;
+        surface.eta = surface.eta_of(channel);
+        if !walk.is_single {
+            let share = |this: u32| if this == channel { 3.0 } else { 0.0 };
+            only = vec3(share(0), share(1), share(2));
+        }
+    }
+    (surface, only)
+}
+
 /// One scattering event: adds the light of one emitter, and returns the ray that goes on.
 #[inline]
 fn scatter(
@@ -168,7 +191,8 @@ fn scatter(
     bounce: u32,
 ) -> Option<Ray> {
     let scene = tracer.scene;
-    let frame = Frame::of(surface.normal);
+    let (surface, only) = &disperse(walk, surface);
+    let frame = Frame::of(surface);
     let view = frame.to_local(-incoming);
     let bsdf = bsdf_of(scene, surface, view);
     let origin = offset_origin(surface.position, surface.geometric);
@@ -187,7 +211,10 @@ fn scatter(
             let weight =
                 if light.is_point { 1.0 } else { power_weight(light.density, scattered.density) };
             let arriving = light.radiance * (weight * rcp(light.density));
-            let gain = walk.throughput * scattered.value * arriving;
+            let mut gain = walk.throughput * scattered.value * arriving;
+            if local.z < 0.0 {
+                gain *= *only;
+            }
             if is_light(gain)
                 && let Some(side) = side_of(surface, local, light.direction)
             {
@@ -217,6 +244,10 @@ fn scatter(
     }
     let side = side_of(surface, local, direction)?;
     walk.throughput *= scattered.value * rcp(scattered.density);
+    if local.z < 0.0 && surface.spread > 0.0 {
+        walk.throughput *= *only;
+        walk.is_single = true;
+    }
     walk.density = scattered.density;
     if !is_light(walk.throughput) {
         return None;

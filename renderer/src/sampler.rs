@@ -9,6 +9,8 @@
 pub const PAIR_FILTER: u32 = 0;
 /// Pair of the lens.
 pub const PAIR_LENS: u32 = 1;
+/// The colour that dispersion leaves of a path.
+pub const PAIR_COLOR: u32 = 2;
 /// First pair of bounce 0; each bounce has [`PAIRS_PER_BOUNCE`].
 pub const PAIR_BOUNCE: u32 = 4;
 /// Pairs of a bounce.

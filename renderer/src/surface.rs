@@ -3,8 +3,8 @@
 use crate::RenderScene;
 use crate::bsdf::{DIELECTRIC_F0, lobe::SHEEN_ROUGHNESS_MIN};
 use crate::math::{
-    Vec3, clamp, cross, div, dot, max, min, normalize_or, rcp, saturate, transform_direction,
-    transform_point, transform_transposed, vec3,
+    Vec3, clamp, cross, div, dot, frame_of, max, min, normalize_or, rcp, saturate,
+    transform_direction, transform_point, transform_transposed, vec3,
 };
 use crate::ray::Hit;
 use crate::tables::{
@@ -47,6 +47,8 @@ pub struct Surface {
     pub eta: f32,
     /// Whether what passes goes straight on.
     pub is_thin: bool,
+    /// Half of the difference between the indices of refraction of blue and red.
+    pub spread: f32,
     /// What the body on the viewer's side absorbs, octaves a metre.
     pub absorption: Vec3,
     /// Strength of the coat.
@@ -59,9 +61,38 @@ pub struct Surface {
     pub sheen: Vec3,
     /// Its roughness.
     pub sheen_roughness: f32,
+    /// Share of the diffuse light that is scattered to the other side.
+    pub translucency: f32,
+    /// Its colour.
+    pub translucent: Vec3,
+    /// How much wider the base's lobe is along the tangent, 0..=1.
+    pub anisotropy: f32,
+    /// Along the wide side of the lobe; zero where it is round.
+    pub tangent: Vec3,
 }
 
 impl Surface {
+    /// Two unit vectors that complete the normal to the shading frame.
+    #[inline(always)]
+    #[must_use]
+    pub fn frame(&self) -> (Vec3, Vec3) {
+        let (s, t) = frame_of(self.normal);
+        if self.anisotropy > 0.0 {
+            let flat = self.tangent - self.normal * dot(self.tangent, self.normal);
+            let x = normalize_or(flat, s);
+            return (x, cross(self.normal, x));
+        }
+        (s, t)
+    }
+
+    /// The index of refraction beyond over the one before for a colour: 0 red, 1 green, 2 blue.
+    #[inline(always)]
+    #[must_use]
+    pub fn eta_of(&self, channel: u32) -> f32 {
+        let offset = (channel as f32 - 1.0) * self.spread;
+        if self.eta >= 1.0 { self.eta + offset } else { rcp(rcp(self.eta) + offset) }
+    }
+
     /// A surface without layers at the origin, z up: what tests begin with.
     pub const PLAIN: Self = Self {
         position: Vec3::ZERO,
@@ -77,12 +108,17 @@ impl Surface {
         transmission: 0.0,
         eta: 1.0,
         is_thin: true,
+        spread: 0.0,
         absorption: Vec3::ZERO,
         coat: 0.0,
         coat_roughness: 0.0,
         coat_normal: vec3(0.0, 0.0, 1.0),
         sheen: Vec3::ZERO,
         sheen_roughness: 1.0,
+        translucency: 0.0,
+        translucent: Vec3::ZERO,
+        anisotropy: 0.0,
+        tangent: Vec3::ZERO,
     };
 }
 
@@ -250,10 +286,9 @@ impl Spot<'_> {
         self.texel(usage, srgb)
     }
 
-    /// A normal map's normal in world space, not yet of unit length; `smooth` is the vertex normal
-    /// in object space, `world` the same as a unit vector in world space.
+    /// Unit tangent and bitangent in world space; `smooth` is the vertex normal in object space.
     #[inline]
-    fn mapped_normal(&self, usage: &TextureUse, scale: f32, smooth: Vec3, world: Vec3) -> Vec3 {
+    fn axes(&self, smooth: Vec3) -> (Vec3, Vec3) {
         let Self { scene, instance, shape, index, w } = *self;
         let a = attribute4(scene, shape.tangents_at, index[0]);
         let b = attribute4(scene, shape.tangents_at, index[1]);
@@ -263,6 +298,14 @@ impl Spot<'_> {
         let to_world = &instance.object_to_world;
         let tangent = normalize_or(transform_direction(to_world, along), Vec3::ZERO);
         let bitangent = normalize_or(transform_direction(to_world, across), Vec3::ZERO);
+        (tangent, bitangent)
+    }
+
+    /// A normal map's normal in world space, not yet of unit length; `smooth` is the vertex normal
+    /// in object space, `world` the same as a unit vector in world space.
+    #[inline]
+    fn mapped_normal(&self, usage: &TextureUse, scale: f32, smooth: Vec3, world: Vec3) -> Vec3 {
+        let (tangent, bitangent) = self.axes(smooth);
         let texel = self.texel(usage, false).rgb;
         let x = (texel.x * 2.0 - 1.0) * scale;
         let y = (texel.y * 2.0 - 1.0) * scale;
@@ -310,6 +353,7 @@ pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
     let spot = Spot { scene, instance, shape, index, w };
     let mut normal = geometric;
     let mut coat_normal = geometric;
+    let mut axes = (Vec3::ZERO, Vec3::ZERO);
     if shape.normals_at != NONE {
         let smooth = blend3(
             attribute3(scene, shape.normals_at, index[0]),
@@ -334,6 +378,9 @@ pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
                 world = spot.mapped_normal(usage, layers.coat_normal_scale, smooth, unit);
             }
             coat_normal = facing(normalize_or(world, geometric), geometric, viewer);
+            if layers.anisotropy > 0.0 && has_tangents {
+                axes = spot.axes(smooth);
+            }
         }
     }
 
@@ -359,9 +406,28 @@ pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
         surface.emission = base_color;
     }
     if material.layers != NONE {
-        add_layers(&mut surface, &scene.layers[material.layers as usize], &spot, front);
+        let layers = &scene.layers[material.layers as usize];
+        add_layers(&mut surface, layers, &spot, front);
+        add_anisotropy(&mut surface, layers, &spot, axes);
     }
     surface
+}
+
+/// `KHR_materials_anisotropy`; round where the mesh has no tangents.
+#[inline]
+fn add_anisotropy(surface: &mut Surface, layers: &Layers, spot: &Spot<'_>, axes: (Vec3, Vec3)) {
+    let (tangent, bitangent) = axes;
+    if dot(tangent, tangent) > 0.0 {
+        let (mut x, mut y, mut strength) = (1.0, 0.0, 1.0);
+        if layers.anisotropy_texture.texture != NONE {
+            let texel = spot.texel(&layers.anisotropy_texture, false).rgb;
+            (x, y, strength) = (texel.x * 2.0 - 1.0, texel.y * 2.0 - 1.0, texel.z);
+        }
+        let along = x * layers.anisotropy_cos - y * layers.anisotropy_sin;
+        let across = x * layers.anisotropy_sin + y * layers.anisotropy_cos;
+        surface.anisotropy = saturate(layers.anisotropy * strength);
+        surface.tangent = tangent * along + bitangent * across;
+    }
 }
 
 /// Puts the layers of a material on a surface.
@@ -384,12 +450,19 @@ fn add_layers(surface: &mut Surface, layers: &Layers, spot: &Spot<'_>, front: bo
     let passes = spot.factor(&layers.transmission_texture, false).rgb.x;
     surface.transmission = saturate(layers.transmission * passes);
     surface.is_thin = layers.flags & LAYERS_BODY == 0;
+    surface.spread = layers.spread;
     if !surface.is_thin {
         surface.eta = if front { layers.ior } else { rcp(layers.ior) };
     }
     if !front {
         surface.absorption = Vec3::of(layers.absorption);
     }
+
+    // KHR_materials_diffuse_transmission.
+    let share = spot.factor(&layers.translucency_texture, false).a;
+    surface.translucency = saturate(layers.translucency * share);
+    let tint = spot.factor(&layers.translucent_color_texture, true).rgb;
+    surface.translucent = Vec3::of(layers.translucent_color) * tint;
 
     // KHR_materials_clearcoat.
     surface.coat = saturate(layers.coat * spot.factor(&layers.coat_texture, false).rgb.x);

@@ -354,6 +354,18 @@ pub struct Layers {
     pub flags: u32,
     /// Factor of the coat's normal map.
     pub coat_normal_scale: f32,
+    /// Strength of the anisotropy.
+    pub anisotropy: f32,
+    /// Cosine of its turn from the tangent.
+    pub anisotropy_cos: f32,
+    /// Sine of it.
+    pub anisotropy_sin: f32,
+    /// Colour of what is scattered to the other side.
+    pub translucent_color: [f32; 3],
+    /// Share of the diffuse light that is.
+    pub translucency: f32,
+    /// Half of the difference between the indices of refraction of blue and red.
+    pub spread: f32,
     /// Always 0.
     pub reserved: [u32; 3],
     /// Alpha: strength of the dielectric's reflection.
@@ -372,6 +384,12 @@ pub struct Layers {
     pub coat_roughness_texture: TextureUse,
     /// Tangent-space normals.
     pub coat_normal_texture: TextureUse,
+    /// Red and green the direction, blue a factor of the strength.
+    pub anisotropy_texture: TextureUse,
+    /// Alpha.
+    pub translucency_texture: TextureUse,
+    /// sRGB-encoded RGB.
+    pub translucent_color_texture: TextureUse,
 }
 
 /// An image and how it is sampled. Texels are one word each, red in the lowest byte.

@@ -207,6 +207,9 @@ fn materials() -> Vec<Material> {
                 coat_roughness_texture: texture_ref(1),
                 coat_normal_texture: texture_ref(2),
                 coat_normal_scale: 0.25,
+                anisotropy: 0.75,
+                anisotropy_rotation: 0.5,
+                anisotropy_texture: texture_ref(0),
                 ..Layers::default()
             },
             ..named("floor")
@@ -222,6 +225,7 @@ fn materials() -> Vec<Material> {
                 is_body: true,
                 attenuation_color: [0.5, 0.7, 0.9],
                 attenuation_distance: 0.5,
+                dispersion: 2.0,
                 ..Layers::default()
             },
             ..named("glaze")
@@ -239,7 +243,9 @@ fn materials() -> Vec<Material> {
             layers: Layers {
                 specular: 0.5,
                 specular_color: [1.0, 0.8, 0.5],
-                transmission: 0.5,
+                transmission: 0.25,
+                translucency: 0.5,
+                translucent_color: [0.8, 0.9, 0.3],
                 ..Layers::default()
             },
             ..named("leaf")
@@ -347,7 +353,7 @@ mod tests {
         let id = crate::package_id(&crate::pack(&golden()));
         assert_eq!(
             id.to_string(),
-            "scn_79950a29b4f2150b69070efc8ca505f51743732bf80b4f35313f585337f959e9",
+            "scn_9369b32b2d9a9b6718da2a7dc58318c4ac31a580da92734364ed28755abb6690",
             "the golden scene changed: bump the engine"
         );
     }

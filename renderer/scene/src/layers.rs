@@ -53,6 +53,26 @@ pub struct Layers {
     pub sheen_roughness: f32,
     /// Alpha is a factor of it.
     pub sheen_roughness_texture: Option<TextureRef>,
+
+    /// `KHR_materials_anisotropy`: strength, 0..=1.
+    pub anisotropy: f32,
+    /// Turn of its direction from the tangent, radians, counter-clockwise.
+    pub anisotropy_rotation: f32,
+    /// Red and green are the direction from -1 to 1, blue is a factor of the strength.
+    pub anisotropy_texture: Option<TextureRef>,
+
+    /// `KHR_materials_dispersion`: 20 over the Abbe number, 0..=20; 0 for none.
+    pub dispersion: f32,
+
+    /// `KHR_materials_diffuse_transmission`: share of the diffuse light that is scattered to the
+    /// other side, 0..=1.
+    pub translucency: f32,
+    /// Alpha is a factor of it.
+    pub translucency_texture: Option<TextureRef>,
+    /// Linear RGB colour of that light, 0..=1.
+    pub translucent_color: [f32; 3],
+    /// sRGB-encoded RGB.
+    pub translucent_color_texture: Option<TextureRef>,
 }
 
 impl Default for Layers {
@@ -79,6 +99,14 @@ impl Default for Layers {
             sheen_color_texture: None,
             sheen_roughness: 0.0,
             sheen_roughness_texture: None,
+            anisotropy: 0.0,
+            anisotropy_rotation: 0.0,
+            anisotropy_texture: None,
+            dispersion: 0.0,
+            translucency: 0.0,
+            translucency_texture: None,
+            translucent_color: [1.0; 3],
+            translucent_color_texture: None,
         }
     }
 }
@@ -95,6 +123,9 @@ impl Layers {
             self.coat_normal_texture,
             self.sheen_color_texture,
             self.sheen_roughness_texture,
+            self.anisotropy_texture,
+            self.translucency_texture,
+            self.translucent_color_texture,
         ];
         list.into_iter().flatten()
     }

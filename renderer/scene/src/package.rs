@@ -28,7 +28,7 @@ use crate::model::{Image, Mesh, Pixels, Primitive, Scene};
 use crate::validate::SceneError;
 
 const MAGIC: [u8; 8] = *b"TESSERA\0";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const SECTIONS: [[u8; 4]; 4] = [*b"OUTL", *b"GEOM", *b"PIXL", *b"MOVE"];
 
 /// A package that cannot be a scene.

@@ -411,6 +411,17 @@ impl Material {
     pub fn normal_map(&self) -> Option<TextureRef> {
         self.normal_texture.or(self.layers.coat_normal_texture)
     }
+
+    /// A texture whose coordinates tangents should follow, where there can be some: a normal map,
+    /// or what turns an anisotropic lobe.
+    #[must_use]
+    pub fn tangent_map(&self) -> Option<TextureRef> {
+        let layers = &self.layers;
+        let plain =
+            TextureRef { texture: 0, uv_set: 0, offset: [0.0; 2], rotation: 0.0, scale: [1.0; 2] };
+        let lobe = (layers.anisotropy > 0.0).then_some(layers.anisotropy_texture.unwrap_or(plain));
+        self.normal_map().or(lobe)
+    }
 }
 
 /// The transform in double precision.
@@ -513,6 +524,14 @@ fn validate_layers(index: usize, layers: &Layers) -> Result<(), SceneError> {
     unit("a clearcoat of", layers.coat)?;
     unit("a clearcoat roughness of", layers.coat_roughness)?;
     unit("a sheen roughness of", layers.sheen_roughness)?;
+    unit("an anisotropy of", layers.anisotropy)?;
+    let range = ("an anisotropy rotation of", "within ±1e6");
+    bounded("material", index, range, layers.anisotropy_rotation, UV_ABS_MAX)?;
+    within("material", index, ("a dispersion of", "in 0..=20"), layers.dispersion, 20.0)?;
+    unit("a diffuse transmission of", layers.translucency)?;
+    for value in layers.translucent_color {
+        unit("a diffuse transmission colour of", value)?;
+    }
     for (attenuation, sheen) in layers.attenuation_color.into_iter().zip(layers.sheen_color) {
         unit("an attenuation of", attenuation)?;
         unit("a sheen colour of", sheen)?;

@@ -174,7 +174,7 @@ fn integrate_lobe(cosine: f32, width: f32) -> (f32, f32) {
     let root_view = smith_root(cosine, width_squared);
     let (mut a, mut b) = (0.0, 0.0);
     for (u, v) in places() {
-        let half = sample_visible_normal(view, width, u, v);
+        let half = sample_visible_normal(view, (width, width), u, v);
         let light = half * (2.0 * dot(view, half)) - view;
         if light.z <= 0.0 {
             continue;
@@ -200,7 +200,7 @@ fn integrate_glass(cosine: f32, width: f32, eta: f32) -> f32 {
     };
     let mut sum = 0.0;
     for (u, v) in places() {
-        let half = sample_visible_normal(view, width, u, v);
+        let half = sample_visible_normal(view, (width, width), u, v);
         let weight = schlick_between(dot(view, half), eta);
         let fresnel = lerp(ratio * ratio, 1.0, weight);
         let mirrored = half * (2.0 * dot(view, half)) - view;

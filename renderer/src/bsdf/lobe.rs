@@ -3,7 +3,8 @@
 //! Directions are in the lobe's own frame, z along its normal.
 
 use crate::math::{
-    INV_PI, PI, Vec3, clamp, div, dot, max, min, normalize, power, rcp, sin_cos_turns, sqrt, vec3,
+    INV_PI, PI, Vec3, clamp, div, dot, lerp, max, min, normalize, power, rcp, sin_cos_turns, sqrt,
+    vec3,
 };
 
 /// Smallest GGX width: smoother surfaces are rendered as this one.
@@ -16,6 +17,57 @@ pub const SHEEN_ROUGHNESS_MIN: f32 = 0.1;
 #[must_use]
 pub fn width_of(roughness: f32) -> f32 {
     max(roughness * roughness, WIDTH_MIN)
+}
+
+/// GGX widths along the frame's x and y.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Widths {
+    /// Along x.
+    pub x: f32,
+    /// Along y.
+    pub y: f32,
+    /// `x · y`.
+    pub product: f32,
+    /// `y / x`.
+    pub ratio: f32,
+    /// `x / y`.
+    pub inverse: f32,
+}
+
+impl Widths {
+    /// Of a perceptual roughness, stretched along x (`KHR_materials_anisotropy`).
+    #[inline(always)]
+    #[must_use]
+    pub fn of(roughness: f32, anisotropy: f32) -> Self {
+        let y = width_of(roughness);
+        let x = lerp(y, 1.0, anisotropy * anisotropy);
+        Self { x, y, product: x * y, ratio: div(y, x), inverse: div(x, y) }
+    }
+
+    /// The roughness whose round lobe loses about as much: losses grow with the square of a width.
+    #[inline(always)]
+    #[must_use]
+    pub fn roughness(&self) -> f32 {
+        sqrt(sqrt((self.x * self.x + self.y * self.y) * 0.5))
+    }
+
+    /// Height distribution of GGX for a half vector.
+    #[inline(always)]
+    #[must_use]
+    pub fn distribution(&self, half: Vec3) -> f32 {
+        let t = half.x * half.x * self.ratio
+            + half.y * half.y * self.inverse
+            + self.product * half.z * half.z;
+        div(self.product, PI * t * t)
+    }
+
+    /// The root in Smith's masking for GGX.
+    #[inline(always)]
+    #[must_use]
+    pub fn root(&self, v: Vec3) -> f32 {
+        let stretched = vec3(v.x * self.x, v.y * self.y, v.z);
+        sqrt(dot(stretched, stretched))
+    }
 }
 
 /// Height distribution of GGX (Trowbridge-Reitz) from the half vector: its squared sine and its
@@ -70,13 +122,13 @@ pub fn sample_cosine(u: f32, v: f32) -> Vec3 {
 /// spherical caps", HPG 2023).
 #[inline(always)]
 #[must_use]
-pub fn sample_visible_normal(view: Vec3, width: f32, u: f32, v: f32) -> Vec3 {
-    let stretched = normalize(vec3(view.x * width, view.y * width, view.z));
+pub fn sample_visible_normal(view: Vec3, (x, y): (f32, f32), u: f32, v: f32) -> Vec3 {
+    let stretched = normalize(vec3(view.x * x, view.y * y, view.z));
     let (sin, cos) = sin_cos_turns(u);
     let z = (1.0 - v) * (1.0 + stretched.z) - stretched.z;
     let radius = sqrt(clamp(1.0 - z * z, 0.0, 1.0));
     let half = vec3(radius * cos, radius * sin, z) + stretched;
-    normalize(vec3(half.x * width, half.y * width, max(half.z, 1e-7)))
+    normalize(vec3(half.x * x, half.y * y, max(half.z, 1e-7)))
 }
 
 /// `view` refracted about `half`; along the surface where it is reflected in total.

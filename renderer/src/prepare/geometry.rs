@@ -227,7 +227,7 @@ impl Packer {
             self.add_attributes(primitive.normals.is_empty(), turned)?
         };
         let tangents_at = {
-            let wanted = material.normal_map().is_some() && !primitive.tangents.is_empty();
+            let wanted = material.tangent_map().is_some() && !primitive.tangents.is_empty();
             let turned = primitive.tangents.iter().flat_map(|&[x, y, z, w]| {
                 let turned = place.direction([x, y, z].map(f64::from));
                 let [x, y, z] = unit(turned).unwrap_or([1.0, 0.0, 0.0]).map(|value| value as f32);

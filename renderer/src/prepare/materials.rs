@@ -75,6 +75,7 @@ pub fn pack(scene: &Scene) -> Result<Surfaces, PrepareError> {
 
 fn pack_layers(layers: &scene::Layers) -> Layers {
     let bends = (layers.ior - 1.0).abs() >= BEND_MIN;
+    let turn = sin_cos(f64::from(layers.anisotropy_rotation));
     let is_body = layers.is_body && bends && layers.ior > 0.0;
     let absorption = layers.attenuation_color.map(|color| {
         let octaves = -ln(f64::from(color.max(ATTENUATION_MIN))) / std::f64::consts::LN_2;
@@ -93,6 +94,13 @@ fn pack_layers(layers: &scene::Layers) -> Layers {
         ior: layers.ior,
         flags: if is_body { LAYERS_BODY } else { 0 },
         coat_normal_scale: layers.coat_normal_scale,
+        anisotropy: layers.anisotropy,
+        anisotropy_cos: turn.1 as f32,
+        anisotropy_sin: turn.0 as f32,
+        translucent_color: layers.translucent_color,
+        translucency: layers.translucency,
+        // KHR_materials_dispersion: the spread of the indices for 20 over the Abbe number.
+        spread: if is_body { (layers.ior - 1.0) * 0.025 * layers.dispersion } else { 0.0 },
         reserved: [0; 3],
         specular_texture: pack_use(layers.specular_texture.as_ref()),
         specular_color_texture: pack_use(layers.specular_color_texture.as_ref()),
@@ -102,6 +110,9 @@ fn pack_layers(layers: &scene::Layers) -> Layers {
         coat_texture: pack_use(layers.coat_texture.as_ref()),
         coat_roughness_texture: pack_use(layers.coat_roughness_texture.as_ref()),
         coat_normal_texture: pack_use(layers.coat_normal_texture.as_ref()),
+        anisotropy_texture: pack_use(layers.anisotropy_texture.as_ref()),
+        translucency_texture: pack_use(layers.translucency_texture.as_ref()),
+        translucent_color_texture: pack_use(layers.translucent_color_texture.as_ref()),
     }
 }
 

@@ -6,9 +6,9 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 2;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_33edc12ce96ff9b752574245a8b0c1db555e17121eaf001c9645bf5b7e7c6929";
+const SCENE: &str = "b3_2c89d7929bc086c0475dc23acf75fa120dcf13c45d1a767aa26f6bdff5355cb7";
 /// [`film::Film::root`] of its 16 samples.
-const FILM: &str = "b3_20033b24fc64953f75cb956ca71cd3f078be6a87269cca56e690ff3beb49895e";
+const FILM: &str = "b3_ec973d079bb32c4177d91b71d64c57a247f597a49f1bdce6e3eb69c9b630478f";
 
 #[test]
 fn the_engine_renders_what_it_always_did() {

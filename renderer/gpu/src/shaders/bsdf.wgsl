@@ -3,16 +3,17 @@
 #define_import_path tessera::bsdf
 
 #import tessera::lobe::{
-    compensated, compensated_mean, ggx_distribution, glass_albedo, lobe_albedo, lobe_loss, refracted,
+    Widths, compensated, compensated_mean, ggx_distribution, glass_albedo, lobe_albedo, lobe_loss, refracted,
     sample_cosine, sample_visible_normal, schlick_between, schlick_weight, sheen_albedo,
-    sheen_value, smith_root, width_of,
+    sheen_value, smith_root, width_of, widths_distribution, widths_of, widths_root,
+    widths_roughness,
 }
 #import tessera::math::{
     INV_PI, fabs, fcross, fdot, fmax, fnormalize, frame_of, lerp, luminance, max_component,
     normalize_or, rcp,
 }
 #import tessera::rounding::div
-#import tessera::surface::{DIELECTRIC_REFLECTANCE, Surface}
+#import tessera::surface::{DIELECTRIC_REFLECTANCE, Surface, shading_frame}
 
 const COSINE_MIN: f32 = 1e-6;
 
@@ -20,6 +21,7 @@ const COSINE_MIN: f32 = 1e-6;
 struct Bsdf {
     view: vec3<f32>,
     diffuse: vec3<f32>,
+    behind: vec3<f32>,
     transmitted: vec3<f32>,
     metal_reflectance: vec3<f32>,
     metallic: f32,
@@ -30,8 +32,7 @@ struct Bsdf {
     eta: f32,
     is_thin: bool,
     roughness: f32,
-    width_squared: f32,
-    width: f32,
+    widths: Widths,
     loss: f32,
     left_view: f32,
     coat: f32,
@@ -47,6 +48,7 @@ struct Bsdf {
     share_transmission: f32,
     share_coat: f32,
     share_cosine: f32,
+    share_behind: f32,
 }
 
 // Scattering towards one direction: value times its cosine, and the density of sampling it.
@@ -66,14 +68,19 @@ fn coat_reflectance() -> vec2<f32> {
 
 // Prepares a surface's scattering for the direction to the viewer.
 fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
-    let ab = lobe_albedo(view.z, surface.roughness);
+    let widths = widths_of(surface.roughness, surface.anisotropy);
+    var roughness = surface.roughness;
+    if surface.anisotropy > 0.0 { roughness = widths_roughness(widths); }
+    let ab = lobe_albedo(view.z, roughness);
     let loss = lobe_loss(ab.x, ab.y);
     let highest = vec2<f32>(max_component(surface.reflectance), surface.reflectance_rim);
     let dielectric = compensated(ab, highest);
-    let mean = compensated_mean(surface.roughness, highest);
+    let mean = compensated_mean(roughness, highest);
     let body = surface.base_color * (1.0 - surface.metallic);
-    let diffuse = body * (1.0 - surface.transmission);
-    let width = width_of(surface.roughness);
+    let opaque = 1.0 - surface.transmission;
+    let diffuse = body * (opaque * (1.0 - surface.translucency));
+    let behind =
+        surface.translucent * ((1.0 - surface.metallic) * opaque * surface.translucency);
 
     // The base's shares.
     let metal = compensated(ab, vec2<f32>(luminance(surface.base_color), 1.0));
@@ -81,14 +88,14 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
     let reflected = lerp(highest.x, highest.y, weight);
     let lobe = lerp(lerp(dielectric, reflected, surface.transmission), metal, surface.metallic);
     let rest = luminance(diffuse) * (1.0 - dielectric);
+    let rest_behind = luminance(behind) * (1.0 - dielectric);
     let transmitted = body * surface.transmission;
     // Where the surface as a whole reflects all, some of its microfacets still let light through.
-    let through = luminance(transmitted) * fmax(1.0 - reflected, 0.5 * width);
+    let through = luminance(transmitted) * fmax(1.0 - reflected, 0.5 * widths.x);
     var through_gain = 1.0 + loss;
     if !surface.is_thin {
-        through_gain = rcp(glass_albedo(view.z, surface.roughness, surface.eta));
+        through_gain = rcp(glass_albedo(view.z, roughness, surface.eta));
     }
-    let opaque = 1.0 - surface.transmission;
     let f = surface.reflectance;
     let passing = through_gain * surface.transmission;
     let gain = vec3<f32>(
@@ -99,12 +106,12 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
 
     // The layers above.
     var bsdf = Bsdf(
-        view, diffuse, transmitted, surface.base_color, surface.metallic, surface.reflectance,
+        view, diffuse, behind, transmitted, surface.base_color, surface.metallic, surface.reflectance,
         surface.reflectance_rim, gain, through_gain, surface.eta, surface.is_thin,
-        surface.roughness, width * width, width, loss,
+        roughness, widths, loss,
         div(1.0 - dielectric, fmax(1.0 - mean, 1e-3)),
         surface.coat, 0.0, 1.0, vec3<f32>(0.0, 0.0, 1.0), surface.sheen, surface.sheen_roughness,
-        1.0, 1.0, 1.0, 0.0, 0.0, 0.0,
+        1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0,
     );
     var sheen = 0.0;
     var coat = 0.0;
@@ -115,7 +122,7 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
         bsdf.left = bsdf.left_coat;
     }
     if surface.coat > 0.0 {
-        let xy = frame_of(surface.normal);
+        let xy = shading_frame(surface);
         let n = surface.coat_normal;
         bsdf.coat_normal = vec3<f32>(fdot(n, xy.s), fdot(n, xy.t), fdot(n, surface.normal));
         bsdf.coat_width = width_of(surface.coat_roughness);
@@ -128,12 +135,14 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
     }
     let cosine = rest * bsdf.left + sheen;
     let base = (lobe + through) * bsdf.left;
-    let all = base + cosine + coat;
+    let beyond = rest_behind * bsdf.left;
+    let all = base + cosine + coat + beyond;
     if all > 0.0 {
         bsdf.share_lobe = div(lobe * bsdf.left, all);
         bsdf.share_transmission = div(through * bsdf.left, all);
         bsdf.share_coat = div(coat, all);
         bsdf.share_cosine = div(cosine, all);
+        bsdf.share_behind = div(beyond, all);
     }
     return bsdf;
 }
@@ -142,11 +151,28 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
 fn evaluate(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     if bsdf.view.z < COSINE_MIN || fabs(light.z) < COSINE_MIN { return nothing(); }
     if light.z > 0.0 { return reflected_to(bsdf, light); }
+    var through = nothing();
     if bsdf.share_transmission > 0.0 {
-        if bsdf.is_thin { return transmit_thin(bsdf, light); }
-        return transmit(bsdf, light);
+        if bsdf.is_thin {
+            through = transmit_thin(bsdf, light);
+        } else {
+            through = transmit(bsdf, light);
+        }
     }
-    return nothing();
+    if bsdf.share_behind > 0.0 {
+        let cosine = -light.z * INV_PI;
+        let left = bsdf.left_view * left_of(bsdf, -light.z) * bsdf.left;
+        through.value = through.value + bsdf.behind * (left * cosine);
+        through.density = through.density + bsdf.share_behind * cosine;
+    }
+    return through;
+}
+
+// Share of light the dielectric's lobe leaves to what is below it, for a light's cosine.
+fn left_of(bsdf: Bsdf, cosine: f32) -> f32 {
+    let ab = lobe_albedo(cosine, bsdf.roughness);
+    let highest = vec2<f32>(max_component(bsdf.reflectance), bsdf.reflectance_rim);
+    return 1.0 - compensated(ab, highest);
 }
 
 fn dielectric_and_metal(
@@ -165,9 +191,9 @@ fn reflected_to(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     // The lobe: distribution times visibility, height-correlated.
     let halfway = fnormalize(bsdf.view + light);
     let half_sine = halfway.x * halfway.x + halfway.y * halfway.y;
-    let root_view = smith_root(cos_view, bsdf.width_squared);
-    let root_light = smith_root(cos_light, bsdf.width_squared);
-    let distribution = ggx_distribution(half_sine, halfway.z, bsdf.width_squared);
+    let root_view = widths_root(bsdf.widths, bsdf.view);
+    let root_light = widths_root(bsdf.widths, light);
+    let distribution = widths_distribution(bsdf.widths, halfway);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let cos_half = fdot(bsdf.view, halfway);
     let weight = schlick_weight(cos_half);
@@ -186,8 +212,7 @@ fn reflected_to(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let lobe_density = div(distribution, 2.0 * (cos_view + root_view));
 
     // The diffuse lobe gets what the dielectric's lobe leaves.
-    let ab = lobe_albedo(cos_light, bsdf.roughness);
-    let left_light = 1.0 - compensated(ab, vec2<f32>(max_component(f), rim));
+    let left_light = left_of(bsdf, cos_light);
     let diffuse = bsdf.diffuse * (bsdf.left_view * left_light * INV_PI * cos_light);
     var value = (lobe + diffuse) * bsdf.left;
     var density = bsdf.share_lobe * lobe_density + bsdf.share_cosine * (cos_light * INV_PI);
@@ -228,11 +253,9 @@ fn transmit_thin(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let cos_view = bsdf.view.z;
     let cos_light = -light.z;
     let halfway = fnormalize(bsdf.view + vec3<f32>(light.x, light.y, cos_light));
-    let root_view = smith_root(cos_view, bsdf.width_squared);
-    let root_light = smith_root(cos_light, bsdf.width_squared);
-    let distribution = ggx_distribution(
-        halfway.x * halfway.x + halfway.y * halfway.y, halfway.z, bsdf.width_squared,
-    );
+    let root_view = widths_root(bsdf.widths, bsdf.view);
+    let root_light = widths_root(bsdf.widths, light);
+    let distribution = widths_distribution(bsdf.widths, halfway);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let weight = schlick_weight(fdot(bsdf.view, halfway));
     let passes = 1.0 - lerp(max_component(bsdf.reflectance), bsdf.reflectance_rim, weight);
@@ -252,11 +275,9 @@ fn transmit(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let half_view = fdot(bsdf.view, halfway);
     let half_light = fdot(light, halfway);
     if half_view < COSINE_MIN || half_light > -COSINE_MIN { return nothing(); }
-    let root_view = smith_root(cos_view, bsdf.width_squared);
-    let root_light = smith_root(cos_light, bsdf.width_squared);
-    let distribution = ggx_distribution(
-        halfway.x * halfway.x + halfway.y * halfway.y, halfway.z, bsdf.width_squared,
-    );
+    let root_view = widths_root(bsdf.widths, bsdf.view);
+    let root_light = widths_root(bsdf.widths, light);
+    let distribution = widths_distribution(bsdf.widths, halfway);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let along = half_light + div(half_view, bsdf.eta);
     let stretch = div(-half_light, along * along);
@@ -276,23 +297,26 @@ fn transmit(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
 // A direction to go on, from two numbers for it and one for the lobe; zero where the lobe's
 // microfacet sends light to the wrong side of the surface.
 fn sample_direction(bsdf: Bsdf, choice: f32, u: f32, v: f32) -> vec3<f32> {
-    if choice < bsdf.share_cosine { return sample_cosine(u, v); }
-    let is_coat = choice < bsdf.share_cosine + bsdf.share_coat;
-    let passes =
-        !is_coat && choice < bsdf.share_cosine + bsdf.share_coat + bsdf.share_transmission;
+    let diffuse = bsdf.share_cosine + bsdf.share_behind;
+    if choice < diffuse {
+        let d = sample_cosine(u, v);
+        return vec3<f32>(d.xy, select(-d.z, d.z, choice < bsdf.share_cosine));
+    }
+    let is_coat = choice < diffuse + bsdf.share_coat;
+    let passes = !is_coat && choice < diffuse + bsdf.share_coat + bsdf.share_transmission;
 
     // One place for both lobes keeps the kernel small; the base's frame is the shading frame.
     var s = vec3<f32>(1.0, 0.0, 0.0);
     var t = vec3<f32>(0.0, 1.0, 0.0);
     let n = bsdf.coat_normal;
     var view = bsdf.view;
-    var width = bsdf.width;
+    var width = vec2<f32>(bsdf.widths.x, bsdf.widths.y);
     if is_coat {
         let xy = frame_of(n);
         s = xy.s;
         t = xy.t;
         view = vec3<f32>(fdot(bsdf.view, s), fdot(bsdf.view, t), fdot(bsdf.view, n));
-        width = bsdf.coat_width;
+        width = vec2<f32>(bsdf.coat_width);
     }
     var halfway = sample_visible_normal(view, width, u, v);
     if is_coat { halfway = s * halfway.x + t * halfway.y + n * halfway.z; }

@@ -12,13 +12,13 @@
 #import tessera::light::{
     hit_density, is_light, pick_emitter, power_weight, sample_light, sky_density, sound,
 }
-#import tessera::math::{FAR, fdot, fexp2, fmin, frame_of, luminance, rcp}
+#import tessera::math::{FAR, fdot, fexp2, fmin, luminance, rcp}
 #import tessera::ray::{Hit, Query, Ray, offset_origin}
 #import tessera::sampler::{
-    PAIR_CELL, PAIR_CHOICE, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key,
+    PAIR_CELL, PAIR_CHOICE, PAIR_COLOR, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key,
     ray_key, sample_pair,
 }
-#import tessera::surface::{Surface, surface_at}
+#import tessera::surface::{Surface, eta_of, shading_frame, surface_at}
 #import tessera::tables::{NONE, header}
 #import tessera::trace::walk
 
@@ -61,6 +61,8 @@ struct Path {
     throughput: vec3<f32>,
     // Density of the last scattering, per steradian; 0 for the camera ray.
     density: f32,
+    // Whether dispersion has left one colour of it.
+    is_single: bool,
     // Whether a driver ended a loop early: the sample is of no use.
     broken: bool,
     seen: Sample,
@@ -167,12 +169,27 @@ fn side_of(surface: Surface, local: vec3<f32>, direction: vec3<f32>) -> f32 {
 }
 
 // One scattering event: draws the light of one emitter, and the direction that goes on.
-fn scatter(path: ptr<function, Path>, surface: Surface, incoming: vec3<f32>) {
+fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
     let key = (*path).key;
     let sample = (*path).sample;
     let bounce = (*path).bounce;
+
+    // The surface as one colour of the path sees it, and what is left of light that passes it.
+    var surface = seen;
+    var only = vec3<f32>(1.0);
+    if surface.spread > 0.0 {
+        let channel = u32(fmin(sample_pair(key, sample, PAIR_COLOR).x * 3.0, 2.0));
+        surface.eta = eta_of(seen, channel);
+        if !(*path).is_single {
+            only = vec3<f32>(
+                select(0.0, 3.0, channel == 0u),
+                select(0.0, 3.0, channel == 1u),
+                select(0.0, 3.0, channel == 2u),
+            );
+        }
+    }
     let z = surface.normal;
-    let xy = frame_of(z);
+    let xy = shading_frame(surface);
     let bsdf = bsdf_of(surface, to_local(xy.s, xy.t, z, -incoming));
     let origin = offset_origin(surface.position, surface.geometric);
     let before = (*path).throughput;
@@ -194,7 +211,8 @@ fn scatter(path: ptr<function, Path>, surface: Surface, incoming: vec3<f32>) {
             var weight = 1.0;
             if !light.is_point { weight = power_weight(light.density, scattered.density); }
             let arriving = light.radiance * (weight * rcp(light.density));
-            let gain = before * scattered.value * arriving;
+            var gain = before * scattered.value * arriving;
+            if local.z < 0.0 { gain = gain * only; }
             let side = side_of(surface, local, light.direction);
             if is_light(gain) && side != 0.0 {
                 let start = offset_origin(surface.position, surface.geometric * side);
@@ -216,6 +234,10 @@ fn scatter(path: ptr<function, Path>, surface: Surface, incoming: vec3<f32>) {
     let side = side_of(surface, local, direction);
     if scattered.density > 0.0 && side != 0.0 {
         var throughput = before * (scattered.value * rcp(scattered.density));
+        if local.z < 0.0 && surface.spread > 0.0 {
+            throughput = throughput * only;
+            (*path).is_single = true;
+        }
         var survives = is_light(throughput);
         // Roulette.
         if bounce + 1u >= ROULETTE_AFTER {

@@ -17,6 +17,40 @@ fn width_of(roughness: f32) -> f32 {
     return fmax(roughness * roughness, WIDTH_MIN);
 }
 
+// GGX widths along the frame's x and y, their product, and their ratios both ways.
+struct Widths {
+    x: f32,
+    y: f32,
+    product: f32,
+    ratio: f32,
+    inverse: f32,
+}
+
+fn widths_of(roughness: f32, anisotropy: f32) -> Widths {
+    let y = width_of(roughness);
+    let x = lerp(y, 1.0, anisotropy * anisotropy);
+    return Widths(x, y, x * y, div(y, x), div(x, y));
+}
+
+// The roughness whose round lobe loses about as much.
+fn widths_roughness(w: Widths) -> f32 {
+    return fsqrt(fsqrt((w.x * w.x + w.y * w.y) * 0.5));
+}
+
+// Height distribution of GGX for a half vector.
+fn widths_distribution(w: Widths, halfway: vec3<f32>) -> f32 {
+    let t = halfway.x * halfway.x * w.ratio
+        + halfway.y * halfway.y * w.inverse
+        + w.product * halfway.z * halfway.z;
+    return div(w.product, PI * t * t);
+}
+
+// The root in Smith's masking for GGX.
+fn widths_root(w: Widths, v: vec3<f32>) -> f32 {
+    let stretched = vec3<f32>(v.x * w.x, v.y * w.y, v.z);
+    return fsqrt(fdot(stretched, stretched));
+}
+
 // Height distribution of GGX (Trowbridge-Reitz).
 fn ggx_distribution(sine_squared: f32, cosine: f32, width_squared: f32) -> f32 {
     let t = sine_squared + width_squared * cosine * cosine;
@@ -51,13 +85,13 @@ fn sample_cosine(u: f32, v: f32) -> vec3<f32> {
 }
 
 // A normal of GGX that is seen from `view`. `half` is reserved in WGSL.
-fn sample_visible_normal(view: vec3<f32>, width: f32, u: f32, v: f32) -> vec3<f32> {
-    let stretched = fnormalize(vec3<f32>(view.x * width, view.y * width, view.z));
+fn sample_visible_normal(view: vec3<f32>, width: vec2<f32>, u: f32, v: f32) -> vec3<f32> {
+    let stretched = fnormalize(vec3<f32>(view.x * width.x, view.y * width.y, view.z));
     let sin_cos = sin_cos_turns(u);
     let z = (1.0 - v) * (1.0 + stretched.z) - stretched.z;
     let radius = fsqrt(fclamp(1.0 - z * z, 0.0, 1.0));
     let halfway = vec3<f32>(radius * sin_cos.y, radius * sin_cos.x, z) + stretched;
-    return fnormalize(vec3<f32>(halfway.x * width, halfway.y * width, fmax(halfway.z, 1e-7)));
+    return fnormalize(vec3<f32>(halfway.x * width.x, halfway.y * width.y, fmax(halfway.z, 1e-7)));
 }
 
 // `view` refracted about `halfway`; nothing where it is reflected in total.

@@ -2,6 +2,7 @@
 #define_import_path tessera::sampler
 
 const PAIR_FILTER: u32 = 0u;
+const PAIR_COLOR: u32 = 2u;
 const PAIR_LENS: u32 = 1u;
 const PAIR_BOUNCE: u32 = 4u;
 const PAIRS_PER_BOUNCE: u32 = 5u;

@@ -3,16 +3,17 @@
 #define_import_path tessera::surface
 
 #import tessera::math::{
-    Affine, fclamp, fcross, fdot, fmax, fmin, fsaturate, normalize_or, rcp, transform_direction,
+    Affine, Frame, fclamp, fcross, fdot, fmax, frame_of, fmin, fsaturate, normalize_or, rcp, transform_direction,
     transform_point, transform_transposed,
 }
 #import tessera::ray::Hit
 #import tessera::rounding::div
 #import tessera::tables::{
-    BASE_COLOR_TEXTURE, COAT_NORMAL_TEXTURE, COAT_ROUGHNESS_TEXTURE, COAT_TEXTURE,
+    ANISOTROPY_TEXTURE, BASE_COLOR_TEXTURE, COAT_NORMAL_TEXTURE, COAT_ROUGHNESS_TEXTURE, COAT_TEXTURE,
     EMISSIVE_TEXTURE, LAYERS_BODY, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_UNLIT,
     METALLIC_ROUGHNESS_TEXTURE, Material, NONE, NORMAL_TEXTURE, SHEEN_COLOR_TEXTURE,
-    SHEEN_ROUGHNESS_TEXTURE, SPECULAR_COLOR_TEXTURE, SPECULAR_TEXTURE, Shape, TRANSMISSION_TEXTURE,
+    SHEEN_ROUGHNESS_TEXTURE, SPECULAR_COLOR_TEXTURE, SPECULAR_TEXTURE, Shape, TRANSLUCENCY_TEXTURE,
+    TRANSLUCENT_COLOR_TEXTURE, TRANSMISSION_TEXTURE,
     attribute_pair, attribute_row, attribute_vec, indices, instance_at, instance_object_to_world,
     instance_world_to_object, layers_of, material_of, shape_of, texture_use_of, triangle_of,
 }
@@ -36,12 +37,36 @@ struct Surface {
     transmission: f32,
     eta: f32,
     is_thin: bool,
+    spread: f32,
     absorption: vec3<f32>,
     coat: f32,
     coat_roughness: f32,
     coat_normal: vec3<f32>,
     sheen: vec3<f32>,
     sheen_roughness: f32,
+    translucency: f32,
+    translucent: vec3<f32>,
+    anisotropy: f32,
+    tangent: vec3<f32>,
+}
+
+// Two unit vectors that complete the normal to the shading frame: Surface::frame in Rust.
+fn shading_frame(surface: Surface) -> Frame {
+    let round = frame_of(surface.normal);
+    if surface.anisotropy > 0.0 {
+        let flat_tangent =
+            surface.tangent - surface.normal * fdot(surface.tangent, surface.normal);
+        let x = normalize_or(flat_tangent, round.s);
+        return Frame(x, fcross(surface.normal, x));
+    }
+    return round;
+}
+
+// The index of refraction beyond over the one before for a colour: 0 red, 1 green, 2 blue.
+fn eta_of(surface: Surface, channel: u32) -> f32 {
+    let offset = (f32(channel) - 1.0) * surface.spread;
+    if surface.eta >= 1.0 { return surface.eta + offset; }
+    return rcp(rcp(surface.eta) + offset);
 }
 
 // Reflectance of a dielectric along its normal; smallest roughness of sheen: renderer/src/bsdf.
@@ -54,7 +79,8 @@ fn plain_surface() -> Surface {
     let black = vec3<f32>(0.0);
     return Surface(
         black, up, up, vec3<f32>(1.0), 0.0, 1.0, black, false,
-        vec3<f32>(DIELECTRIC_REFLECTANCE), 1.0, 0.0, 1.0, true, black, 0.0, 0.0, up, black, 1.0,
+        vec3<f32>(DIELECTRIC_REFLECTANCE), 1.0, 0.0, 1.0, true, 0.0, black, 0.0, 0.0, up, black,
+        1.0, 0.0, black, 0.0, black,
     );
 }
 
@@ -106,6 +132,9 @@ struct Texels {
     coat: vec4<f32>,
     coat_roughness: vec4<f32>,
     coat_normal: vec4<f32>,
+    anisotropy: vec4<f32>,
+    translucency: vec4<f32>,
+    translucent_color: vec4<f32>,
 }
 
 // Bit of a texture for `texels_at`.
@@ -113,8 +142,9 @@ const SHOW_BASE_COLOR: u32 = 1u;
 const SHOW_METALLIC_ROUGHNESS: u32 = 2u;
 const SHOW_NORMAL: u32 = 4u;
 const SHOW_EMISSIVE: u32 = 8u;
-const SHOW_LAYERS: u32 = 0x7f0u;
+const SHOW_LAYERS: u32 = 0x67f0u;
 const SHOW_COAT_NORMAL: u32 = 0x800u;
+const SHOW_ANISOTROPY: u32 = 0x1000u;
 
 // Samples those of a material's textures that are wanted, one after the other: Rust samples each
 // where it needs it. One place in the code for all of them keeps the kernel small.
@@ -122,15 +152,17 @@ fn texels_at(
     shape: Shape, material: Material, index: vec3<u32>, w: vec3<f32>, wanted: u32,
 ) -> Texels {
     let none = vec4<f32>(1.0);
-    var found =
-        Texels(none, none, none, none, none, none, none, none, none, none, none, none);
+    var found = Texels(
+        none, none, none, none, none, none, none, none, none, none, none, none, none, none, none,
+    );
     var left = wanted & material.textures;
     while left != 0u {
         let which = firstTrailingBit(left);
         left &= left - 1u;
         let usage = texture_use_of(material, which);
         let srgb = which == BASE_COLOR_TEXTURE || which == EMISSIVE_TEXTURE
-            || which == SPECULAR_COLOR_TEXTURE || which == SHEEN_COLOR_TEXTURE;
+            || which == SPECULAR_COLOR_TEXTURE || which == SHEEN_COLOR_TEXTURE
+            || which == TRANSLUCENT_COLOR_TEXTURE;
         let color = sample(usage, uv_at(shape, usage.uv_set, index, w), srgb);
         switch which {
             case BASE_COLOR_TEXTURE: { found.base_color = color; }
@@ -144,7 +176,10 @@ fn texels_at(
             case TRANSMISSION_TEXTURE: { found.transmission = color; }
             case COAT_TEXTURE: { found.coat = color; }
             case COAT_ROUGHNESS_TEXTURE: { found.coat_roughness = color; }
-            default: { found.coat_normal = color; }
+            case COAT_NORMAL_TEXTURE: { found.coat_normal = color; }
+            case ANISOTROPY_TEXTURE: { found.anisotropy = color; }
+            case TRANSLUCENCY_TEXTURE: { found.translucency = color; }
+            default: { found.translucent_color = color; }
         }
     }
     return found;
@@ -200,8 +235,8 @@ struct Spot {
     unit: vec3<f32>,
 }
 
-// A normal map's normal in world space, not yet of unit length.
-fn mapped_normal(spot: Spot, texel: vec4<f32>, scale: f32) -> vec3<f32> {
+// Unit tangent and bitangent in world space.
+fn axes_of(spot: Spot) -> Frame {
     let a = attribute_row(spot.tangents_at + spot.index.x * 4u);
     let b = attribute_row(spot.tangents_at + spot.index.y * 4u);
     let c = attribute_row(spot.tangents_at + spot.index.z * 4u);
@@ -210,10 +245,15 @@ fn mapped_normal(spot: Spot, texel: vec4<f32>, scale: f32) -> vec3<f32> {
     let black = vec3<f32>(0.0);
     let tangent = normalize_or(transform_direction(spot.object_to_world, along), black);
     let bitangent = normalize_or(transform_direction(spot.object_to_world, across), black);
+    return Frame(tangent, bitangent);
+}
+
+// A normal map's normal in world space, not yet of unit length.
+fn mapped_normal(spot: Spot, axes: Frame, texel: vec4<f32>, scale: f32) -> vec3<f32> {
     let x = (texel.x * 2.0 - 1.0) * scale;
     let y = (texel.y * 2.0 - 1.0) * scale;
     let z = texel.z * 2.0 - 1.0;
-    return tangent * x + bitangent * y + spot.unit * z;
+    return axes.s * x + axes.t * y + spot.unit * z;
 }
 
 // The surface at a hit, seen against `direction`.
@@ -246,13 +286,14 @@ fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
     let shown = texels_at(
         shape, material, index, w,
         SHOW_BASE_COLOR | SHOW_METALLIC_ROUGHNESS | SHOW_LAYERS
-            | select(0u, SHOW_NORMAL | SHOW_COAT_NORMAL, mapped)
+            | select(0u, SHOW_NORMAL | SHOW_COAT_NORMAL | SHOW_ANISOTROPY, mapped)
             | select(0u, SHOW_EMISSIVE, emits && (material.flags & MATERIAL_EMISSIVE) != 0u),
     );
 
     // Shading normals: the base's, and the coat's, which the base's normal map does not bend.
     surface.normal = geometric;
     surface.coat_normal = geometric;
+    var axes = Frame(vec3<f32>(0.0), vec3<f32>(0.0));
     if shape.normals_at != NONE {
         let smoothed = blend_vec(
             attribute_vec(shape.normals_at + index.x * 3u),
@@ -263,16 +304,17 @@ fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
         let plain = transform_transposed(world_to_object, smoothed);
         let unit = normalize_or(plain, outward);
         let spot = Spot(object_to_world, shape.tangents_at, index, w, smoothed, unit);
+        if mapped { axes = axes_of(spot); }
         var world = plain;
         if mapped && (material.textures & SHOW_NORMAL) != 0u {
-            world = mapped_normal(spot, shown.normal, material.normal_scale);
+            world = mapped_normal(spot, axes, shown.normal, material.normal_scale);
         }
         surface.normal = facing(normalize_or(world, geometric), geometric, viewer);
         if material.layers != NONE {
             world = plain;
             if mapped && (material.textures & SHOW_COAT_NORMAL) != 0u {
                 let scale = layers_of(material.layers).coat_normal_scale;
-                world = mapped_normal(spot, shown.coat_normal, scale);
+                world = mapped_normal(spot, axes, shown.coat_normal, scale);
             }
             surface.coat_normal = facing(normalize_or(world, geometric), geometric, viewer);
         }
@@ -288,8 +330,34 @@ fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
         surface.is_unlit = true;
         surface.emission = surface.base_color;
     }
-    if material.layers != NONE { add_layers(&surface, material.layers, shown, front); }
+    if material.layers != NONE {
+        add_layers(&surface, material.layers, shown, front);
+        let has_texture = (material.textures & SHOW_ANISOTROPY) != 0u;
+        add_anisotropy(&surface, material.layers, shown.anisotropy, has_texture, axes);
+    }
     return surface;
+}
+
+// Round where the mesh has no tangents.
+fn add_anisotropy(
+    surface: ptr<function, Surface>, index: u32, texel: vec4<f32>, has_texture: bool, axes: Frame,
+) {
+    let layers = layers_of(index);
+    if fdot(axes.s, axes.s) > 0.0 && layers.anisotropy > 0.0 {
+        var x = 1.0;
+        var y = 0.0;
+        var strength = 1.0;
+        if has_texture {
+            x = texel.x * 2.0 - 1.0;
+            y = texel.y * 2.0 - 1.0;
+            strength = texel.z;
+        }
+        let turn = layers.anisotropy_turn;
+        let along = x * turn.x - y * turn.y;
+        let across = x * turn.y + y * turn.x;
+        (*surface).anisotropy = fsaturate(layers.anisotropy * strength);
+        (*surface).tangent = axes.s * along + axes.t * across;
+    }
 }
 
 // Puts the layers of a material on a surface.
@@ -312,10 +380,15 @@ fn add_layers(surface: ptr<function, Surface>, index: u32, shown: Texels, front:
     // What passes.
     (*surface).transmission = fsaturate(layers.transmission * shown.transmission.x);
     (*surface).is_thin = (layers.flags & LAYERS_BODY) == 0u;
+    (*surface).spread = layers.spread;
     if !(*surface).is_thin {
         if front { (*surface).eta = layers.ior; } else { (*surface).eta = rcp(layers.ior); }
     }
     if !front { (*surface).absorption = layers.absorption; }
+
+    // What is scattered to the other side.
+    (*surface).translucency = fsaturate(layers.translucency * shown.translucency.w);
+    (*surface).translucent = layers.translucent_color * shown.translucent_color.xyz;
 
     // Coat.
     (*surface).coat = fsaturate(layers.coat * shown.coat.x);

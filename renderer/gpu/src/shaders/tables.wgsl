@@ -42,7 +42,7 @@ const GLASS_INDICES: u32 = 9u;
 const INSTANCE_WORDS: u32 = 28u;
 const SHAPE_WORDS: u32 = 8u;
 const MATERIAL_WORDS: u32 = 48u;
-const LAYERS_WORDS: u32 = 84u;
+const LAYERS_WORDS: u32 = 116u;
 const TEXTURE_USE_WORDS: u32 = 8u;
 const TEXTURE_WORDS: u32 = 8u;
 const EMITTER_WORDS: u32 = 16u;
@@ -221,14 +221,14 @@ struct Material {
 fn material_of(index: u32) -> Material {
     let at = header.materials_at + index * MATERIAL_WORDS;
     let layers = words[at + 13u];
-    let layer_textures_at = header.layers_at + layers * LAYERS_WORDS + 20u;
+    let layer_textures_at = header.layers_at + layers * LAYERS_WORDS + 28u;
     var textures = 0u;
     for (var which = 0u; which < 4u; which += 1u) {
         let is_used = words[at + 16u + which * TEXTURE_USE_WORDS] != NONE;
         textures |= select(0u, 1u << which, is_used);
     }
     if layers != NONE {
-        for (var which = 0u; which < 8u; which += 1u) {
+        for (var which = 0u; which < 11u; which += 1u) {
             let is_used = words[layer_textures_at + which * TEXTURE_USE_WORDS] != NONE;
             textures |= select(0u, 16u << which, is_used);
         }
@@ -253,6 +253,12 @@ struct Layers {
     ior: f32,
     flags: u32,
     coat_normal_scale: f32,
+    anisotropy: f32,
+    // Cosine and sine of its turn from the tangent.
+    anisotropy_turn: vec2<f32>,
+    translucent_color: vec3<f32>,
+    translucency: f32,
+    spread: f32,
 }
 
 fn layers_of(index: u32) -> Layers {
@@ -260,7 +266,9 @@ fn layers_of(index: u32) -> Layers {
     return Layers(
         word_vec(at), word_f(at + 3u), word_vec(at + 4u), word_f(at + 7u),
         word_vec(at + 8u), word_f(at + 11u), word_f(at + 12u), word_f(at + 13u),
-        word_f(at + 14u), words[at + 15u], word_f(at + 16u),
+        word_f(at + 14u), words[at + 15u], word_f(at + 16u), word_f(at + 17u),
+        vec2<f32>(word_f(at + 18u), word_f(at + 19u)), word_vec(at + 20u), word_f(at + 23u),
+        word_f(at + 24u),
     );
 }
 
@@ -284,6 +292,9 @@ const TRANSMISSION_TEXTURE: u32 = 8u;
 const COAT_TEXTURE: u32 = 9u;
 const COAT_ROUGHNESS_TEXTURE: u32 = 10u;
 const COAT_NORMAL_TEXTURE: u32 = 11u;
+const ANISOTROPY_TEXTURE: u32 = 12u;
+const TRANSLUCENCY_TEXTURE: u32 = 13u;
+const TRANSLUCENT_COLOR_TEXTURE: u32 = 14u;
 
 fn texture_use_of(material: Material, which: u32) -> TextureUse {
     var at = material.textures_at + which * TEXTURE_USE_WORDS;

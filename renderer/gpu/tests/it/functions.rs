@@ -69,7 +69,7 @@ fn bits3(v: Vec3) -> [u32; 3] {
 }
 
 /// Words of a surface, of the directions to viewer and light, and of the numbers that draw one.
-const SCATTERING_WORDS: u32 = 32;
+const SCATTERING_WORDS: u32 = 38;
 
 /// A surface with some of the layers, as the words that [`scattering_is_the_same`] reads.
 fn layered(random: &mut Random) -> Vec<u32> {
@@ -94,6 +94,10 @@ fn layered(random: &mut Random) -> Vec<u32> {
     let strength = sometimes(random);
     words.extend(bits3(color(random) * strength));
     words.push(random.between(0.1, 1.0).to_bits());
+    words.push(sometimes(random).to_bits());
+    words.extend(bits3(color(random)));
+    words.push(sometimes(random).to_bits());
+    words.extend(bits3(random.direction()));
     words
 }
 
@@ -111,8 +115,6 @@ fn scattering_is_the_same() {
         let upward = random.unit() < 0.6;
         inputs.extend(bits3(if upward == (light.z < 0.0) { -light } else { light }));
         inputs.extend([random.unit(), random.unit(), random.unit()].map(f32::to_bits));
-        inputs.push(0);
-        inputs.push(0);
     }
     let code = (
         "#import tessera::bsdf
@@ -131,16 +133,20 @@ fn scattering_is_the_same() {
         surface.coat_normal = vec3<f32>(in_f(14u), in_f(15u), in_f(16u));
         surface.sheen = vec3<f32>(in_f(17u), in_f(18u), in_f(19u));
         surface.sheen_roughness = in_f(20u);
-        let view = vec3<f32>(in_f(21u), in_f(22u), in_f(23u));
+        surface.translucency = in_f(21u);
+        surface.translucent = vec3<f32>(in_f(22u), in_f(23u), in_f(24u));
+        surface.anisotropy = in_f(25u);
+        surface.tangent = vec3<f32>(in_f(26u), in_f(27u), in_f(28u));
+        let view = vec3<f32>(in_f(29u), in_f(30u), in_f(31u));
         let b = bsdf::bsdf_of(surface, view);
-        let e = bsdf::evaluate(b, vec3<f32>(in_f(24u), in_f(25u), in_f(26u)));
-        let d = bsdf::sample_direction(b, in_f(27u), in_f(28u), in_f(29u));
+        let e = bsdf::evaluate(b, vec3<f32>(in_f(32u), in_f(33u), in_f(34u)));
+        let d = bsdf::sample_direction(b, in_f(35u), in_f(36u), in_f(37u));
         out_f(0u, e.value.x); out_f(1u, e.value.y); out_f(2u, e.value.z); out_f(3u, e.density);
         out_f(4u, d.x); out_f(5u, d.y); out_f(6u, d.z);
         out_f(7u, b.share_lobe); out_f(8u, b.share_transmission);
-        out_f(9u, b.share_coat); out_f(10u, b.share_cosine);",
+        out_f(9u, b.share_coat); out_f(10u, b.share_cosine); out_f(11u, b.share_behind);",
     );
-    check_in(&scene, "scattering", code, (SCATTERING_WORDS, 11), &inputs, &|row| {
+    check_in(&scene, "scattering", code, (SCATTERING_WORDS, 12), &inputs, &|row| {
         let f = |k: usize| f32::from_bits(row[k]);
         let surface = Surface {
             base_color: vector(row, 0),
@@ -156,17 +162,22 @@ fn scattering_is_the_same() {
             coat_normal: vector(row, 14),
             sheen: vector(row, 17),
             sheen_roughness: f(20),
+            translucency: f(21),
+            translucent: vector(row, 22),
+            anisotropy: f(25),
+            tangent: vector(row, 26),
             ..Surface::PLAIN
         };
-        let bsdf = bsdf_of(&scene, &surface, vector(row, 21));
-        let scatter = evaluate(&scene, &bsdf, vector(row, 24));
-        let [choice, u, v] = vector(row, 27).to_array();
+        let bsdf = bsdf_of(&scene, &surface, vector(row, 29));
+        let scatter = evaluate(&scene, &bsdf, vector(row, 32));
+        let [choice, u, v] = vector(row, 35).to_array();
         let shares = bsdf.shares;
         let mut out = bits3(scatter.value).to_vec();
         out.push(scatter.density.to_bits());
         out.extend(bits3(sample_direction(&bsdf, choice, u, v)));
         out.extend(
-            [shares.lobe, shares.transmission, shares.coat, shares.cosine].map(f32::to_bits),
+            [shares.lobe, shares.transmission, shares.coat, shares.cosine, shares.behind]
+                .map(f32::to_bits),
         );
         out
     });

@@ -16,7 +16,8 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 pub use motion::{Animation, AnimationChannel, AnimationSampler, Skin};
 
 use super::json_materials::{
-    Clearcoat, Ior, Sheen, Specular, SpecularGlossiness, Transmission, Volume,
+    Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, Ior, Sheen, Specular,
+    SpecularGlossiness, Transmission, Volume,
 };
 use crate::limits::LIST_MAX;
 
@@ -353,6 +354,9 @@ pub struct Known {
     pub volume: Option<Volume>,
     pub clearcoat: Option<Clearcoat>,
     pub sheen: Option<Sheen>,
+    pub anisotropy: Option<Anisotropy>,
+    pub dispersion: Option<Dispersion>,
+    pub diffuse_transmission: Option<DiffuseTransmission>,
     pub specular_glossiness: Option<SpecularGlossiness>,
     pub unlit: Option<IgnoredAny>,
 }
@@ -396,6 +400,11 @@ impl<'de> Deserialize<'de> for Extensions {
                         "KHR_materials_volume" => known.volume = Some(map.next_value()?),
                         "KHR_materials_clearcoat" => known.clearcoat = Some(map.next_value()?),
                         "KHR_materials_sheen" => known.sheen = Some(map.next_value()?),
+                        "KHR_materials_anisotropy" => known.anisotropy = Some(map.next_value()?),
+                        "KHR_materials_dispersion" => known.dispersion = Some(map.next_value()?),
+                        "KHR_materials_diffuse_transmission" => {
+                            known.diffuse_transmission = Some(map.next_value()?);
+                        }
                         "KHR_materials_pbrSpecularGlossiness" => {
                             known.specular_glossiness = Some(map.next_value()?);
                         }

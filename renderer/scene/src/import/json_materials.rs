@@ -82,6 +82,33 @@ pub struct Sheen {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct Anisotropy {
+    #[serde(default)]
+    pub anisotropy_strength: f32,
+    #[serde(default)]
+    pub anisotropy_rotation: f32,
+    pub anisotropy_texture: Option<TextureInfo>,
+}
+
+#[derive(Deserialize)]
+pub struct Dispersion {
+    #[serde(default)]
+    pub dispersion: f32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiffuseTransmission {
+    #[serde(default)]
+    pub diffuse_transmission_factor: f32,
+    pub diffuse_transmission_texture: Option<TextureInfo>,
+    #[serde(default = "white")]
+    pub diffuse_transmission_color_factor: [f32; 3],
+    pub diffuse_transmission_color_texture: Option<TextureInfo>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SpecularGlossiness {
     #[serde(default = "solid_white")]
     pub diffuse_factor: [f32; 4],
@@ -117,6 +144,17 @@ impl Known {
             .specular_glossiness
             .iter()
             .flat_map(|gloss| [&gloss.diffuse_texture, &gloss.specular_glossiness_texture]);
-        specular.chain(transmission).chain(clearcoat).chain(sheen).chain(gloss).flatten()
+        let anisotropy = self.anisotropy.iter().map(|lobe| &lobe.anisotropy_texture);
+        let through = self.diffuse_transmission.iter().flat_map(|through| {
+            [&through.diffuse_transmission_texture, &through.diffuse_transmission_color_texture]
+        });
+        specular
+            .chain(transmission)
+            .chain(clearcoat)
+            .chain(sheen)
+            .chain(gloss)
+            .chain(anisotropy)
+            .chain(through)
+            .flatten()
     }
 }

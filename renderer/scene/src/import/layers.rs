@@ -11,6 +11,9 @@ use crate::model::{Image, Layers, Material, Pixels, Texture, TextureRef};
 /// Above it an index of refraction is no dielectric's; diamond's is 2.42.
 const IOR_MAX: f32 = 100.0;
 
+/// The Abbe number 1: far beyond any glass, whose is 20 and more.
+const DISPERSION_MAX: f32 = 20.0;
+
 impl Importer<'_> {
     /// Puts the extensions of a material on it.
     pub fn add_layers(
@@ -80,6 +83,27 @@ impl Importer<'_> {
                 self.unit(&name, "sheen roughness", sheen.sheen_roughness_factor);
             layers.sheen_roughness_texture =
                 self.optional(&name, index, &sheen.sheen_roughness_texture)?;
+        }
+        if let Some(anisotropy) = &known.anisotropy {
+            layers.anisotropy = self.unit(&name, "anisotropy", anisotropy.anisotropy_strength);
+            layers.anisotropy_rotation = anisotropy.anisotropy_rotation;
+            layers.anisotropy_texture =
+                self.optional(&name, index, &anisotropy.anisotropy_texture)?;
+        }
+        if let Some(dispersion) = &known.dispersion {
+            layers.dispersion =
+                self.held(&name, "dispersion", dispersion.dispersion, 0.0, DISPERSION_MAX);
+        }
+        if let Some(through) = &known.diffuse_transmission {
+            let factor = through.diffuse_transmission_factor;
+            layers.translucency = self.unit(&name, "diffuse transmission", factor);
+            layers.translucency_texture =
+                self.optional(&name, index, &through.diffuse_transmission_texture)?;
+            layers.translucent_color = through
+                .diffuse_transmission_color_factor
+                .map(|value| self.unit(&name, "diffuse transmission colour", value));
+            layers.translucent_color_texture =
+                self.optional(&name, index, &through.diffuse_transmission_color_texture)?;
         }
         if let Some(gloss) = &known.specular_glossiness {
             self.convert_glossiness(index, gloss, material, &mut layers)?;

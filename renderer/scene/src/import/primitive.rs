@@ -212,7 +212,11 @@ impl Importer<'_> {
                 primitive.uvs[texture.uv_set as usize] = vec![[0.0; 2]; count];
             }
         }
-        let Some(normal_texture) = material.normal_map() else { return Ok(()) };
+        let Some(map) = material.tangent_map() else { return Ok(()) };
+        if primitive.uvs[map.uv_set as usize].is_empty() {
+            // Without coordinates an anisotropic lobe stays round.
+            return Ok(());
+        }
         let vertex = 72 + (primitive.motion_bytes() / count.max(1)) as u64;
         if primitive.normals.is_empty() {
             // Flat normals: a vertex for every corner, at most 72 bytes each and what moves it.
@@ -221,7 +225,7 @@ impl Importer<'_> {
         }
         if primitive.tangents.is_empty() {
             self.take(3 * vertex * primitive.indices.len() as u64, "tangents")?;
-            tangents::generate(primitive, &normal_texture);
+            tangents::generate(primitive, &map);
         }
         Ok(())
     }

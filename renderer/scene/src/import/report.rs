@@ -243,7 +243,6 @@ impl fmt::Display for ImportWarning {
 /// What an unsupported extension's objects look like instead.
 fn without(name: &str) -> &'static str {
     match name {
-        "KHR_materials_dispersion" => "its materials refract all colours alike",
         "KHR_materials_variants" => "the default variant is shown",
         "KHR_draco_mesh_compression" | "EXT_meshopt_compression" => {
             "only uncompressed data is read"

@@ -154,9 +154,18 @@ fn every_layer_arrives() {
             "sheenColorFactor": [0.3, 0.2, 0.1], "sheenColorTexture": texture,
             "sheenRoughnessFactor": 0.6, "sheenRoughnessTexture": texture,
         },
+        "KHR_materials_anisotropy": {
+            "anisotropyStrength": 0.7, "anisotropyRotation": 1.5, "anisotropyTexture": texture,
+        },
+        "KHR_materials_dispersion": { "dispersion": 0.3 },
+        "KHR_materials_diffuse_transmission": {
+            "diffuseTransmissionFactor": 0.8, "diffuseTransmissionTexture": texture,
+            "diffuseTransmissionColorFactor": [0.1, 0.9, 0.2],
+            "diffuseTransmissionColorTexture": texture,
+        },
     }));
     let layers = material.layers;
-    assert_eq!(layers.textures().count(), 8);
+    assert_eq!(layers.textures().count(), 11);
     let numbers = [
         layers.ior,
         layers.specular,
@@ -169,8 +178,14 @@ fn every_layer_arrives() {
         layers.coat_normal_scale,
         layers.sheen_color[0],
         layers.sheen_roughness,
+        layers.anisotropy,
+        layers.anisotropy_rotation,
+        layers.dispersion,
+        layers.translucency,
+        layers.translucent_color[1],
     ];
-    let wanted = [1.4_f32, 0.5, 2.0, 0.75, 0.2, 2.0, 0.9, 0.2, 0.5, 0.3, 0.6];
+    let wanted =
+        [1.4_f32, 0.5, 2.0, 0.75, 0.2, 2.0, 0.9, 0.2, 0.5, 0.3, 0.6, 0.7, 1.5, 0.3, 0.8, 0.9];
     assert_eq!(numbers.map(f32::to_bits), wanted.map(f32::to_bits));
     assert!(layers.is_body && !material.is_unlit);
 }
