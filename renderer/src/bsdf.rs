@@ -18,17 +18,19 @@
 //! Directions are in the shading frame, z along the normal, both away from the surface.
 
 pub mod albedo;
+pub mod iridescence;
 pub mod lobe;
 
 use crate::RenderScene;
 use crate::math::{
-    INV_PI, Vec3, abs, cross, div, dot, frame_of, lerp, luminance, max, max_component, normalize,
-    normalize_or, rcp, vec3,
+    INV_PI, Vec3, abs, cross, div, dot, frame_of, lerp, lerp3, luminance, max, max_component,
+    normalize, normalize_or, rcp, vec3,
 };
 use crate::surface::Surface;
 use albedo::{
     Reflectance, compensated, compensated_mean, glass_albedo, lobe_albedo, lobe_loss, sheen_albedo,
 };
+use iridescence::iridescent_f0;
 use lobe::{
     Widths, ggx_distribution, refract, sample_cosine, sample_visible_normal, schlick_between,
     schlick_weight, sheen_value, smith_root, width_of,
@@ -134,7 +136,16 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
     let roughness = if surface.anisotropy > 0.0 { widths.roughness() } else { surface.roughness };
     let (a, b) = lobe_albedo(&scene.albedo, view.z, roughness);
     let loss = lobe_loss(a, b);
-    let highest = Reflectance { f0: max_component(surface.f0), f90: surface.f90 };
+    // A thin film changes the reflectances below it, seen from the viewer.
+    let (mut f0, mut metal_f0) = (surface.f0, surface.base_color);
+    if surface.iridescence > 0.0 {
+        let film = |f0: Vec3| {
+            iridescent_f0(view.z, surface.iridescence_ior, surface.iridescence_thickness, f0)
+        };
+        f0 = lerp3(f0, film(f0), surface.iridescence);
+        metal_f0 = lerp3(metal_f0, film(metal_f0), surface.iridescence);
+    }
+    let highest = Reflectance { f0: max_component(f0), f90: surface.f90 };
     let dielectric = compensated(a, b, highest);
     let mean = compensated_mean(&scene.albedo, roughness, highest);
     let body = surface.base_color * (1.0 - surface.metallic);
@@ -143,7 +154,7 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
     let behind = surface.translucent * ((1.0 - surface.metallic) * opaque * surface.translucency);
 
     // The base's shares.
-    let metal = compensated(a, b, Reflectance { f0: luminance(surface.base_color), f90: 1.0 });
+    let metal = compensated(a, b, Reflectance { f0: luminance(metal_f0), f90: 1.0 });
     let weight = schlick_between(view.z, surface.eta);
     let reflected = lerp(highest.f0, highest.f90, weight);
     let lobe = lerp(lerp(dielectric, reflected, surface.transmission), metal, surface.metallic);
@@ -165,11 +176,11 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
         diffuse,
         behind,
         transmitted,
-        metal_f0: surface.base_color,
+        metal_f0,
         metallic: surface.metallic,
-        f0: surface.f0,
+        f0,
         f90: surface.f90,
-        gain: vec3(gain_of(surface.f0.x), gain_of(surface.f0.y), gain_of(surface.f0.z)),
+        gain: vec3(gain_of(f0.x), gain_of(f0.y), gain_of(f0.z)),
         transmitted_gain: through_gain,
         eta: surface.eta,
         is_thin: surface.is_thin,

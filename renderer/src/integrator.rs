@@ -161,24 +161,21 @@ fn side_of(surface: &Surface, local: Vec3, direction: Vec3) -> Option<Vec3> {
     }
 }
 
-/// The surface as one colour of the path sees it, and what is left of light that passes it.
+/// What is left of light that passes a surface whose index of refraction depends on the colour, and
+/// that surface as the path's colour sees it.
 ///
-/// Where the index of refraction depends on the colour, a path that passes goes on with one colour
-/// for good, three times as bright: it is the same one at every surface.
-#[inline(always)]
+/// A path that passes goes on with one colour for good, three times as bright: it is the same one at
+/// every surface.
+#[inline(never)]
 fn disperse(walk: &Walk, surface: &Surface) -> (Surface, Vec3) {
-    let mut surface = *surface;
-    let mut only = Vec3::ONE;
-    if surface.spread > 0.0 {
-        let (u, _) = sample_pair(walk.key, walk.sample, PAIR_COLOR);
-        let channel = min(u * 3.0, 2.0) as u32;
-        surface.eta = surface.eta_of(channel);
-        if !walk.is_single {
-            let share = |this: u32| if this == channel { 3.0 } else { 0.0 };
-            only = vec3(share(0), share(1), share(2));
-        }
+    let (u, _) = sample_pair(walk.key, walk.sample, PAIR_COLOR);
+    let channel = min(u * 3.0, 2.0) as u32;
+    let seen = Surface { eta: surface.eta_of(channel), ..*surface };
+    if walk.is_single {
+        return (seen, Vec3::ONE);
     }
-    (surface, only)
+    let share = |this: u32| if this == channel { 3.0 } else { 0.0 };
+    (seen, vec3(share(0), share(1), share(2)))
 }
 
 /// One scattering event: adds the light of one emitter, and returns the ray that goes on.
@@ -191,7 +188,9 @@ fn scatter(
     bounce: u32,
 ) -> Option<Ray> {
     let scene = tracer.scene;
-    let (surface, only) = &disperse(walk, surface);
+    let dispersed = (surface.spread > 0.0).then(|| disperse(walk, surface));
+    let (surface, only) =
+        dispersed.as_ref().map_or((surface, Vec3::ONE), |(seen, only)| (seen, *only));
     let frame = Frame::of(surface);
     let view = frame.to_local(-incoming);
     let bsdf = bsdf_of(scene, surface, view);
@@ -213,7 +212,7 @@ fn scatter(
             let arriving = light.radiance * (weight * rcp(light.density));
             let mut gain = walk.throughput * scattered.value * arriving;
             if local.z < 0.0 {
-                gain *= *only;
+                gain *= only;
             }
             if is_light(gain)
                 && let Some(side) = side_of(surface, local, light.direction)
@@ -245,7 +244,7 @@ fn scatter(
     let side = side_of(surface, local, direction)?;
     walk.throughput *= scattered.value * rcp(scattered.density);
     if local.z < 0.0 && surface.spread > 0.0 {
-        walk.throughput *= *only;
+        walk.throughput *= only;
         walk.is_single = true;
     }
     walk.density = scattered.density;

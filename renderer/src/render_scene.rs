@@ -202,7 +202,7 @@ pub const fn words_of<T: Pod>() -> u32 {
 const _: () = {
     assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 208);
     assert!(words_of::<Instance>() == 28 && words_of::<Shape>() == 8);
-    assert!(words_of::<Layers>() == 116);
+    assert!(words_of::<Layers>() == 136);
     assert!(words_of::<Material>() == 48 && words_of::<Texture>() == 8);
     assert!(words_of::<Emitter>() == 16 && words_of::<Pick>() == 2);
     assert!(words_of::<Node>() == 20 && words_of::<Triangle>() == 12);

@@ -3,7 +3,7 @@
 use crate::RenderScene;
 use crate::bsdf::{DIELECTRIC_F0, lobe::SHEEN_ROUGHNESS_MIN};
 use crate::math::{
-    Vec3, clamp, cross, div, dot, frame_of, max, min, normalize_or, rcp, saturate,
+    Vec3, clamp, cross, div, dot, frame_of, lerp, max, min, normalize_or, rcp, saturate,
     transform_direction, transform_point, transform_transposed, vec3,
 };
 use crate::ray::Hit;
@@ -65,6 +65,12 @@ pub struct Surface {
     pub translucency: f32,
     /// Its colour.
     pub translucent: Vec3,
+    /// Strength of the thin film.
+    pub iridescence: f32,
+    /// Its index of refraction.
+    pub iridescence_ior: f32,
+    /// Its thickness, nanometres.
+    pub iridescence_thickness: f32,
     /// How much wider the base's lobe is along the tangent, 0..=1.
     pub anisotropy: f32,
     /// Along the wide side of the lobe; zero where it is round.
@@ -117,6 +123,9 @@ impl Surface {
         sheen_roughness: 1.0,
         translucency: 0.0,
         translucent: Vec3::ZERO,
+        iridescence: 0.0,
+        iridescence_ior: 1.0,
+        iridescence_thickness: 0.0,
         anisotropy: 0.0,
         tangent: Vec3::ZERO,
     };
@@ -463,6 +472,13 @@ fn add_layers(surface: &mut Surface, layers: &Layers, spot: &Spot<'_>, front: bo
     surface.translucency = saturate(layers.translucency * share);
     let tint = spot.factor(&layers.translucent_color_texture, true).rgb;
     surface.translucent = Vec3::of(layers.translucent_color) * tint;
+
+    // KHR_materials_iridescence.
+    surface.iridescence =
+        saturate(layers.iridescence * spot.factor(&layers.iridescence_texture, false).rgb.x);
+    surface.iridescence_ior = layers.iridescence_ior;
+    let place = spot.factor(&layers.iridescence_thickness_texture, false).rgb.y;
+    surface.iridescence_thickness = lerp(layers.iridescence_thin, layers.iridescence_thick, place);
 
     // KHR_materials_clearcoat.
     surface.coat = saturate(layers.coat * spot.factor(&layers.coat_texture, false).rgb.x);

@@ -366,6 +366,14 @@ pub struct Layers {
     pub translucency: f32,
     /// Half of the difference between the indices of refraction of blue and red.
     pub spread: f32,
+    /// Strength of the thin film.
+    pub iridescence: f32,
+    /// Its index of refraction.
+    pub iridescence_ior: f32,
+    /// Its thickness where the texture is 0, nanometres.
+    pub iridescence_thin: f32,
+    /// Its thickness where the texture is 1, nanometres.
+    pub iridescence_thick: f32,
     /// Always 0.
     pub reserved: [u32; 3],
     /// Alpha: strength of the dielectric's reflection.
@@ -390,6 +398,10 @@ pub struct Layers {
     pub translucency_texture: TextureUse,
     /// sRGB-encoded RGB.
     pub translucent_color_texture: TextureUse,
+    /// Red.
+    pub iridescence_texture: TextureUse,
+    /// Green.
+    pub iridescence_thickness_texture: TextureUse,
 }
 
 /// An image and how it is sampled. Texels are one word each, red in the lowest byte.

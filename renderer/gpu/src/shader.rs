@@ -24,6 +24,7 @@ const LIBRARY: &[(&str, &str)] = &[
     ("texture.wgsl", include_str!("shaders/texture.wgsl")),
     ("surface.wgsl", include_str!("shaders/surface.wgsl")),
     ("lobe.wgsl", include_str!("shaders/lobe.wgsl")),
+    ("iridescence.wgsl", include_str!("shaders/iridescence.wgsl")),
     ("bsdf.wgsl", include_str!("shaders/bsdf.wgsl")),
     ("trace.wgsl", include_str!("shaders/trace.wgsl")),
     ("camera.wgsl", include_str!("shaders/camera.wgsl")),

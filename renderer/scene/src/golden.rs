@@ -214,7 +214,17 @@ fn materials() -> Vec<Material> {
             },
             ..named("floor")
         },
-        Material { base_color: [0.95, 0.7, 0.3, 1.0], roughness: 0.25, ..named("gold") },
+        Material {
+            base_color: [0.95, 0.7, 0.3, 1.0],
+            roughness: 0.25,
+            layers: Layers {
+                iridescence: 0.75,
+                iridescence_ior: 1.5,
+                iridescence_thickness: [100.0, 450.0],
+                ..Layers::default()
+            },
+            ..named("gold")
+        },
         Material {
             base_color: [0.1, 0.3, 0.6, 1.0],
             metallic: 0.0,
@@ -353,7 +363,7 @@ mod tests {
         let id = crate::package_id(&crate::pack(&golden()));
         assert_eq!(
             id.to_string(),
-            "scn_9369b32b2d9a9b6718da2a7dc58318c4ac31a580da92734364ed28755abb6690",
+            "scn_1ca106364140087c81acdd723306b470d15ee06ac86ca6f5eaa7d34b2f19ce7b",
             "the golden scene changed: bump the engine"
         );
     }

@@ -61,6 +61,17 @@ pub struct Layers {
     /// Red and green are the direction from -1 to 1, blue is a factor of the strength.
     pub anisotropy_texture: Option<TextureRef>,
 
+    /// `KHR_materials_iridescence`: strength of the thin film, 0..=1.
+    pub iridescence: f32,
+    /// Red is a factor of it.
+    pub iridescence_texture: Option<TextureRef>,
+    /// Index of refraction of the film, 1..=100.
+    pub iridescence_ior: f32,
+    /// Thickness, nanometres, where the thickness texture is 0 and where it is 1 or not there.
+    pub iridescence_thickness: [f32; 2],
+    /// Green is where between the two.
+    pub iridescence_thickness_texture: Option<TextureRef>,
+
     /// `KHR_materials_dispersion`: 20 over the Abbe number, 0..=20; 0 for none.
     pub dispersion: f32,
 
@@ -102,6 +113,11 @@ impl Default for Layers {
             anisotropy: 0.0,
             anisotropy_rotation: 0.0,
             anisotropy_texture: None,
+            iridescence: 0.0,
+            iridescence_texture: None,
+            iridescence_ior: 1.3,
+            iridescence_thickness: [100.0, 400.0],
+            iridescence_thickness_texture: None,
             dispersion: 0.0,
             translucency: 0.0,
             translucency_texture: None,
@@ -126,6 +142,8 @@ impl Layers {
             self.anisotropy_texture,
             self.translucency_texture,
             self.translucent_color_texture,
+            self.iridescence_texture,
+            self.iridescence_thickness_texture,
         ];
         list.into_iter().flatten()
     }

@@ -529,6 +529,13 @@ fn validate_layers(index: usize, layers: &Layers) -> Result<(), SceneError> {
     bounded("material", index, range, layers.anisotropy_rotation, UV_ABS_MAX)?;
     within("material", index, ("a dispersion of", "in 0..=20"), layers.dispersion, 20.0)?;
     unit("a diffuse transmission of", layers.translucency)?;
+    unit("an iridescence of", layers.iridescence)?;
+    let range = ("an iridescence index of refraction of", "in 1..=100");
+    let is_ior = (1.0..=100.0).contains(&layers.iridescence_ior);
+    require("material", index, range, layers.iridescence_ior, is_ior)?;
+    for value in layers.iridescence_thickness {
+        within("material", index, ("a film's thickness of", "in 0..=100000"), value, 1e5)?;
+    }
     for value in layers.translucent_color {
         unit("a diffuse transmission colour of", value)?;
     }

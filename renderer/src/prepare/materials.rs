@@ -101,6 +101,10 @@ fn pack_layers(layers: &scene::Layers) -> Layers {
         translucency: layers.translucency,
         // KHR_materials_dispersion: the spread of the indices for 20 over the Abbe number.
         spread: if is_body { (layers.ior - 1.0) * 0.025 * layers.dispersion } else { 0.0 },
+        iridescence: layers.iridescence,
+        iridescence_ior: layers.iridescence_ior,
+        iridescence_thin: layers.iridescence_thickness[0],
+        iridescence_thick: layers.iridescence_thickness[1],
         reserved: [0; 3],
         specular_texture: pack_use(layers.specular_texture.as_ref()),
         specular_color_texture: pack_use(layers.specular_color_texture.as_ref()),
@@ -113,6 +117,8 @@ fn pack_layers(layers: &scene::Layers) -> Layers {
         anisotropy_texture: pack_use(layers.anisotropy_texture.as_ref()),
         translucency_texture: pack_use(layers.translucency_texture.as_ref()),
         translucent_color_texture: pack_use(layers.translucent_color_texture.as_ref()),
+        iridescence_texture: pack_use(layers.iridescence_texture.as_ref()),
+        iridescence_thickness_texture: pack_use(layers.iridescence_thickness_texture.as_ref()),
     }
 }
 

@@ -6,9 +6,9 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 2;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_2c89d7929bc086c0475dc23acf75fa120dcf13c45d1a767aa26f6bdff5355cb7";
+const SCENE: &str = "b3_72d143d1dc7b053d098201d94f931a2e5a7bc385aff813bb9a62f94874650881";
 /// [`film::Film::root`] of its 16 samples.
-const FILM: &str = "b3_ec973d079bb32c4177d91b71d64c57a247f597a49f1bdce6e3eb69c9b630478f";
+const FILM: &str = "b3_54c8d7e0460e3dd71c91b0b388ad9034cfe9421471ed4ee99ce79aa634c2bed8";
 
 #[test]
 fn the_engine_renders_what_it_always_did() {

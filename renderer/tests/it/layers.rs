@@ -38,6 +38,25 @@ fn surfaces() -> Vec<(&'static str, Surface)> {
             },
         ),
         ("brushed glass", Surface { anisotropy: 0.6, tangent: vec3(0.0, 1.0, 0.0), ..glass }),
+        (
+            "film on metal",
+            Surface {
+                metallic: 1.0,
+                iridescence: 1.0,
+                iridescence_ior: 1.6,
+                iridescence_thickness: 400.0,
+                ..plain
+            },
+        ),
+        (
+            "film",
+            Surface {
+                iridescence: 0.8,
+                iridescence_ior: 1.4,
+                iridescence_thickness: 300.0,
+                ..plain
+            },
+        ),
         ("leaf", Surface { translucency: 0.6, translucent: Vec3::ONE, ..plain }),
         ("thin wall", Surface { transmission: 1.0, ..plain }),
         ("half a thin wall", Surface { transmission: 0.5, roughness: 0.7, ..plain }),
@@ -155,6 +174,8 @@ fn no_surface_gives_more_than_it_gets() {
             // horizon; a brushed lobe is compensated as the round one that loses about as much.
             let least = match name {
                 "tilted coat" => 0.93,
+                // A film takes colours out of a metal.
+                "film on metal" => 0.5,
                 "brushed metal" | "brushed glass" => 0.95,
                 _ => 0.985,
             };

@@ -2,6 +2,7 @@
 // renderer/src/bsdf.rs. Directions are in the shading frame, z along the normal.
 #define_import_path tessera::bsdf
 
+#import tessera::iridescence::iridescent_reflectance
 #import tessera::lobe::{
     Widths, compensated, compensated_mean, ggx_distribution, glass_albedo, lobe_albedo, lobe_loss, refracted,
     sample_cosine, sample_visible_normal, schlick_between, schlick_weight, sheen_albedo,
@@ -9,7 +10,7 @@
     widths_roughness,
 }
 #import tessera::math::{
-    INV_PI, fabs, fcross, fdot, fmax, fnormalize, frame_of, lerp, luminance, max_component,
+    INV_PI, fabs, fcross, fdot, fmax, fnormalize, frame_of, lerp, lerp_vec, luminance, max_component,
     normalize_or, rcp,
 }
 #import tessera::rounding::div
@@ -73,7 +74,18 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
     if surface.anisotropy > 0.0 { roughness = widths_roughness(widths); }
     let ab = lobe_albedo(view.z, roughness);
     let loss = lobe_loss(ab.x, ab.y);
-    let highest = vec2<f32>(max_component(surface.reflectance), surface.reflectance_rim);
+    // A thin film changes the reflectances below it, seen from the viewer.
+    var reflectance = surface.reflectance;
+    var metal_reflectance = surface.base_color;
+    if surface.iridescence > 0.0 {
+        let ior = surface.iridescence_ior;
+        let thickness = surface.iridescence_thickness;
+        let over = iridescent_reflectance(view.z, ior, thickness, reflectance);
+        let over_metal = iridescent_reflectance(view.z, ior, thickness, metal_reflectance);
+        reflectance = lerp_vec(reflectance, over, surface.iridescence);
+        metal_reflectance = lerp_vec(metal_reflectance, over_metal, surface.iridescence);
+    }
+    let highest = vec2<f32>(max_component(reflectance), surface.reflectance_rim);
     let dielectric = compensated(ab, highest);
     let mean = compensated_mean(roughness, highest);
     let body = surface.base_color * (1.0 - surface.metallic);
@@ -83,7 +95,7 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
         surface.translucent * ((1.0 - surface.metallic) * opaque * surface.translucency);
 
     // The base's shares.
-    let metal = compensated(ab, vec2<f32>(luminance(surface.base_color), 1.0));
+    let metal = compensated(ab, vec2<f32>(luminance(metal_reflectance), 1.0));
     let weight = schlick_between(view.z, surface.eta);
     let reflected = lerp(highest.x, highest.y, weight);
     let lobe = lerp(lerp(dielectric, reflected, surface.transmission), metal, surface.metallic);
@@ -96,7 +108,7 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
     if !surface.is_thin {
         through_gain = rcp(glass_albedo(view.z, roughness, surface.eta));
     }
-    let f = surface.reflectance;
+    let f = reflectance;
     let passing = through_gain * surface.transmission;
     let gain = vec3<f32>(
         (1.0 + f.x * loss) * opaque + passing,
@@ -106,7 +118,7 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
 
     // The layers above.
     var bsdf = Bsdf(
-        view, diffuse, behind, transmitted, surface.base_color, surface.metallic, surface.reflectance,
+        view, diffuse, behind, transmitted, metal_reflectance, surface.metallic, reflectance,
         surface.reflectance_rim, gain, through_gain, surface.eta, surface.is_thin,
         roughness, widths, loss,
         div(1.0 - dielectric, fmax(1.0 - mean, 1e-3)),

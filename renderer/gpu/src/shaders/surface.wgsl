@@ -3,14 +3,14 @@
 #define_import_path tessera::surface
 
 #import tessera::math::{
-    Affine, Frame, fclamp, fcross, fdot, fmax, frame_of, fmin, fsaturate, normalize_or, rcp, transform_direction,
+    Affine, Frame, fclamp, fcross, fdot, fmax, frame_of, fmin, fsaturate, lerp, normalize_or, rcp, transform_direction,
     transform_point, transform_transposed,
 }
 #import tessera::ray::Hit
 #import tessera::rounding::div
 #import tessera::tables::{
     ANISOTROPY_TEXTURE, BASE_COLOR_TEXTURE, COAT_NORMAL_TEXTURE, COAT_ROUGHNESS_TEXTURE, COAT_TEXTURE,
-    EMISSIVE_TEXTURE, LAYERS_BODY, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_UNLIT,
+    EMISSIVE_TEXTURE, IRIDESCENCE_TEXTURE, IRIDESCENCE_THICKNESS_TEXTURE, LAYERS_BODY, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_UNLIT,
     METALLIC_ROUGHNESS_TEXTURE, Material, NONE, NORMAL_TEXTURE, SHEEN_COLOR_TEXTURE,
     SHEEN_ROUGHNESS_TEXTURE, SPECULAR_COLOR_TEXTURE, SPECULAR_TEXTURE, Shape, TRANSLUCENCY_TEXTURE,
     TRANSLUCENT_COLOR_TEXTURE, TRANSMISSION_TEXTURE,
@@ -46,6 +46,9 @@ struct Surface {
     sheen_roughness: f32,
     translucency: f32,
     translucent: vec3<f32>,
+    iridescence: f32,
+    iridescence_ior: f32,
+    iridescence_thickness: f32,
     anisotropy: f32,
     tangent: vec3<f32>,
 }
@@ -80,7 +83,7 @@ fn plain_surface() -> Surface {
     return Surface(
         black, up, up, vec3<f32>(1.0), 0.0, 1.0, black, false,
         vec3<f32>(DIELECTRIC_REFLECTANCE), 1.0, 0.0, 1.0, true, 0.0, black, 0.0, 0.0, up, black,
-        1.0, 0.0, black, 0.0, black,
+        1.0, 0.0, black, 0.0, 1.0, 0.0, 0.0, black,
     );
 }
 
@@ -135,6 +138,8 @@ struct Texels {
     anisotropy: vec4<f32>,
     translucency: vec4<f32>,
     translucent_color: vec4<f32>,
+    iridescence: vec4<f32>,
+    iridescence_thickness: vec4<f32>,
 }
 
 // Bit of a texture for `texels_at`.
@@ -142,7 +147,7 @@ const SHOW_BASE_COLOR: u32 = 1u;
 const SHOW_METALLIC_ROUGHNESS: u32 = 2u;
 const SHOW_NORMAL: u32 = 4u;
 const SHOW_EMISSIVE: u32 = 8u;
-const SHOW_LAYERS: u32 = 0x67f0u;
+const SHOW_LAYERS: u32 = 0x1e7f0u;
 const SHOW_COAT_NORMAL: u32 = 0x800u;
 const SHOW_ANISOTROPY: u32 = 0x1000u;
 
@@ -154,6 +159,7 @@ fn texels_at(
     let none = vec4<f32>(1.0);
     var found = Texels(
         none, none, none, none, none, none, none, none, none, none, none, none, none, none, none,
+        none, none,
     );
     var left = wanted & material.textures;
     while left != 0u {
@@ -179,7 +185,9 @@ fn texels_at(
             case COAT_NORMAL_TEXTURE: { found.coat_normal = color; }
             case ANISOTROPY_TEXTURE: { found.anisotropy = color; }
             case TRANSLUCENCY_TEXTURE: { found.translucency = color; }
-            default: { found.translucent_color = color; }
+            case TRANSLUCENT_COLOR_TEXTURE: { found.translucent_color = color; }
+            case IRIDESCENCE_TEXTURE: { found.iridescence = color; }
+            default: { found.iridescence_thickness = color; }
         }
     }
     return found;
@@ -389,6 +397,11 @@ fn add_layers(surface: ptr<function, Surface>, index: u32, shown: Texels, front:
     // What is scattered to the other side.
     (*surface).translucency = fsaturate(layers.translucency * shown.translucency.w);
     (*surface).translucent = layers.translucent_color * shown.translucent_color.xyz;
+
+    // Thin film.
+    (*surface).iridescence = fsaturate(layers.iridescence * shown.iridescence.x);
+    (*surface).iridescence_ior = layers.iridescence_ior;
+    (*surface).iridescence_thickness = lerp(layers.iridescence_thin, layers.iridescence_thick, shown.iridescence_thickness.y);
 
     // Coat.
     (*surface).coat = fsaturate(layers.coat * shown.coat.x);

@@ -42,7 +42,7 @@ const GLASS_INDICES: u32 = 9u;
 const INSTANCE_WORDS: u32 = 28u;
 const SHAPE_WORDS: u32 = 8u;
 const MATERIAL_WORDS: u32 = 48u;
-const LAYERS_WORDS: u32 = 116u;
+const LAYERS_WORDS: u32 = 136u;
 const TEXTURE_USE_WORDS: u32 = 8u;
 const TEXTURE_WORDS: u32 = 8u;
 const EMITTER_WORDS: u32 = 16u;
@@ -221,14 +221,14 @@ struct Material {
 fn material_of(index: u32) -> Material {
     let at = header.materials_at + index * MATERIAL_WORDS;
     let layers = words[at + 13u];
-    let layer_textures_at = header.layers_at + layers * LAYERS_WORDS + 28u;
+    let layer_textures_at = header.layers_at + layers * LAYERS_WORDS + 32u;
     var textures = 0u;
     for (var which = 0u; which < 4u; which += 1u) {
         let is_used = words[at + 16u + which * TEXTURE_USE_WORDS] != NONE;
         textures |= select(0u, 1u << which, is_used);
     }
     if layers != NONE {
-        for (var which = 0u; which < 11u; which += 1u) {
+        for (var which = 0u; which < 13u; which += 1u) {
             let is_used = words[layer_textures_at + which * TEXTURE_USE_WORDS] != NONE;
             textures |= select(0u, 16u << which, is_used);
         }
@@ -259,6 +259,10 @@ struct Layers {
     translucent_color: vec3<f32>,
     translucency: f32,
     spread: f32,
+    iridescence: f32,
+    iridescence_ior: f32,
+    iridescence_thin: f32,
+    iridescence_thick: f32,
 }
 
 fn layers_of(index: u32) -> Layers {
@@ -268,7 +272,7 @@ fn layers_of(index: u32) -> Layers {
         word_vec(at + 8u), word_f(at + 11u), word_f(at + 12u), word_f(at + 13u),
         word_f(at + 14u), words[at + 15u], word_f(at + 16u), word_f(at + 17u),
         vec2<f32>(word_f(at + 18u), word_f(at + 19u)), word_vec(at + 20u), word_f(at + 23u),
-        word_f(at + 24u),
+        word_f(at + 24u), word_f(at + 25u), word_f(at + 26u), word_f(at + 27u), word_f(at + 28u),
     );
 }
 
@@ -295,6 +299,8 @@ const COAT_NORMAL_TEXTURE: u32 = 11u;
 const ANISOTROPY_TEXTURE: u32 = 12u;
 const TRANSLUCENCY_TEXTURE: u32 = 13u;
 const TRANSLUCENT_COLOR_TEXTURE: u32 = 14u;
+const IRIDESCENCE_TEXTURE: u32 = 15u;
+const IRIDESCENCE_THICKNESS_TEXTURE: u32 = 16u;
 
 fn texture_use_of(material: Material, which: u32) -> TextureUse {
     var at = material.textures_at + which * TEXTURE_USE_WORDS;

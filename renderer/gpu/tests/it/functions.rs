@@ -69,7 +69,7 @@ fn bits3(v: Vec3) -> [u32; 3] {
 }
 
 /// Words of a surface, of the directions to viewer and light, and of the numbers that draw one.
-const SCATTERING_WORDS: u32 = 38;
+const SCATTERING_WORDS: u32 = 41;
 
 /// A surface with some of the layers, as the words that [`scattering_is_the_same`] reads.
 fn layered(random: &mut Random) -> Vec<u32> {
@@ -115,6 +115,9 @@ fn scattering_is_the_same() {
         let upward = random.unit() < 0.6;
         inputs.extend(bits3(if upward == (light.z < 0.0) { -light } else { light }));
         inputs.extend([random.unit(), random.unit(), random.unit()].map(f32::to_bits));
+        let film = if random.unit() < 0.4 { random.unit() } else { 0.0 };
+        let (ior, thickness) = (random.between(1.0, 2.5), random.between(0.0, 900.0));
+        inputs.extend([film, ior, thickness].map(f32::to_bits));
     }
     let code = (
         "#import tessera::bsdf
@@ -137,6 +140,9 @@ fn scattering_is_the_same() {
         surface.translucent = vec3<f32>(in_f(22u), in_f(23u), in_f(24u));
         surface.anisotropy = in_f(25u);
         surface.tangent = vec3<f32>(in_f(26u), in_f(27u), in_f(28u));
+        surface.iridescence = in_f(38u);
+        surface.iridescence_ior = in_f(39u);
+        surface.iridescence_thickness = in_f(40u);
         let view = vec3<f32>(in_f(29u), in_f(30u), in_f(31u));
         let b = bsdf::bsdf_of(surface, view);
         let e = bsdf::evaluate(b, vec3<f32>(in_f(32u), in_f(33u), in_f(34u)));
@@ -166,6 +172,9 @@ fn scattering_is_the_same() {
             translucent: vector(row, 22),
             anisotropy: f(25),
             tangent: vector(row, 26),
+            iridescence: f(38),
+            iridescence_ior: f(39),
+            iridescence_thickness: f(40),
             ..Surface::PLAIN
         };
         let bsdf = bsdf_of(&scene, &surface, vector(row, 29));

@@ -7,7 +7,7 @@ use super::json::{Extensions, Known, Material, Root};
 use super::report::{ImportWarning, Warnings};
 
 /// Extensions that are read in full.
-const SUPPORTED: [&str; 17] = [
+const SUPPORTED: [&str; 18] = [
     "KHR_lights_punctual",
     "KHR_materials_anisotropy",
     "KHR_materials_clearcoat",
@@ -15,6 +15,7 @@ const SUPPORTED: [&str; 17] = [
     "KHR_materials_dispersion",
     "KHR_materials_emissive_strength",
     "KHR_materials_ior",
+    "KHR_materials_iridescence",
     "KHR_materials_pbrSpecularGlossiness",
     "KHR_materials_sheen",
     "KHR_materials_specular",

@@ -16,7 +16,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 pub use motion::{Animation, AnimationChannel, AnimationSampler, Skin};
 
 use super::json_materials::{
-    Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, Ior, Sheen, Specular,
+    Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, Ior, Iridescence, Sheen, Specular,
     SpecularGlossiness, Transmission, Volume,
 };
 use crate::limits::LIST_MAX;
@@ -355,6 +355,7 @@ pub struct Known {
     pub clearcoat: Option<Clearcoat>,
     pub sheen: Option<Sheen>,
     pub anisotropy: Option<Anisotropy>,
+    pub iridescence: Option<Iridescence>,
     pub dispersion: Option<Dispersion>,
     pub diffuse_transmission: Option<DiffuseTransmission>,
     pub specular_glossiness: Option<SpecularGlossiness>,
@@ -401,6 +402,7 @@ impl<'de> Deserialize<'de> for Extensions {
                         "KHR_materials_clearcoat" => known.clearcoat = Some(map.next_value()?),
                         "KHR_materials_sheen" => known.sheen = Some(map.next_value()?),
                         "KHR_materials_anisotropy" => known.anisotropy = Some(map.next_value()?),
+                        "KHR_materials_iridescence" => known.iridescence = Some(map.next_value()?),
                         "KHR_materials_dispersion" => known.dispersion = Some(map.next_value()?),
                         "KHR_materials_diffuse_transmission" => {
                             known.diffuse_transmission = Some(map.next_value()?);

@@ -91,6 +91,34 @@ pub struct Anisotropy {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Iridescence {
+    #[serde(default)]
+    pub iridescence_factor: f32,
+    pub iridescence_texture: Option<TextureInfo>,
+    #[serde(default = "film")]
+    pub iridescence_ior: f32,
+    /// Nanometres.
+    #[serde(default = "thin")]
+    pub iridescence_thickness_minimum: f32,
+    #[serde(default = "thick")]
+    pub iridescence_thickness_maximum: f32,
+    pub iridescence_thickness_texture: Option<TextureInfo>,
+}
+
+fn film() -> f32 {
+    1.3
+}
+
+fn thin() -> f32 {
+    100.0
+}
+
+fn thick() -> f32 {
+    400.0
+}
+
+#[derive(Deserialize)]
 pub struct Dispersion {
     #[serde(default)]
     pub dispersion: f32,
@@ -148,7 +176,12 @@ impl Known {
         let through = self.diffuse_transmission.iter().flat_map(|through| {
             [&through.diffuse_transmission_texture, &through.diffuse_transmission_color_texture]
         });
+        let film = self
+            .iridescence
+            .iter()
+            .flat_map(|film| [&film.iridescence_texture, &film.iridescence_thickness_texture]);
         specular
+            .chain(film)
             .chain(transmission)
             .chain(clearcoat)
             .chain(sheen)

@@ -11,6 +11,8 @@ use crate::model::{Image, Layers, Material, Pixels, Texture, TextureRef};
 /// Above it an index of refraction is no dielectric's; diamond's is 2.42.
 const IOR_MAX: f32 = 100.0;
 
+/// A film of a tenth of a millimetre has no colours left.
+const FILM_NM_MAX: f32 = 1e5;
 /// The Abbe number 1: far beyond any glass, whose is 20 and more.
 const DISPERSION_MAX: f32 = 20.0;
 
@@ -89,6 +91,17 @@ impl Importer<'_> {
             layers.anisotropy_rotation = anisotropy.anisotropy_rotation;
             layers.anisotropy_texture =
                 self.optional(&name, index, &anisotropy.anisotropy_texture)?;
+        }
+        if let Some(film) = &known.iridescence {
+            layers.iridescence = self.unit(&name, "iridescence", film.iridescence_factor);
+            layers.iridescence_texture = self.optional(&name, index, &film.iridescence_texture)?;
+            let what = "iridescence index of refraction";
+            layers.iridescence_ior = self.held(&name, what, film.iridescence_ior, 1.0, IOR_MAX);
+            let ends = [film.iridescence_thickness_minimum, film.iridescence_thickness_maximum];
+            layers.iridescence_thickness =
+                ends.map(|end| self.held(&name, "film's thickness", end, 0.0, FILM_NM_MAX));
+            layers.iridescence_thickness_texture =
+                self.optional(&name, index, &film.iridescence_thickness_texture)?;
         }
         if let Some(dispersion) = &known.dispersion {
             layers.dispersion =

@@ -89,7 +89,7 @@ fn everything_arrives() {
 
 #[test]
 fn what_is_not_supported_is_named() {
-    let extension = "KHR_materials_iridescence";
+    let extension = "KHR_materials_variants";
     warned(|b| b.json["extensionsUsed"] = json!([extension]), extension);
     warned(|b| b.json["materials"][0]["extensions"][extension] = json!({}), "(1 uses)");
     warned(|b| b.json["nodes"][0]["scale"] = json!([2, 2, 2]), "node child has a matrix and");
@@ -158,6 +158,11 @@ fn every_layer_arrives() {
             "anisotropyStrength": 0.7, "anisotropyRotation": 1.5, "anisotropyTexture": texture,
         },
         "KHR_materials_dispersion": { "dispersion": 0.3 },
+        "KHR_materials_iridescence": {
+            "iridescenceFactor": 0.4, "iridescenceTexture": texture, "iridescenceIor": 1.8,
+            "iridescenceThicknessMinimum": 150.0, "iridescenceThicknessMaximum": 550.0,
+            "iridescenceThicknessTexture": texture,
+        },
         "KHR_materials_diffuse_transmission": {
             "diffuseTransmissionFactor": 0.8, "diffuseTransmissionTexture": texture,
             "diffuseTransmissionColorFactor": [0.1, 0.9, 0.2],
@@ -165,7 +170,7 @@ fn every_layer_arrives() {
         },
     }));
     let layers = material.layers;
-    assert_eq!(layers.textures().count(), 11);
+    assert_eq!(layers.textures().count(), 13);
     let numbers = [
         layers.ior,
         layers.specular,
@@ -183,9 +188,15 @@ fn every_layer_arrives() {
         layers.dispersion,
         layers.translucency,
         layers.translucent_color[1],
+        layers.iridescence,
+        layers.iridescence_ior,
+        layers.iridescence_thickness[0],
+        layers.iridescence_thickness[1],
     ];
-    let wanted =
-        [1.4_f32, 0.5, 2.0, 0.75, 0.2, 2.0, 0.9, 0.2, 0.5, 0.3, 0.6, 0.7, 1.5, 0.3, 0.8, 0.9];
+    let wanted = [
+        1.4_f32, 0.5, 2.0, 0.75, 0.2, 2.0, 0.9, 0.2, 0.5, 0.3, 0.6, 0.7, 1.5, 0.3, 0.8, 0.9, 0.4,
+        1.8, 150.0, 550.0,
+    ];
     assert_eq!(numbers.map(f32::to_bits), wanted.map(f32::to_bits));
     assert!(layers.is_body && !material.is_unlit);
 }
