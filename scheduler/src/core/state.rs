@@ -193,7 +193,8 @@ pub struct Job {
     pub refunded: Tokens,
     /// Soft failures of nodes since their last good unit.
     pub failures: BTreeMap<NodeId, u32>,
-    /// Counts every change that an artist can see.
+    /// Counts every change that an artist can see; every run of the scheduler begins above all
+    /// that earlier ones can have told.
     pub version: u64,
     /// Pixels rendered again for it.
     pub pixels_checked: u64,

@@ -9,7 +9,7 @@ use protocol::{
 };
 use scheduler::core::{
     Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, NodeFacts, Ordered,
-    Policy, Secret, State, outstanding, plan, step,
+    Policy, Secret, State, outstanding, plan, step, view,
 };
 use scheduler::money;
 
@@ -50,6 +50,13 @@ pub struct Node {
     pub leases: Vec<LeaseId>,
 }
 
+/// An artist's program that asks for news of a job again and again.
+#[derive(Default)]
+struct Watcher {
+    after: u64,
+    told: BTreeMap<Unit, Digest>,
+}
+
 pub struct World {
     pub state: State,
     pub bank: Bank,
@@ -70,6 +77,7 @@ pub struct World {
     /// Commitments acknowledged to their nodes, until they are settled.
     acknowledged: BTreeSet<LeaseId>,
     settled: BTreeSet<LeaseId>,
+    watchers: BTreeMap<JobId, Watcher>,
 }
 
 const ENGINE: Engine = Engine(1);
@@ -111,6 +119,7 @@ impl World {
             confirmed: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
             settled: BTreeSet::new(),
+            watchers: BTreeMap::new(),
         };
         world.start();
         let seed_money = Tokens::from_whole(100);
@@ -270,6 +279,34 @@ impl World {
                 self.sync();
             }
             _ => self.connection_changes(),
+        }
+        self.watch();
+    }
+
+    /// Every job's artist hears what is new. What is told may rest on events that a crash takes
+    /// back: only what must be synced is held back by the shell.
+    fn watch(&mut self) {
+        for &job in self.state.book.jobs.keys() {
+            let watcher = self.watchers.entry(job).or_default();
+            let Some(update) = view::update(&self.state.book, job, watcher.after) else { continue };
+            watcher.after = update.next;
+            for film in update.accepted {
+                let unit = Unit { job, frame: film.frame, tile: film.tile, batch: film.batch };
+                watcher.told.insert(unit, film.root);
+            }
+        }
+    }
+
+    /// Who watched a job all along, through every crash, knows all of its films.
+    fn assert_all_was_told(&mut self) {
+        self.watch();
+        for job in self.state.book.jobs.values() {
+            let told = &self.watchers[&job.id].told;
+            for unit in &job.units {
+                if let Some(film) = &unit.accepted {
+                    assert_eq!(told.get(&unit.unit), Some(&film.root), "{:?}", unit.unit);
+                }
+            }
         }
     }
 
@@ -461,6 +498,7 @@ impl World {
         }
         assert_eq!(self.bank.available(account::reserve()), book.reserve);
         self.assert_pay_matches(book);
+        self.assert_all_was_told();
     }
 
     /// The bank holds for each node what the book says it holds.

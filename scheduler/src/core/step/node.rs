@@ -21,6 +21,11 @@ pub(super) fn start(
     state.book.engine = engine;
     state.book.boot += 1;
     state.book.leases_granted = 0;
+    // A crash takes back grants whose news were told already: what happens from now on must be
+    // newer than anything that anybody may have heard.
+    for job in state.book.jobs.values_mut() {
+        job.version = (job.version | u64::from(u32::MAX)) + 1;
+    }
     state.live.connected.clear();
     let lease_ms = state.book.policy.lease_ms;
     for lease in state.book.leases.values() {
