@@ -5,6 +5,7 @@
 //! index is a `u32`, a list has a greatest length before it is built, and every extension's name
 //! is kept for the report.
 
+mod materials;
 mod motion;
 
 use std::fmt;
@@ -13,12 +14,12 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-pub use motion::{Animation, AnimationChannel, AnimationSampler, Skin};
-
-use super::json_materials::{
+pub use materials::{
     Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, Ior, Iridescence, Sheen, Specular,
     SpecularGlossiness, Transmission, Volume,
 };
+pub use motion::{Animation, AnimationChannel, AnimationSampler, Skin};
+
 use crate::limits::LIST_MAX;
 
 #[derive(Deserialize)]

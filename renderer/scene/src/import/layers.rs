@@ -3,7 +3,7 @@
 use super::Importer;
 use super::error::ImportError;
 use super::json;
-use super::json_materials::SpecularGlossiness;
+use super::json::SpecularGlossiness;
 use super::report::ImportWarning;
 use crate::limits::COORDINATE_ABS_MAX;
 use crate::model::{Image, Layers, Material, Pixels, Texture, TextureRef};

@@ -11,7 +11,6 @@ mod container;
 mod error;
 mod extension;
 mod json;
-mod json_materials;
 mod layers;
 mod material;
 mod picture;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::json::{Known, TextureInfo};
+use super::{Known, TextureInfo};
 
 #[derive(Deserialize)]
 pub struct Ior {
