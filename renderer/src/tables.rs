@@ -316,8 +316,11 @@ pub struct Material {
     pub flags: u32,
     /// Index of its layers, or [`NONE`].
     pub layers: u32,
+    /// A bit for each of its texture uses that has a texture, from the first of its own below; its
+    /// layers' follow.
+    pub textures: u32,
     /// Always 0.
-    pub reserved: [u32; 2],
+    pub reserved: u32,
     /// sRGB-encoded RGBA.
     pub base_color_texture: TextureUse,
     /// Green roughness, blue metallic.

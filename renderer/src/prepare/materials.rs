@@ -66,11 +66,36 @@ pub fn pack(scene: &Scene) -> Result<Surfaces, PrepareError> {
         let mut packed = pack_material(material);
         if material.layers != scene::Layers::default() {
             packed.layers = checked("layers", layers.len())?;
-            layers.push(pack_layers(&material.layers));
+            let own = pack_layers(&material.layers);
+            packed.textures |= used(&[
+                &own.specular_texture,
+                &own.specular_color_texture,
+                &own.sheen_color_texture,
+                &own.sheen_roughness_texture,
+                &own.transmission_texture,
+                &own.coat_texture,
+                &own.coat_roughness_texture,
+                &own.coat_normal_texture,
+                &own.anisotropy_texture,
+                &own.translucency_texture,
+                &own.translucent_color_texture,
+                &own.iridescence_texture,
+                &own.iridescence_thickness_texture,
+            ]) << OWN_TEXTURES;
+            layers.push(own);
         }
         materials.push(packed);
     }
     Ok(Surfaces { materials, layers, textures, texels })
+}
+
+/// Texture uses of a material without layers.
+const OWN_TEXTURES: u32 = 4;
+
+/// A bit for each use that has a texture, the first use in the lowest.
+fn used(uses: &[&TextureUse]) -> u32 {
+    let bits = uses.iter().zip(0..).map(|(usage, at)| u32::from(usage.texture != NONE) << at);
+    bits.fold(0, |all, bit: u32| all | bit)
 }
 
 fn pack_layers(layers: &scene::Layers) -> Layers {
@@ -146,7 +171,7 @@ fn pack_material(material: &scene::Material) -> Material {
     if material.is_unlit {
         flags |= MATERIAL_UNLIT;
     }
-    Material {
+    let mut packed = Material {
         base_color: material.base_color,
         emissive: material.emissive,
         metallic: material.metallic,
@@ -156,12 +181,20 @@ fn pack_material(material: &scene::Material) -> Material {
         alpha_cutoff,
         flags,
         layers: NONE,
-        reserved: [0; 2],
+        textures: 0,
+        reserved: 0,
         base_color_texture: pack_use(material.base_color_texture.as_ref()),
         metallic_roughness_texture: pack_use(material.metallic_roughness_texture.as_ref()),
         normal_texture: pack_use(material.normal_texture.as_ref()),
         emissive_texture: pack_use(material.emissive_texture.as_ref()),
-    }
+    };
+    packed.textures = used(&[
+        &packed.base_color_texture,
+        &packed.metallic_roughness_texture,
+        &packed.normal_texture,
+        &packed.emissive_texture,
+    ]);
+    packed
 }
 
 fn pack_use(usage: Option<&TextureRef>) -> TextureUse {

@@ -6,7 +6,7 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 2;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_72d143d1dc7b053d098201d94f931a2e5a7bc385aff813bb9a62f94874650881";
+const SCENE: &str = "b3_2a18d1415b8cd28124cc584f78668d24dfe3cb330081464600bda668d495dc03";
 /// [`film::Film::root`] of its 16 samples.
 const FILM: &str = "b3_54c8d7e0460e3dd71c91b0b388ad9034cfe9421471ed4ee99ce79aa634c2bed8";
 

@@ -222,21 +222,10 @@ fn material_of(index: u32) -> Material {
     let at = header.materials_at + index * MATERIAL_WORDS;
     let layers = words[at + 13u];
     let layer_textures_at = header.layers_at + layers * LAYERS_WORDS + 32u;
-    var textures = 0u;
-    for (var which = 0u; which < 4u; which += 1u) {
-        let is_used = words[at + 16u + which * TEXTURE_USE_WORDS] != NONE;
-        textures |= select(0u, 1u << which, is_used);
-    }
-    if layers != NONE {
-        for (var which = 0u; which < 13u; which += 1u) {
-            let is_used = words[layer_textures_at + which * TEXTURE_USE_WORDS] != NONE;
-            textures |= select(0u, 16u << which, is_used);
-        }
-    }
     return Material(
         word_row(at), word_vec(at + 4u), word_f(at + 7u), word_f(at + 8u), word_f(at + 9u),
         words[at + 10u], word_f(at + 11u), words[at + 12u], layers, at + 16u, layer_textures_at,
-        textures,
+        words[at + 14u],
     );
 }
 
