@@ -11,9 +11,8 @@ use crate::backend::Cancel;
 use crate::bsdf::{bsdf_of, evaluate, sample_direction};
 use crate::camera::{camera_ray, depth_of, filter_offset};
 use crate::environment;
-use crate::light::{
-    hit_density, is_light, pick_emitter, power_weight, sample_light, sky_density, sound,
-};
+use crate::light::{hit_density, is_light, power_weight, sample_light, sky_density, sound};
+use crate::light_tree::{Vertex, pick_emitter};
 use crate::math::{FAR, Vec3, dot, exp2, luminance, min, rcp, vec3};
 use crate::ray::{Query, Ray, offset_origin};
 use crate::sampler::{
@@ -61,6 +60,8 @@ struct Walk {
     throughput: Vec3,
     /// Density of the last scattering, per steradian; 0 for the camera ray.
     density: f32,
+    /// Where that was.
+    vertex: Vertex,
     /// Whether dispersion has left one colour of it.
     is_single: bool,
     shadow_rays: u32,
@@ -81,6 +82,7 @@ pub fn render_sample(tracer: &Tracer<'_>, x: u32, y: u32, sample: u32) -> Pixel 
         radiance: Vec3::ZERO,
         throughput: Vec3::ONE,
         density: 0.0,
+        vertex: Vertex::NONE,
         is_single: false,
         shadow_rays: 0,
     };
@@ -95,7 +97,7 @@ pub fn render_sample(tracer: &Tracer<'_>, x: u32, y: u32, sample: u32) -> Pixel 
             let weight = if bounce == 0 {
                 1.0
             } else {
-                power_weight(walk.density, sky_density(scene, ray.direction))
+                power_weight(walk.density, sky_density(scene, &walk.vertex, ray.direction))
             };
             walk.radiance += walk.throughput * sky * weight;
             break;
@@ -114,7 +116,7 @@ pub fn render_sample(tracer: &Tracer<'_>, x: u32, y: u32, sample: u32) -> Pixel 
             let weight = if bounce == 0 {
                 1.0
             } else {
-                power_weight(walk.density, hit_density(scene, &hit, ray.direction))
+                power_weight(walk.density, hit_density(scene, &walk.vertex, &hit, ray.direction))
             };
             walk.radiance += walk.throughput * surface.emission * weight;
         }
@@ -193,16 +195,19 @@ fn scatter(
     let view = frame.to_local(-incoming);
     let bsdf = bsdf_of(scene, surface, view);
     let origin = offset_origin(surface.position, surface.geometric);
+    walk.vertex = Vertex::of(surface, origin);
 
     // One light.
     if scene.header.emitter_count > 0 {
         let draw = |purpose| sample_pair(walk.key, walk.sample, bounce_pair(bounce, purpose));
-        let (choice, threshold) = draw(PAIR_PICK);
-        let emitter = pick_emitter(scene, choice, threshold);
-        let is_sky = emitter == scene.header.environment_emitter;
+        let (choice, other) = draw(PAIR_PICK);
+        let picked = pick_emitter(scene, &walk.vertex, choice, other);
+        let is_sky = picked.is_some_and(|it| it.emitter == scene.header.environment_emitter);
         let cell = if is_sky { draw(PAIR_CELL) } else { (0.0, 0.0) };
         let (u, v) = draw(PAIR_LIGHT);
-        if let Some(light) = sample_light(scene, emitter, origin, cell, u, v) {
+        if let Some(picked) = picked
+            && let Some(light) = sample_light(scene, picked, origin, cell, u, v)
+        {
             let local = frame.to_local(light.direction);
             let scattered = evaluate(scene, &bsdf, local);
             let weight =

@@ -11,6 +11,7 @@ pub mod camera;
 pub mod environment;
 pub mod integrator;
 pub mod light;
+pub mod light_tree;
 pub mod math;
 pub mod precise;
 pub mod ray;

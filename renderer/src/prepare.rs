@@ -3,6 +3,7 @@
 
 mod cameras;
 mod geometry;
+mod light_tree;
 mod lights;
 mod materials;
 mod motion;
@@ -113,6 +114,7 @@ pub fn prepare(
         textures: surfaces.textures,
         emitters: Vec::new(),
         picks: Vec::new(),
+        light_nodes: Vec::new(),
         emitter_of: Vec::new(),
         filter: filter_table(settings.filter),
         albedo: shared_tables().albedo.clone(),

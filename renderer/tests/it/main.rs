@@ -3,6 +3,7 @@
 mod bits;
 mod golden;
 mod layers;
+mod lights;
 mod make;
 mod motion;
 mod truth;
