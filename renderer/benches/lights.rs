@@ -115,10 +115,7 @@ fn measure(
 }
 
 /// Seconds to prepare and to render, and every pixel's green.
-fn rendered(
-    scene: &Scene,
-    settings: &RenderSettings,
-) -> Result<(f64, f64, Vec<f64>), Failure> {
+fn rendered(scene: &Scene, settings: &RenderSettings) -> Result<(f64, f64, Vec<f64>), Failure> {
     let start = Instant::now();
     let prepared = prepare(scene, settings, 0.0)?;
     let prepare_s = start.elapsed().as_secs_f64();
@@ -176,11 +173,8 @@ fn hall(count: u32, triangles: bool) -> Scene {
     let mut lamps = Primitive { material: Some(1), ..Primitive::default() };
     let share = 4000.0 / count as f32;
     for _ in 0..count {
-        let at = [
-            random.between(-HALF, HALF),
-            random.between(2.0, 9.0),
-            random.between(-HALF, HALF),
-        ];
+        let at =
+            [random.between(-HALF, HALF), random.between(2.0, 9.0), random.between(-HALF, HALF)];
         let strength = share * random.between(0.2, 1.8);
         if triangles {
             // Equal radiance and total area, whatever the count; the camera sees backs alone.
@@ -193,10 +187,9 @@ fn hall(count: u32, triangles: bool) -> Scene {
             lamps.indices.push([first, first + 1, first + 2]);
         } else {
             scene.lights.push(Light {
-                name: String::new(),
                 intensity: [strength; 3],
                 kind: LightKind::Point,
-                range: None,
+                ..Light::default()
             });
             scene.nodes.push(Node {
                 light: Some(scene.lights.len() as u32 - 1),

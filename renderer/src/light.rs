@@ -4,7 +4,8 @@ use crate::RenderScene;
 use crate::environment;
 use crate::light_tree::{Picked, Vertex, finite_probability, infinite_probability};
 use crate::math::{
-    FAR, Vec3, abs, clamp, cross, div, dot, length, normalize_or, saturate, sqrt, vec3,
+    FAR, Vec3, abs, clamp, cross, div, dot, frame_of, length, max, normalize_or, saturate,
+    sin_cos_turns, sqrt, vec3,
 };
 use crate::ray::{Hit, offset_origin, towards};
 use crate::surface::{alpha_of, emission_at, three_weights, vertices};
@@ -23,12 +24,13 @@ pub struct LightSample {
     pub direction: Vec3,
     /// Where the shadow ray ends.
     pub distance: f32,
-    /// Radiance from there; for lights without size, irradiance on a surface that faces them.
+    /// Radiance from there; for lights that no ray can meet, irradiance on a surface that faces the
+    /// direction.
     pub radiance: Vec3,
-    /// Density per steradian of light and place; for lights without size, the probability of the
-    /// light.
+    /// Density per steradian of light and place; for lights that no ray can meet, the probability
+    /// of the light.
     pub density: f32,
-    /// Whether the light has no size, so that no scattered ray can meet it.
+    /// Whether no scattered ray can meet the light: points, lamps and suns, whatever their size.
     pub is_point: bool,
 }
 
@@ -60,22 +62,68 @@ pub fn sample_light(
             is_point: false,
         })
     } else if light.kind == EMITTER_DIRECTIONAL {
-        Some(LightSample {
-            direction: Vec3::of(light.position),
-            distance: FAR,
-            radiance: Vec3::of(light.edge_c),
-            density: probability,
-            is_point: true,
-        })
+        Some(sample_directional(light, probability, u, v))
     } else {
-        sample_punctual(light, probability, point)
+        sample_punctual(light, probability, point, u, v)
     }
 }
 
-fn sample_punctual(light: &Emitter, probability: f32, point: Vec3) -> Option<LightSample> {
-    let (direction, distance) = towards(point, Vec3::of(light.position))?;
+/// A direction within a cap of the unit sphere, even over its solid angle, and its cosine to the
+/// middle. `height` is 1 less the cosine of the cap's half angle.
+#[inline(always)]
+fn in_cap(middle: Vec3, height: f32, u: f32, v: f32) -> (Vec3, f32) {
+    let below = u * height;
+    let cosine = 1.0 - below;
+    let sine = sqrt(below * (2.0 - below));
+    let (sin, cos) = sin_cos_turns(v);
+    let (s, t) = frame_of(middle);
+    (s * (sine * cos) + t * (sine * sin) + middle * cosine, cosine)
+}
+
+/// A sun: of even radiance over a cap, where it has a size.
+fn sample_directional(light: &Emitter, probability: f32, u: f32, v: f32) -> LightSample {
+    let mut direction = Vec3::of(light.position);
+    let mut radiance = Vec3::of(light.edge_c);
+    if light.extent > 0.0 {
+        // Radiance E / (π sin²) times the solid angle 2π (1 - cos).
+        (direction, _) = in_cap(direction, light.extent, u, v);
+        radiance = radiance * div(2.0, 2.0 - light.extent);
+    }
+    LightSample { direction, distance: FAR, radiance, density: probability, is_point: true }
+}
+
+/// A lamp: a point, or a sphere of even radiance, of which the cap that is seen is drawn from.
+fn sample_punctual(
+    light: &Emitter,
+    probability: f32,
+    point: Vec3,
+    u: f32,
+    v: f32,
+) -> Option<LightSample> {
+    let (middle, distance) = towards(point, Vec3::of(light.position))?;
     let squared = distance * distance;
+    let mut direction = middle;
+    let mut end = distance;
     let mut strength = div(1.0, squared);
+    if light.measure > 0.0 {
+        // Radiance I / (π r²) times the solid angle; from inside, all directions see the sphere.
+        let radius_squared = light.measure * light.measure;
+        let sine_squared = radius_squared * strength;
+        let is_outside = sine_squared < 1.0;
+        let mut height = 2.0;
+        if is_outside {
+            let divisor = 1.0 + sqrt(1.0 - sine_squared);
+            height = div(sine_squared, divisor);
+            strength = strength * div(2.0, divisor);
+        } else {
+            strength = div(4.0, radius_squared);
+        }
+        let (drawn, cosine) = in_cap(middle, height, u, v);
+        direction = drawn;
+        let across = squared * (1.0 - cosine * cosine);
+        let half = sqrt(radius_squared - across);
+        end = distance * cosine + if is_outside { -half } else { half };
+    }
     if light.extent > 0.0 {
         // The window that the extension recommends.
         let ratio = div(distance, light.extent);
@@ -83,13 +131,13 @@ fn sample_punctual(light: &Emitter, probability: f32, point: Vec3) -> Option<Lig
         strength *= clamp(1.0 - fourth, 0.0, 1.0);
     }
     if light.kind == EMITTER_SPOT {
-        let cosine = dot(Vec3::of(light.edge_b), -direction);
+        let cosine = dot(Vec3::of(light.edge_b), -middle);
         let cone = clamp(cosine * light.cone_scale + light.cone_offset, 0.0, 1.0);
         strength *= cone * cone;
     }
     (strength > 0.0).then(|| LightSample {
         direction,
-        distance: distance * SHADOW_END,
+        distance: max(end, 0.0) * SHADOW_END,
         radiance: Vec3::of(light.edge_c) * strength,
         density: probability,
         is_point: true,

@@ -264,20 +264,39 @@ impl std::fmt::Debug for Image {
     }
 }
 
-/// A punctual light (`KHR_lights_punctual`).
+/// A light that is no mesh: `KHR_lights_punctual`, with sizes, and lamps that are flat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Light {
     /// A name for people.
     pub name: String,
-    /// Linear RGB times intensity: candela-like W·sr⁻¹ for points and spots, W·m⁻² for the sun.
+    /// Linear RGB times intensity: candela-like W·sr⁻¹ for points and spots, W·m⁻² for the sun,
+    /// radiance in W·sr⁻¹·m⁻² for rectangles and disks.
     pub intensity: [f32; 3],
     /// Its shape.
     pub kind: LightKind,
-    /// Distance beyond which it does not shine, metres.
+    /// Points and spots: distance beyond which it does not shine, metres.
     pub range: Option<f32>,
+    /// Points and spots: radius of the sphere that shines, metres; 0 for hard shadows.
+    pub radius: f32,
+    /// Directional: apparent diameter, radians, 0..=π; 0 for hard shadows. The irradiance stays.
+    pub angle: f32,
 }
 
-/// Shape of a punctual light.
+impl Default for Light {
+    /// A dark point.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            intensity: [0.0; 3],
+            kind: LightKind::Point,
+            range: None,
+            radius: 0.0,
+            angle: 0.0,
+        }
+    }
+}
+
+/// Shape of a light.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum LightKind {
     /// Infinitely far away.
@@ -291,6 +310,30 @@ pub enum LightKind {
         /// Half angle where light ends, radians.
         outer_cone: f32,
     },
+    /// A flat lamp around the node's place, in its x and y; seen by rays like a mesh.
+    Rectangle {
+        /// Along x, metres.
+        width: f32,
+        /// Along y, metres.
+        height: f32,
+        /// Whether it shines along +z too.
+        two_sided: bool,
+    },
+    /// A flat round lamp around the node's place, in its x and y; seen by rays like a mesh.
+    Disk {
+        /// Metres.
+        radius: f32,
+        /// Whether it shines along +z too.
+        two_sided: bool,
+    },
+}
+
+impl LightKind {
+    /// Whether it is a surface of some area: rendered as triangles that glow.
+    #[must_use]
+    pub const fn is_area(&self) -> bool {
+        matches!(self, Self::Rectangle { .. } | Self::Disk { .. })
+    }
 }
 
 /// A camera; it looks along -z of its node with y up.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! magic    8 bytes   "TESSERA" 0
-//! version  u32       2
+//! version  u32       4
 //! sections u32       4
 //! then four sections, in this order, each
 //!   kind   4 bytes   "OUTL", "GEOM", "PIXL", "MOVE"
@@ -28,7 +28,7 @@ use crate::model::{Image, Mesh, Pixels, Primitive, Scene};
 use crate::validate::SceneError;
 
 const MAGIC: [u8; 8] = *b"TESSERA\0";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const SECTIONS: [[u8; 4]; 4] = [*b"OUTL", *b"GEOM", *b"PIXL", *b"MOVE"];
 
 /// A package that cannot be a scene.

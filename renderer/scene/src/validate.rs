@@ -5,8 +5,8 @@ mod animation;
 mod layers;
 
 use crate::limits::{
-    COORDINATE_ABS_MAX, IMAGE_SIDE_PX_MAX, LIGHT_MAX, LIST_MAX, NAME_BYTES_MAX, TRIANGLES_MAX,
-    UNIT_TOLERANCE, UV_ABS_MAX,
+    COORDINATE_ABS_MAX, IMAGE_SIDE_PX_MAX, LAMP_SIZE_MAX, LIGHT_MAX, LIST_MAX, NAME_BYTES_MAX,
+    TRIANGLES_MAX, UNIT_TOLERANCE, UV_ABS_MAX,
 };
 use crate::model::{
     AlphaMode, Environment, LightKind, Material, Mesh, Pixels, Primitive, Projection, Scene,
@@ -324,6 +324,18 @@ impl Scene {
                 let range = ("an inner cone of", "at least 0 and at most the outer cone");
                 within("light", index, range, inner_cone, outer_cone)?;
             }
+            within("light", index, ("a radius of", "in 0..=1e6 m"), light.radius, LAMP_SIZE_MAX)?;
+            let half_turn = std::f32::consts::PI;
+            within("light", index, ("an angle of", "in 0..=π rad"), light.angle, half_turn)?;
+            let sides = match light.kind {
+                LightKind::Rectangle { width, height, .. } => [width, height],
+                LightKind::Disk { radius, .. } => [radius, radius],
+                _ => continue,
+            };
+            for side in sides {
+                let holds = side > 0.0 && side <= LAMP_SIZE_MAX;
+                require("light", index, ("a side of", "above 0 and at most 1e6 m"), side, holds)?;
+            }
         }
         Ok(())
     }
@@ -636,6 +648,12 @@ mod tests {
         check(|s| s.textures[0].image = 77, "points at image 77");
         check(|s| s.images[0].width += 1, "px with");
         check(|s| s.lights[0].intensity[0] = -1.0, "intensity of -1");
+        check(|s| s.lights[1].radius = -0.1, "radius of -0.1");
+        check(|s| s.lights[1].radius = f32::INFINITY, "radius of inf");
+        check(|s| s.lights[0].angle = 3.2, "angle of 3.2");
+        let flat = |width| LightKind::Rectangle { width, height: 1.0, two_sided: false };
+        check(|s| s.lights[1].kind = flat(0.0), "side of 0");
+        check(|s| s.lights[1].kind = flat(2e6), "side of 2000000");
         check(|s| s.cameras[0].projection = Projection::Perspective { vfov: 4.0 }, "view of 4");
         check(|s| s.environment = Some(Environment::Constant([f32::NAN; 3])), "radiance of NaN");
         let map = |image| Some(Environment::Map { image, strength: 1.0, rotation: 0.0 });

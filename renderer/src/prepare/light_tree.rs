@@ -6,9 +6,7 @@
 //! of the cone with half of the fall-off added. One thread, one order.
 
 use crate::bvh::Bounds;
-use crate::tables::{
-    LIGHT_DEPTH_MAX, LIGHT_INDEX, LIGHT_LEAF, LIGHT_TWO_SIDED, LightNode, NONE,
-};
+use crate::tables::{LIGHT_DEPTH_MAX, LIGHT_INDEX, LIGHT_LEAF, LIGHT_TWO_SIDED, LightNode, NONE};
 
 /// Bins along an axis.
 const BINS: usize = 12;
@@ -212,7 +210,10 @@ impl Builder<'_> {
         if let [only] = order {
             let lamp = &self.lamps[*only as usize];
             let sphere = Sphere { center: lamp.center, radius: lamp.radius };
-            return (lamp.shine, self.set(at, parent, LIGHT_LEAF | lamp.emitter, lamp.shine, sphere));
+            return (
+                lamp.shine,
+                self.set(at, parent, LIGHT_LEAF | lamp.emitter, lamp.shine, sphere),
+            );
         }
         let middle = self.split(order, depth);
         let child = self.nodes.len();

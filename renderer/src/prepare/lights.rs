@@ -83,11 +83,12 @@ pub fn pack(
     };
     for (light, place) in lights().filter(|(light, _)| light.kind == LightKind::Directional) {
         let towards = shines_along(place).map(|value| -value);
-        add_directional(&mut list, towards, light.intensity);
+        add_directional(&mut list, towards, light.intensity, f64::from(light.angle));
     }
     if let Some(sun) = &settings.lighting.sun {
         let towards = unit(sun.direction.map(f64::from)).unwrap_or([0.0, 1.0, 0.0]);
-        add_directional(&mut list, towards, sun.irradiance);
+        let angle = f64::from(sun.angle_degrees) / 180.0 * std::f64::consts::PI;
+        add_directional(&mut list, towards, sun.irradiance, angle);
     }
     let sky = Emitter { kind: EMITTER_ENVIRONMENT, ..DARK };
     if let Some(index) = list.add_infinite(sky, sky_power) {
@@ -98,10 +99,7 @@ pub fn pack(
         add_punctual(&mut list, light, place);
     }
     if list.emitters.len() > LIGHT_INDEX as usize / 2 {
-        return Err(PrepareError::TooLarge {
-            what: "emitters",
-            count: list.emitters.len() as u64,
-        });
+        return Err(PrepareError::TooLarge { what: "emitters", count: list.emitters.len() as u64 });
     }
     prepared.header.emitter_count = list.emitters.len() as u32;
     prepared.header.infinite_count = list.irradiances.len() as u32;
@@ -250,8 +248,7 @@ fn triangle_shine(
         most.max(way[0] * way[0] + way[1] * way[1] + way[2] * way[2])
     });
     // Triangles too thin to have a normal may shine anywhere.
-    let cone = unit(normal)
-        .map_or(Cone::ALL, |axis| Cone { axis, angle: Angle::of_cos(1.0) });
+    let cone = unit(normal).map_or(Cone::ALL, |axis| Cone { axis, angle: Angle::of_cos(1.0) });
     (Shine { low, high, cone, end_cos: 0.0, is_two_sided, intensity }, squared.sqrt())
 }
 
@@ -265,10 +262,14 @@ fn shines_along(place: &Place) -> [f64; 3] {
     unit([-m[0][2], -m[1][2], -m[2][2]]).unwrap_or([0.0, 0.0, -1.0])
 }
 
-fn add_directional(list: &mut List, towards: [f64; 3], irradiance: [f32; 3]) {
+/// `angle` is the apparent diameter, radians.
+fn add_directional(list: &mut List, towards: [f64; 3], irradiance: [f32; 3], angle: f64) {
+    let (sine, _) = sin_cos(angle * 0.25);
     let emitter = Emitter {
         kind: EMITTER_DIRECTIONAL,
         position: towards.map(|value| value as f32),
+        // 1 - cos a = 2 sin² (a / 2).
+        extent: (2.0 * sine * sine).min(1.0) as f32,
         edge_c: irradiance,
         ..DARK
     };
@@ -279,25 +280,27 @@ fn add_punctual(list: &mut List, light: &scene::Light, place: &Place) {
     let m = &place.0;
     let along = shines_along(place);
     let position = [m[0][3], m[1][3], m[2][3]];
+    let radius = f64::from(light.radius);
     let base = Emitter {
         kind: EMITTER_POINT,
+        measure: light.radius,
         position: position.map(|value| value as f32),
         extent: light.range.unwrap_or(0.0),
         edge_c: light.intensity,
         ..DARK
     };
     let mut shine = Shine {
-        low: position,
-        high: position,
+        low: position.map(|value| value - radius),
+        high: position.map(|value| value + radius),
         cone: Cone::ALL,
         end_cos: 1.0,
         is_two_sided: false,
         intensity: f64::from(luminance(Vec3::of(light.intensity))),
     };
     match light.kind {
-        LightKind::Directional => {}
+        LightKind::Directional | LightKind::Rectangle { .. } | LightKind::Disk { .. } => {}
         LightKind::Point => {
-            list.add(base, shine, 0.0);
+            list.add(base, shine, radius);
         }
         LightKind::Spot { inner_cone, outer_cone } => {
             let (outer_sin, outer) = sin_cos(f64::from(outer_cone));
@@ -312,7 +315,7 @@ fn add_punctual(list: &mut List, light: &scene::Light, place: &Place) {
             };
             shine.cone = Cone { axis: along, angle: Angle::of_cos(inner) };
             shine.end_cos = inner * outer + inner_sin * outer_sin;
-            list.add(emitter, shine, 0.0);
+            list.add(emitter, shine, radius);
         }
     }
 }

@@ -156,7 +156,7 @@ mod tests {
             name: "lamp".to_owned(),
             intensity: [1.0; 3],
             kind: LightKind::Point,
-            range: None,
+            ..Light::default()
         });
         scene.nodes.push(Node { parent: Some(1), camera: Some(0), ..Node::default() });
         scene.nodes.push(Node { parent: Some(1), light: Some(0), ..Node::default() });

@@ -6,9 +6,9 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 3;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_110f278b18699ebbb38112ff76cfa9279d44676e212c2cbbec63f4cf953ee892";
+const SCENE: &str = "b3_ebd4d5ed8825e7d1dfd5a875ef61e4f85ffc59e984546b4417f136890d6f3580";
 /// [`film::Film::root`] of its 16 samples.
-const FILM: &str = "b3_e121f4f02dabf8ec6ee21e62ef8292bfd9d26a8244a62b464b22fd0452e7ffea";
+const FILM: &str = "b3_a18aa10394fb7d353829f070ac169e17ce39d9f76fd05b3c120247cc4e2cb7f4";
 
 #[test]
 fn the_engine_renders_what_it_always_did() {

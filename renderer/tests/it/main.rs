@@ -6,4 +6,5 @@ mod layers;
 mod lights;
 mod make;
 mod motion;
+mod sizes;
 mod truth;

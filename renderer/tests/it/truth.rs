@@ -70,7 +70,8 @@ fn sun_point_and_spot_of_equal_irradiance_agree() {
     let mut settings = looking([0.3, 3.0, 0.2], [0.0; 3], 8, 16);
     settings.bounces = 1;
     let mut with_sun = settings.clone();
-    with_sun.lighting.sun = Some(Sun { direction: [0.0, 1.0, 0.0], irradiance: [2.0; 3] });
+    with_sun.lighting.sun =
+        Some(Sun { direction: [0.0, 1.0, 0.0], irradiance: [2.0; 3], angle_degrees: 0.0 });
     let sun = mean_green(&floor_scene(), &with_sun);
     let distance = 200.0_f32;
     let intensity = 2.0 * distance * distance;
@@ -225,10 +226,9 @@ fn add_directional(scene: &mut scene::Scene, towards: [f64; 3], irradiance: f32)
     let length = (x * x + y * y + w * w).sqrt();
     let rotation = [-y / length, x / length, 0.0, w / length].map(|value| value as f32);
     scene.lights.push(scene::Light {
-        name: String::new(),
         intensity: [irradiance; 3],
         kind: LightKind::Directional,
-        range: None,
+        ..scene::Light::default()
     });
     let transform = scene::Transform::Trs { translation: [0.0; 3], rotation, scale: [1.0; 3] };
     let light = Some(scene.lights.len() as u32 - 1);

@@ -4,7 +4,9 @@
 
 #import tessera::environment::{sky_pick, sky_pick_density, sky_radiance}
 #import tessera::light_tree::{Picked, Vertex, finite_probability, infinite_probability}
-#import tessera::math::{FAR, fabs, fclamp, fcross, fdot, fsaturate, fsqrt, normalize_or}
+#import tessera::math::{
+    FAR, fabs, fclamp, fcross, fdot, fmax, frame_of, fsaturate, fsqrt, normalize_or, sin_cos_turns,
+}
 #import tessera::ray::{Hit, offset_origin, towards}
 #import tessera::rounding::div
 #import tessera::surface::{
@@ -47,17 +49,62 @@ fn sample_light(
         if !(density > 0.0) { return no_light(); }
         return LightSample(true, sky.direction, FAR, sky_radiance(sky.direction), density, false);
     }
-    if light.kind == EMITTER_DIRECTIONAL {
-        return LightSample(true, light.position, FAR, light.edge_c, probability, true);
-    }
-    return sample_punctual(light, probability, point);
+    if light.kind == EMITTER_DIRECTIONAL { return sample_directional(light, probability, u, v); }
+    return sample_punctual(light, probability, point, u, v);
 }
 
-fn sample_punctual(light: Emitter, probability: f32, point: vec3<f32>) -> LightSample {
+// A direction within a cap of the unit sphere, even over its solid angle, and its cosine to the
+// middle. `height` is 1 less the cosine of the cap's half angle.
+fn in_cap(middle: vec3<f32>, height: f32, u: f32, v: f32) -> vec4<f32> {
+    let below = u * height;
+    let cosine = 1.0 - below;
+    let sine = fsqrt(below * (2.0 - below));
+    let sin_cos = sin_cos_turns(v);
+    let around = frame_of(middle);
+    let direction =
+        around.s * (sine * sin_cos.y) + around.t * (sine * sin_cos.x) + middle * cosine;
+    return vec4<f32>(direction, cosine);
+}
+
+// A sun: of even radiance over a cap, where it has a size.
+fn sample_directional(light: Emitter, probability: f32, u: f32, v: f32) -> LightSample {
+    if light.extent > 0.0 {
+        let drawn = in_cap(light.position, light.extent, u, v);
+        let radiance = light.edge_c * div(2.0, 2.0 - light.extent);
+        return LightSample(true, drawn.xyz, FAR, radiance, probability, true);
+    }
+    return LightSample(true, light.position, FAR, light.edge_c, probability, true);
+}
+
+// A lamp: a point, or a sphere of even radiance, of which the cap that is seen is drawn from.
+fn sample_punctual(
+    light: Emitter, probability: f32, point: vec3<f32>, u: f32, v: f32,
+) -> LightSample {
     let way = towards(point, light.position);
     if way.distance == 0.0 { return no_light(); }
     let squared = way.distance * way.distance;
+    var direction = way.direction;
+    var end = way.distance;
     var strength = div(1.0, squared);
+    if light.measure > 0.0 {
+        // Radiance I / (π r²) times the solid angle; from inside, all directions see the sphere.
+        let radius_squared = light.measure * light.measure;
+        let sine_squared = radius_squared * strength;
+        let is_outside = sine_squared < 1.0;
+        var height = 2.0;
+        if is_outside {
+            let divisor = 1.0 + fsqrt(1.0 - sine_squared);
+            height = div(sine_squared, divisor);
+            strength = strength * div(2.0, divisor);
+        } else {
+            strength = div(4.0, radius_squared);
+        }
+        let drawn = in_cap(way.direction, height, u, v);
+        direction = drawn.xyz;
+        let across = squared * (1.0 - drawn.w * drawn.w);
+        let chord = fsqrt(radius_squared - across);
+        end = way.distance * drawn.w + select(chord, -chord, is_outside);
+    }
     if light.extent > 0.0 {
         // The window that the extension recommends.
         let ratio = div(way.distance, light.extent);
@@ -71,8 +118,7 @@ fn sample_punctual(light: Emitter, probability: f32, point: vec3<f32>) -> LightS
     }
     if !(strength > 0.0) { return no_light(); }
     return LightSample(
-        true, way.direction, way.distance * SHADOW_END, light.edge_c * strength,
-        probability, true,
+        true, direction, fmax(end, 0.0) * SHADOW_END, light.edge_c * strength, probability, true,
     );
 }
 

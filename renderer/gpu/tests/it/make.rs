@@ -81,7 +81,11 @@ pub fn furnace(metallic: f32, roughness: f32, settings: RenderSettings) -> Rende
 /// Sunlight from aside.
 pub fn sun() -> Lighting {
     Lighting {
-        sun: Some(Sun { direction: [0.3, 1.0, 0.2], irradiance: [3.0, 2.9, 2.7] }),
+        sun: Some(Sun {
+            direction: [0.3, 1.0, 0.2],
+            irradiance: [3.0, 2.9, 2.7],
+            angle_degrees: 2.0,
+        }),
         sky: Some([0.2, 0.3, 0.5]),
     }
 }
@@ -90,10 +94,8 @@ pub fn sun() -> Lighting {
 pub fn many_lights(settings: &RenderSettings) -> RenderScene {
     let mut random = Random::new(11);
     let mut scene = scene::golden();
-    let mut lamps = Primitive {
-        material: Some(scene.materials.len() as u32),
-        ..Primitive::default()
-    };
+    let mut lamps =
+        Primitive { material: Some(scene.materials.len() as u32), ..Primitive::default() };
     scene.materials.push(Material { emissive: [3.0, 2.0, 1.0], ..Material::default() });
     for i in 0..200_u32 {
         let kind = if i % 3 == 0 {
@@ -104,10 +106,11 @@ pub fn many_lights(settings: &RenderSettings) -> RenderScene {
         let place = random.direction() * random.between(0.5, 5.0);
         let turn = random.direction();
         scene.lights.push(Light {
-            name: String::new(),
             intensity: [random.unit() * 0.1; 3],
             kind,
             range: (i % 5 == 0).then_some(4.0),
+            radius: if i % 4 == 0 { random.between(0.01, 1.0) } else { 0.0 },
+            ..Light::default()
         });
         scene.nodes.push(Node {
             light: Some(scene.lights.len() as u32 - 1),

@@ -188,7 +188,7 @@ impl Importer<'_> {
         let intensity = source.color.map(|color| color * source.intensity);
         // The extension gives a directional light no range.
         let range = source.range.filter(|_range| kind != LightKind::Directional);
-        let light = Light { name, intensity, kind, range };
+        let light = Light { name, intensity, kind, range, ..Light::default() };
         let taken = super::push(&mut self.scene.lights, light);
         self.lights.insert(index, taken);
         Ok(taken)
