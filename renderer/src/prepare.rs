@@ -3,6 +3,7 @@
 
 mod cameras;
 mod geometry;
+mod lamps;
 mod light_tree;
 mod lights;
 mod materials;

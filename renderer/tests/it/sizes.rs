@@ -100,3 +100,46 @@ fn inside_a_lamp_it_is_as_bright_as_at_its_surface() {
     // The point gave I / 1 m²; the sphere gives a quarter. The lobe sees other directions.
     assert_mean("inside", lit(&scene), point.0 * 0.25, 0.06);
 }
+
+/// A flat lamp at 1 m over the floor's middle, shining down, and the light that it gives there.
+fn under_a_flat_lamp(kind: LightKind, from_above: bool) -> (f64, f64) {
+    let mut scene = over_a_floor(Vec::new());
+    add_light(&mut scene, [0.0, 1.0, 0.0], kind, 3.0);
+    if from_above {
+        // Its front looks up.
+        let carrier = scene.nodes.last_mut().expect("the light's node");
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        carrier.transform = scene::Transform::Trs {
+            translation: [0.0, 1.0, 0.0],
+            rotation: [half, 0.0, 0.0, half],
+            scale: [1.0; 3],
+        };
+    }
+    spot_from_below(&scene, 0.0)
+}
+
+#[test]
+fn flat_lamps_shine_like_meshes() {
+    let glow = scene::Material { emissive: [3.0; 3], ..material([0.0; 3], 0.0, 1.0) };
+    let mut mesh = over_a_floor(vec![quad([-0.5, 1.0, -1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 2.0], 1)]);
+    mesh.materials.push(glow);
+    let wanted = spot_from_below(&mesh, 0.0).0;
+    let flat = |two_sided| LightKind::Rectangle { width: 1.0, height: 2.0, two_sided };
+    assert_mean("rectangle", under_a_flat_lamp(flat(false), false), wanted, 0.01);
+    assert_mean("two-sided", under_a_flat_lamp(flat(true), false), wanted, 0.01);
+    assert_mean("two-sided from behind", under_a_flat_lamp(flat(true), true), wanted, 0.01);
+    assert!(under_a_flat_lamp(flat(false), true).0 < 1e-9, "its back is dark");
+}
+
+#[test]
+fn a_disk_is_as_bright_as_a_square_of_its_area_far_away() {
+    let lit = |kind| {
+        let mut scene = over_a_floor(Vec::new());
+        add_light(&mut scene, [0.0, 3.0, 0.0], kind, 300.0);
+        spot_from_below(&scene, 0.0)
+    };
+    let (radius, side) = (0.1, (0.01 * PI).sqrt() as f32);
+    let square = lit(LightKind::Rectangle { width: side, height: side, two_sided: false });
+    let disk = lit(LightKind::Disk { radius, two_sided: false });
+    assert_mean("disk", disk, square.0, 0.01);
+}

@@ -98,7 +98,11 @@ pub fn many_lights(settings: &RenderSettings) -> RenderScene {
         Primitive { material: Some(scene.materials.len() as u32), ..Primitive::default() };
     scene.materials.push(Material { emissive: [3.0, 2.0, 1.0], ..Material::default() });
     for i in 0..200_u32 {
-        let kind = if i % 3 == 0 {
+        let kind = if i % 50 == 7 {
+            LightKind::Rectangle { width: 0.3, height: 0.2, two_sided: i == 7 }
+        } else if i % 50 == 8 {
+            LightKind::Disk { radius: 0.2, two_sided: false }
+        } else if i % 3 == 0 {
             LightKind::Spot { inner_cone: 0.1, outer_cone: random.between(0.2, 1.5) }
         } else {
             LightKind::Point
