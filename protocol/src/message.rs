@@ -153,6 +153,7 @@ pub struct NodeHello {
 
 /// What the scheduler answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "made once and moved twice a request")]
 pub enum Reply {
     /// To a good hello.
     Welcome {
