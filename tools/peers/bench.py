@@ -53,7 +53,10 @@ def parser() -> argparse.ArgumentParser:
     commands.choices["speed"].set_defaults(material="gray", rr="off", spp=64)
     commands.choices["agree"].set_defaults(rr="off", spp=256)
     commands.choices["rays"].set_defaults(size="1920x1080")
-    commands.choices["rays"].add_argument("--trace-bench", help="Tessera's compiled trace bench")
+    commands.choices["rays"].add_argument(
+        "--trace-bench", default=os.environ.get("TESSERA_TRACE_BENCH"),
+        help="Tessera's compiled trace bench; else TESSERA_TRACE_BENCH",
+    )
     for name in ("equal-time", "converge"):
         commands.choices[name].set_defaults(rr="native")
     commands.choices["equal-time"].add_argument("--seconds", type=float, default=20.0)
@@ -74,7 +77,8 @@ def add_common(one: argparse.ArgumentParser) -> None:
     """Options of every command that renders."""
     one.add_argument("--renderers", default="tessera,cycles,mitsuba-llvm",
                      help=f"of {','.join(jobs.RENDERERS)}")
-    one.add_argument("--tessera", help="the tessera program")
+    one.add_argument("--tessera", default=os.environ.get("TESSERA"),
+                     help="the tessera program; else TESSERA")
     one.add_argument("--scenes-dir", "--scenes", dest="scenes_dir", metavar="DIR",
                      help="where scene files lie; else TESSERA_SCENES")
     one.add_argument("--out", type=Path, default=jobs.REPOSITORY / "out" / "peers",

@@ -89,7 +89,7 @@ def add_light(bpy: Any, job: Job) -> None:
 def add_lamp(bpy: Any, name: str, lamp: Lamp) -> list[str]:
     """A lamp of zero size; notes on what Cycles cannot do.
 
-    A point or spot lamp of P watts radiates P/(4π²) W/sr: `bench.py check` measures it.
+    A point or spot lamp of P watts radiates P/(4π) W/sr: `bench.py check` measures it.
     """
     kind = {"point": "POINT", "spot": "SPOT", "directional": "SUN"}[lamp.kind]
     light = bpy.data.lights.new(name, kind)
@@ -98,7 +98,7 @@ def add_lamp(bpy: Any, name: str, lamp: Lamp) -> list[str]:
     if kind == "SUN":
         light.energy, light.angle = peak, 0.0
     else:
-        light.energy, light.shadow_soft_size = peak * 4 * math.pi**2, 0.0
+        light.energy, light.shadow_soft_size = peak * 4 * math.pi, 0.0
     if kind == "SPOT":
         light.spot_size, light.spot_blend = min(math.pi, 2 * lamp.outer + 1e-3), 0.0
         shape_spot(light, lamp)

@@ -1,7 +1,7 @@
 //! Runs cargo and the demo, one step after the other, and stops at the first that fails.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -39,10 +39,7 @@ pub fn test(root: &Path, vulkan: Vulkan, arguments: &[String]) -> Result<()> {
 
 /// The demo on a small frame, by the program that the tests have just built.
 fn demo(root: &Path) -> Result<()> {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    let tessera = target.join("release").join(format!("tessera{}", std::env::consts::EXE_SUFFIX));
-    let out = target.join("ci-demo");
+    let out = target(root).join("ci-demo");
     let arguments: [&OsStr; 7] = [
         "demo".as_ref(),
         "--size".as_ref(),
@@ -52,11 +49,22 @@ fn demo(root: &Path) -> Result<()> {
         "--out".as_ref(),
         out.as_os_str(),
     ];
-    let mut command = Command::new(&tessera);
+    let mut command = Command::new(tessera(root));
     run(command.args(arguments).current_dir(root))
 }
 
-fn cargo(root: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
+/// Where cargo builds.
+pub fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into)
+}
+
+/// The `tessera` program of a release build.
+pub fn tessera(root: &Path) -> PathBuf {
+    target(root).join("release").join(format!("tessera{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Runs cargo in the workspace's folder.
+pub fn cargo(root: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Cargo describes this crate's own build in the environment; the child builds others.
     for (name, _value) in std::env::vars_os() {
@@ -68,7 +76,8 @@ fn cargo(root: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Resul
     run(command.args(arguments).envs(environment.iter().copied()).current_dir(root))
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// Runs a program to its end, which must be a good one.
+pub fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
     ensure!(status.success(), "{command:?} ended with {status}");
     Ok(())
