@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("scenes", nargs="+", help="presets of presets.json, or .glb/.gltf files")
         add_common(one)
     commands.choices["speed"].set_defaults(material="gray", rr="off", spp=64)
-    commands.choices["agree"].set_defaults(rr="off", spp=256)
+    commands.choices["agree"].set_defaults(rr="off", spp=64)
     commands.choices["rays"].set_defaults(size="1920x1080")
     commands.choices["rays"].add_argument(
         "--trace-bench", default=os.environ.get("TESSERA_TRACE_BENCH"),

@@ -56,4 +56,4 @@ def agreement(reference: Array, image: Array) -> dict[str, Any]:
     total = float(image.mean(dtype="f8") / reference.mean(dtype="f8"))
     return {"mean_ratio": total, "channel_ratios": [float(one) for one in mean],
             "block_median": float(middle), "block_p05": float(low), "block_p95": float(high),
-            "agrees": abs(total - 1) <= 1e-3 and abs(middle - 1) <= 1e-2}
+            "agrees": bool(abs(total - 1) <= 1e-3 and abs(middle - 1) <= 1e-2)}

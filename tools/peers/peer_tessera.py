@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import struct
 import subprocess
 import tempfile
 import time
@@ -43,11 +44,42 @@ def arguments(job: Job, out: str) -> list[str]:
     return words
 
 
+def two_sided(path: str, folder: str) -> tuple[str, list[str]]:
+    """A copy of a .glb whose materials are all two-sided, and a note; or the path itself.
+
+    Tessera's camera does not see the backs of single-sided triangles, as glTF has it; the peers
+    show them.
+    """
+    with open(path, "rb") as file:
+        data = file.read()
+    glb = data[:4] == b"glTF"
+    size = struct.unpack("<I", data[12:16])[0] if glb else 0
+    document = json.loads(data[20 : 20 + size] if glb else data)
+    materials = document.get("materials", [])
+    if all(material.get("doubleSided") for material in materials):
+        return path, []
+    if not glb:
+        return path, ["backs of single-sided surfaces are not seen by the camera"]
+    for material in materials:
+        material["doubleSided"] = True
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    rest = data[20 + size :]
+    head = struct.pack("<II", 2, 20 + len(text) + len(rest)) + struct.pack("<I", len(text))
+    copy = os.path.join(folder, os.path.basename(path))
+    with open(copy, "wb") as file:
+        file.write(b"glTF" + head + b"JSON" + text + rest)
+    return copy, ["all materials are made two-sided, as the peers show them"]
+
+
 def render(job: Job) -> dict[str, Any]:
     """Renders a job; the program tells the seconds of sampling itself."""
     gltf = Gltf(job.path)
     notes = [] if not gltf.lamps or job.lights else ["the file's lamps are left out"]
     with tempfile.TemporaryDirectory() as folder:
+        if job.material == "gltf":
+            path, more = two_sided(job.path, folder)
+            job, notes = job.with_(path=path), notes + more
         command = arguments(job, job.out or os.path.join(folder, "out.exr"))
         walls, answers = [], []
         for _turn in range(job.repeat):

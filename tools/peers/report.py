@@ -28,8 +28,9 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        digits = 4 if 0.5 < abs(value) < 2 else 3
-        return f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:.0f}"
+        if 0.5 < abs(value) < 2:
+            return f"{value:.4f}"
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
     return str(value)
 
 
