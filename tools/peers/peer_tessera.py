@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import struct
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from gltf import Gltf
 from jobs import Job
@@ -44,24 +48,15 @@ def arguments(job: Job, out: str) -> list[str]:
     return words
 
 
-def two_sided(path: str, folder: str) -> tuple[str, list[str]]:
-    """A copy of a .glb whose materials are all two-sided, and a note; or the path itself.
-
-    Tessera's camera does not see the backs of single-sided triangles, as glTF has it; the peers
-    show them.
-    """
+def rewritten(path: str, folder: str, change: Callable[[dict[str, Any]], None]) -> str | None:
+    """A copy of a .glb whose JSON is changed; nothing for a .gltf, whose files lie elsewhere."""
     with open(path, "rb") as file:
         data = file.read()
-    glb = data[:4] == b"glTF"
-    size = struct.unpack("<I", data[12:16])[0] if glb else 0
-    document = json.loads(data[20 : 20 + size] if glb else data)
-    materials = document.get("materials", [])
-    if all(material.get("doubleSided") for material in materials):
-        return path, []
-    if not glb:
-        return path, ["backs of single-sided surfaces are not seen by the camera"]
-    for material in materials:
-        material["doubleSided"] = True
+    if data[:4] != b"glTF":
+        return None
+    size = struct.unpack("<I", data[12:16])[0]
+    document = json.loads(data[20 : 20 + size])
+    change(document)
     text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
     rest = data[20 + size :]
@@ -69,7 +64,46 @@ def two_sided(path: str, folder: str) -> tuple[str, list[str]]:
     copy = os.path.join(folder, os.path.basename(path))
     with open(copy, "wb") as file:
         file.write(b"glTF" + head + b"JSON" + text + rest)
+    return copy
+
+
+def two_sided(gltf: Gltf, path: str, folder: str) -> tuple[str, list[str]]:
+    """A copy whose materials are all two-sided, and a note; or the path itself.
+
+    Tessera's camera does not see the backs of single-sided triangles, as glTF has it; the peers
+    show them.
+    """
+
+    def change(document: dict[str, Any]) -> None:
+        for material in document.get("materials", []):
+            material["doubleSided"] = True
+
+    if all(material.get("doubleSided") for material in gltf.json.get("materials", [])):
+        return path, []
+    copy = rewritten(path, folder, change)
+    if copy is None:
+        return path, ["backs of single-sided surfaces are not seen by the camera"]
     return copy, ["all materials are made two-sided, as the peers show them"]
+
+
+def with_camera(job: Job, folder: str) -> str | None:
+    """A copy of a .glb whose only camera is the job's, for programs that take the scene's own."""
+    eye, target = np.array(job.eye, float), np.array(job.target, float)
+    back = (eye - target) / np.linalg.norm(eye - target)
+    right = np.cross([0, 1, 0], back)
+    right /= np.linalg.norm(right)
+    matrix = np.eye(4)
+    matrix[:3] = np.stack([right, np.cross(back, right), back, eye], 1)
+
+    def change(document: dict[str, Any]) -> None:
+        for node in document["nodes"]:
+            node.pop("camera", None)
+        lens = {"yfov": math.radians(job.vfov), "znear": 0.001}
+        document["cameras"] = [{"type": "perspective", "perspective": lens}]
+        document["nodes"].append({"camera": 0, "matrix": matrix.T.ravel().tolist()})
+        document["scenes"][document.get("scene", 0)]["nodes"].append(len(document["nodes"]) - 1)
+
+    return rewritten(job.path, folder, change)
 
 
 def render(job: Job) -> dict[str, Any]:
@@ -78,7 +112,7 @@ def render(job: Job) -> dict[str, Any]:
     notes = [] if not gltf.lamps or job.lights else ["the file's lamps are left out"]
     with tempfile.TemporaryDirectory() as folder:
         if job.material == "gltf":
-            path, more = two_sided(job.path, folder)
+            path, more = two_sided(gltf, job.path, folder)
             job, notes = job.with_(path=path), notes + more
         command = arguments(job, job.out or os.path.join(folder, "out.exr"))
         walls, answers = [], []
