@@ -157,7 +157,7 @@ fn trace_rays(scene: &RenderScene) {
         for at in 0..64 {
             let x = tile % size.width.div_ceil(8) * 8 + at % 8;
             let y = tile / size.width.div_ceil(8) * 8 + at / 8;
-            primary.push(camera_ray(scene, x as f32 + 0.5, y as f32 + 0.5));
+            primary.push(camera_ray(scene, x as f32 + 0.5, y as f32 + 0.5, (0.0, 0.0)));
         }
     }
     let (mut diffuse, mut shadow) = (Vec::new(), Vec::new());

@@ -20,7 +20,7 @@ use crate::light::{
 };
 use crate::math::{FAR, Vec3, dot, exp2, luminance, min, rcp, vec3};
 use crate::ray::{Cast, Hit, Query, Ray, offset_origin};
-use crate::sampler::{PAIR_COLOR, PAIR_FILTER, pixel_key, ray_key, sample_pair};
+use crate::sampler::{PAIR_COLOR, PAIR_FILTER, PAIR_LENS, pixel_key, ray_key, sample_pair};
 use crate::surface::{Surface, surface_at};
 
 /// Most likely that roulette lets a path go on.
@@ -107,7 +107,12 @@ pub fn begin(scene: &RenderScene, x: u32, y: u32, sample: u32) -> (Path, Cast) {
         shadow_rays: 0,
         seen: Seen::default(),
     };
-    (path, path.closest(camera_ray(scene, place_x, place_y)))
+    let lens = if scene.header.lens_radius > 0.0 {
+        sample_pair(key, sample, PAIR_LENS)
+    } else {
+        (0.0, 0.0)
+    };
+    (path, path.closest(camera_ray(scene, place_x, place_y, lens)))
 }
 
 impl Path {

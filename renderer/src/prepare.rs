@@ -102,6 +102,7 @@ pub fn prepare(
         geometry.bounds
     };
     cameras::place(&mut header, scene, &places, &framed, &settings.camera)?;
+    cameras::look_through(&mut header, settings);
     let sky = sky::pack(&mut header, scene, settings)?;
     let mut prepared = RenderScene {
         settings: settings.clone(),

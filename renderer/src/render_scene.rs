@@ -200,7 +200,7 @@ pub const fn words_of<T: Pod>() -> u32 {
 
 // A shader may read every table as words, and the header as a uniform block.
 const _: () = {
-    assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 208);
+    assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 224);
     assert!(words_of::<Instance>() == 28 && words_of::<Shape>() == 8);
     assert!(words_of::<Layers>() == 136);
     assert!(words_of::<Material>() == 48 && words_of::<Texture>() == 8);

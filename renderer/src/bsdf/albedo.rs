@@ -140,9 +140,10 @@ pub fn albedo_table() -> Vec<f32> {
         }
         table.extend(sums.map(|sum| sum * 2.0 * rcp(steps as f32)));
     }
-    table.par_extend(cells().map(|at| {
-        integrate_sheen(cosine_of(at), max(roughness_of(at), SHEEN_ROUGHNESS_MIN))
-    }));
+    table.par_extend(
+        cells()
+            .map(|at| integrate_sheen(cosine_of(at), max(roughness_of(at), SHEEN_ROUGHNESS_MIN))),
+    );
     let plane = GLASS_SIDE * GLASS_SIDE;
     table.par_extend((0..2 * GLASS_INDICES * plane).into_par_iter().map(|at| {
         let (layer, at) = (at / plane, at % plane);

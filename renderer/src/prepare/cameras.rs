@@ -1,13 +1,13 @@
 //! Which camera looks, and from where.
 
-use protocol::CameraChoice;
+use protocol::{CameraChoice, Opening, RenderSettings};
 use scene::{Projection, Scene};
 
 use super::PrepareError;
 use super::place::{Place, cross, dot, unit};
 use crate::bvh::Bounds;
 use crate::precise::sin_cos;
-use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PERSPECTIVE, Header};
+use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PANORAMA, CAMERA_PERSPECTIVE, Header};
 
 /// Vertical field of view of the camera that frames a scene without one, radians: 40°.
 const FRAMING_VFOV: f64 = 0.698_131_700_797_731_8;
@@ -51,6 +51,31 @@ pub fn place(
         }
     }
     Ok(())
+}
+
+/// Height of the film that f-numbers speak of, metres: that of 36 × 24 mm.
+const FILM_HEIGHT: f64 = 0.024;
+/// Focal length that a camera without perspective counts as, metres.
+const ORTHOGRAPHIC_FOCAL_LENGTH: f64 = 0.05;
+
+/// Sets the header's lens, or the panorama.
+pub fn look_through(header: &mut Header, settings: &RenderSettings) {
+    if settings.panorama {
+        header.camera_kind = CAMERA_PANORAMA;
+    } else if let Some(lens) = &settings.lens {
+        let focal_length = if header.camera_kind == CAMERA_ORTHOGRAPHIC {
+            ORTHOGRAPHIC_FOCAL_LENGTH
+        } else {
+            FILM_HEIGHT * 0.5 / f64::from(header.camera_half_height).max(1e-6)
+        };
+        header.lens_radius = match lens.opening {
+            Opening::Radius(radius) => radius,
+            Opening::FNumber(number) => (focal_length * 0.5 / f64::from(number)) as f32,
+        };
+        header.lens_focus = lens.focus;
+        header.lens_blades = lens.blades;
+        header.lens_turn = (f64::from(lens.rotation_degrees) / 360.0) as f32;
+    }
 }
 
 /// The node that carries the first camera of the list that any node carries.

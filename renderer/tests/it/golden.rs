@@ -6,7 +6,7 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 3;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_110f278b18699ebbb38112ff76cfa9279d44676e212c2cbbec63f4cf953ee892";
+const SCENE: &str = "b3_026c65e94475fc113bbaf23189460ce7beef930202525d3b26932f35ee8ff75d";
 /// [`film::Film::root`] of its 16 samples.
 const FILM: &str = "b3_e121f4f02dabf8ec6ee21e62ef8292bfd9d26a8244a62b464b22fd0452e7ffea";
 

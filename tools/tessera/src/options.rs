@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
-use protocol::{CameraChoice, FrameRange, Lighting, PixelFilter, RenderSettings, Size, Sun};
+use protocol::{
+    CameraChoice, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings, Size, Sun,
+};
 use scene::{ImportOptions, Scene};
 
 use crate::local;
@@ -97,6 +99,24 @@ pub struct PictureArgs {
     /// Seed of every random number
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u32,
+    /// Lens: f-number on film 24 mm high; everything is sharp without a lens
+    #[arg(long, value_name = "N", requires = "focus")]
+    pub fstop: Option<f32>,
+    /// Lens: radius of its opening, metres, instead of an f-number
+    #[arg(long, value_name = "METRES", requires = "focus", conflicts_with = "fstop")]
+    pub aperture: Option<f32>,
+    /// Lens: how far away things are sharp, metres
+    #[arg(long, value_name = "METRES")]
+    pub focus: Option<f32>,
+    /// Lens: blades of the iris; round without it
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "focus")]
+    pub blades: u32,
+    /// Lens: turn of the iris, degrees
+    #[arg(long, value_name = "DEGREES", default_value_t = 0.0, requires = "blades")]
+    pub blade_rotation: f32,
+    /// All directions around the camera, equirectangular
+    #[arg(long, conflicts_with = "focus")]
+    pub panorama: bool,
     /// How samples spread over their pixel
     #[arg(long, value_enum, default_value_t = FilterName::BlackmanHarris)]
     pub filter: FilterName,
@@ -147,9 +167,27 @@ impl PictureArgs {
             seed: self.seed,
             camera,
             lighting: Lighting { sun, sky: self.sky.map(|Rgb(radiance)| radiance) },
+            lens: self.lens(),
+            panorama: self.panorama,
             filter: self.filter.filter(),
             roulette: self.rr == Switch::On,
         }
+    }
+}
+
+impl PictureArgs {
+    fn lens(&self) -> Option<Lens> {
+        let opening = match (self.fstop, self.aperture) {
+            (Some(number), _) => Opening::FNumber(number),
+            (None, Some(radius)) => Opening::Radius(radius),
+            (None, None) => return None,
+        };
+        Some(Lens {
+            opening,
+            focus: self.focus?,
+            blades: self.blades,
+            rotation_degrees: self.blade_rotation,
+        })
     }
 }
 
