@@ -124,6 +124,8 @@ pub fn prepare(
         attributes: geometry.attributes,
         texels: surfaces.texels,
         environment: sky.words,
+        shape_nodes: geometry.shape_nodes,
+        instance_nodes: geometry.instance_nodes,
         digest: Digest([0; 32]),
         wide: OnceLock::new(),
     };

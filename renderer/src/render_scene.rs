@@ -39,6 +39,10 @@ pub struct RenderScene {
     pub(crate) attributes: Vec<f32>,
     pub(crate) texels: Vec<u32>,
     pub(crate) environment: Vec<u32>,
+    /// The scene's node that shows each shape, or `NONE` where instances do; decides no bits.
+    pub(crate) shape_nodes: Vec<u32>,
+    /// The scene's node of each instance, or `NONE` for the world's object.
+    pub(crate) instance_nodes: Vec<u32>,
     pub(crate) digest: Digest,
     /// The wide trees of the SIMD path, made when a CPU first needs them.
     pub(crate) wide: OnceLock<WideTrees>,

@@ -342,6 +342,16 @@ pub fn facing(normal: Vec3, geometric: Vec3, viewer: Vec3) -> Vec3 {
     normalize_or(viewer + raised, geometric)
 }
 
+/// The place of a hit, world space.
+#[inline(always)]
+#[must_use]
+pub fn hit_position(scene: &RenderScene, hit: &Hit) -> Vec3 {
+    let instance = &scene.instances[hit.instance as usize];
+    let (a, b, c) = corners(&scene.triangles[hit.triangle as usize]);
+    let w = three_weights((hit.u, hit.v));
+    transform_point(&instance.object_to_world, blend3(a, b, c, w))
+}
+
 /// Asks the cache for what [`surface_at`] reads of some hits, in the steps in which it finds it:
 /// records, then vertex numbers, then attributes. One hit's waiting covers the others'.
 pub fn fetch(scene: &RenderScene, hits: &[Hit]) {
@@ -395,7 +405,7 @@ pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
     let index = vertices(scene, shape, triangle.primitive);
     let w = three_weights((hit.u, hit.v));
     let (a, b, c) = corners(triangle);
-    let position = transform_point(&instance.object_to_world, blend3(a, b, c, w));
+    let position = hit_position(scene, hit);
 
     // The side that is seen.
     let viewer = -direction;

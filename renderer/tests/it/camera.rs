@@ -1,9 +1,10 @@
 //! Lenses and panoramas.
 
-use protocol::{CameraChoice, Lens, Opening, RenderSettings};
+use protocol::{Batch, CameraChoice, Lens, Opening, Rect, RenderSettings};
 use renderer::camera::{camera_ray, depth_of, iris_place};
 use renderer::math::{Vec3, dot, vec3};
 use renderer::sampler::sample_pair;
+use renderer::{Backend, Cancel, CpuBackend, Work, first_hits};
 
 use crate::make::{looking, prepared};
 
@@ -87,4 +88,28 @@ fn a_panorama_looks_all_around() {
     near(looks(0.3, 0.0), vec3(0.0, 1.0, 0.0));
     near(looks(0.3, 1.0), vec3(0.0, -1.0, 0.0));
     assert!((depth_of(&scene, vec3(1.0, 7.0, 3.0)) - 5.0).abs() < 1e-5, "a distance");
+}
+
+/// The rays of first hits are those of the film: as many meet something in every pixel.
+#[test]
+fn first_hits_are_the_films() {
+    let made = scene::golden();
+    let settings = RenderSettings { samples: 24, ..RenderSettings::default() };
+    let settings = RenderSettings { size: protocol::Size::new(48, 32), ..settings };
+    let scene = prepared(&made, &settings);
+    let rect = Rect::of_size(settings.size);
+    let work = Work { rect, batch: Batch::new(0, 2).expect("aligned") };
+    let film = CpuBackend::new(None).render(&scene, work, &Cancel::default()).expect("renders");
+    let first = first_hits(&scene, rect);
+    let mut seen = std::collections::BTreeSet::new();
+    for (pixel, first) in film.pixels().iter().zip(&first) {
+        assert_eq!(first.samples, pixel.samples);
+        assert!((first.met as f32 - pixel.alpha).abs() < 0.5, "{first:?}");
+        let rays = |list: &[(u32, u32)]| list.iter().map(|(_, rays)| rays).sum::<u32>();
+        assert_eq!((rays(&first.nodes), rays(&first.materials)), (first.met, first.met));
+        seen.extend(first.nodes.iter().map(|(node, _)| *node));
+    }
+    let shown = made.nodes.iter().filter(|node| node.mesh.is_some()).count();
+    assert!(seen.len() > 2 && seen.len() <= shown, "{seen:?}");
+    assert!(seen.iter().all(|&node| made.nodes[node as usize].mesh.is_some()), "{seen:?}");
 }
