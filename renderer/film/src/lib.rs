@@ -9,6 +9,7 @@ pub mod compare;
 mod exr_file;
 pub mod film;
 mod frame;
+mod image_file;
 mod picture;
 pub mod tripwire;
 mod view;
@@ -18,5 +19,6 @@ pub use exr_file::{
 };
 pub use film::{Film, FilmError, PIXEL_BYTES, Pixel};
 pub use frame::{Frame, InsertError};
+pub use image_file::{ViewError, write_png};
 pub use picture::{Picture, luminance};
-pub use view::{View, ViewError, display_rgb, view_rgba8, write_png};
+pub use view::{Look, View, WhiteBalance, WhiteBalanceError, display_rgb, view_rgba8};

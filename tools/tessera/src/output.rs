@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum, ValueHint};
-use film::{Picture, View};
+use film::{Look, Picture, View, WhiteBalance};
 
 use crate::exit::{Exit, fail};
 
@@ -21,15 +21,39 @@ pub struct OutputArgs {
     /// Exposure of a PNG, stops
     #[arg(long, value_name = "EV", default_value_t = 0.0, allow_hyphen_values = true)]
     pub exposure: f32,
+    /// The light that is to look white in a PNG, and its tint towards green; 6500 changes nothing
+    #[arg(long, value_name = "KELVIN[,TINT]", default_value = "6500")]
+    pub white_balance: WhiteBalance,
 }
 
 /// A view transform's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ViewName {
-    /// Filmic, soft in the highlights
+    /// Film-like, soft in the highlights, as in Blender
     Agx,
+    /// AgX with Blender's punchy look: darker, richer
+    AgxPunchy,
+    /// Khronos PBR Neutral: base colours as they are, only highlights are compressed
+    Neutral,
+    /// ACES-like: a fit of the ACES 1 rendering, not ACES itself
+    Aces,
     /// Straight sRGB, clipped
     Srgb,
+    /// The values as they are, clipped: for technical passes
+    Raw,
+}
+
+impl From<ViewName> for View {
+    fn from(name: ViewName) -> Self {
+        match name {
+            ViewName::Agx => Self::Agx,
+            ViewName::AgxPunchy => Self::AgxPunchy,
+            ViewName::Neutral => Self::Neutral,
+            ViewName::Aces => Self::AcesLike,
+            ViewName::Srgb => Self::Srgb,
+            ViewName::Raw => Self::Raw,
+        }
+    }
 }
 
 /// A picture file's kind.
@@ -43,8 +67,7 @@ enum Format {
 #[derive(Debug, Clone)]
 pub struct Outputs {
     paths: Vec<(PathBuf, Format)>,
-    view: View,
-    exposure_ev: f32,
+    look: Look,
 }
 
 impl OutputArgs {
@@ -60,12 +83,13 @@ impl OutputArgs {
         if !self.exposure.is_finite() {
             return Err(fail(Exit::Usage, "the exposure must be a finite number of stops"));
         }
-        let view = match self.view {
-            ViewName::Agx => View::Agx,
-            ViewName::Srgb => View::Srgb,
+        let look = Look {
+            view: self.view.into(),
+            exposure_ev: self.exposure,
+            white_balance: self.white_balance,
         };
         let paths = paths.into_iter().map(checked).collect::<anyhow::Result<_>>()?;
-        Ok(Outputs { paths, view, exposure_ev: self.exposure })
+        Ok(Outputs { paths, look })
     }
 }
 
@@ -97,7 +121,7 @@ impl Outputs {
     pub fn exr_and_png(folder: &Path, name: &str) -> Self {
         let path = |ending: &str| folder.join(format!("{name}.{ending}"));
         let paths = vec![(path("exr"), Format::Exr), (path("png"), Format::Png)];
-        Self { paths, view: View::Agx, exposure_ev: 0.0 }
+        Self { paths, look: Look::default() }
     }
 
     /// Writes a picture everywhere; with a frame number, `shot.exr` becomes `shot.0012.exr`.
@@ -116,7 +140,7 @@ impl Outputs {
             match format {
                 Format::Exr => film::write_exr(picture, &path, metadata)
                     .with_context(|| format!("the EXR was not written: {}", path.display()))?,
-                Format::Png => film::write_png(picture, &path, self.view, self.exposure_ev)
+                Format::Png => film::write_png(picture, &path, &self.look)
                     .with_context(|| format!("the PNG was not written: {}", path.display()))?,
             }
             written.push(path);
