@@ -2,7 +2,7 @@
 //!
 //! A [`Film`] holds the sums of one batch of one tile. A [`Frame`] takes films in any order and
 //! adds them up in one fixed order. Its [`Picture`] holds means, to be written as EXR
-//! ([`write_exr`]), shown through a view transform ([`write_png`]) or compared ([`compare`]).
+//! ([`write_exr`]), shown through a [`Look`] ([`write_png`], [`write_jpeg`]) or compared ([`compare`]).
 
 mod atomic;
 pub mod compare;
@@ -19,6 +19,6 @@ pub use exr_file::{
 };
 pub use film::{Film, FilmError, PIXEL_BYTES, Pixel};
 pub use frame::{Frame, InsertError};
-pub use image_file::{ViewError, write_png};
+pub use image_file::{ImageFileError, JpegQuality, PngDepth, write_jpeg, write_png};
 pub use picture::{Picture, luminance};
-pub use view::{Look, View, WhiteBalance, WhiteBalanceError, display_rgb, view_rgba8};
+pub use view::{Look, View, WhiteBalance, WhiteBalanceError, display_rgb, view_rgba8, view_rgba16};

@@ -90,22 +90,37 @@ pub fn display_rgb(look: &Look, rgb: [f32; 3]) -> [f32; 3] {
 /// Pixels without samples are transparent, all others opaque, sky included.
 #[must_use]
 pub fn view_rgba8(picture: &Picture, look: &Look) -> Vec<u8> {
-    let mut bytes = vec![0; picture.pixel_count() * 4];
+    codes(picture, look, u8::MAX, |value| (value * 255.0).round() as u8)
+}
+
+/// [`view_rgba8`] with 16 bits a value.
+#[must_use]
+pub fn view_rgba16(picture: &Picture, look: &Look) -> Vec<u16> {
+    codes(picture, look, u16::MAX, |value| (value * 65_535.0).round() as u16)
+}
+
+fn codes<T: Copy + Default + Send + Sync>(
+    picture: &Picture,
+    look: &Look,
+    opaque: T,
+    code: impl Fn(f32) -> T + Sync,
+) -> Vec<T> {
+    let mut codes = vec![T::default(); picture.pixel_count() * 4];
     let shown = look.develop();
-    bytes
+    codes
         .par_chunks_exact_mut(4)
         .zip(&picture.beauty)
         .zip(&picture.samples)
         .with_min_len(1024)
         .for_each(|((out, &rgb), &samples)| {
             if samples > 0 {
-                for (byte, value) in out.iter_mut().zip(shown(rgb)) {
-                    *byte = (value * 255.0).round() as u8;
+                for (out, value) in out.iter_mut().zip(shown(rgb)) {
+                    *out = code(value);
                 }
-                out[3] = 255;
+                out[3] = opaque;
             }
         });
-    bytes
+    codes
 }
 
 /// IEC 61966-2-1: linear to sRGB, cut to 0..=1.
@@ -146,6 +161,8 @@ mod tests {
         let bright = picture(vec![[0.0, 0.215_861, 1.0], [9.0; 3]]);
         let shown = view_rgba8(&bright, &Look::of(View::Srgb));
         assert_eq!(shown, [0, 128, 255, 255, 255, 255, 255, 255]);
+        let fine = view_rgba16(&bright, &Look::of(View::Srgb));
+        assert_eq!(fine[..4], [0, 32_896, 65_535, 65_535]);
         let shown = view_rgba8(&bright, &Look::of(View::Raw));
         assert_eq!(shown, [0, 55, 255, 255, 255, 255, 255, 255]);
     }

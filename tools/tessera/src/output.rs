@@ -1,29 +1,47 @@
-//! Pictures to files: EXR as rendered, PNG through a view.
+//! Pictures to files: EXR as rendered, PNG and JPEG through a look.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum, ValueHint};
-use film::{Look, Picture, View, WhiteBalance};
+use film::{JpegQuality, Look, Picture, PngDepth, View, WhiteBalance};
 
 use crate::exit::{Exit, fail};
 
-/// Where pictures go and how a PNG looks.
+/// Where pictures go, how they are stored and how they look.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Where the picture goes, .exr or .png; may be repeated. Without it, `SCENE.exr`
+    /// Where the picture goes, .exr, .png or .jpg; may be repeated. Without it, `SCENE.exr`
     #[arg(short = 'o', long = "out", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Vec<PathBuf>,
-    /// How light becomes the colours of a PNG
+    /// How light becomes the colours of a PNG or JPEG
     #[arg(long, value_enum, default_value_t = ViewName::Agx)]
     pub view: ViewName,
-    /// Exposure of a PNG, stops
+    /// Exposure of a PNG or JPEG, stops
     #[arg(long, value_name = "EV", default_value_t = 0.0, allow_hyphen_values = true)]
     pub exposure: f32,
-    /// The light that is to look white in a PNG, and its tint towards green; 6500 changes nothing
+    /// The light that is to look white, and its tint towards green; 6500 changes nothing
     #[arg(long, value_name = "KELVIN[,TINT]", default_value = "6500")]
     pub white_balance: WhiteBalance,
+    /// Bits a channel of a PNG
+    #[arg(long, value_name = "BITS", value_enum, default_value = "8")]
+    pub png_depth: PngBits,
+    /// Quality of a JPEG
+    #[arg(long, value_name = "1-100", default_value_t = 92,
+        value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub jpeg_quality: u8,
+}
+
+/// Bits a channel of a PNG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PngBits {
+    /// What screens show
+    #[value(name = "8")]
+    Eight,
+    /// For grading, and gradients without steps
+    #[value(name = "16")]
+    Sixteen,
 }
 
 /// A view transform's name.
@@ -61,6 +79,7 @@ impl From<ViewName> for View {
 enum Format {
     Exr,
     Png,
+    Jpeg,
 }
 
 /// Checked places for the frames of one job or render.
@@ -68,13 +87,15 @@ enum Format {
 pub struct Outputs {
     paths: Vec<(PathBuf, Format)>,
     look: Look,
+    png_depth: PngDepth,
+    jpeg_quality: JpegQuality,
 }
 
 impl OutputArgs {
     /// The places, checked before any work is done.
     ///
     /// # Errors
-    /// Usage: another ending than `.exr` or `.png`. Not found: the folder does not exist.
+    /// Usage: another ending than `.exr`, `.png` or `.jpg`. Not found: the folder does not exist.
     pub fn outputs(&self, name: &str) -> anyhow::Result<Outputs> {
         let mut paths = self.out.clone();
         if paths.is_empty() {
@@ -89,7 +110,12 @@ impl OutputArgs {
             white_balance: self.white_balance,
         };
         let paths = paths.into_iter().map(checked).collect::<anyhow::Result<_>>()?;
-        Ok(Outputs { paths, look })
+        let png_depth = match self.png_depth {
+            PngBits::Eight => PngDepth::Eight,
+            PngBits::Sixteen => PngDepth::Sixteen,
+        };
+        let jpeg_quality = JpegQuality::new(self.jpeg_quality);
+        Ok(Outputs { paths, look, png_depth, jpeg_quality })
     }
 }
 
@@ -98,11 +124,12 @@ fn checked(path: PathBuf) -> anyhow::Result<(PathBuf, Format)> {
     let format = match ending.as_ref().and_then(|ending| ending.to_str()) {
         Some("exr") => Format::Exr,
         Some("png") => Format::Png,
+        Some("jpg" | "jpeg") => Format::Jpeg,
         _ => {
             let shown = path.display();
             return Err(fail(
                 Exit::Usage,
-                format!("a picture is written as .exr or .png; choose one of them: {shown}"),
+                format!("a picture is written as .exr, .png or .jpg; choose one of them: {shown}"),
             ));
         }
     };
@@ -121,7 +148,12 @@ impl Outputs {
     pub fn exr_and_png(folder: &Path, name: &str) -> Self {
         let path = |ending: &str| folder.join(format!("{name}.{ending}"));
         let paths = vec![(path("exr"), Format::Exr), (path("png"), Format::Png)];
-        Self { paths, look: Look::default() }
+        Self {
+            paths,
+            look: Look::default(),
+            png_depth: PngDepth::default(),
+            jpeg_quality: JpegQuality::default(),
+        }
     }
 
     /// Writes a picture everywhere; with a frame number, `shot.exr` becomes `shot.0012.exr`.
@@ -140,8 +172,10 @@ impl Outputs {
             match format {
                 Format::Exr => film::write_exr(picture, &path, metadata)
                     .with_context(|| format!("the EXR was not written: {}", path.display()))?,
-                Format::Png => film::write_png(picture, &path, &self.look)
+                Format::Png => film::write_png(picture, &path, &self.look, self.png_depth)
                     .with_context(|| format!("the PNG was not written: {}", path.display()))?,
+                Format::Jpeg => film::write_jpeg(picture, &path, &self.look, self.jpeg_quality)
+                    .with_context(|| format!("the JPEG was not written: {}", path.display()))?,
             }
             written.push(path);
         }
@@ -165,7 +199,7 @@ mod tests {
 
     #[test]
     fn other_endings_are_a_usage_error() {
-        for name in ["a.jpg", "a", "exr"] {
+        for name in ["a.tif", "a", "exr"] {
             let error = checked(PathBuf::from(name)).expect_err(name);
             assert_eq!(crate::exit::classify(&error), Exit::Usage);
         }

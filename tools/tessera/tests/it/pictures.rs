@@ -31,6 +31,20 @@ fn a_render_writes_both_files_and_names_them() {
 }
 
 #[test]
+fn looks_change_pictures_and_not_the_exr() {
+    let place = Place::new();
+    let plain = ["-o", "a.exr", "-o", "a.png", "-o", "a.jpg", "--sky", "1"];
+    let warm = ["-o", "b.exr", "-o", "b.png", "--sky", "1", "--view", "neutral"];
+    render(&place, &plain);
+    render(&place, &[&warm[..], &["--white-balance", "3200,5", "--png-depth", "16"]].concat());
+    let bytes = |name: &str| fs::read(place.path(name)).expect("written");
+    assert_eq!(bytes("a.exr"), bytes("b.exr"));
+    // The header's depth, after eight bytes of signature and the chunk's length, name and sides.
+    assert_eq!((bytes("a.png")[24], bytes("b.png")[24]), (8, 16));
+    assert!(bytes("a.jpg").starts_with(&[0xff, 0xd8]));
+}
+
+#[test]
 fn the_number_of_threads_changes_no_bit_and_the_seed_does() {
     let place = Place::new();
     render(&place, &["-o", "one.exr", "--threads", "1"]);
