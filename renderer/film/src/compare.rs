@@ -4,6 +4,7 @@ mod flip;
 
 use protocol::Size;
 
+use crate::layer::Layer;
 use crate::picture::Picture;
 use crate::view::Look;
 
@@ -103,20 +104,28 @@ pub fn share_beyond(
     share(reference, test, |i| !within(&reference.beauty[i], &test.beauty[i]))
 }
 
-/// Share of the pixels, 0..=1, whose beauty, alpha, albedo, normal, depth and sample count are
-/// equal to the bit.
+/// Share of the pixels, 0..=1, whose beauty, alpha, sample count and layers are equal to the bit;
+/// none where one picture lacks a layer that the other has.
 ///
 /// # Errors
 /// [`CompareError::Size`].
 pub fn bit_equal_share(reference: &Picture, test: &Picture) -> Result<f64, CompareError> {
-    let bits = |picture: &Picture, i: usize| {
-        let three = |values: [f32; 3]| values.map(f32::to_bits);
-        (
-            [three(picture.beauty[i]), three(picture.albedo[i]), three(picture.normal[i])],
-            [picture.alpha[i].to_bits(), picture.depth[i].to_bits(), picture.samples[i]],
-        )
+    let core = |picture: &Picture, i: usize| {
+        (picture.beauty[i].map(f32::to_bits), picture.alpha[i].to_bits(), picture.samples[i])
     };
-    share(reference, test, |i| bits(reference, i) == bits(test, i))
+    let same_layers = reference.layers().len() == test.layers().len();
+    let layers: Vec<_> = reference.layers().iter().zip(test.layers()).collect();
+    let same_layers = same_layers
+        && layers.iter().all(|(a, b)| a.name() == b.name() && a.channels() == b.channels());
+    let equal_at = |i: usize, (a, b): &(&Layer, &Layer)| {
+        let width = a.channels().len();
+        (i * width..(i + 1) * width).all(|at| a.values().bits(at) == b.values().bits(at))
+    };
+    share(reference, test, |i| {
+        same_layers
+            && core(reference, i) == core(test, i)
+            && layers.iter().all(|pair| equal_at(i, pair))
+    })
 }
 
 /// FLIP between both pictures as a look shows them.

@@ -2,13 +2,17 @@
 
 mod aces;
 mod agx;
+mod lut;
 mod neutral;
 mod white_balance;
+
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::picture::Picture;
 
+pub use lut::{Lut, LutError};
 pub use white_balance::{WhiteBalance, WhiteBalanceError};
 
 /// How scene-linear colour becomes sRGB.
@@ -29,7 +33,7 @@ pub enum View {
     Raw,
 }
 
-/// Everything between light and display: balance, exposure, view, in this order.
+/// Everything between light and display: balance, exposure, view, table, in this order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Look {
     /// How colour is formed.
@@ -38,6 +42,8 @@ pub struct Look {
     pub exposure_ev: f32,
     /// The light that is to look white.
     pub white_balance: WhiteBalance,
+    /// A table for what the view shows.
+    pub lut: Option<Arc<Lut>>,
 }
 
 impl Look {
@@ -54,6 +60,7 @@ impl Look {
     pub fn develop(&self) -> impl Fn([f32; 3]) -> [f32; 3] + Sync {
         let (view, gain, balance) =
             (self.view, self.exposure_ev.exp2(), self.white_balance.matrix());
+        let lut = self.lut.as_deref();
         move |rgb| {
             // A comparison that fails for NaN sends it to black.
             let cut = |value: f32| if value > 0.0 { value.min(BRIGHTEST) } else { 0.0 };
@@ -62,7 +69,7 @@ impl Look {
                 None => rgb,
             };
             let scene = balanced.map(|value| cut(value * gain));
-            match view {
+            let shown = match view {
                 View::Agx => agx::to_display_linear(scene, agx::Grade::Base).map(encode_srgb),
                 View::AgxPunchy => {
                     agx::to_display_linear(scene, agx::Grade::Punchy).map(encode_srgb)
@@ -71,7 +78,8 @@ impl Look {
                 View::AcesLike => aces::to_display_linear(scene).map(encode_srgb),
                 View::Srgb => scene.map(encode_srgb),
                 View::Raw => scene.map(|value| value.min(1.0)),
-            }
+            };
+            lut.map_or(shown, |lut| lut.apply(shown))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bytes from a stranger: an error, never a panic, never memory out of proportion.
 
-use film::{Film, FilmError, Frame, Metadata, PIXEL_BYTES, ReadError, read_exr_bytes};
+use film::{ExrOptions, Film, FilmError, Frame, Metadata, PIXEL_BYTES, ReadError, read_exr_bytes};
 use proptest::prelude::*;
 use protocol::{Batch, Rect, Size};
 
@@ -12,7 +12,8 @@ fn good_file() -> Vec<u8> {
     frame.insert(film_of(rect, Batch::new(0, 1).expect("aligned"), 16)).expect("fits");
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("good.exr");
-    film::write_exr(&frame.picture(), &path, &Metadata::default()).expect("writes");
+    film::write_exr(&frame.picture(), &path, &Metadata::default(), &ExrOptions::default())
+        .expect("writes");
     std::fs::read(path).expect("reads")
 }
 
