@@ -10,7 +10,7 @@ use crate::exit::{Exit, fail};
 
 /// A picture file's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(super) enum Format {
     Exr,
     Png,
     Jpeg,
@@ -19,7 +19,7 @@ enum Format {
 /// Checked places for the frames of one job or render, and how to fill them.
 #[derive(Debug, Clone)]
 pub struct Outputs {
-    paths: Vec<(PathBuf, Format)>,
+    pub(super) paths: Vec<(PathBuf, Format)>,
     /// How a PNG or JPEG looks.
     pub look: Look,
     /// How an EXR is stored.
