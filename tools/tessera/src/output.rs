@@ -51,13 +51,13 @@ pub struct OutputArgs {
         value_parser = clap::value_parser!(u8).range(1..=100))]
     pub jpeg_quality: u8,
     /// How colour is stored in an EXR; measures are always float
-    #[arg(long, value_enum, default_value_t = PrecisionName::Float)]
+    #[arg(long, value_name = "PRECISION", value_enum, default_value_t = PrecisionName::Float)]
     pub exr_precision: PrecisionName,
     /// How an EXR is packed
-    #[arg(long, value_enum, default_value_t = CompressionName::Zip)]
+    #[arg(long, value_name = "COMPRESSION", value_enum, default_value_t = CompressionName::Zip)]
     pub exr_compression: CompressionName,
     /// How an EXR's channels are called
-    #[arg(long, value_enum, default_value_t = NamesName::Tessera)]
+    #[arg(long, value_name = "NAMES", value_enum, default_value_t = NamesName::Tessera)]
     pub exr_names: NamesName,
 }
 

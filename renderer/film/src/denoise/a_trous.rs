@@ -182,6 +182,9 @@ impl Scene<'_> {
         step: isize,
     ) -> Light {
         let here = y * self.width + x;
+        if self.samples[here] == 0 {
+            return light[here];
+        }
         let (own, variance) = smooth[here];
         let light_reach = LIGHT_DEVIATIONS * variance.max(0.0).sqrt() + 1e-6;
         let (mut rgb, mut spread, mut weights) = ([0.0; 3], 0.0, 0.0);
@@ -313,6 +316,7 @@ mod tests {
             denoised.beauty[300..480].as_flattened().iter().fold(0.0_f32, |a, &b| a.max(b));
         assert!(bright < 2.5, "{bright}");
         assert_eq!(denoised.samples, odd.samples);
+        assert!(denoised.beauty[500..700].as_flattened().iter().all(|value| value.abs() <= 0.0));
 
         let bare = Picture::bare(Size::new(4, 4));
         assert_eq!(a_trous(&bare), Err(DenoiseError::NoLayer { layer: layer::ALBEDO }));

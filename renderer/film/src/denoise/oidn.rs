@@ -179,7 +179,13 @@ impl Oidn {
         if let Some(message) = self.error() {
             return Err(DenoiseError::Library { message });
         }
-        let [.., (_, beauty)] = images;
+        let [.., (_, mut beauty)] = images;
+        for (rgb, &samples) in beauty.iter_mut().zip(&picture.samples) {
+            // What is missing stays missing.
+            if samples == 0 {
+                *rgb = [0.0; 3];
+            }
+        }
         Ok(Picture { beauty, ..picture.clone() })
     }
 

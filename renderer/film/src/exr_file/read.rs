@@ -165,8 +165,13 @@ fn picture_of(parts: &[AnyPart]) -> Option<Picture> {
         let rgb = red.into_iter().zip(green).zip(blue).map(|((r, g), b)| [r, g, b]);
         let mut picture = Picture { beauty: rgb.collect(), alpha, ..Picture::bare(size) };
 
-        let prefix = colour.strip_suffix(names::COMBINED).unwrap_or_default();
-        let own = |name: &str| names::ours(name.strip_prefix(prefix).unwrap_or(name)).to_owned();
+        // Blender's names mean what they say only beside Blender's name of the beauty.
+        let blender = colour.strip_suffix(names::COMBINED);
+        let prefix = blender.unwrap_or_default();
+        let own = |name: &str| match blender {
+            Some(prefix) => names::ours(name.strip_prefix(prefix).unwrap_or(name)).to_owned(),
+            None => name.to_owned(),
+        };
         let counts = counts.or_else(|| blender_samples(&mut layers, prefix));
         picture.samples = counts.and_then(to_counts).unwrap_or_else(|| vec![1; count]);
         for (name, channels) in layers {

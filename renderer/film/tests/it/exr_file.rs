@@ -88,7 +88,7 @@ proptest! {
         bits in proptest::collection::vec(any::<u32>(), 96),
         kinds in proptest::collection::vec(0_usize..3, 4),
         names in proptest::sample::subsequence(
-            vec!["CryptoObject00", "emission", "key light.diffuse", "motion", "uv", "zone"], 0..=4),
+            vec!["CryptoObject00", "emission", "Depth", "key light.diffuse", "motion", "uv"], 0..=4),
     ) {
         let channels: [&[&str]; 4] =
             [&["R", "G", "B"], &["r", "g", "b", "a"], &["X", "Y", "Z", "W"], &["U", "V", "extra"]];

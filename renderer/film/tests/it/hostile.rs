@@ -49,6 +49,24 @@ proptest! {
     }
 
     #[test]
+    fn tables_of_any_words_are_read_or_refused(
+        words in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "LUT_3D_SIZE", "2", "129", "DOMAIN_MIN", "DOMAIN_MAX", "0", "1", "-1", "1e30",
+                "NaN", "\n", "\n", "#", "TITLE", "LUT_3D_INPUT_RANGE", "☂",
+            ]), 0..60),
+        colour in proptest::array::uniform3(any::<f32>()),
+    ) {
+        let start = ["", "LUT_3D_SIZE 2\n0 0 0\n1 0 0\n0 1 0\n1 1 0\n0 0 1\n1 0 1\n0 1 1\n1 1 1\n"];
+        for start in start {
+            if let Ok(lut) = film::Lut::parse(&format!("{start}{}", words.join(" "))) {
+                let shown = lut.apply(colour);
+                prop_assert!(shown.iter().all(|value| (0.0..=1.0).contains(value)), "{shown:?}");
+            }
+        }
+    }
+
+    #[test]
     fn films_of_any_bytes_are_whole_or_refused(
         width in 0_u32..5, height in 0_u32..5,
         bytes in proptest::collection::vec(any::<u8>(), 0..1700),
