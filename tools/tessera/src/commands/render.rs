@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use film::{FrameRate, Metadata};
 
 use crate::exit::{Exit, fail};
 use crate::interrupt::Interrupt;
@@ -19,6 +20,7 @@ use crate::text;
 Examples:
   tessera render scene.glb -o frame.exr -o frame.png --size 640x360 --spp 64
   tessera render scene.glb -o frame.png --camera shot_cam --exposure 0.5
+  tessera render scene.glb -o frame.jpg --view neutral --white-balance 4500 --denoise
   tessera render model.glb -o frame.png --eye 3,2,4 --target 0,1,0 --sun 3 --sky 0.4,0.6,1
 
 ")]
@@ -66,7 +68,12 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let rendered = local::render(backend.as_mut(), &render_scene, interrupt.cancel(), &progress)?;
     drop(progress);
 
-    let written = outputs.write(&rendered.picture, None, &local::metadata(&settings))?;
+    let metadata = Metadata {
+        frame: args.time.is_none().then_some(args.frame),
+        frame_rate: FrameRate::nearest(args.fps),
+        ..local::metadata(&settings)
+    };
+    let written = outputs.write(&rendered.picture, None, &metadata)?;
     eprintln!("  {}", summary(&rendered));
     if args.json {
         text::print(object(&rendered, &written, &description))?;
