@@ -28,7 +28,8 @@ pub use animation::{Channel, Interpolation, MorphTarget, Property, Skin};
 pub use golden::golden;
 pub use import::{
     AccessorProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport, ImportWarning,
-    Imported, NoFiles, PrimitiveProblem, Resolver, UriProblem, import, import_slice,
+    Imported, MeshoptProblem, NoFiles, PrimitiveProblem, Resolver, UriProblem, import,
+    import_slice,
 };
 pub use model::*;
 pub use package::{UnpackError, pack, package_id, unpack};

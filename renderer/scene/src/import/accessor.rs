@@ -1,5 +1,7 @@
 //! Accessors (glTF 2.0, section 5.1), read with every bound checked.
 
+use std::collections::BTreeMap;
+
 use super::error::AccessorProblem as Problem;
 use super::json::{Accessor, Root};
 
@@ -25,6 +27,8 @@ impl Budget {
 pub struct Data<'a> {
     pub root: &'a Root,
     pub buffers: Vec<std::borrow::Cow<'a, [u8]>>,
+    /// Bytes of the buffer views that were compressed.
+    pub decoded: BTreeMap<u32, Vec<u8>>,
 }
 
 #[derive(Clone, Copy)]
@@ -114,13 +118,19 @@ impl<'a> Data<'a> {
             index,
             count,
         })?;
-        let buffer = self.buffers.get(view.buffer as usize).ok_or(Problem::Index {
-            what: "buffer",
-            index: view.buffer,
-            count: self.buffers.len(),
-        })?;
-        let bytes = slice("buffer view", buffer, view.byte_offset, view.byte_length)?;
+        let bytes = match self.decoded.get(&index) {
+            Some(bytes) => bytes,
+            None => self.part(view.buffer, view.byte_offset, view.byte_length)?,
+        };
         Ok((bytes, view.byte_stride))
+    }
+
+    /// Bytes of a buffer.
+    pub fn part(&self, index: u32, offset: u64, length: u64) -> Result<&[u8], Problem> {
+        let count = self.buffers.len();
+        let missing = Problem::Index { what: "buffer", index, count };
+        let buffer = self.buffers.get(index as usize).ok_or(missing)?;
+        slice("buffer view", buffer, offset, length)
     }
 
     /// Reads an accessor of `N` components, 16 for matrices, as floats.
@@ -309,7 +319,7 @@ mod tests {
     }
 
     fn data<'a>(root: &'a Root, bytes: &'a [u8]) -> Data<'a> {
-        Data { root, buffers: vec![bytes.into()] }
+        Data { root, buffers: vec![bytes.into()], decoded: BTreeMap::new() }
     }
 
     fn check<const N: usize>(accessor: &str, view: &str, expected: Result<&[[f32; N]], &str>) {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::meshopt::MeshoptProblem;
 use crate::limits::{IMAGE_SIDE_PX_MAX, JSON_BYTES_MAX};
 use crate::validate::SceneError;
 
@@ -123,6 +124,15 @@ pub enum ImportError {
         /// Why.
         #[source]
         problem: AccessorProblem,
+    },
+    /// A compressed buffer view cannot be decoded.
+    #[error("the compressed buffer view {view} cannot be decoded; export the scene again")]
+    Meshopt {
+        /// The buffer view.
+        view: usize,
+        /// Why.
+        #[source]
+        problem: MeshoptProblem,
     },
     /// A primitive cannot be used.
     #[error("primitive {primitive} of mesh {mesh} cannot be used")]

@@ -7,7 +7,7 @@ use super::json::{Extensions, Known, Material, Root};
 use super::report::{ImportWarning, Warnings};
 
 /// Extensions that are read in full.
-const SUPPORTED: [&str; 18] = [
+const SUPPORTED: [&str; 20] = [
     "KHR_lights_punctual",
     "KHR_materials_anisotropy",
     "KHR_materials_clearcoat",
@@ -23,8 +23,10 @@ const SUPPORTED: [&str; 18] = [
     "KHR_materials_unlit",
     "KHR_materials_volume",
     "KHR_mesh_quantization",
+    "KHR_meshopt_compression",
     "KHR_texture_transform",
     "EXT_mesh_gpu_instancing",
+    "EXT_meshopt_compression",
     "EXT_texture_webp",
 ];
 

@@ -7,12 +7,14 @@
 
 mod accessor;
 mod animation;
+mod buffers;
 mod container;
 mod error;
 mod extension;
 mod json;
 mod layers;
 mod material;
+mod meshopt;
 mod picture;
 mod primitive;
 mod report;
@@ -25,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use accessor::{Budget, Data};
 pub use error::{AccessorProblem, ImageProblem, ImportError, PrimitiveProblem, UriProblem};
+pub use meshopt::MeshoptProblem;
 use report::Warnings;
 pub use report::{ImportReport, ImportWarning};
 pub use uri::{Folder, NoFiles, Resolver};
@@ -128,11 +131,11 @@ fn import_playing(
     check_version(&root.asset)?;
     extension::check(&root, &mut warnings)?;
     let mut budget = Budget::new(decoded_bytes_max);
-    let buffers = read_buffers(&root, parts.blob, resolver, &mut budget)?;
+    let data = buffers::read(&root, parts.blob, resolver, &mut budget)?;
     // Buffers are gone when the import is done: what the scene may take is a budget of its own.
     let budget = Budget::new(decoded_bytes_max);
     let mut importer = Importer {
-        data: Data { root: &root, buffers },
+        data,
         resolver,
         budget,
         warnings,
@@ -193,45 +196,6 @@ fn check_version(asset: &json::Asset) -> Result<(), ImportError> {
         return Err(ImportError::AssetVersion { version });
     }
     Ok(())
-}
-
-fn read_buffers<'a>(
-    root: &json::Root,
-    blob: Option<&'a [u8]>,
-    resolver: &mut dyn Resolver,
-    budget: &mut Budget,
-) -> Result<Vec<std::borrow::Cow<'a, [u8]>>, ImportError> {
-    let mut buffers = Vec::with_capacity(root.buffers.len());
-    for (index, buffer) in (0_u32..).zip(root.buffers.iter()) {
-        let bytes: std::borrow::Cow<'a, [u8]> = match (&buffer.uri, blob) {
-            (Some(text), _) => {
-                let bytes = uri::read(text, resolver, budget.left)
-                    .map_err(|problem| uri_error("buffer", index, text, problem))?;
-                let (needed, max) = (bytes.len() as u64, budget.max);
-                budget.take(needed).map_err(|_left| ImportError::TooLarge {
-                    what: "buffers",
-                    needed,
-                    max,
-                })?;
-                bytes.into()
-            }
-            (None, Some(blob)) if index == 0 => blob.into(),
-            // Compression extensions describe buffers that exist only as placeholders.
-            (None, _) if !buffer.extensions.names().is_empty() => Vec::new().into(),
-            (None, _) => {
-                let (owner, owner_index) = ("buffer", index as usize);
-                return Err(ImportError::Missing { owner, owner_index, what: "data" });
-            }
-        };
-        let (needed, available) = (buffer.byte_length, bytes.len() as u64);
-        if needed > available && buffer.extensions.names().is_empty() {
-            let text = buffer.uri.as_deref().unwrap_or("the binary chunk");
-            let problem = UriProblem::Short { needed, available };
-            return Err(uri_error("buffer", index, text, problem));
-        }
-        buffers.push(bytes);
-    }
-    Ok(buffers)
 }
 
 fn attach_environment(

@@ -17,7 +17,7 @@ fn imported(build: Build) -> Imported {
 }
 
 /// The error's whole chain of messages.
-fn chain(error: ImportError) -> String {
+pub fn chain(error: ImportError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(error) = source {
