@@ -23,6 +23,11 @@ pub struct RenderSettings {
     pub camera: CameraChoice,
     /// Light that the artist adds to the scene's own.
     pub lighting: Lighting,
+    /// How samples spread over the pixel that they belong to.
+    pub filter: PixelFilter,
+    /// Whether dim paths are ended at random, which costs noise and saves time; without it every
+    /// path has all its bounces.
+    pub roulette: bool,
 }
 
 impl Default for RenderSettings {
@@ -34,8 +39,22 @@ impl Default for RenderSettings {
             seed: 0,
             camera: CameraChoice::Default,
             lighting: Lighting::default(),
+            filter: PixelFilter::default(),
+            roulette: true,
         }
     }
+}
+
+/// How samples spread over the pixel that they belong to: the pixel filter, drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum PixelFilter {
+    /// A Blackman-Harris window 3 px wide: sharp without ringing.
+    #[default]
+    BlackmanHarris,
+    /// A Gaussian of 0.5 px standard deviation, cut at ±1.5 px.
+    Gaussian,
+    /// The pixel's own square.
+    Box,
 }
 
 /// Which camera looks.

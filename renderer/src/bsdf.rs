@@ -123,6 +123,43 @@ pub struct Scatter {
     pub density: f32,
 }
 
+impl Bsdf {
+    /// A black matte surface seen along its normal: what the rest of this module makes of one.
+    const MATTE: Self = Self {
+        view: vec3(0.0, 0.0, 1.0),
+        diffuse: Vec3::ZERO,
+        behind: Vec3::ZERO,
+        transmitted: Vec3::ZERO,
+        metal_f0: Vec3::ZERO,
+        metallic: 0.0,
+        f0: Vec3::ZERO,
+        f90: 0.0,
+        gain: Vec3::ONE,
+        transmitted_gain: 1.0,
+        eta: 1.0,
+        is_thin: true,
+        roughness: 1.0,
+        widths: Widths { x: 1.0, y: 1.0, product: 1.0, ratio: 1.0, inverse: 1.0 },
+        loss: 0.0,
+        left_view: 1.0,
+        coat: 0.0,
+        coat_width: 0.0,
+        coat_gain: 1.0,
+        coat_normal: vec3(0.0, 0.0, 1.0),
+        sheen: Vec3::ZERO,
+        sheen_roughness: 1.0,
+        left: 1.0,
+        left_coat: 1.0,
+        shares: Shares { lobe: 0.0, transmission: 0.0, coat: 0.0, cosine: 1.0, behind: 0.0 },
+    };
+
+    /// Whether nothing but the diffuse lobe scatters.
+    #[inline(always)]
+    fn is_matte(&self) -> bool {
+        self.shares.cosine >= 1.0
+    }
+}
+
 impl Scatter {
     /// None at all.
     pub const NONE: Self = Self { value: Vec3::ZERO, density: 0.0 };
@@ -132,6 +169,9 @@ impl Scatter {
 #[inline]
 #[must_use]
 pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
+    if surface.is_matte {
+        return Bsdf { view, diffuse: surface.base_color, ..Bsdf::MATTE };
+    }
     let widths = Widths::of(surface.roughness, surface.anisotropy);
     let roughness = if surface.anisotropy > 0.0 { widths.roughness() } else { surface.roughness };
     let (a, b) = lobe_albedo(&scene.albedo, view.z, roughness);
@@ -240,6 +280,10 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
 pub fn evaluate(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
     if bsdf.view.z < COSINE_MIN || abs(light.z) < COSINE_MIN {
         return Scatter::NONE;
+    }
+    if bsdf.is_matte() {
+        let cosine = max(light.z, 0.0) * INV_PI;
+        return Scatter { value: bsdf.diffuse * cosine, density: cosine };
     }
     if light.z > 0.0 {
         return reflect(scene, bsdf, light);

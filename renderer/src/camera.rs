@@ -1,7 +1,10 @@
 //! Cameras and the pixel filter.
 
+use protocol::PixelFilter;
+
 use crate::RenderScene;
 use crate::math::{Vec3, div, lerp, normalize};
+use crate::precise::{exp, sin_cos_turns};
 use crate::ray::Ray;
 use crate::tables::{CAMERA_ORTHOGRAPHIC, FILTER_ENTRIES};
 
@@ -31,18 +34,34 @@ pub fn camera_ray(scene: &RenderScene, x: f32, y: f32) -> Ray {
     }
 }
 
-/// The table of [`filter_offset`] for the Blackman-Harris window over ±1.5 px.
+/// Density of a filter, times any constant, where `x` goes from 0 to 1 across its width.
+fn filter_density(filter: PixelFilter, x: f64) -> f64 {
+    match filter {
+        PixelFilter::BlackmanHarris => {
+            let cos = |k: f64| sin_cos_turns(k * x).1;
+            0.358_75 - 0.488_29 * cos(1.0) + 0.141_28 * cos(2.0) - 0.011_68 * cos(3.0)
+        }
+        PixelFilter::Gaussian => {
+            let deviations = (x - 0.5) * WIDE_PX / GAUSSIAN_DEVIATION_PX;
+            exp(-0.5 * deviations * deviations)
+        }
+        PixelFilter::Box => 1.0,
+    }
+}
+
+/// Width of the filters that reach beyond the pixel.
+const WIDE_PX: f64 = 3.0;
+const GAUSSIAN_DEVIATION_PX: f64 = 0.5;
+
+/// The table of [`filter_offset`] for a filter.
 ///
-/// The window's distribution function is summed in fine steps and inverted at even steps of
+/// The filter's distribution function is summed in fine steps and inverted at even steps of
 /// probability; the table is odd about its middle to the bit.
 #[must_use]
-pub fn filter_table() -> Vec<f32> {
+pub fn filter_table(filter: PixelFilter) -> Vec<f32> {
+    let width = if filter == PixelFilter::Box { 1.0 } else { WIDE_PX };
     let steps = 8192_u32;
-    let density = |i: u32| {
-        let x = f64::from(i) / f64::from(steps);
-        let cos = |k: f64| crate::precise::sin_cos_turns(k * x).1;
-        0.358_75 - 0.488_29 * cos(1.0) + 0.141_28 * cos(2.0) - 0.011_68 * cos(3.0)
-    };
+    let density = |i: u32| filter_density(filter, f64::from(i) / f64::from(steps));
     let mut sums = vec![0.0_f64];
     for i in 0..steps {
         let last = sums[i as usize];
@@ -58,7 +77,7 @@ pub fn filter_table() -> Vec<f32> {
             at += 1;
         }
         let within = (wanted - sums[at]) / (sums[at + 1] - sums[at]).max(1e-300);
-        let offset = ((at as f64 + within) / f64::from(steps) - 0.5) * 3.0;
+        let offset = ((at as f64 + within) / f64::from(steps) - 0.5) * width;
         table[entry] = offset as f32;
         table[FILTER_ENTRIES - 1 - entry] = -(offset as f32);
     }
@@ -73,4 +92,37 @@ pub fn depth_of(scene: &RenderScene, point: Vec3) -> f32 {
         point - Vec3::of(scene.header.camera_origin),
         Vec3::of(scene.header.camera_forward),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::FILTER_ENTRIES;
+
+    /// Variance of the offsets that a table gives, px².
+    fn variance(table: &[f32]) -> f64 {
+        let count = 10_000;
+        let offset = |i: u32| {
+            let scaled = (f64::from(i) + 0.5) / f64::from(count) * (FILTER_ENTRIES - 1) as f64;
+            let entry = (scaled as usize).min(FILTER_ENTRIES - 2);
+            let (a, b) = (f64::from(table[entry]), f64::from(table[entry + 1]));
+            a + (b - a) * (scaled - entry as f64)
+        };
+        (0..count).map(|i| offset(i).powi(2)).sum::<f64>() / f64::from(count)
+    }
+
+    #[test]
+    fn filters_are_as_wide_as_they_say() {
+        let of = |filter| variance(&filter_table(filter));
+        // The table's last step is a straight line, which makes tails a little heavier.
+        let near = |filter, wanted: f64| {
+            let got = of(filter);
+            assert!(got > wanted - 1e-4 && got < wanted * 1.03, "{filter:?}: {got}, not {wanted}");
+        };
+        near(PixelFilter::Box, 1.0 / 12.0);
+        // A normal distribution cut at three deviations has 0.9733 of its variance.
+        near(PixelFilter::Gaussian, 0.25 * 0.9733);
+        // 9 / 12 + 9 / (2 π² a₀) · Σ (-1)ᵏ aₖ / k².
+        near(PixelFilter::BlackmanHarris, 0.1727);
+    }
 }

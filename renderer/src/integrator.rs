@@ -23,8 +23,6 @@ use crate::sampler::{
 use crate::surface::{Surface, surface_at};
 use crate::trace::Tracer;
 
-/// Scattering events before roulette begins.
-const ROULETTE_AFTER: u32 = 3;
 /// Most likely that roulette lets a path go on.
 const SURVIVAL_MAX: f32 = 0.95;
 
@@ -253,7 +251,7 @@ fn scatter(
     }
 
     // Roulette.
-    if bounce + 1 >= ROULETTE_AFTER {
+    if bounce + 1 >= scene.header.roulette_after {
         let survival = min(luminance(walk.throughput), SURVIVAL_MAX);
         let survives = roulette < survival;
         if !survives {

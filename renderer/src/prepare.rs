@@ -114,7 +114,7 @@ pub fn prepare(
         emitters: Vec::new(),
         picks: Vec::new(),
         emitter_of: Vec::new(),
-        filter: shared_tables().filter.clone(),
+        filter: filter_table(settings.filter),
         albedo: shared_tables().albedo.clone(),
         srgb: shared_tables().srgb.clone(),
         nodes: geometry.nodes,
@@ -136,6 +136,9 @@ pub fn prepare(
     Ok(prepared.seal())
 }
 
+/// Scattering events before roulette begins.
+const ROULETTE_AFTER: u32 = 3;
+
 fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
     // Both zeros are one time.
     let time_bits = if time_s.abs() > 0.0 { time_s.to_bits() } else { 0 };
@@ -145,6 +148,7 @@ fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
         samples: settings.samples,
         bounces: settings.bounces,
         seed: settings.seed,
+        roulette_after: if settings.roulette { ROULETTE_AFTER } else { u32::MAX },
         time_hash: hash(time_bits),
         environment_kind: ENVIRONMENT_NONE,
         environment_emitter: NONE,
@@ -155,7 +159,6 @@ fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
 
 /// Tables that do not depend on the scene.
 struct SharedTables {
-    filter: Vec<f32>,
     albedo: Vec<f32>,
     srgb: Vec<f32>,
 }
@@ -163,7 +166,6 @@ struct SharedTables {
 fn shared_tables() -> &'static SharedTables {
     static TABLES: OnceLock<SharedTables> = OnceLock::new();
     TABLES.get_or_init(|| SharedTables {
-        filter: filter_table(),
         albedo: albedo_table(),
         srgb: (0..256).map(|byte| srgb_to_linear(f64::from(byte) / 255.0) as f32).collect(),
     })

@@ -8,8 +8,8 @@ use crate::math::{
 };
 use crate::ray::Hit;
 use crate::tables::{
-    Instance, LAYERS_BODY, Layers, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_UNLIT,
-    Material, NONE, Shape, TextureUse,
+    Instance, LAYERS_BODY, Layers, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_MATTE,
+    MATERIAL_UNLIT, Material, NONE, Shape, TextureUse,
 };
 use crate::texture::{Rgba, sample};
 use crate::trace::corners;
@@ -36,6 +36,8 @@ pub struct Surface {
     pub emission: Vec3,
     /// Whether it shows its emission and nothing else.
     pub is_unlit: bool,
+    /// Whether it scatters evenly and does nothing else: a short way, not another result.
+    pub is_matte: bool,
     /// Reflectance of the dielectric along its normal.
     pub f0: Vec3,
     /// Its reflectance at the horizon.
@@ -109,6 +111,7 @@ impl Surface {
         roughness: 1.0,
         emission: Vec3::ZERO,
         is_unlit: false,
+        is_matte: false,
         f0: vec3(DIELECTRIC_F0, DIELECTRIC_F0, DIELECTRIC_F0),
         f90: 1.0,
         transmission: 0.0,
@@ -414,7 +417,9 @@ pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
         surface.is_unlit = true;
         surface.emission = base_color;
     }
-    if material.layers != NONE {
+    if material.flags & MATERIAL_MATTE != 0 {
+        surface.is_matte = true;
+    } else if material.layers != NONE {
         let layers = &scene.layers[material.layers as usize];
         add_layers(&mut surface, layers, &spot, front);
         add_anisotropy(&mut surface, layers, &spot, axes);

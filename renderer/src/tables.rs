@@ -43,6 +43,9 @@ pub const MATERIAL_DOUBLE_SIDED: u32 = 1;
 pub const MATERIAL_EMISSIVE: u32 = 2;
 /// [`Material::flags`]: shows its base colour and scatters nothing.
 pub const MATERIAL_UNLIT: u32 = 4;
+/// [`Material::flags`]: scatters evenly and does nothing else, so that a backend may take the short
+/// way to the same bits.
+pub const MATERIAL_MATTE: u32 = 8;
 
 /// [`Layers::flags`]: the surface bounds a body, which refracts and absorbs.
 pub const LAYERS_BODY: u32 = 1;
@@ -70,7 +73,7 @@ pub const EMITTER_DIRECTIONAL: u32 = 3;
 pub const EMITTER_ENVIRONMENT: u32 = 4;
 
 /// Entries of the pixel filter's table, both ends included.
-pub const FILTER_ENTRIES: usize = 65;
+pub const FILTER_ENTRIES: usize = 257;
 /// Steps of cosine and of roughness in the albedo table.
 pub const ALBEDO_SIDE: usize = 32;
 /// Where the means of the albedo table begin: four per roughness.
@@ -182,8 +185,10 @@ pub struct Header {
 
     /// [`Layers`] table.
     pub layers_at: u32,
+    /// Scattering events before roulette begins.
+    pub roulette_after: u32,
     /// Always 0.
-    pub reserved: [u32; 3],
+    pub reserved: [u32; 2],
 }
 
 /// One placed tree of triangles. The table is in the order of the leaves of the tree over

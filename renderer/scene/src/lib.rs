@@ -15,6 +15,7 @@
 //! [`import()`] or [`unpack`] holds a validated one.
 
 pub mod animation;
+mod edit;
 mod golden;
 mod import;
 mod layers;

@@ -6,8 +6,8 @@ use super::{PrepareError, checked};
 use crate::precise::{ln, sin_cos};
 use crate::tables::{
     ALPHA_BLEND, ALPHA_MASK, ALPHA_OPAQUE, FILTER_LINEAR, FILTER_NEAREST, LAYERS_BODY, Layers,
-    MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_UNLIT, Material, NONE, Texture, TextureUse,
-    WRAP_CLAMP, WRAP_MIRROR, WRAP_REPEAT,
+    MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_MATTE, MATERIAL_UNLIT, Material, NONE,
+    Texture, TextureUse, WRAP_CLAMP, WRAP_MIRROR, WRAP_REPEAT,
 };
 
 /// An index of refraction this close to the air's does not bend light: the half vector of
@@ -82,6 +82,9 @@ pub fn pack(scene: &Scene) -> Result<Surfaces, PrepareError> {
                 &own.iridescence_texture,
                 &own.iridescence_thickness_texture,
             ]) << OWN_TEXTURES;
+            if is_matte(material) {
+                packed.flags |= MATERIAL_MATTE;
+            }
             layers.push(own);
         }
         materials.push(packed);
@@ -96,6 +99,21 @@ const OWN_TEXTURES: u32 = 4;
 fn used(uses: &[&TextureUse]) -> u32 {
     let bits = uses.iter().zip(0..).map(|(usage, at)| u32::from(usage.texture != NONE) << at);
     bits.fold(0, |all, bit: u32| all | bit)
+}
+
+/// Whether a material scatters evenly and does nothing else.
+fn is_matte(material: &scene::Material) -> bool {
+    let layers = &material.layers;
+    let others = [
+        material.metallic,
+        layers.specular,
+        layers.transmission,
+        layers.coat,
+        layers.iridescence,
+        layers.translucency,
+    ];
+    let [r, g, b] = layers.sheen_color;
+    !layers.is_body && others.into_iter().chain([r, g, b]).all(|factor| factor <= 0.0)
 }
 
 fn pack_layers(layers: &scene::Layers) -> Layers {

@@ -4,11 +4,11 @@ use protocol::{Batch, Rect, RenderSettings, Size};
 use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 
 /// The engine these hashes belong to.
-const OF_ENGINE: u32 = 2;
+const OF_ENGINE: u32 = 3;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_2a18d1415b8cd28124cc584f78668d24dfe3cb330081464600bda668d495dc03";
+const SCENE: &str = "b3_110f278b18699ebbb38112ff76cfa9279d44676e212c2cbbec63f4cf953ee892";
 /// [`film::Film::root`] of its 16 samples.
-const FILM: &str = "b3_54c8d7e0460e3dd71c91b0b388ad9034cfe9421471ed4ee99ce79aa634c2bed8";
+const FILM: &str = "b3_e121f4f02dabf8ec6ee21e62ef8292bfd9d26a8244a62b464b22fd0452e7ffea";
 
 #[test]
 fn the_engine_renders_what_it_always_did() {

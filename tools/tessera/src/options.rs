@@ -1,12 +1,13 @@
 //! Options that several commands share: the scene, the picture, the farm.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueHint};
-use protocol::{CameraChoice, FrameRange, Lighting, RenderSettings, Size, Sun};
-use scene::ImportOptions;
+use clap::{Args, ValueEnum, ValueHint};
+use protocol::{CameraChoice, FrameRange, Lighting, PixelFilter, RenderSettings, Size, Sun};
+use scene::{ImportOptions, Scene};
 
-use crate::values::{self, Frames, Rgb, Triple};
+use crate::local;
+use crate::values::{self, Clay, Frames, Rgb, Triple};
 
 /// From the scene towards the sun when nothing else is asked for: over the right shoulder.
 const SUN_DIRECTION: Triple = Triple([0.4, 0.8, 0.45]);
@@ -33,11 +34,43 @@ pub struct EnvironmentArgs {
     /// The scene's animation of this name; without it, the first one
     #[arg(long, value_name = "NAME", help_heading = "Picture")]
     pub animation: Option<String>,
+    /// Leave out the scene's own lamps, or the glow of its surfaces; commas between both
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', help_heading = "Picture")]
+    pub without: Vec<Without>,
+    /// Every surface matte and grey, scattering this share of light: `gray:0.8`
+    #[arg(long = "override", value_name = "gray:SHARE", help_heading = "Picture")]
+    pub clay: Option<Clay>,
+}
+
+/// What of a scene is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Without {
+    /// Points, spots and distant lights
+    Lamps,
+    /// The glow of surfaces
+    Emission,
 }
 
 impl EnvironmentArgs {
-    /// The importer's options.
-    pub fn import_options(&self) -> ImportOptions {
+    /// Imports a scene as the options say.
+    ///
+    /// # Errors
+    /// See [`local::import`].
+    pub fn import(&self, path: &Path) -> anyhow::Result<Scene> {
+        let mut scene = local::import(path, &self.import_options())?;
+        for without in &self.without {
+            match without {
+                Without::Lamps => scene.remove_lamps(),
+                Without::Emission => scene.remove_emission(),
+            }
+        }
+        if let Some(Clay(share)) = self.clay {
+            scene.make_clay(share);
+        }
+        Ok(scene)
+    }
+
+    fn import_options(&self) -> ImportOptions {
         ImportOptions {
             environment: self.env.clone(),
             environment_strength: self.env_strength,
@@ -64,6 +97,12 @@ pub struct PictureArgs {
     /// Seed of every random number
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u32,
+    /// How samples spread over their pixel
+    #[arg(long, value_enum, default_value_t = FilterName::BlackmanHarris)]
+    pub filter: FilterName,
+    /// Whether dim paths are ended at random
+    #[arg(long, visible_alias = "roulette", value_enum, default_value_t = Switch::On)]
+    pub rr: Switch,
     /// The scene's camera of this name; without it, the first one, or one that frames the scene
     #[arg(long, value_name = "NAME", conflicts_with_all = ["eye", "target"])]
     pub camera: Option<String>,
@@ -108,8 +147,40 @@ impl PictureArgs {
             seed: self.seed,
             camera,
             lighting: Lighting { sun, sky: self.sky.map(|Rgb(radiance)| radiance) },
+            filter: self.filter.filter(),
+            roulette: self.rr == Switch::On,
         }
     }
+}
+
+/// A pixel filter's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FilterName {
+    /// Sharp without ringing, 3 px wide
+    BlackmanHarris,
+    /// Soft, 3 px wide
+    Gaussian,
+    /// The pixel's own square
+    Box,
+}
+
+impl FilterName {
+    const fn filter(self) -> PixelFilter {
+        match self {
+            Self::BlackmanHarris => PixelFilter::BlackmanHarris,
+            Self::Gaussian => PixelFilter::Gaussian,
+            Self::Box => PixelFilter::Box,
+        }
+    }
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// Do it
+    On,
+    /// Do not
+    Off,
 }
 
 /// Which frames of an animation.

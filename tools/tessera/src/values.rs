@@ -51,6 +51,23 @@ impl FromStr for Rgb {
     }
 }
 
+/// An override of all surfaces: `gray:0.8`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Clay(pub f32);
+
+impl FromStr for Clay {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let share = text.strip_prefix("gray:").or_else(|| text.strip_prefix("grey:"));
+        share
+            .and_then(number)
+            .filter(|share| (0.0..=1.0).contains(share))
+            .map(Self)
+            .ok_or(ValueError { wanted: "gray:SHARE, a share of light from 0 to 1, as gray:0.8" })
+    }
+}
+
 fn number(text: &str) -> Option<f32> {
     text.trim().parse().ok().filter(|number: &f32| number.is_finite())
 }
@@ -96,6 +113,14 @@ mod tests {
         for text in ["", "1,2", "1,2,3,4", "a,b,c", "1,2,inf", "NaN,0,0"] {
             assert!(text.parse::<Triple>().is_err(), "{text}");
             assert!(text.parse::<Rgb>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn clay() {
+        assert_eq!("gray:0.8".parse(), Ok(Clay(0.8)));
+        for text in ["0.8", "gray", "gray:1.1", "gray:-1", "gray:x", "red:0.5"] {
+            assert!(text.parse::<Clay>().is_err(), "{text}");
         }
     }
 

@@ -22,7 +22,6 @@
 #import tessera::tables::{NONE, header}
 #import tessera::trace::walk
 
-const ROULETTE_AFTER: u32 = 3u;
 const SURVIVAL_MAX: f32 = 0.95;
 
 // What a path's next ray is for.
@@ -240,7 +239,7 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
         }
         var survives = is_light(throughput);
         // Roulette.
-        if bounce + 1u >= ROULETTE_AFTER {
+        if bounce + 1u >= header.roulette_after {
             let survival = fmin(luminance(throughput), SURVIVAL_MAX);
             survives = survives && choice.y < survival;
             throughput = throughput * rcp(survival);

@@ -30,7 +30,7 @@ const EMITTER_POINT: u32 = 1u;
 const EMITTER_SPOT: u32 = 2u;
 const EMITTER_DIRECTIONAL: u32 = 3u;
 const EMITTER_ENVIRONMENT: u32 = 4u;
-const FILTER_ENTRIES: u32 = 65u;
+const FILTER_ENTRIES: u32 = 257u;
 const ALBEDO_SIDE: u32 = 32u;
 const ALBEDO_MEANS_AT: u32 = ALBEDO_SIDE * ALBEDO_SIDE * 2u;
 const ALBEDO_SHEEN_AT: u32 = ALBEDO_MEANS_AT + ALBEDO_SIDE * 4u;
@@ -88,9 +88,9 @@ struct Header {
     albedo_at: u32,
     srgb_at: u32,
     layers_at: u32,
+    roulette_after: u32,
     reserved_a: u32,
     reserved_b: u32,
-    reserved_c: u32,
 }
 
 @group(1) @binding(0) var<uniform> header: Header;

@@ -2,7 +2,7 @@
 
 use film::Film;
 use protocol::settings::RenderSettings;
-use protocol::{Batch, Rect};
+use protocol::{Batch, PixelFilter, Rect};
 use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
 use crate::device::backend;
@@ -45,12 +45,25 @@ fn settings_that_change_the_way() {
         ("no bounce", RenderSettings { bounces: 0, ..base.clone() }),
         ("many bounces", RenderSettings { bounces: 64, ..base.clone() }),
         ("another seed", RenderSettings { seed: 77, ..base.clone() }),
-        ("sun and sky", RenderSettings { lighting: sun(), ..base }),
+        ("sun and sky", RenderSettings { lighting: sun(), ..base.clone() }),
+        (
+            "a box filter, no roulette",
+            RenderSettings { filter: PixelFilter::Box, roulette: false, ..base },
+        ),
     ];
     for (name, settings) in cases {
         let scene = golden(&settings);
         check(name, &scene, whole(&scene));
     }
+}
+
+/// The short way through matte surfaces gives the bits of the long one, which shaders take.
+#[test]
+fn clay() {
+    let mut scene = scene::golden();
+    scene.make_clay(0.8);
+    let scene = renderer::prepare(&scene, &settings(24, 16, 5), 0.0).expect("clay is sound");
+    check("clay", &scene, whole(&scene));
 }
 
 /// Chunks, batches and tiles: any way of cutting gives the same bits.

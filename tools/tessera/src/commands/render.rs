@@ -56,7 +56,7 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let outputs = args.output.outputs(&local::name_of(&args.scene))?;
     let time_s = args.time_s()?;
     let settings = args.picture.settings();
-    let scene = local::import(&args.scene, &args.environment.import_options())?;
+    let scene = args.environment.import(&args.scene)?;
     let render_scene = local::prepare(&scene, &settings, time_s)?;
     let mut backend = args.backend.open()?;
     let description = backend.description();

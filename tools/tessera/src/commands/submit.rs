@@ -93,7 +93,7 @@ impl JobArgs {
         let frames = self.frames.range();
         let (package, id) = match (&self.file, self.scene) {
             (Some(file), _) => {
-                let scene = local::import(file, &self.environment.import_options())?;
+                let scene = self.environment.import(file)?;
                 let time_s = frames.first as f32 / frames.fps;
                 let render_scene = local::prepare(&scene, &settings, time_s)?;
                 let probe = probe(&render_scene, interrupt)?;

@@ -1,0 +1,69 @@
+//! Scenes with something left out or replaced: what look development and benchmarks ask for.
+
+use crate::layers::Layers;
+use crate::model::{Environment, Material, Scene};
+
+impl Scene {
+    /// Every surface becomes the same clay: matte, opaque and grey on both sides. Nothing glows
+    /// any more; vertex colours and textures are dropped.
+    ///
+    /// `reflectance` is the share of light that is scattered; it is held in 0..=1.
+    pub fn make_clay(&mut self, reflectance: f32) {
+        let grey = reflectance.clamp(0.0, 1.0);
+        self.materials = vec![Material {
+            name: "clay".to_owned(),
+            base_color: [grey, grey, grey, 1.0],
+            metallic: 0.0,
+            double_sided: true,
+            layers: Layers { specular: 0.0, ..Layers::default() },
+            ..Material::default()
+        }];
+        for primitive in self.meshes.iter_mut().flat_map(|mesh| &mut mesh.primitives) {
+            primitive.material = Some(0);
+            primitive.colors.clear();
+        }
+        self.textures.clear();
+        let surroundings = match &mut self.environment {
+            Some(Environment::Map { image, .. }) => Some(std::mem::replace(image, 0)),
+            _ => None,
+        };
+        self.images = match surroundings {
+            Some(image) => vec![self.images.swap_remove(image as usize)],
+            None => Vec::new(),
+        };
+    }
+
+    /// Leaves out every lamp: points, spots and distant lights.
+    pub fn remove_lamps(&mut self) {
+        self.lights.clear();
+        for node in &mut self.nodes {
+            node.light = None;
+        }
+    }
+
+    /// Leaves out the glow of every surface.
+    pub fn remove_emission(&mut self) {
+        for material in &mut self.materials {
+            material.emissive = [0.0; 3];
+            material.emissive_texture = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn edited_scenes_are_valid() {
+        let mut scene = crate::golden();
+        assert!(!scene.lights.is_empty() && !scene.textures.is_empty(), "a scene with something");
+        scene.remove_lamps();
+        scene.remove_emission();
+        assert_eq!(scene.validate(), Ok(()));
+        assert!(scene.lights.is_empty());
+        assert!(scene.materials.iter().all(|material| material.emissive == [0.0; 3]));
+        scene.make_clay(1.5);
+        assert_eq!(scene.validate(), Ok(()));
+        assert_eq!(scene.materials.len(), 1);
+        assert_eq!(scene.materials[0].base_color, [1.0; 4]);
+    }
+}
