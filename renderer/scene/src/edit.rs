@@ -2,6 +2,7 @@
 
 use crate::layers::Layers;
 use crate::model::{Environment, Material, Scene};
+use crate::variation::Target;
 
 impl Scene {
     /// Every surface becomes the same clay: matte, opaque and grey on both sides. Nothing glows
@@ -22,6 +23,7 @@ impl Scene {
             primitive.material = Some(0);
             primitive.colors.clear();
         }
+        self.variations.retain(|own| !matches!(own.target, Target::Material { .. }));
         self.textures.clear();
         let surroundings = match &mut self.environment {
             Some(Environment::Map { image, .. }) => Some(std::mem::replace(image, 0)),
@@ -36,6 +38,7 @@ impl Scene {
     /// Leaves out every lamp: points, spots and distant lights.
     pub fn remove_lamps(&mut self) {
         self.lights.clear();
+        self.variations.retain(|own| !matches!(own.target, Target::Light { .. }));
         for node in &mut self.nodes {
             node.light = None;
         }
@@ -47,6 +50,10 @@ impl Scene {
             material.emissive = [0.0; 3];
             material.emissive_texture = None;
         }
+        self.variations.retain(|own| match own.target {
+            Target::Material { factor, .. } => !factor.is_emission(),
+            Target::Light { .. } | Target::Camera { .. } => true,
+        });
     }
 }
 

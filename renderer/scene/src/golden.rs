@@ -363,7 +363,7 @@ mod tests {
         let id = crate::package_id(&crate::pack(&golden()));
         assert_eq!(
             id.to_string(),
-            "scn_1ca106364140087c81acdd723306b470d15ee06ac86ca6f5eaa7d34b2f19ce7b",
+            "scn_9558f83dd7765c25ac011b14c6bb450c8f3cd3611dfdedb9397dcc59c2185353",
             "the golden scene changed: bump the engine"
         );
     }

@@ -24,8 +24,9 @@ pub mod model;
 mod package;
 mod tangents;
 mod validate;
+pub mod variation;
 
-pub use animation::{Channel, Interpolation, MorphTarget, Property, Skin};
+pub use animation::{Channel, Interpolation, Keys, MorphTarget, Property, Skin};
 pub use golden::golden;
 pub use import::{
     AccessorProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport, ImportWarning,
@@ -35,3 +36,4 @@ pub use import::{
 pub use model::*;
 pub use package::{UnpackError, pack, package_id, unpack};
 pub use validate::SceneError;
+pub use variation::{Factor, LightFactor, Slot, Target, TextureSlot, Variation};

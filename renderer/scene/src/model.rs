@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::animation::{Channel, MorphTarget, Skin};
+use crate::variation::Variation;
 
 pub use crate::layers::Layers;
 
@@ -35,6 +36,8 @@ pub struct Scene {
     pub skins: Vec<Skin>,
     /// What moves nodes and weights, at most one for a node's property.
     pub channels: Vec<Channel>,
+    /// What changes factors of materials, lights and cameras, at most one for a factor.
+    pub variations: Vec<Variation>,
 }
 
 /// A node of the tree.

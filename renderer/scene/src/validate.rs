@@ -106,11 +106,13 @@ pub enum SceneError {
         /// Bytes of its pixels.
         bytes: usize,
     },
-    /// A channel's keys and values differ in number.
-    #[error("channel {channel} has {count} values for {keys} keys; {expected} are needed")]
+    /// Keys and values differ in number.
+    #[error("{owner} {owner_index} has {count} values for {keys} keys; {expected} are needed")]
     Keys {
-        /// The channel.
-        channel: usize,
+        /// Channel or variation.
+        owner: &'static str,
+        /// Which one.
+        owner_index: usize,
         /// How many values it has.
         count: usize,
         /// How many keys it has.

@@ -1,7 +1,7 @@
 //! Which camera looks, and from where.
 
 use protocol::CameraChoice;
-use scene::{Projection, Scene};
+use scene::{Camera, Projection, Scene};
 
 use super::PrepareError;
 use super::place::{Place, cross, dot, unit};
@@ -23,17 +23,19 @@ pub fn frames(scene: &Scene, choice: &CameraChoice) -> bool {
     matches!(choice, CameraChoice::Default) && first_camera(scene).is_none()
 }
 
-/// Sets the header's camera; `bounds` is what a camera of our own frames.
+/// Sets the header's camera; `cameras` are the scene's at the time, `bounds` is what a camera of
+/// our own frames.
 pub fn place(
     header: &mut Header,
     scene: &Scene,
+    cameras: &[Camera],
     places: &[Place],
     bounds: &Bounds,
     choice: &CameraChoice,
 ) -> Result<(), PrepareError> {
     match choice {
         CameraChoice::Default => match first_camera(scene) {
-            Some(node) => use_node(header, scene, places, node),
+            Some(node) => use_node(header, &scene.nodes[node], cameras, &places[node]),
             None => frame(header, bounds),
         },
         CameraChoice::Named(name) => {
@@ -41,7 +43,7 @@ pub fn place(
                 name: name.clone(),
                 names: camera_names(scene),
             })?;
-            use_node(header, scene, places, node);
+            use_node(header, &scene.nodes[node], cameras, &places[node]);
         }
         CameraChoice::LookAt { eye, target, vfov_degrees } => {
             let (eye, target) = (eye.map(f64::from), target.map(f64::from));
@@ -83,12 +85,12 @@ fn camera_names(scene: &Scene) -> Vec<String> {
     names
 }
 
-fn use_node(header: &mut Header, scene: &Scene, places: &[Place], node: usize) {
-    let Some(camera) = scene.nodes[node].camera else { return };
-    let m = &places[node].0;
+fn use_node(header: &mut Header, node: &scene::Node, cameras: &[Camera], place: &Place) {
+    let Some(camera) = node.camera else { return };
+    let m = &place.0;
     let column = |at: usize| [m[0][at], m[1][at], m[2][at]];
     look(header, column(3), column(2).map(|value| -value), column(1));
-    match scene.cameras[camera as usize].projection {
+    match cameras[camera as usize].projection {
         Projection::Perspective { vfov } => set_perspective(header, f64::from(vfov)),
         Projection::Orthographic { half_height } => {
             header.camera_kind = CAMERA_ORTHOGRAPHIC;

@@ -20,7 +20,7 @@ pub use materials::{
     Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, Ior, Iridescence, Sheen, Specular,
     SpecularGlossiness, Transmission, Volume,
 };
-pub use motion::{Animation, AnimationChannel, AnimationSampler, Skin};
+pub use motion::{Animation, AnimationChannel, AnimationSampler, Pointer, Skin};
 
 use crate::limits::LIST_MAX;
 

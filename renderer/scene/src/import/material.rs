@@ -34,6 +34,11 @@ impl Importer<'_> {
         Ok(taken)
     }
 
+    /// Index in the scene of the file's material, where something shown uses it.
+    pub fn taken_material(&self, index: u32) -> Option<u32> {
+        self.taken.materials.get(&index).copied()
+    }
+
     fn convert_material(
         &mut self,
         index: u32,

@@ -16,11 +16,13 @@ mod layers;
 mod material;
 mod meshopt;
 mod picture;
+mod pointer;
 mod primitive;
 mod report;
 mod skin;
 mod tree;
 mod uri;
+mod variation;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

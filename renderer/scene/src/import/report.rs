@@ -45,6 +45,13 @@ pub enum ImportWarning {
         /// Why it is left out.
         why: &'static str,
     },
+    /// A channel of the animation that names its place by a pointer.
+    Pointer {
+        /// The pointer.
+        pointer: String,
+        /// Why it is left out.
+        why: &'static str,
+    },
     /// A skin.
     Skin {
         /// Its name.
@@ -170,6 +177,9 @@ impl fmt::Display for ImportWarning {
             ),
             Self::Channel { path, node, why } => {
                 write!(f, "the animation's channel for the {path} of {node} is left out: {why}")
+            }
+            Self::Pointer { pointer, why } => {
+                write!(f, "the animation's channel for {pointer} is left out: {why}")
             }
             Self::Skin { skin, why } => {
                 write!(f, "skin {skin} is left out, its meshes keep their bind pose: {why}")

@@ -135,7 +135,9 @@ fn mutated_files_neither_panic_nor_eat_memory() {
             bad += 1;
         }
     };
-    let corpus = [rich(), moving()].into_iter().chain(crate::meshopt::compressed());
+    let corpus = [rich(), moving(), crate::pointer::varying()]
+        .into_iter()
+        .chain(crate::meshopt::compressed());
     for glb in corpus.map(Build::glb) {
         let json_length = u32::from_le_bytes(glb[12..16].try_into().expect("4 bytes")) as usize;
         let (json, blob) = (&glb[20..20 + json_length], &glb[28 + json_length..]);

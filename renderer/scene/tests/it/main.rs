@@ -5,4 +5,5 @@ mod build; // Small glTF files, made in memory.
 mod hostile; // Mutated files: no panic, bounded memory.
 mod import; // What a file says is what the scene holds; what it cannot hold is named.
 mod meshopt; // Compressed buffer views.
+mod pointer; // Factors that change with time.
 mod shared; // Real scenes that others made, where they are at hand.

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::{
     Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, EmissiveStrength, Instancing, Ior,
-    Iridescence, Lights, Meshopt, Sheen, Specular, SpecularGlossiness, TextureTransform,
+    Iridescence, Lights, Meshopt, Pointer, Sheen, Specular, SpecularGlossiness, TextureTransform,
     Transmission, Volume, WebpSource,
 };
 
@@ -23,6 +23,7 @@ pub struct Known {
     pub texture_transform: Option<TextureTransform>,
     pub webp: Option<WebpSource>,
     pub meshopt: Option<Meshopt>,
+    pub pointer: Option<Pointer>,
     pub instancing: Option<Instancing>,
     pub ior: Option<Ior>,
     pub specular: Option<Specular>,
@@ -66,6 +67,7 @@ impl<'de> Deserialize<'de> for Extensions {
                         "KHR_materials_emissive_strength" => {
                             known.emissive_strength = Some(map.next_value()?);
                         }
+                        "KHR_animation_pointer" => known.pointer = Some(map.next_value()?),
                         "KHR_texture_transform" => {
                             known.texture_transform = Some(map.next_value()?);
                         }
