@@ -59,18 +59,40 @@ impl Scene {
 
 #[cfg(test)]
 mod tests {
+    use crate::animation::Interpolation;
+    use crate::variation::{Factor, LightFactor, Target, TextureSlot, Variation};
+
     #[test]
     fn edited_scenes_are_valid() {
         let mut scene = crate::golden();
+        // What changes goes with what it changes.
+        let glow = Factor::TextureOffset(TextureSlot::Emissive);
+        scene.variations = [
+            (Target::Material { material: 5, factor: glow }, 2),
+            (Target::Material { material: 5, factor: Factor::Roughness }, 1),
+            (Target::Light { light: 0, factor: LightFactor::Intensity }, 3),
+            (Target::Camera { camera: 0 }, 1),
+        ]
+        .map(|(target, size)| Variation {
+            target,
+            interpolation: Interpolation::Step,
+            times: vec![0.0],
+            values: vec![0.5; size],
+        })
+        .into();
+        assert_eq!(scene.validate(), Ok(()));
         assert!(!scene.lights.is_empty() && !scene.textures.is_empty(), "a scene with something");
         scene.remove_lamps();
         scene.remove_emission();
         assert_eq!(scene.validate(), Ok(()));
         assert!(scene.lights.is_empty());
-        assert!(scene.materials.iter().all(|material| material.emissive == [0.0; 3]));
+        assert_eq!(scene.variations.len(), 2);
+        let dark = |emissive: [f32; 3]| emissive.map(f32::to_bits) == [0; 3];
+        assert!(scene.materials.iter().all(|material| dark(material.emissive)));
         scene.make_clay(1.5);
         assert_eq!(scene.validate(), Ok(()));
         assert_eq!(scene.materials.len(), 1);
-        assert_eq!(scene.materials[0].base_color, [1.0; 4]);
+        assert_eq!(scene.variations.len(), 1);
+        assert_eq!(scene.materials[0].base_color.map(f32::to_bits), [1.0_f32; 4].map(f32::to_bits));
     }
 }

@@ -34,6 +34,9 @@ pub struct EnvironmentArgs {
     /// The scene's animation of this name; without it, the first one
     #[arg(long, value_name = "NAME", help_heading = "Picture")]
     pub animation: Option<String>,
+    /// The scene's material variant of this name; without it, its plain materials
+    #[arg(long, value_name = "NAME", help_heading = "Picture")]
+    pub variant: Option<String>,
     /// Leave out the scene's own lamps, or the glow of its surfaces; commas between both
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', help_heading = "Picture")]
     pub without: Vec<Without>,
@@ -76,6 +79,7 @@ impl EnvironmentArgs {
             environment_strength: self.env_strength,
             environment_rotation_degrees: self.env_rotation,
             animation: self.animation.clone(),
+            variant: self.variant.clone(),
             ..ImportOptions::default()
         }
     }

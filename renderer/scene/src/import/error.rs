@@ -165,6 +165,14 @@ pub enum ImportError {
         /// The names there are.
         names: Vec<String>,
     },
+    /// The file has no material variant of the asked name.
+    #[error("the file has no variant named {name:?}; {}", variants(names))]
+    NoVariant {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        names: Vec<String>,
+    },
     /// A skin has fewer matrices than joints.
     #[error("skin {skin} has {matrices} inverse bind matrices for {joints} joints")]
     InverseBinds {
@@ -225,6 +233,14 @@ pub enum ImportError {
 fn choices(names: &[String]) -> String {
     if names.is_empty() {
         "it has none, and stands still".to_owned()
+    } else {
+        format!("choose one of: {}", names.join(", "))
+    }
+}
+
+fn variants(names: &[String]) -> String {
+    if names.is_empty() {
+        "it has none; leave the variant out".to_owned()
     } else {
         format!("choose one of: {}", names.join(", "))
     }

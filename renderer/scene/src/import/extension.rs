@@ -7,7 +7,7 @@ use super::json::{Extensions, Known, Material, Root};
 use super::report::{ImportWarning, Warnings};
 
 /// Extensions that are read in full.
-const SUPPORTED: [&str; 21] = [
+const SUPPORTED: [&str; 22] = [
     "KHR_animation_pointer",
     "KHR_lights_punctual",
     "KHR_materials_anisotropy",
@@ -22,6 +22,7 @@ const SUPPORTED: [&str; 21] = [
     "KHR_materials_specular",
     "KHR_materials_transmission",
     "KHR_materials_unlit",
+    "KHR_materials_variants",
     "KHR_materials_volume",
     "KHR_mesh_quantization",
     "KHR_meshopt_compression",

@@ -18,7 +18,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 pub use extensions::{Extensions, Known};
 pub use materials::{
     Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, Ior, Iridescence, Sheen, Specular,
-    SpecularGlossiness, Transmission, Volume,
+    SpecularGlossiness, Transmission, Variants, Volume,
 };
 pub use motion::{Animation, AnimationChannel, AnimationSampler, Pointer, Skin};
 

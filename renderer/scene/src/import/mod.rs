@@ -22,6 +22,7 @@ mod report;
 mod skin;
 mod tree;
 mod uri;
+mod variant;
 mod variation;
 
 use std::collections::BTreeMap;
@@ -48,18 +49,22 @@ pub struct ImportOptions {
     pub environment_rotation_degrees: f32,
     /// Name of the animation that is played; without it, the file's first.
     pub animation: Option<String>,
+    /// Name of the material variant that is shown (`KHR_materials_variants`); without it, the
+    /// materials that the file has for readers who know no variants.
+    pub variant: Option<String>,
     /// Bytes that vertices and pixels may take once decoded.
     pub decoded_bytes_max: u64,
 }
 
 impl Default for ImportOptions {
-    /// No environment; the first animation; as much memory as the largest package has.
+    /// No environment; the first animation; no variant; as much memory as the largest package has.
     fn default() -> Self {
         Self {
             environment: None,
             environment_strength: 1.0,
             environment_rotation_degrees: 0.0,
             animation: None,
+            variant: None,
             decoded_bytes_max: SCENE_BYTES_MAX,
         }
     }
@@ -91,8 +96,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, ImportEr
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let (folder, max) = (&mut Folder::new(folder), options.decoded_bytes_max);
-    let mut imported = import_playing(&bytes, folder, max, options.animation.as_deref())?;
+    let mut imported = import_with(&bytes, &mut Folder::new(folder), options)?;
     if let Some(stem) = path.file_stem() {
         imported.scene.name = cut(&stem.to_string_lossy());
     }
@@ -108,8 +112,8 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, ImportEr
 
 /// Imports the bytes of a `.glb` or `.gltf`; `resolver` gives the files that they name.
 ///
-/// Plays the first animation. Touches no file system by itself, and decodes at most `decoded_bytes_max` bytes of vertices
-/// and pixels.
+/// Plays the first animation and shows no variant. Touches no file system by itself, and decodes
+/// at most `decoded_bytes_max` bytes of vertices and pixels.
 ///
 /// # Errors
 /// See [`ImportError`].
@@ -118,24 +122,24 @@ pub fn import_slice(
     resolver: &mut dyn Resolver,
     decoded_bytes_max: u64,
 ) -> Result<Imported, ImportError> {
-    import_playing(bytes, resolver, decoded_bytes_max, None)
+    import_with(bytes, resolver, &ImportOptions { decoded_bytes_max, ..ImportOptions::default() })
 }
 
-fn import_playing(
+/// All that the options ask for but the environment.
+fn import_with(
     bytes: &[u8],
     resolver: &mut dyn Resolver,
-    decoded_bytes_max: u64,
-    animation: Option<&str>,
+    options: &ImportOptions,
 ) -> Result<Imported, ImportError> {
     let mut warnings = Warnings::default();
     let parts = container::split(bytes, &mut warnings)?;
     let root: json::Root = serde_json::from_slice(parts.json).map_err(ImportError::Json)?;
     check_version(&root.asset)?;
     extension::check(&root, &mut warnings)?;
-    let mut budget = Budget::new(decoded_bytes_max);
+    let mut budget = Budget::new(options.decoded_bytes_max);
     let data = buffers::read(&root, parts.blob, resolver, &mut budget)?;
     // Buffers are gone when the import is done: what the scene may take is a budget of its own.
-    let budget = Budget::new(decoded_bytes_max);
+    let budget = Budget::new(options.decoded_bytes_max);
     let mut importer = Importer {
         data,
         resolver,
@@ -147,10 +151,12 @@ fn import_playing(
         meshes: BTreeMap::new(),
         cameras: BTreeMap::new(),
         lights: BTreeMap::new(),
+        variant: None,
     };
+    let variants = importer.choose_variant(options.variant.as_deref())?;
     importer.read_tree()?;
     importer.read_skins()?;
-    importer.read_animation(animation)?;
+    importer.read_animation(options.animation.as_deref())?;
     let Importer { scene, warnings, .. } = importer;
     scene.validate()?;
     let report = ImportReport {
@@ -159,6 +165,7 @@ fn import_playing(
         triangles: scene.triangle_count(),
         textures: scene.textures.len(),
         bytes: scene.decoded_bytes(),
+        variants,
     };
     Ok(Imported { scene, report })
 }
@@ -176,6 +183,8 @@ struct Importer<'a> {
     meshes: BTreeMap<u32, u32>,
     cameras: BTreeMap<u32, u32>,
     lights: BTreeMap<u32, u32>,
+    /// Index of the file's material variant that is shown.
+    variant: Option<u32>,
 }
 
 impl Importer<'_> {

@@ -72,7 +72,7 @@ impl Importer<'_> {
         self.take(needed, "triangles")?;
         primitive.indices = triangles(mode, &corners);
 
-        if let Some(material) = source.material {
+        if let Some(material) = self.material_of(source) {
             let material = self.material(("mesh", mesh_index), material)?;
             primitive.material = Some(material);
             self.fill_needs(&mut primitive, material as usize, &mesh.name)?;

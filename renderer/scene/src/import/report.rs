@@ -16,6 +16,8 @@ pub struct ImportReport {
     pub textures: usize,
     /// Bytes of vertices and pixels, decoded.
     pub bytes: u64,
+    /// Names of the material variants to choose from.
+    pub variants: Vec<String>,
 }
 
 /// Something that was left out or changed.
@@ -35,6 +37,11 @@ pub enum ImportWarning {
         played: String,
         /// The others.
         others: Vec<String>,
+    },
+    /// Variants of which none was asked for.
+    Variants {
+        /// The first of their names.
+        names: Vec<String>,
     },
     /// A channel of the animation.
     Channel {
@@ -175,6 +182,11 @@ impl fmt::Display for ImportWarning {
                 "the animation {played} is played; others are left out: {}",
                 others.join(", ")
             ),
+            Self::Variants { names } => write!(
+                f,
+                "the materials without a variant are shown; there are variants: {}",
+                names.join(", ")
+            ),
             Self::Channel { path, node, why } => {
                 write!(f, "the animation's channel for the {path} of {node} is left out: {why}")
             }
@@ -253,7 +265,6 @@ impl fmt::Display for ImportWarning {
 /// What an unsupported extension's objects look like instead.
 fn without(name: &str) -> &'static str {
     match name {
-        "KHR_materials_variants" => "the default variant is shown",
         "KHR_draco_mesh_compression" => "only uncompressed data is read",
         "KHR_texture_basisu" | "MSFT_texture_dds" => "its textures use their fallback image",
         _ if name.starts_with("KHR_materials_") => "its materials are shown without it",

@@ -89,7 +89,7 @@ fn everything_arrives() {
 
 #[test]
 fn what_is_not_supported_is_named() {
-    let extension = "KHR_materials_variants";
+    let extension = "KHR_materials_foo";
     warned(|b| b.json["extensionsUsed"] = json!([extension]), extension);
     warned(|b| b.json["materials"][0]["extensions"][extension] = json!({}), "(1 uses)");
     warned(|b| b.json["nodes"][0]["scale"] = json!([2, 2, 2]), "node child has a matrix and");
@@ -495,4 +495,44 @@ fn an_environment_is_read_or_refused_by_name() {
     std::fs::write(&hdr, b"not a picture").expect("another file");
     let error = chain(import(&scene, &options).expect_err("no picture"));
     assert!(error.contains("Radiance HDR"), "{error}");
+}
+
+#[test]
+fn variants_choose_materials() {
+    let mut build = rich();
+    let red = build.push("materials", json!({ "name": "red" }));
+    let blue = build.push("materials", json!({ "name": "blue" }));
+    let mapping =
+        |material: usize, variants: &[u32]| json!({ "material": material, "variants": variants });
+    build.json["meshes"][0]["primitives"][0]["extensions"]["KHR_materials_variants"] =
+        json!({ "mappings": [mapping(red, &[0, 2]), mapping(blue, &[1])] });
+    let names = ["autumn", "sea", "brick", "as it is"].map(|name| json!({ "name": name }));
+    build.json["extensions"]["KHR_materials_variants"]["variants"] = json!(names);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("variants.glb");
+    std::fs::write(&path, build.glb()).expect("the scene");
+    let read = |name: Option<&str>| {
+        let options =
+            ImportOptions { variant: name.map(str::to_owned), ..ImportOptions::default() };
+        import(&path, &options)
+    };
+    for (name, material) in
+        [("autumn", "red"), ("sea", "blue"), ("brick", "red"), ("as it is", "everything")]
+    {
+        let Imported { scene, report } = read(Some(name)).expect("a variant");
+        let shown = scene.meshes[0].primitives[0].material.expect("a material");
+        assert_eq!(scene.materials[shown as usize].name, material, "{name}");
+        assert_eq!(scene.materials.len(), 1, "{name}: others are not in the package");
+        assert_eq!(report.warnings, [], "{name}");
+        assert_eq!(report.variants, ["autumn", "sea", "brick", "as it is"]);
+    }
+    let Imported { scene, report } = read(None).expect("without a variant");
+    assert_eq!(scene.materials[0].name, "everything");
+    let text = report.warnings[0].to_string();
+    assert!(text.contains("there are variants: autumn, sea, brick, as it is"), "{text}");
+    let error = chain(read(Some("winter")).expect_err("no such variant"));
+    assert!(error.contains("named \"winter\"; choose one of: autumn, sea"), "{error}");
+    std::fs::write(&path, rich().glb()).expect("the scene");
+    let error = chain(read(Some("sea")).expect_err("no variants"));
+    assert!(error.contains("it has none; leave the variant out"), "{error}");
 }

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use super::{
     Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, EmissiveStrength, Instancing, Ior,
     Iridescence, Lights, Meshopt, Pointer, Sheen, Specular, SpecularGlossiness, TextureTransform,
-    Transmission, Volume, WebpSource,
+    Transmission, Variants, Volume, WebpSource,
 };
 
 /// The extensions of one object: those we read, and the names of all.
@@ -37,6 +37,7 @@ pub struct Known {
     pub diffuse_transmission: Option<DiffuseTransmission>,
     pub specular_glossiness: Option<SpecularGlossiness>,
     pub unlit: Option<IgnoredAny>,
+    pub variants: Option<Variants>,
 }
 
 impl Extensions {
@@ -89,6 +90,7 @@ impl<'de> Deserialize<'de> for Extensions {
                             known.specular_glossiness = Some(map.next_value()?);
                         }
                         "KHR_materials_unlit" => known.unlit = Some(map.next_value()?),
+                        "KHR_materials_variants" => known.variants = Some(map.next_value()?),
                         "EXT_mesh_gpu_instancing" => known.instancing = Some(map.next_value()?),
                         "EXT_texture_webp" => known.webp = Some(map.next_value()?),
                         "EXT_meshopt_compression" | "KHR_meshopt_compression" => {
