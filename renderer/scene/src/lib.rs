@@ -29,9 +29,9 @@ pub mod variation;
 pub use animation::{Channel, Interpolation, Keys, MorphTarget, Property, Skin};
 pub use golden::golden;
 pub use import::{
-    AccessorProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport, ImportWarning,
-    Imported, MeshoptProblem, NoFiles, PrimitiveProblem, Resolver, UriProblem, import,
-    import_slice,
+    AccessorProblem, DracoProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport,
+    ImportWarning, Imported, MeshoptProblem, NoFiles, PrimitiveProblem, Resolver, UriProblem,
+    import, import_slice,
 };
 pub use model::*;
 pub use package::{UnpackError, pack, package_id, unpack};

@@ -18,7 +18,8 @@ pub fn read<'a>(
     budget: &mut Budget,
 ) -> Result<Data<'a>, ImportError> {
     let buffers = read_buffers(root, blob, resolver, budget)?;
-    let mut data = Data { root, buffers, decoded: BTreeMap::new() };
+    let (decoded, replaced) = (BTreeMap::new(), BTreeMap::new());
+    let mut data = Data { root, buffers, decoded, replaced };
     for (index, view) in (0_u32..).zip(root.buffer_views.iter()) {
         let Some(source) = meshopt(view) else { continue };
         let problem = |problem| ImportError::Meshopt { view: index as usize, problem };

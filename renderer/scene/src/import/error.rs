@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::draco::DracoProblem;
 use super::meshopt::MeshoptProblem;
 use crate::limits::{IMAGE_SIDE_PX_MAX, JSON_BYTES_MAX};
 use crate::validate::SceneError;
@@ -133,6 +134,20 @@ pub enum ImportError {
         /// Why.
         #[source]
         problem: MeshoptProblem,
+    },
+    /// A primitive's Draco stream cannot be decoded.
+    #[error(
+        "primitive {primitive} of mesh {mesh} is compressed and cannot be decoded; export it again \
+         without Draco, or run `gltf-transform copy` on the file"
+    )]
+    Draco {
+        /// The mesh.
+        mesh: usize,
+        /// The primitive.
+        primitive: usize,
+        /// Why.
+        #[source]
+        problem: DracoProblem,
     },
     /// A primitive cannot be used.
     #[error("primitive {primitive} of mesh {mesh} cannot be used")]

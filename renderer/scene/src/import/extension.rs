@@ -7,8 +7,9 @@ use super::json::{Extensions, Known, Material, Root};
 use super::report::{ImportWarning, Warnings};
 
 /// Extensions that are read in full.
-const SUPPORTED: [&str; 22] = [
+const SUPPORTED: [&str; 23] = [
     "KHR_animation_pointer",
+    "KHR_draco_mesh_compression",
     "KHR_lights_punctual",
     "KHR_materials_anisotropy",
     "KHR_materials_clearcoat",

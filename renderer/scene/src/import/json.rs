@@ -339,6 +339,14 @@ pub struct WebpSource {
     pub source: u32,
 }
 
+/// `KHR_draco_mesh_compression`: attributes by the ids that the stream gives them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Draco {
+    pub buffer_view: u32,
+    pub attributes: Attributes,
+}
+
 /// `EXT_meshopt_compression` and `KHR_meshopt_compression`: a buffer's flag and a view's stream
 /// share the name.
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@ mod accessor;
 mod animation;
 mod buffers;
 mod container;
+mod draco;
 mod error;
 mod extension;
 mod json;
@@ -29,6 +30,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use accessor::{Budget, Data};
+pub use draco::DracoProblem;
 pub use error::{AccessorProblem, ImageProblem, ImportError, PrimitiveProblem, UriProblem};
 pub use meshopt::MeshoptProblem;
 use report::Warnings;

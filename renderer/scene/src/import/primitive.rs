@@ -50,17 +50,25 @@ impl Importer<'_> {
             return Err(failed(Problem::Mode { mode }));
         }
 
+        let faces = self.read_draco(source).map_err(|problem| ImportError::Draco {
+            mesh: mesh_index,
+            primitive: primitive_index,
+            problem,
+        })?;
+        let mode = if faces.is_some() { 4 } else { mode };
         let mut primitive = self.read_attributes(source, &mesh.name, failed)?;
         self.read_joints(source, &mesh.name, &mut primitive)?;
         self.read_targets(source, &mesh.name, &mut primitive)?;
         let count = primitive.positions.len();
-        let corners = match source.indices {
-            Some(accessor) => self
+        let corners = match (faces, source.indices) {
+            (Some(faces), _) => faces,
+            (None, Some(accessor)) => self
                 .data
                 .indices(accessor, &mut self.budget)
                 .map_err(|problem| ImportError::Accessor { accessor, problem })?,
-            None => (0..u32::try_from(count).unwrap_or(u32::MAX)).collect(),
+            (None, None) => (0..u32::try_from(count).unwrap_or(u32::MAX)).collect(),
         };
+        self.data.replaced.clear();
         if let Some(&index) = corners.iter().find(|&&index| index as usize >= count) {
             return Err(failed(Problem::Vertex { index, count }));
         }

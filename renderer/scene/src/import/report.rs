@@ -265,7 +265,6 @@ impl fmt::Display for ImportWarning {
 /// What an unsupported extension's objects look like instead.
 fn without(name: &str) -> &'static str {
     match name {
-        "KHR_draco_mesh_compression" => "only uncompressed data is read",
         "KHR_texture_basisu" | "MSFT_texture_dds" => "its textures use their fallback image",
         _ if name.starts_with("KHR_materials_") => "its materials are shown without it",
         _ => "the scene is shown without it",

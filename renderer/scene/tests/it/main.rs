@@ -2,6 +2,7 @@
 
 mod animation; // What moves arrives, and what cannot is named.
 mod build; // Small glTF files, made in memory.
+mod draco; // Draco streams.
 mod hostile; // Mutated files: no panic, bounded memory.
 mod import; // What a file says is what the scene holds; what it cannot hold is named.
 mod meshopt; // Compressed buffer views.

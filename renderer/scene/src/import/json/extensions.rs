@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::{
-    Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, EmissiveStrength, Instancing, Ior,
-    Iridescence, Lights, Meshopt, Pointer, Sheen, Specular, SpecularGlossiness, TextureTransform,
-    Transmission, Variants, Volume, WebpSource,
+    Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, Draco, EmissiveStrength, Instancing,
+    Ior, Iridescence, Lights, Meshopt, Pointer, Sheen, Specular, SpecularGlossiness,
+    TextureTransform, Transmission, Variants, Volume, WebpSource,
 };
 
 /// The extensions of one object: those we read, and the names of all.
@@ -24,6 +24,7 @@ pub struct Known {
     pub webp: Option<WebpSource>,
     pub meshopt: Option<Meshopt>,
     pub pointer: Option<Pointer>,
+    pub draco: Option<Draco>,
     pub instancing: Option<Instancing>,
     pub ior: Option<Ior>,
     pub specular: Option<Specular>,
@@ -69,6 +70,7 @@ impl<'de> Deserialize<'de> for Extensions {
                             known.emissive_strength = Some(map.next_value()?);
                         }
                         "KHR_animation_pointer" => known.pointer = Some(map.next_value()?),
+                        "KHR_draco_mesh_compression" => known.draco = Some(map.next_value()?),
                         "KHR_texture_transform" => {
                             known.texture_transform = Some(map.next_value()?);
                         }
