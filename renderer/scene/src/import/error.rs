@@ -419,7 +419,7 @@ pub enum UriProblem {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageProblem {
-    /// Neither PNG, JPEG nor WebP (or, for an environment, Radiance HDR).
+    /// Neither PNG, JPEG, WebP nor KTX 2 (or, for an environment, Radiance HDR).
     #[error("its format is not known; {expected} can be read")]
     Format {
         /// What can be read.
@@ -444,6 +444,12 @@ pub enum ImageProblem {
     /// Its data is damaged.
     #[error("its data is damaged")]
     Decode(#[source] image::ImageError),
+    /// A KTX 2 image cannot be used.
+    #[error("its KTX 2 data cannot be decoded: {what}")]
+    Ktx {
+        /// Why.
+        what: String,
+    },
     /// It has neither a URI nor a buffer view.
     #[error("it has neither a URI nor a buffer view")]
     NoSource,

@@ -7,7 +7,7 @@ use super::json::{Extensions, Known, Material, Root};
 use super::report::{ImportWarning, Warnings};
 
 /// Extensions that are read in full.
-const SUPPORTED: [&str; 23] = [
+const SUPPORTED: [&str; 24] = [
     "KHR_animation_pointer",
     "KHR_draco_mesh_compression",
     "KHR_lights_punctual",
@@ -27,6 +27,7 @@ const SUPPORTED: [&str; 23] = [
     "KHR_materials_volume",
     "KHR_mesh_quantization",
     "KHR_meshopt_compression",
+    "KHR_texture_basisu",
     "KHR_texture_transform",
     "EXT_mesh_gpu_instancing",
     "EXT_meshopt_compression",

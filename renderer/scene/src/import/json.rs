@@ -334,8 +334,9 @@ pub struct Instancing {
     pub attributes: Attributes,
 }
 
+/// `EXT_texture_webp` and `KHR_texture_basisu`: the image to read instead.
 #[derive(Deserialize)]
-pub struct WebpSource {
+pub struct OtherSource {
     pub source: u32,
 }
 

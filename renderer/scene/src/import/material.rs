@@ -141,8 +141,9 @@ impl Importer<'_> {
             return Ok(taken);
         }
         let source = super::at(owner, "texture", index, &self.data.root.textures)?;
-        let webp = source.extensions.known().and_then(|known| known.webp.as_ref());
-        let image = webp.map(|webp| webp.source).or(source.source);
+        let known = source.extensions.known();
+        let other = known.and_then(|known| known.basisu.as_ref().or(known.webp.as_ref()));
+        let image = other.map(|other| other.source).or(source.source);
         let taken = match image {
             None => None,
             Some(image) => {

@@ -13,6 +13,7 @@ mod draco;
 mod error;
 mod extension;
 mod json;
+mod ktx;
 mod layers;
 mod material;
 mod meshopt;

@@ -6,6 +6,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::accessor::Budget;
 use super::error::ImageProblem;
+use super::ktx;
 use crate::limits::{IMAGE_SIDE_PX_MAX, LIGHT_MAX};
 use crate::model::Pixels;
 
@@ -18,11 +19,14 @@ pub struct Decoded {
     pub deep: bool,
 }
 
-/// Decodes PNG, JPEG or WebP to four bytes a pixel.
+/// Decodes PNG, JPEG, WebP or KTX 2 to four bytes a pixel.
 pub fn decode_texture(bytes: &[u8], budget: &mut Budget) -> Result<Decoded, ImageProblem> {
     use ImageFormat::{Jpeg, Png, WebP};
+    if ktx::is_ktx(bytes) {
+        return ktx::decode(bytes, budget);
+    }
     let formats = &[Png, Jpeg, WebP];
-    let image = decode(bytes, formats, "PNG, JPEG and WebP", 4, budget)?;
+    let image = decode(bytes, formats, "PNG, JPEG, WebP and KTX 2", 4, budget)?;
     let (width, height) = (image.width(), image.height());
     let deep = image.color().bytes_per_pixel() > image.color().channel_count();
     let pixels = Pixels::Rgba8(image.into_rgba8().into_raw());

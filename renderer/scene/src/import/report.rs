@@ -240,7 +240,7 @@ impl fmt::Display for ImportWarning {
             ),
             Self::TextureWithoutImage { material } => write!(
                 f,
-                "a texture of material {material} has no PNG, JPEG or WebP image and is left out"
+                "a texture of material {material} has no PNG, JPEG, WebP or KTX 2 image and is left out"
             ),
             Self::DeepImage { image } => {
                 write!(f, "image {image} has 16 bits a channel and was rounded to 8")
@@ -265,7 +265,7 @@ impl fmt::Display for ImportWarning {
 /// What an unsupported extension's objects look like instead.
 fn without(name: &str) -> &'static str {
     match name {
-        "KHR_texture_basisu" | "MSFT_texture_dds" => "its textures use their fallback image",
+        "MSFT_texture_dds" => "its textures use their fallback image",
         _ if name.starts_with("KHR_materials_") => "its materials are shown without it",
         _ => "the scene is shown without it",
     }

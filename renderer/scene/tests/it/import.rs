@@ -97,7 +97,7 @@ fn what_is_not_supported_is_named() {
     warned(|b| b.json["materials"][0]["occlusionTexture"] = json!({ "index": 0 }), "occlusion");
     warned(|b| b.json["materials"][0]["emissiveTexture"]["texCoord"] = json!(2), "TEXCOORD_2");
     warned(|b| b.json["materials"][0]["emissiveTexture"]["texCoord"] = json!(1), "lacks texture");
-    warned(|b| b.json["textures"][0] = json!({}), "has no PNG, JPEG or WebP");
+    warned(|b| b.json["textures"][0] = json!({}), "has no PNG, JPEG, WebP or KTX 2");
     let roughness = "roughnessFactor";
     warned(|b| b.json["materials"][0]["pbrMetallicRoughness"][roughness] = json!(1.5), "clamped");
     let attributes = |b: &mut Build, name: &str, accessor: usize| {

@@ -5,6 +5,7 @@ mod build; // Small glTF files, made in memory.
 mod draco; // Draco streams.
 mod hostile; // Mutated files: no panic, bounded memory.
 mod import; // What a file says is what the scene holds; what it cannot hold is named.
+mod ktx; // KTX 2 images of Basis Universal.
 mod meshopt; // Compressed buffer views.
 mod pointer; // Factors that change with time.
 mod shared; // Real scenes that others made, where they are at hand.

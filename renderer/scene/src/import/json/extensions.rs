@@ -7,8 +7,8 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::{
     Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, Draco, EmissiveStrength, Instancing,
-    Ior, Iridescence, Lights, Meshopt, Pointer, Sheen, Specular, SpecularGlossiness,
-    TextureTransform, Transmission, Variants, Volume, WebpSource,
+    Ior, Iridescence, Lights, Meshopt, OtherSource, Pointer, Sheen, Specular, SpecularGlossiness,
+    TextureTransform, Transmission, Variants, Volume,
 };
 
 /// The extensions of one object: those we read, and the names of all.
@@ -21,7 +21,8 @@ pub struct Known {
     pub lights: Option<Lights>,
     pub emissive_strength: Option<EmissiveStrength>,
     pub texture_transform: Option<TextureTransform>,
-    pub webp: Option<WebpSource>,
+    pub webp: Option<OtherSource>,
+    pub basisu: Option<OtherSource>,
     pub meshopt: Option<Meshopt>,
     pub pointer: Option<Pointer>,
     pub draco: Option<Draco>,
@@ -94,6 +95,7 @@ impl<'de> Deserialize<'de> for Extensions {
                         "KHR_materials_unlit" => known.unlit = Some(map.next_value()?),
                         "KHR_materials_variants" => known.variants = Some(map.next_value()?),
                         "EXT_mesh_gpu_instancing" => known.instancing = Some(map.next_value()?),
+                        "KHR_texture_basisu" => known.basisu = Some(map.next_value()?),
                         "EXT_texture_webp" => known.webp = Some(map.next_value()?),
                         "EXT_meshopt_compression" | "KHR_meshopt_compression" => {
                             known.meshopt = Some(map.next_value()?);
