@@ -35,9 +35,10 @@ impl Scene {
         };
     }
 
-    /// Leaves out every lamp: points, spots and distant lights.
+    /// Leaves out every lamp: points, spots, distant lights and flat ones.
     pub fn remove_lamps(&mut self) {
         self.lights.clear();
+        self.area_lights.clear();
         self.variations.retain(|own| !matches!(own.target, Target::Light { .. }));
         for node in &mut self.nodes {
             node.light = None;

@@ -18,6 +18,7 @@ pub mod animation;
 mod edit;
 mod golden;
 mod import;
+pub mod lamps;
 mod layers;
 pub mod limits;
 pub mod model;
@@ -30,9 +31,10 @@ pub use animation::{Channel, Interpolation, Keys, MorphTarget, Property, Skin};
 pub use golden::golden;
 pub use import::{
     AccessorProblem, DracoProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport,
-    ImportWarning, Imported, MeshoptProblem, NoFiles, PrimitiveProblem, Resolver, UriProblem,
-    import, import_slice,
+    ImportWarning, Imported, LampUnits, MeshoptProblem, NoFiles, PrimitiveProblem, Resolver,
+    UriProblem, Wishes, import, import_slice,
 };
+pub use lamps::{AreaLight, AreaShape, Lens, SunSky};
 pub use model::*;
 pub use package::{UnpackError, pack, package_id, unpack};
 pub use validate::SceneError;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use protocol::{CameraChoice, FrameRange, Lighting, PixelFilter, RenderSettings, Size, Sun};
-use scene::{ImportOptions, Scene};
+use scene::{ImportOptions, LampUnits, Scene};
 
 use crate::local;
 use crate::values::{self, Clay, Frames, Rgb, Triple};
@@ -37,12 +37,36 @@ pub struct EnvironmentArgs {
     /// The scene's material variant of this name; without it, its plain materials
     #[arg(long, value_name = "NAME", help_heading = "Picture")]
     pub variant: Option<String>,
+    /// What the numbers of the scene's lamps mean; Blender's exporter writes photometric ones
+    #[arg(long, value_enum, default_value_t = LampsName::Radiometric)]
+    pub lamps: LampsName,
     /// Leave out the scene's own lamps, or the glow of its surfaces; commas between both
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', help_heading = "Picture")]
     pub without: Vec<Without>,
     /// Every surface matte and grey, scattering this share of light: `gray:0.8`
     #[arg(long = "override", value_name = "gray:SHARE", help_heading = "Picture")]
     pub clay: Option<Clay>,
+}
+
+/// What the numbers of a file's lamps mean; see docs/extras.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LampsName {
+    /// W/sr, and W/m² for the sun: as they are
+    Radiometric,
+    /// Candela and lux, at 683 lumens a watt: Blender's lighting mode Standard
+    Photometric,
+    /// Watts, and W/m² for the sun: Blender's lighting mode Raw
+    Watts,
+}
+
+impl LampsName {
+    fn units(self) -> LampUnits {
+        match self {
+            Self::Radiometric => LampUnits::Radiometric,
+            Self::Photometric => LampUnits::Photometric,
+            Self::Watts => LampUnits::Watts,
+        }
+    }
 }
 
 /// What of a scene is left out.
@@ -80,6 +104,7 @@ impl EnvironmentArgs {
             environment_rotation_degrees: self.env_rotation,
             animation: self.animation.clone(),
             variant: self.variant.clone(),
+            lamps: self.lamps.units(),
             ..ImportOptions::default()
         }
     }

@@ -188,6 +188,23 @@ pub enum ImportError {
         /// The names there are.
         names: Vec<String>,
     },
+    /// What a file says under `extras.tessera` cannot be read.
+    #[error("extras.tessera of {owner} cannot be read; see docs/extras.md")]
+    Extras {
+        /// Of what.
+        owner: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// What a file says under `extras.tessera` cannot be.
+    #[error("extras.tessera of {owner} {problem}; see docs/extras.md")]
+    ExtrasProblem {
+        /// Of what.
+        owner: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// A skin has fewer matrices than joints.
     #[error("skin {skin} has {matrices} inverse bind matrices for {joints} joints")]
     InverseBinds {

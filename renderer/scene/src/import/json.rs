@@ -6,6 +6,7 @@
 //! is kept for the report.
 
 mod extensions;
+mod extras;
 mod materials;
 mod motion;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 pub use extensions::{Extensions, Known};
+pub use extras::Extras;
 pub use materials::{
     Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, Ior, Iridescence, Sheen, Specular,
     SpecularGlossiness, Transmission, Variants, Volume,
@@ -137,6 +139,8 @@ pub struct Camera {
     pub kind: String,
     pub perspective: Option<Perspective>,
     pub orthographic: Option<Orthographic>,
+    #[serde(default)]
+    pub extras: Extras,
 }
 
 #[derive(Deserialize)]
@@ -241,6 +245,8 @@ pub struct Node {
     pub camera: Option<u32>,
     #[serde(default)]
     pub extensions: Extensions,
+    #[serde(default)]
+    pub extras: Extras,
 }
 
 #[derive(Deserialize)]
@@ -258,6 +264,8 @@ pub struct Scene {
     pub nodes: List<u32>,
     #[serde(default)]
     pub extensions: Extensions,
+    #[serde(default)]
+    pub extras: Extras,
 }
 
 #[derive(Deserialize)]
@@ -287,6 +295,8 @@ pub struct Light {
     pub kind: String,
     pub range: Option<f32>,
     pub spot: Option<Spot>,
+    #[serde(default)]
+    pub extras: Extras,
 }
 
 fn white() -> [f32; 3] {

@@ -3,7 +3,7 @@
 //! What is not supported is named in the report, or, where the file requires it, refused by
 //! name. Sizes are checked before memory is taken, and all that an import decodes comes out of
 //! one budget. Clipping planes and aspect ratios of cameras do not exist for a path tracer and
-//! a picture with its own size; application data (`extras`) has no meaning to read.
+//! a picture with its own size; of application data (`extras`) only ours is read (`docs/extras.md`).
 
 mod accessor;
 mod animation;
@@ -12,8 +12,10 @@ mod container;
 mod draco;
 mod error;
 mod extension;
+mod extras;
 mod json;
 mod ktx;
+mod lamps;
 mod layers;
 mod material;
 mod meshopt;
@@ -33,6 +35,8 @@ use std::path::{Path, PathBuf};
 use accessor::{Budget, Data};
 pub use draco::DracoProblem;
 pub use error::{AccessorProblem, ImageProblem, ImportError, PrimitiveProblem, UriProblem};
+pub use extras::Wishes;
+pub use lamps::LampUnits;
 pub use meshopt::MeshoptProblem;
 use report::Warnings;
 pub use report::{ImportReport, ImportWarning};
@@ -55,12 +59,14 @@ pub struct ImportOptions {
     /// Name of the material variant that is shown (`KHR_materials_variants`); without it, the
     /// materials that the file has for readers who know no variants.
     pub variant: Option<String>,
+    /// What the numbers of the file's lamps mean.
+    pub lamps: LampUnits,
     /// Bytes that vertices and pixels may take once decoded.
     pub decoded_bytes_max: u64,
 }
 
 impl Default for ImportOptions {
-    /// No environment; the first animation; no variant; as much memory as the largest package has.
+    /// No environment; the first animation; no variant; lamps as they are; as much memory as the largest package has.
     fn default() -> Self {
         Self {
             environment: None,
@@ -68,6 +74,7 @@ impl Default for ImportOptions {
             environment_rotation_degrees: 0.0,
             animation: None,
             variant: None,
+            lamps: LampUnits::default(),
             decoded_bytes_max: SCENE_BYTES_MAX,
         }
     }
@@ -80,6 +87,9 @@ pub struct Imported {
     pub scene: Scene,
     /// What was imported, and what was not.
     pub report: ImportReport,
+    /// What the file asks of the picture; it is no part of the scene, whose id stays the same
+    /// when only this changes.
+    pub wishes: Wishes,
 }
 
 /// Imports a `.glb` or `.gltf` file with the files beside it.
@@ -155,12 +165,15 @@ fn import_with(
         cameras: BTreeMap::new(),
         lights: BTreeMap::new(),
         variant: None,
+        lamps: options.lamps,
+        has_environment: options.environment.is_some(),
+        wishes: Wishes::default(),
     };
     let variants = importer.choose_variant(options.variant.as_deref())?;
     importer.read_tree()?;
     importer.read_skins()?;
     importer.read_animation(options.animation.as_deref())?;
-    let Importer { scene, warnings, .. } = importer;
+    let Importer { scene, warnings, wishes, .. } = importer;
     scene.validate()?;
     let report = ImportReport {
         warnings: warnings.into_vec(),
@@ -170,7 +183,7 @@ fn import_with(
         bytes: scene.decoded_bytes(),
         variants,
     };
-    Ok(Imported { scene, report })
+    Ok(Imported { scene, report, wishes })
 }
 
 /// An import under way.
@@ -188,6 +201,11 @@ struct Importer<'a> {
     lights: BTreeMap<u32, u32>,
     /// Index of the file's material variant that is shown.
     variant: Option<u32>,
+    /// What the numbers of lamps mean.
+    lamps: LampUnits,
+    /// Whether the caller brings an environment, which stands in for the file's.
+    has_environment: bool,
+    wishes: Wishes,
 }
 
 impl Importer<'_> {

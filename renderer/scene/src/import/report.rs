@@ -90,6 +90,20 @@ pub enum ImportWarning {
         /// Its name.
         name: String,
     },
+    /// Something of `extras.tessera` that is in the scene, and that pictures do not show yet.
+    NotRendered {
+        /// Of what.
+        owner: String,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A name under `extras.tessera` that means nothing there.
+    Extra {
+        /// Of what.
+        owner: String,
+        /// The name.
+        name: String,
+    },
     /// Indices that do not fill a last triangle.
     LeftoverIndices {
         /// Of this mesh.
@@ -206,6 +220,12 @@ impl fmt::Display for ImportWarning {
                 write!(f, "{mode} of mesh {mesh} are left out; only triangles are rendered")
             }
             Self::Attribute { name } => write!(f, "the vertex attribute {name} is left out"),
+            Self::NotRendered { owner, what } => {
+                write!(f, "the {what} of {owner} is understood, not rendered yet")
+            }
+            Self::Extra { owner, name } => {
+                write!(f, "extras.tessera.{name} of {owner} means nothing there and is left out")
+            }
             Self::LeftoverIndices { mesh } => {
                 write!(f, "mesh {mesh} has indices that fill no triangle; they are left out")
             }

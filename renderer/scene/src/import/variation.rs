@@ -153,6 +153,8 @@ impl Importer<'_> {
                 let file = file.and_then(|lights| lights.lights.get(source as usize));
                 let (color, strength) =
                     file.map_or(([1.0; 3], 1.0), |light| (light.color, light.intensity));
+                let unit = self.lamps.factor(self.scene.lights[light as usize].kind);
+                let (color, strength) = (color.map(|channel| channel * unit), strength * unit);
                 match factor {
                     LightFactor::Intensity
                         if !changes(Place::Light(source, LightFactor::Strength)) =>
@@ -165,6 +167,8 @@ impl Importer<'_> {
                         let factor = LightFactor::Intensity;
                         (Target::Light { light, factor }, Other::Color(color))
                     }
+                    // The colour's keys alone carry the unit.
+                    LightFactor::Intensity => (target, Other::Strength(unit)),
                     _ => (target, Other::Nothing),
                 }
             }

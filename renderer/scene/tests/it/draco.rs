@@ -43,7 +43,7 @@ fn geometry_hash(scene: &Scene) -> String {
 
 #[test]
 fn streams_decode_as_the_reference_does() {
-    let Imported { scene, report } = import(Build::open(FILE));
+    let Imported { scene, report, .. } = import(Build::open(FILE));
     assert_eq!(report.warnings, []);
     assert_eq!(report.triangles, 2 * 340);
     for primitive in &scene.meshes[0].primitives {

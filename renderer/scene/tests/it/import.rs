@@ -48,7 +48,7 @@ fn warned(change: impl FnOnce(&mut Build), part: &str) -> Imported {
 
 #[test]
 fn everything_arrives() {
-    let Imported { scene, report } = imported(rich());
+    let Imported { scene, report, .. } = imported(rich());
     assert_eq!(report.warnings, []);
     assert_eq!((report.nodes, report.triangles, report.textures), (6, 2, 1));
 
@@ -127,7 +127,7 @@ fn what_is_not_supported_is_named() {
 fn with_extensions(extensions: serde_json::Value) -> (scene::Material, scene::Scene) {
     let mut build = rich();
     build.json["materials"][0]["extensions"] = extensions;
-    let Imported { scene, report } = imported(build);
+    let Imported { scene, report, .. } = imported(build);
     assert_eq!(report.warnings, []);
     (scene.materials[0].clone(), scene)
 }
@@ -519,14 +519,14 @@ fn variants_choose_materials() {
     for (name, material) in
         [("autumn", "red"), ("sea", "blue"), ("brick", "red"), ("as it is", "everything")]
     {
-        let Imported { scene, report } = read(Some(name)).expect("a variant");
+        let Imported { scene, report, .. } = read(Some(name)).expect("a variant");
         let shown = scene.meshes[0].primitives[0].material.expect("a material");
         assert_eq!(scene.materials[shown as usize].name, material, "{name}");
         assert_eq!(scene.materials.len(), 1, "{name}: others are not in the package");
         assert_eq!(report.warnings, [], "{name}");
         assert_eq!(report.variants, ["autumn", "sea", "brick", "as it is"]);
     }
-    let Imported { scene, report } = read(None).expect("without a variant");
+    let Imported { scene, report, .. } = read(None).expect("without a variant");
     assert_eq!(scene.materials[0].name, "everything");
     let text = report.warnings[0].to_string();
     assert!(text.contains("there are variants: autumn, sea, brick, as it is"), "{text}");

@@ -3,6 +3,7 @@
 mod animation; // What moves arrives, and what cannot is named.
 mod build; // Small glTF files, made in memory.
 mod draco; // Draco streams.
+mod extras; // What our add-on says, and the units of lamps.
 mod hostile; // Mutated files: no panic, bounded memory.
 mod import; // What a file says is what the scene holds; what it cannot hold is named.
 mod ktx; // KTX 2 images of Basis Universal.

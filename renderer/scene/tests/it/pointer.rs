@@ -50,7 +50,7 @@ fn import(channels: &[(&str, Vec<Vec<f32>>)], change: impl FnOnce(&mut Build)) -
 
 /// One channel must be left out with a warning that holds `part`.
 fn left_out(pointer: &str, keys: Vec<Vec<f32>>, change: impl FnOnce(&mut Build), part: &str) {
-    let Imported { scene, report } = import(&[(pointer, keys)], change);
+    let Imported { scene, report, .. } = import(&[(pointer, keys)], change);
     assert_eq!(scene.variations, []);
     let warnings: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -81,7 +81,7 @@ fn factors_arrive_and_travel() {
     let moved = "/materials/0/pbrMetallicRoughness/baseColorTexture/extensions/\
                  KHR_texture_transform/offset";
     let cone = format!("{LIGHT}/2/spot/outerConeAngle");
-    let Imported { scene, report } = import(
+    let Imported { scene, report, .. } = import(
         &[
             (COLOR, vec![vec![1.0, 0.0, 0.0, 1.0], vec![0.0, 0.0, 1.0, 0.5]]),
             ("/materials/0/alphaCutoff", vec![vec![0.25], vec![0.75]]),
@@ -153,7 +153,7 @@ fn what_cannot_change_is_named() {
     };
     left_out("/materials/0/pbrMetallicRoughness/roughnessFactor", two(), gloss, "Glossiness");
     // Twice the same, and a material that nothing shows.
-    let Imported { scene, report } = import(&[(STRENGTH, two()), (STRENGTH, two())], |_| {});
+    let Imported { scene, report, .. } = import(&[(STRENGTH, two()), (STRENGTH, two())], |_| {});
     assert_eq!((scene.variations.len(), report.warnings.len()), (1, 1));
     let unseen = import(&[("/materials/1/alphaCutoff", two())], |b| {
         b.push("materials", json!({ "alphaMode": "MASK" }));
