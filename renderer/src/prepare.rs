@@ -9,6 +9,8 @@ mod motion;
 mod place;
 mod pose;
 mod reach;
+#[cfg(test)]
+mod robust;
 mod sky;
 mod studio;
 mod vary;

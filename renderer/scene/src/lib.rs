@@ -31,8 +31,8 @@ pub use animation::{Channel, Interpolation, Keys, MorphTarget, Property, Skin};
 pub use golden::golden;
 pub use import::{
     AccessorProblem, DracoProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport,
-    ImportWarning, Imported, LampUnits, MeshoptProblem, NoFiles, PrimitiveProblem, Resolver,
-    UriProblem, Wishes, import, import_slice,
+    ImportWarning, Imported, LampUnits, MeshoptProblem, MissingTextures, NoFiles, PrimitiveProblem,
+    Resolver, UriProblem, Wishes, import, import_slice,
 };
 pub use lamps::{AreaLight, AreaShape, Lens, SunSky};
 pub use model::*;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use protocol::{CameraChoice, FrameRange, Lighting, PixelFilter, RenderSettings, Size, Sun};
-use scene::{ImportOptions, LampUnits, Scene};
+use scene::{ImportOptions, LampUnits, MissingTextures, Scene};
 
 use crate::local;
 use crate::values::{self, Clay, Frames, Rgb, Triple};
@@ -40,6 +40,15 @@ pub struct EnvironmentArgs {
     /// What the numbers of the scene's lamps mean; Blender's exporter writes photometric ones
     #[arg(long, value_enum, default_value_t = LampsName::Radiometric)]
     pub lamps: LampsName,
+    /// What becomes of textures whose files are not there
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        default_value_t = MissingName::Refuse,
+        help_heading = "Picture"
+    )]
+    pub missing_textures: MissingName,
     /// Leave out the scene's own lamps, or the glow of its surfaces; commas between both
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', help_heading = "Picture")]
     pub without: Vec<Without>,
@@ -65,6 +74,24 @@ impl LampsName {
             Self::Radiometric => LampUnits::Radiometric,
             Self::Photometric => LampUnits::Photometric,
             Self::Watts => LampUnits::Watts,
+        }
+    }
+}
+
+/// What becomes of textures whose files are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MissingName {
+    /// The scene is refused, with the texture's name
+    Refuse,
+    /// They are shown in magenta
+    Magenta,
+}
+
+impl MissingName {
+    fn policy(self) -> MissingTextures {
+        match self {
+            Self::Refuse => MissingTextures::Refuse,
+            Self::Magenta => MissingTextures::Magenta,
         }
     }
 }
@@ -105,6 +132,7 @@ impl EnvironmentArgs {
             animation: self.animation.clone(),
             variant: self.variant.clone(),
             lamps: self.lamps.units(),
+            missing_textures: self.missing_textures.policy(),
             ..ImportOptions::default()
         }
     }

@@ -19,6 +19,7 @@ mod lamps;
 mod layers;
 mod material;
 mod meshopt;
+mod normals;
 mod picture;
 mod pointer;
 mod primitive;
@@ -61,8 +62,20 @@ pub struct ImportOptions {
     pub variant: Option<String>,
     /// What the numbers of the file's lamps mean.
     pub lamps: LampUnits,
+    /// What becomes of textures whose files are not there.
+    pub missing_textures: MissingTextures,
     /// Bytes that vertices and pixels may take once decoded.
     pub decoded_bytes_max: u64,
+}
+
+/// What becomes of textures whose files are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingTextures {
+    /// The file is refused, with the texture's name.
+    #[default]
+    Refuse,
+    /// They become magenta, and a warning.
+    Magenta,
 }
 
 impl Default for ImportOptions {
@@ -75,6 +88,7 @@ impl Default for ImportOptions {
             animation: None,
             variant: None,
             lamps: LampUnits::default(),
+            missing_textures: MissingTextures::default(),
             decoded_bytes_max: SCENE_BYTES_MAX,
         }
     }
@@ -166,6 +180,7 @@ fn import_with(
         lights: BTreeMap::new(),
         variant: None,
         lamps: options.lamps,
+        missing_textures: options.missing_textures,
         has_environment: options.environment.is_some(),
         wishes: Wishes::default(),
     };
@@ -203,6 +218,7 @@ struct Importer<'a> {
     variant: Option<u32>,
     /// What the numbers of lamps mean.
     lamps: LampUnits,
+    missing_textures: MissingTextures,
     /// Whether the caller brings an environment, which stands in for the file's.
     has_environment: bool,
     wishes: Wishes,

@@ -33,6 +33,12 @@ pub fn decode_texture(bytes: &[u8], budget: &mut Budget) -> Result<Decoded, Imag
     Ok(Decoded { width, height, pixels, deep })
 }
 
+/// What stands in for a texture that is not there: a pixel that no one overlooks.
+pub fn magenta() -> Decoded {
+    let pixels = Pixels::Rgba8(vec![255, 0, 255, 255]);
+    Decoded { width: 1, height: 1, pixels, deep: false }
+}
+
 /// Decodes a Radiance HDR environment to three floats a pixel.
 pub fn decode_environment(bytes: &[u8], budget: &mut Budget) -> Result<Decoded, ImageProblem> {
     let image = decode(bytes, &[ImageFormat::Hdr], "Radiance HDR (.hdr)", 12, budget)?;
@@ -57,8 +63,7 @@ fn decode(
     let format = format.ok_or(ImageProblem::Format { expected })?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
-    limits.max_image_width = Some(IMAGE_SIDE_PX_MAX);
-    limits.max_image_height = Some(IMAGE_SIDE_PX_MAX);
+    // The sides are ours to check, with a message of their own.
     limits.max_alloc = Some(budget.left);
     reader.limits(limits);
     let decoder = reader.into_decoder().map_err(ImageProblem::Decode)?;

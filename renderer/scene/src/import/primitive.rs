@@ -3,7 +3,7 @@
 use super::error::{ImportError, PrimitiveProblem as Problem};
 use super::json;
 use super::report::ImportWarning;
-use super::{Importer, name};
+use super::{Importer, name, normals};
 use crate::limits::COORDINATE_ABS_MAX;
 use crate::model::{Material, Mesh, Primitive};
 use crate::tangents;
@@ -79,6 +79,11 @@ impl Importer<'_> {
         let needed = triangle_count(mode, corners.len()) as u64 * 12;
         self.take(needed, "triangles")?;
         primitive.indices = triangles(mode, &corners);
+        if !normals::normalize(&mut primitive.normals) {
+            let (attribute, mesh) = ("NORMAL", mesh.name.clone());
+            self.warnings.push(ImportWarning::NoDirection { attribute, mesh });
+            normals::repair(&mut primitive);
+        }
 
         if let Some(material) = self.material_of(source) {
             let material = self.material(("mesh", mesh_index), material)?;
@@ -131,8 +136,6 @@ impl Importer<'_> {
             ..Primitive::default()
         };
         check_values("POSITION", &primitive.positions).map_err(&failed)?;
-        check_values("NORMAL", &primitive.normals).map_err(&failed)?;
-        check_values("TANGENT", &primitive.tangents).map_err(&failed)?;
         check_values("TEXCOORD_0", &primitive.uvs[0]).map_err(&failed)?;
         check_values("TEXCOORD_1", &primitive.uvs[1]).map_err(&failed)?;
         let positions = primitive.positions.len();
@@ -152,17 +155,9 @@ impl Importer<'_> {
         if primitive.normals.is_empty() {
             primitive.tangents.clear();
         }
-        let mut warn = |attribute| {
-            let mesh = mesh.to_owned();
-            self.warnings.push(ImportWarning::NoDirection { attribute, mesh });
-        };
-        if !normalize_normals(&mut primitive.normals) {
-            warn("NORMAL");
-            primitive.normals.clear();
-            primitive.tangents.clear();
-        }
         if !normalize_tangents(&mut primitive.tangents) {
-            warn("TANGENT");
+            let (attribute, mesh) = ("TANGENT", mesh.to_owned());
+            self.warnings.push(ImportWarning::NoDirection { attribute, mesh });
             primitive.tangents.clear();
         }
         Ok(primitive)
@@ -272,14 +267,6 @@ fn check_values<const N: usize>(
 }
 
 /// Scales to unit length; false when one has no direction.
-fn normalize_normals(normals: &mut [[f32; 3]]) -> bool {
-    normals.iter_mut().all(|normal| {
-        let unit = glam::Vec3::from(*normal).as_dvec3().try_normalize();
-        *normal = unit.unwrap_or_default().as_vec3().into();
-        unit.is_some()
-    })
-}
-
 fn normalize_tangents(tangents: &mut [[f32; 4]]) -> bool {
     tangents.iter_mut().all(|tangent| {
         let [x, y, z, sign] = *tangent;

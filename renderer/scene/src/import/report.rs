@@ -155,6 +155,11 @@ pub enum ImportWarning {
         /// In this material.
         material: String,
     },
+    /// A texture whose file cannot be had became magenta.
+    MissingTexture {
+        /// Its name.
+        image: String,
+    },
     /// An image of 16 bits a channel was rounded to 8.
     DeepImage {
         /// Its name.
@@ -262,6 +267,9 @@ impl fmt::Display for ImportWarning {
                 f,
                 "a texture of material {material} has no PNG, JPEG, WebP or KTX 2 image and is left out"
             ),
+            Self::MissingTexture { image } => {
+                write!(f, "the file of image {image} cannot be had; it is shown in magenta")
+            }
             Self::DeepImage { image } => {
                 write!(f, "image {image} has 16 bits a channel and was rounded to 8")
             }

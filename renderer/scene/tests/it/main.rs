@@ -9,4 +9,5 @@ mod import; // What a file says is what the scene holds; what it cannot hold is 
 mod ktx; // KTX 2 images of Basis Universal.
 mod meshopt; // Compressed buffer views.
 mod pointer; // Factors that change with time.
+mod robust; // What files in the wild are like.
 mod shared; // Real scenes that others made, where they are at hand.
