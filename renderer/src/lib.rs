@@ -22,8 +22,10 @@ pub mod texture;
 pub mod trace;
 
 mod cpu;
+mod draws;
 mod prepare;
 mod probe;
+mod wave;
 #[cfg(target_arch = "x86_64")]
 mod wide;
 

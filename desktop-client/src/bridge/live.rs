@@ -26,7 +26,7 @@ pub(super) async fn follow(connection: Connection, outlet: Outlet, job: JobId, f
         let watch = Request::Watch { job, after, wait_ms };
         let timeout = limits::CALL_TIMEOUT + limits::POLL_WAIT_MAX;
         let update = match session::call_for(&connection, &watch, timeout).await {
-            Ok((Reply::Job(update), _body)) => update,
+            Ok((Reply::Job(update), _body)) => *update,
             Ok((other, _body)) => {
                 tracing::warn!(?other, "an unexpected answer to a watch");
                 return;

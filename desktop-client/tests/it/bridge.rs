@@ -43,7 +43,7 @@ impl TinyFarm {
             Request::Jobs { .. } => Reply::Jobs(vec![summary]),
             Request::Farm => Reply::Farm(farm()),
             Request::Statement { .. } => Reply::Statement(statement()),
-            Request::Watch { job, .. } if job == job_id(1) => Reply::Job(JobUpdate {
+            Request::Watch { job, .. } if job == job_id(1) => Reply::Job(Box::new(JobUpdate {
                 summary,
                 tiles: vec![TileStatus::Accepted; 60],
                 accepted: vec![AcceptedUnit {
@@ -56,7 +56,7 @@ impl TinyFarm {
                     pixels_checked: 136,
                 }],
                 next: 1,
-            }),
+            })),
             Request::Film { .. } => {
                 let mut film = tile_film();
                 if self.lies_about_the_film {

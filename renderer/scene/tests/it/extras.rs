@@ -21,6 +21,23 @@ fn with(pointer: &str, tessera: Value) -> Build {
     build
 }
 
+/// A file for mutations: something under every object's extras.
+pub fn told() -> Build {
+    let mut build = rich();
+    let says = [
+        (SUN, json!({ "angle": 0.53 })),
+        (BULB, json!({ "radius": 0.05 })),
+        (CAMERA, json!({ "fstop": 2.0, "focus_distance": 3, "blades": 6, "shutter": 0.5 })),
+        (NODE, json!({ "area": { "shape": "disk", "size": [1, 2], "power": 10 } })),
+        (SCENE, json!({ "sun_sky": { "elevation": 30, "azimuth": 10 }, "samples": 64 })),
+    ];
+    for (pointer, tessera) in says {
+        let object = build.json.pointer_mut(pointer).expect("a place in the file");
+        object["extras"] = json!({ "tessera": tessera });
+    }
+    build
+}
+
 /// It imports with exactly these warnings, by their parts, and travels.
 fn warned(pointer: &str, tessera: Value, parts: &[&str]) -> Imported {
     let imported = read(with(pointer, tessera)).expect("a valid file");

@@ -138,7 +138,7 @@ fn mutated_files_neither_panic_nor_eat_memory() {
     let corpus = [rich(), moving(), crate::pointer::varying()]
         .into_iter()
         .chain(crate::meshopt::compressed());
-    let corpus = corpus.chain([crate::draco::compressed()]);
+    let corpus = corpus.chain([crate::draco::compressed(), crate::extras::told()]);
     for glb in corpus.map(Build::glb) {
         let json_length = u32::from_le_bytes(glb[12..16].try_into().expect("4 bytes")) as usize;
         let (json, blob) = (&glb[20..20 + json_length], &glb[28 + json_length..]);
