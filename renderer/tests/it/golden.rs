@@ -6,7 +6,7 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 3;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_026c65e94475fc113bbaf23189460ce7beef930202525d3b26932f35ee8ff75d";
+const SCENE: &str = "b3_691c897a194324175908b4531301f696dea0aead9cc9723f79d0577afcc47227";
 /// [`film::Film::root`] of its 16 samples.
 const FILM: &str = "b3_e121f4f02dabf8ec6ee21e62ef8292bfd9d26a8244a62b464b22fd0452e7ffea";
 
