@@ -8,6 +8,7 @@ use film::{FrameRate, Metadata};
 use crate::exit::{Exit, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
+use crate::layers::{self, LayerName};
 use crate::local::{self, BackendArgs, Rendered};
 use crate::options::{EnvironmentArgs, PictureArgs};
 use crate::output::OutputArgs;
@@ -45,6 +46,9 @@ pub struct RenderArgs {
     /// Time of the animation, seconds, instead of a frame
     #[arg(long, value_name = "SECONDS", conflicts_with = "frame")]
     time: Option<f32>,
+    /// Layers of an EXR beside those of every film, commas between them
+    #[arg(long, value_enum, value_name = "LAYERS", value_delimiter = ',', help_heading = "Output")]
+    layers: Vec<LayerName>,
     /// Print what was done as a JSON object
     #[arg(long)]
     json: bool,
@@ -65,10 +69,13 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     eprintln!("  rendering   {} px, {} spp, {description}", settings.size, settings.samples);
 
     let progress = Progress::start("rendering", "tiles");
-    let rendered = local::render(backend.as_mut(), &render_scene, interrupt.cancel(), &progress)?;
+    let mut rendered =
+        local::render(backend.as_mut(), &render_scene, interrupt.cancel(), &progress)?;
     drop(progress);
 
+    let manifests = layers::add(&mut rendered.picture, &scene, &render_scene, &args.layers)?;
     let metadata = Metadata {
+        manifests,
         frame: args.time.is_none().then_some(args.frame),
         frame_rate: FrameRate::nearest(args.fps),
         ..local::metadata(&settings)
