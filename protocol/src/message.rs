@@ -188,7 +188,7 @@ pub enum Reply {
     /// To [`Request::Jobs`].
     Jobs(Vec<JobSummary>),
     /// To [`Request::Watch`].
-    Job(JobUpdate),
+    Job(Box<JobUpdate>),
     /// To [`Request::Film`]; the body follows.
     Film,
     /// To [`Request::Wallet`].

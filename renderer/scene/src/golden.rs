@@ -7,6 +7,7 @@
 //! a nested and mirrored node, and an environment map. Its numbers come from `+`, `-`, `*`, `/`
 //! and `sqrt` alone, which round alike everywhere.
 
+use crate::lamps::Lens;
 use crate::model::{
     AlphaMode, Camera, Environment, Filter, Image, Layers, Light, LightKind, Material, Mesh, Node,
     Pixels, Primitive, Projection, Scene, Texture, TextureRef, Transform, Wrap,
@@ -30,6 +31,7 @@ pub fn golden() -> Scene {
         cameras: vec![Camera {
             name: "golden".to_owned(),
             projection: Projection::Perspective { vfov: 0.75 },
+            lens: Lens::default(),
         }],
         environment: Some(Environment::Map { image: 4, strength: 0.5, rotation: 0.3 }),
         ..Scene::default()
@@ -346,6 +348,7 @@ fn lights() -> Vec<Light> {
         intensity,
         kind,
         range,
+        ..Light::default()
     };
     vec![
         light("sun", [1.0, 0.9, 0.8], LightKind::Directional, None),
@@ -363,7 +366,7 @@ mod tests {
         let id = crate::package_id(&crate::pack(&golden()));
         assert_eq!(
             id.to_string(),
-            "scn_1ca106364140087c81acdd723306b470d15ee06ac86ca6f5eaa7d34b2f19ce7b",
+            "scn_b0f86f074e453154c18e66ad2457afdc3a0f095a9b3d3a280ff88243aa80996e",
             "the golden scene changed: bump the engine"
         );
     }

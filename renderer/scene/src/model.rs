@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::animation::{Channel, MorphTarget, Skin};
+use crate::lamps::{AreaLight, Lens, SunSky};
+use crate::variation::Variation;
 
 pub use crate::layers::Layers;
 
@@ -27,14 +29,20 @@ pub struct Scene {
     pub images: Vec<Image>,
     /// Punctual lights.
     pub lights: Vec<Light>,
+    /// Flat lamps.
+    pub area_lights: Vec<AreaLight>,
     /// Cameras.
     pub cameras: Vec<Camera>,
     /// What surrounds the scene.
     pub environment: Option<Environment>,
+    /// A clear sky, in place of an environment.
+    pub sun_sky: Option<SunSky>,
     /// What bends meshes.
     pub skins: Vec<Skin>,
     /// What moves nodes and weights, at most one for a node's property.
     pub channels: Vec<Channel>,
+    /// What changes factors of materials, lights and cameras, at most one for a factor.
+    pub variations: Vec<Variation>,
 }
 
 /// A node of the tree.
@@ -275,6 +283,24 @@ pub struct Light {
     pub kind: LightKind,
     /// Distance beyond which it does not shine, metres.
     pub range: Option<f32>,
+    /// Of points and spots: radius of the sphere that shines, metres; 0 for a point.
+    pub radius: f32,
+    /// Of directional lights: width of the disc that shines, radians; 0 for a point in the sky.
+    pub angle: f32,
+}
+
+impl Default for Light {
+    /// A white point of 1 W·sr⁻¹.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            intensity: [1.0; 3],
+            kind: LightKind::Point,
+            range: None,
+            radius: 0.0,
+            angle: 0.0,
+        }
+    }
 }
 
 /// Shape of a punctual light.
@@ -300,6 +326,16 @@ pub struct Camera {
     pub name: String,
     /// How it projects.
     pub projection: Projection,
+    /// Its lens and its shutter.
+    pub lens: Lens,
+}
+
+impl Default for Camera {
+    /// A pinhole of 40°.
+    fn default() -> Self {
+        let projection = Projection::Perspective { vfov: 0.698_131_7 };
+        Self { name: String::new(), projection, lens: Lens::default() }
+    }
 }
 
 /// How a camera projects.

@@ -2,6 +2,7 @@
 //! asking, lengths agree, and every number is finite and in its range.
 
 mod animation;
+mod lamps;
 mod layers;
 
 use crate::limits::{
@@ -106,11 +107,13 @@ pub enum SceneError {
         /// Bytes of its pixels.
         bytes: usize,
     },
-    /// A channel's keys and values differ in number.
-    #[error("channel {channel} has {count} values for {keys} keys; {expected} are needed")]
+    /// Keys and values differ in number.
+    #[error("{owner} {owner_index} has {count} values for {keys} keys; {expected} are needed")]
     Keys {
-        /// The channel.
-        channel: usize,
+        /// Channel or variation.
+        owner: &'static str,
+        /// Which one.
+        owner_index: usize,
         /// How many values it has.
         count: usize,
         /// How many keys it has.
@@ -168,6 +171,7 @@ impl Scene {
         self.validate_lights()?;
         self.validate_cameras()?;
         self.validate_environment()?;
+        self.validate_lamps()?;
         self.validate_animation()
     }
 
@@ -180,6 +184,7 @@ impl Scene {
             ("textures", self.textures.len()),
             ("images", self.images.len()),
             ("lights", self.lights.len()),
+            ("area lights", self.area_lights.len()),
             ("cameras", self.cameras.len()),
         ];
         for (what, count) in lists {
@@ -199,6 +204,7 @@ impl Scene {
             .chain(self.materials.iter().map(|material| &material.name))
             .chain(self.images.iter().map(|image| &image.name))
             .chain(self.lights.iter().map(|light| &light.name))
+            .chain(self.area_lights.iter().map(|light| &light.name))
             .chain(self.cameras.iter().map(|camera| &camera.name))
             .chain(self.skins.iter().map(|skin| &skin.name));
         match names.map(String::len).find(|&bytes| bytes > NAME_BYTES_MAX) {
@@ -313,6 +319,7 @@ impl Scene {
             for value in light.intensity {
                 within("light", index, ("an intensity of", "in 0..=1e12"), value, LIGHT_MAX)?;
             }
+            lamps::validate_size(index, light)?;
             if let Some(range) = light.range {
                 positive("light", index, "a range of", range)?;
             }

@@ -50,11 +50,12 @@ const DARK: Emitter = Emitter {
     cone_offset: 0.0,
 };
 
-/// Finds all emitters and fills in the light tables. `sky_power` is the integral of the
-/// environment map's luminance over all directions.
+/// Finds all emitters and fills in the light tables. `lights` are the scene's at the time;
+/// `sky_power` is the integral of the environment map's luminance over all directions.
 pub fn pack(
     prepared: &mut RenderScene,
     scene: &Scene,
+    lights: &[scene::Light],
     places: &[Place],
     bounds: &Bounds,
     sky_power: f64,
@@ -65,7 +66,7 @@ pub fn pack(
     let disc = PI * radius_squared(bounds);
     for (node, place) in scene.nodes.iter().zip(places) {
         if let Some(light) = node.light {
-            add_punctual(&mut list, &scene.lights[light as usize], place, disc);
+            add_punctual(&mut list, &lights[light as usize], place, disc);
         }
     }
     if let Some(sun) = &settings.lighting.sun {

@@ -25,8 +25,8 @@ pub struct Surfaces {
 }
 
 /// Packs all materials, glTF's default material after them, their layers, the textures and the
-/// texels of every image that a texture shows.
-pub fn pack(scene: &Scene) -> Result<Surfaces, PrepareError> {
+/// texels of every image that a texture shows. `own` are the scene's materials at the time.
+pub fn pack(scene: &Scene, own: &[scene::Material]) -> Result<Surfaces, PrepareError> {
     let mut texels = Vec::new();
     let mut places = vec![None; scene.images.len()];
     let mut textures = Vec::with_capacity(scene.textures.len());
@@ -62,7 +62,7 @@ pub fn pack(scene: &Scene) -> Result<Surfaces, PrepareError> {
     let default = scene::Material::default();
     let mut layers = Vec::new();
     let mut materials = Vec::with_capacity(scene.materials.len() + 1);
-    for material in scene.materials.iter().chain(std::iter::once(&default)) {
+    for material in own.iter().chain(std::iter::once(&default)) {
         let mut packed = pack_material(material);
         if material.layers != scene::Layers::default() {
             packed.layers = checked("layers", layers.len())?;

@@ -6,7 +6,7 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 3;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_110f278b18699ebbb38112ff76cfa9279d44676e212c2cbbec63f4cf953ee892";
+const SCENE: &str = "b3_691c897a194324175908b4531301f696dea0aead9cc9723f79d0577afcc47227";
 /// [`film::Film::root`] of its 16 samples.
 const FILM: &str = "b3_e121f4f02dabf8ec6ee21e62ef8292bfd9d26a8244a62b464b22fd0452e7ffea";
 

@@ -64,7 +64,7 @@ pub fn scene_of(primitives: Vec<Primitive>, materials: Vec<Material>) -> Scene {
 
 /// Adds a punctual light at a place, shining downwards.
 pub fn add_light(scene: &mut Scene, at: [f32; 3], kind: LightKind, intensity: f32) {
-    scene.lights.push(Light { name: String::new(), intensity: [intensity; 3], kind, range: None });
+    scene.lights.push(Light { intensity: [intensity; 3], kind, ..Light::default() });
     let half = std::f32::consts::FRAC_1_SQRT_2;
     let transform =
         Transform::Trs { translation: at, rotation: [-half, 0.0, 0.0, half], scale: [1.0; 3] };

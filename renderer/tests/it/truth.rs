@@ -225,10 +225,9 @@ fn add_directional(scene: &mut scene::Scene, towards: [f64; 3], irradiance: f32)
     let length = (x * x + y * y + w * w).sqrt();
     let rotation = [-y / length, x / length, 0.0, w / length].map(|value| value as f32);
     scene.lights.push(scene::Light {
-        name: String::new(),
         intensity: [irradiance; 3],
         kind: LightKind::Directional,
-        range: None,
+        ..scene::Light::default()
     });
     let transform = scene::Transform::Trs { translation: [0.0; 3], rotation, scale: [1.0; 3] };
     let light = Some(scene.lights.len() as u32 - 1);

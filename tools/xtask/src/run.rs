@@ -34,7 +34,17 @@ pub fn test(root: &Path, vulkan: Vulkan, arguments: &[String]) -> Result<()> {
         Vulkan::Found => &[required, ("WGPU_BACKEND", "vulkan"), ("NODEVICE_SELECT", "1")],
         Vulkan::Missing => &[],
     };
-    cargo(root, &all, environment)
+    cargo(root, &all, environment)?;
+    if arguments.is_empty() {
+        // The kernels are compiled without checks: their tests once more with them.
+        let checked = ["debug-assertions", "overflow-checks"]
+            .map(|check| format!("profile.release.package.renderer.{check}=true"));
+        let [assertions, overflow] = &checked;
+        let flags =
+            ["test", "--release", "-p", "renderer", "--config", assertions, "--config", overflow];
+        cargo(root, &flags, &[])?;
+    }
+    Ok(())
 }
 
 /// The demo on a small frame, by the program that the tests have just built.
