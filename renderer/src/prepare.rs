@@ -1,6 +1,7 @@
 //! A scene, settings and a time become a [`RenderScene`]: everything is evaluated, placed, sorted
 //! and packed in one fixed order, so that the tables are the same on every machine.
 
+mod atmosphere;
 mod cameras;
 mod geometry;
 mod lights;
@@ -109,6 +110,9 @@ pub fn prepare(
     cameras::place(&mut header, scene, cameras, &places, &framed, &settings.camera)?;
     cameras::look_through(&mut header, settings);
     let sky = sky::pack(&mut header, scene, settings)?;
+    // The artist's sun stands in for the sky's.
+    let mut lit = settings.clone();
+    lit.lighting.sun = settings.lighting.sun.or(sky.sun);
     let mut prepared = RenderScene {
         settings: settings.clone(),
         header,
@@ -135,12 +139,12 @@ pub fn prepare(
         wide: OnceLock::new(),
     };
     let (lights, bounds) = (&varied.lights, &geometry.bounds);
-    lights::pack(&mut prepared, scene, lights, &places, bounds, sky.power, settings)?;
+    lights::pack(&mut prepared, scene, lights, &places, bounds, sky.power, &lit)?;
     if prepared.emitters.is_empty() && !sky.is_lit && settings.lighting.sky.is_none() {
         let sky = sky::pack_map(&mut prepared.header, &studio::studio(), 1.0)?;
         prepared.header.environment_cos = 1.0;
         prepared.environment = sky.words;
-        lights::pack(&mut prepared, scene, lights, &places, bounds, sky.power, settings)?;
+        lights::pack(&mut prepared, scene, lights, &places, bounds, sky.power, &lit)?;
     }
     Ok(prepared.seal())
 }

@@ -6,10 +6,10 @@ use clap::{Args, ValueEnum, ValueHint};
 use protocol::{
     CameraChoice, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings, Size, Sun,
 };
-use scene::{ImportOptions, LampUnits, MissingTextures, Scene};
+use scene::{ImportOptions, LampUnits, MissingTextures, Scene, SunSky};
 
 use crate::local;
-use crate::values::{self, Clay, Frames, Rgb, Triple};
+use crate::values::{self, Clay, ClearSky, Frames, Rgb, Triple};
 
 /// From the scene towards the sun when nothing else is asked for: over the right shoulder.
 const SUN_DIRECTION: Triple = Triple([0.4, 0.8, 0.45]);
@@ -33,6 +33,15 @@ pub struct EnvironmentArgs {
         requires = "env"
     )]
     pub env_rotation: f32,
+    /// A clear sky by its sun: degrees above the horizon, degrees from -z clockwise as on a compass,
+    /// and haze from 1 (none) over 3 (a clear day) to 10
+    #[arg(
+        long,
+        value_name = "ELEVATION,AZIMUTH[,HAZE]",
+        allow_hyphen_values = true,
+        conflicts_with = "env"
+    )]
+    pub sun_sky: Option<ClearSky>,
     /// The scene's animation of this name; without it, the first one
     #[arg(long, value_name = "NAME", help_heading = "Picture")]
     pub animation: Option<String>,
@@ -119,6 +128,15 @@ impl EnvironmentArgs {
                 Without::Lamps => scene.remove_lamps(),
                 Without::Emission => scene.remove_emission(),
             }
+        }
+        if let Some(ClearSky { elevation, azimuth, turbidity }) = self.sun_sky {
+            scene.environment = None;
+            scene.sun_sky = Some(SunSky {
+                elevation: elevation.to_radians(),
+                azimuth: azimuth.to_radians(),
+                turbidity,
+                strength: 1.0,
+            });
         }
         if let Some(Clay(share)) = self.clay {
             scene.make_clay(share);

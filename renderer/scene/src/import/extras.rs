@@ -283,7 +283,6 @@ impl Importer<'_> {
             self.scene.environment =
                 extras.sky.map(Environment::Constant).or(self.scene.environment.take());
             if let Some(sky) = extras.sun_sky {
-                self.not_rendered(&owner, "sun and sky");
                 self.scene.sun_sky = Some(SunSky {
                     elevation: sky.elevation.to_radians(),
                     azimuth: sky.azimuth.to_radians(),
