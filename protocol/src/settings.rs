@@ -140,13 +140,15 @@ pub struct Lighting {
     pub sky: Option<[f32; 3]>,
 }
 
-/// A light infinitely far away, of no size.
+/// A light infinitely far away.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sun {
     /// From the scene towards the sun; any length above zero.
     pub direction: [f32; 3],
     /// RGB irradiance on a surface that faces it, W·m⁻².
     pub irradiance: [f32; 3],
+    /// Apparent diameter, degrees, 0..=180; 0 for hard shadows. The irradiance stays.
+    pub angle_degrees: f32,
 }
 
 /// Settings that cannot be rendered.
@@ -251,6 +253,9 @@ impl Lighting {
             if !finite(&sun.direction) || length_squared < 1e-12 {
                 return Err(SettingsError::Lighting("the sun's direction must point somewhere"));
             }
+            if !(0.0..=180.0).contains(&sun.angle_degrees) {
+                return Err(SettingsError::Lighting("the sun's angle must be 0..=180 degrees"));
+            }
         }
         Ok(())
     }
@@ -276,9 +281,13 @@ mod tests {
         check(|s| s.bounces = 65, false);
         check(|s| s.lighting.sky = Some([f32::NAN, 0.0, 0.0]), false);
         check(|s| s.lighting.sky = Some([-1.0, 0.0, 0.0]), false);
-        let sun = |direction| Some(Sun { direction, irradiance: [1.0; 3] });
-        check(|s| s.lighting.sun = sun([0.0; 3]), false);
-        check(|s| s.lighting.sun = sun([0.0, 1.0, 0.0]), true);
+        let wide =
+            |direction, angle_degrees| Some(Sun { direction, irradiance: [1.0; 3], angle_degrees });
+        check(|s| s.lighting.sun = wide([0.0; 3], 0.0), false);
+        check(|s| s.lighting.sun = wide([0.0, 1.0, 0.0], 0.0), true);
+        check(|s| s.lighting.sun = wide([0.0, 1.0, 0.0], 0.53), true);
+        check(|s| s.lighting.sun = wide([0.0, 1.0, 0.0], 180.5), false);
+        check(|s| s.lighting.sun = wide([0.0, 1.0, 0.0], f32::NAN), false);
         let look =
             |target, vfov_degrees| CameraChoice::LookAt { eye: [0.0; 3], target, vfov_degrees };
         check(|s| s.camera = look([0.0; 3], 40.0), false);

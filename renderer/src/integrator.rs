@@ -15,9 +15,8 @@ use crate::bsdf::{bsdf_of, evaluate, sample_direction};
 use crate::camera::{camera_ray, depth_of, filter_offset};
 use crate::draws::Draw;
 use crate::environment;
-use crate::light::{
-    hit_density, is_light, pick_emitter, power_weight, sample_light, sky_density, sound,
-};
+use crate::light::{hit_density, is_light, power_weight, sample_light, sky_density, sound};
+use crate::light_tree::{Vertex, pick_emitter};
 use crate::math::{FAR, Vec3, dot, exp2, luminance, min, rcp, vec3};
 use crate::ray::{Cast, Hit, Query, Ray, offset_origin};
 use crate::sampler::{PAIR_COLOR, PAIR_FILTER, PAIR_LENS, pixel_key, ray_key, sample_pair};
@@ -63,6 +62,8 @@ pub struct Path {
     throughput: Vec3,
     /// Density of the last scattering, per steradian; 0 for the camera ray.
     density: f32,
+    /// Where that was.
+    vertex: Vertex,
     /// Whether dispersion has left one colour of it.
     is_single: bool,
     shadow_rays: u32,
@@ -103,6 +104,7 @@ pub fn begin(scene: &RenderScene, x: u32, y: u32, sample: u32) -> (Path, Cast) {
         radiance: Vec3::ZERO,
         throughput: Vec3::ONE,
         density: 0.0,
+        vertex: Vertex::NONE,
         is_single: false,
         shadow_rays: 0,
         seen: Seen::default(),
@@ -144,7 +146,7 @@ impl Path {
             let weight = if bounce == 0 {
                 1.0
             } else {
-                power_weight(self.density, sky_density(scene, direction))
+                power_weight(self.density, sky_density(scene, &self.vertex, direction))
             };
             self.radiance += self.throughput * sky * weight;
             return Next::default();
@@ -165,7 +167,7 @@ impl Path {
             let weight = if bounce == 0 {
                 1.0
             } else {
-                power_weight(self.density, hit_density(scene, hit, direction))
+                power_weight(self.density, hit_density(scene, &self.vertex, hit, direction))
             };
             self.radiance += self.throughput * surface.emission * weight;
         }
@@ -254,13 +256,15 @@ fn scatter(
     let origin = offset_origin(surface.position, surface.geometric);
     let (key, sample, bounce) = (path.key, path.sample, path.bounce);
     let mut next = Next::default();
+    path.vertex = Vertex::of(surface, origin);
 
     // One light.
     if scene.header.emitter_count > 0 {
-        let [choice, threshold] = draw.pick;
-        let emitter = pick_emitter(scene, choice, threshold);
+        let [choice, other] = draw.pick;
         let [u, v] = draw.light;
-        if let Some(light) = sample_light(scene, emitter, origin, draw.cell.into(), u, v) {
+        if let Some(picked) = pick_emitter(scene, &path.vertex, choice, other)
+            && let Some(light) = sample_light(scene, picked, origin, draw.cell.into(), u, v)
+        {
             let local = frame.to_local(light.direction);
             let scattered = evaluate(scene, &bsdf, local);
             let weight =

@@ -12,6 +12,7 @@ pub mod environment;
 pub mod first;
 pub mod integrator;
 pub mod light;
+pub mod light_tree;
 pub mod math;
 pub mod precise;
 pub mod ray;

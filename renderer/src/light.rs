@@ -1,9 +1,11 @@
-//! Lights: picking one by its power, a place on it, and the density of both.
+//! Lights: a place on one, its light, and the density of picking both.
 
 use crate::RenderScene;
 use crate::environment;
+use crate::light_tree::{Picked, Vertex, finite_probability, infinite_probability};
 use crate::math::{
-    FAR, Vec3, abs, clamp, cross, div, dot, length, min, normalize_or, saturate, sqrt, vec3,
+    FAR, Vec3, abs, clamp, cross, div, dot, frame_of, length, max, normalize_or, saturate,
+    sin_cos_turns, sqrt, vec3,
 };
 use crate::ray::{Hit, offset_origin, towards};
 use crate::surface::{alpha_of, emission_at, three_weights, vertices};
@@ -22,45 +24,36 @@ pub struct LightSample {
     pub direction: Vec3,
     /// Where the shadow ray ends.
     pub distance: f32,
-    /// Radiance from there; for lights without size, irradiance on a surface that faces them.
+    /// Radiance from there; for lights that no ray can meet, irradiance on a surface that faces the
+    /// direction.
     pub radiance: Vec3,
-    /// Density per steradian of light and place; for lights without size, the probability of the
-    /// light.
+    /// Density per steradian of light and place; for lights that no ray can meet, the probability
+    /// of the light.
     pub density: f32,
-    /// Whether the light has no size, so that no scattered ray can meet it.
+    /// Whether no scattered ray can meet the light: points, lamps and suns, whatever their size.
     pub is_point: bool,
-}
-
-/// Picks an emitter by its power: its index. `choice` draws an entry of the alias table,
-/// `threshold` decides between it and its alias: what is left of the first number would be too
-/// coarse for dim lights among many.
-#[inline]
-#[must_use]
-pub fn pick_emitter(scene: &RenderScene, choice: f32, threshold: f32) -> u32 {
-    let count = scene.header.emitter_count;
-    let drawn = min(choice * count as f32, (count - 1) as f32) as u32;
-    let pick = &scene.picks[drawn as usize];
-    if threshold < pick.threshold { drawn } else { pick.alias }
 }
 
 /// Light at `point` from one emitter, or nothing where it does not shine.
 ///
-/// `cell` picks a part of the environment, `u` and `v` the place.
+/// `picked` is the emitter with its probability, `cell` picks a part of the environment, `u` and
+/// `v` the place.
 #[must_use]
 pub fn sample_light(
     scene: &RenderScene,
-    emitter: u32,
+    picked: Picked,
     point: Vec3,
     cell: (f32, f32),
     u: f32,
     v: f32,
 ) -> Option<LightSample> {
-    let light = &scene.emitters[emitter as usize];
+    let light = &scene.emitters[picked.emitter as usize];
+    let probability = picked.probability;
     if light.kind == EMITTER_TRIANGLE {
-        sample_triangle(scene, light, point, u, v)
+        sample_triangle(scene, light, probability, point, u, v)
     } else if light.kind == EMITTER_ENVIRONMENT {
         let sky = environment::pick(scene, cell, u, v);
-        let density = sky.density * light.probability;
+        let density = sky.density * probability;
         (density > 0.0).then(|| LightSample {
             direction: sky.direction,
             distance: FAR,
@@ -69,22 +62,68 @@ pub fn sample_light(
             is_point: false,
         })
     } else if light.kind == EMITTER_DIRECTIONAL {
-        Some(LightSample {
-            direction: Vec3::of(light.position),
-            distance: FAR,
-            radiance: Vec3::of(light.edge_c),
-            density: light.probability,
-            is_point: true,
-        })
+        Some(sample_directional(light, probability, u, v))
     } else {
-        sample_punctual(light, point)
+        sample_punctual(light, probability, point, u, v)
     }
 }
 
-fn sample_punctual(light: &Emitter, point: Vec3) -> Option<LightSample> {
-    let (direction, distance) = towards(point, Vec3::of(light.position))?;
+/// A direction within a cap of the unit sphere, even over its solid angle, and its cosine to the
+/// middle. `height` is 1 less the cosine of the cap's half angle.
+#[inline(always)]
+fn in_cap(middle: Vec3, height: f32, u: f32, v: f32) -> (Vec3, f32) {
+    let below = u * height;
+    let cosine = 1.0 - below;
+    let sine = sqrt(below * (2.0 - below));
+    let (sin, cos) = sin_cos_turns(v);
+    let (s, t) = frame_of(middle);
+    (s * (sine * cos) + t * (sine * sin) + middle * cosine, cosine)
+}
+
+/// A sun: of even radiance over a cap, where it has a size.
+fn sample_directional(light: &Emitter, probability: f32, u: f32, v: f32) -> LightSample {
+    let mut direction = Vec3::of(light.position);
+    let mut radiance = Vec3::of(light.edge_c);
+    if light.extent > 0.0 {
+        // Radiance E / (π sin²) times the solid angle 2π (1 - cos).
+        (direction, _) = in_cap(direction, light.extent, u, v);
+        radiance = radiance * div(2.0, 2.0 - light.extent);
+    }
+    LightSample { direction, distance: FAR, radiance, density: probability, is_point: true }
+}
+
+/// A lamp: a point, or a sphere of even radiance, of which the cap that is seen is drawn from.
+fn sample_punctual(
+    light: &Emitter,
+    probability: f32,
+    point: Vec3,
+    u: f32,
+    v: f32,
+) -> Option<LightSample> {
+    let (middle, distance) = towards(point, Vec3::of(light.position))?;
     let squared = distance * distance;
+    let mut direction = middle;
+    let mut end = distance;
     let mut strength = div(1.0, squared);
+    if light.measure > 0.0 {
+        // Radiance I / (π r²) times the solid angle; from inside, all directions see the sphere.
+        let radius_squared = light.measure * light.measure;
+        let sine_squared = radius_squared * strength;
+        let is_outside = sine_squared < 1.0;
+        let mut height = 2.0;
+        if is_outside {
+            let divisor = 1.0 + sqrt(1.0 - sine_squared);
+            height = div(sine_squared, divisor);
+            strength = strength * div(2.0, divisor);
+        } else {
+            strength = div(4.0, radius_squared);
+        }
+        let (drawn, cosine) = in_cap(middle, height, u, v);
+        direction = drawn;
+        let across = squared * (1.0 - cosine * cosine);
+        let half = sqrt(radius_squared - across);
+        end = distance * cosine + if is_outside { -half } else { half };
+    }
     if light.extent > 0.0 {
         // The window that the extension recommends.
         let ratio = div(distance, light.extent);
@@ -92,15 +131,15 @@ fn sample_punctual(light: &Emitter, point: Vec3) -> Option<LightSample> {
         strength *= clamp(1.0 - fourth, 0.0, 1.0);
     }
     if light.kind == EMITTER_SPOT {
-        let cosine = dot(Vec3::of(light.edge_b), -direction);
+        let cosine = dot(Vec3::of(light.edge_b), -middle);
         let cone = clamp(cosine * light.cone_scale + light.cone_offset, 0.0, 1.0);
         strength *= cone * cone;
     }
     (strength > 0.0).then(|| LightSample {
         direction,
-        distance: distance * SHADOW_END,
+        distance: max(end, 0.0) * SHADOW_END,
         radiance: Vec3::of(light.edge_c) * strength,
-        density: light.probability,
+        density: probability,
         is_point: true,
     })
 }
@@ -108,6 +147,7 @@ fn sample_punctual(light: &Emitter, point: Vec3) -> Option<LightSample> {
 fn sample_triangle(
     scene: &RenderScene,
     light: &Emitter,
+    probability: f32,
     point: Vec3,
     u: f32,
     v: f32,
@@ -129,7 +169,7 @@ fn sample_triangle(
         return None;
     }
     let (direction, distance) = towards(point, offset_origin(place, facing))?;
-    let density = triangle_density(light, distance, dot(normal, direction));
+    let density = triangle_density(light, probability, distance, dot(normal, direction));
     let is_seen = density > 0.0;
     if !is_seen {
         return None;
@@ -150,15 +190,15 @@ fn sample_triangle(
 /// Density per steradian of picking a triangle and a place on it; 0 where it is seen edge-on.
 #[inline(always)]
 #[must_use]
-pub fn triangle_density(light: &Emitter, distance: f32, cosine: f32) -> f32 {
+pub fn triangle_density(light: &Emitter, probability: f32, distance: f32, cosine: f32) -> f32 {
     let projected = light.extent * abs(cosine);
-    if projected > 1e-20 { div(light.probability * distance * distance, projected) } else { 0.0 }
+    if projected > 1e-20 { div(probability * distance * distance, projected) } else { 0.0 }
 }
 
-/// Density of [`sample_light`] for a triangle that a scattered ray has met; 0 when it is no
-/// emitter. `direction` has unit length.
+/// Density of picking and [`sample_light`] for a triangle that a ray scattered at `from` has met; 0
+/// when it is no emitter. `direction` has unit length.
 #[must_use]
-pub fn hit_density(scene: &RenderScene, hit: &Hit, direction: Vec3) -> f32 {
+pub fn hit_density(scene: &RenderScene, from: &Vertex, hit: &Hit, direction: Vec3) -> f32 {
     let instance = &scene.instances[hit.instance as usize];
     if instance.emitters_of_at == NONE {
         return 0.0;
@@ -171,17 +211,20 @@ pub fn hit_density(scene: &RenderScene, hit: &Hit, direction: Vec3) -> f32 {
     let light = &scene.emitters[emitter as usize];
     let normal = cross(Vec3::of(light.edge_b), Vec3::of(light.edge_c));
     let unit = normalize_or(normal, Vec3::ZERO);
-    triangle_density(light, hit.t, dot(unit, direction))
+    let probability = finite_probability(scene, from, light);
+    triangle_density(light, probability, hit.t, dot(unit, direction))
 }
 
-/// Density of [`sample_light`] for a direction into the environment; 0 when it is no emitter.
+/// Density of picking and [`sample_light`] for a direction from `from` into the environment; 0 when
+/// it is no emitter.
 #[must_use]
-pub fn sky_density(scene: &RenderScene, direction: Vec3) -> f32 {
+pub fn sky_density(scene: &RenderScene, from: &Vertex, direction: Vec3) -> f32 {
     let emitter = scene.header.environment_emitter;
     if emitter == NONE {
         return 0.0;
     }
-    environment::density(scene, direction) * scene.emitters[emitter as usize].probability
+    let probability = infinite_probability(scene, from, &scene.emitters[emitter as usize]);
+    environment::density(scene, direction) * probability
 }
 
 /// Weight of a sample of density `a` that could have been drawn with density `b` too (Veach 1995,

@@ -4,6 +4,7 @@
 mod atmosphere;
 mod cameras;
 mod geometry;
+mod light_tree;
 mod lights;
 mod materials;
 mod motion;
@@ -123,6 +124,7 @@ pub fn prepare(
         textures: surfaces.textures,
         emitters: Vec::new(),
         picks: Vec::new(),
+        light_nodes: Vec::new(),
         emitter_of: Vec::new(),
         filter: filter_table(settings.filter),
         albedo: shared_tables().albedo.clone(),

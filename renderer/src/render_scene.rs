@@ -6,7 +6,7 @@ use bytemuck::{Pod, cast_slice};
 use protocol::{Digest, RenderSettings};
 
 use crate::tables::{
-    Emitter, Header, Instance, Layers, Material, Node, Pick, Shape, Texture, Triangle,
+    Emitter, Header, Instance, Layers, LightNode, Material, Node, Pick, Shape, Texture, Triangle,
 };
 
 #[cfg(target_arch = "x86_64")]
@@ -29,6 +29,7 @@ pub struct RenderScene {
     pub(crate) textures: Vec<Texture>,
     pub(crate) emitters: Vec<Emitter>,
     pub(crate) picks: Vec<Pick>,
+    pub(crate) light_nodes: Vec<LightNode>,
     pub(crate) emitter_of: Vec<u32>,
     pub(crate) filter: Vec<f32>,
     pub(crate) albedo: Vec<f32>,
@@ -121,8 +122,14 @@ impl RenderScene {
         self.instances.len()
     }
 
+    /// All that can be picked to light a point.
+    #[must_use]
+    pub fn emitters(&self) -> &[Emitter] {
+        &self.emitters
+    }
+
     /// The tables of the words buffer in their order.
-    fn small_parts(&self) -> [&[u8]; 11] {
+    fn small_parts(&self) -> [&[u8]; 12] {
         [
             cast_slice(&self.instances),
             cast_slice(&self.shapes),
@@ -135,6 +142,7 @@ impl RenderScene {
             cast_slice(&self.albedo),
             cast_slice(&self.srgb),
             cast_slice(&self.layers),
+            cast_slice(&self.light_nodes),
         ]
     }
 
@@ -174,6 +182,7 @@ impl RenderScene {
             header.albedo_at,
             header.srgb_at,
             header.layers_at,
+            header.light_nodes_at,
         ] = offsets;
         self.digest = self.hash_tables();
         self
@@ -204,10 +213,11 @@ pub const fn words_of<T: Pod>() -> u32 {
 
 // A shader may read every table as words, and the header as a uniform block.
 const _: () = {
-    assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 224);
+    assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 240);
     assert!(words_of::<Instance>() == 28 && words_of::<Shape>() == 8);
     assert!(words_of::<Layers>() == 136);
     assert!(words_of::<Material>() == 48 && words_of::<Texture>() == 8);
     assert!(words_of::<Emitter>() == 16 && words_of::<Pick>() == 2);
+    assert!(words_of::<LightNode>() == 16);
     assert!(words_of::<Node>() == 20 && words_of::<Triangle>() == 12);
 };

@@ -74,6 +74,15 @@ pub const EMITTER_DIRECTIONAL: u32 = 3;
 /// The environment map.
 pub const EMITTER_ENVIRONMENT: u32 = 4;
 
+/// [`LightNode::child`]: a leaf.
+pub const LIGHT_LEAF: u32 = 1 << 31;
+/// [`LightNode::child`]: emitters shine against their directions as well.
+pub const LIGHT_TWO_SIDED: u32 = 1 << 30;
+/// [`LightNode::child`]: what is left of it without the flags.
+pub const LIGHT_INDEX: u32 = LIGHT_TWO_SIDED - 1;
+/// Steps from the root of the light tree to a leaf, at most.
+pub const LIGHT_DEPTH_MAX: u32 = 64;
+
 /// Entries of the pixel filter's table, both ends included.
 pub const FILTER_ENTRIES: usize = 257;
 /// Steps of cosine and of roughness in the albedo table.
@@ -126,7 +135,7 @@ pub struct Header {
     pub camera_half_height: f32,
     /// Unit vector to the top of the picture.
     pub camera_up: [f32; 3],
-    /// Number of emitters; 0 when nothing can be picked.
+    /// Number of emitters, the infinitely far ones first; 0 when nothing can be picked.
     pub emitter_count: u32,
     /// Unit vector into the picture.
     pub camera_forward: [f32; 3],
@@ -173,7 +182,7 @@ pub struct Header {
     pub textures_at: u32,
     /// [`Emitter`] table.
     pub emitters_at: u32,
-    /// [`Pick`] table: the alias table over emitters.
+    /// [`Pick`] table: the alias table over the infinitely far emitters.
     pub picks_at: u32,
 
     /// Emitter index of primitives, see [`Instance::emitters_of_at`].
@@ -198,8 +207,15 @@ pub struct Header {
     pub lens_blades: u32,
     /// Turn of the iris, full turns.
     pub lens_turn: f32,
+    /// [`LightNode`] table: the tree over the other emitters.
+    pub light_nodes_at: u32,
+    /// Number of infinitely far emitters: directional lights and the environment map.
+    pub infinite_count: u32,
+
+    /// Luminance of what they send onto surfaces that face them, W/m².
+    pub infinite_irradiance: f32,
     /// Always 0.
-    pub reserved: [u32; 2],
+    pub reserved: [u32; 3],
 }
 
 /// One placed tree of triangles. The table is in the order of the leaves of the tree over
@@ -449,16 +465,18 @@ pub struct Texture {
 pub struct Emitter {
     /// One of the `EMITTER_` constants.
     pub kind: u32,
-    /// Triangle: index of its instance in the table.
-    pub instance: u32,
+    /// Index of its leaf in the light tree; [`NONE`] of what is infinitely far away.
+    pub leaf: u32,
     /// Triangle: index of its record.
     pub triangle: u32,
-    /// Probability of being picked.
-    pub probability: f32,
+    /// Directional and environment: probability of being picked among the infinitely far. Point
+    /// and spot: radius, metres.
+    pub measure: f32,
     /// Triangle: first vertex in world space. Point and spot: position. Directional: unit vector
     /// towards the light.
     pub position: [f32; 3],
     /// Triangle: area in world space, m². Point and spot: range, metres; 0 for no end.
+    /// Directional: 1 less the cosine of half its apparent size.
     pub extent: f32,
     /// Triangle: second vertex minus first. Spot: unit vector along which it shines.
     pub edge_b: [f32; 3],
@@ -469,6 +487,35 @@ pub struct Emitter {
     pub edge_c: [f32; 3],
     /// Spot: `offset` of glTF's cone.
     pub cone_offset: f32,
+}
+
+/// A node of the tree over emitters that are somewhere: what bounds their light.
+///
+/// Siblings lie side by side, the first at an even index; the root is node 0, and node 1 is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct LightNode {
+    /// Centre of a box around its emitters, and of a sphere, metres.
+    pub center: [f32; 3],
+    /// The sphere's radius.
+    pub radius: f32,
+    /// Half the box's sides.
+    pub half_sides: [f32; 3],
+    /// Luminance of the light along the brightest directions, W/sr.
+    pub intensity: f32,
+    /// Middle of the cone of directions along which emitters shine most, a unit vector.
+    pub axis: [f32; 3],
+    /// Cosine of the cone's half angle.
+    pub cone_cos: f32,
+    /// Cosine of the angle beyond the cone at which the last light ends.
+    pub end_cos: f32,
+    /// Index of the first child; of a leaf the index of its emitter. The two highest bits are
+    /// `LIGHT_` flags.
+    pub child: u32,
+    /// Index of the parent; 0 of the root.
+    pub parent: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// An entry of an alias table (Vose 1991): below the threshold itself, else its alias.

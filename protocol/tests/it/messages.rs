@@ -23,7 +23,11 @@ fn spec() -> JobSpec {
         settings: RenderSettings {
             camera: CameraChoice::LookAt { eye: [1.0; 3], target: [0.0; 3], vfov_degrees: 40.0 },
             lighting: Lighting {
-                sun: Some(Sun { direction: [0.0, 1.0, 0.0], irradiance: [3.0; 3] }),
+                sun: Some(Sun {
+                    direction: [0.0, 1.0, 0.0],
+                    irradiance: [3.0; 3],
+                    angle_degrees: 0.5,
+                }),
                 sky: Some([0.1; 3]),
             },
             ..RenderSettings::default()

@@ -29,6 +29,7 @@ const LIBRARY: &[(&str, &str)] = &[
     ("trace.wgsl", include_str!("shaders/trace.wgsl")),
     ("camera.wgsl", include_str!("shaders/camera.wgsl")),
     ("environment.wgsl", include_str!("shaders/environment.wgsl")),
+    ("light_tree.wgsl", include_str!("shaders/light_tree.wgsl")),
     ("light.wgsl", include_str!("shaders/light.wgsl")),
     ("integrator.wgsl", include_str!("shaders/integrator.wgsl")),
 ];

@@ -30,5 +30,7 @@ pub const COORDINATE_ABS_MAX: f32 = 1e9;
 pub const UV_ABS_MAX: f32 = 1e6;
 /// Radiance, intensity and irradiance: the sun's disc is 1e9; sums over lights stay finite.
 pub const LIGHT_MAX: f32 = 1e12;
+/// Radius of a lamp, and its sides: its squares stay far from the ends of `f32`.
+pub const LAMP_SIZE_MAX: f32 = 1e6;
 /// How far from 1 the length of a unit vector may be, squared: quantised files are this rough.
 pub const UNIT_TOLERANCE: f32 = 1e-3;

@@ -272,29 +272,31 @@ impl std::fmt::Debug for Image {
     }
 }
 
-/// A punctual light (`KHR_lights_punctual`).
+/// A light that is no mesh: `KHR_lights_punctual`, with sizes, and lamps that are flat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Light {
     /// A name for people.
     pub name: String,
-    /// Linear RGB times intensity: candela-like W·sr⁻¹ for points and spots, W·m⁻² for the sun.
+    /// Linear RGB times intensity: candela-like W·sr⁻¹ for points and spots, W·m⁻² for the sun,
+    /// radiance in W·sr⁻¹·m⁻² for rectangles and disks.
     pub intensity: [f32; 3],
     /// Its shape.
     pub kind: LightKind,
-    /// Distance beyond which it does not shine, metres.
+    /// Points and spots: distance beyond which it does not shine, metres.
     pub range: Option<f32>,
-    /// Of points and spots: radius of the sphere that shines, metres; 0 for a point.
+    /// Points and spots: radius of the sphere that shines, metres; 0 for hard shadows.
     pub radius: f32,
-    /// Of directional lights: width of the disc that shines, radians; 0 for a point in the sky.
+    /// Directional: width of the disc that shines, radians, 0..=π; 0 for hard shadows. The
+    /// irradiance stays.
     pub angle: f32,
 }
 
 impl Default for Light {
-    /// A white point of 1 W·sr⁻¹.
+    /// A dark point.
     fn default() -> Self {
         Self {
             name: String::new(),
-            intensity: [1.0; 3],
+            intensity: [0.0; 3],
             kind: LightKind::Point,
             range: None,
             radius: 0.0,
@@ -318,7 +320,6 @@ pub enum LightKind {
         outer_cone: f32,
     },
 }
-
 /// A camera; it looks along -z of its node with y up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Camera {

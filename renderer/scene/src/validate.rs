@@ -643,6 +643,9 @@ mod tests {
         check(|s| s.textures[0].image = 77, "points at image 77");
         check(|s| s.images[0].width += 1, "px with");
         check(|s| s.lights[0].intensity[0] = -1.0, "intensity of -1");
+        check(|s| s.lights[1].radius = -0.1, "radius of -0.1");
+        check(|s| s.lights[1].radius = f32::INFINITY, "radius of inf");
+        check(|s| s.lights[0].angle = 3.2, "angle of 3.2");
         check(|s| s.cameras[0].projection = Projection::Perspective { vfov: 4.0 }, "view of 4");
         check(|s| s.environment = Some(Environment::Constant([f32::NAN; 3])), "radiance of NaN");
         let map = |image| Some(Environment::Map { image, strength: 1.0, rotation: 0.0 });

@@ -1,47 +1,63 @@
-//! All that shines becomes one list of emitters with one alias table, by power.
+//! All that shines becomes one list of emitters, with an alias table over what is infinitely far
+//! away and a tree over all else.
 
 use protocol::RenderSettings;
 use scene::{LightKind, Scene};
 
+use super::light_tree::{self, Angle, Cone, Lamp, Shine};
 use super::place::{Place, unit};
 use super::{PrepareError, checked};
 use crate::RenderScene;
 use crate::bvh::Bounds;
 use crate::light::triangle_area;
-use crate::math::{Vec3, luminance, transform_point};
+use crate::math::{Vec3, cross, luminance, transform_point};
 use crate::precise::sin_cos;
 use crate::tables::{
     EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_POINT, EMITTER_SPOT, EMITTER_TRIANGLE,
-    Emitter, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, Material, NONE, Pick,
+    Emitter, LIGHT_INDEX, LIGHT_LEAF, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, Material, NONE,
+    Pick,
 };
 use crate::trace::corners;
 
-const PI: f64 = std::f64::consts::PI;
-
-/// Emitters with their power, in the order of the list.
+/// Emitters: what is infinitely far away with its irradiance first, then all else with the bounds
+/// of its light.
 #[derive(Default)]
 struct List {
     emitters: Vec<Emitter>,
-    powers: Vec<f64>,
+    irradiances: Vec<f64>,
+    lamps: Vec<Lamp>,
 }
 
 impl List {
-    /// Adds an emitter that shines at all; returns its index.
-    fn add(&mut self, emitter: Emitter, power: f64) -> Option<u32> {
-        if !(power > 0.0 && power.is_finite()) {
+    /// Adds an emitter infinitely far away that shines at all; returns its index.
+    fn add_infinite(&mut self, emitter: Emitter, irradiance: f64) -> Option<u32> {
+        assert!(self.lamps.is_empty(), "the infinite ones come first");
+        if !(irradiance > 0.0 && irradiance.is_finite()) {
             return None;
         }
+        self.irradiances.push(irradiance);
         self.emitters.push(emitter);
-        self.powers.push(power);
         Some(self.emitters.len() as u32 - 1)
+    }
+
+    /// Adds an emitter that shines at all within a sphere; returns its index.
+    fn add(&mut self, emitter: Emitter, shine: Shine, radius: f64) -> Option<u32> {
+        if !(shine.intensity > 0.0 && shine.intensity.is_finite()) {
+            return None;
+        }
+        let index = self.emitters.len() as u32;
+        let center = [0, 1, 2].map(|axis| (shine.low[axis] + shine.high[axis]) * 0.5);
+        self.emitters.push(emitter);
+        self.lamps.push(Lamp { shine, center, radius, emitter: index });
+        Some(index)
     }
 }
 
 const DARK: Emitter = Emitter {
     kind: EMITTER_POINT,
-    instance: NONE,
+    leaf: NONE,
     triangle: NONE,
-    probability: 0.0,
+    measure: 0.0,
     position: [0.0; 3],
     extent: 0.0,
     edge_b: [0.0; 3],
@@ -62,39 +78,48 @@ pub fn pack(
     settings: &RenderSettings,
 ) -> Result<(), PrepareError> {
     let mut list = List::default();
-    add_triangles(&mut list, prepared)?;
-    let disc = PI * radius_squared(bounds);
-    for (node, place) in scene.nodes.iter().zip(places) {
-        if let Some(light) = node.light {
-            add_punctual(&mut list, &lights[light as usize], place, disc);
-        }
+    let shown = || {
+        let carried = scene.nodes.iter().zip(places);
+        carried.filter_map(|(node, place)| Some((&lights[node.light? as usize], place)))
+    };
+    for (light, place) in shown().filter(|(light, _)| light.kind == LightKind::Directional) {
+        let towards = shines_along(place).map(|value| -value);
+        add_directional(&mut list, towards, light.intensity, f64::from(light.angle));
     }
     if let Some(sun) = &settings.lighting.sun {
         let towards = unit(sun.direction.map(f64::from)).unwrap_or([0.0, 1.0, 0.0]);
-        add_directional(&mut list, towards, sun.irradiance, disc);
+        let angle = f64::from(sun.angle_degrees) / 180.0 * std::f64::consts::PI;
+        add_directional(&mut list, towards, sun.irradiance, angle);
     }
     let sky = Emitter { kind: EMITTER_ENVIRONMENT, ..DARK };
-    if let Some(index) = list.add(sky, sky_power * disc) {
+    if let Some(index) = list.add_infinite(sky, sky_power) {
         prepared.header.environment_emitter = index;
     }
-    prepared.header.emitter_count = checked("emitters", list.emitters.len())?;
-    let (picks, probabilities) = alias_table(&list.powers);
+    add_triangles(&mut list, prepared)?;
+    for (light, place) in shown() {
+        add_punctual(&mut list, light, place);
+    }
+    if list.emitters.len() > LIGHT_INDEX as usize / 2 {
+        return Err(PrepareError::TooLarge { what: "emitters", count: list.emitters.len() as u64 });
+    }
+    prepared.header.emitter_count = list.emitters.len() as u32;
+    prepared.header.infinite_count = list.irradiances.len() as u32;
+    prepared.header.infinite_irradiance = list.irradiances.iter().sum::<f64>() as f32;
+    let (picks, probabilities) = alias_table(&list.irradiances);
     for (emitter, probability) in list.emitters.iter_mut().zip(probabilities) {
-        emitter.probability = probability as f32;
+        emitter.measure = probability as f32;
+    }
+    prepared.light_nodes = light_tree::build(&list.lamps, bounds);
+    for (index, node) in prepared.light_nodes.iter().enumerate() {
+        if node.child & LIGHT_LEAF != 0
+            && let Some(emitter) = list.emitters.get_mut((node.child & LIGHT_INDEX) as usize)
+        {
+            emitter.leaf = index as u32;
+        }
     }
     prepared.emitters = list.emitters;
     prepared.picks = picks;
     Ok(())
-}
-
-/// Squared radius of the sphere around the scene's box.
-fn radius_squared(bounds: &Bounds) -> f64 {
-    if bounds.low[0] > bounds.high[0] {
-        return 1.0;
-    }
-    let side = |axis: usize| f64::from(bounds.high[axis]) - f64::from(bounds.low[axis]);
-    let squared = (side(0) * side(0) + side(1) * side(1) + side(2) * side(2)) * 0.25;
-    squared.max(1e-12)
 }
 
 fn mean_emission(prepared: &RenderScene, material: &Material) -> f64 {
@@ -142,7 +167,7 @@ fn add_triangles(list: &mut List, prepared: &mut RenderScene) -> Result<(), Prep
         let first = checked("emitters", prepared.emitter_of.len())?;
         let mut found = Vec::with_capacity(by_primitive.len());
         for &index in &by_primitive {
-            found.push(add_triangle(list, prepared, &radiances, at as u32, index));
+            found.push(add_triangle(list, prepared, &radiances, at, index));
         }
         if found.iter().any(Option::is_some) {
             prepared.emitter_of.extend(found.into_iter().map(|emitter| emitter.unwrap_or(NONE)));
@@ -169,7 +194,7 @@ fn add_triangle(
     list: &mut List,
     prepared: &RenderScene,
     radiances: &[f64],
-    instance: u32,
+    instance: usize,
     index: u32,
 ) -> Option<u32> {
     let triangle = prepared.triangles.get(index as usize)?;
@@ -178,74 +203,120 @@ fn add_triangle(
     if radiance <= 0.0 {
         return None;
     }
-    let placed = &prepared.instances[instance as usize];
+    let placed = &prepared.instances[instance];
     let m = &placed.object_to_world;
     let (a, b, c) = corners(triangle);
     let a = transform_point(m, a);
     let (b, c) = (transform_point(m, b) - a, transform_point(m, c) - a);
     let area = triangle_area(b, c);
-    let double_sided =
+    let is_two_sided =
         prepared.materials[shape.material as usize].flags & MATERIAL_DOUBLE_SIDED != 0;
-    let sides = if double_sided { 2.0 } else { 1.0 };
+    let sign = if mirrors(m) { -1.0 } else { 1.0 };
+    let normal = cross(b, c).to_array().map(|value| f64::from(value) * sign);
+    let (shine, radius) = triangle_shine(
+        [a, a + b, a + c].map(|corner| corner.to_array().map(f64::from)),
+        normal,
+        is_two_sided,
+        f64::from(area) * radiance,
+    );
     list.add(
         Emitter {
             kind: EMITTER_TRIANGLE,
-            instance,
             triangle: index,
             position: a.to_array(),
             extent: area,
             edge_b: b.to_array(),
-            cone_scale: if mirrors(m) { -1.0 } else { 1.0 },
+            cone_scale: sign as f32,
             edge_c: c.to_array(),
             ..DARK
         },
-        f64::from(area) * PI * radiance * sides,
+        shine,
+        radius,
     )
+}
+
+/// What bounds a triangle's light, and the radius of the sphere around the middle of its box.
+fn triangle_shine(
+    corners: [[f64; 3]; 3],
+    normal: [f64; 3],
+    is_two_sided: bool,
+    intensity: f64,
+) -> (Shine, f64) {
+    let low = [0, 1, 2].map(|axis| corners.iter().fold(f64::MAX, |low, c| low.min(c[axis])));
+    let high = [0, 1, 2].map(|axis| corners.iter().fold(f64::MIN, |high, c| high.max(c[axis])));
+    let squared = corners.iter().fold(0.0_f64, |most, corner| {
+        let way = [0, 1, 2].map(|axis| corner[axis] - (low[axis] + high[axis]) * 0.5);
+        most.max(way[0] * way[0] + way[1] * way[1] + way[2] * way[2])
+    });
+    // Triangles too thin to have a normal may shine anywhere.
+    let cone = unit(normal).map_or(Cone::ALL, |axis| Cone { axis, angle: Angle::of_cos(1.0) });
+    (Shine { low, high, cone, end_cos: 0.0, is_two_sided, intensity }, squared.sqrt())
 }
 
 fn mirrors(m: &[[f32; 4]; 3]) -> bool {
     Place(m.map(|row| row.map(f64::from))).determinant() < 0.0
 }
 
-fn add_directional(list: &mut List, towards: [f64; 3], irradiance: [f32; 3], disc: f64) {
+/// The direction along which the light of a node shines.
+fn shines_along(place: &Place) -> [f64; 3] {
+    let m = &place.0;
+    unit([-m[0][2], -m[1][2], -m[2][2]]).unwrap_or([0.0, 0.0, -1.0])
+}
+
+/// `angle` is the apparent diameter, radians.
+fn add_directional(list: &mut List, towards: [f64; 3], irradiance: [f32; 3], angle: f64) {
+    let (sine, _) = sin_cos(angle * 0.25);
     let emitter = Emitter {
         kind: EMITTER_DIRECTIONAL,
         position: towards.map(|value| value as f32),
+        // 1 - cos a = 2 sin² (a / 2).
+        extent: (2.0 * sine * sine).min(1.0) as f32,
         edge_c: irradiance,
         ..DARK
     };
-    list.add(emitter, f64::from(luminance(Vec3::of(irradiance))) * disc);
+    list.add_infinite(emitter, f64::from(luminance(Vec3::of(irradiance))));
 }
 
-fn add_punctual(list: &mut List, light: &scene::Light, place: &Place, disc: f64) {
+fn add_punctual(list: &mut List, light: &scene::Light, place: &Place) {
     let m = &place.0;
-    let along = unit([-m[0][2], -m[1][2], -m[2][2]]).unwrap_or([0.0, 0.0, -1.0]);
-    let strength = f64::from(luminance(Vec3::of(light.intensity)));
+    let along = shines_along(place);
+    let position = [m[0][3], m[1][3], m[2][3]];
+    let radius = f64::from(light.radius);
     let base = Emitter {
-        position: [m[0][3], m[1][3], m[2][3]].map(|value| value as f32),
+        kind: EMITTER_POINT,
+        measure: light.radius,
+        position: position.map(|value| value as f32),
         extent: light.range.unwrap_or(0.0),
-        edge_b: along.map(|value| value as f32),
         edge_c: light.intensity,
         ..DARK
     };
+    let mut shine = Shine {
+        low: position.map(|value| value - radius),
+        high: position.map(|value| value + radius),
+        cone: Cone::ALL,
+        end_cos: 1.0,
+        is_two_sided: false,
+        intensity: f64::from(luminance(Vec3::of(light.intensity))),
+    };
     match light.kind {
-        LightKind::Directional => {
-            add_directional(list, along.map(|value| -value), light.intensity, disc);
-        }
+        LightKind::Directional => {}
         LightKind::Point => {
-            list.add(Emitter { kind: EMITTER_POINT, ..base }, strength * 4.0 * PI);
+            list.add(base, shine, radius);
         }
         LightKind::Spot { inner_cone, outer_cone } => {
-            let (_, outer) = sin_cos(f64::from(outer_cone));
-            let (_, inner) = sin_cos(f64::from(inner_cone));
+            let (outer_sin, outer) = sin_cos(f64::from(outer_cone));
+            let (inner_sin, inner) = sin_cos(f64::from(inner_cone));
             let scale = 1.0 / (inner - outer).max(1e-3);
             let emitter = Emitter {
                 kind: EMITTER_SPOT,
+                edge_b: along.map(|value| value as f32),
                 cone_scale: scale as f32,
                 cone_offset: (-outer * scale) as f32,
                 ..base
             };
-            list.add(emitter, strength * 2.0 * PI * (1.0 - outer).max(1e-6));
+            shine.cone = Cone { axis: along, angle: Angle::of_cos(inner) };
+            shine.end_cos = inner * outer + inner_sin * outer_sin;
+            list.add(emitter, shine, radius);
         }
     }
 }

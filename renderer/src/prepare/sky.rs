@@ -15,6 +15,9 @@ const CELLS_MAX: (u32, u32) = (1024, 512);
 /// Largest radiance of a texel: keeps products and sums finite.
 const RADIANCE_MAX: f32 = 1e9;
 
+/// The sun's apparent diameter.
+const SUN_DEGREES: f32 = 0.533;
+
 /// The environment buffer.
 pub struct Sky {
     pub words: Vec<u32>,
@@ -62,10 +65,11 @@ pub fn pack(
 fn pack_atmosphere(header: &mut Header, sky: &SunSky) -> Result<Sky, PrepareError> {
     let Atmosphere { image, towards, irradiance } = atmosphere(sky);
     header.environment_cos = 1.0;
-    let sun = irradiance
-        .iter()
-        .any(|&value| value > 0.0)
-        .then_some(Sun { direction: towards.map(|value| value as f32), irradiance });
+    let sun = irradiance.iter().any(|&value| value > 0.0).then_some(Sun {
+        direction: towards.map(|value| value as f32),
+        irradiance,
+        angle_degrees: SUN_DEGREES,
+    });
     Ok(Sky { sun, ..pack_map(header, &image, 1.0)? })
 }
 

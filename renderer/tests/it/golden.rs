@@ -6,9 +6,9 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 3;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_691c897a194324175908b4531301f696dea0aead9cc9723f79d0577afcc47227";
+const SCENE: &str = "b3_d5814d5b440d45ba9b8bbb0ee127c075a3896997c1deb67b8d73ec2b3ae81e10";
 /// [`film::Film::root`] of its 16 samples.
-const FILM: &str = "b3_e121f4f02dabf8ec6ee21e62ef8292bfd9d26a8244a62b464b22fd0452e7ffea";
+const FILM: &str = "b3_a18aa10394fb7d353829f070ac169e17ce39d9f76fd05b3c120247cc4e2cb7f4";
 
 #[test]
 fn the_engine_renders_what_it_always_did() {

@@ -4,6 +4,8 @@ mod bits;
 mod camera;
 mod golden;
 mod layers;
+mod lights;
 mod make;
 mod motion;
+mod sizes;
 mod truth;

@@ -70,7 +70,8 @@ fn sun_point_and_spot_of_equal_irradiance_agree() {
     let mut settings = looking([0.3, 3.0, 0.2], [0.0; 3], 8, 16);
     settings.bounces = 1;
     let mut with_sun = settings.clone();
-    with_sun.lighting.sun = Some(Sun { direction: [0.0, 1.0, 0.0], irradiance: [2.0; 3] });
+    with_sun.lighting.sun =
+        Some(Sun { direction: [0.0, 1.0, 0.0], irradiance: [2.0; 3], angle_degrees: 0.0 });
     let sun = mean_green(&floor_scene(), &with_sun);
     let distance = 200.0_f32;
     let intensity = 2.0 * distance * distance;

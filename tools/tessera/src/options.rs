@@ -216,6 +216,9 @@ pub struct PictureArgs {
     /// From the scene towards the sun
     #[arg(long, value_name = "X,Y,Z", allow_hyphen_values = true, requires = "sun")]
     pub sun_dir: Option<Triple>,
+    /// Apparent diameter of the sun, degrees: how soft its shadows are (the real sun's is 0.53)
+    #[arg(long, value_name = "DEGREES", default_value_t = 0.0, requires = "sun")]
+    pub sun_angle: f32,
     /// A sky of this radiance all around, instead of the scene's own
     #[arg(long, value_name = "L|R,G,B")]
     pub sky: Option<Rgb>,
@@ -234,6 +237,7 @@ impl PictureArgs {
         let sun = self.sun.map(|Rgb(irradiance)| Sun {
             direction: self.sun_dir.unwrap_or(SUN_DIRECTION).0,
             irradiance,
+            angle_degrees: self.sun_angle,
         });
         RenderSettings {
             size: self.size,

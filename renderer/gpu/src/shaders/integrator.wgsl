@@ -9,9 +9,8 @@
 #import tessera::bsdf::{bsdf_of, evaluate, sample_direction}
 #import tessera::camera::{camera_ray, depth_of, filter_offset}
 #import tessera::environment::sky_radiance
-#import tessera::light::{
-    hit_density, is_light, pick_emitter, power_weight, sample_light, sky_density, sound,
-}
+#import tessera::light::{hit_density, is_light, no_light, power_weight, sample_light, sky_density, sound}
+#import tessera::light_tree::{Vertex, pick_emitter, vertex_of}
 #import tessera::math::{FAR, fdot, fexp2, fmin, luminance, rcp}
 #import tessera::ray::{Hit, Query, Ray, offset_origin}
 #import tessera::sampler::{
@@ -60,6 +59,8 @@ struct Path {
     throughput: vec3<f32>,
     // Density of the last scattering, per steradian; 0 for the camera ray.
     density: f32,
+    // Where that was.
+    vertex: Vertex,
     // Whether dispersion has left one colour of it.
     is_single: bool,
     // Whether a driver ended a loop early: the sample is of no use.
@@ -106,7 +107,10 @@ fn advance(path: ptr<function, Path>) {
     if !is_hit {
         let sky = sky_radiance(ray.direction);
         var weight = 1.0;
-        if bounce != 0u { weight = power_weight((*path).density, sky_density(ray.direction)); }
+        if bounce != 0u {
+            weight =
+                power_weight((*path).density, sky_density((*path).vertex, ray.direction));
+        }
         (*path).radiance = (*path).radiance + (*path).throughput * sky * weight;
         (*path).pending = RAY_NONE;
         return;
@@ -125,7 +129,8 @@ fn advance(path: ptr<function, Path>) {
     if is_light(surface.emission) {
         var weight = 1.0;
         if bounce != 0u {
-            weight = power_weight((*path).density, hit_density(walked.hit, ray.direction));
+            let density = hit_density((*path).vertex, walked.hit, ray.direction);
+            weight = power_weight((*path).density, density);
         }
         (*path).radiance = (*path).radiance + (*path).throughput * surface.emission * weight;
     }
@@ -193,19 +198,24 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
     let xy = shading_frame(surface);
     let bsdf = bsdf_of(surface, to_local(xy.s, xy.t, z, -incoming));
     let origin = offset_origin(surface.position, surface.geometric);
+    let vertex = vertex_of(surface, origin);
     let before = (*path).throughput;
+    (*path).vertex = vertex;
     (*path).pending = RAY_NONE;
 
     // One light.
     if header.emitter_count > 0u {
         let pick = sample_pair(key, sample, bounce_pair(bounce, PAIR_PICK));
-        let emitter = pick_emitter(pick.x, pick.y);
+        let picked = pick_emitter(vertex, pick.x, pick.y);
         var cell = vec2<f32>(0.0);
-        if emitter == header.environment_emitter {
+        if picked.emitter != NONE && picked.emitter == header.environment_emitter {
             cell = sample_pair(key, sample, bounce_pair(bounce, PAIR_CELL));
         }
         let place = sample_pair(key, sample, bounce_pair(bounce, PAIR_LIGHT));
-        let light = sample_light(emitter, origin, cell, place.x, place.y);
+        var light = no_light();
+        if picked.emitter != NONE {
+            light = sample_light(picked, origin, cell, place.x, place.y);
+        }
         if light.shines {
             let local = to_local(xy.s, xy.t, z, light.direction);
             let scattered = evaluate(bsdf, local);

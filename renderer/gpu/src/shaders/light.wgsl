@@ -1,9 +1,12 @@
-// Lights: picking one by its power, a place on it, and the density of both; mirrored from
+// Lights: a place on one, its light, and the density of picking both; mirrored from
 // renderer/src/light.rs.
 #define_import_path tessera::light
 
 #import tessera::environment::{sky_pick, sky_pick_density, sky_radiance}
-#import tessera::math::{FAR, fabs, fclamp, fcross, fdot, fmin, fsaturate, fsqrt, normalize_or}
+#import tessera::light_tree::{Picked, Vertex, finite_probability, infinite_probability}
+#import tessera::math::{
+    FAR, fabs, fclamp, fcross, fdot, fmax, frame_of, fsaturate, fsqrt, normalize_or, sin_cos_turns,
+}
 #import tessera::ray::{Hit, offset_origin, towards}
 #import tessera::rounding::div
 #import tessera::surface::{
@@ -11,8 +14,8 @@
 }
 #import tessera::tables::{
     ALPHA_MASK, EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE,
-    Emitter, MATERIAL_DOUBLE_SIDED, NONE, PICK_WORDS, TRIANGLE_ALPHA, emitter_of, header, instance_at,
-    instance_emitters_of_at, material_of, shape_of, triangle_of, word_f, words,
+    Emitter, MATERIAL_DOUBLE_SIDED, NONE, TRIANGLE_ALPHA, emitter_of, header, instance_at,
+    instance_emitters_of_at, material_of, shape_of, triangle_of, words,
 }
 
 // Shadow rays end this share before the light.
@@ -32,40 +35,76 @@ fn no_light() -> LightSample {
     return LightSample(false, vec3<f32>(0.0), 0.0, vec3<f32>(0.0), 0.0, false);
 }
 
-// Picks an emitter by its power: its index. `choice` draws an entry of the alias table,
-// `threshold` decides between it and its alias.
-fn pick_emitter(choice: f32, threshold: f32) -> u32 {
-    let count = header.emitter_count;
-    let drawn = u32(fmin(choice * f32(count), f32(count - 1u)));
-    let at = header.picks_at + drawn * PICK_WORDS;
-    if threshold < word_f(at) { return drawn; }
-    return words[at + 1u];
-}
-
 // Light at `point` from one emitter. `cell` picks a part of the environment, `u` and `v` the
 // place.
 fn sample_light(
-    index: u32, point: vec3<f32>, cell: vec2<f32>, u: f32, v: f32,
+    picked: Picked, point: vec3<f32>, cell: vec2<f32>, u: f32, v: f32,
 ) -> LightSample {
-    let light = emitter_of(index);
-    if light.kind == EMITTER_TRIANGLE { return sample_triangle(light, point, u, v); }
+    let light = emitter_of(picked.emitter);
+    let probability = picked.probability;
+    if light.kind == EMITTER_TRIANGLE { return sample_triangle(light, probability, point, u, v); }
     if light.kind == EMITTER_ENVIRONMENT {
         let sky = sky_pick(cell, u, v);
-        let density = sky.density * light.probability;
+        let density = sky.density * probability;
         if !(density > 0.0) { return no_light(); }
         return LightSample(true, sky.direction, FAR, sky_radiance(sky.direction), density, false);
     }
-    if light.kind == EMITTER_DIRECTIONAL {
-        return LightSample(true, light.position, FAR, light.edge_c, light.probability, true);
-    }
-    return sample_punctual(light, point);
+    if light.kind == EMITTER_DIRECTIONAL { return sample_directional(light, probability, u, v); }
+    return sample_punctual(light, probability, point, u, v);
 }
 
-fn sample_punctual(light: Emitter, point: vec3<f32>) -> LightSample {
+// A direction within a cap of the unit sphere, even over its solid angle, and its cosine to the
+// middle. `height` is 1 less the cosine of the cap's half angle.
+fn in_cap(middle: vec3<f32>, height: f32, u: f32, v: f32) -> vec4<f32> {
+    let below = u * height;
+    let cosine = 1.0 - below;
+    let sine = fsqrt(below * (2.0 - below));
+    let sin_cos = sin_cos_turns(v);
+    let around = frame_of(middle);
+    let direction =
+        around.s * (sine * sin_cos.y) + around.t * (sine * sin_cos.x) + middle * cosine;
+    return vec4<f32>(direction, cosine);
+}
+
+// A sun: of even radiance over a cap, where it has a size.
+fn sample_directional(light: Emitter, probability: f32, u: f32, v: f32) -> LightSample {
+    if light.extent > 0.0 {
+        let drawn = in_cap(light.position, light.extent, u, v);
+        let radiance = light.edge_c * div(2.0, 2.0 - light.extent);
+        return LightSample(true, drawn.xyz, FAR, radiance, probability, true);
+    }
+    return LightSample(true, light.position, FAR, light.edge_c, probability, true);
+}
+
+// A lamp: a point, or a sphere of even radiance, of which the cap that is seen is drawn from.
+fn sample_punctual(
+    light: Emitter, probability: f32, point: vec3<f32>, u: f32, v: f32,
+) -> LightSample {
     let way = towards(point, light.position);
     if way.distance == 0.0 { return no_light(); }
     let squared = way.distance * way.distance;
+    var direction = way.direction;
+    var end = way.distance;
     var strength = div(1.0, squared);
+    if light.measure > 0.0 {
+        // Radiance I / (π r²) times the solid angle; from inside, all directions see the sphere.
+        let radius_squared = light.measure * light.measure;
+        let sine_squared = radius_squared * strength;
+        let is_outside = sine_squared < 1.0;
+        var height = 2.0;
+        if is_outside {
+            let divisor = 1.0 + fsqrt(1.0 - sine_squared);
+            height = div(sine_squared, divisor);
+            strength = strength * div(2.0, divisor);
+        } else {
+            strength = div(4.0, radius_squared);
+        }
+        let drawn = in_cap(way.direction, height, u, v);
+        direction = drawn.xyz;
+        let across = squared * (1.0 - drawn.w * drawn.w);
+        let chord = fsqrt(radius_squared - across);
+        end = way.distance * drawn.w + select(chord, -chord, is_outside);
+    }
     if light.extent > 0.0 {
         // The window that the extension recommends.
         let ratio = div(way.distance, light.extent);
@@ -79,12 +118,13 @@ fn sample_punctual(light: Emitter, point: vec3<f32>) -> LightSample {
     }
     if !(strength > 0.0) { return no_light(); }
     return LightSample(
-        true, way.direction, way.distance * SHADOW_END, light.edge_c * strength,
-        light.probability, true,
+        true, direction, fmax(end, 0.0) * SHADOW_END, light.edge_c * strength, probability, true,
     );
 }
 
-fn sample_triangle(light: Emitter, point: vec3<f32>, u: f32, v: f32) -> LightSample {
+fn sample_triangle(
+    light: Emitter, probability: f32, point: vec3<f32>, u: f32, v: f32,
+) -> LightSample {
     // A place, even over the area.
     let root = fsqrt(u);
     let weights = vec2<f32>(root * (1.0 - v), root * v);
@@ -101,7 +141,7 @@ fn sample_triangle(light: Emitter, point: vec3<f32>, u: f32, v: f32) -> LightSam
     if side < 0.0 && (material.flags & MATERIAL_DOUBLE_SIDED) == 0u { return no_light(); }
     let way = towards(point, offset_origin(place, facing));
     if way.distance == 0.0 { return no_light(); }
-    let density = triangle_density(light, way.distance, fdot(normal, way.direction));
+    let density = triangle_density(light, probability, way.distance, fdot(normal, way.direction));
     if !(density > 0.0) { return no_light(); }
     let index = vertices(shape, triangle.primitive);
     let w = three_weights(weights);
@@ -126,14 +166,15 @@ fn sample_triangle(light: Emitter, point: vec3<f32>, u: f32, v: f32) -> LightSam
 }
 
 // Density per steradian of picking a triangle and a place on it; 0 where it is seen edge-on.
-fn triangle_density(light: Emitter, distance: f32, cosine: f32) -> f32 {
+fn triangle_density(light: Emitter, probability: f32, distance: f32, cosine: f32) -> f32 {
     let projected = light.extent * fabs(cosine);
-    if projected > 1e-20 { return div(light.probability * distance * distance, projected); }
+    if projected > 1e-20 { return div(probability * distance * distance, projected); }
     return 0.0;
 }
 
-// Density of `sample_light` for a triangle that a scattered ray has met; 0 when it is no emitter.
-fn hit_density(hit: Hit, direction: vec3<f32>) -> f32 {
+// Density of picking and `sample_light` for a triangle that a ray scattered at `at` has met; 0 when
+// it is no emitter.
+fn hit_density(at: Vertex, hit: Hit, direction: vec3<f32>) -> f32 {
     let emitters_of_at = instance_emitters_of_at(instance_at(hit.instance));
     if emitters_of_at == NONE { return 0.0; }
     let primitive = triangle_of(hit.triangle).primitive;
@@ -141,14 +182,17 @@ fn hit_density(hit: Hit, direction: vec3<f32>) -> f32 {
     if emitter == NONE { return 0.0; }
     let light = emitter_of(emitter);
     let unit = normalize_or(fcross(light.edge_b, light.edge_c), vec3<f32>(0.0));
-    return triangle_density(light, hit.t, fdot(unit, direction));
+    let probability = finite_probability(at, light.leaf);
+    return triangle_density(light, probability, hit.t, fdot(unit, direction));
 }
 
-// Density of `sample_light` for a direction into the environment; 0 when it is no emitter.
-fn sky_density(direction: vec3<f32>) -> f32 {
+// Density of picking and `sample_light` for a direction from `at` into the environment; 0 when it is
+// no emitter.
+fn sky_density(at: Vertex, direction: vec3<f32>) -> f32 {
     let emitter = header.environment_emitter;
     if emitter == NONE { return 0.0; }
-    return sky_pick_density(direction) * emitter_of(emitter).probability;
+    let probability = infinite_probability(at, emitter);
+    return sky_pick_density(direction) * probability;
 }
 
 // Weight of a sample of density `a` that could have been drawn with density `b` too.

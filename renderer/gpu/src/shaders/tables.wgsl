@@ -31,6 +31,10 @@ const EMITTER_POINT: u32 = 1u;
 const EMITTER_SPOT: u32 = 2u;
 const EMITTER_DIRECTIONAL: u32 = 3u;
 const EMITTER_ENVIRONMENT: u32 = 4u;
+const LIGHT_LEAF: u32 = 0x80000000u;
+const LIGHT_TWO_SIDED: u32 = 0x40000000u;
+const LIGHT_INDEX: u32 = 0x3fffffffu;
+const LIGHT_DEPTH_MAX: u32 = 64u;
 const FILTER_ENTRIES: u32 = 257u;
 const ALBEDO_SIDE: u32 = 32u;
 const ALBEDO_MEANS_AT: u32 = ALBEDO_SIDE * ALBEDO_SIDE * 2u;
@@ -48,6 +52,7 @@ const TEXTURE_USE_WORDS: u32 = 8u;
 const TEXTURE_WORDS: u32 = 8u;
 const EMITTER_WORDS: u32 = 16u;
 const PICK_WORDS: u32 = 2u;
+const LIGHT_NODE_WORDS: u32 = 16u;
 
 struct Header {
     width: u32,
@@ -94,8 +99,12 @@ struct Header {
     lens_focus: f32,
     lens_blades: u32,
     lens_turn: f32,
+    light_nodes_at: u32,
+    infinite_count: u32,
+    infinite_irradiance: f32,
     reserved_a: u32,
     reserved_b: u32,
+    reserved_c: u32,
 }
 
 @group(1) @binding(0) var<uniform> header: Header;
@@ -322,9 +331,9 @@ fn texture_of(index: u32) -> Texture {
 
 struct Emitter {
     kind: u32,
-    instance: u32,
+    leaf: u32,
     triangle: u32,
-    probability: f32,
+    measure: f32,
     position: vec3<f32>,
     extent: f32,
     edge_b: vec3<f32>,
@@ -340,5 +349,32 @@ fn emitter_of(index: u32) -> Emitter {
         word_vec(at + 4u), word_f(at + 7u),
         word_vec(at + 8u), word_f(at + 11u),
         word_vec(at + 12u), word_f(at + 15u),
+    );
+}
+
+fn emitter_measure(index: u32) -> f32 {
+    return word_f(header.emitters_at + index * EMITTER_WORDS + 3u);
+}
+
+// A node of the tree over emitters that are somewhere: what bounds their light.
+struct LightNode {
+    center: vec3<f32>,
+    radius: f32,
+    half_sides: vec3<f32>,
+    intensity: f32,
+    axis: vec3<f32>,
+    cone_cos: f32,
+    end_cos: f32,
+    child: u32,
+    parent: u32,
+}
+
+fn light_node_of(index: u32) -> LightNode {
+    let at = header.light_nodes_at + index * LIGHT_NODE_WORDS;
+    return LightNode(
+        word_vec(at), word_f(at + 3u),
+        word_vec(at + 4u), word_f(at + 7u),
+        word_vec(at + 8u), word_f(at + 11u),
+        word_f(at + 12u), words[at + 13u], words[at + 14u],
     );
 }

@@ -6,7 +6,7 @@ use protocol::{Batch, Lens, Opening, PixelFilter, Rect};
 use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
 use crate::device::backend;
-use crate::make::{furnace, golden, settings, sun};
+use crate::make::{furnace, golden, many_lights, settings, sun};
 
 fn batch(first: u32, count: u32) -> Batch {
     Batch::new(first, count).expect("aligned")
@@ -62,6 +62,13 @@ fn settings_that_change_the_way() {
         let scene = golden(&settings);
         check(name, &scene, whole(&scene));
     }
+}
+
+/// Hundreds of lamps and emissive triangles: both descend the light tree to the same leaf.
+#[test]
+fn many_lights_in_a_tree() {
+    let scene = many_lights(&settings(32, 24, 6));
+    check("many lights", &scene, whole(&scene));
 }
 
 /// The short way through matte surfaces gives the bits of the long one, which shaders take.

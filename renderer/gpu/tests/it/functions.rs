@@ -2,13 +2,14 @@
 
 use gpu::{EvaluateError, Function, Rounding};
 use renderer::bsdf::{bsdf_of, evaluate, sample_direction};
-use renderer::light::{pick_emitter, sample_light};
+use renderer::light::sample_light;
+use renderer::light_tree::{Vertex, finite_probability, pick_emitter};
 use renderer::math::{Vec3, vec3};
 use renderer::surface::Surface;
 use renderer::{RenderScene, camera, environment, ray, texture};
 
 use crate::device::evaluator;
-use crate::make::{Random, golden, settings};
+use crate::make::{Random, golden, many_lights, settings};
 
 /// A shader function, what Rust says, and the inputs for both.
 pub struct Check<'a> {
@@ -225,34 +226,52 @@ fn the_sky_is_the_same() {
 
 #[test]
 fn lights_are_the_same() {
-    let scene = golden(&settings(32, 32, 1));
+    for scene in [golden(&settings(32, 32, 1)), many_lights(&settings(32, 32, 1))] {
+        lights_are_the_same_in(&scene);
+    }
+}
+
+fn lights_are_the_same_in(scene: &RenderScene) {
     let mut random = Random::new(3);
     let mut inputs = Vec::new();
-    for _ in 0..4000 {
+    for i in 0..4000 {
         let place = random.direction() * random.between(0.0, 4.0);
         inputs.extend(bits3(place));
         inputs.extend([(); 6].map(|()| random.unit()).map(f32::to_bits));
+        inputs.extend(bits3(if i % 3 == 0 { Vec3::ZERO } else { random.direction() }));
     }
     let code = (
-        "#import tessera::light",
-        "let e = light::pick_emitter(in_f(3u), in_f(7u));
-        let point = vec3<f32>(in_f(0u), in_f(1u), in_f(2u));
-        let l = light::sample_light(
-            e, point, vec2<f32>(in_f(4u), in_f(8u)), in_f(5u), in_f(6u));
-        out_u(0u, e); out_u(1u, select(0u, 1u, l.shines));
-        if l.shines {
-            out_f(2u, l.direction.x); out_f(3u, l.direction.y); out_f(4u, l.direction.z);
-            out_f(5u, l.distance); out_f(6u, l.density); out_u(7u, select(0u, 1u, l.is_point));
-            out_f(8u, l.radiance.x); out_f(9u, l.radiance.y); out_f(10u, l.radiance.z);
-            out_f(11u, light::power_weight(l.density, in_f(4u)));
+        "#import tessera::light
+        #import tessera::light_tree
+        #import tessera::tables::{NONE, emitter_of}",
+        "let point = vec3<f32>(in_f(0u), in_f(1u), in_f(2u));
+        let at = light_tree::Vertex(point, vec3<f32>(in_f(9u), in_f(10u), in_f(11u)));
+        let e = light_tree::pick_emitter(at, in_f(3u), in_f(7u));
+        out_u(0u, e.emitter);
+        if e.emitter != NONE {
+            out_f(12u, e.probability);
+            out_f(13u, light_tree::finite_probability(at, emitter_of(e.emitter).leaf));
+            let l = light::sample_light(
+                e, point, vec2<f32>(in_f(4u), in_f(8u)), in_f(5u), in_f(6u));
+            out_u(1u, select(0u, 1u, l.shines));
+            if l.shines {
+                out_f(2u, l.direction.x); out_f(3u, l.direction.y); out_f(4u, l.direction.z);
+                out_f(5u, l.distance); out_f(6u, l.density); out_u(7u, select(0u, 1u, l.is_point));
+                out_f(8u, l.radiance.x); out_f(9u, l.radiance.y); out_f(10u, l.radiance.z);
+                out_f(11u, light::power_weight(l.density, in_f(4u)));
+            }
         }",
     );
-    check_in(&scene, "lights", code, (9, 12), &inputs, &|row| {
+    check_in(scene, "lights", code, (12, 14), &inputs, &|row| {
         let f = |k: usize| f32::from_bits(row[k]);
-        let emitter = pick_emitter(&scene, f(3), f(7));
-        let mut out = vec![emitter, 0];
-        if let Some(light) = sample_light(&scene, emitter, vector(row, 0), (f(4), f(8)), f(5), f(6))
-        {
+        let at = Vertex { point: vector(row, 0), normal: vector(row, 9) };
+        let Some(picked) = pick_emitter(scene, &at, f(3), f(7)) else {
+            let mut out = vec![0; 14];
+            out[0] = renderer::tables::NONE;
+            return out;
+        };
+        let mut out = vec![picked.emitter, 0];
+        if let Some(light) = sample_light(scene, picked, at.point, (f(4), f(8)), f(5), f(6)) {
             out[1] = 1;
             out.extend(bits3(light.direction));
             out.extend([light.distance.to_bits(), light.density.to_bits()]);
@@ -261,6 +280,9 @@ fn lights_are_the_same() {
             out.push(renderer::light::power_weight(light.density, f(4)).to_bits());
         }
         out.resize(12, 0);
+        out.push(picked.probability.to_bits());
+        let emitter = &scene.emitters()[picked.emitter as usize];
+        out.push(finite_probability(scene, &at, emitter).to_bits());
         out
     });
 }

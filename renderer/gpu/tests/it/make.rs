@@ -3,7 +3,7 @@
 use protocol::settings::{Lighting, RenderSettings, Sun};
 use protocol::{CameraChoice, Size};
 use renderer::{RenderScene, sampler};
-use scene::{Material, Mesh, Node, Primitive, Scene, Transform};
+use scene::{Light, LightKind, Material, Mesh, Node, Primitive, Scene, Transform};
 
 /// Numbers in 0..1 that look random, the same every time.
 pub struct Random(u32);
@@ -81,7 +81,57 @@ pub fn furnace(metallic: f32, roughness: f32, settings: RenderSettings) -> Rende
 /// Sunlight from aside.
 pub fn sun() -> Lighting {
     Lighting {
-        sun: Some(Sun { direction: [0.3, 1.0, 0.2], irradiance: [3.0, 2.9, 2.7] }),
+        sun: Some(Sun {
+            direction: [0.3, 1.0, 0.2],
+            irradiance: [3.0, 2.9, 2.7],
+            angle_degrees: 2.0,
+        }),
         sky: Some([0.2, 0.3, 0.5]),
     }
+}
+
+/// The built-in scene, its sun and its sky among two hundred lamps and four hundred triangles.
+pub fn many_lights(settings: &RenderSettings) -> RenderScene {
+    let mut random = Random::new(11);
+    let mut scene = scene::golden();
+    let mut lamps =
+        Primitive { material: Some(scene.materials.len() as u32), ..Primitive::default() };
+    scene.materials.push(Material { emissive: [3.0, 2.0, 1.0], ..Material::default() });
+    for i in 0..200_u32 {
+        let kind = if i % 3 == 0 {
+            LightKind::Spot { inner_cone: 0.1, outer_cone: random.between(0.2, 1.5) }
+        } else {
+            LightKind::Point
+        };
+        let place = random.direction() * random.between(0.5, 5.0);
+        let turn = random.direction();
+        scene.lights.push(Light {
+            intensity: [random.unit() * 0.1; 3],
+            kind,
+            range: (i % 5 == 0).then_some(4.0),
+            radius: if i % 4 == 0 { random.between(0.01, 1.0) } else { 0.0 },
+            ..Light::default()
+        });
+        scene.nodes.push(Node {
+            light: Some(scene.lights.len() as u32 - 1),
+            transform: Transform::Trs {
+                translation: place.to_array(),
+                rotation: [turn.x, turn.y, turn.z, 0.0],
+                scale: [1.0; 3],
+            },
+            ..Node::default()
+        });
+    }
+    for _ in 0..400_u32 {
+        let corner = random.direction() * random.between(1.0, 5.0);
+        let first = lamps.positions.len() as u32;
+        let edges = [random.direction() * 0.1, random.direction() * 0.1];
+        lamps.positions.push(corner.to_array());
+        lamps.positions.extend(edges.map(|edge| (corner + edge).to_array()));
+        lamps.indices.push([first, first + 1, first + 2]);
+    }
+    scene.meshes.push(Mesh { primitives: vec![lamps], ..Mesh::default() });
+    let mesh = Some(scene.meshes.len() as u32 - 1);
+    scene.nodes.push(Node { mesh, ..Node::default() });
+    renderer::prepare(&scene, settings, 0.0).expect("lamps are sound")
 }

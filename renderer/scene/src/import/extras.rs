@@ -171,9 +171,6 @@ impl Importer<'_> {
             self.warn_extra(&owner, others.0);
         }
         let value = ours.1.unwrap_or(0.0);
-        if value.abs() > 0.0 {
-            self.not_rendered(&owner, ours.0);
-        }
         Ok(match kind {
             LightKind::Directional => (0.0, value.to_radians()),
             LightKind::Point | LightKind::Spot { .. } => (value, 0.0),

@@ -2,7 +2,7 @@
 
 use super::{at, bounded, positive, require, within};
 use crate::lamps::{Lens, SunSky};
-use crate::limits::{COORDINATE_ABS_MAX, LIGHT_MAX, UV_ABS_MAX};
+use crate::limits::{COORDINATE_ABS_MAX, LAMP_SIZE_MAX, LIGHT_MAX, UV_ABS_MAX};
 use crate::model::{Light, Scene};
 use crate::validate::SceneError;
 
@@ -29,8 +29,8 @@ impl Scene {
 }
 
 pub(super) fn validate_size(index: usize, light: &Light) -> Result<(), SceneError> {
-    let range = ("a radius of", "in 0..=1e9 m");
-    within("light", index, range, light.radius, COORDINATE_ABS_MAX)?;
+    let range = ("a radius of", "in 0..=1e6 m");
+    within("light", index, range, light.radius, LAMP_SIZE_MAX)?;
     // From one side of the sun's disc to the other.
     let range = ("an angle of", "in 0..=π rad");
     within("light", index, range, light.angle, std::f32::consts::PI * (1.0 + 1e-6))

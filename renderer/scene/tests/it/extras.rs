@@ -68,10 +68,9 @@ const SCENE: &str = "/scenes/0";
 
 #[test]
 fn lamps_have_sizes() {
-    let not_yet = "radius of light bulb is understood, not rendered yet";
-    let scene = warned(BULB, json!({ "radius": 0.05 }), &[not_yet]).scene;
+    let scene = warned(BULB, json!({ "radius": 0.05 }), &[]).scene;
     near(scene.lights[1].radius, 0.05);
-    let scene = warned(SUN, json!({ "angle": 0.53 }), &["angle of light"]).scene;
+    let scene = warned(SUN, json!({ "angle": 0.53 }), &[]).scene;
     near(scene.lights[0].angle, 0.53 * std::f32::consts::PI / 180.0);
     warned(SUN, json!({ "radius": 1.0 }), &["extras.tessera.radius of light"]);
     warned(BULB, json!({ "glow": 1 }), &["extras.tessera.glow of light bulb means nothing"]);
