@@ -36,7 +36,9 @@ pub use id::{
 pub use job::{Batch, FrameRange, JobSpec, Order, Quote, RayCount, SpecError, TileIndex, Unit};
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
-pub use settings::{CameraChoice, Lighting, PixelFilter, RenderSettings, SettingsError, Sun};
+pub use settings::{
+    CameraChoice, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError, Sun,
+};
 pub use sign::{SignError, Signable, Signed, SigningKey};
 pub use tokens::{Tokens, TokensError};
 pub use wire::{DecodeError, decode, encode};

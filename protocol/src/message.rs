@@ -153,7 +153,6 @@ pub struct NodeHello {
 
 /// What the scheduler answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "made once and moved twice a request")]
 pub enum Reply {
     /// To a good hello.
     Welcome {
@@ -189,7 +188,7 @@ pub enum Reply {
     /// To [`Request::Jobs`].
     Jobs(Vec<JobSummary>),
     /// To [`Request::Watch`].
-    Job(JobUpdate),
+    Job(Box<JobUpdate>),
     /// To [`Request::Film`]; the body follows.
     Film,
     /// To [`Request::Wallet`].

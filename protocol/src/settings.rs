@@ -23,6 +23,11 @@ pub struct RenderSettings {
     pub camera: CameraChoice,
     /// Light that the artist adds to the scene's own.
     pub lighting: Lighting,
+    /// The camera's lens; without it everything is sharp.
+    pub lens: Option<Lens>,
+    /// Whether the picture shows all directions around the camera instead of what it frames:
+    /// equirectangular, the way it looks in the middle.
+    pub panorama: bool,
     /// How samples spread over the pixel that they belong to.
     pub filter: PixelFilter,
     /// Whether dim paths are ended at random, which costs noise and saves time; without it every
@@ -39,8 +44,56 @@ impl Default for RenderSettings {
             seed: 0,
             camera: CameraChoice::Default,
             lighting: Lighting::default(),
+            lens: None,
+            panorama: false,
             filter: PixelFilter::default(),
             roulette: true,
+        }
+    }
+}
+
+/// A thin lens: what is not at its focus is blurred.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Lens {
+    /// How wide it is open.
+    pub opening: Opening,
+    /// Distance along the camera's axis at which things are sharp, metres.
+    pub focus: f32,
+    /// Blades of the iris, 3..=64; 0 for a round one.
+    pub blades: u32,
+    /// Turn of the iris, degrees, counter-clockwise as the camera looks.
+    pub rotation_degrees: f32,
+}
+
+/// How wide a lens is open.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Opening {
+    /// Radius, metres.
+    Radius(f32),
+    /// Focal length over diameter, on film 24 mm high that the camera's field of view fills; an
+    /// orthographic camera counts as one of 50 mm.
+    FNumber(f32),
+}
+
+impl Lens {
+    fn validate(&self) -> Result<(), SettingsError> {
+        let Self { opening, focus, blades, rotation_degrees } = self;
+        let is_open = match opening {
+            Opening::Radius(radius) => (0.0..=1e6).contains(radius),
+            Opening::FNumber(number) => (1e-3..=1e6).contains(number),
+        };
+        if !is_open {
+            Err(SettingsError::Lens(
+                "its radius must be 0..=1e6 m, or its f-number 0.001..=1000000",
+            ))
+        } else if !(*focus >= 1e-6 && *focus <= 1e9) {
+            Err(SettingsError::Lens("its focus must be 1e-6..=1e9 m away"))
+        } else if !(*blades == 0 || (3..=64).contains(blades)) {
+            Err(SettingsError::Lens("an iris has 3..=64 blades, or 0 to be round"))
+        } else if !finite(&[*rotation_degrees]) {
+            Err(SettingsError::Lens("its rotation must be a number of degrees"))
+        } else {
+            Ok(())
         }
     }
 }
@@ -114,6 +167,9 @@ pub enum SettingsError {
     /// The camera set by hand does not look anywhere.
     #[error("the camera is not usable: {0}")]
     Camera(&'static str),
+    /// The lens cannot be.
+    #[error("the lens is not usable: {0}")]
+    Lens(&'static str),
     /// The added light is not finite, negative, or has no direction.
     #[error("the lighting is not usable: {0}")]
     Lighting(&'static str),
@@ -143,6 +199,7 @@ impl RenderSettings {
             return Err(SettingsError::Bounces(self.bounces));
         }
         self.camera.validate()?;
+        self.lens.as_ref().map_or(Ok(()), Lens::validate)?;
         self.lighting.validate()
     }
 
@@ -237,5 +294,15 @@ mod tests {
         check(|s| s.camera = look([1.0; 3], 180.0), false);
         check(|s| s.camera = look([1.0; 3], f32::NAN), false);
         check(|s| s.camera = look([1.0; 3], 40.0), true);
+        let lens = |radius, focus, blades| {
+            let opening = Opening::Radius(radius);
+            Some(Lens { opening, focus, blades, rotation_degrees: 0.0 })
+        };
+        check(|s| s.lens = lens(0.01, 2.0, 0), true);
+        check(|s| s.lens = lens(0.01, 2.0, 6), true);
+        check(|s| s.lens = lens(-0.01, 2.0, 0), false);
+        check(|s| s.lens = lens(f32::NAN, 2.0, 0), false);
+        check(|s| s.lens = lens(0.01, 0.0, 0), false);
+        check(|s| s.lens = lens(0.01, 2.0, 2), false);
     }
 }

@@ -16,7 +16,7 @@ use failure::Failure;
 use protocol::{Batch, CameraChoice, Lighting, Rect, RenderSettings, Size};
 use renderer::camera::camera_ray;
 use renderer::math::{FAR, Vec3, dot, frame_of};
-use renderer::ray::{Query, Ray, offset_origin};
+use renderer::ray::{Cast, Hit, Query, Ray, offset_origin};
 use renderer::sampler::{hash, sample_pair};
 use renderer::surface::surface_at;
 use renderer::trace::{Path, Tracer};
@@ -144,6 +144,9 @@ fn best_of(runs: u32, mut work: impl FnMut()) -> f64 {
     best
 }
 
+/// Rays that are traced together.
+const WAVE: usize = 256;
+
 /// Rays of one kind, one thread.
 fn trace_rays(scene: &RenderScene) {
     let size = scene.settings().size;
@@ -154,17 +157,21 @@ fn trace_rays(scene: &RenderScene) {
         for at in 0..64 {
             let x = tile % size.width.div_ceil(8) * 8 + at % 8;
             let y = tile / size.width.div_ceil(8) * 8 + at / 8;
-            primary.push(camera_ray(scene, x as f32 + 0.5, y as f32 + 0.5));
+            primary.push(camera_ray(scene, x as f32 + 0.5, y as f32 + 0.5, (0.0, 0.0)));
         }
     }
     let (mut diffuse, mut shadow) = (Vec::new(), Vec::new());
     let up = renderer::math::normalize(renderer::math::vec3(0.3, 0.8, 0.2));
-    for (index, ray) in primary.iter().enumerate() {
-        let hit = best.closest(ray, &query(0));
+    let casts_of = |rays: &[Ray], key| -> Vec<Cast> {
+        rays.iter().map(|&ray| Cast { ray, query: query(key) }).collect()
+    };
+    let mut hits = vec![Hit::miss(FAR); primary.len()];
+    best.closest(&casts_of(&primary, 0), &mut hits);
+    for (index, (ray, hit)) in primary.iter().zip(&hits).enumerate() {
         if !hit.is_hit() {
             continue;
         }
-        let surface = surface_at(scene, &hit, ray.direction);
+        let surface = surface_at(scene, hit, ray.direction);
         let origin = offset_origin(surface.position, surface.geometric);
         let (u, v) = sample_pair(hash(index as u32), 0, 0);
         let local = renderer::bsdf::lobe::sample_cosine(u, v);
@@ -188,19 +195,15 @@ fn trace_rays(scene: &RenderScene) {
     ] {
         let rates = [Path::Portable, Path::best()].map(|path| {
             let tracer = Tracer::new(scene, path);
-            let mut met = 0_usize;
+            let casts = casts_of(rays, 1);
+            let mut hits = vec![Hit::miss(FAR); casts.len()];
             let seconds = best_of(3, || {
-                met = rays
-                    .iter()
-                    .filter(|ray| {
-                        if any {
-                            tracer.is_blocked(ray, &query(1))
-                        } else {
-                            tracer.closest(ray, &query(1)).is_hit()
-                        }
-                    })
-                    .count();
+                // As many together as a wave has.
+                for (casts, hits) in casts.chunks(WAVE).zip(hits.chunks_mut(WAVE)) {
+                    if any { tracer.any(casts, hits) } else { tracer.closest(casts, hits) }
+                }
             });
+            let met = hits.iter().filter(|hit| hit.is_hit()).count();
             (rays.len() as f64 / seconds / 1e6, met)
         });
         let [(portable, _), (simd, met)] = rates;

@@ -3,10 +3,10 @@
 use protocol::PixelFilter;
 
 use crate::RenderScene;
-use crate::math::{Vec3, div, lerp, normalize};
-use crate::precise::{exp, sin_cos_turns};
+use crate::math::{Vec3, clamp, div, dot, length, lerp, min, normalize, rcp, sin_cos_turns, sqrt};
+use crate::precise;
 use crate::ray::Ray;
-use crate::tables::{CAMERA_ORTHOGRAPHIC, FILTER_ENTRIES};
+use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PANORAMA, FILTER_ENTRIES, Header};
 
 /// Offset from a pixel's middle, in pixels, by the filter: the inverse of its distribution.
 #[inline(always)]
@@ -17,33 +17,70 @@ pub fn filter_offset(scene: &RenderScene, u: f32) -> f32 {
     lerp(scene.filter[entry], scene.filter[entry + 1], scaled - entry as f32)
 }
 
-/// The camera's ray through a place of the picture, in pixels from its upper left; its direction
-/// has unit length.
+/// A place on the iris for two numbers in 0..1, in units of the lens' radius.
+#[inline]
 #[must_use]
-pub fn camera_ray(scene: &RenderScene, x: f32, y: f32) -> Ray {
-    let header = &scene.header;
-    let across = (div(x, header.width as f32) * 2.0 - 1.0) * header.camera_half_width;
-    let up = (1.0 - div(y, header.height as f32) * 2.0) * header.camera_half_height;
-    let origin = Vec3::of(header.camera_origin);
-    let aside = Vec3::of(header.camera_right) * across + Vec3::of(header.camera_up) * up;
-    let forward = Vec3::of(header.camera_forward);
-    if header.camera_kind == CAMERA_ORTHOGRAPHIC {
-        Ray { origin: origin + aside, direction: forward }
-    } else {
-        Ray { origin, direction: normalize(forward + aside) }
+pub fn iris_place(header: &Header, u: f32, v: f32) -> (f32, f32) {
+    if header.lens_blades == 0 {
+        let radius = sqrt(u);
+        let (sin, cos) = sin_cos_turns(v + header.lens_turn);
+        return (radius * cos, radius * sin);
     }
+    // One of the polygon's triangles, then a place in it, even over the area.
+    let blades = header.lens_blades as f32;
+    let scaled = u * blades;
+    let blade = min((scaled as i32) as f32, blades - 1.0);
+    let outwards = sqrt(clamp(scaled - blade, 0.0, 1.0));
+    let step = rcp(blades);
+    let (sin_a, cos_a) = sin_cos_turns(blade * step + header.lens_turn);
+    let (sin_b, cos_b) = sin_cos_turns((blade + 1.0) * step + header.lens_turn);
+    (outwards * lerp(cos_a, cos_b, v), outwards * lerp(sin_a, sin_b, v))
+}
+
+/// The camera's ray through a place of the picture, in pixels from its upper left, and through a
+/// place of the lens; its direction has unit length.
+#[must_use]
+pub fn camera_ray(scene: &RenderScene, x: f32, y: f32, lens: (f32, f32)) -> Ray {
+    let header = &scene.header;
+    let origin = Vec3::of(header.camera_origin);
+    let (right, above) = (Vec3::of(header.camera_right), Vec3::of(header.camera_up));
+    let forward = Vec3::of(header.camera_forward);
+    let (across, down) = (div(x, header.width as f32), div(y, header.height as f32));
+    if header.camera_kind == CAMERA_PANORAMA {
+        let (side, ahead) = sin_cos_turns(across - 0.5);
+        let (level, height) = sin_cos_turns(down * 0.5);
+        let direction = right * (side * level) + above * height + forward * (ahead * level);
+        return Ray { origin, direction: normalize(direction) };
+    }
+    let across = (across * 2.0 - 1.0) * header.camera_half_width;
+    let up = (1.0 - down * 2.0) * header.camera_half_height;
+    let aside = right * across + above * up;
+    let is_flat = header.camera_kind == CAMERA_ORTHOGRAPHIC;
+    if header.lens_radius <= 0.0 {
+        return if is_flat {
+            Ray { origin: origin + aside, direction: forward }
+        } else {
+            Ray { origin, direction: normalize(forward + aside) }
+        };
+    }
+    let (lens_x, lens_y) = iris_place(header, lens.0, lens.1);
+    let place = right * (lens_x * header.lens_radius) + above * (lens_y * header.lens_radius);
+    let ahead = if is_flat { forward } else { forward + aside };
+    let direction = normalize(ahead * header.lens_focus - place);
+    let start = if is_flat { origin + aside } else { origin };
+    Ray { origin: start + place, direction }
 }
 
 /// Density of a filter, times any constant, where `x` goes from 0 to 1 across its width.
 fn filter_density(filter: PixelFilter, x: f64) -> f64 {
     match filter {
         PixelFilter::BlackmanHarris => {
-            let cos = |k: f64| sin_cos_turns(k * x).1;
+            let cos = |k: f64| precise::sin_cos_turns(k * x).1;
             0.358_75 - 0.488_29 * cos(1.0) + 0.141_28 * cos(2.0) - 0.011_68 * cos(3.0)
         }
         PixelFilter::Gaussian => {
             let deviations = (x - 0.5) * WIDE_PX / GAUSSIAN_DEVIATION_PX;
-            exp(-0.5 * deviations * deviations)
+            precise::exp(-0.5 * deviations * deviations)
         }
         PixelFilter::Box => 1.0,
     }
@@ -84,14 +121,15 @@ pub fn filter_table(filter: PixelFilter) -> Vec<f32> {
     table
 }
 
-/// Depth of a point along the camera's axis.
+/// Depth of a point along the camera's axis; its distance in a panorama.
 #[inline(always)]
 #[must_use]
 pub fn depth_of(scene: &RenderScene, point: Vec3) -> f32 {
-    crate::math::dot(
-        point - Vec3::of(scene.header.camera_origin),
-        Vec3::of(scene.header.camera_forward),
-    )
+    let way = point - Vec3::of(scene.header.camera_origin);
+    if scene.header.camera_kind == CAMERA_PANORAMA {
+        return length(way);
+    }
+    dot(way, Vec3::of(scene.header.camera_forward))
 }
 
 #[cfg(test)]

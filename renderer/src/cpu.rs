@@ -1,4 +1,4 @@
-//! The CPU backend: rows of tiles on all cores.
+//! The CPU backend: waves of paths on all cores.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -10,11 +10,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::RenderScene;
 use crate::backend::{Backend, Cancel, RenderError, Work};
-use crate::integrator::render_run;
 use crate::trace::{Path, Tracer};
-
-/// Pixels of one piece of work: small enough that cores end together.
-const PIECE_PIXELS: usize = 16;
+use crate::wave::{Wave, wave_pixels};
 
 /// Renders on the CPU: the reference that every other backend is compared with.
 #[derive(Debug, Clone)]
@@ -71,15 +68,18 @@ impl CpuBackend {
     ) -> Result<(), RenderError> {
         self.run(|| {
             let tracer = Tracer::new(scene, self.path);
-            pixels.par_chunks_mut(PIECE_PIXELS).enumerate().try_for_each(|(piece, pixels)| {
-                for (offset, pixel) in pixels.iter_mut().enumerate() {
-                    let place = place(piece * PIECE_PIXELS + offset);
-                    let (first, count) = (batch.first_chunk(), batch.chunk_count());
-                    *pixel = render_run(&tracer, place, first, count, cancel)
-                        .ok_or(RenderError::Cancelled)?;
-                }
-                Ok(())
-            })
+            let run = (batch.first_chunk(), batch.chunk_count());
+            let piece = wave_pixels(scene.settings().samples);
+            pixels.par_chunks_mut(piece).enumerate().try_for_each_init(
+                Wave::default,
+                |wave, (number, pixels)| {
+                    let first = number * piece;
+                    let places: Vec<_> = (first..first + pixels.len()).map(&place).collect();
+                    let rendered = wave.render(&tracer, &places, run, cancel);
+                    pixels.copy_from_slice(&rendered.ok_or(RenderError::Cancelled)?);
+                    Ok(())
+                },
+            )
         })
     }
 }

@@ -1,26 +1,26 @@
-//! The path integrator: one sample of one pixel, and the sums over samples.
+//! The path integrator: one sample of one pixel, a ray at a time.
 //!
 //! Unidirectional path tracing with next-event estimation (PBR 4e, section 13.4): every scattering
 //! event draws one light and one direction, weighted against each other where both can find the
 //! same light. Roulette ends dim paths from the third event on.
+//!
+//! A path is a state between rays: [`begin`] asks for the first, [`Path::arrive`] takes what a ray
+//! met and asks for the next. Whoever traces may so trace many paths' rays together
+//! ([`crate::wave`] does); what a path gathers is the same.
 
 use film::Pixel;
-use protocol::settings::CHUNK_SAMPLES;
 
-use crate::backend::Cancel;
+use crate::RenderScene;
 use crate::bsdf::{bsdf_of, evaluate, sample_direction};
 use crate::camera::{camera_ray, depth_of, filter_offset};
+use crate::draws::Draw;
 use crate::environment;
 use crate::light::{hit_density, is_light, power_weight, sample_light, sky_density, sound};
 use crate::light_tree::{Vertex, pick_emitter};
 use crate::math::{FAR, Vec3, dot, exp2, luminance, min, rcp, vec3};
-use crate::ray::{Query, Ray, offset_origin};
-use crate::sampler::{
-    PAIR_CELL, PAIR_CHOICE, PAIR_COLOR, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER,
-    bounce_pair, pixel_key, ray_key, sample_pair,
-};
+use crate::ray::{Cast, Hit, Query, Ray, offset_origin};
+use crate::sampler::{PAIR_COLOR, PAIR_FILTER, PAIR_LENS, pixel_key, ray_key, sample_pair};
 use crate::surface::{Surface, surface_at};
-use crate::trace::Tracer;
 
 /// Most likely that roulette lets a path go on.
 const SURVIVAL_MAX: f32 = 0.95;
@@ -51,11 +51,13 @@ impl Frame {
     }
 }
 
-/// A path on its way.
+/// A path between two rays.
 #[derive(Debug, Clone, Copy)]
-struct Walk {
+pub struct Path {
     key: u32,
     sample: u32,
+    /// Scattering events so far.
+    bounce: u32,
     radiance: Vec3,
     throughput: Vec3,
     /// Density of the last scattering, per steradian; 0 for the camera ray.
@@ -65,76 +67,134 @@ struct Walk {
     /// Whether dispersion has left one colour of it.
     is_single: bool,
     shadow_rays: u32,
+    /// What the camera ray met.
+    seen: Seen,
 }
 
-/// Renders one sample of the pixel `(x, y)`: every sum is of this one sample.
+/// What a camera ray met, for the film.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    alpha: f32,
+    albedo: Vec3,
+    normal: Vec3,
+    depth: f32,
+}
+
+/// What a path asks for next.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Next {
+    /// Light that arrives unless something is in the way of this ray: its gain is for
+    /// [`Path::gain`], before the path goes on.
+    pub shadow: Option<(Cast, Vec3)>,
+    /// The ray whose nearest hit is for [`Path::arrive`]; without it the path is done.
+    pub closest: Option<Cast>,
+}
+
+/// Begins the path of one sample of the pixel `(x, y)`, with its camera ray.
 #[must_use]
-pub fn render_sample(tracer: &Tracer<'_>, x: u32, y: u32, sample: u32) -> Pixel {
-    let scene = tracer.scene;
+pub fn begin(scene: &RenderScene, x: u32, y: u32, sample: u32) -> (Path, Cast) {
     let key = pixel_key(scene.header.seed, scene.header.time_hash, x, y);
     let (u, v) = sample_pair(key, sample, PAIR_FILTER);
     let place_x = x as f32 + 0.5 + filter_offset(scene, u);
     let place_y = y as f32 + 0.5 + filter_offset(scene, v);
-    let mut ray = camera_ray(scene, place_x, place_y);
-    let mut walk = Walk {
+    let path = Path {
         key,
         sample,
+        bounce: 0,
         radiance: Vec3::ZERO,
         throughput: Vec3::ONE,
         density: 0.0,
         vertex: Vertex::NONE,
         is_single: false,
         shadow_rays: 0,
+        seen: Seen::default(),
     };
-    let mut pixel = Pixel { samples: 1, ..Pixel::default() };
-    let mut bounce = 0;
-    loop {
-        let query = Query { t_max: FAR, key: ray_key(key, sample, bounce, 0), camera: bounce == 0 };
-        let hit = tracer.closest(&ray, &query);
-        pixel.closest_rays += 1;
+    let lens = if scene.header.lens_radius > 0.0 {
+        sample_pair(key, sample, PAIR_LENS)
+    } else {
+        (0.0, 0.0)
+    };
+    (path, path.closest(camera_ray(scene, place_x, place_y, lens)))
+}
+
+impl Path {
+    #[inline(always)]
+    fn closest(&self, ray: Ray) -> Cast {
+        let key = ray_key(self.key, self.sample, self.bounce, 0);
+        Cast { ray, query: Query { t_max: FAR, key, camera: self.bounce == 0 } }
+    }
+
+    /// What its random numbers hang on: the pixel's key and the sample.
+    #[inline(always)]
+    #[must_use]
+    pub fn number(&self) -> (u32, u32) {
+        (self.key, self.sample)
+    }
+
+    /// Adds light that nothing was in the way of.
+    #[inline(always)]
+    pub fn gain(&mut self, gain: Vec3) {
+        self.radiance += gain;
+    }
+
+    /// Takes what the path's ray along `direction` met, with the numbers for scattering there.
+    #[must_use]
+    pub fn arrive(&mut self, scene: &RenderScene, direction: Vec3, hit: &Hit, draw: &Draw) -> Next {
+        let bounce = self.bounce;
         if !hit.is_hit() {
-            let sky = environment::radiance(scene, ray.direction);
+            let sky = environment::radiance(scene, direction);
             let weight = if bounce == 0 {
                 1.0
             } else {
-                power_weight(walk.density, sky_density(scene, &walk.vertex, ray.direction))
+                power_weight(self.density, sky_density(scene, &self.vertex, direction))
             };
-            walk.radiance += walk.throughput * sky * weight;
-            break;
+            self.radiance += self.throughput * sky * weight;
+            return Next::default();
         }
-        let surface = surface_at(scene, &hit, ray.direction);
+        let surface = surface_at(scene, hit, direction);
         if bounce == 0 {
-            pixel.alpha = 1.0;
-            pixel.albedo = surface.base_color.to_array();
-            pixel.normal = surface.normal.to_array();
-            pixel.depth = depth_of(scene, surface.position);
+            self.seen = Seen {
+                alpha: 1.0,
+                albedo: surface.base_color,
+                normal: surface.normal,
+                depth: depth_of(scene, surface.position),
+            };
         }
         if is_light(surface.absorption) {
-            walk.throughput *= transmittance(surface.absorption, hit.t);
+            self.throughput *= transmittance(surface.absorption, hit.t);
         }
         if is_light(surface.emission) {
             let weight = if bounce == 0 {
                 1.0
             } else {
-                power_weight(walk.density, hit_density(scene, &walk.vertex, &hit, ray.direction))
+                power_weight(self.density, hit_density(scene, &self.vertex, hit, direction))
             };
-            walk.radiance += walk.throughput * surface.emission * weight;
+            self.radiance += self.throughput * surface.emission * weight;
         }
         if bounce == scene.header.bounces || surface.is_unlit {
-            break;
+            return Next::default();
         }
-        match scatter(tracer, &mut walk, &surface, ray.direction, bounce) {
-            Some(next) => ray = next,
-            None => break,
-        }
-        bounce += 1;
+        scatter(scene, self, &surface, direction, draw)
     }
-    let radiance = sound(walk.radiance);
-    let light = luminance(radiance);
-    pixel.beauty = radiance.to_array();
-    pixel.luminance_squared = light * light;
-    pixel.shadow_rays = walk.shadow_rays;
-    pixel
+
+    /// The values of the path's sample, once it is done: sums of this one sample.
+    #[must_use]
+    pub fn finish(&self) -> Pixel {
+        let radiance = sound(self.radiance);
+        let light = luminance(radiance);
+        Pixel {
+            beauty: radiance.to_array(),
+            alpha: self.seen.alpha,
+            albedo: self.seen.albedo.to_array(),
+            normal: self.seen.normal.to_array(),
+            depth: self.seen.depth,
+            luminance_squared: light * light,
+            samples: 1,
+            closest_rays: self.bounce + 1,
+            shadow_rays: self.shadow_rays,
+            reserved: 0,
+        }
+    }
 }
 
 /// What is left of light after a way through a body, by Beer's law.
@@ -167,53 +227,50 @@ fn side_of(surface: &Surface, local: Vec3, direction: Vec3) -> Option<Vec3> {
 /// A path that passes goes on with one colour for good, three times as bright: it is the same one at
 /// every surface.
 #[inline(never)]
-fn disperse(walk: &Walk, surface: &Surface) -> (Surface, Vec3) {
-    let (u, _) = sample_pair(walk.key, walk.sample, PAIR_COLOR);
+fn disperse(path: &Path, surface: &Surface) -> (Surface, Vec3) {
+    let (u, _) = sample_pair(path.key, path.sample, PAIR_COLOR);
     let channel = min(u * 3.0, 2.0) as u32;
     let seen = Surface { eta: surface.eta_of(channel), ..*surface };
-    if walk.is_single {
+    if path.is_single {
         return (seen, Vec3::ONE);
     }
     let share = |this: u32| if this == channel { 3.0 } else { 0.0 };
     (seen, vec3(share(0), share(1), share(2)))
 }
 
-/// One scattering event: adds the light of one emitter, and returns the ray that goes on.
+/// One scattering event: draws the light of one emitter, and the direction that goes on.
 #[inline]
 fn scatter(
-    tracer: &Tracer<'_>,
-    walk: &mut Walk,
+    scene: &RenderScene,
+    path: &mut Path,
     surface: &Surface,
     incoming: Vec3,
-    bounce: u32,
-) -> Option<Ray> {
-    let scene = tracer.scene;
-    let dispersed = (surface.spread > 0.0).then(|| disperse(walk, surface));
+    draw: &Draw,
+) -> Next {
+    let dispersed = (surface.spread > 0.0).then(|| disperse(path, surface));
     let (surface, only) =
         dispersed.as_ref().map_or((surface, Vec3::ONE), |(seen, only)| (seen, *only));
     let frame = Frame::of(surface);
     let view = frame.to_local(-incoming);
     let bsdf = bsdf_of(scene, surface, view);
     let origin = offset_origin(surface.position, surface.geometric);
-    walk.vertex = Vertex::of(surface, origin);
+    let (key, sample, bounce) = (path.key, path.sample, path.bounce);
+    let mut next = Next::default();
+    path.vertex = Vertex::of(surface, origin);
 
     // One light.
     if scene.header.emitter_count > 0 {
-        let draw = |purpose| sample_pair(walk.key, walk.sample, bounce_pair(bounce, purpose));
-        let (choice, other) = draw(PAIR_PICK);
-        let picked = pick_emitter(scene, &walk.vertex, choice, other);
-        let is_sky = picked.is_some_and(|it| it.emitter == scene.header.environment_emitter);
-        let cell = if is_sky { draw(PAIR_CELL) } else { (0.0, 0.0) };
-        let (u, v) = draw(PAIR_LIGHT);
-        if let Some(picked) = picked
-            && let Some(light) = sample_light(scene, picked, origin, cell, u, v)
+        let [choice, other] = draw.pick;
+        let [u, v] = draw.light;
+        if let Some(picked) = pick_emitter(scene, &path.vertex, choice, other)
+            && let Some(light) = sample_light(scene, picked, origin, draw.cell.into(), u, v)
         {
             let local = frame.to_local(light.direction);
             let scattered = evaluate(scene, &bsdf, local);
             let weight =
                 if light.is_point { 1.0 } else { power_weight(light.density, scattered.density) };
             let arriving = light.radiance * (weight * rcp(light.density));
-            let mut gain = walk.throughput * scattered.value * arriving;
+            let mut gain = path.throughput * scattered.value * arriving;
             if local.z < 0.0 {
                 gain *= only;
             }
@@ -222,82 +279,48 @@ fn scatter(
             {
                 let query = Query {
                     t_max: light.distance,
-                    key: ray_key(walk.key, walk.sample, bounce, 1),
+                    key: ray_key(key, sample, bounce, 1),
                     camera: false,
                 };
-                walk.shadow_rays += 1;
+                path.shadow_rays += 1;
                 let origin = offset_origin(surface.position, side);
-                if !tracer.is_blocked(&Ray { origin, direction: light.direction }, &query) {
-                    walk.radiance += gain;
-                }
+                let ray = Ray { origin, direction: light.direction };
+                next.shadow = Some((Cast { ray, query }, gain));
             }
         }
     }
 
     // One direction.
-    let (choice, roulette) = sample_pair(walk.key, walk.sample, bounce_pair(bounce, PAIR_CHOICE));
-    let (u, v) = sample_pair(walk.key, walk.sample, bounce_pair(bounce, PAIR_SCATTER));
+    let [choice, roulette] = draw.choice;
+    let [u, v] = draw.scatter;
     let local = sample_direction(&bsdf, choice, u, v);
     let scattered = evaluate(scene, &bsdf, local);
     let direction = frame.to_world(local);
     let has_density = scattered.density > 0.0;
-    if !has_density {
-        return None;
-    }
-    let side = side_of(surface, local, direction)?;
-    walk.throughput *= scattered.value * rcp(scattered.density);
+    let Some(side) = side_of(surface, local, direction).filter(|_side| has_density) else {
+        return next;
+    };
+    path.throughput *= scattered.value * rcp(scattered.density);
     if local.z < 0.0 && surface.spread > 0.0 {
-        walk.throughput *= only;
-        walk.is_single = true;
+        path.throughput *= only;
+        path.is_single = true;
     }
-    walk.density = scattered.density;
-    if !is_light(walk.throughput) {
-        return None;
+    path.density = scattered.density;
+    if !is_light(path.throughput) {
+        return next;
     }
 
     // Roulette.
     if bounce + 1 >= scene.header.roulette_after {
-        let survival = min(luminance(walk.throughput), SURVIVAL_MAX);
+        let survival = min(luminance(path.throughput), SURVIVAL_MAX);
         let survives = roulette < survival;
         if !survives {
-            return None;
+            return next;
         }
-        walk.throughput = walk.throughput * rcp(survival);
+        path.throughput = path.throughput * rcp(survival);
     }
-    Some(Ray { origin: offset_origin(surface.position, side), direction })
-}
-
-/// Renders a chunk of a pixel: its samples summed in the order of their indices, from zero.
-#[must_use]
-pub fn render_chunk(tracer: &Tracer<'_>, x: u32, y: u32, chunk: u32) -> Pixel {
-    let first = chunk * CHUNK_SAMPLES;
-    let end = (first + CHUNK_SAMPLES).min(tracer.scene.header.samples);
-    (first..end)
-        .fold(Pixel::default(), |sum, sample| sum.plus(&render_sample(tracer, x, y, sample)))
-}
-
-/// Renders an aligned run of chunks of a pixel: halves are merged, the lower first.
-///
-/// Chunks past the last sample are not there: a run without its upper half is its lower half.
-/// `first` lies before the last chunk's end. Nothing when somebody asked for a stop.
-#[must_use]
-pub fn render_run(
-    tracer: &Tracer<'_>,
-    place: (u32, u32),
-    first: u32,
-    count: u32,
-    cancel: &Cancel,
-) -> Option<Pixel> {
-    if cancel.is_set() {
-        return None;
-    }
-    if count == 1 {
-        return Some(render_chunk(tracer, place.0, place.1, first));
-    }
-    let half = count / 2;
-    let low = render_run(tracer, place, first, half, cancel)?;
-    if first + half >= tracer.scene.settings().chunk_count() {
-        return Some(low);
-    }
-    Some(low.plus(&render_run(tracer, place, first + half, half, cancel)?))
+    path.bounce += 1;
+    next.closest =
+        Some(path.closest(Ray { origin: offset_origin(surface.position, side), direction }));
+    next
 }

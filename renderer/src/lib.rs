@@ -9,6 +9,7 @@ pub mod bsdf;
 pub mod bvh;
 pub mod camera;
 pub mod environment;
+pub mod first;
 pub mod integrator;
 pub mod light;
 pub mod light_tree;
@@ -23,13 +24,16 @@ pub mod texture;
 pub mod trace;
 
 mod cpu;
+mod draws;
 mod prepare;
 mod probe;
+mod wave;
 #[cfg(target_arch = "x86_64")]
 mod wide;
 
 pub use backend::{Backend, Cancel, RenderError, Work};
 pub use cpu::CpuBackend;
+pub use first::{FirstHits, first_hits};
 pub use prepare::{PrepareError, prepare};
 pub use probe::{PROBE_PIXELS, Probe, probe};
 pub use render_scene::RenderScene;

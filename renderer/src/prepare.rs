@@ -1,6 +1,7 @@
 //! A scene, settings and a time become a [`RenderScene`]: everything is evaluated, placed, sorted
 //! and packed in one fixed order, so that the tables are the same on every machine.
 
+mod atmosphere;
 mod cameras;
 mod geometry;
 mod lamps;
@@ -11,8 +12,11 @@ mod motion;
 mod place;
 mod pose;
 mod reach;
+#[cfg(test)]
+mod robust;
 mod sky;
 mod studio;
+mod vary;
 
 use std::sync::OnceLock;
 
@@ -92,7 +96,8 @@ pub fn prepare(
     }
     let motion = motion::Motion::at(scene, f64::from(time_s));
     let places = place::world_places(scene, &motion)?;
-    let surfaces = materials::pack(scene)?;
+    let varied = vary::Varied::at(scene, f64::from(time_s));
+    let surfaces = materials::pack(scene, &varied.materials)?;
     let geometry = geometry::pack(scene, &places, &motion)?;
     let mut header = blank_header(settings, time_s);
     header.root_node = geometry.root_node;
@@ -103,8 +108,13 @@ pub fn prepare(
     } else {
         geometry.bounds
     };
-    cameras::place(&mut header, scene, &places, &framed, &settings.camera)?;
+    let cameras = &varied.cameras;
+    cameras::place(&mut header, scene, cameras, &places, &framed, &settings.camera)?;
+    cameras::look_through(&mut header, settings);
     let sky = sky::pack(&mut header, scene, settings)?;
+    // The artist's sun stands in for the sky's.
+    let mut lit = settings.clone();
+    lit.lighting.sun = settings.lighting.sun.or(sky.sun);
     let mut prepared = RenderScene {
         settings: settings.clone(),
         header,
@@ -126,15 +136,18 @@ pub fn prepare(
         attributes: geometry.attributes,
         texels: surfaces.texels,
         environment: sky.words,
+        shape_nodes: geometry.shape_nodes,
+        instance_nodes: geometry.instance_nodes,
         digest: Digest([0; 32]),
         wide: OnceLock::new(),
     };
-    lights::pack(&mut prepared, scene, &places, &geometry.bounds, sky.power, settings)?;
+    let (lights, bounds) = (&varied.lights, &geometry.bounds);
+    lights::pack(&mut prepared, scene, lights, &places, bounds, sky.power, &lit)?;
     if prepared.emitters.is_empty() && !sky.is_lit && settings.lighting.sky.is_none() {
         let sky = sky::pack_map(&mut prepared.header, &studio::studio(), 1.0)?;
         prepared.header.environment_cos = 1.0;
         prepared.environment = sky.words;
-        lights::pack(&mut prepared, scene, &places, &geometry.bounds, sky.power, settings)?;
+        lights::pack(&mut prepared, scene, lights, &places, bounds, sky.power, &lit)?;
     }
     Ok(prepared.seal())
 }

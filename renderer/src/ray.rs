@@ -9,9 +9,9 @@ use crate::tables::NONE;
 /// What a ray enters a box at is scaled by this before it is compared: 1 - 2⁻²⁰, eight roundings.
 pub const SLACK: f32 = 0.999_999_05;
 /// A triangle's box is widened by this share of its longest side.
-const PAD_SIDE: f32 = 9.536_743e-7;
+pub const PAD_SIDE: f32 = 9.536_743e-7;
 /// A triangle's box is widened by this share of its largest coordinate.
-const PAD_PLACE: f32 = 2.384_185_8e-7;
+pub const PAD_PLACE: f32 = 2.384_185_8e-7;
 /// Components of directions below this count as this when they are inverted.
 const DIRECTION_MIN: f32 = 1e-20;
 
@@ -33,6 +33,15 @@ pub struct Query {
     pub key: u32,
     /// Whether it is a camera ray, which does not see culled back faces.
     pub camera: bool,
+}
+
+/// A ray and what it asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Cast {
+    /// The ray.
+    pub ray: Ray,
+    /// What decides what it meets.
+    pub query: Query,
 }
 
 /// Where a ray ended.

@@ -40,6 +40,10 @@ pub struct RenderScene {
     pub(crate) attributes: Vec<f32>,
     pub(crate) texels: Vec<u32>,
     pub(crate) environment: Vec<u32>,
+    /// The scene's node that shows each shape, or `NONE` where instances do; decides no bits.
+    pub(crate) shape_nodes: Vec<u32>,
+    /// The scene's node of each instance, or `NONE` for the world's object.
+    pub(crate) instance_nodes: Vec<u32>,
     pub(crate) digest: Digest,
     /// The wide trees of the SIMD path, made when a CPU first needs them.
     pub(crate) wide: OnceLock<WideTrees>,
@@ -209,7 +213,7 @@ pub const fn words_of<T: Pod>() -> u32 {
 
 // A shader may read every table as words, and the header as a uniform block.
 const _: () = {
-    assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 224);
+    assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 240);
     assert!(words_of::<Instance>() == 28 && words_of::<Shape>() == 8);
     assert!(words_of::<Layers>() == 136);
     assert!(words_of::<Material>() == 48 && words_of::<Texture>() == 8);

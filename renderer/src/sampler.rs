@@ -63,7 +63,8 @@ pub fn ray_key(pixel_key: u32, sample: u32, bounce: u32, kind: u32) -> u32 {
 #[inline(always)]
 #[must_use]
 pub fn to_unit(bits: u32) -> f32 {
-    (bits >> 8) as f32 * 5.960_464_5e-8
+    // Below 2²⁴, so the sign does not matter; signed words are the ones that vectors convert.
+    (bits >> 8) as i32 as f32 * 5.960_464_5e-8
 }
 
 /// Random flips of each bit that depend on the lower bits only: the core of nested uniform
@@ -101,6 +102,18 @@ pub fn sample_pair(pixel_key: u32, sample: u32, pair: u32) -> (f32, f32) {
     let first = laine_karras(index, hash(seed ^ 0xa511_e9b3)).reverse_bits();
     let second = laine_karras(pascal(index), hash(seed ^ 0x63d8_3595)).reverse_bits();
     (to_unit(first), to_unit(second))
+}
+
+/// [`sample_pair`] for many paths: `u` and `v` of each, from its pixel's key and its sample.
+///
+/// All slices have the same length. The loop is plain, so that compilers make vectors of it: it is
+/// inlined where the machine's are known.
+#[inline(always)]
+pub fn sample_pairs(keys: &[u32], samples: &[u32], pair: u32, out: &mut [[f32; 2]]) {
+    for ((out, &key), &sample) in out.iter_mut().zip(keys).zip(samples) {
+        let (u, v) = sample_pair(key, sample, pair);
+        *out = [u, v];
+    }
 }
 
 /// The pair of a bounce: `purpose` is one of the `PAIR_` constants within a bounce.

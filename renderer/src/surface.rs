@@ -342,6 +342,59 @@ pub fn facing(normal: Vec3, geometric: Vec3, viewer: Vec3) -> Vec3 {
     normalize_or(viewer + raised, geometric)
 }
 
+/// The place of a hit, world space.
+#[inline(always)]
+#[must_use]
+pub fn hit_position(scene: &RenderScene, hit: &Hit) -> Vec3 {
+    let instance = &scene.instances[hit.instance as usize];
+    let (a, b, c) = corners(&scene.triangles[hit.triangle as usize]);
+    let w = three_weights((hit.u, hit.v));
+    transform_point(&instance.object_to_world, blend3(a, b, c, w))
+}
+
+/// Asks the cache for what [`surface_at`] reads of some hits, in the steps in which it finds it:
+/// records, then vertex numbers, then attributes. One hit's waiting covers the others'.
+pub fn fetch(scene: &RenderScene, hits: &[Hit]) {
+    let met = || hits.iter().filter(|hit| hit.is_hit());
+    for hit in met() {
+        prefetch(&scene.triangles, hit.triangle);
+    }
+    let shape_of = |triangle: &crate::tables::Triangle| &scene.shapes[triangle.shape as usize];
+    for hit in met() {
+        let triangle = &scene.triangles[hit.triangle as usize];
+        let shape = shape_of(triangle);
+        let primitive = triangle.primitive - shape.first_primitive;
+        prefetch(&scene.indices, shape.indices_at + primitive * 3);
+    }
+    for hit in met() {
+        let triangle = &scene.triangles[hit.triangle as usize];
+        let shape = shape_of(triangle);
+        for vertex in vertices(scene, shape, triangle.primitive) {
+            for (at, floats) in
+                [(shape.normals_at, 3), (shape.uvs_at[0], 2), (shape.tangents_at, 4)]
+            {
+                if at != NONE {
+                    prefetch(&scene.attributes, at + vertex * floats);
+                }
+            }
+        }
+    }
+}
+
+/// Asks the cache for an entry of a table; nothing where there is none.
+#[inline(always)]
+fn prefetch<T>(table: &[T], at: u32) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(entry) = table.get(at as usize) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        #[expect(unsafe_code, reason = "a hint to the cache")]
+        // SAFETY: a hint reads nothing, and the address is an entry's.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(entry).cast());
+        }
+    }
+}
+
 /// The surface at a hit, seen against `direction`.
 #[must_use]
 pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
@@ -352,7 +405,7 @@ pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
     let index = vertices(scene, shape, triangle.primitive);
     let w = three_weights((hit.u, hit.v));
     let (a, b, c) = corners(triangle);
-    let position = transform_point(&instance.object_to_world, blend3(a, b, c, w));
+    let position = hit_position(scene, hit);
 
     // The side that is seen.
     let viewer = -direction;

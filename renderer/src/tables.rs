@@ -14,6 +14,8 @@ pub const NONE: u32 = u32::MAX;
 pub const CAMERA_PERSPECTIVE: u32 = 0;
 /// [`Header::camera_kind`]: lines of sight are parallel.
 pub const CAMERA_ORTHOGRAPHIC: u32 = 1;
+/// All directions, equirectangular.
+pub const CAMERA_PANORAMA: u32 = 2;
 
 /// [`Header::environment_kind`]: black.
 pub const ENVIRONMENT_NONE: u32 = 0;
@@ -118,7 +120,7 @@ pub struct Header {
     pub seed: u32,
     /// Hash of the frame's time.
     pub time_hash: u32,
-    /// [`CAMERA_PERSPECTIVE`] or [`CAMERA_ORTHOGRAPHIC`].
+    /// One of the `CAMERA_` constants.
     pub camera_kind: u32,
     /// One of the `ENVIRONMENT_` constants.
     pub environment_kind: u32,
@@ -196,17 +198,24 @@ pub struct Header {
     pub layers_at: u32,
     /// Scattering events before roulette begins.
     pub roulette_after: u32,
-    /// Always 0.
-    pub reserved: [u32; 2],
+    /// Radius of the lens, metres; 0 for a pinhole.
+    pub lens_radius: f32,
+    /// Distance along the axis at which things are sharp, metres.
+    pub lens_focus: f32,
 
+    /// Blades of the iris; 0 for a round one.
+    pub lens_blades: u32,
+    /// Turn of the iris, full turns.
+    pub lens_turn: f32,
     /// [`LightNode`] table: the tree over the other emitters.
     pub light_nodes_at: u32,
     /// Number of infinitely far emitters: directional lights and the environment map.
     pub infinite_count: u32,
+
     /// Luminance of what they send onto surfaces that face them, W/m².
     pub infinite_irradiance: f32,
     /// Always 0.
-    pub spare: u32,
+    pub reserved: [u32; 3],
 }
 
 /// One placed tree of triangles. The table is in the order of the leaves of the tree over

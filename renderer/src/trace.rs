@@ -9,7 +9,8 @@ use crate::RenderScene;
 use crate::bvh::{TOP_DEPTH_MAX, TREE_DEPTH_MAX, byte, plane};
 use crate::math::{Vec3, vec3};
 use crate::ray::{
-    Hit, Probe, Query, Ray, intersect_box, intersect_triangle, probe_of, sees_back, transform_ray,
+    Cast, Hit, Probe, Query, Ray, intersect_box, intersect_triangle, probe_of, sees_back,
+    transform_ray,
 };
 use crate::sampler::{hash_with, to_unit};
 use crate::surface::alpha_of;
@@ -306,26 +307,29 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// The nearest hit up to `query.t_max`.
-    #[inline]
-    #[must_use]
-    pub fn closest(&self, ray: &Ray, query: &Query) -> Hit {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(wide) = self.wide {
-            return crate::wide::walk::<false>(self.scene, wide, ray, query);
-        }
-        walk_packed(self.scene, ray, query, false)
+    /// The nearest hit of each ray up to its `query.t_max`; `hits` is as long as `casts`.
+    ///
+    /// Many rays at once are several times faster than one after the other.
+    pub fn closest(&self, casts: &[Cast], hits: &mut [Hit]) {
+        self.walk::<false>(casts, hits);
     }
 
-    /// Whether anything is hit up to `query.t_max`.
+    /// For each ray a hit where anything is in its way up to its `query.t_max`, whichever was
+    /// found first; else a miss.
+    pub fn any(&self, casts: &[Cast], hits: &mut [Hit]) {
+        self.walk::<true>(casts, hits);
+    }
+
     #[inline]
-    #[must_use]
-    pub fn is_blocked(&self, ray: &Ray, query: &Query) -> bool {
+    fn walk<const ANY: bool>(&self, casts: &[Cast], hits: &mut [Hit]) {
+        assert_eq!(casts.len(), hits.len(), "a hit for each ray");
         #[cfg(target_arch = "x86_64")]
         if let Some(wide) = self.wide {
-            return crate::wide::walk::<true>(self.scene, wide, ray, query).is_hit();
+            return crate::wide::walk::<ANY>(self.scene, wide, casts, hits);
         }
-        walk_packed(self.scene, ray, query, true).is_hit()
+        for (cast, hit) in casts.iter().zip(hits) {
+            *hit = walk_packed(self.scene, &cast.ray, &cast.query, ANY);
+        }
     }
 
     /// How the trees are walked.

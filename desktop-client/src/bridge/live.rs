@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use film::{Film, Frame, View, view_rgba8};
+use film::{Film, Frame, Look, view_rgba8};
 use protocol::view::{AcceptedUnit, JobUpdate, TileStatus};
 use protocol::{JobId, JobSpec, Rect, Reply, Request, Unit, limits};
 use tokio::task::JoinSet;
@@ -26,7 +26,7 @@ pub(super) async fn follow(connection: Connection, outlet: Outlet, job: JobId, f
         let watch = Request::Watch { job, after, wait_ms };
         let timeout = limits::CALL_TIMEOUT + limits::POLL_WAIT_MAX;
         let update = match session::call_for(&connection, &watch, timeout).await {
-            Ok((Reply::Job(update), _body)) => update,
+            Ok((Reply::Job(update), _body)) => *update,
             Ok((other, _body)) => {
                 tracing::warn!(?other, "an unexpected answer to a watch");
                 return;
@@ -131,7 +131,7 @@ impl Gathering {
             return;
         }
         if let Some(tile) = self.frame.tile_picture(rect) {
-            let rgba = view_rgba8(&tile, View::Agx, 0.0);
+            let rgba = view_rgba8(&tile, &Look::default());
             outlet.send(Event::Pixels { job, frame: unit.frame, rect, rgba }).await;
         }
     }

@@ -43,7 +43,7 @@ impl TinyFarm {
             Request::Jobs { .. } => Reply::Jobs(vec![summary]),
             Request::Farm => Reply::Farm(farm()),
             Request::Statement { .. } => Reply::Statement(statement()),
-            Request::Watch { job, .. } if job == job_id(1) => Reply::Job(JobUpdate {
+            Request::Watch { job, .. } if job == job_id(1) => Reply::Job(Box::new(JobUpdate {
                 summary,
                 tiles: vec![TileStatus::Accepted; 60],
                 accepted: vec![AcceptedUnit {
@@ -56,7 +56,7 @@ impl TinyFarm {
                     pixels_checked: 136,
                 }],
                 next: 1,
-            }),
+            })),
             Request::Film { .. } => {
                 let mut film = tile_film();
                 if self.lies_about_the_film {
@@ -147,7 +147,7 @@ fn everything_shown_comes_from_the_farm() {
     assert_eq!(live.tiles.len(), 60);
     let rect = spec("").grid().rect(TileIndex(5)).expect("of the grid");
     assert_eq!(live.picture.changes, [rect]);
-    let shown = film::display_rgb(film::View::Agx, 0.0, [1.0, 0.5, 0.25]);
+    let shown = film::display_rgb(&film::Look::default(), [1.0, 0.5, 0.25]);
     let pixel = live.picture.pixels[rect.x0 as usize].to_array();
     assert_eq!(pixel[..3], shown.map(|value| (value * 255.0).round() as u8));
 }

@@ -145,7 +145,12 @@ fn replies() -> Vec<Reply> {
         Reply::Leases(vec![Signed::new(&lease(), &key()); 2]),
         Reply::Lapsed(vec![LeaseId([3; 16])]),
         Reply::Verdicts(vec![(1, Signed::new(&verdict(), &key()))]),
-        Reply::Job(JobUpdate { summary: summary.clone(), tiles, accepted: vec![], next: 5 }),
+        Reply::Job(Box::new(JobUpdate {
+            summary: summary.clone(),
+            tiles,
+            accepted: vec![],
+            next: 5,
+        })),
         Reply::Jobs(vec![summary]),
         Reply::Statement(StatementPage { account: AccountId([1; 32]), rows: vec![row], total: 1 }),
         Reply::refused(RefusedCode::Busy, "try again"),

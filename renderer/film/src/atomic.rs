@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Writes a file under a temporary name beside `path`, syncs it, and renames it into place.
+/// Writes a file, which may be read back, under a temporary name beside `path`, syncs it, and renames it into place.
 ///
 /// When `write` fails the temporary file is removed and whatever was at `path` stays.
 pub(crate) fn write_whole<E: From<io::Error>>(
@@ -23,7 +23,7 @@ pub(crate) fn write_whole<E: From<io::Error>>(
     let partial = path.with_file_name(partial_name);
 
     let written = (|| {
-        let file = OpenOptions::new().write(true).create_new(true).open(&partial)?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&partial)?;
         let mut buffered = BufWriter::with_capacity(1 << 18, file);
         write(&mut buffered)?;
         buffered.flush()?;

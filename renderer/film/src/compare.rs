@@ -4,8 +4,9 @@ mod flip;
 
 use protocol::Size;
 
+use crate::layer::Layer;
 use crate::picture::Picture;
-use crate::view::{View, display_rgb};
+use crate::view::Look;
 
 pub use flip::{Flip, PIXELS_PER_DEGREE, flip_srgb};
 
@@ -47,7 +48,7 @@ pub struct Comparison {
 pub fn compare(reference: &Picture, test: &Picture) -> Result<Comparison, CompareError> {
     Ok(Comparison {
         rel_mse: rel_mse(reference, test)?,
-        flip_mean: flip(reference, test, View::Agx, 0.0)?.mean,
+        flip_mean: flip(reference, test, &Look::default())?.mean,
         bias: bias(reference, test)?,
         share_beyond_thousandth: share_beyond(reference, test, 1e-3)?,
         share_beyond_twentieth: share_beyond(reference, test, 0.05)?,
@@ -103,35 +104,39 @@ pub fn share_beyond(
     share(reference, test, |i| !within(&reference.beauty[i], &test.beauty[i]))
 }
 
-/// Share of the pixels, 0..=1, whose beauty, alpha, albedo, normal, depth and sample count are
-/// equal to the bit.
+/// Share of the pixels, 0..=1, whose beauty, alpha, sample count and layers are equal to the bit;
+/// none where one picture lacks a layer that the other has.
 ///
 /// # Errors
 /// [`CompareError::Size`].
 pub fn bit_equal_share(reference: &Picture, test: &Picture) -> Result<f64, CompareError> {
-    let bits = |picture: &Picture, i: usize| {
-        let three = |values: [f32; 3]| values.map(f32::to_bits);
-        (
-            [three(picture.beauty[i]), three(picture.albedo[i]), three(picture.normal[i])],
-            [picture.alpha[i].to_bits(), picture.depth[i].to_bits(), picture.samples[i]],
-        )
+    let core = |picture: &Picture, i: usize| {
+        (picture.beauty[i].map(f32::to_bits), picture.alpha[i].to_bits(), picture.samples[i])
     };
-    share(reference, test, |i| bits(reference, i) == bits(test, i))
+    let same_layers = reference.layers().len() == test.layers().len();
+    let layers: Vec<_> = reference.layers().iter().zip(test.layers()).collect();
+    let same_layers = same_layers
+        && layers.iter().all(|(a, b)| a.name() == b.name() && a.channels() == b.channels());
+    let equal_at = |i: usize, (a, b): &(&Layer, &Layer)| {
+        let width = a.channels().len();
+        (i * width..(i + 1) * width).all(|at| a.values().bits(at) == b.values().bits(at))
+    };
+    share(reference, test, |i| {
+        same_layers
+            && core(reference, i) == core(test, i)
+            && layers.iter().all(|pair| equal_at(i, pair))
+    })
 }
 
-/// FLIP between both pictures as a view transform shows them at `exposure_ev`.
+/// FLIP between both pictures as a look shows them.
 ///
 /// # Errors
 /// [`CompareError::Size`].
-pub fn flip(
-    reference: &Picture,
-    test: &Picture,
-    view: View,
-    exposure_ev: f32,
-) -> Result<Flip, CompareError> {
+pub fn flip(reference: &Picture, test: &Picture, look: &Look) -> Result<Flip, CompareError> {
     check_size(reference, test)?;
+    let develop = look.develop();
     let shown = |picture: &Picture| -> Vec<[f32; 3]> {
-        picture.beauty.iter().map(|&rgb| display_rgb(view, exposure_ev, rgb)).collect()
+        picture.beauty.iter().map(|&rgb| develop(rgb)).collect()
     };
     Ok(flip_srgb(reference.size, &shown(reference), &shown(test), PIXELS_PER_DEGREE))
 }
@@ -200,7 +205,7 @@ mod tests {
         let odd = picture(&[[f32::NAN; 3], [f32::INFINITY, 0.0, -1.0], [0.0; 3], [0.5; 3]]);
         close(share_beyond(&odd, &odd, 0.0), 0.0);
         close(bit_equal_share(&odd, &odd), 1.0);
-        close(flip(&odd, &odd, View::Agx, 0.0).map(|flip| flip.mean), 0.0);
+        close(flip(&odd, &odd, &Look::default()).map(|flip| flip.mean), 0.0);
         let calm = picture(&[[0.5; 3]]);
         close(rel_mse(&calm, &calm), 0.0);
         close(bias(&calm, &calm), 0.0);

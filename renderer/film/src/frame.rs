@@ -6,7 +6,7 @@ use protocol::settings::CHUNK_SAMPLES;
 use protocol::{Batch, Digest, Rect, Size};
 
 use crate::film::Film;
-use crate::picture::Picture;
+use crate::picture::{Means, Picture};
 
 /// The films of one frame.
 ///
@@ -143,13 +143,13 @@ impl Frame {
     /// Means of what is there; pixels without samples are transparent.
     #[must_use]
     pub fn picture(&self) -> Picture {
-        let mut picture = Picture::transparent(self.size);
+        let mut means = Means::zeroed(self.size);
         for tile in self.tiles.values() {
             if let Some(sum) = tile.sum() {
-                picture.put(&sum);
+                means.put(&sum);
             }
         }
-        picture
+        means.into_picture()
     }
 
     /// Means of one tile, as a picture of the tile's size; `None` while it has no film.

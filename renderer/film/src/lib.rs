@@ -1,22 +1,33 @@
 //! Films, frames and pictures: sums become an image here.
 //!
 //! A [`Film`] holds the sums of one batch of one tile. A [`Frame`] takes films in any order and
-//! adds them up in one fixed order. Its [`Picture`] holds means, to be written as EXR
-//! ([`write_exr`]), shown through a view transform ([`write_png`]) or compared ([`compare`]).
+//! adds them up in one fixed order. Its [`Picture`] holds means and named layers, to be written as
+//! EXR ([`write_exr`]), shown through a [`Look`] ([`write_png`], [`write_jpeg`]), denoised
+//! ([`denoise`]) or compared ([`compare`]).
 
 mod atomic;
 pub mod compare;
+pub mod cryptomatte;
+pub mod denoise;
 mod exr_file;
 pub mod film;
 mod frame;
+mod image_file;
+pub mod layer;
 mod picture;
 pub mod tripwire;
 mod view;
 
 pub use exr_file::{
-    Metadata, Precision, ReadError, WriteError, read_exr, read_exr_bytes, write_exr,
+    ChannelNames, ExrCompression, ExrOptions, FrameRate, Metadata, Precision, ReadError,
+    WriteError, read_exr, read_exr_bytes, read_exr_metadata, write_exr,
 };
 pub use film::{Film, FilmError, PIXEL_BYTES, Pixel};
 pub use frame::{Frame, InsertError};
+pub use image_file::{ImageFileError, JpegQuality, PngDepth, write_jpeg, write_png};
+pub use layer::{Layer, LayerError, LayerKind, LayerValues};
 pub use picture::{Picture, luminance};
-pub use view::{View, ViewError, display_rgb, view_rgba8, write_png};
+pub use view::{
+    Look, Lut, LutError, View, WhiteBalance, WhiteBalanceError, display_rgb, view_rgba8,
+    view_rgba16,
+};

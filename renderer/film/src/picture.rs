@@ -3,10 +3,11 @@
 use protocol::{Rect, Size};
 
 use crate::film::{Film, Pixel};
+use crate::layer::{self, Layer, LayerError, LayerKind};
 
-/// Means of a frame's samples, in rows from the upper left.
+/// Means of a frame's samples, in rows from the upper left: the beauty, and named layers.
 ///
-/// A pixel that has no samples yet is 0 in every field, its alpha too: it is transparent.
+/// A pixel that has no samples yet is 0 in every value, its alpha too: it is transparent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
     /// Width and height.
@@ -15,17 +16,10 @@ pub struct Picture {
     pub beauty: Vec<[f32; 3]>,
     /// Share of the samples whose camera ray hit something, 0..=1.
     pub alpha: Vec<f32>,
-    /// Albedo of the first hit, 0..=1; the environment counts as 0.
-    pub albedo: Vec<[f32; 3]>,
-    /// Shading normal of the first hit in world space, shorter than 1 where samples disagree.
-    pub normal: Vec<[f32; 3]>,
-    /// Distance of the first hit along the camera's axis, metres, over the samples that hit;
-    /// infinite where none did.
-    pub depth: Vec<f32>,
-    /// Variance of the pixel's mean luminance; 0 with fewer than two samples.
-    pub variance: Vec<f32>,
     /// Samples.
     pub samples: Vec<u32>,
+    /// By name.
+    pub(crate) layers: Vec<Layer>,
 }
 
 /// Rec.709 luminance of linear RGB.
@@ -35,19 +29,22 @@ pub fn luminance(rgb: [f32; 3]) -> f32 {
 }
 
 impl Picture {
-    /// A picture of which nothing is there yet.
+    /// A picture of which nothing is there yet, with the layers that every film fills.
     #[must_use]
     pub fn transparent(size: Size) -> Self {
+        Means::zeroed(size).into_picture()
+    }
+
+    /// A picture of which nothing is there yet, without layers.
+    #[must_use]
+    pub fn bare(size: Size) -> Self {
         let count = size.pixel_count() as usize;
         Self {
             size,
             beauty: vec![[0.0; 3]; count],
             alpha: vec![0.0; count],
-            albedo: vec![[0.0; 3]; count],
-            normal: vec![[0.0; 3]; count],
-            depth: vec![0.0; count],
-            variance: vec![0.0; count],
             samples: vec![0; count],
+            layers: Vec::new(),
         }
     }
 
@@ -55,11 +52,11 @@ impl Picture {
     #[must_use]
     pub fn of_film(film: &Film) -> Self {
         let rect = film.rect();
-        let mut picture = Self::transparent(Size::new(rect.width(), rect.height()));
+        let mut means = Means::zeroed(Size::new(rect.width(), rect.height()));
         for (index, pixel) in film.pixels().iter().enumerate() {
-            picture.set(index, pixel);
+            means.set(index, pixel);
         }
-        picture
+        means.into_picture()
     }
 
     /// Number of pixels.
@@ -74,6 +71,84 @@ impl Picture {
         self.samples.iter().all(|&samples| samples > 0)
     }
 
+    /// All layers, by name.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The layer of this name.
+    #[must_use]
+    pub fn layer(&self, name: &str) -> Option<&Layer> {
+        self.find(name).ok().map(|at| &self.layers[at])
+    }
+
+    /// The layer of this name, to be written.
+    #[must_use]
+    pub fn layer_mut(&mut self, name: &str) -> Option<&mut Layer> {
+        self.find(name).ok().map(|at| &mut self.layers[at])
+    }
+
+    /// The values of a layer of one channel, such as [`layer::DEPTH`].
+    #[must_use]
+    pub fn scalars(&self, name: &str) -> Option<&[f32]> {
+        self.layer(name)?.scalars()
+    }
+
+    /// The values of a layer of three channels, such as [`layer::ALBEDO`].
+    #[must_use]
+    pub fn triples(&self, name: &str) -> Option<&[[f32; 3]]> {
+        self.layer(name)?.triples()
+    }
+
+    /// Adds a layer.
+    ///
+    /// # Errors
+    /// [`LayerError::Size`], [`LayerError::Taken`]; the picture is then as it was.
+    pub fn add(&mut self, layer: Layer) -> Result<(), LayerError> {
+        layer.check_size(self.size)?;
+        match self.find(layer.name()) {
+            Ok(_) => Err(LayerError::Taken { name: layer.name().to_owned() }),
+            Err(at) => {
+                self.layers.insert(at, layer);
+                Ok(())
+            }
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.layers.binary_search_by(|layer| layer.name().cmp(name))
+    }
+}
+
+/// The means of films, before they become layers.
+pub(crate) struct Means {
+    size: Size,
+    beauty: Vec<[f32; 3]>,
+    alpha: Vec<f32>,
+    albedo: Vec<[f32; 3]>,
+    normal: Vec<[f32; 3]>,
+    depth: Vec<f32>,
+    variance: Vec<f32>,
+    samples: Vec<u32>,
+}
+
+impl Means {
+    /// Of nothing.
+    pub(crate) fn zeroed(size: Size) -> Self {
+        let count = size.pixel_count() as usize;
+        Self {
+            size,
+            beauty: vec![[0.0; 3]; count],
+            alpha: vec![0.0; count],
+            albedo: vec![[0.0; 3]; count],
+            normal: vec![[0.0; 3]; count],
+            depth: vec![0.0; count],
+            variance: vec![0.0; count],
+            samples: vec![0; count],
+        }
+    }
+
     /// Puts a film's means where its tile lies; pixels outside the picture are left out.
     pub(crate) fn put(&mut self, film: &Film) {
         let rect = film.rect();
@@ -83,6 +158,24 @@ impl Picture {
                 self.set(y as usize * self.size.width as usize + x as usize, pixel);
             }
         }
+    }
+
+    /// The picture of these means.
+    pub(crate) fn into_picture(self) -> Picture {
+        let three = |name, channels: &[&str; 3], kind, values: Vec<[f32; 3]>| {
+            Layer::known(name, channels, kind, values.into_flattened())
+        };
+        let one =
+            |name, channel: &str, values| Layer::known(name, &[channel], LayerKind::Data, values);
+        // By name, as `Picture` keeps them.
+        let layers = vec![
+            three(layer::ALBEDO, &["R", "G", "B"], LayerKind::Color, self.albedo),
+            one(layer::DEPTH, "Z", self.depth),
+            three(layer::NORMAL, &["X", "Y", "Z"], LayerKind::Data, self.normal),
+            one(layer::VARIANCE, "Y", self.variance),
+        ];
+        let Self { size, beauty, alpha, samples, .. } = self;
+        Picture { size, beauty, alpha, samples, layers }
     }
 
     fn set(&mut self, index: usize, pixel: &Pixel) {
@@ -118,6 +211,7 @@ fn variance_of_mean(pixel: &Pixel) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layer::LayerValues;
     use protocol::Batch;
 
     #[test]
@@ -138,8 +232,11 @@ mod tests {
         let picture = Picture::of_film(&film);
         assert_eq!(picture.beauty[0].map(f32::to_bits), [1.0_f32; 3].map(f32::to_bits));
         assert_eq!(picture.alpha[0].to_bits(), 0.5_f32.to_bits());
-        assert_eq!(picture.depth[0].to_bits(), 3.0_f32.to_bits());
-        assert!((picture.variance[0] - 1.0 / 3.0).abs() < 1e-6, "{}", picture.variance[0]);
+        let scalar = |name| picture.scalars(name).expect("a layer")[0];
+        assert_eq!(scalar(layer::DEPTH).to_bits(), 3.0_f32.to_bits());
+        assert!((scalar(layer::VARIANCE) - 1.0 / 3.0).abs() < 1e-6);
+        let normals = picture.triples(layer::NORMAL).expect("a layer");
+        assert_eq!(normals[0].map(f32::to_bits), [0.0_f32, 1.0, 0.0].map(f32::to_bits));
         assert_eq!((picture.samples[1], picture.alpha[1].to_bits()), (0, 0));
         assert!(!picture.is_opaque());
     }
@@ -149,6 +246,24 @@ mod tests {
         let rect = Rect { x0: 0, y0: 0, x1: 1, y1: 1 };
         let mut film = Film::zeroed(rect, Batch::new(0, 1).expect("aligned"));
         film.pixels_mut()[0].samples = 16;
-        assert!(Picture::of_film(&film).depth[0].is_infinite());
+        let depth = Picture::of_film(&film).scalars(layer::DEPTH).map(|depth| depth[0]);
+        assert_eq!(depth, Some(f32::INFINITY));
+    }
+
+    #[test]
+    fn layers_are_kept_by_name_once_each_and_whole() {
+        let mut picture = Picture::transparent(Size::new(2, 1));
+        let layer = |name, count| {
+            let values = LayerValues::Uint(vec![7; count]);
+            Layer::try_new(name, &["X"], LayerKind::Id, values).expect("well formed")
+        };
+        assert_eq!(picture.add(layer("object", 2)), Ok(()));
+        let names: Vec<&str> = picture.layers().iter().map(Layer::name).collect();
+        assert_eq!(names, ["albedo", "depth", "normal", "object", "variance"]);
+        let taken = picture.add(layer("depth", 2)).expect_err("there already");
+        assert_eq!(taken, LayerError::Taken { name: "depth".to_owned() });
+        let small = picture.add(layer("small", 1)).expect_err("too few");
+        assert!(matches!(small, LayerError::Size { wanted: 2, got: 1, .. }), "{small}");
+        assert!(picture.layer("small").is_none() && picture.layer_mut("object").is_some());
     }
 }

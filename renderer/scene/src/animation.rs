@@ -27,6 +27,25 @@ pub struct Channel {
     pub values: Vec<f32>,
 }
 
+/// Keys of one value, as [`Channel`] and [`crate::Variation`] have them.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys<'a> {
+    /// What lies between keys.
+    pub interpolation: Interpolation,
+    /// When they are, seconds, rising.
+    pub times: &'a [f32],
+    /// What they are: `[key][part][component]`.
+    pub values: &'a [f32],
+}
+
+impl Channel {
+    /// The keys.
+    #[must_use]
+    pub fn keys(&self) -> Keys<'_> {
+        Keys { interpolation: self.interpolation, times: &self.times, values: &self.values }
+    }
+}
+
 /// What of a node a channel gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Property {
@@ -135,8 +154,13 @@ impl crate::Primitive {
 impl crate::Scene {
     /// Bytes of all keys and inverse bind matrices.
     pub(crate) fn motion_bytes(&self) -> usize {
-        let channel = |channel: &Channel| 4 * (channel.times.len() + channel.values.len());
+        let keys = |keys: Keys| 4 * (keys.times.len() + keys.values.len());
         let skin = |skin: &Skin| 48 * skin.inverse_binds.len();
-        self.channels.iter().map(channel).chain(self.skins.iter().map(skin)).sum()
+        self.channels
+            .iter()
+            .map(|channel| keys(channel.keys()))
+            .chain(self.variations.iter().map(|variation| keys(variation.keys())))
+            .chain(self.skins.iter().map(skin))
+            .sum()
     }
 }

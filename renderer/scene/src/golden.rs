@@ -7,6 +7,7 @@
 //! a nested and mirrored node, and an environment map. Its numbers come from `+`, `-`, `*`, `/`
 //! and `sqrt` alone, which round alike everywhere.
 
+use crate::lamps::Lens;
 use crate::model::{
     AlphaMode, Camera, Environment, Filter, Image, Layers, Light, LightKind, Material, Mesh, Node,
     Pixels, Primitive, Projection, Scene, Texture, TextureRef, Transform, Wrap,
@@ -30,6 +31,7 @@ pub fn golden() -> Scene {
         cameras: vec![Camera {
             name: "golden".to_owned(),
             projection: Projection::Perspective { vfov: 0.75 },
+            lens: Lens::default(),
         }],
         environment: Some(Environment::Map { image: 4, strength: 0.5, rotation: 0.3 }),
         ..Scene::default()
@@ -364,7 +366,7 @@ mod tests {
         let id = crate::package_id(&crate::pack(&golden()));
         assert_eq!(
             id.to_string(),
-            "scn_d3d3ced886584a7c933aaa230e71329a8a8cff161d40d83d5691d2c4d186b7d3",
+            "scn_b0f86f074e453154c18e66ad2457afdc3a0f095a9b3d3a280ff88243aa80996e",
             "the golden scene changed: bump the engine"
         );
     }

@@ -18,19 +18,24 @@ pub mod animation;
 mod edit;
 mod golden;
 mod import;
+pub mod lamps;
 mod layers;
 pub mod limits;
 pub mod model;
 mod package;
 mod tangents;
 mod validate;
+pub mod variation;
 
-pub use animation::{Channel, Interpolation, MorphTarget, Property, Skin};
+pub use animation::{Channel, Interpolation, Keys, MorphTarget, Property, Skin};
 pub use golden::golden;
 pub use import::{
-    AccessorProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport, ImportWarning,
-    Imported, NoFiles, PrimitiveProblem, Resolver, UriProblem, import, import_slice,
+    AccessorProblem, DracoProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport,
+    ImportWarning, Imported, LampUnits, MeshoptProblem, MissingTextures, NoFiles, PrimitiveProblem,
+    Resolver, UriProblem, Wishes, import, import_slice,
 };
+pub use lamps::{AreaLight, AreaShape, Lens, SunSky};
 pub use model::*;
 pub use package::{UnpackError, pack, package_id, unpack};
 pub use validate::SceneError;
+pub use variation::{Factor, LightFactor, Slot, Target, TextureSlot, Variation};

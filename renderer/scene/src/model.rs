@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::animation::{Channel, MorphTarget, Skin};
+use crate::lamps::{AreaLight, Lens, SunSky};
+use crate::variation::Variation;
 
 pub use crate::layers::Layers;
 
@@ -27,14 +29,20 @@ pub struct Scene {
     pub images: Vec<Image>,
     /// Punctual lights.
     pub lights: Vec<Light>,
+    /// Flat lamps.
+    pub area_lights: Vec<AreaLight>,
     /// Cameras.
     pub cameras: Vec<Camera>,
     /// What surrounds the scene.
     pub environment: Option<Environment>,
+    /// A clear sky, in place of an environment.
+    pub sun_sky: Option<SunSky>,
     /// What bends meshes.
     pub skins: Vec<Skin>,
     /// What moves nodes and weights, at most one for a node's property.
     pub channels: Vec<Channel>,
+    /// What changes factors of materials, lights and cameras, at most one for a factor.
+    pub variations: Vec<Variation>,
 }
 
 /// A node of the tree.
@@ -278,7 +286,8 @@ pub struct Light {
     pub range: Option<f32>,
     /// Points and spots: radius of the sphere that shines, metres; 0 for hard shadows.
     pub radius: f32,
-    /// Directional: apparent diameter, radians, 0..=π; 0 for hard shadows. The irradiance stays.
+    /// Directional: width of the disc that shines, radians, 0..=π; 0 for hard shadows. The
+    /// irradiance stays.
     pub angle: f32,
 }
 
@@ -296,7 +305,7 @@ impl Default for Light {
     }
 }
 
-/// Shape of a light.
+/// Shape of a punctual light.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum LightKind {
     /// Infinitely far away.
@@ -310,32 +319,7 @@ pub enum LightKind {
         /// Half angle where light ends, radians.
         outer_cone: f32,
     },
-    /// A flat lamp around the node's place, in its x and y; seen by rays like a mesh.
-    Rectangle {
-        /// Along x, metres.
-        width: f32,
-        /// Along y, metres.
-        height: f32,
-        /// Whether it shines along +z too.
-        two_sided: bool,
-    },
-    /// A flat round lamp around the node's place, in its x and y; seen by rays like a mesh.
-    Disk {
-        /// Metres.
-        radius: f32,
-        /// Whether it shines along +z too.
-        two_sided: bool,
-    },
 }
-
-impl LightKind {
-    /// Whether it is a surface of some area: rendered as triangles that glow.
-    #[must_use]
-    pub const fn is_area(&self) -> bool {
-        matches!(self, Self::Rectangle { .. } | Self::Disk { .. })
-    }
-}
-
 /// A camera; it looks along -z of its node with y up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Camera {
@@ -343,6 +327,16 @@ pub struct Camera {
     pub name: String,
     /// How it projects.
     pub projection: Projection,
+    /// Its lens and its shutter.
+    pub lens: Lens,
+}
+
+impl Default for Camera {
+    /// A pinhole of 40°.
+    fn default() -> Self {
+        let projection = Projection::Perspective { vfov: 0.698_131_7 };
+        Self { name: String::new(), projection, lens: Lens::default() }
+    }
 }
 
 /// How a camera projects.

@@ -13,7 +13,8 @@
 //! All numbers are little-endian. `OUTL` is the scene in postcard with its vertices, pixels and
 //! keys left out, and the counts of what was left out; `GEOM` holds every primitive's lists one
 //! after another as plain `f32`, `u32` and, for joints, `u16`; `PIXL` holds every image's pixels;
-//! `MOVE` holds the skins' inverse bind matrices, then every channel's times and values. The same
+//! `MOVE` holds the skins' inverse bind matrices, then every channel's and every variation's times
+//! and values. The same
 //! scene always gives the same bytes, and only those bytes unpack: a second spelling would be a
 //! second id of the same scene.
 
@@ -326,10 +327,13 @@ fn strip(scene: &Scene) -> Scene {
         textures: scene.textures.clone(),
         images: scene.images.iter().map(image).collect(),
         lights: scene.lights.clone(),
+        area_lights: scene.area_lights.clone(),
         cameras: scene.cameras.clone(),
         environment: scene.environment,
+        sun_sky: scene.sun_sky,
         skins: motion::strip_skins(&scene.skins),
         channels: motion::strip_channels(&scene.channels),
+        variations: motion::strip_variations(&scene.variations),
     }
 }
 

@@ -2,11 +2,12 @@
 //! asking, lengths agree, and every number is finite and in its range.
 
 mod animation;
+mod lamps;
 mod layers;
 
 use crate::limits::{
-    COORDINATE_ABS_MAX, IMAGE_SIDE_PX_MAX, LAMP_SIZE_MAX, LIGHT_MAX, LIST_MAX, NAME_BYTES_MAX,
-    TRIANGLES_MAX, UNIT_TOLERANCE, UV_ABS_MAX,
+    COORDINATE_ABS_MAX, IMAGE_SIDE_PX_MAX, LIGHT_MAX, LIST_MAX, NAME_BYTES_MAX, TRIANGLES_MAX,
+    UNIT_TOLERANCE, UV_ABS_MAX,
 };
 use crate::model::{
     AlphaMode, Environment, LightKind, Material, Mesh, Pixels, Primitive, Projection, Scene,
@@ -106,11 +107,13 @@ pub enum SceneError {
         /// Bytes of its pixels.
         bytes: usize,
     },
-    /// A channel's keys and values differ in number.
-    #[error("channel {channel} has {count} values for {keys} keys; {expected} are needed")]
+    /// Keys and values differ in number.
+    #[error("{owner} {owner_index} has {count} values for {keys} keys; {expected} are needed")]
     Keys {
-        /// The channel.
-        channel: usize,
+        /// Channel or variation.
+        owner: &'static str,
+        /// Which one.
+        owner_index: usize,
         /// How many values it has.
         count: usize,
         /// How many keys it has.
@@ -168,6 +171,7 @@ impl Scene {
         self.validate_lights()?;
         self.validate_cameras()?;
         self.validate_environment()?;
+        self.validate_lamps()?;
         self.validate_animation()
     }
 
@@ -180,6 +184,7 @@ impl Scene {
             ("textures", self.textures.len()),
             ("images", self.images.len()),
             ("lights", self.lights.len()),
+            ("area lights", self.area_lights.len()),
             ("cameras", self.cameras.len()),
         ];
         for (what, count) in lists {
@@ -199,6 +204,7 @@ impl Scene {
             .chain(self.materials.iter().map(|material| &material.name))
             .chain(self.images.iter().map(|image| &image.name))
             .chain(self.lights.iter().map(|light| &light.name))
+            .chain(self.area_lights.iter().map(|light| &light.name))
             .chain(self.cameras.iter().map(|camera| &camera.name))
             .chain(self.skins.iter().map(|skin| &skin.name));
         match names.map(String::len).find(|&bytes| bytes > NAME_BYTES_MAX) {
@@ -313,6 +319,7 @@ impl Scene {
             for value in light.intensity {
                 within("light", index, ("an intensity of", "in 0..=1e12"), value, LIGHT_MAX)?;
             }
+            lamps::validate_size(index, light)?;
             if let Some(range) = light.range {
                 positive("light", index, "a range of", range)?;
             }
@@ -323,18 +330,6 @@ impl Scene {
                 positive("light", index, "an outer cone of", outer_cone)?;
                 let range = ("an inner cone of", "at least 0 and at most the outer cone");
                 within("light", index, range, inner_cone, outer_cone)?;
-            }
-            within("light", index, ("a radius of", "in 0..=1e6 m"), light.radius, LAMP_SIZE_MAX)?;
-            let half_turn = std::f32::consts::PI;
-            within("light", index, ("an angle of", "in 0..=π rad"), light.angle, half_turn)?;
-            let sides = match light.kind {
-                LightKind::Rectangle { width, height, .. } => [width, height],
-                LightKind::Disk { radius, .. } => [radius, radius],
-                _ => continue,
-            };
-            for side in sides {
-                let holds = side > 0.0 && side <= LAMP_SIZE_MAX;
-                require("light", index, ("a side of", "above 0 and at most 1e6 m"), side, holds)?;
             }
         }
         Ok(())
@@ -651,9 +646,6 @@ mod tests {
         check(|s| s.lights[1].radius = -0.1, "radius of -0.1");
         check(|s| s.lights[1].radius = f32::INFINITY, "radius of inf");
         check(|s| s.lights[0].angle = 3.2, "angle of 3.2");
-        let flat = |width| LightKind::Rectangle { width, height: 1.0, two_sided: false };
-        check(|s| s.lights[1].kind = flat(0.0), "side of 0");
-        check(|s| s.lights[1].kind = flat(2e6), "side of 2000000");
         check(|s| s.cameras[0].projection = Projection::Perspective { vfov: 4.0 }, "view of 4");
         check(|s| s.environment = Some(Environment::Constant([f32::NAN; 3])), "radiance of NaN");
         let map = |image| Some(Environment::Map { image, strength: 1.0, rotation: 0.0 });

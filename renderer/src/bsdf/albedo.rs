@@ -1,6 +1,8 @@
 //! How much the lobes reflect in all: tables by cosine and roughness, made once per process with
 //! the lobes' own arithmetic, and what is read from them.
 
+use rayon::prelude::*;
+
 use super::lobe::{
     SHEEN_ROUGHNESS_MIN, refract, sample_cosine, sample_visible_normal, schlick_between,
     schlick_weight, sheen_value, smith_root, width_of,
@@ -116,16 +118,15 @@ pub fn glass_albedo(albedo: &[f32], cosine: f32, roughness: f32, eta: f32) -> f3
 /// cosine.
 #[must_use]
 pub fn albedo_table() -> Vec<f32> {
-    let mut table = Vec::with_capacity(crate::tables::ALBEDO_FLOATS);
     let last = (ALBEDO_SIDE - 1) as f32;
-    let cosine_of = |column: usize| max(div(column as f32, last), 1e-3);
-    for row in 0..ALBEDO_SIDE {
-        let width = width_of(div(row as f32, last));
-        for column in 0..ALBEDO_SIDE {
-            let (a, b) = integrate_lobe(cosine_of(column), width);
-            table.extend([a, b]);
-        }
-    }
+    let cosine_of = |at: usize| max(div((at % ALBEDO_SIDE) as f32, last), 1e-3);
+    let roughness_of = |at: usize| div((at / ALBEDO_SIDE) as f32, last);
+    // Cells do not depend on each other: any number of threads gives the same table.
+    let cells = || (0..ALBEDO_SIDE * ALBEDO_SIDE).into_par_iter();
+    let lobes: Vec<[f32; 2]> =
+        cells().map(|at| integrate_lobe(cosine_of(at), width_of(roughness_of(at)))).collect();
+    let mut table = lobes.into_flattened();
+    table.reserve_exact(crate::tables::ALBEDO_FLOATS - table.len());
     for row in 0..ALBEDO_SIDE {
         let mut sums = [0.0; 4];
         let steps = 256;
@@ -139,22 +140,21 @@ pub fn albedo_table() -> Vec<f32> {
         }
         table.extend(sums.map(|sum| sum * 2.0 * rcp(steps as f32)));
     }
-    for row in 0..ALBEDO_SIDE {
-        let roughness = max(div(row as f32, last), SHEEN_ROUGHNESS_MIN);
-        table.extend((0..ALBEDO_SIDE).map(|column| integrate_sheen(cosine_of(column), roughness)));
-    }
-    for side in 0..2 {
-        for step in 0..GLASS_INDICES {
-            // At 1 nothing bends, and a half vector would have no direction.
-            let index = max(1.0 + 2.0 * div(step as f32, (GLASS_INDICES - 1) as f32), 1.001);
-            let eta = if side == 0 { index } else { rcp(index) };
-            table.extend((0..GLASS_SIDE * GLASS_SIDE).map(|at| {
-                let last = (GLASS_SIDE - 1) as f32;
-                let width = width_of(div((at / GLASS_SIDE) as f32, last));
-                integrate_glass(max(div((at % GLASS_SIDE) as f32, last), 1e-3), width, eta)
-            }));
-        }
-    }
+    table.par_extend(
+        cells()
+            .map(|at| integrate_sheen(cosine_of(at), max(roughness_of(at), SHEEN_ROUGHNESS_MIN))),
+    );
+    let plane = GLASS_SIDE * GLASS_SIDE;
+    table.par_extend((0..2 * GLASS_INDICES * plane).into_par_iter().map(|at| {
+        let (layer, at) = (at / plane, at % plane);
+        // At 1 nothing bends, and a half vector would have no direction.
+        let step = (layer % GLASS_INDICES) as f32;
+        let index = max(1.0 + 2.0 * div(step, (GLASS_INDICES - 1) as f32), 1.001);
+        let eta = if layer < GLASS_INDICES { index } else { rcp(index) };
+        let last = (GLASS_SIDE - 1) as f32;
+        let width = width_of(div((at / GLASS_SIDE) as f32, last));
+        integrate_glass(max(div((at % GLASS_SIDE) as f32, last), 1e-3), width, eta)
+    }));
     table
 }
 
@@ -168,7 +168,7 @@ fn places() -> impl Iterator<Item = (f32, f32)> {
 }
 
 /// Integrates the lobe over all directions, once without and once with Schlick's weight.
-fn integrate_lobe(cosine: f32, width: f32) -> (f32, f32) {
+fn integrate_lobe(cosine: f32, width: f32) -> [f32; 2] {
     let view = vec3(sqrt(1.0 - cosine * cosine), 0.0, cosine);
     let width_squared = width * width;
     let root_view = smith_root(cosine, width_squared);
@@ -186,7 +186,7 @@ fn integrate_lobe(cosine: f32, width: f32) -> (f32, f32) {
         b += kept * weight;
     }
     let scale = rcp((STEPS * STEPS) as f32);
-    (min(a * scale, 1.0), min(b * scale, 1.0))
+    [min(a * scale, 1.0), min(b * scale, 1.0)]
 }
 
 fn integrate_glass(cosine: f32, width: f32, eta: f32) -> f32 {

@@ -1,13 +1,13 @@
 //! Which camera looks, and from where.
 
-use protocol::CameraChoice;
-use scene::{Projection, Scene};
+use protocol::{CameraChoice, Opening, RenderSettings};
+use scene::{Camera, Projection, Scene};
 
 use super::PrepareError;
 use super::place::{Place, cross, dot, unit};
 use crate::bvh::Bounds;
 use crate::precise::sin_cos;
-use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PERSPECTIVE, Header};
+use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PANORAMA, CAMERA_PERSPECTIVE, Header};
 
 /// Vertical field of view of the camera that frames a scene without one, radians: 40°.
 const FRAMING_VFOV: f64 = 0.698_131_700_797_731_8;
@@ -23,17 +23,19 @@ pub fn frames(scene: &Scene, choice: &CameraChoice) -> bool {
     matches!(choice, CameraChoice::Default) && first_camera(scene).is_none()
 }
 
-/// Sets the header's camera; `bounds` is what a camera of our own frames.
+/// Sets the header's camera; `cameras` are the scene's at the time, `bounds` is what a camera of
+/// our own frames.
 pub fn place(
     header: &mut Header,
     scene: &Scene,
+    cameras: &[Camera],
     places: &[Place],
     bounds: &Bounds,
     choice: &CameraChoice,
 ) -> Result<(), PrepareError> {
     match choice {
         CameraChoice::Default => match first_camera(scene) {
-            Some(node) => use_node(header, scene, places, node),
+            Some(node) => use_node(header, &scene.nodes[node], cameras, &places[node]),
             None => frame(header, bounds),
         },
         CameraChoice::Named(name) => {
@@ -41,7 +43,7 @@ pub fn place(
                 name: name.clone(),
                 names: camera_names(scene),
             })?;
-            use_node(header, scene, places, node);
+            use_node(header, &scene.nodes[node], cameras, &places[node]);
         }
         CameraChoice::LookAt { eye, target, vfov_degrees } => {
             let (eye, target) = (eye.map(f64::from), target.map(f64::from));
@@ -51,6 +53,37 @@ pub fn place(
         }
     }
     Ok(())
+}
+
+/// Height of the film that f-numbers speak of, metres: that of 36 × 24 mm.
+const FILM_HEIGHT: f64 = 0.024;
+/// Focal length that a camera without perspective counts as, metres.
+const ORTHOGRAPHIC_FOCAL_LENGTH: f64 = 0.05;
+
+/// A turn without whole turns.
+fn turns(value: f64) -> f32 {
+    (value - value.floor()) as f32
+}
+
+/// Puts the settings' lens, or the panorama, before what the camera brings.
+pub fn look_through(header: &mut Header, settings: &RenderSettings) {
+    if settings.panorama {
+        header.camera_kind = CAMERA_PANORAMA;
+        header.lens_radius = 0.0;
+    } else if let Some(lens) = &settings.lens {
+        let focal_length = if header.camera_kind == CAMERA_ORTHOGRAPHIC {
+            ORTHOGRAPHIC_FOCAL_LENGTH
+        } else {
+            FILM_HEIGHT * 0.5 / f64::from(header.camera_half_height).max(1e-6)
+        };
+        header.lens_radius = match lens.opening {
+            Opening::Radius(radius) => radius,
+            Opening::FNumber(number) => (focal_length * 0.5 / f64::from(number)) as f32,
+        };
+        header.lens_focus = lens.focus;
+        header.lens_blades = lens.blades;
+        header.lens_turn = turns(f64::from(lens.rotation_degrees) / 360.0);
+    }
 }
 
 /// The node that carries the first camera of the list that any node carries.
@@ -83,12 +116,17 @@ fn camera_names(scene: &Scene) -> Vec<String> {
     names
 }
 
-fn use_node(header: &mut Header, scene: &Scene, places: &[Place], node: usize) {
-    let Some(camera) = scene.nodes[node].camera else { return };
-    let m = &places[node].0;
+fn use_node(header: &mut Header, node: &scene::Node, cameras: &[Camera], place: &Place) {
+    let Some(camera) = node.camera else { return };
+    let m = &place.0;
     let column = |at: usize| [m[0][at], m[1][at], m[2][at]];
     look(header, column(3), column(2).map(|value| -value), column(1));
-    match scene.cameras[camera as usize].projection {
+    let Camera { projection, lens, .. } = &cameras[camera as usize];
+    header.lens_radius = lens.aperture;
+    header.lens_focus = lens.focus_distance;
+    header.lens_blades = lens.blades;
+    header.lens_turn = turns(f64::from(lens.blade_rotation) / std::f64::consts::TAU);
+    match *projection {
         Projection::Perspective { vfov } => set_perspective(header, f64::from(vfov)),
         Projection::Orthographic { half_height } => {
             header.camera_kind = CAMERA_ORTHOGRAPHIC;

@@ -28,6 +28,10 @@ pub struct Geometry {
     pub indices: Vec<u32>,
     pub attributes: Vec<f32>,
     pub root_node: u32,
+    /// The scene's node that shows each shape, or [`NONE`] where instances do.
+    pub shape_nodes: Vec<u32>,
+    /// The scene's node of each instance, or [`NONE`] for the world's object.
+    pub instance_nodes: Vec<u32>,
     /// Of everything, in world space; empty without geometry.
     pub bounds: Bounds,
 }
@@ -44,6 +48,8 @@ struct Placed {
     place: Place,
     inverse: Place,
     is_identity: bool,
+    /// The scene's node, or [`NONE`] for the world's object.
+    node: u32,
 }
 
 #[derive(Default)]
@@ -54,6 +60,8 @@ struct Packer<'a> {
     default_material: u32,
     /// Materials of flat lamps, which follow the default one.
     lamps: &'a [scene::Material],
+    /// The scene's node that shows each shape, or [`NONE`] where instances do.
+    shape_nodes: Vec<u32>,
 }
 
 /// Packs the geometry of all nodes.
@@ -64,7 +72,7 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
     for mesh in nodes().filter(|(_, bent)| !**bent).filter_map(|(node, _)| node.mesh) {
         uses[mesh as usize] += 1;
     }
-    let lamp_materials = lamps::materials(scene);
+    let lamp_materials = lamps::materials(&scene.area_lights);
     let mut packer = Packer {
         default_material: checked("materials", scene.materials.len())?,
         lamps: &lamp_materials,
@@ -83,22 +91,22 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
             packer.add_mesh(scene, &scene.meshes[mesh], &places[node], &mut world)
         };
         added.map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
+        packer.shape_nodes.resize(packer.shapes.len(), checked("nodes", node)?);
     }
-    for (index, node) in scene.nodes.iter().enumerate() {
-        let first = packer.default_material + 1;
-        let lamp = node.light.and_then(|light| lamps::surface(scene, light, first));
-        if let Some(surface) = lamp {
-            packer
-                .add_primitive(scene, &surface, &places[index], &mut world)
-                .map_err(|problem| problem.at(index, &node.name))?;
-        }
+    for (index, lamp) in scene.area_lights.iter().enumerate() {
+        let material = checked("materials", scene.materials.len() + 1 + index)?;
+        let (node, surface) = (lamp.node as usize, lamps::surface(lamp, material));
+        packer
+            .add_primitive(scene, &surface, &places[node], &mut world)
+            .map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
+        packer.shape_nodes.resize(packer.shapes.len(), checked("nodes", node)?);
     }
     let mut objects = Vec::new();
     let mut placed = Vec::new();
     if !world.triangles.is_empty() {
         objects.push(world);
         let place = Place::IDENTITY;
-        placed.push(Placed { object: 0, place, inverse: place, is_identity: true });
+        placed.push(Placed { object: 0, place, inverse: place, is_identity: true, node: NONE });
     }
     let mut object_of = vec![None; scene.meshes.len()];
     for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] > 1 && !bent[node]) {
@@ -117,9 +125,11 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
             }
         };
         if !objects[object].triangles.is_empty() {
-            placed.push(Placed { object, place, inverse, is_identity: false });
+            let node = checked("nodes", node)?;
+            placed.push(Placed { object, place, inverse, is_identity: false, node });
         }
     }
+    packer.shape_nodes.resize(packer.shapes.len(), NONE);
     assemble(packer, &objects, &placed)
 }
 
@@ -313,6 +323,8 @@ fn assemble(
         indices: packer.indices,
         attributes: packer.attributes,
         root_node: NONE,
+        shape_nodes: packer.shape_nodes,
+        instance_nodes: Vec::new(),
         bounds: Bounds::EMPTY,
     };
     let mut roots = Vec::with_capacity(objects.len());
@@ -336,7 +348,8 @@ fn assemble(
     let top = bvh::build(&boxes, TOP_DEPTH_MAX);
     geometry.root_node = append(&mut geometry.nodes, &top, 0)?;
     for &index in &top.order {
-        let Placed { object, place, inverse, is_identity } = &placed[index as usize];
+        let Placed { object, place, inverse, is_identity, node } = &placed[index as usize];
+        geometry.instance_nodes.push(*node);
         geometry.instances.push(Instance {
             world_to_object: inverse.rows(),
             object_to_world: place.rows(),

@@ -66,22 +66,23 @@ const DARK: Emitter = Emitter {
     cone_offset: 0.0,
 };
 
-/// Finds all emitters and fills in the light tables. `sky_power` is the integral of the
-/// environment map's luminance over all directions.
+/// Finds all emitters and fills in the light tables. `lights` are the scene's at the time;
+/// `sky_power` is the integral of the environment map's luminance over all directions.
 pub fn pack(
     prepared: &mut RenderScene,
     scene: &Scene,
+    lights: &[scene::Light],
     places: &[Place],
     bounds: &Bounds,
     sky_power: f64,
     settings: &RenderSettings,
 ) -> Result<(), PrepareError> {
     let mut list = List::default();
-    let lights = || {
+    let shown = || {
         let carried = scene.nodes.iter().zip(places);
-        carried.filter_map(|(node, place)| Some((&scene.lights[node.light? as usize], place)))
+        carried.filter_map(|(node, place)| Some((&lights[node.light? as usize], place)))
     };
-    for (light, place) in lights().filter(|(light, _)| light.kind == LightKind::Directional) {
+    for (light, place) in shown().filter(|(light, _)| light.kind == LightKind::Directional) {
         let towards = shines_along(place).map(|value| -value);
         add_directional(&mut list, towards, light.intensity, f64::from(light.angle));
     }
@@ -95,7 +96,7 @@ pub fn pack(
         prepared.header.environment_emitter = index;
     }
     add_triangles(&mut list, prepared)?;
-    for (light, place) in lights() {
+    for (light, place) in shown() {
         add_punctual(&mut list, light, place);
     }
     if list.emitters.len() > LIGHT_INDEX as usize / 2 {
@@ -298,7 +299,7 @@ fn add_punctual(list: &mut List, light: &scene::Light, place: &Place) {
         intensity: f64::from(luminance(Vec3::of(light.intensity))),
     };
     match light.kind {
-        LightKind::Directional | LightKind::Rectangle { .. } | LightKind::Disk { .. } => {}
+        LightKind::Directional => {}
         LightKind::Point => {
             list.add(base, shine, radius);
         }

@@ -24,9 +24,10 @@ pub struct Surfaces {
     pub texels: Vec<u32>,
 }
 
-/// Packs all materials, glTF's default material and those of flat lamps after them, their layers, the textures and the
-/// texels of every image that a texture shows.
-pub fn pack(scene: &Scene) -> Result<Surfaces, PrepareError> {
+/// Packs all materials, glTF's default material and those of flat lamps after them, their layers,
+/// the textures and the texels of every image that a texture shows. `own` are the scene's materials
+/// at the time.
+pub fn pack(scene: &Scene, own: &[scene::Material]) -> Result<Surfaces, PrepareError> {
     let mut texels = Vec::new();
     let mut places = vec![None; scene.images.len()];
     let mut textures = Vec::with_capacity(scene.textures.len());
@@ -60,10 +61,10 @@ pub fn pack(scene: &Scene) -> Result<Surfaces, PrepareError> {
     }
     checked("texels", texels.len())?;
     let default = scene::Material::default();
-    let lamps = lamps::materials(scene);
+    let lamps = lamps::materials(&scene.area_lights);
     let mut layers = Vec::new();
-    let mut materials = Vec::with_capacity(scene.materials.len() + 1 + lamps.len());
-    for material in scene.materials.iter().chain(std::iter::once(&default)).chain(&lamps) {
+    let mut materials = Vec::with_capacity(own.len() + 1 + lamps.len());
+    for material in own.iter().chain(std::iter::once(&default)).chain(&lamps) {
         let mut packed = pack_material(material);
         if material.layers != scene::Layers::default() {
             packed.layers = checked("layers", layers.len())?;

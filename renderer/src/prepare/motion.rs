@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use scene::{Channel, Interpolation, Property, Scene, Transform};
+use scene::{Interpolation, Keys, Property, Scene, Transform};
 
 use super::pose::shared_weights;
 use crate::precise::{atan, sin_cos};
@@ -38,7 +38,7 @@ impl Motion {
         for channel in &scene.channels {
             let node = channel.node as usize;
             if channel.property == Property::Weights {
-                motion.weights.insert(node, value(channel, time_s));
+                motion.weights.insert(node, value(channel.keys(), time_s));
                 continue;
             }
             // A matrix is not moved, which validation has seen to.
@@ -52,9 +52,9 @@ impl Motion {
                 scale: scale.map(f64::from),
             });
             match channel.property {
-                Property::Translation => trs.translation = array(&value(channel, time_s)),
-                Property::Scale => trs.scale = array(&value(channel, time_s)),
-                Property::Rotation => trs.rotation = rotation_at(channel, time_s),
+                Property::Translation => trs.translation = array(&value(channel.keys(), time_s)),
+                Property::Scale => trs.scale = array(&value(channel.keys(), time_s)),
+                Property::Rotation => trs.rotation = rotation_at(channel.keys(), time_s),
                 Property::Weights => {}
             }
         }
@@ -108,10 +108,10 @@ fn span(times: &[f32], time_s: f64) -> Span {
 }
 
 /// Tangent before a spline's key, its value, tangent behind; of other keys all are the value.
-fn parts(channel: &Channel, key: usize) -> [&[f32]; 3] {
-    let size = channel.values.len() / channel.times.len().max(1);
-    let values = &channel.values[key * size..(key + 1) * size];
-    if channel.interpolation == Interpolation::CubicSpline {
+fn parts(keys: Keys<'_>, key: usize) -> [&[f32]; 3] {
+    let size = keys.values.len() / keys.times.len().max(1);
+    let values = &keys.values[key * size..(key + 1) * size];
+    if keys.interpolation == Interpolation::CubicSpline {
         let (before, rest) = values.split_at(size / 3);
         let (value, behind) = rest.split_at(size / 3);
         [before, value, behind]
@@ -120,16 +120,16 @@ fn parts(channel: &Channel, key: usize) -> [&[f32]; 3] {
     }
 }
 
-/// The channel's value, component by component.
-fn value(channel: &Channel, time_s: f64) -> Vec<f64> {
-    let Span { before, after, share, length_s } = span(&channel.times, time_s);
-    let [_, start, leaving] = parts(channel, before);
-    let [arriving, end, _] = parts(channel, after);
+/// The keys' value at a time, component by component.
+pub fn value(keys: Keys<'_>, time_s: f64) -> Vec<f64> {
+    let Span { before, after, share, length_s } = span(keys.times, time_s);
+    let [_, start, leaving] = parts(keys, before);
+    let [arriving, end, _] = parts(keys, after);
     let components = start.iter().zip(end).zip(leaving.iter().zip(arriving));
     let pair = |(a, b): (&f32, &f32)| (f64::from(*a), f64::from(*b));
     let at = |(values, tangents)| {
         let ((start, end), (leaving, arriving)) = (pair(values), pair(tangents));
-        match channel.interpolation {
+        match keys.interpolation {
             Interpolation::Step => start,
             Interpolation::Linear => (1.0 - share) * start + share * end,
             Interpolation::CubicSpline => {
@@ -145,12 +145,12 @@ fn value(channel: &Channel, time_s: f64) -> Vec<f64> {
     components.map(at).collect()
 }
 
-fn rotation_at(channel: &Channel, time_s: f64) -> [f64; 4] {
-    if channel.interpolation != Interpolation::Linear {
-        return array(&value(channel, time_s));
+fn rotation_at(keys: Keys<'_>, time_s: f64) -> [f64; 4] {
+    if keys.interpolation != Interpolation::Linear {
+        return array(&value(keys, time_s));
     }
-    let Span { before, after, share, .. } = span(&channel.times, time_s);
-    let key = |key| parts(channel, key)[1].iter().copied().map(f64::from).collect::<Vec<f64>>();
+    let Span { before, after, share, .. } = span(keys.times, time_s);
+    let key = |key| parts(keys, key)[1].iter().copied().map(f64::from).collect::<Vec<f64>>();
     slerp(array(&key(before)), array(&key(after)), share)
 }
 
@@ -179,6 +179,8 @@ fn slerp(a: [f64; 4], b: [f64; 4], share: f64) -> [f64; 4] {
 
 #[cfg(test)]
 mod tests {
+    use scene::Channel;
+
     use super::*;
 
     const HALF: f32 = std::f32::consts::FRAC_1_SQRT_2;
@@ -195,8 +197,8 @@ mod tests {
     /// The channel's value at a time is `expected`, to 1e-7.
     fn check(channel: &Channel, time_s: f64, expected: &[f64]) {
         let found = match channel.property {
-            Property::Rotation => rotation_at(channel, time_s).to_vec(),
-            _ => value(channel, time_s),
+            Property::Rotation => rotation_at(channel.keys(), time_s).to_vec(),
+            _ => value(channel.keys(), time_s),
         };
         assert_eq!(found.len(), expected.len());
         for (a, b) in found.iter().zip(expected) {

@@ -151,7 +151,7 @@ mod tests {
     fn cameras_and_lights_move_with_their_nodes() {
         let mut scene = moving();
         let projection = Projection::Perspective { vfov: 0.7 };
-        scene.cameras.push(Camera { name: "eye".to_owned(), projection });
+        scene.cameras.push(Camera { name: "eye".to_owned(), projection, ..Camera::default() });
         scene.lights.push(Light {
             name: "lamp".to_owned(),
             intensity: [1.0; 3],

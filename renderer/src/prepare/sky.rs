@@ -1,8 +1,9 @@
 //! The environment: a constant, or a map with tables for picking directions by radiance.
 
-use protocol::RenderSettings;
-use scene::{Environment, Image, Pixels, Scene};
+use protocol::{RenderSettings, Sun};
+use scene::{Environment, Image, Pixels, Scene, SunSky};
 
+use super::atmosphere::{Atmosphere, atmosphere};
 use super::lights::alias_table;
 use super::{PrepareError, checked};
 use crate::math::{Vec3, luminance};
@@ -14,6 +15,9 @@ const CELLS_MAX: (u32, u32) = (1024, 512);
 /// Largest radiance of a texel: keeps products and sums finite.
 const RADIANCE_MAX: f32 = 1e9;
 
+/// The sun's apparent diameter.
+const SUN_DEGREES: f32 = 0.533;
+
 /// The environment buffer.
 pub struct Sky {
     pub words: Vec<u32>,
@@ -21,9 +25,15 @@ pub struct Sky {
     pub power: f64,
     /// Whether any light comes from it.
     pub is_lit: bool,
+    /// The sun that stands in it.
+    pub sun: Option<Sun>,
 }
 
-/// Packs the environment: the artist's sky, else the scene's.
+impl Sky {
+    const NONE: Self = Self { words: Vec::new(), power: 0.0, is_lit: false, sun: None };
+}
+
+/// Packs the environment: the artist's sky, else the scene's, else a clear sky by its sun.
 pub fn pack(
     header: &mut Header,
     scene: &Scene,
@@ -31,12 +41,15 @@ pub fn pack(
 ) -> Result<Sky, PrepareError> {
     let chosen = settings.lighting.sky.map(Environment::Constant).or(scene.environment);
     match chosen {
-        None => Ok(Sky { words: Vec::new(), power: 0.0, is_lit: false }),
+        None => match &scene.sun_sky {
+            Some(sky) => pack_atmosphere(header, sky),
+            None => Ok(Sky::NONE),
+        },
         Some(Environment::Constant(sky)) => {
             let is_lit = sky.iter().any(|&value| value > 0.0);
             header.environment_kind = if is_lit { ENVIRONMENT_CONSTANT } else { ENVIRONMENT_NONE };
             header.sky = sky;
-            Ok(Sky { words: Vec::new(), power: 0.0, is_lit })
+            Ok(Sky { is_lit, ..Sky::NONE })
         }
         Some(Environment::Map { image, strength, rotation }) => {
             let image = &scene.images[image as usize];
@@ -48,11 +61,23 @@ pub fn pack(
     }
 }
 
+/// Packs a clear sky and its sun.
+fn pack_atmosphere(header: &mut Header, sky: &SunSky) -> Result<Sky, PrepareError> {
+    let Atmosphere { image, towards, irradiance } = atmosphere(sky);
+    header.environment_cos = 1.0;
+    let sun = irradiance.iter().any(|&value| value > 0.0).then_some(Sun {
+        direction: towards.map(|value| value as f32),
+        irradiance,
+        angle_degrees: SUN_DEGREES,
+    });
+    Ok(Sky { sun, ..pack_map(header, &image, 1.0)? })
+}
+
 /// Packs an equirectangular map of this many times its radiance.
 pub fn pack_map(header: &mut Header, image: &Image, strength: f32) -> Result<Sky, PrepareError> {
     let Pixels::Rgb32F(pixels) = &image.pixels else {
         // A validated scene never has that; without floats there is no light.
-        return Ok(Sky { words: Vec::new(), power: 0.0, is_lit: false });
+        return Ok(Sky::NONE);
     };
     let texels: Vec<[f32; 3]> = pixels
         .iter()
@@ -81,7 +106,7 @@ pub fn pack_map(header: &mut Header, image: &Image, strength: f32) -> Result<Sky
     header.environment_rows_at = checked("environment texels", words.len())?;
     words.extend(edges.iter().map(|&edge| (edge as f32).to_bits()));
     checked("environment texels", words.len())?;
-    Ok(Sky { words, power, is_lit: power > 0.0 })
+    Ok(Sky { words, power, is_lit: power > 0.0, sun: None })
 }
 
 fn solid_angle(edges: &[f64], row: usize, columns: u32) -> f64 {

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use film::{Film, Pixel};
 use protocol::{Batch, CameraChoice, Rect, RenderSettings, Size};
-use renderer::ray::{Query, Ray};
+use renderer::ray::{Cast, Hit, Query, Ray};
 use renderer::sampler::hash;
 use renderer::trace::{Path, Tracer};
 use renderer::{Backend, Cancel, CpuBackend, PrepareError, RenderError, Work, prepare, probe};
@@ -122,6 +122,18 @@ fn crowd() -> Scene {
     scene
 }
 
+fn closest(tracer: &Tracer<'_>, casts: &[Cast]) -> Vec<Hit> {
+    let mut hits = vec![Hit::miss(0.0); casts.len()];
+    tracer.closest(casts, &mut hits);
+    hits
+}
+
+fn any(tracer: &Tracer<'_>, casts: &[Cast]) -> Vec<Hit> {
+    let mut hits = vec![Hit::miss(0.0); casts.len()];
+    tracer.any(casts, &mut hits);
+    hits
+}
+
 #[test]
 fn simd_and_portable_rays_are_equal() {
     let settings = looking([0.0, 5.0, 12.0], [0.0; 3], 8, 16);
@@ -130,8 +142,7 @@ fn simd_and_portable_rays_are_equal() {
         let scene = prepared(&made, &settings);
         let portable = Tracer::new(&scene, Path::Portable);
         let best = Tracer::new(&scene, Path::best());
-        let mut hits = 0;
-        for i in 0..20_000_u32 {
+        let cast = |i: u32| {
             let at = |k: u32| unit(i.wrapping_mul(16) + k);
             let origin = renderer::math::vec3(
                 (at(0) * 20.0 - 10.0) * reach,
@@ -147,20 +158,28 @@ fn simd_and_portable_rays_are_equal() {
                 _ => {}
             }
             let ray = Ray { origin, direction };
-            let query = Query { t_max: 1e30, key: hash(i), camera: i % 3 == 0 };
-            let a = portable.closest(&ray, &query);
-            let b = best.closest(&ray, &query);
+            Cast { ray, query: Query { t_max: 1e30, key: hash(i), camera: i.is_multiple_of(3) } }
+        };
+        let far: Vec<Cast> = (0..20_000).map(cast).collect();
+        let (a, b) = (closest(&portable, &far), closest(&best, &far));
+        for ((a, b), cast) in a.iter().zip(&b).zip(&far) {
             assert_eq!(
                 (a.t.to_bits(), a.u.to_bits(), a.v.to_bits(), a.instance, a.triangle),
                 (b.t.to_bits(), b.u.to_bits(), b.v.to_bits(), b.instance, b.triangle),
-                "{ray:?}"
+                "{cast:?}"
             );
-            hits += u32::from(a.is_hit());
-            let near = Query { t_max: 3.0, ..query };
-            assert_eq!(portable.is_blocked(&ray, &near), best.is_blocked(&ray, &near), "{ray:?}");
-            assert_eq!(portable.is_blocked(&ray, &near), portable.closest(&ray, &near).is_hit());
         }
+        let hits = a.iter().filter(|hit| hit.is_hit()).count();
         assert!(hits > least, "many rays should meet something: {hits}");
+        let mut near = far;
+        near.iter_mut().for_each(|cast| cast.query.t_max = 3.0);
+        let met = |hits: &[Hit]| hits.iter().map(Hit::is_hit).collect::<Vec<_>>();
+        let wanted = met(&closest(&portable, &near));
+        assert_eq!(met(&any(&portable, &near)), wanted);
+        assert_eq!(met(&any(&best, &near)), wanted);
+        // However few rays are traced together.
+        let one_by_one = near.chunks(1).flat_map(|few| closest(&best, few)).collect::<Vec<_>>();
+        assert_eq!(met(&one_by_one), wanted);
     }
 }
 
@@ -181,7 +200,7 @@ fn no_ray_slips_between_triangles() {
             for origin in [renderer::math::Vec3::ZERO, direction * -3.0] {
                 let ray = Ray { origin, direction };
                 let query = Query { t_max: 1e30, key: 0, camera: false };
-                assert!(tracer.closest(&ray, &query).is_hit(), "{ray:?}");
+                assert!(closest(&tracer, &[Cast { ray, query }])[0].is_hit(), "{ray:?}");
             }
         }
     }

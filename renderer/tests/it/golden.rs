@@ -6,7 +6,7 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 3;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_ebd4d5ed8825e7d1dfd5a875ef61e4f85ffc59e984546b4417f136890d6f3580";
+const SCENE: &str = "b3_d5814d5b440d45ba9b8bbb0ee127c075a3896997c1deb67b8d73ec2b3ae81e10";
 /// [`film::Film::root`] of its 16 samples.
 const FILM: &str = "b3_a18aa10394fb7d353829f070ac169e17ce39d9f76fd05b3c120247cc4e2cb7f4";
 

@@ -163,7 +163,7 @@ async fn wait_for(client: &Caller, job: JobId, status: JobStatus) -> JobUpdate {
             else {
                 panic!("no news")
             };
-            return all;
+            return *all;
         }
         after = update.next;
     }

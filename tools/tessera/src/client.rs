@@ -238,7 +238,7 @@ impl Farm {
         let wait_ms = wait.min(limits::POLL_WAIT_MAX).as_millis() as u32;
         let request = Request::Watch { job, after, wait_ms };
         match self.call(request, limits::CALL_TIMEOUT + limits::POLL_WAIT_MAX).await? {
-            (Reply::Job(update), _) => Ok(update),
+            (Reply::Job(update), _) => Ok(*update),
             (other, _) => Err(unexpected(&other)),
         }
     }

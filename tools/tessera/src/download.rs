@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use film::{Film, Frame};
+use film::{Film, Frame, FrameRate};
 use protocol::view::AcceptedUnit;
 use protocol::{Batch, JobId, JobSpec, TileIndex};
 use tokio::task::JoinSet;
@@ -102,6 +102,7 @@ impl Download {
             job: Some(self.job),
             scene: Some(self.spec.scene),
             frame: Some(number),
+            frame_rate: FrameRate::nearest(self.spec.frames.fps),
             ..crate::local::metadata(&self.spec.settings)
         };
         let number = (self.spec.frames.count() > 1).then_some(number);

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use film::{Frame, Picture};
 use gpu::OpenError;
-use protocol::{Batch, JobSpec, RayCount, RenderSettings, TileGrid};
+use protocol::{Batch, CameraChoice, JobSpec, RayCount, RenderSettings, TileGrid};
 use renderer::{Backend, Cancel, PrepareError, RenderError, RenderScene, Work};
 use scene::{ImportOptions, Scene};
 
@@ -210,6 +210,10 @@ pub fn metadata(settings: &RenderSettings) -> film::Metadata {
         software: format!("Tessera {}", env!("CARGO_PKG_VERSION")),
         engine: Some(renderer::ENGINE),
         samples: Some(settings.samples),
+        camera: match &settings.camera {
+            CameraChoice::Named(name) => Some(name.clone()),
+            _ => None,
+        },
         ..film::Metadata::default()
     }
 }

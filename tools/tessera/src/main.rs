@@ -9,6 +9,7 @@ mod exit;
 mod follow;
 mod interrupt;
 mod json;
+mod layers;
 mod local;
 mod options;
 mod output;

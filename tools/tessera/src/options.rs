@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
-use protocol::{CameraChoice, FrameRange, Lighting, PixelFilter, RenderSettings, Size, Sun};
-use scene::{ImportOptions, Scene};
+use protocol::{
+    CameraChoice, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings, Size, Sun,
+};
+use scene::{ImportOptions, LampUnits, MissingTextures, Scene, SunSky};
 
 use crate::local;
-use crate::values::{self, Clay, Frames, Rgb, Triple};
+use crate::values::{self, Clay, ClearSky, Frames, Rgb, Triple};
 
 /// From the scene towards the sun when nothing else is asked for: over the right shoulder.
 const SUN_DIRECTION: Triple = Triple([0.4, 0.8, 0.45]);
@@ -31,15 +33,78 @@ pub struct EnvironmentArgs {
         requires = "env"
     )]
     pub env_rotation: f32,
+    /// A clear sky by its sun: degrees above the horizon, degrees from -z clockwise as on a compass,
+    /// and haze from 1 (none) over 3 (a clear day) to 10
+    #[arg(
+        long,
+        value_name = "ELEVATION,AZIMUTH[,HAZE]",
+        allow_hyphen_values = true,
+        conflicts_with = "env"
+    )]
+    pub sun_sky: Option<ClearSky>,
     /// The scene's animation of this name; without it, the first one
     #[arg(long, value_name = "NAME", help_heading = "Picture")]
     pub animation: Option<String>,
+    /// The scene's material variant of this name; without it, its plain materials
+    #[arg(long, value_name = "NAME", help_heading = "Picture")]
+    pub variant: Option<String>,
+    /// What the numbers of the scene's lamps mean; Blender's exporter writes photometric ones
+    #[arg(long, value_enum, default_value_t = LampsName::Radiometric)]
+    pub lamps: LampsName,
+    /// What becomes of textures whose files are not there
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        default_value_t = MissingName::Refuse,
+        help_heading = "Picture"
+    )]
+    pub missing_textures: MissingName,
     /// Leave out the scene's own lamps, or the glow of its surfaces; commas between both
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', help_heading = "Picture")]
     pub without: Vec<Without>,
     /// Every surface matte and grey, scattering this share of light: `gray:0.8`
     #[arg(long = "override", value_name = "gray:SHARE", help_heading = "Picture")]
     pub clay: Option<Clay>,
+}
+
+/// What the numbers of a file's lamps mean; see docs/extras.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LampsName {
+    /// W/sr, and W/m² for the sun: as they are
+    Radiometric,
+    /// Candela and lux, at 683 lumens a watt: Blender's lighting mode Standard
+    Photometric,
+    /// Watts, and W/m² for the sun: Blender's lighting mode Raw
+    Watts,
+}
+
+impl LampsName {
+    fn units(self) -> LampUnits {
+        match self {
+            Self::Radiometric => LampUnits::Radiometric,
+            Self::Photometric => LampUnits::Photometric,
+            Self::Watts => LampUnits::Watts,
+        }
+    }
+}
+
+/// What becomes of textures whose files are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MissingName {
+    /// The scene is refused, with the texture's name
+    Refuse,
+    /// They are shown in magenta
+    Magenta,
+}
+
+impl MissingName {
+    fn policy(self) -> MissingTextures {
+        match self {
+            Self::Refuse => MissingTextures::Refuse,
+            Self::Magenta => MissingTextures::Magenta,
+        }
+    }
 }
 
 /// What of a scene is left out.
@@ -64,6 +129,15 @@ impl EnvironmentArgs {
                 Without::Emission => scene.remove_emission(),
             }
         }
+        if let Some(ClearSky { elevation, azimuth, turbidity }) = self.sun_sky {
+            scene.environment = None;
+            scene.sun_sky = Some(SunSky {
+                elevation: elevation.to_radians(),
+                azimuth: azimuth.to_radians(),
+                turbidity,
+                strength: 1.0,
+            });
+        }
         if let Some(Clay(share)) = self.clay {
             scene.make_clay(share);
         }
@@ -76,6 +150,9 @@ impl EnvironmentArgs {
             environment_strength: self.env_strength,
             environment_rotation_degrees: self.env_rotation,
             animation: self.animation.clone(),
+            variant: self.variant.clone(),
+            lamps: self.lamps.units(),
+            missing_textures: self.missing_textures.policy(),
             ..ImportOptions::default()
         }
     }
@@ -97,6 +174,24 @@ pub struct PictureArgs {
     /// Seed of every random number
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u32,
+    /// Lens: f-number on film 24 mm high; everything is sharp without a lens
+    #[arg(long, value_name = "N", requires = "focus")]
+    pub fstop: Option<f32>,
+    /// Lens: radius of its opening, metres, instead of an f-number
+    #[arg(long, value_name = "METRES", requires = "focus", conflicts_with = "fstop")]
+    pub aperture: Option<f32>,
+    /// Lens: how far away things are sharp, metres
+    #[arg(long, value_name = "METRES")]
+    pub focus: Option<f32>,
+    /// Lens: blades of the iris; round without it
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "focus")]
+    pub blades: u32,
+    /// Lens: turn of the iris, degrees
+    #[arg(long, value_name = "DEGREES", default_value_t = 0.0, requires = "blades")]
+    pub blade_rotation: f32,
+    /// All directions around the camera, equirectangular
+    #[arg(long, conflicts_with = "focus")]
+    pub panorama: bool,
     /// How samples spread over their pixel
     #[arg(long, value_enum, default_value_t = FilterName::BlackmanHarris)]
     pub filter: FilterName,
@@ -151,9 +246,27 @@ impl PictureArgs {
             seed: self.seed,
             camera,
             lighting: Lighting { sun, sky: self.sky.map(|Rgb(radiance)| radiance) },
+            lens: self.lens(),
+            panorama: self.panorama,
             filter: self.filter.filter(),
             roulette: self.rr == Switch::On,
         }
+    }
+}
+
+impl PictureArgs {
+    fn lens(&self) -> Option<Lens> {
+        let opening = match (self.fstop, self.aperture) {
+            (Some(number), _) => Opening::FNumber(number),
+            (None, Some(radius)) => Opening::Radius(radius),
+            (None, None) => return None,
+        };
+        Some(Lens {
+            opening,
+            focus: self.focus?,
+            blades: self.blades,
+            rotation_degrees: self.blade_rotation,
+        })
     }
 }
 

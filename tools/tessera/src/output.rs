@@ -1,57 +1,199 @@
-//! Pictures to files: EXR as rendered, PNG through a view.
+//! Pictures to files: EXR as rendered, PNG and JPEG through a look.
+
+mod files;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum, ValueHint};
-use film::{Picture, View};
+use film::denoise::{A_TROUS, Oidn};
+use film::{
+    ChannelNames, ExrCompression, ExrOptions, JpegQuality, Look, Lut, PngDepth, Precision, View,
+    WhiteBalance,
+};
 
-use crate::exit::{Exit, fail};
+use crate::exit::{Exit, WithExit as _, fail};
 
-/// Where pictures go and how a PNG looks.
+pub use files::{Denoising, Outputs};
+
+/// Where pictures go, how they are stored and how they look.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Where the picture goes, .exr or .png; may be repeated. Without it, `SCENE.exr`
+    /// Where the picture goes, .exr, .png or .jpg; may be repeated. Without it, `SCENE.exr`
     #[arg(short = 'o', long = "out", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Vec<PathBuf>,
-    /// How light becomes the colours of a PNG
+    /// Write a denoised picture beside each noisy one: NAME.denoised.exr
+    #[arg(long, value_enum, value_name = "DENOISER", num_args = 0..=1, require_equals = true,
+        default_missing_value = "auto")]
+    pub denoise: Option<DenoiserName>,
+    /// The file of Open Image Denoise 2, where the system does not find it
+    #[arg(long, value_name = "FILE", env = "TESSERA_OIDN", value_hint = ValueHint::FilePath)]
+    pub oidn_library: Option<PathBuf>,
+    /// How light becomes the colours of a PNG or JPEG
     #[arg(long, value_enum, default_value_t = ViewName::Agx)]
     pub view: ViewName,
-    /// Exposure of a PNG, stops
+    /// A table for what the view shows, .cube with LUT_3D_SIZE
+    #[arg(long, value_name = "FILE.cube", value_hint = ValueHint::FilePath)]
+    pub view_lut: Option<PathBuf>,
+    /// Exposure of a PNG or JPEG, stops
     #[arg(long, value_name = "EV", default_value_t = 0.0, allow_hyphen_values = true)]
     pub exposure: f32,
+    /// The light that is to look white, and its tint towards green; 6500 changes nothing
+    #[arg(long, value_name = "KELVIN[,TINT]", default_value = "6500")]
+    pub white_balance: WhiteBalance,
+    /// Bits a channel of a PNG
+    #[arg(long, value_name = "BITS", value_enum, default_value = "8")]
+    pub png_depth: PngBits,
+    /// Quality of a JPEG
+    #[arg(long, value_name = "1-100", default_value_t = 92,
+        value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub jpeg_quality: u8,
+    /// How colour is stored in an EXR; measures are always float
+    #[arg(long, value_name = "PRECISION", value_enum, default_value_t = PrecisionName::Float)]
+    pub exr_precision: PrecisionName,
+    /// How an EXR is packed
+    #[arg(long, value_name = "COMPRESSION", value_enum, default_value_t = CompressionName::Zip)]
+    pub exr_compression: CompressionName,
+    /// How an EXR's channels are called
+    #[arg(long, value_name = "NAMES", value_enum, default_value_t = NamesName::Tessera)]
+    pub exr_names: NamesName,
+}
+
+/// A denoiser's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DenoiserName {
+    /// Open Image Denoise where it is installed, else à-trous
+    Auto,
+    /// Intel Open Image Denoise 2, or an error
+    Oidn,
+    /// Tessera's own, weaker, always there
+    ATrous,
 }
 
 /// A view transform's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ViewName {
-    /// Filmic, soft in the highlights
+    /// Film-like, soft in the highlights, as in Blender
     Agx,
+    /// AgX with Blender's punchy look: darker, richer
+    AgxPunchy,
+    /// Khronos PBR Neutral: base colours as they are, only highlights are compressed
+    Neutral,
+    /// ACES-like: a fit of the ACES 1 rendering, not ACES itself
+    Aces,
     /// Straight sRGB, clipped
     Srgb,
+    /// The values as they are, clipped: for technical passes
+    Raw,
 }
 
-/// A picture file's kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Exr,
-    Png,
+impl From<ViewName> for View {
+    fn from(name: ViewName) -> Self {
+        match name {
+            ViewName::Agx => Self::Agx,
+            ViewName::AgxPunchy => Self::AgxPunchy,
+            ViewName::Neutral => Self::Neutral,
+            ViewName::Aces => Self::AcesLike,
+            ViewName::Srgb => Self::Srgb,
+            ViewName::Raw => Self::Raw,
+        }
+    }
 }
 
-/// Checked places for the frames of one job or render.
-#[derive(Debug, Clone)]
-pub struct Outputs {
-    paths: Vec<(PathBuf, Format)>,
-    view: View,
-    exposure_ev: f32,
+/// Bits a channel of a PNG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PngBits {
+    /// What screens show
+    #[value(name = "8")]
+    Eight,
+    /// For grading, and gradients without steps
+    #[value(name = "16")]
+    Sixteen,
+}
+
+impl From<PngBits> for PngDepth {
+    fn from(bits: PngBits) -> Self {
+        match bits {
+            PngBits::Eight => Self::Eight,
+            PngBits::Sixteen => Self::Sixteen,
+        }
+    }
+}
+
+/// A precision's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionName {
+    /// 16 bits: half the size, three digits
+    Half,
+    /// 32 bits: every bit of the film
+    Float,
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Self {
+        match name {
+            PrecisionName::Half => Self::Half,
+            PrecisionName::Float => Self::Float,
+        }
+    }
+}
+
+/// A compression's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompressionName {
+    /// Deflate over 16 lines
+    Zip,
+    /// Deflate over single lines, for compositors that read lines
+    Zips,
+    /// Wavelets, smaller where the picture is noisy
+    Piz,
+    /// Run lengths
+    Rle,
+    /// As it is
+    None,
+    /// Cosine transform: several times smaller, lossy in channels R, G, B and Y
+    Dwaa,
+}
+
+impl From<CompressionName> for ExrCompression {
+    fn from(name: CompressionName) -> Self {
+        match name {
+            CompressionName::Zip => Self::Zip,
+            CompressionName::Zips => Self::Zips,
+            CompressionName::Piz => Self::Piz,
+            CompressionName::Rle => Self::Rle,
+            CompressionName::None => Self::None,
+            CompressionName::Dwaa => Self::Dwaa,
+        }
+    }
+}
+
+/// A way to call channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NamesName {
+    /// R, albedo.R, depth.Z
+    Tessera,
+    /// ViewLayer.Combined.R, ViewLayer.Depth.Z, as Blender's compositor has them
+    Blender,
+}
+
+impl From<NamesName> for ChannelNames {
+    fn from(name: NamesName) -> Self {
+        match name {
+            NamesName::Tessera => Self::Tessera,
+            NamesName::Blender => Self::Blender,
+        }
+    }
 }
 
 impl OutputArgs {
     /// The places, checked before any work is done.
     ///
     /// # Errors
-    /// Usage: another ending than `.exr` or `.png`. Not found: the folder does not exist.
+    /// Usage: another ending than `.exr`, `.png` or `.jpg`. Not found: the folder or the table
+    /// or Open Image Denoise does not exist. Failed: the table cannot be used.
     pub fn outputs(&self, name: &str) -> anyhow::Result<Outputs> {
         let mut paths = self.out.clone();
         if paths.is_empty() {
@@ -60,91 +202,50 @@ impl OutputArgs {
         if !self.exposure.is_finite() {
             return Err(fail(Exit::Usage, "the exposure must be a finite number of stops"));
         }
-        let view = match self.view {
-            ViewName::Agx => View::Agx,
-            ViewName::Srgb => View::Srgb,
+        let look = Look {
+            view: self.view.into(),
+            exposure_ev: self.exposure,
+            white_balance: self.white_balance,
+            lut: self.view_lut.as_deref().map(read_lut).transpose()?,
         };
-        let paths = paths.into_iter().map(checked).collect::<anyhow::Result<_>>()?;
-        Ok(Outputs { paths, view, exposure_ev: self.exposure })
-    }
-}
-
-fn checked(path: PathBuf) -> anyhow::Result<(PathBuf, Format)> {
-    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
-    let format = match ending.as_ref().and_then(|ending| ending.to_str()) {
-        Some("exr") => Format::Exr,
-        Some("png") => Format::Png,
-        _ => {
-            let shown = path.display();
-            return Err(fail(
-                Exit::Usage,
-                format!("a picture is written as .exr or .png; choose one of them: {shown}"),
-            ));
-        }
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    match folder {
-        Some(folder) if !folder.is_dir() => {
-            let shown = folder.display();
-            Err(fail(Exit::NotFound, format!("no such folder; make it first: {shown}")))
-        }
-        _ => Ok((path, format)),
-    }
-}
-
-impl Outputs {
-    /// An EXR and a PNG beside each other, seen through AgX.
-    pub fn exr_and_png(folder: &Path, name: &str) -> Self {
-        let path = |ending: &str| folder.join(format!("{name}.{ending}"));
-        let paths = vec![(path("exr"), Format::Exr), (path("png"), Format::Png)];
-        Self { paths, view: View::Agx, exposure_ev: 0.0 }
+        let exr = ExrOptions {
+            precision: self.exr_precision.into(),
+            compression: self.exr_compression.into(),
+            names: self.exr_names.into(),
+        };
+        Ok(Outputs {
+            look,
+            exr,
+            png_depth: self.png_depth.into(),
+            jpeg_quality: JpegQuality::new(self.jpeg_quality),
+            denoising: self.denoise.map(|name| self.denoising(name)).transpose()?,
+            ..Outputs::to(paths)?
+        })
     }
 
-    /// Writes a picture everywhere; with a frame number, `shot.exr` becomes `shot.0012.exr`.
-    ///
-    /// # Errors
-    /// A file that cannot be written.
-    pub fn write(
-        &self,
-        picture: &Picture,
-        frame: Option<u32>,
-        metadata: &film::Metadata,
-    ) -> anyhow::Result<Vec<PathBuf>> {
-        let mut written = Vec::with_capacity(self.paths.len());
-        for (path, format) in &self.paths {
-            let path = frame.map_or_else(|| path.clone(), |frame| numbered(path, frame));
-            match format {
-                Format::Exr => film::write_exr(picture, &path, metadata)
-                    .with_context(|| format!("the EXR was not written: {}", path.display()))?,
-                Format::Png => film::write_png(picture, &path, self.view, self.exposure_ev)
-                    .with_context(|| format!("the PNG was not written: {}", path.display()))?,
+    /// Chooses now, so that nobody renders for hours to learn that a library is missing.
+    fn denoising(&self, name: DenoiserName) -> anyhow::Result<Denoising> {
+        let library = self.oidn_library.clone();
+        match (name, Oidn::open(library.as_deref())) {
+            (DenoiserName::ATrous, _) => Ok(Denoising::ATrous),
+            (_, Ok(_opens)) => Ok(Denoising::Oidn { library }),
+            (DenoiserName::Oidn, Err(error)) => {
+                Err(error).context("--denoise=oidn cannot be done").exit(Exit::NotFound)
             }
-            written.push(path);
+            (DenoiserName::Auto, Err(error)) => {
+                eprintln!("  denoiser    {A_TROUS}, since {error}");
+                Ok(Denoising::ATrous)
+            }
         }
-        Ok(written)
     }
 }
 
-fn numbered(path: &Path, frame: u32) -> PathBuf {
-    let ending = path.extension().unwrap_or_default().to_string_lossy();
-    path.with_extension(format!("{frame:04}.{ending}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_are_numbered_before_the_ending() {
-        assert_eq!(numbered(Path::new("a/shot.v2.exr"), 12), Path::new("a/shot.v2.0012.exr"));
-    }
-
-    #[test]
-    fn other_endings_are_a_usage_error() {
-        for name in ["a.jpg", "a", "exr"] {
-            let error = checked(PathBuf::from(name)).expect_err(name);
-            assert_eq!(crate::exit::classify(&error), Exit::Usage);
-        }
-        assert!(checked(PathBuf::from("a.EXR")).is_ok());
-    }
+fn read_lut(path: &Path) -> anyhow::Result<Arc<Lut>> {
+    let exit = if path.exists() { Exit::Failed } else { Exit::NotFound };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("the table cannot be read: {}", path.display()))
+        .exit(exit)?;
+    let lut = Lut::parse(&text)
+        .with_context(|| format!("this is not a table that can be used: {}", path.display()))?;
+    Ok(Arc::new(lut))
 }

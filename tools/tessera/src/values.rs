@@ -68,6 +68,40 @@ impl FromStr for Clay {
     }
 }
 
+/// A clear sky by its sun: `30,90` or `30,90,3`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClearSky {
+    /// Height of the sun, degrees.
+    pub elevation: f32,
+    /// Turn of the sun from -z, degrees, clockwise seen from above.
+    pub azimuth: f32,
+    /// Haze.
+    pub turbidity: f32,
+}
+
+/// Haze of a clear day.
+const TURBIDITY: f32 = 3.0;
+
+impl FromStr for ClearSky {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let error = || ValueError {
+            wanted: "ELEVATION,AZIMUTH or ELEVATION,AZIMUTH,HAZE in degrees, as 30,90: elevation \
+                     from -90 to 90, azimuth within ±360, haze from 1 to 10",
+        };
+        let numbers: Option<Vec<f32>> = text.split(',').map(number).collect();
+        let (elevation, azimuth, turbidity) = match numbers.ok_or_else(error)?.as_slice() {
+            [elevation, azimuth] => (*elevation, *azimuth, TURBIDITY),
+            [elevation, azimuth, turbidity] => (*elevation, *azimuth, *turbidity),
+            _ => return Err(error()),
+        };
+        let holds =
+            elevation.abs() <= 90.0 && azimuth.abs() <= 360.0 && (1.0..=10.0).contains(&turbidity);
+        if holds { Ok(Self { elevation, azimuth, turbidity }) } else { Err(error()) }
+    }
+}
+
 fn number(text: &str) -> Option<f32> {
     text.trim().parse().ok().filter(|number: &f32| number.is_finite())
 }
@@ -121,6 +155,16 @@ mod tests {
         assert_eq!("gray:0.8".parse(), Ok(Clay(0.8)));
         for text in ["0.8", "gray", "gray:1.1", "gray:-1", "gray:x", "red:0.5"] {
             assert!(text.parse::<Clay>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn clear_skies() {
+        let sky = |elevation, azimuth, turbidity| Ok(ClearSky { elevation, azimuth, turbidity });
+        assert_eq!("30,90".parse(), sky(30.0, 90.0, 3.0));
+        assert_eq!("-2,-45,5".parse(), sky(-2.0, -45.0, 5.0));
+        for text in ["30", "91,0", "0,361", "0,0,0.5", "0,0,11", "a,b", "1,2,3,4", ""] {
+            assert!(text.parse::<ClearSky>().is_err(), "{text}");
         }
     }
 

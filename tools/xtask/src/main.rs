@@ -1,6 +1,7 @@
-//! The project's own commands: `cargo xtask ci | test | tidy | setup | assets`.
+//! The project's own commands: `cargo xtask ci | test | bench | tidy | setup | assets`.
 
 mod assets;
+mod bench;
 mod run;
 mod setup;
 mod tidy;
@@ -28,12 +29,27 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Measures Tessera beside other renderers
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Checks the architecture's invariants and the sources' form
     Tidy,
     /// Installs what the tests need, or says what to install
     Setup,
     /// Makes the scenes of `assets/` anew
     Assets,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Cycles, Mitsuba, LuxCore and Embree on the same scenes, by `tools/peers`
+    Render {
+        /// Passed on to the tool: `run`, `speed`, `rays`, `agree`, `equal-time`, `check`, …
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -54,6 +70,7 @@ fn dispatch(command: Command) -> Result<()> {
             let vulkan = setup::vulkan()?;
             run::test(&root, vulkan, &arguments)
         }
+        Command::Bench { what: Bench::Render { arguments } } => bench::render(&root, &arguments),
         Command::Tidy => tidy::tidy(&root),
         Command::Setup => setup::vulkan().map(|_found| ()),
         Command::Assets => assets::generate(&root.join("assets")),

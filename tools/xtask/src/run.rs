@@ -1,7 +1,7 @@
 //! Runs cargo and the demo, one step after the other, and stops at the first that fails.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -34,15 +34,22 @@ pub fn test(root: &Path, vulkan: Vulkan, arguments: &[String]) -> Result<()> {
         Vulkan::Found => &[required, ("WGPU_BACKEND", "vulkan"), ("NODEVICE_SELECT", "1")],
         Vulkan::Missing => &[],
     };
-    cargo(root, &all, environment)
+    cargo(root, &all, environment)?;
+    if arguments.is_empty() {
+        // The kernels are compiled without checks: their tests once more with them.
+        let checked = ["debug-assertions", "overflow-checks"]
+            .map(|check| format!("profile.release.package.renderer.{check}=true"));
+        let [assertions, overflow] = &checked;
+        let flags =
+            ["test", "--release", "-p", "renderer", "--config", assertions, "--config", overflow];
+        cargo(root, &flags, &[])?;
+    }
+    Ok(())
 }
 
 /// The demo on a small frame, by the program that the tests have just built.
 fn demo(root: &Path) -> Result<()> {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    let tessera = target.join("release").join(format!("tessera{}", std::env::consts::EXE_SUFFIX));
-    let out = target.join("ci-demo");
+    let out = target(root).join("ci-demo");
     let arguments: [&OsStr; 7] = [
         "demo".as_ref(),
         "--size".as_ref(),
@@ -52,11 +59,22 @@ fn demo(root: &Path) -> Result<()> {
         "--out".as_ref(),
         out.as_os_str(),
     ];
-    let mut command = Command::new(&tessera);
+    let mut command = Command::new(tessera(root));
     run(command.args(arguments).current_dir(root))
 }
 
-fn cargo(root: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
+/// Where cargo builds.
+pub fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into)
+}
+
+/// The `tessera` program of a release build.
+pub fn tessera(root: &Path) -> PathBuf {
+    target(root).join("release").join(format!("tessera{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Runs cargo in the workspace's folder.
+pub fn cargo(root: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Cargo describes this crate's own build in the environment; the child builds others.
     for (name, _value) in std::env::vars_os() {
@@ -68,7 +86,8 @@ fn cargo(root: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Resul
     run(command.args(arguments).envs(environment.iter().copied()).current_dir(root))
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// Runs a program to its end, which must be a good one.
+pub fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
     ensure!(status.success(), "{command:?} ended with {status}");
     Ok(())

@@ -21,16 +21,9 @@ pub fn vulkan() -> Result<Vulkan> {
     if installed() {
         return Ok(Vulkan::Found);
     }
-    if cfg!(target_os = "linux") && is_root() && Path::new("/usr/bin/apt-get").exists() {
+    if can_install() {
         eprintln!("setup: no Vulkan driver found, installing Mesa's software driver");
-        let apt = |arguments: &str| {
-            Command::new("sh")
-                .args(["-c", arguments])
-                .env("DEBIAN_FRONTEND", "noninteractive")
-                .status()
-                .is_ok_and(|status| status.success())
-        };
-        if apt("apt-get update -qq") && apt(&format!("{INSTALL} -qq")) && installed() {
+        if apt(INSTALL) && installed() {
             return Ok(Vulkan::Found);
         }
     }
@@ -52,6 +45,23 @@ fn installed() -> bool {
     folders
         .iter()
         .any(|folder| std::fs::read_dir(folder).is_ok_and(|files| files.flatten().next().is_some()))
+}
+
+/// Whether this is Debian or Ubuntu, as root.
+pub fn can_install() -> bool {
+    cfg!(target_os = "linux") && is_root() && Path::new("/usr/bin/apt-get").exists()
+}
+
+/// Runs an `apt-get install` after bringing the packages' lists up to date; whether it worked.
+pub fn apt(install: &str) -> bool {
+    let shell = |line: &str| {
+        Command::new("sh")
+            .args(["-c", line])
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    shell("apt-get update -qq") && shell(&format!("{install} -qq"))
 }
 
 fn is_root() -> bool {

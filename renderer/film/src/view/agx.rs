@@ -5,9 +5,13 @@
 //!   and outset primaries, tunable sigmoid (after J. Smith).
 //! - E. Chow, AgX_LUT_Gen, `AgXBasesRGB.py` and its imports: Rec.2020 as working space, 40 %
 //!   per-channel hue, the lower guard rail. The tests below hold values of the published table.
+//! - Blender 5.0's configuration: the look "AgX - Punchy", a shadow grade and a power in AgX's
+//!   log space; the grade is OpenColorIO's `GradingTone`, two parabolas with given end slopes.
 //!
 //! Input is taken as Rec.709 without negative values, for which the guard rail at the input does
 //! nothing.
+
+use super::transform;
 
 /// Linear Rec.709 to linear Rec.2020, D65.
 const REC709_TO_REC2020: [[f32; 3]; 3] = [
@@ -47,11 +51,60 @@ const DISPLAY_POWER: f32 = 2.4;
 /// Share of the hue that per-channel curves give; the rest is the scene's.
 const HUE_FORMED: f32 = 0.4;
 
+/// AgX's log space: log2 of radiance from black to the top of its 25 stops.
+const LOG2_BLACK: f32 = -12.473_93;
+const LOG2_WHITE: f32 = 12.526_069;
+/// Shadows of the punchy look, graded twice: slopes at the dark end, and where the grades begin
+/// and end.
+const PUNCHY_SLOPES: [f32; 2] = [0.2, 0.35];
+const PUNCHY_SHADOWS: [f32; 2] = [0.1, 0.4];
+const PUNCHY_POWER: f32 = 1.0912;
+
+/// How AgX is graded before its curve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grade {
+    /// Not at all.
+    Base,
+    /// Darker and richer.
+    Punchy,
+}
+
 /// Scene-linear Rec.709 (0 or more, finite) to display-linear Rec.709; may exceed 1.
-pub(super) fn to_display_linear(scene: [f32; 3]) -> [f32; 3] {
-    let scene = transform(&INSET, transform(&REC709_TO_REC2020, scene));
+pub(super) fn to_display_linear(scene: [f32; 3], grade: Grade) -> [f32; 3] {
+    let mut scene = transform(&INSET, transform(&REC709_TO_REC2020, scene));
+    if grade == Grade::Punchy {
+        scene = scene.map(punch);
+    }
     let formed = keep_hue(scene, scene.map(form));
     guard_low(transform(&REC2020_TO_REC709, transform(&OUTSET, formed)))
+}
+
+/// The punchy look of one channel, in AgX's log space.
+fn punch(value: f32) -> f32 {
+    let span = LOG2_WHITE - LOG2_BLACK;
+    let x = (value.max(1e-10).log2() - LOG2_BLACK) / span;
+    let graded = PUNCHY_SLOPES.into_iter().fold(x, darken_shadows);
+    let graded = graded.max(0.0).powf(PUNCHY_POWER);
+    (graded * span + LOG2_BLACK).exp2()
+}
+
+/// Keeps both ends of the shadows in place and darkens between them: `slope` at the dark end, 1 at
+/// the bright one, two parabolas that meet halfway.
+fn darken_shadows(x: f32, slope: f32) -> f32 {
+    let [dark, bright] = PUNCHY_SHADOWS;
+    let half = (bright - dark) / 2.0;
+    let middle_y = (dark + bright) / 2.0 + (slope - 1.0) * half / 4.0;
+    if x < dark {
+        dark + (x - dark) * slope
+    } else if x < dark + half {
+        let t = (x - dark) / half;
+        dark * (1.0 - t * t) + middle_y * t * t + slope * (1.0 - t) * t * half
+    } else if x < bright {
+        let t = (x - dark - half) / half;
+        middle_y * (1.0 - t) * (1.0 - t) + bright * (2.0 - t) * t + (t - 1.0) * t * half
+    } else {
+        x
+    }
 }
 
 /// The curve of one channel: log2, sigmoid, display power; linear out.
@@ -119,10 +172,6 @@ fn guard_luminance(rgb: [f32; 3]) -> f32 {
     compensated + (own - compensated) * blend
 }
 
-fn transform(matrix: &[[f32; 3]; 3], rgb: [f32; 3]) -> [f32; 3] {
-    matrix.map(|row| row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +195,8 @@ mod tests {
     #[test]
     fn equals_the_table_that_blender_ships() {
         for (scene, wanted) in TABLE {
-            let shown = to_display_linear(scene).map(|value| value.max(0.0).powf(1.0 / 2.4));
+            let shown =
+                to_display_linear(scene, Grade::Base).map(|value| value.max(0.0).powf(1.0 / 2.4));
             for (got, want) in shown.iter().zip(wanted) {
                 // A dark channel near 0 is steep under the power: compare where it can be seen.
                 assert!((got - want).abs() < 0.002, "{scene:?}: {shown:?}, want {wanted:?}");
@@ -154,13 +204,33 @@ mod tests {
         }
     }
 
+    /// Codes of "AgX - Punchy" for sRGB in Blender 5.0's configuration, by OpenColorIO 2.6.
+    const PUNCHY: [([f32; 3], [f32; 3]); 6] = [
+        ([0.18; 3], [0.346_29; 3]),
+        ([0.05, 0.02, 0.01], [0.124_24, 0.037_02, 0.0]),
+        ([1.4, 0.43, 0.76], [0.760_56, 0.568_17, 0.641_4]),
+        ([4.0, 3.0, 1.0], [0.879_47, 0.831_61, 0.731_94]),
+        ([0.8, 0.8, 0.2], [0.659_46, 0.640_15, 0.413_36]),
+        ([0.0, 0.5, 0.05], [0.098_97, 0.544_92, 0.150_95]),
+    ];
+
+    #[test]
+    fn the_punchy_look_is_blenders() {
+        for (scene, wanted) in PUNCHY {
+            let shown = to_display_linear(scene, Grade::Punchy).map(super::super::encode_srgb);
+            for (got, want) in shown.iter().zip(wanted) {
+                assert!((got - want).abs() < 0.02, "{scene:?}: {shown:?}, want {wanted:?}");
+            }
+        }
+    }
+
     #[test]
     fn grey_stays_grey_and_middle_grey_stays_put() {
         for value in [0.001, 0.18, 1.0, 16.0] {
-            let [red, green, blue] = to_display_linear([value; 3]);
+            let [red, green, blue] = to_display_linear([value; 3], Grade::Base);
             assert!((red - green).abs() < 1e-4 && (green - blue).abs() < 1e-4, "{value}");
         }
-        assert!((to_display_linear([0.18; 3])[1] - 0.18).abs() < 1e-4);
+        assert!((to_display_linear([0.18; 3], Grade::Base)[1] - 0.18).abs() < 1e-4);
     }
 
     #[test]
@@ -168,7 +238,7 @@ mod tests {
         let mut last = -1.0;
         for step in 0..200 {
             let value = (step as f32 * 0.1 - 12.0).exp2();
-            let [red, ..] = to_display_linear([value; 3]);
+            let [red, ..] = to_display_linear([value; 3], Grade::Base);
             assert!(red >= last - 1e-6, "{value}");
             last = red;
         }

@@ -1,6 +1,6 @@
 //! Bytes from a stranger: an error, never a panic, never memory out of proportion.
 
-use film::{Film, FilmError, Frame, Metadata, PIXEL_BYTES, ReadError, read_exr_bytes};
+use film::{ExrOptions, Film, FilmError, Frame, Metadata, PIXEL_BYTES, ReadError, read_exr_bytes};
 use proptest::prelude::*;
 use protocol::{Batch, Rect, Size};
 
@@ -12,7 +12,8 @@ fn good_file() -> Vec<u8> {
     frame.insert(film_of(rect, Batch::new(0, 1).expect("aligned"), 16)).expect("fits");
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("good.exr");
-    film::write_exr(&frame.picture(), &path, &Metadata::default()).expect("writes");
+    film::write_exr(&frame.picture(), &path, &Metadata::default(), &ExrOptions::default())
+        .expect("writes");
     std::fs::read(path).expect("reads")
 }
 
@@ -43,6 +44,24 @@ proptest! {
             // Reading may succeed (a value's bits changed); it must end, and with one size.
             if let Ok(picture) = read_exr_bytes(&bytes) {
                 prop_assert_eq!(picture.size.pixel_count(), picture.pixel_count() as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn tables_of_any_words_are_read_or_refused(
+        words in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "LUT_3D_SIZE", "2", "129", "DOMAIN_MIN", "DOMAIN_MAX", "0", "1", "-1", "1e30",
+                "NaN", "\n", "\n", "#", "TITLE", "LUT_3D_INPUT_RANGE", "☂",
+            ]), 0..60),
+        colour in proptest::array::uniform3(any::<f32>()),
+    ) {
+        let start = ["", "LUT_3D_SIZE 2\n0 0 0\n1 0 0\n0 1 0\n1 1 0\n0 0 1\n1 0 1\n0 1 1\n1 1 1\n"];
+        for start in start {
+            if let Ok(lut) = film::Lut::parse(&format!("{start}{}", words.join(" "))) {
+                let shown = lut.apply(colour);
+                prop_assert!(shown.iter().all(|value| (0.0..=1.0).contains(value)), "{shown:?}");
             }
         }
     }

@@ -1,10 +1,12 @@
 // Cameras and the pixel filter, mirrored from renderer/src/camera.rs.
 #define_import_path tessera::camera
 
-#import tessera::math::{fdot, fnormalize, lerp}
+#import tessera::math::{
+    fclamp, fdot, flength, fmin, fnormalize, fsqrt, lerp, rcp, sin_cos_turns,
+}
 #import tessera::ray::Ray
 #import tessera::rounding::div
-#import tessera::tables::{CAMERA_ORTHOGRAPHIC, FILTER_ENTRIES, header, word_f}
+#import tessera::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PANORAMA, FILTER_ENTRIES, header, word_f}
 
 // Offset from a pixel's middle, in pixels, by the filter: the inverse of its distribution.
 fn filter_offset(u: f32) -> f32 {
@@ -14,18 +16,59 @@ fn filter_offset(u: f32) -> f32 {
     return lerp(word_f(at), word_f(at + 1u), scaled - f32(entry));
 }
 
-// The camera's ray through a place of the picture, in pixels from its upper left.
-fn camera_ray(x: f32, y: f32) -> Ray {
-    let across = (div(x, f32(header.width)) * 2.0 - 1.0) * header.camera_half_width;
-    let up = (1.0 - div(y, f32(header.height)) * 2.0) * header.camera_half_height;
-    let aside = header.camera_right * across + header.camera_up * up;
-    if header.camera_kind == CAMERA_ORTHOGRAPHIC {
-        return Ray(header.camera_origin + aside, header.camera_forward);
+// A place on the iris for two numbers in 0..1, in units of the lens' radius.
+fn iris_place(uv: vec2<f32>) -> vec2<f32> {
+    if header.lens_blades == 0u {
+        let radius = fsqrt(uv.x);
+        let turned = sin_cos_turns(uv.y + header.lens_turn);
+        return vec2<f32>(radius * turned.y, radius * turned.x);
     }
-    return Ray(header.camera_origin, fnormalize(header.camera_forward + aside));
+    let blades = f32(header.lens_blades);
+    let scaled = uv.x * blades;
+    let blade = fmin(f32(i32(scaled)), blades - 1.0);
+    let outwards = fsqrt(fclamp(scaled - blade, 0.0, 1.0));
+    let step = rcp(blades);
+    let a = sin_cos_turns(blade * step + header.lens_turn);
+    let b = sin_cos_turns((blade + 1.0) * step + header.lens_turn);
+    return vec2<f32>(outwards * lerp(a.y, b.y, uv.y), outwards * lerp(a.x, b.x, uv.y));
 }
 
-// Depth of a point along the camera's axis.
+// The camera's ray through a place of the picture, in pixels from its upper left, and through a
+// place of the lens.
+fn camera_ray(x: f32, y: f32, lens: vec2<f32>) -> Ray {
+    let origin = header.camera_origin;
+    let forward = header.camera_forward;
+    let to_right = div(x, f32(header.width));
+    let down = div(y, f32(header.height));
+    if header.camera_kind == CAMERA_PANORAMA {
+        let aside = sin_cos_turns(to_right - 0.5);
+        let level = sin_cos_turns(down * 0.5);
+        let direction = header.camera_right * (aside.x * level.x) + header.camera_up * level.y
+            + forward * (aside.y * level.x);
+        return Ray(origin, fnormalize(direction));
+    }
+    let across = (to_right * 2.0 - 1.0) * header.camera_half_width;
+    let up = (1.0 - down * 2.0) * header.camera_half_height;
+    let aside = header.camera_right * across + header.camera_up * up;
+    let is_flat = header.camera_kind == CAMERA_ORTHOGRAPHIC;
+    if header.lens_radius <= 0.0 {
+        if is_flat { return Ray(origin + aside, forward); }
+        return Ray(origin, fnormalize(forward + aside));
+    }
+    let iris = iris_place(lens);
+    let place = header.camera_right * (iris.x * header.lens_radius)
+        + header.camera_up * (iris.y * header.lens_radius);
+    if is_flat {
+        let direction = fnormalize(forward * header.lens_focus - place);
+        return Ray(origin + aside + place, direction);
+    }
+    let direction = fnormalize((forward + aside) * header.lens_focus - place);
+    return Ray(origin + place, direction);
+}
+
+// Depth of a point along the camera's axis; its distance in a panorama.
 fn depth_of(point: vec3<f32>) -> f32 {
-    return fdot(point - header.camera_origin, header.camera_forward);
+    let way = point - header.camera_origin;
+    if header.camera_kind == CAMERA_PANORAMA { return flength(way); }
+    return fdot(way, header.camera_forward);
 }

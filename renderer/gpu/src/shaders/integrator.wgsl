@@ -14,7 +14,7 @@
 #import tessera::math::{FAR, fdot, fexp2, fmin, luminance, rcp}
 #import tessera::ray::{Hit, Query, Ray, offset_origin}
 #import tessera::sampler::{
-    PAIR_CELL, PAIR_CHOICE, PAIR_COLOR, PAIR_FILTER, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key,
+    PAIR_CELL, PAIR_CHOICE, PAIR_COLOR, PAIR_FILTER, PAIR_LENS, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key,
     ray_key, sample_pair,
 }
 #import tessera::surface::{Surface, eta_of, shading_frame, surface_at}
@@ -77,7 +77,9 @@ fn path_of(x: u32, y: u32, sample: u32) -> Path {
     path.key = key;
     path.sample = sample;
     path.pending = RAY_CLOSEST;
-    path.ray = camera_ray(place_x, place_y);
+    var lens = vec2<f32>(0.0);
+    if header.lens_radius > 0.0 { lens = sample_pair(key, sample, PAIR_LENS); }
+    path.ray = camera_ray(place_x, place_y, lens);
     path.throughput = vec3<f32>(1.0);
     return path;
 }

@@ -7,6 +7,7 @@ const NONE: u32 = 0xffffffffu;
 
 const CAMERA_PERSPECTIVE: u32 = 0u;
 const CAMERA_ORTHOGRAPHIC: u32 = 1u;
+const CAMERA_PANORAMA: u32 = 2u;
 const ENVIRONMENT_NONE: u32 = 0u;
 const ENVIRONMENT_CONSTANT: u32 = 1u;
 const ENVIRONMENT_MAP: u32 = 2u;
@@ -94,12 +95,16 @@ struct Header {
     srgb_at: u32,
     layers_at: u32,
     roulette_after: u32,
-    reserved_a: u32,
-    reserved_b: u32,
+    lens_radius: f32,
+    lens_focus: f32,
+    lens_blades: u32,
+    lens_turn: f32,
     light_nodes_at: u32,
     infinite_count: u32,
     infinite_irradiance: f32,
-    spare: u32,
+    reserved_a: u32,
+    reserved_b: u32,
+    reserved_c: u32,
 }
 
 @group(1) @binding(0) var<uniform> header: Header;

@@ -2,7 +2,7 @@
 
 use film::Film;
 use protocol::settings::RenderSettings;
-use protocol::{Batch, PixelFilter, Rect};
+use protocol::{Batch, Lens, Opening, PixelFilter, Rect};
 use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
 use crate::device::backend;
@@ -40,6 +40,10 @@ fn the_golden_scene() {
 
 #[test]
 fn settings_that_change_the_way() {
+    let lens = |blades| {
+        let opening = Opening::FNumber(0.5);
+        Some(Lens { opening, focus: 2.0, blades, rotation_degrees: 20.0 })
+    };
     let base = settings(24, 16, 3);
     let cases = [
         ("no bounce", RenderSettings { bounces: 0, ..base.clone() }),
@@ -48,8 +52,11 @@ fn settings_that_change_the_way() {
         ("sun and sky", RenderSettings { lighting: sun(), ..base.clone() }),
         (
             "a box filter, no roulette",
-            RenderSettings { filter: PixelFilter::Box, roulette: false, ..base },
+            RenderSettings { filter: PixelFilter::Box, roulette: false, ..base.clone() },
         ),
+        ("a round lens", RenderSettings { lens: lens(0), ..base.clone() }),
+        ("an iris", RenderSettings { lens: lens(5), ..base.clone() }),
+        ("a panorama", RenderSettings { panorama: true, ..base }),
     ];
     for (name, settings) in cases {
         let scene = golden(&settings);

@@ -309,7 +309,7 @@ fn cameras_and_textures_are_the_same() {
         let usage = TextureUse(words[at], words[at + 1u], word_vec(at + 2u), word_vec(at + 5u));
         let c = texture::sample(usage, vec2<f32>(in_f(0u), in_f(1u)), in_u(3u) == 1u);
         out_f(0u, c.x); out_f(1u, c.y); out_f(2u, c.z); out_f(3u, c.w);
-        let r = camera::camera_ray(in_f(0u) * 9.0, in_f(1u) * 9.0);
+        let r = camera::camera_ray(in_f(0u) * 9.0, in_f(1u) * 9.0, vec2<f32>(0.0));
         out_f(4u, r.origin.x); out_f(5u, r.direction.x); out_f(6u, r.direction.y);
         out_f(7u, camera::filter_offset(abs(in_f(0u)) * 0.33));
         let o = ray::offset_origin(vec3<f32>(in_f(0u), in_f(1u), in_f(0u) * 1e-2), r.direction);
@@ -321,7 +321,7 @@ fn cameras_and_textures_are_the_same() {
         let usage: renderer::tables::TextureUse =
             *bytemuck::from_bytes(bytemuck::cast_slice(&words[at..at + 8]));
         let color = texture::sample(&scene, &usage, x, y, row[3] == 1);
-        let ray = camera::camera_ray(&scene, x * 9.0, y * 9.0);
+        let ray = camera::camera_ray(&scene, x * 9.0, y * 9.0, (0.0, 0.0));
         let moved = ray::offset_origin(vec3(x, y, x * 1e-2), ray.direction);
         let mut out = bits3(color.rgb).to_vec();
         out.push(color.a.to_bits());

@@ -2,7 +2,7 @@
 
 use gpu::{Function, Rounding};
 use renderer::math::{FAR, Vec3, vec3};
-use renderer::ray::{Query, Ray};
+use renderer::ray::{Cast, Hit, Query, Ray};
 use renderer::trace::{Path, Tracer};
 
 use crate::device::evaluator;
@@ -48,10 +48,13 @@ fn rays_meet_the_same() {
         let f = |k: usize| f32::from_bits(row[k]);
         let ray = Ray { origin: vec3(f(0), f(1), f(2)), direction: vec3(f(3), f(4), f(5)) };
         let query = Query { t_max: f(6), key: row[7], camera: row[8] == 1 };
+        let mut hits = [Hit::miss(0.0)];
         if row[9] == 1 {
-            return vec![1, u32::from(tracer.is_blocked(&ray, &query)), 0, 0, 0, 0];
+            tracer.any(&[Cast { ray, query }], &mut hits);
+            return vec![1, u32::from(hits[0].is_hit()), 0, 0, 0, 0];
         }
-        let hit = tracer.closest(&ray, &query);
+        tracer.closest(&[Cast { ray, query }], &mut hits);
+        let [hit] = hits;
         let [t, u, v] = [hit.t, hit.u, hit.v].map(f32::to_bits);
         vec![1, t, u, v, hit.instance, hit.triangle]
     };

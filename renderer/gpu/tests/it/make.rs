@@ -3,7 +3,9 @@
 use protocol::settings::{Lighting, RenderSettings, Sun};
 use protocol::{CameraChoice, Size};
 use renderer::{RenderScene, sampler};
-use scene::{Light, LightKind, Material, Mesh, Node, Primitive, Scene, Transform};
+use scene::{
+    AreaLight, AreaShape, Light, LightKind, Material, Mesh, Node, Primitive, Scene, Transform,
+};
 
 /// Numbers in 0..1 that look random, the same every time.
 pub struct Random(u32);
@@ -98,11 +100,17 @@ pub fn many_lights(settings: &RenderSettings) -> RenderScene {
         Primitive { material: Some(scene.materials.len() as u32), ..Primitive::default() };
     scene.materials.push(Material { emissive: [3.0, 2.0, 1.0], ..Material::default() });
     for i in 0..200_u32 {
-        let kind = if i % 50 == 7 {
-            LightKind::Rectangle { width: 0.3, height: 0.2, two_sided: i == 7 }
-        } else if i % 50 == 8 {
-            LightKind::Disk { radius: 0.2, two_sided: false }
-        } else if i % 3 == 0 {
+        if i % 50 == 7 {
+            scene.area_lights.push(AreaLight {
+                name: String::new(),
+                node: scene.nodes.len() as u32,
+                shape: if i == 7 { AreaShape::Rectangle } else { AreaShape::Disk },
+                size: [0.3, 0.2],
+                radiance: [5.0; 3],
+                two_sided: i == 57,
+            });
+        }
+        let kind = if i % 3 == 0 {
             LightKind::Spot { inner_cone: 0.1, outer_cone: random.between(0.2, 1.5) }
         } else {
             LightKind::Point

@@ -1,5 +1,7 @@
 //! Accessors (glTF 2.0, section 5.1), read with every bound checked.
 
+use std::collections::BTreeMap;
+
 use super::error::AccessorProblem as Problem;
 use super::json::{Accessor, Root};
 
@@ -25,6 +27,16 @@ impl Budget {
 pub struct Data<'a> {
     pub root: &'a Root,
     pub buffers: Vec<std::borrow::Cow<'a, [u8]>>,
+    /// Bytes of the buffer views that were compressed.
+    pub decoded: BTreeMap<u32, Vec<u8>>,
+    /// Accessors whose elements come from a Draco stream, while its primitive is read.
+    pub replaced: BTreeMap<u32, Replaced>,
+}
+
+/// Elements of an accessor that lie elsewhere, one after another.
+pub struct Replaced {
+    pub bytes: Vec<u8>,
+    pub count: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -114,13 +126,19 @@ impl<'a> Data<'a> {
             index,
             count,
         })?;
-        let buffer = self.buffers.get(view.buffer as usize).ok_or(Problem::Index {
-            what: "buffer",
-            index: view.buffer,
-            count: self.buffers.len(),
-        })?;
-        let bytes = slice("buffer view", buffer, view.byte_offset, view.byte_length)?;
+        let bytes = match self.decoded.get(&index) {
+            Some(bytes) => bytes,
+            None => self.part(view.buffer, view.byte_offset, view.byte_length)?,
+        };
         Ok((bytes, view.byte_stride))
+    }
+
+    /// Bytes of a buffer.
+    pub fn part(&self, index: u32, offset: u64, length: u64) -> Result<&[u8], Problem> {
+        let count = self.buffers.len();
+        let missing = Problem::Index { what: "buffer", index, count };
+        let buffer = self.buffers.get(index as usize).ok_or(missing)?;
+        slice("buffer view", buffer, offset, length)
     }
 
     /// Reads an accessor of `N` components, 16 for matrices, as floats.
@@ -129,6 +147,7 @@ impl<'a> Data<'a> {
         accessor: u32,
         budget: &mut Budget,
     ) -> Result<Vec<[f32; N]>, Problem> {
+        let replaced = self.replaced.get(&accessor);
         let accessor = self.accessor(accessor)?;
         let expected = match N {
             1 => "SCALAR",
@@ -144,22 +163,24 @@ impl<'a> Data<'a> {
                 component.float(&bytes[index * size..], accessor.normalized)
             })
         };
-        self.elements(accessor, expected, [0.0; N], element, budget)
+        self.elements(accessor, replaced, (expected, [0.0; N]), element, budget)
     }
 
     /// Reads an accessor of indices.
     pub fn indices(&self, accessor: u32, budget: &mut Budget) -> Result<Vec<u32>, Problem> {
+        let replaced = self.replaced.get(&accessor);
         let accessor = self.accessor(accessor)?;
         let component = Component::parse(accessor.component_type)?;
         if component.index(&[0; 4]).is_none() || accessor.normalized {
             return Err(Problem::ComponentType { found: accessor.component_type });
         }
         let element = |bytes: &[u8]| component.index(bytes).unwrap_or_default();
-        self.elements(accessor, "SCALAR", 0, element, budget)
+        self.elements(accessor, replaced, ("SCALAR", 0), element, budget)
     }
 
     /// Reads an accessor of four joints a vertex: bytes or shorts.
     pub fn joints(&self, accessor: u32, budget: &mut Budget) -> Result<Vec<[u16; 4]>, Problem> {
+        let replaced = self.replaced.get(&accessor);
         let accessor = self.accessor(accessor)?;
         let component = Component::parse(accessor.component_type)?;
         if !matches!(component, Component::U8 | Component::U16) || accessor.normalized {
@@ -169,7 +190,7 @@ impl<'a> Data<'a> {
             Component::U8 => std::array::from_fn(|index| u16::from(bytes[index])),
             _ => std::array::from_fn(|i| u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]])),
         };
-        self.elements(accessor, "VEC4", [0; 4], element, budget)
+        self.elements(accessor, replaced, ("VEC4", [0; 4]), element, budget)
     }
 
     /// Whether an accessor has `VEC3` elements: colours may have three or four components.
@@ -177,7 +198,7 @@ impl<'a> Data<'a> {
         self.accessor(accessor).is_ok_and(|accessor| accessor.kind == "VEC3")
     }
 
-    fn accessor(&self, index: u32) -> Result<&'a Accessor, Problem> {
+    pub fn accessor(&self, index: u32) -> Result<&'a Accessor, Problem> {
         let count = self.root.accessors.len();
         let accessors = &self.root.accessors;
         accessors.get(index as usize).ok_or(Problem::Index { what: "accessor", index, count })
@@ -186,16 +207,17 @@ impl<'a> Data<'a> {
     fn elements<T: Clone>(
         &self,
         accessor: &Accessor,
-        expected: &'static str,
-        zero: T,
+        replaced: Option<&Replaced>,
+        (expected, zero): (&'static str, T),
         element: impl Fn(&[u8]) -> T,
         budget: &mut Budget,
     ) -> Result<Vec<T>, Problem> {
+        let total = replaced.map_or(accessor.count, |replaced| replaced.count);
         if accessor.kind != expected {
             let found = accessor.kind.chars().take(20).collect();
             return Err(Problem::Type { expected, found });
         }
-        if accessor.count == 0 {
+        if total == 0 {
             return Err(Problem::Empty);
         }
         let component = Component::parse(accessor.component_type)?;
@@ -209,21 +231,27 @@ impl<'a> Data<'a> {
         let size = component.size() * components;
 
         // Find the elements before allocating for them: a lying count fails here.
-        let elements = match accessor.buffer_view {
-            Some(view) => {
-                Some(self.strided(view, accessor.byte_offset, size, accessor.count, "data")?)
+        let elements = match (replaced, accessor.buffer_view) {
+            (Some(Replaced { bytes, .. }), _) => {
+                let bytes = slice("data", bytes, 0, total.saturating_mul(size))?;
+                Some(Elements { bytes, stride: size as usize, size: size as usize })
             }
-            None => None,
+            (None, Some(view)) => {
+                Some(self.strided(view, accessor.byte_offset, size, total, "data")?)
+            }
+            (None, None) => None,
         };
-        let needed = accessor.count.saturating_mul(size_of::<T>() as u64);
+        let needed = total.saturating_mul(size_of::<T>() as u64);
         budget.take(needed).map_err(|left| Problem::TooLarge { needed, left })?;
-        let count = usize::try_from(accessor.count)
+        let count = usize::try_from(total)
             .map_err(|_too_many| Problem::TooLarge { needed, left: budget.left })?;
         let mut values: Vec<T> = match elements {
             Some(elements) => elements.iter(count).map(&element).collect(),
             None => vec![zero; count],
         };
-        self.apply_sparse(accessor, size, element, &mut values)?;
+        if replaced.is_none() {
+            self.apply_sparse(accessor, size, element, &mut values)?;
+        }
         Ok(values)
     }
 
@@ -309,7 +337,12 @@ mod tests {
     }
 
     fn data<'a>(root: &'a Root, bytes: &'a [u8]) -> Data<'a> {
-        Data { root, buffers: vec![bytes.into()] }
+        Data {
+            root,
+            buffers: vec![bytes.into()],
+            decoded: BTreeMap::new(),
+            replaced: BTreeMap::new(),
+        }
     }
 
     fn check<const N: usize>(accessor: &str, view: &str, expected: Result<&[[f32; N]], &str>) {

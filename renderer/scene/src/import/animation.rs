@@ -6,6 +6,7 @@
 
 use super::error::ImportError;
 use super::json;
+use super::pointer::{self, Place};
 use super::report::ImportWarning;
 use super::{Importer, name};
 use crate::animation::{Channel, Interpolation, Property};
@@ -39,40 +40,62 @@ impl Importer<'_> {
             self.warnings.push(ImportWarning::OtherAnimations { played, others: names });
         }
         let mut taken = std::collections::BTreeSet::new();
+        let mut places = Vec::with_capacity(animation.channels.len());
         for (index, source) in animation.channels.iter().enumerate() {
-            let Some((node, property)) = self.target(index, source)? else { continue };
-            if !taken.insert((node, property)) {
-                self.leave_out(source, Some(node), "another channel moves it already");
-                continue;
-            }
+            places.push(self.place(index, source)?);
+        }
+        for (index, (source, place)) in animation.channels.iter().zip(&places).enumerate() {
+            let Some(place) = *place else { continue };
             let owner = ("channel", index);
             let sampler = super::at(owner, "sampler", source.sampler, &animation.samplers)?;
-            let channel = self.channel(index, node, property, sampler)?;
-            self.scene.channels.push(channel);
+            if let Place::Node(target, property) = place {
+                let Some(node) = self.moved(index, source, target, property)? else { continue };
+                if !taken.insert((node, property)) {
+                    self.leave_out(source, Some(node), "another channel moves it already");
+                    continue;
+                }
+                let channel = self.channel(index, node, property, sampler)?;
+                self.scene.channels.push(channel);
+            } else {
+                self.read_variation(index, source, place, &places, sampler)?;
+            }
         }
         Ok(())
     }
 
-    /// What a channel moves, or none for one that moves nothing here.
-    fn target(
+    /// What a channel names, or none for what nothing here can change.
+    fn place(
         &mut self,
         index: usize,
         source: &json::AnimationChannel,
-    ) -> Result<Option<(u32, Property)>, ImportError> {
-        let property = match source.target.path.as_str() {
-            "translation" => Property::Translation,
-            "rotation" => Property::Rotation,
-            "scale" => Property::Scale,
-            "weights" => Property::Weights,
-            _ => {
-                self.leave_out(source, None, "only nodes and morph weights can move");
-                return Ok(None);
+    ) -> Result<Option<Place>, ImportError> {
+        if let Some(pointer) = pointer_of(source) {
+            let place = pointer::resolve(pointer);
+            if place.is_none() {
+                self.leave_out(source, None, "nothing here can change");
             }
+            return Ok(place);
+        }
+        let Some(property) = pointer::property(&source.target.path) else {
+            self.leave_out(source, None, "only nodes and morph weights can move");
+            return Ok(None);
         };
         let Some(target) = source.target.node else {
             self.leave_out(source, None, "it names no node");
             return Ok(None);
         };
+        super::at(("channel", index), "node", target, &self.data.root.nodes)?;
+        Ok(Some(Place::Node(target, property)))
+    }
+
+    /// The scene's node that a channel moves, or none for one that moves nothing here.
+    fn moved(
+        &mut self,
+        index: usize,
+        source: &json::AnimationChannel,
+        target: u32,
+        property: Property,
+    ) -> Result<Option<u32>, ImportError> {
         let nodes = &self.data.root.nodes;
         super::at(("channel", index), "node", target, nodes)?;
         // What moves in another scene is not seen, and nothing to speak of.
@@ -90,10 +113,21 @@ impl Importer<'_> {
         if let Some(problem) = problem {
             self.leave_out(source, Some(node), problem);
         }
-        Ok(problem.is_none().then_some((node, property)))
+        Ok(problem.is_none().then_some(node))
     }
 
-    fn leave_out(&mut self, source: &json::AnimationChannel, node: Option<u32>, why: &'static str) {
+    /// Says that a channel is left out, and why.
+    pub fn leave_out(
+        &mut self,
+        source: &json::AnimationChannel,
+        node: Option<u32>,
+        why: &'static str,
+    ) {
+        if let Some(pointer) = pointer_of(source) {
+            let pointer = pointer.chars().take(160).collect();
+            self.warnings.push(ImportWarning::Pointer { pointer, why });
+            return;
+        }
         let path = source.target.path.chars().take(80).collect();
         let node = match node {
             Some(node) => format!("node {}", self.scene.nodes[node as usize].name),
@@ -109,15 +143,7 @@ impl Importer<'_> {
         property: Property,
         source: &json::AnimationSampler,
     ) -> Result<Channel, ImportError> {
-        let interpolation = match source.interpolation.as_deref() {
-            None | Some("LINEAR") => Interpolation::Linear,
-            Some("STEP") => Interpolation::Step,
-            Some("CUBICSPLINE") => Interpolation::CubicSpline,
-            Some(value) => {
-                let index = u32::try_from(index).unwrap_or(u32::MAX);
-                return Err(super::word("channel", index, "interpolation", value));
-            }
-        };
+        let interpolation = interpolation(index, source)?;
         let times = self.values::<1>(source.input)?;
         let mut values = match property {
             Property::Translation | Property::Scale => self.values::<3>(source.output)?,
@@ -134,10 +160,32 @@ impl Importer<'_> {
         Ok(Channel { node, property, interpolation, times, values })
     }
 
-    fn values<const N: usize>(&mut self, accessor: u32) -> Result<Vec<f32>, ImportError> {
+    pub fn values<const N: usize>(&mut self, accessor: u32) -> Result<Vec<f32>, ImportError> {
         self.data
             .floats::<N>(accessor, &mut self.budget)
             .map(Vec::into_flattened)
             .map_err(|problem| ImportError::Accessor { accessor, problem })
+    }
+}
+
+/// The place that a channel names by `KHR_animation_pointer`.
+fn pointer_of(source: &json::AnimationChannel) -> Option<&str> {
+    let known = source.target.extensions.known().filter(|_known| source.target.path == "pointer");
+    known.and_then(|known| known.pointer.as_ref()).map(|pointer| pointer.pointer.as_str())
+}
+
+/// What lies between a sampler's keys.
+pub fn interpolation(
+    channel: usize,
+    source: &json::AnimationSampler,
+) -> Result<Interpolation, ImportError> {
+    match source.interpolation.as_deref() {
+        None | Some("LINEAR") => Ok(Interpolation::Linear),
+        Some("STEP") => Ok(Interpolation::Step),
+        Some("CUBICSPLINE") => Ok(Interpolation::CubicSpline),
+        Some(value) => {
+            let channel = u32::try_from(channel).unwrap_or(u32::MAX);
+            Err(super::word("channel", channel, "interpolation", value))
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::draco::DracoProblem;
+use super::meshopt::MeshoptProblem;
 use crate::limits::{IMAGE_SIDE_PX_MAX, JSON_BYTES_MAX};
 use crate::validate::SceneError;
 
@@ -124,6 +126,29 @@ pub enum ImportError {
         #[source]
         problem: AccessorProblem,
     },
+    /// A compressed buffer view cannot be decoded.
+    #[error("the compressed buffer view {view} cannot be decoded; export the scene again")]
+    Meshopt {
+        /// The buffer view.
+        view: usize,
+        /// Why.
+        #[source]
+        problem: MeshoptProblem,
+    },
+    /// A primitive's Draco stream cannot be decoded.
+    #[error(
+        "primitive {primitive} of mesh {mesh} is compressed and cannot be decoded; export it again \
+         without Draco, or run `gltf-transform copy` on the file"
+    )]
+    Draco {
+        /// The mesh.
+        mesh: usize,
+        /// The primitive.
+        primitive: usize,
+        /// Why.
+        #[source]
+        problem: DracoProblem,
+    },
     /// A primitive cannot be used.
     #[error("primitive {primitive} of mesh {mesh} cannot be used")]
     Primitive {
@@ -154,6 +179,31 @@ pub enum ImportError {
         name: String,
         /// The names there are.
         names: Vec<String>,
+    },
+    /// The file has no material variant of the asked name.
+    #[error("the file has no variant named {name:?}; {}", variants(names))]
+    NoVariant {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        names: Vec<String>,
+    },
+    /// What a file says under `extras.tessera` cannot be read.
+    #[error("extras.tessera of {owner} cannot be read; see docs/extras.md")]
+    Extras {
+        /// Of what.
+        owner: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// What a file says under `extras.tessera` cannot be.
+    #[error("extras.tessera of {owner} {problem}; see docs/extras.md")]
+    ExtrasProblem {
+        /// Of what.
+        owner: String,
+        /// What is wrong.
+        problem: &'static str,
     },
     /// A skin has fewer matrices than joints.
     #[error("skin {skin} has {matrices} inverse bind matrices for {joints} joints")]
@@ -215,6 +265,14 @@ pub enum ImportError {
 fn choices(names: &[String]) -> String {
     if names.is_empty() {
         "it has none, and stands still".to_owned()
+    } else {
+        format!("choose one of: {}", names.join(", "))
+    }
+}
+
+fn variants(names: &[String]) -> String {
+    if names.is_empty() {
+        "it has none; leave the variant out".to_owned()
     } else {
         format!("choose one of: {}", names.join(", "))
     }
@@ -378,7 +436,7 @@ pub enum UriProblem {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageProblem {
-    /// Neither PNG, JPEG nor WebP (or, for an environment, Radiance HDR).
+    /// Neither PNG, JPEG, WebP nor KTX 2 (or, for an environment, Radiance HDR).
     #[error("its format is not known; {expected} can be read")]
     Format {
         /// What can be read.
@@ -403,6 +461,12 @@ pub enum ImageProblem {
     /// Its data is damaged.
     #[error("its data is damaged")]
     Decode(#[source] image::ImageError),
+    /// A KTX 2 image cannot be used.
+    #[error("its KTX 2 data cannot be decoded: {what}")]
+    Ktx {
+        /// Why.
+        what: String,
+    },
     /// It has neither a URI nor a buffer view.
     #[error("it has neither a URI nor a buffer view")]
     NoSource,

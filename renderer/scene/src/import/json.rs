@@ -5,6 +5,8 @@
 //! index is a `u32`, a list has a greatest length before it is built, and every extension's name
 //! is kept for the report.
 
+mod extensions;
+mod extras;
 mod materials;
 mod motion;
 
@@ -12,13 +14,15 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+pub use extensions::{Extensions, Known};
+pub use extras::Extras;
 pub use materials::{
     Anisotropy, Clearcoat, DiffuseTransmission, Dispersion, Ior, Iridescence, Sheen, Specular,
-    SpecularGlossiness, Transmission, Volume,
+    SpecularGlossiness, Transmission, Variants, Volume,
 };
-pub use motion::{Animation, AnimationChannel, AnimationSampler, Skin};
+pub use motion::{Animation, AnimationChannel, AnimationSampler, Pointer, Skin};
 
 use crate::limits::LIST_MAX;
 
@@ -135,6 +139,8 @@ pub struct Camera {
     pub kind: String,
     pub perspective: Option<Perspective>,
     pub orthographic: Option<Orthographic>,
+    #[serde(default)]
+    pub extras: Extras,
 }
 
 #[derive(Deserialize)]
@@ -239,6 +245,8 @@ pub struct Node {
     pub camera: Option<u32>,
     #[serde(default)]
     pub extensions: Extensions,
+    #[serde(default)]
+    pub extras: Extras,
 }
 
 #[derive(Deserialize)]
@@ -256,6 +264,8 @@ pub struct Scene {
     pub nodes: List<u32>,
     #[serde(default)]
     pub extensions: Extensions,
+    #[serde(default)]
+    pub extras: Extras,
 }
 
 #[derive(Deserialize)]
@@ -285,6 +295,8 @@ pub struct Light {
     pub kind: String,
     pub range: Option<f32>,
     pub spot: Option<Spot>,
+    #[serde(default)]
+    pub extras: Extras,
 }
 
 fn white() -> [f32; 3] {
@@ -332,100 +344,35 @@ pub struct Instancing {
     pub attributes: Attributes,
 }
 
+/// `EXT_texture_webp` and `KHR_texture_basisu`: the image to read instead.
 #[derive(Deserialize)]
-pub struct WebpSource {
+pub struct OtherSource {
     pub source: u32,
 }
 
-/// The extensions of one object: those we read, and the names of all.
-#[derive(Default)]
-pub struct Extensions(Option<Box<Known>>);
-
-#[derive(Default)]
-pub struct Known {
-    pub names: Vec<String>,
-    pub lights: Option<Lights>,
-    pub emissive_strength: Option<EmissiveStrength>,
-    pub texture_transform: Option<TextureTransform>,
-    pub webp: Option<WebpSource>,
-    pub instancing: Option<Instancing>,
-    pub ior: Option<Ior>,
-    pub specular: Option<Specular>,
-    pub transmission: Option<Transmission>,
-    pub volume: Option<Volume>,
-    pub clearcoat: Option<Clearcoat>,
-    pub sheen: Option<Sheen>,
-    pub anisotropy: Option<Anisotropy>,
-    pub iridescence: Option<Iridescence>,
-    pub dispersion: Option<Dispersion>,
-    pub diffuse_transmission: Option<DiffuseTransmission>,
-    pub specular_glossiness: Option<SpecularGlossiness>,
-    pub unlit: Option<IgnoredAny>,
+/// `KHR_draco_mesh_compression`: attributes by the ids that the stream gives them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Draco {
+    pub buffer_view: u32,
+    pub attributes: Attributes,
 }
 
-impl Extensions {
-    pub fn known(&self) -> Option<&Known> {
-        self.0.as_deref()
-    }
-
-    pub fn names(&self) -> &[String] {
-        self.known().map_or(&[], |known| &known.names)
-    }
-}
-
-impl<'de> Deserialize<'de> for Extensions {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Objects;
-        impl<'de> Visitor<'de> for Objects {
-            type Value = Extensions;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "an object of extensions")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Extensions, A::Error> {
-                let mut known = Known::default();
-                while let Some(name) = map.next_key::<String>()? {
-                    match name.as_str() {
-                        "KHR_lights_punctual" => known.lights = Some(map.next_value()?),
-                        "KHR_materials_emissive_strength" => {
-                            known.emissive_strength = Some(map.next_value()?);
-                        }
-                        "KHR_texture_transform" => {
-                            known.texture_transform = Some(map.next_value()?);
-                        }
-                        "KHR_materials_ior" => known.ior = Some(map.next_value()?),
-                        "KHR_materials_specular" => known.specular = Some(map.next_value()?),
-                        "KHR_materials_transmission" => {
-                            known.transmission = Some(map.next_value()?);
-                        }
-                        "KHR_materials_volume" => known.volume = Some(map.next_value()?),
-                        "KHR_materials_clearcoat" => known.clearcoat = Some(map.next_value()?),
-                        "KHR_materials_sheen" => known.sheen = Some(map.next_value()?),
-                        "KHR_materials_anisotropy" => known.anisotropy = Some(map.next_value()?),
-                        "KHR_materials_iridescence" => known.iridescence = Some(map.next_value()?),
-                        "KHR_materials_dispersion" => known.dispersion = Some(map.next_value()?),
-                        "KHR_materials_diffuse_transmission" => {
-                            known.diffuse_transmission = Some(map.next_value()?);
-                        }
-                        "KHR_materials_pbrSpecularGlossiness" => {
-                            known.specular_glossiness = Some(map.next_value()?);
-                        }
-                        "KHR_materials_unlit" => known.unlit = Some(map.next_value()?),
-                        "EXT_mesh_gpu_instancing" => known.instancing = Some(map.next_value()?),
-                        "EXT_texture_webp" => known.webp = Some(map.next_value()?),
-                        _ => _ = map.next_value::<IgnoredAny>()?,
-                    }
-                    if known.names.len() >= 64 {
-                        return Err(A::Error::custom("an object has more than 64 extensions"));
-                    }
-                    known.names.push(name);
-                }
-                Ok(Extensions((!known.names.is_empty()).then(|| Box::new(known))))
-            }
-        }
-        deserializer.deserialize_map(Objects)
-    }
+/// `EXT_meshopt_compression` and `KHR_meshopt_compression`: a buffer's flag and a view's stream
+/// share the name.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Meshopt {
+    #[serde(default)]
+    pub fallback: bool,
+    pub buffer: Option<u32>,
+    #[serde(default)]
+    pub byte_offset: u64,
+    pub byte_length: Option<u64>,
+    pub byte_stride: Option<u64>,
+    pub count: Option<u64>,
+    pub mode: Option<String>,
+    pub filter: Option<String>,
 }
 
 /// A primitive's attributes: names and accessors.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::error::ImportError;
 use super::json;
 use super::report::ImportWarning;
-use super::{Importer, name, picture, uri};
+use super::{Importer, MissingTextures, UriProblem, name, picture, uri};
 use crate::limits::LIGHT_MAX;
 use crate::model::{AlphaMode, Filter, Image, Layers, Material, Texture, TextureRef, Wrap};
 
@@ -32,6 +32,11 @@ impl Importer<'_> {
         let taken = super::push(&mut self.scene.materials, material);
         self.taken.materials.insert(index, taken);
         Ok(taken)
+    }
+
+    /// Index in the scene of the file's material, where something shown uses it.
+    pub fn taken_material(&self, index: u32) -> Option<u32> {
+        self.taken.materials.get(&index).copied()
     }
 
     fn convert_material(
@@ -136,8 +141,9 @@ impl Importer<'_> {
             return Ok(taken);
         }
         let source = super::at(owner, "texture", index, &self.data.root.textures)?;
-        let webp = source.extensions.known().and_then(|known| known.webp.as_ref());
-        let image = webp.map(|webp| webp.source).or(source.source);
+        let known = source.extensions.known();
+        let other = known.and_then(|known| known.basisu.as_ref().or(known.webp.as_ref()));
+        let image = other.map(|other| other.source).or(source.source);
         let taken = match image {
             None => None,
             Some(image) => {
@@ -185,9 +191,16 @@ impl Importer<'_> {
         let failed =
             |problem| ImportError::Image { image: index as usize, name: name.clone(), problem };
         let decoded = if let Some(text) = &source.uri {
-            let bytes = uri::read(text, self.resolver, self.budget.left)
-                .map_err(|problem| super::uri_error("image", index, text, problem))?;
-            picture::decode_texture(&bytes, &mut self.budget)
+            match uri::read(text, self.resolver, self.budget.left) {
+                Ok(bytes) => picture::decode_texture(&bytes, &mut self.budget),
+                Err(UriProblem::Read(_) | UriProblem::Outside | UriProblem::Scheme)
+                    if self.missing_textures == MissingTextures::Magenta =>
+                {
+                    self.warnings.push(ImportWarning::MissingTexture { image: name.clone() });
+                    Ok(picture::magenta())
+                }
+                Err(problem) => return Err(super::uri_error("image", index, text, problem)),
+            }
         } else if let Some(view) = source.buffer_view {
             let (bytes, _stride) = self.data.view(view).map_err(|problem| match problem {
                 super::AccessorProblem::Index { what, index: found, count } => {

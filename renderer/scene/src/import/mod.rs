@@ -3,28 +3,42 @@
 //! What is not supported is named in the report, or, where the file requires it, refused by
 //! name. Sizes are checked before memory is taken, and all that an import decodes comes out of
 //! one budget. Clipping planes and aspect ratios of cameras do not exist for a path tracer and
-//! a picture with its own size; application data (`extras`) has no meaning to read.
+//! a picture with its own size; of application data (`extras`) only ours is read (`docs/extras.md`).
 
 mod accessor;
 mod animation;
+mod buffers;
 mod container;
+mod draco;
 mod error;
 mod extension;
+mod extras;
 mod json;
+mod ktx;
+mod lamps;
 mod layers;
 mod material;
+mod meshopt;
+mod normals;
 mod picture;
+mod pointer;
 mod primitive;
 mod report;
 mod skin;
 mod tree;
 mod uri;
+mod variant;
+mod variation;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use accessor::{Budget, Data};
+pub use draco::DracoProblem;
 pub use error::{AccessorProblem, ImageProblem, ImportError, PrimitiveProblem, UriProblem};
+pub use extras::Wishes;
+pub use lamps::LampUnits;
+pub use meshopt::MeshoptProblem;
 use report::Warnings;
 pub use report::{ImportReport, ImportWarning};
 pub use uri::{Folder, NoFiles, Resolver};
@@ -43,18 +57,38 @@ pub struct ImportOptions {
     pub environment_rotation_degrees: f32,
     /// Name of the animation that is played; without it, the file's first.
     pub animation: Option<String>,
+    /// Name of the material variant that is shown (`KHR_materials_variants`); without it, the
+    /// materials that the file has for readers who know no variants.
+    pub variant: Option<String>,
+    /// What the numbers of the file's lamps mean.
+    pub lamps: LampUnits,
+    /// What becomes of textures whose files are not there.
+    pub missing_textures: MissingTextures,
     /// Bytes that vertices and pixels may take once decoded.
     pub decoded_bytes_max: u64,
 }
 
+/// What becomes of textures whose files are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingTextures {
+    /// The file is refused, with the texture's name.
+    #[default]
+    Refuse,
+    /// They become magenta, and a warning.
+    Magenta,
+}
+
 impl Default for ImportOptions {
-    /// No environment; the first animation; as much memory as the largest package has.
+    /// No environment; the first animation; no variant; lamps as they are; as much memory as the largest package has.
     fn default() -> Self {
         Self {
             environment: None,
             environment_strength: 1.0,
             environment_rotation_degrees: 0.0,
             animation: None,
+            variant: None,
+            lamps: LampUnits::default(),
+            missing_textures: MissingTextures::default(),
             decoded_bytes_max: SCENE_BYTES_MAX,
         }
     }
@@ -67,6 +101,9 @@ pub struct Imported {
     pub scene: Scene,
     /// What was imported, and what was not.
     pub report: ImportReport,
+    /// What the file asks of the picture; it is no part of the scene, whose id stays the same
+    /// when only this changes.
+    pub wishes: Wishes,
 }
 
 /// Imports a `.glb` or `.gltf` file with the files beside it.
@@ -86,8 +123,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, ImportEr
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let (folder, max) = (&mut Folder::new(folder), options.decoded_bytes_max);
-    let mut imported = import_playing(&bytes, folder, max, options.animation.as_deref())?;
+    let mut imported = import_with(&bytes, &mut Folder::new(folder), options)?;
     if let Some(stem) = path.file_stem() {
         imported.scene.name = cut(&stem.to_string_lossy());
     }
@@ -103,8 +139,8 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, ImportEr
 
 /// Imports the bytes of a `.glb` or `.gltf`; `resolver` gives the files that they name.
 ///
-/// Plays the first animation. Touches no file system by itself, and decodes at most `decoded_bytes_max` bytes of vertices
-/// and pixels.
+/// Plays the first animation and shows no variant. Touches no file system by itself, and decodes
+/// at most `decoded_bytes_max` bytes of vertices and pixels.
 ///
 /// # Errors
 /// See [`ImportError`].
@@ -113,26 +149,26 @@ pub fn import_slice(
     resolver: &mut dyn Resolver,
     decoded_bytes_max: u64,
 ) -> Result<Imported, ImportError> {
-    import_playing(bytes, resolver, decoded_bytes_max, None)
+    import_with(bytes, resolver, &ImportOptions { decoded_bytes_max, ..ImportOptions::default() })
 }
 
-fn import_playing(
+/// All that the options ask for but the environment.
+fn import_with(
     bytes: &[u8],
     resolver: &mut dyn Resolver,
-    decoded_bytes_max: u64,
-    animation: Option<&str>,
+    options: &ImportOptions,
 ) -> Result<Imported, ImportError> {
     let mut warnings = Warnings::default();
     let parts = container::split(bytes, &mut warnings)?;
     let root: json::Root = serde_json::from_slice(parts.json).map_err(ImportError::Json)?;
     check_version(&root.asset)?;
     extension::check(&root, &mut warnings)?;
-    let mut budget = Budget::new(decoded_bytes_max);
-    let buffers = read_buffers(&root, parts.blob, resolver, &mut budget)?;
+    let mut budget = Budget::new(options.decoded_bytes_max);
+    let data = buffers::read(&root, parts.blob, resolver, &mut budget)?;
     // Buffers are gone when the import is done: what the scene may take is a budget of its own.
-    let budget = Budget::new(decoded_bytes_max);
+    let budget = Budget::new(options.decoded_bytes_max);
     let mut importer = Importer {
-        data: Data { root: &root, buffers },
+        data,
         resolver,
         budget,
         warnings,
@@ -142,11 +178,17 @@ fn import_playing(
         meshes: BTreeMap::new(),
         cameras: BTreeMap::new(),
         lights: BTreeMap::new(),
+        variant: None,
+        lamps: options.lamps,
+        missing_textures: options.missing_textures,
+        has_environment: options.environment.is_some(),
+        wishes: Wishes::default(),
     };
+    let variants = importer.choose_variant(options.variant.as_deref())?;
     importer.read_tree()?;
     importer.read_skins()?;
-    importer.read_animation(animation)?;
-    let Importer { scene, warnings, .. } = importer;
+    importer.read_animation(options.animation.as_deref())?;
+    let Importer { scene, warnings, wishes, .. } = importer;
     scene.validate()?;
     let report = ImportReport {
         warnings: warnings.into_vec(),
@@ -154,8 +196,9 @@ fn import_playing(
         triangles: scene.triangle_count(),
         textures: scene.textures.len(),
         bytes: scene.decoded_bytes(),
+        variants,
     };
-    Ok(Imported { scene, report })
+    Ok(Imported { scene, report, wishes })
 }
 
 /// An import under way.
@@ -171,6 +214,14 @@ struct Importer<'a> {
     meshes: BTreeMap<u32, u32>,
     cameras: BTreeMap<u32, u32>,
     lights: BTreeMap<u32, u32>,
+    /// Index of the file's material variant that is shown.
+    variant: Option<u32>,
+    /// What the numbers of lamps mean.
+    lamps: LampUnits,
+    missing_textures: MissingTextures,
+    /// Whether the caller brings an environment, which stands in for the file's.
+    has_environment: bool,
+    wishes: Wishes,
 }
 
 impl Importer<'_> {
@@ -193,45 +244,6 @@ fn check_version(asset: &json::Asset) -> Result<(), ImportError> {
         return Err(ImportError::AssetVersion { version });
     }
     Ok(())
-}
-
-fn read_buffers<'a>(
-    root: &json::Root,
-    blob: Option<&'a [u8]>,
-    resolver: &mut dyn Resolver,
-    budget: &mut Budget,
-) -> Result<Vec<std::borrow::Cow<'a, [u8]>>, ImportError> {
-    let mut buffers = Vec::with_capacity(root.buffers.len());
-    for (index, buffer) in (0_u32..).zip(root.buffers.iter()) {
-        let bytes: std::borrow::Cow<'a, [u8]> = match (&buffer.uri, blob) {
-            (Some(text), _) => {
-                let bytes = uri::read(text, resolver, budget.left)
-                    .map_err(|problem| uri_error("buffer", index, text, problem))?;
-                let (needed, max) = (bytes.len() as u64, budget.max);
-                budget.take(needed).map_err(|_left| ImportError::TooLarge {
-                    what: "buffers",
-                    needed,
-                    max,
-                })?;
-                bytes.into()
-            }
-            (None, Some(blob)) if index == 0 => blob.into(),
-            // Compression extensions describe buffers that exist only as placeholders.
-            (None, _) if !buffer.extensions.names().is_empty() => Vec::new().into(),
-            (None, _) => {
-                let (owner, owner_index) = ("buffer", index as usize);
-                return Err(ImportError::Missing { owner, owner_index, what: "data" });
-            }
-        };
-        let (needed, available) = (buffer.byte_length, bytes.len() as u64);
-        if needed > available && buffer.extensions.names().is_empty() {
-            let text = buffer.uri.as_deref().unwrap_or("the binary chunk");
-            let problem = UriProblem::Short { needed, available };
-            return Err(uri_error("buffer", index, text, problem));
-        }
-        buffers.push(bytes);
-    }
-    Ok(buffers)
 }
 
 fn attach_environment(

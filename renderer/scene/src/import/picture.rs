@@ -6,6 +6,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::accessor::Budget;
 use super::error::ImageProblem;
+use super::ktx;
 use crate::limits::{IMAGE_SIDE_PX_MAX, LIGHT_MAX};
 use crate::model::Pixels;
 
@@ -18,15 +19,24 @@ pub struct Decoded {
     pub deep: bool,
 }
 
-/// Decodes PNG, JPEG or WebP to four bytes a pixel.
+/// Decodes PNG, JPEG, WebP or KTX 2 to four bytes a pixel.
 pub fn decode_texture(bytes: &[u8], budget: &mut Budget) -> Result<Decoded, ImageProblem> {
     use ImageFormat::{Jpeg, Png, WebP};
+    if ktx::is_ktx(bytes) {
+        return ktx::decode(bytes, budget);
+    }
     let formats = &[Png, Jpeg, WebP];
-    let image = decode(bytes, formats, "PNG, JPEG and WebP", 4, budget)?;
+    let image = decode(bytes, formats, "PNG, JPEG, WebP and KTX 2", 4, budget)?;
     let (width, height) = (image.width(), image.height());
     let deep = image.color().bytes_per_pixel() > image.color().channel_count();
     let pixels = Pixels::Rgba8(image.into_rgba8().into_raw());
     Ok(Decoded { width, height, pixels, deep })
+}
+
+/// What stands in for a texture that is not there: a pixel that no one overlooks.
+pub fn magenta() -> Decoded {
+    let pixels = Pixels::Rgba8(vec![255, 0, 255, 255]);
+    Decoded { width: 1, height: 1, pixels, deep: false }
 }
 
 /// Decodes a Radiance HDR environment to three floats a pixel.
@@ -53,8 +63,7 @@ fn decode(
     let format = format.ok_or(ImageProblem::Format { expected })?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
-    limits.max_image_width = Some(IMAGE_SIDE_PX_MAX);
-    limits.max_image_height = Some(IMAGE_SIDE_PX_MAX);
+    // The sides are ours to check, with a message of their own.
     limits.max_alloc = Some(budget.left);
     reader.limits(limits);
     let decoder = reader.into_decoder().map_err(ImageProblem::Decode)?;

@@ -3,7 +3,7 @@
 use super::error::{ImportError, PrimitiveProblem as Problem};
 use super::json;
 use super::report::ImportWarning;
-use super::{Importer, name};
+use super::{Importer, name, normals};
 use crate::limits::COORDINATE_ABS_MAX;
 use crate::model::{Material, Mesh, Primitive};
 use crate::tangents;
@@ -50,17 +50,25 @@ impl Importer<'_> {
             return Err(failed(Problem::Mode { mode }));
         }
 
+        let faces = self.read_draco(source).map_err(|problem| ImportError::Draco {
+            mesh: mesh_index,
+            primitive: primitive_index,
+            problem,
+        })?;
+        let mode = if faces.is_some() { 4 } else { mode };
         let mut primitive = self.read_attributes(source, &mesh.name, failed)?;
         self.read_joints(source, &mesh.name, &mut primitive)?;
         self.read_targets(source, &mesh.name, &mut primitive)?;
         let count = primitive.positions.len();
-        let corners = match source.indices {
-            Some(accessor) => self
+        let corners = match (faces, source.indices) {
+            (Some(faces), _) => faces,
+            (None, Some(accessor)) => self
                 .data
                 .indices(accessor, &mut self.budget)
                 .map_err(|problem| ImportError::Accessor { accessor, problem })?,
-            None => (0..u32::try_from(count).unwrap_or(u32::MAX)).collect(),
+            (None, None) => (0..u32::try_from(count).unwrap_or(u32::MAX)).collect(),
         };
+        self.data.replaced.clear();
         if let Some(&index) = corners.iter().find(|&&index| index as usize >= count) {
             return Err(failed(Problem::Vertex { index, count }));
         }
@@ -71,8 +79,13 @@ impl Importer<'_> {
         let needed = triangle_count(mode, corners.len()) as u64 * 12;
         self.take(needed, "triangles")?;
         primitive.indices = triangles(mode, &corners);
+        if !normals::normalize(&mut primitive.normals) {
+            let (attribute, mesh) = ("NORMAL", mesh.name.clone());
+            self.warnings.push(ImportWarning::NoDirection { attribute, mesh });
+            normals::repair(&mut primitive);
+        }
 
-        if let Some(material) = source.material {
+        if let Some(material) = self.material_of(source) {
             let material = self.material(("mesh", mesh_index), material)?;
             primitive.material = Some(material);
             self.fill_needs(&mut primitive, material as usize, &mesh.name)?;
@@ -123,8 +136,6 @@ impl Importer<'_> {
             ..Primitive::default()
         };
         check_values("POSITION", &primitive.positions).map_err(&failed)?;
-        check_values("NORMAL", &primitive.normals).map_err(&failed)?;
-        check_values("TANGENT", &primitive.tangents).map_err(&failed)?;
         check_values("TEXCOORD_0", &primitive.uvs[0]).map_err(&failed)?;
         check_values("TEXCOORD_1", &primitive.uvs[1]).map_err(&failed)?;
         let positions = primitive.positions.len();
@@ -144,17 +155,9 @@ impl Importer<'_> {
         if primitive.normals.is_empty() {
             primitive.tangents.clear();
         }
-        let mut warn = |attribute| {
-            let mesh = mesh.to_owned();
-            self.warnings.push(ImportWarning::NoDirection { attribute, mesh });
-        };
-        if !normalize_normals(&mut primitive.normals) {
-            warn("NORMAL");
-            primitive.normals.clear();
-            primitive.tangents.clear();
-        }
         if !normalize_tangents(&mut primitive.tangents) {
-            warn("TANGENT");
+            let (attribute, mesh) = ("TANGENT", mesh.to_owned());
+            self.warnings.push(ImportWarning::NoDirection { attribute, mesh });
             primitive.tangents.clear();
         }
         Ok(primitive)
@@ -264,14 +267,6 @@ fn check_values<const N: usize>(
 }
 
 /// Scales to unit length; false when one has no direction.
-fn normalize_normals(normals: &mut [[f32; 3]]) -> bool {
-    normals.iter_mut().all(|normal| {
-        let unit = glam::Vec3::from(*normal).as_dvec3().try_normalize();
-        *normal = unit.unwrap_or_default().as_vec3().into();
-        unit.is_some()
-    })
-}
-
 fn normalize_tangents(tangents: &mut [[f32; 4]]) -> bool {
     tangents.iter_mut().all(|tangent| {
         let [x, y, z, sign] = *tangent;

@@ -16,6 +16,8 @@ pub struct ImportReport {
     pub textures: usize,
     /// Bytes of vertices and pixels, decoded.
     pub bytes: u64,
+    /// Names of the material variants to choose from.
+    pub variants: Vec<String>,
 }
 
 /// Something that was left out or changed.
@@ -36,12 +38,24 @@ pub enum ImportWarning {
         /// The others.
         others: Vec<String>,
     },
+    /// Variants of which none was asked for.
+    Variants {
+        /// The first of their names.
+        names: Vec<String>,
+    },
     /// A channel of the animation.
     Channel {
         /// What it moves.
         path: String,
         /// Of this node, or nothing.
         node: String,
+        /// Why it is left out.
+        why: &'static str,
+    },
+    /// A channel of the animation that names its place by a pointer.
+    Pointer {
+        /// The pointer.
+        pointer: String,
         /// Why it is left out.
         why: &'static str,
     },
@@ -74,6 +88,20 @@ pub enum ImportWarning {
     /// A vertex attribute.
     Attribute {
         /// Its name.
+        name: String,
+    },
+    /// Something of `extras.tessera` that is in the scene, and that pictures do not show yet.
+    NotRendered {
+        /// Of what.
+        owner: String,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A name under `extras.tessera` that means nothing there.
+    Extra {
+        /// Of what.
+        owner: String,
+        /// The name.
         name: String,
     },
     /// Indices that do not fill a last triangle.
@@ -127,6 +155,11 @@ pub enum ImportWarning {
         /// In this material.
         material: String,
     },
+    /// A texture whose file cannot be had became magenta.
+    MissingTexture {
+        /// Its name.
+        image: String,
+    },
     /// An image of 16 bits a channel was rounded to 8.
     DeepImage {
         /// Its name.
@@ -168,8 +201,16 @@ impl fmt::Display for ImportWarning {
                 "the animation {played} is played; others are left out: {}",
                 others.join(", ")
             ),
+            Self::Variants { names } => write!(
+                f,
+                "the materials without a variant are shown; there are variants: {}",
+                names.join(", ")
+            ),
             Self::Channel { path, node, why } => {
                 write!(f, "the animation's channel for the {path} of {node} is left out: {why}")
+            }
+            Self::Pointer { pointer, why } => {
+                write!(f, "the animation's channel for {pointer} is left out: {why}")
             }
             Self::Skin { skin, why } => {
                 write!(f, "skin {skin} is left out, its meshes keep their bind pose: {why}")
@@ -184,6 +225,12 @@ impl fmt::Display for ImportWarning {
                 write!(f, "{mode} of mesh {mesh} are left out; only triangles are rendered")
             }
             Self::Attribute { name } => write!(f, "the vertex attribute {name} is left out"),
+            Self::NotRendered { owner, what } => {
+                write!(f, "the {what} of {owner} is understood, not rendered yet")
+            }
+            Self::Extra { owner, name } => {
+                write!(f, "extras.tessera.{name} of {owner} means nothing there and is left out")
+            }
             Self::LeftoverIndices { mesh } => {
                 write!(f, "mesh {mesh} has indices that fill no triangle; they are left out")
             }
@@ -218,8 +265,11 @@ impl fmt::Display for ImportWarning {
             ),
             Self::TextureWithoutImage { material } => write!(
                 f,
-                "a texture of material {material} has no PNG, JPEG or WebP image and is left out"
+                "a texture of material {material} has no PNG, JPEG, WebP or KTX 2 image and is left out"
             ),
+            Self::MissingTexture { image } => {
+                write!(f, "the file of image {image} cannot be had; it is shown in magenta")
+            }
             Self::DeepImage { image } => {
                 write!(f, "image {image} has 16 bits a channel and was rounded to 8")
             }
@@ -243,11 +293,7 @@ impl fmt::Display for ImportWarning {
 /// What an unsupported extension's objects look like instead.
 fn without(name: &str) -> &'static str {
     match name {
-        "KHR_materials_variants" => "the default variant is shown",
-        "KHR_draco_mesh_compression" | "EXT_meshopt_compression" => {
-            "only uncompressed data is read"
-        }
-        "KHR_texture_basisu" | "MSFT_texture_dds" => "its textures use their fallback image",
+        "MSFT_texture_dds" => "its textures use their fallback image",
         _ if name.starts_with("KHR_materials_") => "its materials are shown without it",
         _ => "the scene is shown without it",
     }

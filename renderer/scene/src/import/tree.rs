@@ -37,6 +37,7 @@ impl Importer<'_> {
             let node = self.convert_node(index, parent, source)?;
             let taken = super::push(&mut self.scene.nodes, node);
             self.shown[index as usize] = Some(taken);
+            self.read_node_extras(taken, source)?;
             self.add_instances(index, taken, source)?;
             waiting.extend(source.children.iter().rev().map(|&child| (child, Some(taken))));
         }
@@ -52,6 +53,7 @@ impl Importer<'_> {
         if let Some(text) = &scene.name {
             self.scene.name = super::cut(text);
         }
+        self.read_scene_extras(index, scene)?;
         Ok(scene.nodes.to_vec())
     }
 
@@ -164,7 +166,9 @@ impl Importer<'_> {
             value => return Err(super::word("camera", index, "type", value)),
         };
         let text = source.name.as_deref().or(owner.name.as_deref());
-        let camera = Camera { name: name(text, "camera", index), projection };
+        let name = name(text, "camera", index);
+        let lens = self.lens(&name, &source.extras, &projection)?;
+        let camera = Camera { name, projection, lens };
         let taken = super::push(&mut self.scene.cameras, camera);
         self.cameras.insert(index, taken);
         Ok(taken)
@@ -185,10 +189,12 @@ impl Importer<'_> {
             "spot" => self.spot(&name, source.spot.as_ref()),
             value => return Err(super::word("light", index, "type", value)),
         };
-        let intensity = source.color.map(|color| color * source.intensity);
+        let unit = self.lamps.factor(kind);
+        let intensity = source.color.map(|color| color * source.intensity * unit);
         // The extension gives a directional light no range.
         let range = source.range.filter(|_range| kind != LightKind::Directional);
-        let light = Light { name, intensity, kind, range, ..Light::default() };
+        let (radius, angle) = self.lamp_size(&name, &source.extras, kind)?;
+        let light = Light { name, intensity, kind, range, radius, angle };
         let taken = super::push(&mut self.scene.lights, light);
         self.lights.insert(index, taken);
         Ok(taken)

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Reader, count, write_floats};
-use crate::animation::{Channel, MorphTarget, Skin};
+use crate::animation::{Channel, Keys, MorphTarget, Skin};
 use crate::model::{Primitive, Scene};
+use crate::variation::Variation;
 
 /// Length of a primitive's joints, weights and morph targets.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -56,20 +57,24 @@ pub struct MoveCounts {
     skins: Vec<u32>,
     /// Times and values of every channel.
     channels: Vec<[u32; 2]>,
+    /// Times and values of every variation.
+    variations: Vec<[u32; 2]>,
 }
 
 impl MoveCounts {
     pub fn of(scene: &Scene) -> Self {
-        let channel = |channel: &Channel| [channel.times.len(), channel.values.len()].map(count);
+        let keys = |keys: Keys| [keys.times.len(), keys.values.len()].map(count);
         Self {
             skins: scene.skins.iter().map(|skin| count(skin.inverse_binds.len())).collect(),
-            channels: scene.channels.iter().map(channel).collect(),
+            channels: scene.channels.iter().map(|channel| keys(channel.keys())).collect(),
+            variations: scene.variations.iter().map(|own| keys(own.keys())).collect(),
         }
     }
 
     pub fn bytes(&self) -> u128 {
         let sum = |counts: &[u32]| counts.iter().map(|&count| u128::from(count)).sum::<u128>();
-        48 * sum(&self.skins) + 4 * sum(self.channels.as_flattened())
+        let keys = [&self.channels, &self.variations].map(|list| sum(list.as_flattened()));
+        48 * sum(&self.skins) + 4 * (keys[0] + keys[1])
     }
 
     /// What is counted and what the outline lists, where they disagree.
@@ -77,6 +82,7 @@ impl MoveCounts {
         let lists = [
             ("skins", self.skins.len(), scene.skins.len()),
             ("channels", self.channels.len(), scene.channels.len()),
+            ("variations", self.variations.len(), scene.variations.len()),
         ];
         lists.into_iter().find(|(_, counts, listed)| counts != listed)
     }
@@ -87,9 +93,10 @@ pub fn write_moves(scene: &Scene) -> Vec<u8> {
     for skin in &scene.skins {
         write_floats(skin.inverse_binds.as_flattened().as_flattened(), &mut bytes);
     }
-    for channel in &scene.channels {
-        write_floats(&channel.times, &mut bytes);
-        write_floats(&channel.values, &mut bytes);
+    let channels = scene.channels.iter().map(Channel::keys);
+    for keys in channels.chain(scene.variations.iter().map(Variation::keys)) {
+        write_floats(keys.times, &mut bytes);
+        write_floats(keys.values, &mut bytes);
     }
     bytes
 }
@@ -111,6 +118,15 @@ pub fn strip_channels(channels: &[Channel]) -> Vec<Channel> {
         Channel { node, property, interpolation, times: Vec::new(), values: Vec::new() }
     };
     channels.iter().map(strip).collect()
+}
+
+/// The variations without their keys.
+pub fn strip_variations(variations: &[Variation]) -> Vec<Variation> {
+    let strip = |variation: &Variation| {
+        let Variation { target, interpolation, .. } = *variation;
+        Variation { target, interpolation, times: Vec::new(), values: Vec::new() }
+    };
+    variations.iter().map(strip).collect()
 }
 
 impl Reader<'_> {
@@ -137,6 +153,10 @@ impl Reader<'_> {
         for (channel, &[times, values]) in scene.channels.iter_mut().zip(&counts.channels) {
             channel.times = self.floats::<1>(times as usize).into_flattened();
             channel.values = self.floats::<1>(values as usize).into_flattened();
+        }
+        for (own, &[times, values]) in scene.variations.iter_mut().zip(&counts.variations) {
+            own.times = self.floats::<1>(times as usize).into_flattened();
+            own.values = self.floats::<1>(values as usize).into_flattened();
         }
     }
 

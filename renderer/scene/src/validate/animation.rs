@@ -1,12 +1,13 @@
 //! What channels, skins and morph targets promise.
 
 use super::{Range, at, bounded, require, within};
-use crate::animation::{Channel, Interpolation, Property};
+use crate::animation::{Interpolation, Keys, Property};
 use crate::limits::{
     BENT_TRIANGLES_MAX, COORDINATE_ABS_MAX, LIST_MAX, MORPH_STEPS_MAX, UNIT_TOLERANCE,
 };
 use crate::model::{Mesh, Node, Primitive, Scene, Transform};
 use crate::validate::SceneError;
+use crate::variation::Target;
 
 impl Scene {
     pub(super) fn validate_animation(&self) -> Result<(), SceneError> {
@@ -19,7 +20,8 @@ impl Scene {
         }
         self.validate_skins()?;
         self.validate_bent_nodes()?;
-        self.validate_channels()
+        self.validate_channels()?;
+        self.validate_variations()
     }
 
     fn validate_counts(&self) -> Result<(), SceneError> {
@@ -28,6 +30,7 @@ impl Scene {
             ("skins", self.skins.len()),
             ("joints", self.skins.iter().map(|skin| skin.joints.len()).sum()),
             ("channels", self.channels.len()),
+            ("variations", self.variations.len()),
             ("morph targets", primitives().map(|primitive| primitive.targets.len()).sum()),
         ];
         for (what, count) in lists {
@@ -94,7 +97,42 @@ impl Scene {
                 return broken("channel", index, "moves what another channel moves already");
             }
             let components = self.components(index, node, channel.property)?;
-            validate_keys(index, channel, components)?;
+            validate_keys("channel", index, channel.keys(), components)?;
+            // Splines may pass through values of other lengths; the renderer scales what comes out.
+            let is_unit = channel.property == Property::Rotation
+                && channel.interpolation != Interpolation::CubicSpline;
+            for rotation in channel.values.as_chunks::<4>().0.iter().filter(|_| is_unit) {
+                super::unit("channel", index, "a rotation of length²", rotation)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_variations(&self) -> Result<(), SceneError> {
+        let mut taken = std::collections::BTreeSet::new();
+        let owner = "variation";
+        for (index, variation) in self.variations.iter().enumerate() {
+            if !taken.insert(variation.target) {
+                return broken(owner, index, "changes what another variation changes already");
+            }
+            let components = match variation.target {
+                Target::Material { material, factor } => {
+                    let mut own = at(owner, index, "material", material, &self.materials)?.clone();
+                    factor.slot(&mut own).map(|slot| slot.components())
+                }
+                Target::Light { light, factor } => {
+                    let mut own = at(owner, index, "light", light, &self.lights)?.clone();
+                    factor.slot(&mut own).map(|slot| slot.components())
+                }
+                Target::Camera { camera } => {
+                    let mut own = at(owner, index, "camera", camera, &self.cameras)?.clone();
+                    own.slot().map(|slot| slot.components())
+                }
+            };
+            let Some(components) = components else {
+                return broken(owner, index, "changes a factor that its target does not have");
+            };
+            validate_keys(owner, index, variation.keys(), components)?;
         }
         Ok(())
     }
@@ -133,28 +171,27 @@ fn broken<T>(
     Err(SceneError::Broken { owner, owner_index, problem })
 }
 
-fn validate_keys(index: usize, channel: &Channel, components: usize) -> Result<(), SceneError> {
-    let Channel { times, values, interpolation, property, .. } = channel;
+fn validate_keys(
+    owner: &'static str,
+    index: usize,
+    keys: Keys,
+    components: usize,
+) -> Result<(), SceneError> {
+    let Keys { times, values, interpolation } = keys;
     let expected = times.len().saturating_mul(interpolation.parts()).saturating_mul(components);
     if times.is_empty() || values.len() != expected {
         let (keys, count) = (times.len(), values.len());
-        return Err(SceneError::Keys { channel: index, count, keys, expected });
+        return Err(SceneError::Keys { owner, owner_index: index, count, keys, expected });
     }
     let mut previous = f32::NEG_INFINITY;
     for &time in times {
         let range: Range = ("a time of", "within ±1e9 s and later than the time before");
         let holds = time.abs() <= COORDINATE_ABS_MAX && time > previous;
-        require("channel", index, range, time, holds)?;
+        require(owner, index, range, time, holds)?;
         previous = time;
     }
     for &value in values {
-        bounded("channel", index, ("a value of", "within ±1e9"), value, COORDINATE_ABS_MAX)?;
-    }
-    // Splines may pass through values of other lengths; the renderer scales what comes out.
-    if *property == Property::Rotation && *interpolation != Interpolation::CubicSpline {
-        for rotation in values.as_chunks::<4>().0 {
-            super::unit("channel", index, "a rotation of length²", rotation)?;
-        }
+        bounded(owner, index, ("a value of", "within ±1e9"), value, COORDINATE_ABS_MAX)?;
     }
     Ok(())
 }
@@ -246,7 +283,7 @@ fn last_joint(mesh: &Mesh) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::animation::{MorphTarget, Skin};
+    use crate::animation::{Channel, MorphTarget, Skin};
     use crate::golden;
 
     /// The golden scene with a bent, morphed and moved floor.
@@ -319,6 +356,37 @@ mod tests {
         check(|s| floor(s, |p| p.targets[1].normals = vec![[0.0; 3]]), "1 morphed normals");
         check(|s| floor(s, |p| p.targets[1].positions[2][1] = f32::NAN), "target with NaN");
         check(|s| s.meshes[0].primitives.push(Primitive::default()), "different numbers");
+    }
+
+    #[test]
+    fn every_promise_of_what_varies_is_checked() {
+        use crate::variation::{Factor, LightFactor, Target, TextureSlot, Variation};
+        let material = |material, factor| Target::Material { material, factor };
+        let light = |light, factor| Target::Light { light, factor };
+        let varied = |target, values: &[f32]| Variation {
+            target,
+            interpolation: Interpolation::Linear,
+            times: vec![0.0, 1.0],
+            values: values.to_vec(),
+        };
+        let add = |target, values: &'static [f32]| {
+            move |s: &mut Scene| s.variations.push(varied(target, values))
+        };
+        let twice = |s: &mut Scene| {
+            s.variations = vec![varied(material(0, Factor::Roughness), &[0.0, 1.0]); 2];
+        };
+        check(twice, "another variation changes already");
+        check(add(material(99, Factor::Metallic), &[0.0; 2]), "points at material 99");
+        check(add(light(99, LightFactor::Intensity), &[0.0; 6]), "points at light 99");
+        check(add(Target::Camera { camera: 9 }, &[0.0; 2]), "points at camera 9");
+        check(add(material(0, Factor::BaseColor), &[0.0; 6]), "variation 0 has 6 values for 2");
+        check(add(material(0, Factor::Emissive), &[f32::NAN; 6]), "value of NaN");
+        check(add(material(0, Factor::EmissiveStrength), &[0.0; 6]), "2 are needed");
+        check(add(material(0, Factor::AlphaCutoff), &[0.0; 2]), "its target does not have");
+        let texture = Factor::TextureScale(TextureSlot::SheenColor);
+        check(add(material(0, texture), &[0.0; 4]), "its target does not have");
+        check(add(light(0, LightFactor::Range), &[0.0; 2]), "its target does not have");
+        check(add(light(1, LightFactor::InnerCone), &[0.0; 2]), "its target does not have");
     }
 
     #[test]

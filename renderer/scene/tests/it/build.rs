@@ -21,6 +21,13 @@ impl Build {
         Self { json, buffer: Vec::new() }
     }
 
+    /// A file that is there, to be changed.
+    pub fn open(glb: &[u8]) -> Self {
+        let length = u32::from_le_bytes(glb[12..16].try_into().expect("4 bytes")) as usize;
+        let json = serde_json::from_slice(&glb[20..20 + length]).expect("JSON");
+        Self { json, buffer: glb[28 + length..].to_vec() }
+    }
+
     /// Appends to one of the root's lists.
     pub fn push(&mut self, list: &str, value: Value) -> usize {
         let list = self.json[list].as_array_mut().expect("a list of the root");
@@ -115,7 +122,10 @@ impl Build {
 
     /// The file as `.glb`.
     pub fn glb(mut self) -> Vec<u8> {
-        self.json["buffers"] = json!([{ "byteLength": self.buffer.len() }]);
+        // Buffers behind the file's own stay as they are.
+        let mut buffers = self.json["buffers"].as_array().cloned().unwrap_or(vec![Value::Null]);
+        buffers[0] = json!({ "byteLength": self.buffer.len() });
+        self.json["buffers"] = json!(buffers);
         let mut json = self.json.to_string().into_bytes();
         while !json.len().is_multiple_of(4) {
             json.push(b' ');

@@ -135,11 +135,14 @@ fn mutated_files_neither_panic_nor_eat_memory() {
             bad += 1;
         }
     };
-    for build in [rich as fn() -> Build, moving] {
-        let glb = build().glb();
+    let corpus = [rich(), moving(), crate::pointer::varying()]
+        .into_iter()
+        .chain(crate::meshopt::compressed());
+    let corpus = corpus.chain([crate::draco::compressed(), crate::extras::told()]);
+    for glb in corpus.map(Build::glb) {
         let json_length = u32::from_le_bytes(glb[12..16].try_into().expect("4 bytes")) as usize;
         let (json, blob) = (&glb[20..20 + json_length], &glb[28 + json_length..]);
-        for _round in 0..4000 * rounds {
+        for _round in 0..2000 * rounds {
             // The container, then the JSON alone, then the vertices and the image.
             let mut bytes = glb.clone();
             mutate(&mut bytes, 0..20, &mut random);

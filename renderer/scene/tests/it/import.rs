@@ -17,7 +17,7 @@ fn imported(build: Build) -> Imported {
 }
 
 /// The error's whole chain of messages.
-fn chain(error: ImportError) -> String {
+pub fn chain(error: ImportError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(error) = source {
@@ -48,7 +48,7 @@ fn warned(change: impl FnOnce(&mut Build), part: &str) -> Imported {
 
 #[test]
 fn everything_arrives() {
-    let Imported { scene, report } = imported(rich());
+    let Imported { scene, report, .. } = imported(rich());
     assert_eq!(report.warnings, []);
     assert_eq!((report.nodes, report.triangles, report.textures), (6, 2, 1));
 
@@ -89,7 +89,7 @@ fn everything_arrives() {
 
 #[test]
 fn what_is_not_supported_is_named() {
-    let extension = "KHR_materials_variants";
+    let extension = "KHR_materials_foo";
     warned(|b| b.json["extensionsUsed"] = json!([extension]), extension);
     warned(|b| b.json["materials"][0]["extensions"][extension] = json!({}), "(1 uses)");
     warned(|b| b.json["nodes"][0]["scale"] = json!([2, 2, 2]), "node child has a matrix and");
@@ -97,7 +97,7 @@ fn what_is_not_supported_is_named() {
     warned(|b| b.json["materials"][0]["occlusionTexture"] = json!({ "index": 0 }), "occlusion");
     warned(|b| b.json["materials"][0]["emissiveTexture"]["texCoord"] = json!(2), "TEXCOORD_2");
     warned(|b| b.json["materials"][0]["emissiveTexture"]["texCoord"] = json!(1), "lacks texture");
-    warned(|b| b.json["textures"][0] = json!({}), "has no PNG, JPEG or WebP");
+    warned(|b| b.json["textures"][0] = json!({}), "has no PNG, JPEG, WebP or KTX 2");
     let roughness = "roughnessFactor";
     warned(|b| b.json["materials"][0]["pbrMetallicRoughness"][roughness] = json!(1.5), "clamped");
     let attributes = |b: &mut Build, name: &str, accessor: usize| {
@@ -127,7 +127,7 @@ fn what_is_not_supported_is_named() {
 fn with_extensions(extensions: serde_json::Value) -> (scene::Material, scene::Scene) {
     let mut build = rich();
     build.json["materials"][0]["extensions"] = extensions;
-    let Imported { scene, report } = imported(build);
+    let Imported { scene, report, .. } = imported(build);
     assert_eq!(report.warnings, []);
     (scene.materials[0].clone(), scene)
 }
@@ -265,8 +265,8 @@ fn layers_out_of_range_are_named() {
 
 #[test]
 fn what_the_file_requires_and_we_lack_is_refused() {
-    let required = json!(["KHR_texture_transform", "KHR_draco_mesh_compression", "FOO_bar"]);
-    refused(|b| b.json["extensionsRequired"] = required, "KHR_draco_mesh_compression, FOO_bar");
+    let required = json!(["KHR_texture_transform", "MSFT_lod", "FOO_bar"]);
+    refused(|b| b.json["extensionsRequired"] = required, "MSFT_lod, FOO_bar");
 }
 
 #[test]
@@ -495,4 +495,44 @@ fn an_environment_is_read_or_refused_by_name() {
     std::fs::write(&hdr, b"not a picture").expect("another file");
     let error = chain(import(&scene, &options).expect_err("no picture"));
     assert!(error.contains("Radiance HDR"), "{error}");
+}
+
+#[test]
+fn variants_choose_materials() {
+    let mut build = rich();
+    let red = build.push("materials", json!({ "name": "red" }));
+    let blue = build.push("materials", json!({ "name": "blue" }));
+    let mapping =
+        |material: usize, variants: &[u32]| json!({ "material": material, "variants": variants });
+    build.json["meshes"][0]["primitives"][0]["extensions"]["KHR_materials_variants"] =
+        json!({ "mappings": [mapping(red, &[0, 2]), mapping(blue, &[1])] });
+    let names = ["autumn", "sea", "brick", "as it is"].map(|name| json!({ "name": name }));
+    build.json["extensions"]["KHR_materials_variants"]["variants"] = json!(names);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("variants.glb");
+    std::fs::write(&path, build.glb()).expect("the scene");
+    let read = |name: Option<&str>| {
+        let options =
+            ImportOptions { variant: name.map(str::to_owned), ..ImportOptions::default() };
+        import(&path, &options)
+    };
+    for (name, material) in
+        [("autumn", "red"), ("sea", "blue"), ("brick", "red"), ("as it is", "everything")]
+    {
+        let Imported { scene, report, .. } = read(Some(name)).expect("a variant");
+        let shown = scene.meshes[0].primitives[0].material.expect("a material");
+        assert_eq!(scene.materials[shown as usize].name, material, "{name}");
+        assert_eq!(scene.materials.len(), 1, "{name}: others are not in the package");
+        assert_eq!(report.warnings, [], "{name}");
+        assert_eq!(report.variants, ["autumn", "sea", "brick", "as it is"]);
+    }
+    let Imported { scene, report, .. } = read(None).expect("without a variant");
+    assert_eq!(scene.materials[0].name, "everything");
+    let text = report.warnings[0].to_string();
+    assert!(text.contains("there are variants: autumn, sea, brick, as it is"), "{text}");
+    let error = chain(read(Some("winter")).expect_err("no such variant"));
+    assert!(error.contains("named \"winter\"; choose one of: autumn, sea"), "{error}");
+    std::fs::write(&path, rich().glb()).expect("the scene");
+    let error = chain(read(Some("sea")).expect_err("no variants"));
+    assert!(error.contains("it has none; leave the variant out"), "{error}");
 }

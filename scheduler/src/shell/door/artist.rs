@@ -232,7 +232,7 @@ impl Door {
                 })
                 .await??;
             if let Some(update) = update {
-                return Ok(Reply::Job(update));
+                return Ok(Reply::Job(Box::new(update)));
             }
             // Whether news or the deadline came first, the next turn answers.
             drop(timeout_at(deadline, changes.changed()).await);

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use film::{FrameRate, Metadata};
 
 use crate::exit::{Exit, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
+use crate::layers::{self, LayerName};
 use crate::local::{self, BackendArgs, Rendered};
 use crate::options::{EnvironmentArgs, PictureArgs};
 use crate::output::OutputArgs;
@@ -19,6 +21,7 @@ use crate::text;
 Examples:
   tessera render scene.glb -o frame.exr -o frame.png --size 640x360 --spp 64
   tessera render scene.glb -o frame.png --camera shot_cam --exposure 0.5
+  tessera render scene.glb -o frame.jpg --view neutral --white-balance 4500 --denoise
   tessera render model.glb -o frame.png --eye 3,2,4 --target 0,1,0 --sun 3 --sky 0.4,0.6,1
 
 ")]
@@ -43,6 +46,9 @@ pub struct RenderArgs {
     /// Time of the animation, seconds, instead of a frame
     #[arg(long, value_name = "SECONDS", conflicts_with = "frame")]
     time: Option<f32>,
+    /// Layers of an EXR beside those of every film, commas between them
+    #[arg(long, value_enum, value_name = "LAYERS", value_delimiter = ',', help_heading = "Output")]
+    layers: Vec<LayerName>,
     /// Print what was done as a JSON object
     #[arg(long)]
     json: bool,
@@ -63,10 +69,18 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     eprintln!("  rendering   {} px, {} spp, {description}", settings.size, settings.samples);
 
     let progress = Progress::start("rendering", "tiles");
-    let rendered = local::render(backend.as_mut(), &render_scene, interrupt.cancel(), &progress)?;
+    let mut rendered =
+        local::render(backend.as_mut(), &render_scene, interrupt.cancel(), &progress)?;
     drop(progress);
 
-    let written = outputs.write(&rendered.picture, None, &local::metadata(&settings))?;
+    let manifests = layers::add(&mut rendered.picture, &scene, &render_scene, &args.layers)?;
+    let metadata = Metadata {
+        manifests,
+        frame: args.time.is_none().then_some(args.frame),
+        frame_rate: FrameRate::nearest(args.fps),
+        ..local::metadata(&settings)
+    };
+    let written = outputs.write(&rendered.picture, None, &metadata)?;
     eprintln!("  {}", summary(&rendered));
     if args.json {
         text::print(object(&rendered, &written, &description))?;

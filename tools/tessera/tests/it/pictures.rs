@@ -31,6 +31,64 @@ fn a_render_writes_both_files_and_names_them() {
 }
 
 #[test]
+fn looks_change_pictures_and_not_the_exr() {
+    let place = Place::new();
+    let plain = ["-o", "a.exr", "-o", "a.png", "-o", "a.jpg", "--sky", "1"];
+    let warm = ["-o", "b.exr", "-o", "b.png", "--sky", "1", "--view", "neutral"];
+    render(&place, &plain);
+    render(&place, &[&warm[..], &["--white-balance", "3200,5", "--png-depth", "16"]].concat());
+    let bytes = |name: &str| fs::read(place.path(name)).expect("written");
+    assert_eq!(bytes("a.exr"), bytes("b.exr"));
+    // The header's depth, after eight bytes of signature and the chunk's length, name and sides.
+    assert_eq!((bytes("a.png")[24], bytes("b.png")[24]), (8, 16));
+    assert!(bytes("a.jpg").starts_with(&[0xff, 0xd8]));
+}
+
+#[test]
+fn an_exr_is_stored_as_asked() {
+    let place = Place::new();
+    let stored = ["--exr-precision", "half", "--exr-compression", "piz", "--exr-names", "blender"];
+    render(&place, &[&["-o", "a.exr", "--camera", "front", "--sky", "1"], &stored[..]].concat());
+    let bytes = fs::read(place.path("a.exr")).expect("written");
+    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds("ViewLayer.Combined.R\0") && holds("tessera/camera\0string\0\u{5}\0\0\0front"));
+    let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
+    assert!(picture.scalars("depth").is_some() && picture.samples[0] == 20);
+    let said = film::read_exr_metadata(&place.path("a.exr")).expect("an EXR");
+    assert_eq!((said.samples, said.frame), (Some(20), Some(0)));
+}
+
+#[test]
+fn a_denoised_picture_stands_beside_the_noisy_one() {
+    let place = Place::new();
+    let out = render(&place, &["-o", "a.exr", "-o", "a.png", "--sky", "1", "--denoise=a-trous"]);
+    assert_eq!(out, "a.exr\na.png\na.denoised.exr\na.denoised.png\n");
+    render(&place, &["-o", "b.exr", "--sky", "1"]);
+    let bytes = |name: &str| fs::read(place.path(name)).expect("written");
+    assert_eq!(bytes("a.exr"), bytes("b.exr"), "the noisy one is as it is without");
+    let said = film::read_exr_metadata(&place.path("a.denoised.exr")).expect("an EXR");
+    assert_eq!(said.denoiser.as_deref(), Some(film::denoise::A_TROUS));
+    let scene = place.scene();
+    let missing = ["render", &scene, "--denoise=oidn", "--oidn-library", "/none/oidn.so"];
+    place.refused(3, &["install it", "/none/oidn.so"], &missing);
+}
+
+#[test]
+fn a_table_changes_what_is_shown() {
+    let place = Place::new();
+    let corners = ["1 1 1\n", "0 1 1\n", "1 0 1\n", "0 0 1\n", "1 1 0\n", "0 1 0\n", "1 0 0\n"];
+    let negative = format!("LUT_3D_SIZE 2\n{}0 0 0\n", corners.concat());
+    fs::write(place.path("negative.cube"), &negative).expect("written");
+    render(&place, &["-o", "a.png", "--sky", "1"]);
+    render(&place, &["-o", "b.png", "--sky", "1", "--view-lut", "negative.cube"]);
+    assert_ne!(fs::read(place.path("a.png")).ok(), fs::read(place.path("b.png")).ok());
+    fs::write(place.path("half.cube"), &negative[..38]).expect("written");
+    let scene = place.scene();
+    place.refused(1, &["half.cube", "8 colours"], &["render", &scene, "--view-lut", "half.cube"]);
+    place.refused(3, &["none.cube"], &["render", &scene, "--view-lut", "none.cube"]);
+}
+
+#[test]
 fn the_number_of_threads_changes_no_bit_and_the_seed_does() {
     let place = Place::new();
     render(&place, &["-o", "one.exr", "--threads", "1"]);

@@ -40,7 +40,9 @@ fn a_command_line_that_makes_no_sense_is_a_usage_error() {
     place.refused(2, &["bounces"], &["render", &scene, "--bounces", "65"]);
     place.refused(2, &["--target"], &["render", &scene, "--eye", "1,2,3"]);
     place.refused(2, &["three numbers"], &["render", &scene, "--eye", "1,2", "--target", "0,0,0"]);
-    place.refused(2, &[".exr or .png"], &["render", &scene, "-o", "a.jpg"]);
+    place.refused(2, &[".exr, .png or .jpg"], &["render", &scene, "-o", "a.tif"]);
+    place.refused(2, &["1700 K to 15000 K"], &["render", &scene, "--white-balance", "100"]);
+    place.refused(2, &["1..=100"], &["render", &scene, "--jpeg-quality", "0"]);
     place.refused(2, &["same point"], &["render", &scene, "--eye", "1,2,3", "--target", "1,2,3"]);
     place.refused(2, &["--env"], &["render", &scene, "--env-strength", "2"]);
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Known, TextureInfo};
+use super::{Known, List, TextureInfo};
 
 #[derive(Deserialize)]
 pub struct Ior {
@@ -146,6 +146,27 @@ pub struct SpecularGlossiness {
     #[serde(default = "one")]
     pub glossiness_factor: f32,
     pub specular_glossiness_texture: Option<TextureInfo>,
+}
+
+/// `KHR_materials_variants`: the root's names and a primitive's materials share the name.
+#[derive(Deserialize)]
+pub struct Variants {
+    #[serde(default)]
+    pub variants: List<Variant>,
+    #[serde(default)]
+    pub mappings: List<Mapping>,
+}
+
+#[derive(Deserialize)]
+pub struct Variant {
+    pub name: String,
+}
+
+/// The material of some variants.
+#[derive(Deserialize)]
+pub struct Mapping {
+    pub material: u32,
+    pub variants: List<u32>,
 }
 
 impl Known {

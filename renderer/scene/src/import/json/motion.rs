@@ -29,6 +29,12 @@ pub struct AnimationTarget {
     pub extensions: Extensions,
 }
 
+/// `KHR_animation_pointer`.
+#[derive(Deserialize)]
+pub struct Pointer {
+    pub pointer: String,
+}
+
 #[derive(Deserialize)]
 pub struct AnimationSampler {
     pub input: u32,

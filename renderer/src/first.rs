@@ -1,0 +1,79 @@
+//! What camera rays meet: positions, objects and materials of a frame's pixels.
+//!
+//! The same rays as the film's (filter, lens, alpha), traced again where a picture is put
+//! together: ids are counts and not sums, so no film carries them. One ray a sample, a tenth of
+//! what a picture costs.
+
+use protocol::Rect;
+use rayon::prelude::*;
+
+use crate::RenderScene;
+use crate::integrator::begin;
+use crate::math::Vec3;
+use crate::ray::{Cast, Hit};
+use crate::surface::hit_position;
+use crate::tables::NONE;
+use crate::trace::{Path, Tracer};
+
+/// What the camera rays of one pixel met.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FirstHits {
+    /// Rays.
+    pub samples: u32,
+    /// Those that met something.
+    pub met: u32,
+    /// Sum of the places that were met, world space, metres.
+    pub position: [f32; 3],
+    /// How many rays met which of the scene's nodes, in the order of their first.
+    pub nodes: Vec<(u32, u32)>,
+    /// How many rays met which of the scene's materials, in the order of their first; the number
+    /// after the last is glTF's default material.
+    pub materials: Vec<(u32, u32)>,
+}
+
+/// Traces the camera rays of all samples of some pixels, rows from the upper left.
+///
+/// `rect` lies inside the frame.
+#[must_use]
+pub fn first_hits(scene: &RenderScene, rect: Rect) -> Vec<FirstHits> {
+    let tracer = Tracer::new(scene, Path::best());
+    let rows: Vec<u32> = (rect.y0..rect.y1).collect();
+    rows.into_par_iter().flat_map_iter(|y| row(&tracer, y, rect.x0, rect.x1)).collect()
+}
+
+fn row(tracer: &Tracer<'_>, y: u32, x0: u32, x1: u32) -> Vec<FirstHits> {
+    let scene = tracer.scene;
+    let samples = scene.header.samples;
+    let mut casts: Vec<Cast> = Vec::with_capacity(samples as usize);
+    let mut hits = vec![Hit::miss(0.0); samples as usize];
+    let pixel = |x: u32| {
+        casts.clear();
+        casts.extend((0..samples).map(|sample| begin(scene, x, y, sample).1));
+        tracer.closest(&casts, &mut hits);
+        let mut first = FirstHits { samples, ..FirstHits::default() };
+        for hit in hits.iter().filter(|hit| hit.is_hit()) {
+            first.met += 1;
+            first.position = (Vec3::of(first.position) + hit_position(scene, hit)).to_array();
+            let shape = scene.triangles[hit.triangle as usize].shape;
+            count(&mut first.nodes, node_of(scene, shape, hit.instance));
+            count(&mut first.materials, scene.shapes[shape as usize].material);
+        }
+        first
+    };
+    (x0..x1).map(pixel).collect()
+}
+
+/// The scene's node that shows a shape.
+fn node_of(scene: &RenderScene, shape: u32, instance: u32) -> u32 {
+    match scene.shape_nodes[shape as usize] {
+        NONE => scene.instance_nodes[instance as usize],
+        node => node,
+    }
+}
+
+fn count(list: &mut Vec<(u32, u32)>, id: u32) {
+    match list.iter_mut().find(|(known, _)| *known == id) {
+        Some((_, rays)) => *rays += 1,
+        None => list.push((id, 1)),
+    }
+}
