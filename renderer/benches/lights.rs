@@ -66,6 +66,9 @@ fn main() -> Result<(), Failure> {
         for count in [10, 1000, 100_000] {
             measure(&format!("{count} lamps"), &hall(count, false), &camera, &options)?;
         }
+        let mut glossy = hall(1000, false);
+        glossy.materials[0].roughness = 0.3;
+        measure("1000 lamps, glossy", &glossy, &camera, &options)?;
         for count in [10, 1000, 100_000] {
             measure(&format!("{count} triangles"), &hall(count, true), &camera, &options)?;
         }

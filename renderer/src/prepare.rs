@@ -4,6 +4,7 @@
 mod atmosphere;
 mod cameras;
 mod geometry;
+mod lamps;
 mod light_tree;
 mod lights;
 mod materials;

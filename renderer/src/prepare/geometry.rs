@@ -11,7 +11,7 @@ use scene::{AlphaMode, Mesh, Primitive, Scene};
 use super::motion::Motion;
 use super::place::{Place, unit};
 use super::pose::{self, Poser};
-use super::{PrepareError, checked};
+use super::{PrepareError, checked, lamps};
 use crate::bvh::{self, Bounds, TOP_DEPTH_MAX, TREE_DEPTH_MAX, Tree};
 use crate::math::Vec3;
 use crate::ray::triangle_box;
@@ -53,13 +53,15 @@ struct Placed {
 }
 
 #[derive(Default)]
-struct Packer {
+struct Packer<'a> {
     shapes: Vec<Shape>,
     indices: Vec<u32>,
     attributes: Vec<f32>,
     default_material: u32,
     /// The scene's node that shows each shape, or [`NONE`] where instances do.
     shape_nodes: Vec<u32>,
+    /// Materials of flat lamps, which follow the default one.
+    lamps: &'a [scene::Material],
 }
 
 /// Packs the geometry of all nodes.
@@ -70,8 +72,10 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
     for mesh in nodes().filter(|(_, bent)| !**bent).filter_map(|(node, _)| node.mesh) {
         uses[mesh as usize] += 1;
     }
+    let lamp_materials = lamps::materials(scene);
     let mut packer = Packer {
         default_material: checked("materials", scene.materials.len())?,
+        lamps: &lamp_materials,
         ..Packer::default()
     };
 
@@ -88,6 +92,18 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
         };
         added.map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
         packer.shape_nodes.resize(packer.shapes.len(), checked("nodes", node)?);
+    }
+    for (lamp, number) in scene.area_lights.iter().zip(1..) {
+        let node = lamp.node as usize;
+        packer
+            .add_primitive(
+                scene,
+                &lamps::surface(lamp, packer.default_material + number),
+                &places[node],
+                &mut world,
+            )
+            .map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
+        packer.shape_nodes.resize(packer.shapes.len(), lamp.node);
     }
     let mut objects = Vec::new();
     let mut placed = Vec::new();
@@ -142,7 +158,7 @@ impl Problem {
     }
 }
 
-impl Packer {
+impl Packer<'_> {
     fn add_mesh(
         &mut self,
         scene: &Scene,
@@ -189,7 +205,10 @@ impl Packer {
     ) -> Result<(), Problem> {
         let default = scene::Material::default();
         let material_index = primitive.material.unwrap_or(self.default_material);
-        let material = scene.materials.get(material_index as usize).unwrap_or(&default);
+        let lamps = self.lamps;
+        let lamp = || lamps.get((material_index as usize).checked_sub(scene.materials.len() + 1)?);
+        let material =
+            scene.materials.get(material_index as usize).or_else(lamp).unwrap_or(&default);
         let mirrored = place.determinant() < 0.0;
         let positions: Vec<[f32; 3]> =
             primitive.positions.iter().map(|&position| place.point(position)).collect();
@@ -288,7 +307,7 @@ fn bounds_of(triangle: &Triangle) -> Bounds {
 
 /// Builds the trees and puts all tables together.
 fn assemble(
-    packer: Packer,
+    packer: Packer<'_>,
     objects: &[Object],
     placed: &[Placed],
 ) -> Result<Geometry, PrepareError> {

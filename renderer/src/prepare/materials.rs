@@ -2,7 +2,7 @@
 
 use scene::{AlphaMode, Filter, Pixels, Scene, TextureRef, Wrap};
 
-use super::{PrepareError, checked};
+use super::{PrepareError, checked, lamps};
 use crate::precise::{ln, sin_cos};
 use crate::tables::{
     ALPHA_BLEND, ALPHA_MASK, ALPHA_OPAQUE, FILTER_LINEAR, FILTER_NEAREST, LAYERS_BODY, Layers,
@@ -24,8 +24,9 @@ pub struct Surfaces {
     pub texels: Vec<u32>,
 }
 
-/// Packs all materials, glTF's default material after them, their layers, the textures and the
-/// texels of every image that a texture shows. `own` are the scene's materials at the time.
+/// Packs all materials, glTF's default material and those of flat lamps after them, their layers,
+/// the textures and the texels of every image that a texture shows. `own` are the scene's
+/// materials at the time.
 pub fn pack(scene: &Scene, own: &[scene::Material]) -> Result<Surfaces, PrepareError> {
     let mut texels = Vec::new();
     let mut places = vec![None; scene.images.len()];
@@ -60,9 +61,10 @@ pub fn pack(scene: &Scene, own: &[scene::Material]) -> Result<Surfaces, PrepareE
     }
     checked("texels", texels.len())?;
     let default = scene::Material::default();
+    let lamps = lamps::materials(scene);
     let mut layers = Vec::new();
-    let mut materials = Vec::with_capacity(scene.materials.len() + 1);
-    for material in own.iter().chain(std::iter::once(&default)) {
+    let mut materials = Vec::with_capacity(own.len() + 1 + lamps.len());
+    for material in own.iter().chain(std::iter::once(&default)).chain(&lamps) {
         let mut packed = pack_material(material);
         if material.layers != scene::Layers::default() {
             packed.layers = checked("layers", layers.len())?;

@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use protocol::{CameraChoice, Sun};
-use scene::{LightKind, Scene};
+use scene::{AreaLight, AreaShape, LightKind, Scene};
 
 use crate::make::{add_light, assert_mean, looking, material, mean_green, quad, scene_of};
 
@@ -99,4 +99,52 @@ fn inside_a_lamp_it_is_as_bright_as_at_its_surface() {
     scene.lights[0].radius = 2.0;
     // The point gave I / 1 m²; the sphere gives a quarter. The lobe sees other directions.
     assert_mean("inside", lit(&scene), point.0 * 0.25, 0.06);
+}
+
+/// A flat lamp over the floor's middle.
+fn flat_lamp(shape: AreaShape, size: [f32; 2], radiance: f32) -> AreaLight {
+    AreaLight {
+        name: "lamp".to_owned(),
+        node: 0,
+        shape,
+        size,
+        radiance: [radiance; 3],
+        two_sided: false,
+    }
+}
+
+/// The light under a flat lamp so high above the floor, which shines down, or up.
+fn under_a_flat_lamp(lamp: AreaLight, height: f32, looks_up: bool) -> (f64, f64) {
+    let mut scene = over_a_floor(Vec::new());
+    let half = std::f32::consts::FRAC_1_SQRT_2;
+    let transform = scene::Transform::Trs {
+        translation: [0.0, height, 0.0],
+        rotation: [if looks_up { half } else { -half }, 0.0, 0.0, half],
+        scale: [1.0; 3],
+    };
+    scene.nodes.push(scene::Node { name: "lamp".to_owned(), transform, ..Default::default() });
+    scene.area_lights.push(AreaLight { node: scene.nodes.len() as u32 - 1, ..lamp });
+    spot_from_below(&scene, 0.0)
+}
+
+#[test]
+fn flat_lamps_shine_like_meshes() {
+    let glow = scene::Material { emissive: [3.0; 3], ..material([0.0; 3], 0.0, 1.0) };
+    let mut mesh = over_a_floor(vec![quad([-0.5, 1.0, -1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 2.0], 1)]);
+    mesh.materials.push(glow);
+    let wanted = spot_from_below(&mesh, 0.0).0;
+    let flat =
+        |two_sided| AreaLight { two_sided, ..flat_lamp(AreaShape::Rectangle, [1.0, 2.0], 3.0) };
+    assert_mean("rectangle", under_a_flat_lamp(flat(false), 1.0, false), wanted, 0.01);
+    assert_mean("two-sided", under_a_flat_lamp(flat(true), 1.0, false), wanted, 0.01);
+    assert_mean("two-sided from behind", under_a_flat_lamp(flat(true), 1.0, true), wanted, 0.01);
+    assert!(under_a_flat_lamp(flat(false), 1.0, true).0 < 1e-9, "its back is dark");
+}
+
+#[test]
+fn a_disk_is_as_bright_as_a_square_of_its_area_far_away() {
+    let side = (0.01 * PI).sqrt() as f32;
+    let lit = |shape, side| under_a_flat_lamp(flat_lamp(shape, [side; 2], 300.0), 3.0, false);
+    let square = lit(AreaShape::Rectangle, side);
+    assert_mean("disk", lit(AreaShape::Disk, 0.2), square.0, 0.01);
 }

@@ -3,7 +3,9 @@
 use protocol::settings::{Lighting, RenderSettings, Sun};
 use protocol::{CameraChoice, Size};
 use renderer::{RenderScene, sampler};
-use scene::{Light, LightKind, Material, Mesh, Node, Primitive, Scene, Transform};
+use scene::{
+    AreaLight, AreaShape, Light, LightKind, Material, Mesh, Node, Primitive, Scene, Transform,
+};
 
 /// Numbers in 0..1 that look random, the same every time.
 pub struct Random(u32);
@@ -121,6 +123,17 @@ pub fn many_lights(settings: &RenderSettings) -> RenderScene {
             },
             ..Node::default()
         });
+        if i % 25 == 7 {
+            let shape = if i % 50 == 7 { AreaShape::Rectangle } else { AreaShape::Disk };
+            scene.area_lights.push(AreaLight {
+                name: format!("lamp {i}"),
+                node: scene.nodes.len() as u32 - 1,
+                shape,
+                size: [0.3, 0.2],
+                radiance: [random.unit(); 3],
+                two_sided: i == 7,
+            });
+        }
     }
     for _ in 0..400_u32 {
         let corner = random.direction() * random.between(1.0, 5.0);
