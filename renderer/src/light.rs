@@ -114,7 +114,7 @@ fn sample_punctual(
         if is_outside {
             let divisor = 1.0 + sqrt(1.0 - sine_squared);
             height = div(sine_squared, divisor);
-            strength = strength * div(2.0, divisor);
+            strength *= div(2.0, divisor);
         } else {
             strength = div(4.0, radius_squared);
         }
