@@ -26,8 +26,8 @@ pub struct FirstHits {
     pub position: [f32; 3],
     /// How many rays met which of the scene's nodes, in the order of their first.
     pub nodes: Vec<(u32, u32)>,
-    /// How many rays met which of the scene's materials, in the order of their first; the number
-    /// after the last is glTF's default material.
+    /// How many rays met which of the scene's materials, in the order of their first; after the
+    /// last come glTF's default material and the scene's area lights.
     pub materials: Vec<(u32, u32)>,
 }
 

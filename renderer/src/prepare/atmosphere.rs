@@ -287,7 +287,7 @@ mod tests {
         for (elevation, turbidity) in [(90.0, 1.0), (30.0, 10.0), (0.0, 3.0), (-5.0, 3.0)] {
             let sky = sky(elevation, turbidity);
             let Pixels::Rgb32F(pixels) = &sky.image.pixels else { panic!("floats") };
-            assert!(pixels.iter().flatten().all(|&value| value >= 0.0 && value < 100.0));
+            assert!(pixels.iter().flatten().all(|value| (0.0..100.0).contains(value)));
             // What comes down is less than what came to the atmosphere.
             let down: f64 = (0..WIDTH * WIDTH / 4)
                 .map(|place| {

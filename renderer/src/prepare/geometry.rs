@@ -58,10 +58,10 @@ struct Packer<'a> {
     indices: Vec<u32>,
     attributes: Vec<f32>,
     default_material: u32,
-    /// Materials of flat lamps, which follow the default one.
-    lamps: &'a [scene::Material],
     /// The scene's node that shows each shape, or [`NONE`] where instances do.
     shape_nodes: Vec<u32>,
+    /// Materials of flat lamps, which follow the default one.
+    lamps: &'a [scene::Material],
 }
 
 /// Packs the geometry of all nodes.
@@ -72,7 +72,7 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
     for mesh in nodes().filter(|(_, bent)| !**bent).filter_map(|(node, _)| node.mesh) {
         uses[mesh as usize] += 1;
     }
-    let lamp_materials = lamps::materials(&scene.area_lights);
+    let lamp_materials = lamps::materials(scene);
     let mut packer = Packer {
         default_material: checked("materials", scene.materials.len())?,
         lamps: &lamp_materials,
@@ -93,13 +93,17 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
         added.map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
         packer.shape_nodes.resize(packer.shapes.len(), checked("nodes", node)?);
     }
-    for (index, lamp) in scene.area_lights.iter().enumerate() {
-        let material = checked("materials", scene.materials.len() + 1 + index)?;
-        let (node, surface) = (lamp.node as usize, lamps::surface(lamp, material));
+    for (lamp, number) in scene.area_lights.iter().zip(1..) {
+        let node = lamp.node as usize;
         packer
-            .add_primitive(scene, &surface, &places[node], &mut world)
+            .add_primitive(
+                scene,
+                &lamps::surface(lamp, packer.default_material + number),
+                &places[node],
+                &mut world,
+            )
             .map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
-        packer.shape_nodes.resize(packer.shapes.len(), checked("nodes", node)?);
+        packer.shape_nodes.resize(packer.shapes.len(), lamp.node);
     }
     let mut objects = Vec::new();
     let mut placed = Vec::new();

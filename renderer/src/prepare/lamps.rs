@@ -1,15 +1,16 @@
 //! Flat lamps: lights that have an area become triangles that glow, and so hang in the light tree.
 
-use scene::{AreaLight, AreaShape, Layers, Material, Primitive};
+use scene::{AreaLight, AreaShape, Layers, Material, Primitive, Scene};
 
 use crate::precise::sin_cos_turns;
 
 /// Sides of the polygon that stands for a disk, of the same area.
 const DISK_SIDES: u32 = 32;
 
-/// A material for each flat lamp, in their order: it glows and reflects nothing.
-pub fn materials(lamps: &[AreaLight]) -> Vec<Material> {
+/// A material for each flat lamp: it glows and reflects nothing.
+pub fn materials(scene: &Scene) -> Vec<Material> {
     let material = |lamp: &AreaLight| Material {
+        name: lamp.name.clone(),
         base_color: [0.0, 0.0, 0.0, 1.0],
         metallic: 0.0,
         emissive: lamp.radiance,
@@ -17,10 +18,10 @@ pub fn materials(lamps: &[AreaLight]) -> Vec<Material> {
         layers: Layers { specular: 0.0, ..Layers::default() },
         ..Material::default()
     };
-    lamps.iter().map(material).collect()
+    scene.area_lights.iter().map(material).collect()
 }
 
-/// The surface of a lamp in its node's space, its front towards -z.
+/// The surface of a flat lamp in its node's space, its front towards -z.
 pub fn surface(lamp: &AreaLight, material: u32) -> Primitive {
     let corners = corners(lamp);
     let last = corners.len() as u32 - 1;

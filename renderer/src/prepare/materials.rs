@@ -25,8 +25,8 @@ pub struct Surfaces {
 }
 
 /// Packs all materials, glTF's default material and those of flat lamps after them, their layers,
-/// the textures and the texels of every image that a texture shows. `own` are the scene's materials
-/// at the time.
+/// the textures and the texels of every image that a texture shows. `own` are the scene's
+/// materials at the time.
 pub fn pack(scene: &Scene, own: &[scene::Material]) -> Result<Surfaces, PrepareError> {
     let mut texels = Vec::new();
     let mut places = vec![None; scene.images.len()];
@@ -61,7 +61,7 @@ pub fn pack(scene: &Scene, own: &[scene::Material]) -> Result<Surfaces, PrepareE
     }
     checked("texels", texels.len())?;
     let default = scene::Material::default();
-    let lamps = lamps::materials(&scene.area_lights);
+    let lamps = lamps::materials(scene);
     let mut layers = Vec::new();
     let mut materials = Vec::with_capacity(own.len() + 1 + lamps.len());
     for material in own.iter().chain(std::iter::once(&default)).chain(&lamps) {

@@ -3,9 +3,9 @@
 use std::f64::consts::PI;
 
 use protocol::{CameraChoice, Sun};
-use scene::{AreaLight, AreaShape, LightKind, Scene, Transform};
+use scene::{AreaLight, AreaShape, LightKind, Scene};
 
-use crate::make::{add_light, assert_mean, looking, material, mean_green, node, quad, scene_of};
+use crate::make::{add_light, assert_mean, looking, material, mean_green, quad, scene_of};
 
 /// A floor of 8 m, and what stands on it.
 fn over_a_floor(others: Vec<scene::Primitive>) -> Scene {
@@ -101,22 +101,30 @@ fn inside_a_lamp_it_is_as_bright_as_at_its_surface() {
     assert_mean("inside", lit(&scene), point.0 * 0.25, 0.06);
 }
 
-/// Adds a flat lamp above the floor's middle that shines down, or up.
-fn add_flat(scene: &mut Scene, height: f32, down: bool, lamp: AreaLight) {
-    let half = std::f32::consts::FRAC_1_SQRT_2;
-    let transform = Transform::Trs {
-        translation: [0.0, height, 0.0],
-        rotation: [if down { -half } else { half }, 0.0, 0.0, half],
-        scale: [1.0; 3],
-    };
-    let carrier = scene.nodes.len() as u32;
-    scene.nodes.push(node(transform));
-    scene.area_lights.push(AreaLight { node: carrier, ..lamp });
+/// A flat lamp over the floor's middle.
+fn flat_lamp(shape: AreaShape, size: [f32; 2], radiance: f32) -> AreaLight {
+    AreaLight {
+        name: "lamp".to_owned(),
+        node: 0,
+        shape,
+        size,
+        radiance: [radiance; 3],
+        two_sided: false,
+    }
 }
 
-fn flat(shape: AreaShape, size: [f32; 2], radiance: f32) -> AreaLight {
-    let (name, radiance) = (String::new(), [radiance; 3]);
-    AreaLight { name, node: 0, shape, size, radiance, two_sided: false }
+/// The light under a flat lamp so high above the floor, which shines down, or up.
+fn under_a_flat_lamp(lamp: AreaLight, height: f32, looks_up: bool) -> (f64, f64) {
+    let mut scene = over_a_floor(Vec::new());
+    let half = std::f32::consts::FRAC_1_SQRT_2;
+    let transform = scene::Transform::Trs {
+        translation: [0.0, height, 0.0],
+        rotation: [if looks_up { half } else { -half }, 0.0, 0.0, half],
+        scale: [1.0; 3],
+    };
+    scene.nodes.push(scene::Node { name: "lamp".to_owned(), transform, ..Default::default() });
+    scene.area_lights.push(AreaLight { node: scene.nodes.len() as u32 - 1, ..lamp });
+    spot_from_below(&scene, 0.0)
 }
 
 #[test]
@@ -125,27 +133,18 @@ fn flat_lamps_shine_like_meshes() {
     let mut mesh = over_a_floor(vec![quad([-0.5, 1.0, -1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 2.0], 1)]);
     mesh.materials.push(glow);
     let wanted = spot_from_below(&mesh, 0.0).0;
-    let lit = |two_sided, down| {
-        let mut scene = over_a_floor(Vec::new());
-        let lamp = flat(AreaShape::Rectangle, [1.0, 2.0], 3.0);
-        add_flat(&mut scene, 1.0, down, AreaLight { two_sided, ..lamp });
-        spot_from_below(&scene, 0.0)
-    };
-    assert_mean("rectangle", lit(false, true), wanted, 0.01);
-    assert_mean("two-sided", lit(true, true), wanted, 0.01);
-    assert_mean("two-sided from behind", lit(true, false), wanted, 0.01);
-    assert!(lit(false, false).0 < 1e-9, "its back is dark");
+    let flat =
+        |two_sided| AreaLight { two_sided, ..flat_lamp(AreaShape::Rectangle, [1.0, 2.0], 3.0) };
+    assert_mean("rectangle", under_a_flat_lamp(flat(false), 1.0, false), wanted, 0.01);
+    assert_mean("two-sided", under_a_flat_lamp(flat(true), 1.0, false), wanted, 0.01);
+    assert_mean("two-sided from behind", under_a_flat_lamp(flat(true), 1.0, true), wanted, 0.01);
+    assert!(under_a_flat_lamp(flat(false), 1.0, true).0 < 1e-9, "its back is dark");
 }
 
 #[test]
 fn a_disk_is_as_bright_as_a_square_of_its_area_far_away() {
-    let lit = |lamp| {
-        let mut scene = over_a_floor(Vec::new());
-        add_flat(&mut scene, 3.0, true, lamp);
-        spot_from_below(&scene, 0.0)
-    };
     let side = (0.01 * PI).sqrt() as f32;
-    let square = lit(flat(AreaShape::Rectangle, [side; 2], 300.0));
-    assert_mean("disk", lit(flat(AreaShape::Disk, [0.2, 0.2], 300.0)), square.0, 0.01);
-    assert_mean("ellipse", lit(flat(AreaShape::Disk, [0.1, 0.4], 300.0)), square.0, 0.01);
+    let lit = |shape, side| under_a_flat_lamp(flat_lamp(shape, [side; 2], 300.0), 3.0, false);
+    let square = lit(AreaShape::Rectangle, side);
+    assert_mean("disk", lit(AreaShape::Disk, 0.2), square.0, 0.01);
 }

@@ -42,6 +42,7 @@ pub fn add(
         let mut materials: Vec<&str> =
             scene.materials.iter().map(|material| material.name.as_str()).collect();
         materials.push("default");
+        materials.extend(scene.area_lights.iter().map(|lamp| lamp.name.as_str()));
         for (name, of, ids) in [
             ("CryptoObject", &objects, counts(&hits, |hits| &hits.nodes)),
             ("CryptoMaterial", &materials, counts(&hits, |hits| &hits.materials)),

@@ -100,16 +100,6 @@ pub fn many_lights(settings: &RenderSettings) -> RenderScene {
         Primitive { material: Some(scene.materials.len() as u32), ..Primitive::default() };
     scene.materials.push(Material { emissive: [3.0, 2.0, 1.0], ..Material::default() });
     for i in 0..200_u32 {
-        if i % 50 == 7 {
-            scene.area_lights.push(AreaLight {
-                name: String::new(),
-                node: scene.nodes.len() as u32,
-                shape: if i == 7 { AreaShape::Rectangle } else { AreaShape::Disk },
-                size: [0.3, 0.2],
-                radiance: [5.0; 3],
-                two_sided: i == 57,
-            });
-        }
         let kind = if i % 3 == 0 {
             LightKind::Spot { inner_cone: 0.1, outer_cone: random.between(0.2, 1.5) }
         } else {
@@ -133,6 +123,17 @@ pub fn many_lights(settings: &RenderSettings) -> RenderScene {
             },
             ..Node::default()
         });
+        if i % 25 == 7 {
+            let shape = if i % 50 == 7 { AreaShape::Rectangle } else { AreaShape::Disk };
+            scene.area_lights.push(AreaLight {
+                name: format!("lamp {i}"),
+                node: scene.nodes.len() as u32 - 1,
+                shape,
+                size: [0.3, 0.2],
+                radiance: [random.unit(); 3],
+                two_sided: i == 7,
+            });
+        }
     }
     for _ in 0..400_u32 {
         let corner = random.direction() * random.between(1.0, 5.0);

@@ -253,7 +253,6 @@ impl Importer<'_> {
             radiance: area.color.map(|channel| channel * radiance),
             two_sided: area.two_sided,
         });
-        self.not_rendered(&owner, "area light");
         Ok(())
     }
 
