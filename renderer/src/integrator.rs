@@ -17,7 +17,7 @@ use crate::draws::Draw;
 use crate::environment;
 use crate::light::{hit_density, is_light, power_weight, sample_light, sky_density, sound};
 use crate::light_tree::{Vertex, pick_emitter};
-use crate::math::{FAR, Vec3, dot, exp2, luminance, min, rcp, vec3};
+use crate::math::{FAR, Vec3, dot, exp2, luminance, max_component, min, rcp, vec3};
 use crate::ray::{Cast, Hit, Query, Ray, offset_origin};
 use crate::sampler::{PAIR_COLOR, PAIR_FILTER, PAIR_LENS, pixel_key, ray_key, sample_pair};
 use crate::surface::{Surface, surface_at};
@@ -312,7 +312,7 @@ fn scatter(
 
     // Roulette.
     if bounce + 1 >= scene.header.roulette_after {
-        let survival = min(luminance(path.throughput), SURVIVAL_MAX);
+        let survival = min(max_component(path.throughput), SURVIVAL_MAX);
         let survives = roulette < survival;
         if !survives {
             return next;

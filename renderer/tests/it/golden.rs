@@ -8,7 +8,7 @@ const OF_ENGINE: u32 = 3;
 /// [`renderer::RenderScene::digest`] of the golden scene.
 const SCENE: &str = "b3_d5814d5b440d45ba9b8bbb0ee127c075a3896997c1deb67b8d73ec2b3ae81e10";
 /// [`film::Film::root`] of its 16 samples.
-const FILM: &str = "b3_a18aa10394fb7d353829f070ac169e17ce39d9f76fd05b3c120247cc4e2cb7f4";
+const FILM: &str = "b3_cd6d11cdb23626536d4a13c8b0edf8de65f925b153b371aa3ea47eccb195fa37";
 
 #[test]
 fn the_engine_renders_what_it_always_did() {

@@ -11,7 +11,7 @@
 #import tessera::environment::sky_radiance
 #import tessera::light::{hit_density, is_light, no_light, power_weight, sample_light, sky_density, sound}
 #import tessera::light_tree::{Vertex, pick_emitter, vertex_of}
-#import tessera::math::{FAR, fdot, fexp2, fmin, luminance, rcp}
+#import tessera::math::{FAR, fdot, fexp2, fmin, luminance, max_component, rcp}
 #import tessera::ray::{Hit, Query, Ray, offset_origin}
 #import tessera::sampler::{
     PAIR_CELL, PAIR_CHOICE, PAIR_COLOR, PAIR_FILTER, PAIR_LENS, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key,
@@ -252,7 +252,7 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
         var survives = is_light(throughput);
         // Roulette.
         if bounce + 1u >= header.roulette_after {
-            let survival = fmin(luminance(throughput), SURVIVAL_MAX);
+            let survival = fmin(max_component(throughput), SURVIVAL_MAX);
             survives = survives && choice.y < survival;
             throughput = throughput * rcp(survival);
         }
