@@ -6,7 +6,7 @@
 //!
 //! A path is a state between rays: [`begin`] asks for the first, [`Path::arrive`] takes what a ray
 //! met and asks for the next. Whoever traces may so trace many paths' rays together
-//! ([`crate::wave`] does); what a path gathers is the same.
+//! (the CPU backend does); what a path gathers is the same.
 
 use film::Pixel;
 
