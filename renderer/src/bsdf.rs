@@ -95,6 +95,8 @@ pub struct Bsdf {
     pub left: f32,
     /// What the sheen leaves of the coat.
     pub left_coat: f32,
+    /// Whether nothing but the diffuse lobe scatters.
+    pub is_matte: bool,
     /// Probabilities of sampling the lobes; they add up to 1.
     pub shares: Shares,
 }
@@ -150,14 +152,9 @@ impl Bsdf {
         sheen_roughness: 1.0,
         left: 1.0,
         left_coat: 1.0,
+        is_matte: true,
         shares: Shares { lobe: 0.0, transmission: 0.0, coat: 0.0, cosine: 1.0, behind: 0.0 },
     };
-
-    /// Whether nothing but the diffuse lobe scatters.
-    #[inline(always)]
-    fn is_matte(&self) -> bool {
-        self.shares.cosine >= 1.0
-    }
 }
 
 impl Scatter {
@@ -236,6 +233,7 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
         sheen_roughness: surface.sheen_roughness,
         left: 1.0,
         left_coat: 1.0,
+        is_matte: false,
         shares: Shares { lobe: 1.0, transmission: 0.0, coat: 0.0, cosine: 0.0, behind: 0.0 },
     };
     let mut sheen = 0.0;
@@ -281,7 +279,7 @@ pub fn evaluate(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
     if bsdf.view.z < COSINE_MIN || abs(light.z) < COSINE_MIN {
         return Scatter::NONE;
     }
-    if bsdf.is_matte() {
+    if bsdf.is_matte {
         let cosine = max(light.z, 0.0) * INV_PI;
         return Scatter { value: bsdf.diffuse * cosine, density: cosine };
     }

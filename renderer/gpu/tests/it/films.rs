@@ -76,8 +76,13 @@ fn many_lights_in_a_tree() {
 fn clay() {
     let mut scene = scene::golden();
     scene.make_clay(0.8);
-    let scene = renderer::prepare(&scene, &settings(24, 16, 5), 0.0).expect("clay is sound");
-    check("clay", &scene, whole(&scene));
+    let clay = renderer::prepare(&scene, &settings(24, 16, 5), 0.0).expect("clay is sound");
+    check("clay", &clay, whole(&clay));
+    // Sheen is drawn by the same cosine, and nothing else is: it must not count as matte.
+    scene.materials[0].layers.sheen_color = [0.6, 0.5, 0.4];
+    scene.materials[0].layers.sheen_roughness = 0.5;
+    let velvet = renderer::prepare(&scene, &settings(24, 16, 5), 0.0).expect("velvet is sound");
+    check("velvet", &velvet, whole(&velvet));
 }
 
 /// Chunks, batches and tiles: any way of cutting gives the same bits.

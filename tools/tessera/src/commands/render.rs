@@ -73,7 +73,9 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         local::render(backend.as_mut(), &render_scene, interrupt.cancel(), &progress)?;
     drop(progress);
 
-    let manifests = layers::add(&mut rendered.picture, &scene, &render_scene, &args.layers)?;
+    // Who interrupts does not want to wait for layers of pixels that are not there.
+    let wanted = if rendered.complete { args.layers.as_slice() } else { &[] };
+    let manifests = layers::add(&mut rendered.picture, &scene, &render_scene, wanted)?;
     let metadata = Metadata {
         manifests,
         frame: args.time.is_none().then_some(args.frame),
