@@ -110,7 +110,7 @@ fn main() -> Result<(), Failure> {
     );
     trace_rays(&scene);
     for (name, mut backend) in [
-        ("baseline", CpuBackend::portable(options.threads)),
+        ("baseline", CpuBackend::with_path(options.threads, Path::Portable)),
         ("best", CpuBackend::new(options.threads)),
     ] {
         render_paths(name, &mut backend, &scene)?;
@@ -172,7 +172,7 @@ fn trace_rays(scene: &RenderScene) {
             continue;
         }
         let surface = surface_at(scene, hit, ray.direction);
-        let origin = offset_origin(surface.position, surface.geometric);
+        let origin = offset_origin(surface.position, surface.geometric, surface.reach);
         let (u, v) = sample_pair(hash(index as u32), 0, 0);
         let local = renderer::bsdf::lobe::sample_cosine(u, v);
         let (x, y) = frame_of(surface.geometric);

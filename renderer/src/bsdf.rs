@@ -21,14 +21,14 @@ pub mod albedo;
 pub mod iridescence;
 pub mod lobe;
 
-use crate::RenderScene;
 use crate::math::{
     INV_PI, Vec3, abs, cross, div, dot, frame_of, lerp, lerp3, luminance, max, max_component,
     normalize, normalize_or, rcp, vec3,
 };
 use crate::surface::Surface;
 use albedo::{
-    Reflectance, compensated, compensated_mean, glass_albedo, lobe_albedo, lobe_loss, sheen_albedo,
+    AlbedoTable, Reflectance, compensated, compensated_mean, glass_albedo, lobe_albedo, lobe_loss,
+    sheen_albedo,
 };
 use iridescence::iridescent_f0;
 use lobe::{
@@ -163,15 +163,15 @@ impl Scatter {
 }
 
 /// Prepares a surface's scattering for the direction to the viewer.
-#[inline]
+#[inline(always)]
 #[must_use]
-pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
+pub fn bsdf_of(albedo: &AlbedoTable, surface: &Surface, view: Vec3) -> Bsdf {
     if surface.is_matte {
         return Bsdf { view, diffuse: surface.base_color, ..Bsdf::MATTE };
     }
     let widths = Widths::of(surface.roughness, surface.anisotropy);
     let roughness = if surface.anisotropy > 0.0 { widths.roughness() } else { surface.roughness };
-    let (a, b) = lobe_albedo(&scene.albedo, view.z, roughness);
+    let (a, b) = lobe_albedo(albedo, view.z, roughness);
     let loss = lobe_loss(a, b);
     // A thin film changes the reflectances below it, seen from the viewer.
     let (mut f0, mut metal_f0) = (surface.f0, surface.base_color);
@@ -184,7 +184,7 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
     }
     let highest = Reflectance { f0: max_component(f0), f90: surface.f90 };
     let dielectric = compensated(a, b, highest);
-    let mean = compensated_mean(&scene.albedo, roughness, highest);
+    let mean = compensated_mean(albedo, roughness, highest);
     let body = surface.base_color * (1.0 - surface.metallic);
     let opaque = 1.0 - surface.transmission;
     let diffuse = body * (opaque * (1.0 - surface.translucency));
@@ -196,14 +196,19 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
     let reflected = lerp(highest.f0, highest.f90, weight);
     let lobe = lerp(lerp(dielectric, reflected, surface.transmission), metal, surface.metallic);
     let rest = luminance(diffuse) * (1.0 - dielectric);
-    let rest_behind = luminance(behind) * (1.0 - dielectric);
+    let rest_behind =
+        if surface.translucency > 0.0 { luminance(behind) * (1.0 - dielectric) } else { 0.0 };
     let transmitted = body * surface.transmission;
     // Where the surface as a whole reflects all, some of its microfacets still let light through.
-    let through = luminance(transmitted) * max(1.0 - reflected, 0.5 * widths.x);
+    let through = if surface.transmission > 0.0 {
+        luminance(transmitted) * max(1.0 - reflected, 0.5 * widths.x)
+    } else {
+        0.0
+    };
     let through_gain = if surface.is_thin {
         1.0 + loss
     } else {
-        rcp(glass_albedo(&scene.albedo, view.z, roughness, surface.eta))
+        rcp(glass_albedo(albedo, view.z, roughness, surface.eta))
     };
     let gain_of = |f0: f32| (1.0 + f0 * loss) * opaque + through_gain * surface.transmission;
 
@@ -240,7 +245,7 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
     let mut coat = 0.0;
     let sheen_color = max_component(surface.sheen);
     if sheen_color > 0.0 {
-        sheen = sheen_color * sheen_albedo(&scene.albedo, view.z, surface.sheen_roughness);
+        sheen = sheen_color * sheen_albedo(albedo, view.z, surface.sheen_roughness);
         bsdf.left_coat = 1.0 - sheen;
         bsdf.left = bsdf.left_coat;
     }
@@ -250,11 +255,11 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
         bsdf.coat_normal = vec3(dot(normal, s), dot(normal, t), dot(normal, surface.normal));
         bsdf.coat_width = width_of(surface.coat_roughness);
         let cosine = dot(bsdf.coat_normal, view);
-        let (a, b) = lobe_albedo(&scene.albedo, cosine, surface.coat_roughness);
+        let (a, b) = lobe_albedo(albedo, cosine, surface.coat_roughness);
         bsdf.coat_gain = 1.0 + COAT.f0 * lobe_loss(a, b);
-        let albedo = surface.coat * compensated(a, b, COAT);
-        coat = albedo * bsdf.left_coat;
-        bsdf.left *= 1.0 - albedo;
+        let kept = surface.coat * compensated(a, b, COAT);
+        coat = kept * bsdf.left_coat;
+        bsdf.left *= 1.0 - kept;
     }
     let cosine = rest * bsdf.left + sheen;
     let base = (lobe + through) * bsdf.left;
@@ -263,28 +268,35 @@ pub fn bsdf_of(scene: &RenderScene, surface: &Surface, view: Vec3) -> Bsdf {
     if all > 0.0 {
         bsdf.shares = Shares {
             lobe: div(lobe * bsdf.left, all),
-            transmission: div(through * bsdf.left, all),
-            coat: div(coat, all),
+            transmission: if surface.transmission > 0.0 {
+                div(through * bsdf.left, all)
+            } else {
+                0.0
+            },
+            coat: if surface.coat > 0.0 { div(coat, all) } else { 0.0 },
             cosine: div(cosine, all),
-            behind: div(beyond, all),
+            behind: if surface.translucency > 0.0 { div(beyond, all) } else { 0.0 },
         };
     }
     bsdf
 }
 
 /// Value and density for a direction.
-#[inline]
+#[inline(always)]
 #[must_use]
-pub fn evaluate(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
-    if bsdf.view.z < COSINE_MIN || abs(light.z) < COSINE_MIN {
-        return Scatter::NONE;
-    }
+pub fn evaluate(albedo: &AlbedoTable, bsdf: &Bsdf, light: Vec3) -> Scatter {
+    let is_seen = bsdf.view.z >= COSINE_MIN && abs(light.z) >= COSINE_MIN;
     if bsdf.is_matte {
-        let cosine = max(light.z, 0.0) * INV_PI;
+        let cosine = if is_seen { max(light.z, 0.0) * INV_PI } else { 0.0 };
         return Scatter { value: bsdf.diffuse * cosine, density: cosine };
     }
+    // Looked up before anything is decided: loops over lookups that depend stay scalar.
+    let left_light = left_of(albedo, bsdf, abs(light.z));
+    if !is_seen {
+        return Scatter::NONE;
+    }
     if light.z > 0.0 {
-        return reflect(scene, bsdf, light);
+        return reflect(bsdf, light, left_light);
     }
     let mut through = Scatter::NONE;
     if bsdf.shares.transmission > 0.0 {
@@ -292,7 +304,7 @@ pub fn evaluate(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
     }
     if bsdf.shares.behind > 0.0 {
         let cosine = -light.z * INV_PI;
-        let left = bsdf.left_view * left_of(scene, bsdf, -light.z) * bsdf.left;
+        let left = bsdf.left_view * left_light * bsdf.left;
         through.value += bsdf.behind * (left * cosine);
         through.density += bsdf.shares.behind * cosine;
     }
@@ -301,14 +313,14 @@ pub fn evaluate(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
 
 /// Share of light the dielectric's lobe leaves to what is below it, for a light's cosine.
 #[inline(always)]
-fn left_of(scene: &RenderScene, bsdf: &Bsdf, cosine: f32) -> f32 {
-    let (a, b) = lobe_albedo(&scene.albedo, cosine, bsdf.roughness);
+fn left_of(albedo: &AlbedoTable, bsdf: &Bsdf, cosine: f32) -> f32 {
+    let (a, b) = lobe_albedo(albedo, cosine, bsdf.roughness);
     1.0 - compensated(a, b, Reflectance { f0: max_component(bsdf.f0), f90: bsdf.f90 })
 }
 
 /// [`evaluate`] on the viewer's side.
 #[inline(always)]
-fn reflect(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
+fn reflect(bsdf: &Bsdf, light: Vec3, left_light: f32) -> Scatter {
     let (cos_view, cos_light) = (bsdf.view.z, light.z);
 
     // The lobe: distribution times visibility, height-correlated (Heitz 2014).
@@ -336,7 +348,6 @@ fn reflect(scene: &RenderScene, bsdf: &Bsdf, light: Vec3) -> Scatter {
     let lobe_density = div(distribution, 2.0 * (cos_view + root_view));
 
     // The diffuse lobe gets what the dielectric's lobe leaves.
-    let left_light = left_of(scene, bsdf, cos_light);
     let diffuse = bsdf.diffuse * (bsdf.left_view * left_light * INV_PI * cos_light);
     let mut value = (lobe + diffuse) * bsdf.left;
     let mut density = bsdf.shares.lobe * lobe_density + bsdf.shares.cosine * (cos_light * INV_PI);
@@ -427,7 +438,7 @@ fn transmit(bsdf: &Bsdf, light: Vec3) -> Scatter {
 
 /// A direction to go on, from two numbers for it and one for the lobe; zero where the lobe's
 /// microfacet sends light to the wrong side of the surface, which no density tells of.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub fn sample_direction(bsdf: &Bsdf, choice: f32, u: f32, v: f32) -> Vec3 {
     let shares = &bsdf.shares;
@@ -436,7 +447,7 @@ pub fn sample_direction(bsdf: &Bsdf, choice: f32, u: f32, v: f32) -> Vec3 {
         let d = sample_cosine(u, v);
         return if choice < shares.cosine { d } else { vec3(d.x, d.y, -d.z) };
     }
-    let is_coat = choice < diffuse + shares.coat;
+    let is_coat = bsdf.coat > 0.0 && choice < diffuse + shares.coat;
     let passes = !is_coat && choice < diffuse + shares.coat + shares.transmission;
     let half = if is_coat {
         let (s, t) = frame_of(bsdf.coat_normal);

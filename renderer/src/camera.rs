@@ -3,7 +3,9 @@
 use protocol::PixelFilter;
 
 use crate::RenderScene;
-use crate::math::{Vec3, clamp, div, dot, length, lerp, min, normalize, rcp, sin_cos_turns, sqrt};
+use crate::math::{
+    Vec3, clamp, div, dot, length, lerp, min, normalize, rcp, sin_cos_turns, sqrt, truncate_to_i32,
+};
 use crate::precise;
 use crate::ray::Ray;
 use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PANORAMA, FILTER_ENTRIES, Header};
@@ -13,7 +15,7 @@ use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PANORAMA, FILTER_ENTRIES, Header
 #[must_use]
 pub fn filter_offset(scene: &RenderScene, u: f32) -> f32 {
     let scaled = u * (FILTER_ENTRIES - 1) as f32;
-    let entry = (scaled as i32).clamp(0, FILTER_ENTRIES as i32 - 2) as usize;
+    let entry = truncate_to_i32(scaled).clamp(0, FILTER_ENTRIES as i32 - 2) as usize;
     lerp(scene.filter[entry], scene.filter[entry + 1], scaled - entry as f32)
 }
 

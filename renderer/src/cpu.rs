@@ -29,14 +29,10 @@ impl CpuBackend {
         Self::with_path(threads, Path::best())
     }
 
-    /// A backend that walks trees in a given way, whatever the machine has: for measuring and for
-    /// tests. Every way gives the same bits.
+    /// A backend that works in a given way, or in the fastest that the machine has below it: for
+    /// measuring and for tests. Every way gives the same bits.
     #[must_use]
-    pub fn portable(threads: Option<NonZeroUsize>) -> Self {
-        Self::with_path(threads, Path::Portable)
-    }
-
-    fn with_path(threads: Option<NonZeroUsize>, path: Path) -> Self {
+    pub fn with_path(threads: Option<NonZeroUsize>, path: Path) -> Self {
         let count = threads
             .or_else(|| std::thread::available_parallelism().ok())
             .map_or(1, NonZeroUsize::get);

@@ -1,6 +1,7 @@
 //! Random numbers of a bounce for all paths of a wave at once.
 
 use crate::RenderScene;
+use crate::columns::vectors;
 use crate::sampler::{
     PAIR_CELL, PAIR_CHOICE, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, sample_pairs,
 };
@@ -52,7 +53,7 @@ impl Draws {
         ] {
             out.resize(count, [0.0; 2]);
             if is_asked {
-                draw(&self.keys, &self.samples, bounce_pair(bounce, purpose), path, out);
+                draw(path, &self.keys, &self.samples, bounce_pair(bounce, purpose), out);
             }
         }
     }
@@ -70,21 +71,8 @@ impl Draws {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-fn draw(keys: &[u32], samples: &[u32], pair: u32, path: Path, out: &mut [[f32; 2]]) {
-    #[target_feature(enable = "avx2")]
-    fn vectors(keys: &[u32], samples: &[u32], pair: u32, out: &mut [[f32; 2]]) {
+vectors! {
+    fn draw(keys: &[u32], samples: &[u32], pair: u32, out: &mut [[f32; 2]]) {
         sample_pairs(keys, samples, pair, out);
     }
-    match path {
-        Path::Portable => sample_pairs(keys, samples, pair, out),
-        #[expect(unsafe_code, reason = "a call that needs AVX2, where AVX2 was detected")]
-        // SAFETY: `Tracer::new` hands out this path only where `Path::best` has detected AVX2.
-        Path::Avx2 => unsafe { vectors(keys, samples, pair, out) },
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn draw(keys: &[u32], samples: &[u32], pair: u32, _path: Path, out: &mut [[f32; 2]]) {
-    sample_pairs(keys, samples, pair, out);
 }

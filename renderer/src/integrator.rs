@@ -4,52 +4,27 @@
 //! event draws one light and one direction, weighted against each other where both can find the
 //! same light. Roulette ends dim paths from the third event on.
 //!
-//! A path is a state between rays: [`begin`] asks for the first, [`Path::arrive`] takes what a ray
-//! met and asks for the next. Whoever traces may so trace many paths' rays together
-//! (the CPU backend does); what a path gathers is the same.
+//! A path is a state between rays: [`begin`] asks for the first; [`Path::miss`], [`Path::see`],
+//! [`Path::absorb`] and [`Path::glow`] take what it met, [`Path::gather`] draws what may light it
+//! there, [`Path::depart`] asks for the next. Whoever drives may
+//! so trace and scatter many paths together (the CPU backend does); what a path gathers is the
+//! same.
 
 use film::Pixel;
 
 use crate::RenderScene;
-use crate::bsdf::{bsdf_of, evaluate, sample_direction};
 use crate::camera::{camera_ray, depth_of, filter_offset};
 use crate::draws::Draw;
 use crate::environment;
-use crate::light::{hit_density, is_light, power_weight, sample_light, sky_density, sound};
+use crate::light::{
+    LightSample, hit_density, is_light, power_weight, sample_light, sky_density, sound,
+};
 use crate::light_tree::{Vertex, pick_emitter};
-use crate::math::{FAR, Vec3, dot, exp2, luminance, max_component, min, rcp, vec3};
+use crate::math::{FAR, Vec3, exp2, luminance, min, vec3};
 use crate::ray::{Cast, Hit, Query, Ray, offset_origin};
 use crate::sampler::{PAIR_COLOR, PAIR_FILTER, PAIR_LENS, pixel_key, ray_key, sample_pair};
-use crate::surface::{Surface, surface_at};
-
-/// Most likely that roulette lets a path go on.
-const SURVIVAL_MAX: f32 = 0.95;
-
-/// The shading frame of a surface.
-#[derive(Debug, Clone, Copy)]
-struct Frame {
-    x: Vec3,
-    y: Vec3,
-    z: Vec3,
-}
-
-impl Frame {
-    #[inline(always)]
-    fn of(surface: &Surface) -> Self {
-        let (x, y) = surface.frame();
-        Self { x, y, z: surface.normal }
-    }
-
-    #[inline(always)]
-    fn to_local(self, d: Vec3) -> Vec3 {
-        vec3(dot(d, self.x), dot(d, self.y), dot(d, self.z))
-    }
-
-    #[inline(always)]
-    fn to_world(self, d: Vec3) -> Vec3 {
-        self.x * d.x + self.y * d.y + self.z * d.z
-    }
-}
+use crate::scatter::{Arrival, Departure};
+use crate::surface::{Place, Surface};
 
 /// A path between two rays.
 #[derive(Debug, Clone, Copy)]
@@ -78,16 +53,6 @@ struct Seen {
     albedo: Vec3,
     normal: Vec3,
     depth: f32,
-}
-
-/// What a path asks for next.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Next {
-    /// Light that arrives unless something is in the way of this ray: its gain is for
-    /// [`Path::gain`], before the path goes on.
-    pub shadow: Option<(Cast, Vec3)>,
-    /// The ray whose nearest hit is for [`Path::arrive`]; without it the path is done.
-    pub closest: Option<Cast>,
 }
 
 /// Begins the path of one sample of the pixel `(x, y)`, with its camera ray.
@@ -137,44 +102,126 @@ impl Path {
         self.radiance += gain;
     }
 
-    /// Takes what the path's ray along `direction` met, with the numbers for scattering there.
-    #[must_use]
-    pub fn arrive(&mut self, scene: &RenderScene, direction: Vec3, hit: &Hit, draw: &Draw) -> Next {
-        let bounce = self.bounce;
-        if !hit.is_hit() {
-            let sky = environment::radiance(scene, direction);
-            let weight = if bounce == 0 {
-                1.0
-            } else {
-                power_weight(self.density, sky_density(scene, &self.vertex, direction))
-            };
-            self.radiance += self.throughput * sky * weight;
-            return Next::default();
+    /// Takes the light of what is around the scene: the path's ray along `direction` met nothing,
+    /// and the path is done.
+    #[inline(always)]
+    pub fn miss(&mut self, scene: &RenderScene, direction: Vec3) {
+        let sky = environment::radiance(scene, direction);
+        let weight = if self.bounce == 0 {
+            1.0
+        } else {
+            power_weight(self.density, sky_density(scene, &self.vertex, direction))
+        };
+        self.radiance += self.throughput * sky * weight;
+    }
+
+    /// Takes note of a surface that the camera sees.
+    #[inline(always)]
+    pub fn see(&mut self, scene: &RenderScene, position: Vec3, normal: Vec3, albedo: Vec3) {
+        if self.bounce == 0 {
+            self.seen = Seen { alpha: 1.0, albedo, normal, depth: depth_of(scene, position) };
         }
-        let surface = surface_at(scene, hit, direction);
-        if bounce == 0 {
-            self.seen = Seen {
-                alpha: 1.0,
-                albedo: surface.base_color,
-                normal: surface.normal,
-                depth: depth_of(scene, surface.position),
-            };
+    }
+
+    /// Takes what a body leaves of light on the way to a surface.
+    #[inline(always)]
+    pub fn absorb(&mut self, absorption: Vec3, distance: f32) {
+        if is_light(absorption) {
+            self.throughput *= transmittance(absorption, distance);
         }
-        if is_light(surface.absorption) {
-            self.throughput *= transmittance(surface.absorption, hit.t);
-        }
-        if is_light(surface.emission) {
-            let weight = if bounce == 0 {
+    }
+
+    /// Takes the light that a surface emits, which the path's ray along `direction` has met.
+    #[inline(always)]
+    pub fn glow(&mut self, scene: &RenderScene, hit: &Hit, direction: Vec3, emission: Vec3) {
+        if is_light(emission) {
+            let weight = if self.bounce == 0 {
                 1.0
             } else {
                 power_weight(self.density, hit_density(scene, &self.vertex, hit, direction))
             };
-            self.radiance += self.throughput * surface.emission * weight;
+            self.radiance += self.throughput * emission * weight;
         }
-        if bounce == scene.header.bounces || surface.is_unlit {
-            return Next::default();
+    }
+
+    /// What arrives where the path scatters: the light of one emitter is drawn.
+    ///
+    /// `is_open` is a surface that scatters to both sides.
+    #[inline(always)]
+    #[must_use]
+    pub fn gather(
+        &mut self,
+        scene: &RenderScene,
+        place: &Place,
+        is_open: bool,
+        draw: &Draw,
+    ) -> Arrival {
+        let point = offset_origin(place.position, place.geometric, place.reach);
+        self.vertex = Vertex { point, normal: if is_open { Vec3::ZERO } else { place.normal } };
+        let mut light = LightSample::NONE;
+        if scene.header.emitter_count > 0 {
+            let [choice, other] = draw.pick;
+            let [u, v] = draw.light;
+            if let Some(picked) = pick_emitter(scene, &self.vertex, choice, other)
+                && let Some(sampled) = sample_light(scene, picked, point, draw.cell.into(), u, v)
+            {
+                light = sampled;
+            }
         }
-        scatter(scene, self, &surface, direction, draw)
+        let ([choice, roulette], [u, v]) = (draw.choice, draw.scatter);
+        Arrival { throughput: self.throughput, light, choice, u, v, roulette }
+    }
+
+    /// What is left of light that passes a surface whose index of refraction depends on the
+    /// colour; makes of the surface what the path's colour sees.
+    ///
+    /// A path that passes goes on with one colour for good, three times as bright: it is the same
+    /// one at every surface.
+    #[must_use]
+    pub fn disperse(&self, surface: &mut Surface) -> Vec3 {
+        if surface.spread <= 0.0 {
+            return Vec3::ONE;
+        }
+        let (u, _) = sample_pair(self.key, self.sample, PAIR_COLOR);
+        let channel = min(u * 3.0, 2.0) as u32;
+        surface.eta = surface.eta_of(channel);
+        if self.is_single {
+            return Vec3::ONE;
+        }
+        let share = |this: u32| if this == channel { 3.0 } else { 0.0 };
+        vec3(share(0), share(1), share(2))
+    }
+
+    /// The ray that asks whether an emitter's light arrives; nothing where none would. Its light is
+    /// for [`Path::gain`].
+    #[inline(always)]
+    #[must_use]
+    pub fn ask(&mut self, light: &LightSample, departure: &Departure) -> Option<Cast> {
+        if !is_light(departure.gain) {
+            return None;
+        }
+        self.shadow_rays += 1;
+        let key = ray_key(self.key, self.sample, self.bounce, 1);
+        Some(Cast {
+            ray: Ray { origin: departure.shadow_origin, direction: light.direction },
+            query: Query { t_max: light.distance, key, camera: false },
+        })
+    }
+
+    /// Takes up the direction in which a surface scatters: the path's next ray;
+    /// without it the path is done.
+    #[inline(always)]
+    #[must_use]
+    pub fn depart(&mut self, departure: &Departure, disperses: bool) -> Option<Cast> {
+        if !departure.goes_on {
+            return None;
+        }
+        self.throughput = departure.throughput;
+        self.density = departure.density;
+        self.is_single |= disperses & departure.passes;
+        self.bounce += 1;
+        let Departure { origin, direction, .. } = *departure;
+        Some(self.closest(Ray { origin, direction }))
     }
 
     /// The values of the path's sample, once it is done: sums of this one sample.
@@ -205,122 +252,4 @@ fn transmittance(absorption: Vec3, distance: f32) -> Vec3 {
         exp2(-absorption.y * distance),
         exp2(-absorption.z * distance),
     )
-}
-
-/// The side of a surface on which a direction leaves, or nothing where the shading normal and the
-/// triangle's disagree about it.
-#[inline(always)]
-fn side_of(surface: &Surface, local: Vec3, direction: Vec3) -> Option<Vec3> {
-    let height = dot(direction, surface.geometric);
-    if local.z > 0.0 && height > 0.0 {
-        Some(surface.geometric)
-    } else if local.z < 0.0 && height < 0.0 {
-        Some(-surface.geometric)
-    } else {
-        None
-    }
-}
-
-/// What is left of light that passes a surface whose index of refraction depends on the colour, and
-/// that surface as the path's colour sees it.
-///
-/// A path that passes goes on with one colour for good, three times as bright: it is the same one at
-/// every surface.
-#[inline(never)]
-fn disperse(path: &Path, surface: &Surface) -> (Surface, Vec3) {
-    let (u, _) = sample_pair(path.key, path.sample, PAIR_COLOR);
-    let channel = min(u * 3.0, 2.0) as u32;
-    let seen = Surface { eta: surface.eta_of(channel), ..*surface };
-    if path.is_single {
-        return (seen, Vec3::ONE);
-    }
-    let share = |this: u32| if this == channel { 3.0 } else { 0.0 };
-    (seen, vec3(share(0), share(1), share(2)))
-}
-
-/// One scattering event: draws the light of one emitter, and the direction that goes on.
-#[inline]
-fn scatter(
-    scene: &RenderScene,
-    path: &mut Path,
-    surface: &Surface,
-    incoming: Vec3,
-    draw: &Draw,
-) -> Next {
-    let dispersed = (surface.spread > 0.0).then(|| disperse(path, surface));
-    let (surface, only) =
-        dispersed.as_ref().map_or((surface, Vec3::ONE), |(seen, only)| (seen, *only));
-    let frame = Frame::of(surface);
-    let view = frame.to_local(-incoming);
-    let bsdf = bsdf_of(scene, surface, view);
-    let origin = offset_origin(surface.position, surface.geometric);
-    let (key, sample, bounce) = (path.key, path.sample, path.bounce);
-    let mut next = Next::default();
-    path.vertex = Vertex::of(surface, origin);
-
-    // One light.
-    if scene.header.emitter_count > 0 {
-        let [choice, other] = draw.pick;
-        let [u, v] = draw.light;
-        if let Some(picked) = pick_emitter(scene, &path.vertex, choice, other)
-            && let Some(light) = sample_light(scene, picked, origin, draw.cell.into(), u, v)
-        {
-            let local = frame.to_local(light.direction);
-            let scattered = evaluate(scene, &bsdf, local);
-            let weight =
-                if light.is_point { 1.0 } else { power_weight(light.density, scattered.density) };
-            let arriving = light.radiance * (weight * rcp(light.density));
-            let mut gain = path.throughput * scattered.value * arriving;
-            if local.z < 0.0 {
-                gain *= only;
-            }
-            if is_light(gain)
-                && let Some(side) = side_of(surface, local, light.direction)
-            {
-                let query = Query {
-                    t_max: light.distance,
-                    key: ray_key(key, sample, bounce, 1),
-                    camera: false,
-                };
-                path.shadow_rays += 1;
-                let origin = offset_origin(surface.position, side);
-                let ray = Ray { origin, direction: light.direction };
-                next.shadow = Some((Cast { ray, query }, gain));
-            }
-        }
-    }
-
-    // One direction.
-    let [choice, roulette] = draw.choice;
-    let [u, v] = draw.scatter;
-    let local = sample_direction(&bsdf, choice, u, v);
-    let scattered = evaluate(scene, &bsdf, local);
-    let direction = frame.to_world(local);
-    let has_density = scattered.density > 0.0;
-    let Some(side) = side_of(surface, local, direction).filter(|_side| has_density) else {
-        return next;
-    };
-    path.throughput *= scattered.value * rcp(scattered.density);
-    if local.z < 0.0 && surface.spread > 0.0 {
-        path.throughput *= only;
-        path.is_single = true;
-    }
-    path.density = scattered.density;
-    if !is_light(path.throughput) {
-        return next;
-    }
-
-    // Roulette.
-    if bounce + 1 >= scene.header.roulette_after {
-        let survival = min(max_component(path.throughput), SURVIVAL_MAX);
-        let survives = roulette < survival;
-        if !survives {
-            return next;
-        }
-        path.throughput = path.throughput * rcp(survival);
-    }
-    path.bounce += 1;
-    next.closest =
-        Some(path.closest(Ray { origin: offset_origin(surface.position, side), direction }));
-    next
 }

@@ -8,6 +8,7 @@ pub mod backend;
 pub mod bsdf;
 pub mod bvh;
 pub mod camera;
+pub mod columns;
 pub mod environment;
 pub mod first;
 pub mod integrator;
@@ -25,8 +26,10 @@ pub mod trace;
 
 mod cpu;
 mod draws;
+mod events;
 mod prepare;
 mod probe;
+mod scatter;
 mod wave;
 #[cfg(target_arch = "x86_64")]
 mod wide;
@@ -41,4 +44,4 @@ pub use render_scene::RenderScene;
 /// The version of everything here that decides a film's bits.
 ///
 /// Raise it whenever the golden hashes in `tests/it/golden.rs` change.
-pub const ENGINE: protocol::Engine = protocol::Engine(3);
+pub const ENGINE: protocol::Engine = protocol::Engine(4);

@@ -1,6 +1,7 @@
 //! Lights: a place on one, its light, and the density of picking both.
 
 use crate::RenderScene;
+use crate::columns::columnar;
 use crate::environment;
 use crate::light_tree::{Picked, Vertex, finite_probability, infinite_probability};
 use crate::math::{
@@ -8,7 +9,7 @@ use crate::math::{
     sin_cos_turns, sqrt, vec3,
 };
 use crate::ray::{Hit, offset_origin, towards};
-use crate::surface::{alpha_of, emission_at, three_weights, vertices};
+use crate::surface::{alpha_of, emission_at, reach_of, three_weights, vertices};
 use crate::tables::{
     ALPHA_MASK, EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE, Emitter,
     MATERIAL_DOUBLE_SIDED, NONE, TRIANGLE_ALPHA,
@@ -17,21 +18,36 @@ use crate::tables::{
 /// Shadow rays end this share before the light.
 const SHADOW_END: f32 = 0.999_9;
 
-/// Light that may arrive at a point.
-#[derive(Debug, Clone, Copy)]
-pub struct LightSample {
-    /// Unit direction towards the light.
-    pub direction: Vec3,
-    /// Where the shadow ray ends.
-    pub distance: f32,
-    /// Radiance from there; for lights that no ray can meet, irradiance on a surface that faces the
-    /// direction.
-    pub radiance: Vec3,
-    /// Density per steradian of light and place; for lights that no ray can meet, the probability
-    /// of the light.
-    pub density: f32,
-    /// Whether no scattered ray can meet the light: points, lamps and suns, whatever their size.
-    pub is_point: bool,
+columnar! {
+    /// Light that may arrive at a point.
+    LightSample,
+    /// Of many paths.
+    LightSamples {
+        /// Unit direction towards the light.
+        direction: Vec3,
+        /// Where the shadow ray ends.
+        distance: f32,
+        /// Radiance from there; for lights that no ray can meet, irradiance on a surface that faces
+        /// the direction.
+        radiance: Vec3,
+        /// Density per steradian of light and place; for lights that no ray can meet, the
+        /// probability of the light; 0 where there is no light.
+        density: f32,
+        /// Whether no scattered ray can meet the light: points, lamps and suns, whatever their
+        /// size.
+        is_point: bool,
+    }
+}
+
+impl LightSample {
+    /// No light.
+    pub const NONE: Self = Self {
+        direction: Vec3::ZERO,
+        distance: 0.0,
+        radiance: Vec3::ZERO,
+        density: 0.0,
+        is_point: true,
+    };
 }
 
 /// Light at `point` from one emitter, or nothing where it does not shine.
@@ -168,7 +184,9 @@ fn sample_triangle(
     if side < 0.0 && material.flags & MATERIAL_DOUBLE_SIDED == 0 {
         return None;
     }
-    let (direction, distance) = towards(point, offset_origin(place, facing))?;
+    let corner = Vec3::of(light.position);
+    let reach = reach_of([corner, corner + edge_b, corner + edge_c]);
+    let (direction, distance) = towards(point, offset_origin(place, facing, reach))?;
     let density = triangle_density(light, probability, distance, dot(normal, direction));
     let is_seen = density > 0.0;
     if !is_seen {
@@ -233,15 +251,12 @@ pub fn sky_density(scene: &RenderScene, from: &Vertex, direction: Vec3) -> f32 {
 #[must_use]
 pub fn power_weight(a: f32, b: f32) -> f32 {
     // The larger is divided out, so that the squares stay finite.
-    if a > b {
-        let ratio = div(b, a);
-        div(1.0, 1.0 + ratio * ratio)
-    } else if b > 0.0 {
-        let ratio = div(a, b);
-        div(ratio * ratio, 1.0 + ratio * ratio)
-    } else {
-        0.0
-    }
+    let is_more = a > b;
+    let (low, high) = if is_more { (b, a) } else { (a, b) };
+    let ratio = div(low, high);
+    let squared = ratio * ratio;
+    let weight = div(if is_more { 1.0 } else { squared }, 1.0 + squared);
+    if high > 0.0 { weight } else { 0.0 }
 }
 
 /// Area of a triangle from two of its edges.

@@ -170,12 +170,27 @@ pub fn copysign(a: f32, b: f32) -> f32 {
     f32::from_bits((a.to_bits() & 0x7fff_ffff) | (b.to_bits() & 0x8000_0000))
 }
 
+/// `a` without its fraction, held within ±2³⁰ first; NaN counts as -2³⁰.
+///
+/// The language's own conversion also answers for numbers out of range, which no vector instruction
+/// does: loops over it stay scalar.
+#[inline(always)]
+#[must_use]
+pub fn truncate_to_i32(a: f32) -> i32 {
+    let held = clamp(a, -1_073_741_824.0, 1_073_741_824.0);
+    #[expect(unsafe_code, reason = "the checked conversion keeps loops from becoming vectors")]
+    // SAFETY: `clamp` leaves numbers within ±2³⁰ only, for NaN too.
+    unsafe {
+        held.to_int_unchecked()
+    }
+}
+
 /// The whole number at or below `a`, which is held within ±2³⁰ first; NaN counts as -2³⁰.
 #[inline(always)]
 #[must_use]
 pub fn floor_to_i32(a: f32) -> i32 {
     let held = clamp(a, -1_073_741_824.0, 1_073_741_824.0);
-    let whole = held as i32;
+    let whole = truncate_to_i32(a);
     if (whole as f32) > held { whole - 1 } else { whole }
 }
 

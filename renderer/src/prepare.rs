@@ -24,7 +24,7 @@ use protocol::{Digest, RenderSettings, SettingsError};
 use scene::{Scene, SceneError};
 
 use crate::RenderScene;
-use crate::bsdf::albedo::albedo_table;
+use crate::bsdf::albedo::{AlbedoTable, albedo_table};
 use crate::camera::filter_table;
 use crate::precise::srgb_to_linear;
 use crate::sampler::hash;
@@ -175,7 +175,7 @@ fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
 
 /// Tables that do not depend on the scene.
 struct SharedTables {
-    albedo: Vec<f32>,
+    albedo: Box<AlbedoTable>,
     srgb: Vec<f32>,
 }
 

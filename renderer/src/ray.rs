@@ -12,6 +12,8 @@ pub const SLACK: f32 = 0.999_999_05;
 pub const PAD_SIDE: f32 = 9.536_743e-7;
 /// A triangle's box is widened by this share of its largest coordinate.
 pub const PAD_PLACE: f32 = 2.384_185_8e-7;
+/// Rays start this share of a place's reach off their surface: 2⁻¹⁸, 64 roundings.
+const OFFSET: f32 = 3.814_697_3e-6;
 /// Components of directions below this count as this when they are inverted.
 const DIRECTION_MIN: f32 = 1e-20;
 
@@ -239,27 +241,15 @@ pub fn intersect_triangle(probe: &Probe, a: Vec3, b: Vec3, c: Vec3) -> Option<(f
     if t > 0.0 { Some((t, v * scale, w * scale)) } else { None }
 }
 
-/// A ray's start, moved off the surface it starts on.
+/// A ray's start, moved off the surface it starts on, to the side `normal` points to.
 ///
-/// By a number of representable steps that grows with the coordinates, or by a small distance
-/// near the origin (Wächter and Binder, "A fast and robust method for avoiding
-/// self-intersection", Ray Tracing Gems 2019). `normal` points to the side the ray leaves to.
+/// `reach` is the largest coordinate that the place was computed with, metres: that of the
+/// triangle's corners, not the place's own. A place in the middle of a wide floor is as uncertain
+/// as the floor's far corners, and the next ray's test of that floor rounds as coarsely.
 #[inline(always)]
 #[must_use]
-pub fn offset_origin(p: Vec3, normal: Vec3) -> Vec3 {
-    vec3(
-        offset_component(p.x, normal.x),
-        offset_component(p.y, normal.y),
-        offset_component(p.z, normal.z),
-    )
-}
-
-#[inline(always)]
-fn offset_component(p: f32, n: f32) -> f32 {
-    let steps = (n * 256.0) as i32;
-    let signed = if p < 0.0 { steps.wrapping_neg() } else { steps };
-    let moved = f32::from_bits((p.to_bits() as i32).wrapping_add(signed) as u32);
-    if abs(p) < 0.031_25 { p + n * 1.525_878_9e-5 } else { moved }
+pub fn offset_origin(p: Vec3, normal: Vec3, reach: f32) -> Vec3 {
+    p + normal * (reach * OFFSET)
 }
 
 /// Unit direction and distance from `a` to `b`; nothing when they are the same point.

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use bytemuck::{Pod, cast_slice};
 use protocol::{Digest, RenderSettings};
 
+use crate::bsdf::albedo::AlbedoTable;
 use crate::tables::{
     Emitter, Header, Instance, Layers, LightNode, Material, Node, Pick, Shape, Texture, Triangle,
 };
@@ -32,7 +33,7 @@ pub struct RenderScene {
     pub(crate) light_nodes: Vec<LightNode>,
     pub(crate) emitter_of: Vec<u32>,
     pub(crate) filter: Vec<f32>,
-    pub(crate) albedo: Vec<f32>,
+    pub(crate) albedo: Box<AlbedoTable>,
     pub(crate) srgb: Vec<f32>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) triangles: Vec<Triangle>,
@@ -116,6 +117,12 @@ impl RenderScene {
         &self.environment
     }
 
+    /// Directional albedos of the lobes.
+    #[must_use]
+    pub fn albedo(&self) -> &AlbedoTable {
+        &self.albedo
+    }
+
     /// Number of instances.
     #[must_use]
     pub fn instance_count(&self) -> usize {
@@ -139,7 +146,7 @@ impl RenderScene {
             cast_slice(&self.picks),
             cast_slice(&self.emitter_of),
             cast_slice(&self.filter),
-            cast_slice(&self.albedo),
+            cast_slice(self.albedo.as_slice()),
             cast_slice(&self.srgb),
             cast_slice(&self.layers),
             cast_slice(&self.light_nodes),
@@ -214,7 +221,7 @@ pub const fn words_of<T: Pod>() -> u32 {
 // A shader may read every table as words, and the header as a uniform block.
 const _: () = {
     assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 240);
-    assert!(words_of::<Instance>() == 28 && words_of::<Shape>() == 8);
+    assert!(words_of::<Instance>() == 30 && words_of::<Shape>() == 8);
     assert!(words_of::<Layers>() == 136);
     assert!(words_of::<Material>() == 48 && words_of::<Texture>() == 8);
     assert!(words_of::<Emitter>() == 16 && words_of::<Pick>() == 2);

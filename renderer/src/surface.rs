@@ -2,14 +2,15 @@
 
 use crate::RenderScene;
 use crate::bsdf::{DIELECTRIC_F0, lobe::SHEEN_ROUGHNESS_MIN};
+use crate::columns::columnar;
 use crate::math::{
-    Vec3, clamp, cross, div, dot, frame_of, lerp, max, min, normalize_or, rcp, saturate,
-    transform_direction, transform_point, transform_transposed, vec3,
+    Vec3, abs, clamp, cross, div, dot, frame_of, lerp, max, max_component, min, normalize_or, rcp,
+    saturate, transform_direction, transform_point, transform_transposed, vec3,
 };
 use crate::ray::Hit;
 use crate::tables::{
     Instance, LAYERS_BODY, Layers, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_MATTE,
-    MATERIAL_UNLIT, Material, NONE, Shape, TextureUse,
+    MATERIAL_UNLIT, Material, NONE, Shape, TextureUse, Triangle,
 };
 use crate::texture::{Rgba, sample};
 use crate::trace::corners;
@@ -22,6 +23,9 @@ const MIRROR_HEIGHT_MIN: f32 = 0.01;
 pub struct Surface {
     /// Place in world space.
     pub position: Vec3,
+    /// Largest coordinate that the place was computed with, metres: see
+    /// [`crate::ray::offset_origin`].
+    pub reach: f32,
     /// Unit normal of the triangle on the viewer's side.
     pub geometric: Vec3,
     /// Unit normal for shading on the viewer's side.
@@ -38,6 +42,8 @@ pub struct Surface {
     pub is_unlit: bool,
     /// Whether it scatters evenly and does nothing else: a short way, not another result.
     pub is_matte: bool,
+    /// Whether its material has more than glTF's metal and roughness.
+    pub has_layers: bool,
     /// Reflectance of the dielectric along its normal.
     pub f0: Vec3,
     /// Its reflectance at the horizon.
@@ -79,6 +85,120 @@ pub struct Surface {
     pub tangent: Vec3,
 }
 
+columnar! {
+    /// A triangle as a ray has met it, in its object's space.
+    Met,
+    /// Of many rays.
+    Mets {
+        /// First corner.
+        a: Vec3,
+        /// Second corner.
+        b: Vec3,
+        /// Third corner.
+        c: Vec3,
+        /// Normal of the first corner; zeros where the shape is flat.
+        normal_a: Vec3,
+        /// Of the second.
+        normal_b: Vec3,
+        /// Of the third.
+        normal_c: Vec3,
+        /// Whether its corners have no normals.
+        is_flat: bool,
+        /// Weight of the second corner.
+        u: f32,
+        /// Weight of the third.
+        v: f32,
+    }
+}
+
+columnar! {
+    /// Where a ray has met a surface and how it lies, without what normal maps do to it.
+    Place,
+    /// Of many rays.
+    Places {
+        /// See [`Surface::position`].
+        position: Vec3,
+        /// See [`Surface::reach`].
+        reach: f32,
+        /// See [`Surface::geometric`].
+        geometric: Vec3,
+        /// See [`Surface::normal`].
+        normal: Vec3,
+        /// Whether it is the triangle's front that was met.
+        is_front: bool,
+    }
+}
+
+columnar! {
+    /// What a surface without layers looks like.
+    Look,
+    /// Of many rays.
+    Looks {
+        /// See [`Surface::base_color`].
+        base_color: Vec3,
+        /// See [`Surface::metallic`].
+        metallic: f32,
+        /// See [`Surface::roughness`].
+        roughness: f32,
+        /// See [`Surface::f0`].
+        f0: Vec3,
+        /// See [`Surface::f90`].
+        f90: f32,
+    }
+}
+
+impl Place {
+    /// The surface there with a look; what it emits and absorbs is left out.
+    #[inline(always)]
+    #[must_use]
+    pub fn with(self, look: Look, is_matte: bool) -> Surface {
+        let Self { position, reach, geometric, normal, .. } = self;
+        let Look { base_color, metallic, roughness, f0, f90 } = look;
+        Surface {
+            position,
+            reach,
+            geometric,
+            normal,
+            base_color,
+            metallic,
+            roughness,
+            f0,
+            f90,
+            is_matte,
+            ..Surface::PLAIN
+        }
+    }
+}
+
+impl Surface {
+    /// Its place and its look.
+    #[inline(always)]
+    #[must_use]
+    pub const fn parts(&self) -> (Place, Look) {
+        let Self { position, reach, geometric, normal, .. } = *self;
+        let Self { base_color, metallic, roughness, f0, f90, .. } = *self;
+        let place = Place { position, reach, geometric, normal, is_front: true };
+        (place, Look { base_color, metallic, roughness, f0, f90 })
+    }
+
+    /// Whether nothing else decides how it scatters: it is opaque, with neither coat nor sheen nor
+    /// film, and its lobe is round.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        !self.has_layers
+            || self.transmission == 0.0
+                && self.eta == 1.0
+                && self.is_thin
+                && self.spread == 0.0
+                && self.coat == 0.0
+                && self.sheen == Vec3::ZERO
+                && self.translucency == 0.0
+                && self.iridescence == 0.0
+                && self.anisotropy == 0.0
+    }
+}
+
 impl Surface {
     /// Two unit vectors that complete the normal to the shading frame.
     #[inline(always)]
@@ -104,6 +224,7 @@ impl Surface {
     /// A surface without layers at the origin, z up: what tests begin with.
     pub const PLAIN: Self = Self {
         position: Vec3::ZERO,
+        reach: 1.0,
         geometric: vec3(0.0, 0.0, 1.0),
         normal: vec3(0.0, 0.0, 1.0),
         base_color: Vec3::ONE,
@@ -112,6 +233,7 @@ impl Surface {
         emission: Vec3::ZERO,
         is_unlit: false,
         is_matte: false,
+        has_layers: false,
         f0: vec3(DIELECTRIC_F0, DIELECTRIC_F0, DIELECTRIC_F0),
         f90: 1.0,
         transmission: 0.0,
@@ -342,6 +464,14 @@ pub fn facing(normal: Vec3, geometric: Vec3, viewer: Vec3) -> Vec3 {
     normalize_or(viewer + raised, geometric)
 }
 
+/// The largest coordinate of a triangle's corners.
+#[inline(always)]
+#[must_use]
+pub fn reach_of([a, b, c]: [Vec3; 3]) -> f32 {
+    let far = |p: Vec3| max_component(vec3(abs(p.x), abs(p.y), abs(p.z)));
+    max(max(far(a), far(b)), far(c))
+}
+
 /// The place of a hit, world space.
 #[inline(always)]
 #[must_use]
@@ -359,7 +489,7 @@ pub fn fetch(scene: &RenderScene, hits: &[Hit]) {
     for hit in met() {
         prefetch(&scene.triangles, hit.triangle);
     }
-    let shape_of = |triangle: &crate::tables::Triangle| &scene.shapes[triangle.shape as usize];
+    let shape_of = |triangle: &Triangle| &scene.shapes[triangle.shape as usize];
     for hit in met() {
         let triangle = &scene.triangles[hit.triangle as usize];
         let shape = shape_of(triangle);
@@ -395,84 +525,188 @@ fn prefetch<T>(table: &[T], at: u32) {
     }
 }
 
+/// What is met by a hit.
+#[derive(Clone, Copy)]
+pub struct Found<'a> {
+    /// The instance.
+    pub instance: &'a Instance,
+    /// The triangle's record.
+    pub triangle: &'a Triangle,
+    /// What the triangle belongs to.
+    pub shape: &'a Shape,
+    /// Its material.
+    pub material: &'a Material,
+}
+
+impl<'a> Found<'a> {
+    /// Looks it up.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(scene: &'a RenderScene, hit: &Hit) -> Self {
+        let triangle = &scene.triangles[hit.triangle as usize];
+        let shape = &scene.shapes[triangle.shape as usize];
+        Self {
+            instance: &scene.instances[hit.instance as usize],
+            triangle,
+            shape,
+            material: &scene.materials[shape.material as usize],
+        }
+    }
+
+    /// Whether [`Met::place`] and [`Found::look`] say all about how the surface scatters.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_simple(&self) -> bool {
+        let Material { flags, layers, .. } = *self.material;
+        (layers == NONE || flags & MATERIAL_MATTE != 0)
+            && flags & MATERIAL_UNLIT == 0
+            && self.material.normal_texture.texture == NONE
+    }
+
+    /// The triangle as the ray met it; `index` are its vertices.
+    #[inline(always)]
+    #[must_use]
+    pub fn met(&self, scene: &RenderScene, index: [u32; 3], hit: &Hit) -> Met {
+        let (a, b, c) = corners(self.triangle);
+        let at = self.shape.normals_at;
+        let is_flat = at == NONE;
+        let normal = |vertex| if is_flat { Vec3::ZERO } else { attribute3(scene, at, vertex) };
+        let [normal_a, normal_b, normal_c] = index.map(normal);
+        Met { a, b, c, normal_a, normal_b, normal_c, is_flat, u: hit.u, v: hit.v }
+    }
+
+    /// Its look, where the material has no layers.
+    #[inline(always)]
+    #[must_use]
+    pub fn look(&self, scene: &RenderScene, index: [u32; 3], w: [f32; 3]) -> Look {
+        let Self { shape, material, .. } = *self;
+        let color = base_color_at(scene, shape, material, index, w).rgb;
+        let mut gloss = Vec3::ONE;
+        if material.metallic_roughness_texture.texture != NONE {
+            gloss =
+                sample_at(scene, shape, &material.metallic_roughness_texture, index, w, false).rgb;
+        }
+        Look {
+            base_color: vec3(saturate(color.x), saturate(color.y), saturate(color.z)),
+            metallic: saturate(material.metallic * gloss.z),
+            roughness: clamp(material.roughness * gloss.y, 0.0, 1.0),
+            f0: Surface::PLAIN.f0,
+            f90: Surface::PLAIN.f90,
+        }
+    }
+
+    /// Radiance that it emits on a side.
+    #[inline(always)]
+    #[must_use]
+    pub fn emission(
+        &self,
+        scene: &RenderScene,
+        index: [u32; 3],
+        w: [f32; 3],
+        is_front: bool,
+    ) -> Vec3 {
+        if is_front || self.material.flags & MATERIAL_DOUBLE_SIDED != 0 {
+            emission_at(scene, self.shape, self.material, index, w)
+        } else {
+            Vec3::ZERO
+        }
+    }
+}
+
+impl Met {
+    /// Normal of the corners, blended; in object space and of any length.
+    #[inline(always)]
+    fn smooth(&self) -> Vec3 {
+        let w = three_weights((self.u, self.v));
+        blend3(self.normal_a, self.normal_b, self.normal_c, w)
+    }
+
+    /// Where the surface is and how it lies, seen along `incoming`, world space and of unit length.
+    #[inline(always)]
+    #[must_use]
+    pub fn place(&self, instance: &Instance, incoming: Vec3) -> Place {
+        let Self { a, b, c, .. } = *self;
+        let w = three_weights((self.u, self.v));
+        let viewer = -incoming;
+        let flat = cross(b - a, c - a);
+        let outward = normalize_or(transform_transposed(&instance.world_to_object, flat), viewer);
+        let is_front = dot(outward, incoming) <= 0.0;
+        let geometric = if is_front { outward } else { -outward };
+        let world = transform_transposed(&instance.world_to_object, self.smooth());
+        let bent = facing(normalize_or(world, geometric), geometric, viewer);
+        Place {
+            position: transform_point(&instance.object_to_world, blend3(a, b, c, w)),
+            reach: reach_of([a, b, c]) * instance.stretch + instance.shift,
+            geometric,
+            normal: if self.is_flat { geometric } else { bent },
+            is_front,
+        }
+    }
+}
+
+/// Radiance that is emitted at a hit, by a side.
+#[must_use]
+pub fn emission_of(scene: &RenderScene, hit: &Hit, is_front: bool) -> Vec3 {
+    let found = Found::of(scene, hit);
+    let index = vertices(scene, found.shape, found.triangle.primitive);
+    found.emission(scene, index, three_weights((hit.u, hit.v)), is_front)
+}
+
 /// The surface at a hit, seen against `direction`.
 #[must_use]
 pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
-    let instance = &scene.instances[hit.instance as usize];
-    let triangle = &scene.triangles[hit.triangle as usize];
-    let shape = &scene.shapes[triangle.shape as usize];
-    let material = &scene.materials[shape.material as usize];
+    let found = Found::of(scene, hit);
+    let Found { instance, triangle, shape, material } = found;
     let index = vertices(scene, shape, triangle.primitive);
     let w = three_weights((hit.u, hit.v));
-    let (a, b, c) = corners(triangle);
-    let position = hit_position(scene, hit);
-
-    // The side that is seen.
+    let met = found.met(scene, index, hit);
+    let place = met.place(instance, direction);
+    let Place { geometric, is_front: front, .. } = place;
     let viewer = -direction;
-    let flat = cross(b - a, c - a);
-    let outward = normalize_or(transform_transposed(&instance.world_to_object, flat), viewer);
-    let front = dot(outward, direction) <= 0.0;
-    let geometric = if front { outward } else { -outward };
 
     // Shading normals: the base's, and the coat's, which the base's normal map does not bend.
     let spot = Spot { scene, instance, shape, index, w };
-    let mut normal = geometric;
-    let mut coat_normal = geometric;
+    let mut normal = place.normal;
+    let mut coat_normal = place.normal;
     let mut axes = (Vec3::ZERO, Vec3::ZERO);
-    if shape.normals_at != NONE {
-        let smooth = blend3(
-            attribute3(scene, shape.normals_at, index[0]),
-            attribute3(scene, shape.normals_at, index[1]),
-            attribute3(scene, shape.normals_at, index[2]),
-            w,
-        );
+    if !met.is_flat && shape.tangents_at != NONE {
+        let smooth = met.smooth();
+        let outward = if front { geometric } else { -geometric };
         let plain = transform_transposed(&instance.world_to_object, smooth);
         let unit = normalize_or(plain, outward);
-        let has_tangents = shape.tangents_at != NONE;
-        let mut world = plain;
-        if material.normal_texture.texture != NONE && has_tangents {
-            let usage = &material.normal_texture;
-            world = spot.mapped_normal(usage, material.normal_scale, smooth, unit);
+        let mapped = |usage: &TextureUse, scale| {
+            let world = spot.mapped_normal(usage, scale, smooth, unit);
+            facing(normalize_or(world, geometric), geometric, viewer)
+        };
+        if material.normal_texture.texture != NONE {
+            normal = mapped(&material.normal_texture, material.normal_scale);
         }
-        normal = facing(normalize_or(world, geometric), geometric, viewer);
         if material.layers != NONE {
             let layers = &scene.layers[material.layers as usize];
-            let mut world = plain;
-            if layers.coat_normal_texture.texture != NONE && has_tangents {
-                let usage = &layers.coat_normal_texture;
-                world = spot.mapped_normal(usage, layers.coat_normal_scale, smooth, unit);
+            if layers.coat_normal_texture.texture != NONE {
+                coat_normal = mapped(&layers.coat_normal_texture, layers.coat_normal_scale);
             }
-            coat_normal = facing(normalize_or(world, geometric), geometric, viewer);
-            if layers.anisotropy > 0.0 && has_tangents {
+            if layers.anisotropy > 0.0 {
                 axes = spot.axes(smooth);
             }
         }
     }
 
     // Material.
-    let color = base_color_at(scene, shape, material, index, w).rgb;
-    let gloss = spot.factor(&material.metallic_roughness_texture, false).rgb;
-    let emits = front || material.flags & MATERIAL_DOUBLE_SIDED != 0;
-    let emission = if emits { emission_at(scene, shape, material, index, w) } else { Vec3::ZERO };
-    let base_color = vec3(saturate(color.x), saturate(color.y), saturate(color.z));
+    let look = found.look(scene, index, w);
+    let is_matte = material.flags & MATERIAL_MATTE != 0;
     let mut surface = Surface {
-        position,
-        geometric,
         normal,
-        base_color,
-        metallic: saturate(material.metallic * gloss.z),
-        roughness: clamp(material.roughness * gloss.y, 0.0, 1.0),
-        emission,
         coat_normal,
-        ..Surface::PLAIN
+        emission: found.emission(scene, index, w, front),
+        ..place.with(look, is_matte)
     };
     if material.flags & MATERIAL_UNLIT != 0 {
         surface.is_unlit = true;
-        surface.emission = base_color;
+        surface.emission = look.base_color;
     }
-    if material.flags & MATERIAL_MATTE != 0 {
-        surface.is_matte = true;
-    } else if material.layers != NONE {
+    if !is_matte && material.layers != NONE {
+        surface.has_layers = true;
         let layers = &scene.layers[material.layers as usize];
         add_layers(&mut surface, layers, &spot, front);
         add_anisotropy(&mut surface, layers, &spot, axes);

@@ -236,6 +236,10 @@ pub struct Instance {
     pub emitters_of_at: u32,
     /// `INSTANCE_` flags.
     pub flags: u32,
+    /// The most that the map to the world multiplies a coordinate by.
+    pub stretch: f32,
+    /// The most that it adds to one, metres.
+    pub shift: f32,
 }
 
 /// A node of a compressed wide tree, after Ylitie, Karras and Laine, "Efficient incoherent ray

@@ -246,30 +246,47 @@ fn exponents_inner(node: &Node) -> u32 {
     node.exponents_and_inner >> 24
 }
 
-/// How this machine walks the trees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How this machine walks the trees and scatters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Path {
     /// The packed tables, one value at a time.
     Portable,
-    /// Wide trees, eight boxes at a time.
+    /// Wide trees, eight boxes at a time; eight paths scatter at a time.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// The same trees; sixteen paths scatter at a time.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 impl Path {
+    /// All that this machine has, the fastest last.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            all.push(Self::Avx2);
+            if std::arch::is_x86_feature_detected!("avx512f")
+                && std::arch::is_x86_feature_detected!("avx512vl")
+                && std::arch::is_x86_feature_detected!("avx512dq")
+                && std::arch::is_x86_feature_detected!("avx512bw")
+            {
+                all.push(Self::Avx512);
+            }
+        }
+        all
+    }
+
     /// The fastest that this machine has.
     #[must_use]
     pub fn best() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            return Self::Avx2;
-        }
-        Self::Portable
+        Self::all().pop().unwrap_or(Self::Portable)
     }
 
     /// This path where the machine has it, else the best it has.
     fn checked(self) -> Self {
-        if self == Self::Portable { self } else { Self::best() }
+        self.min(Self::best())
     }
 
     /// Its name for people.
@@ -279,6 +296,8 @@ impl Path {
             Self::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
         }
     }
 }
@@ -302,7 +321,7 @@ impl<'a> Tracer<'a> {
             scene,
             path,
             #[cfg(target_arch = "x86_64")]
-            wide: (path == Path::Avx2)
+            wide: (path != Path::Portable)
                 .then(|| scene.wide.get_or_init(|| crate::wide::WideScene::new(scene))),
         }
     }

@@ -6,13 +6,18 @@
 use film::Pixel;
 use protocol::settings::CHUNK_SAMPLES;
 
+use crate::RenderScene;
 use crate::backend::Cancel;
 use crate::draws::Draws;
+use crate::events::{Events, Note};
 use crate::integrator::{Path, begin};
+use crate::light::LightSample;
 use crate::math::Vec3;
 use crate::ray::{Cast, Hit};
-use crate::surface::fetch;
-use crate::trace::Tracer;
+use crate::scatter::{Departure, scatter};
+use crate::surface::{Found, Look, Place, emission_of, fetch, surface_at, three_weights, vertices};
+use crate::tables::{MATERIAL_EMISSIVE, MATERIAL_MATTE};
+use crate::trace::{self, Tracer};
 
 /// Paths of a wave: enough rays to trace together, few enough for a core's cache.
 const PATHS: u32 = 256;
@@ -30,11 +35,138 @@ pub struct Wave {
     /// Paths that go on, and their rays.
     alive: Vec<u32>,
     casts: Vec<Cast>,
+    hits: Vec<Hit>,
+    draws: Draws,
+    asked: Asked,
+    /// Events at simple surfaces, those with a lobe and matte ones, whose places are to be found.
+    met: [Events; 2],
+    /// And such whose places are known.
+    placed: [Events; 2],
+}
+
+/// Rays that scattering has asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    /// Paths that go on, and their rays.
+    owners: Vec<u32>,
+    casts: Vec<Cast>,
     /// Paths that light may arrive at, with their gains and rays.
     gains: Vec<(u32, Vec3)>,
     shadows: Vec<Cast>,
-    hits: Vec<Hit>,
-    draws: Draws,
+}
+
+impl Asked {
+    fn clear(&mut self) {
+        self.owners.clear();
+        self.casts.clear();
+        self.gains.clear();
+        self.shadows.clear();
+    }
+
+    /// Adds what a path asks for after an event; `disperses` where its surface does.
+    #[inline(always)]
+    fn add(
+        &mut self,
+        path: &mut Path,
+        number: u32,
+        light: &LightSample,
+        departure: &Departure,
+        disperses: bool,
+    ) {
+        if let Some(cast) = path.ask(light, departure) {
+            self.gains.push((number, departure.gain));
+            self.shadows.push(cast);
+        }
+        if let Some(cast) = path.depart(departure, disperses) {
+            self.owners.push(number);
+            self.casts.push(cast);
+        }
+    }
+}
+
+/// The events of a bounce.
+struct Bounce<'a> {
+    scene: &'a RenderScene,
+    path: trace::Path,
+    /// Whether nothing scatters any more.
+    is_last: bool,
+    /// Whether dim paths may end.
+    roulette: bool,
+    paths: &'a mut [Path],
+    draws: &'a Draws,
+    asked: &'a mut Asked,
+}
+
+impl Bounce<'_> {
+    /// Takes what a ray has met where that is not simple; scatters at once where it has layers,
+    /// else returns what is to be scattered.
+    fn arrive(&mut self, note: &Note, incoming: Vec3) -> Option<(Place, Look)> {
+        let scene = self.scene;
+        let path = &mut self.paths[note.path as usize];
+        let mut surface = surface_at(scene, &note.hit, incoming);
+        path.see(scene, surface.position, surface.normal, surface.base_color);
+        path.absorb(surface.absorption, note.hit.t);
+        path.glow(scene, &note.hit, incoming, surface.emission);
+        if self.is_last || surface.is_unlit {
+            return None;
+        }
+        let (place, look) = surface.parts();
+        if surface.is_plain() {
+            return Some((place, look));
+        }
+        let passing = path.disperse(&mut surface);
+        let draw = self.draws.get(note.draw as usize);
+        let is_open = surface.transmission > 0.0 || surface.translucency > 0.0;
+        let arrival = path.gather(scene, &place, is_open, &draw);
+        let departure =
+            scatter(&scene.albedo, &surface, incoming, &arrival, passing, self.roulette);
+        let disperses = surface.spread > 0.0;
+        self.asked.add(path, note.path, &arrival.light, &departure, disperses);
+        None
+    }
+
+    /// Finds the places of events, takes what shines there, and scatters them.
+    fn meet(&mut self, events: &mut Events, is_matte: bool) {
+        let scene = self.scene;
+        events.locate(scene, self.path);
+        for (at, note) in events.notes.iter().enumerate() {
+            let path = &mut self.paths[note.path as usize];
+            let (place, color) = events.seen(at);
+            path.see(scene, place.position, place.normal, color);
+            if note.may_glow {
+                let emission = emission_of(scene, &note.hit, place.is_front);
+                path.glow(scene, &note.hit, events.incoming(at), emission);
+            }
+        }
+        if self.is_last {
+            events.notes.clear();
+        } else {
+            self.scatter(events, is_matte);
+        }
+    }
+
+    /// Scatters events that know their places.
+    fn scatter(&mut self, events: &mut Events, is_matte: bool) {
+        for at in 0..events.notes.len() {
+            let note = &events.notes[at];
+            let draw = self.draws.get(note.draw as usize);
+            let (place, _) = events.seen(at);
+            let path = &mut self.paths[note.path as usize];
+            let arrival = path.gather(self.scene, &place, false, &draw);
+            events.light_up(at, arrival);
+        }
+        if is_matte {
+            events.scatter::<true>(&self.scene.albedo, self.path, self.roulette);
+        } else {
+            events.scatter::<false>(&self.scene.albedo, self.path, self.roulette);
+        }
+        for (at, note) in events.notes.iter().enumerate() {
+            let (light, departure) = events.outcome(at);
+            let path = &mut self.paths[note.path as usize];
+            self.asked.add(path, note.path, &light, &departure, false);
+        }
+        events.notes.clear();
+    }
 }
 
 impl Wave {
@@ -104,37 +236,65 @@ impl Wave {
             tracer.closest(&self.casts, &mut self.hits);
             fetch(tracer.scene, &self.hits);
             self.draw(tracer, bounce);
-            self.gains.clear();
-            self.shadows.clear();
-            let mut going = 0;
-            for at in 0..self.casts.len() {
-                let number = self.alive[at];
-                let path = &mut self.paths[number as usize];
-                let direction = self.casts[at].ray.direction;
-                let draw = self.draws.get(at);
-                let next = path.arrive(tracer.scene, direction, &self.hits[at], &draw);
-                if let Some((cast, gain)) = next.shadow {
-                    self.gains.push((number, gain));
-                    self.shadows.push(cast);
-                }
-                if let Some(cast) = next.closest {
-                    // Never ahead of what is still to be read.
-                    self.alive[going] = number;
-                    self.casts[going] = cast;
-                    going += 1;
-                }
-            }
-            self.alive.truncate(going);
-            self.casts.truncate(going);
-            self.hits.resize(self.shadows.len(), Hit::miss(0.0));
-            tracer.any(&self.shadows, &mut self.hits);
-            for (&(number, gain), hit) in self.gains.iter().zip(&self.hits) {
+            self.asked.clear();
+            self.scatter(tracer, bounce);
+            self.hits.resize(self.asked.shadows.len(), Hit::miss(0.0));
+            tracer.any(&self.asked.shadows, &mut self.hits);
+            for (&(number, gain), hit) in self.asked.gains.iter().zip(&self.hits) {
                 if !hit.is_hit() {
                     self.paths[number as usize].gain(gain);
                 }
             }
             bounce += 1;
         }
+    }
+
+    /// Scatters all paths at what their rays have met: asks for shadow rays, and for the next rays
+    /// of the paths that go on.
+    fn scatter(&mut self, tracer: &Tracer<'_>, bounce: u32) {
+        let scene = tracer.scene;
+        let Self { paths, alive, casts, hits, draws, asked, met, placed } = self;
+        let mut bounce = Bounce {
+            scene,
+            path: tracer.path(),
+            is_last: bounce == scene.header.bounces,
+            roulette: bounce + 1 >= scene.header.roulette_after,
+            paths,
+            draws,
+            asked,
+        };
+        for (at, &number) in alive.iter().enumerate() {
+            let (hit, incoming) = (&hits[at], casts[at].ray.direction);
+            if !hit.is_hit() {
+                bounce.paths[number as usize].miss(scene, incoming);
+                continue;
+            }
+            let found = Found::of(scene, hit);
+            let is_matte = found.material.flags & MATERIAL_MATTE != 0;
+            let may_glow = found.material.flags & MATERIAL_EMISSIVE != 0;
+            let note = Note { path: number, draw: at as u32, hit: *hit, may_glow };
+            let events = &mut met[usize::from(is_matte)];
+            if found.is_simple() && events.takes(hit.instance) {
+                let index = vertices(scene, found.shape, found.triangle.primitive);
+                let look = found.look(scene, index, three_weights((hit.u, hit.v)));
+                if events.push_met(note, incoming, found.met(scene, index, hit), look) {
+                    bounce.meet(events, is_matte);
+                }
+                continue;
+            }
+            if let Some((place, look)) = bounce.arrive(&note, incoming) {
+                let events = &mut placed[usize::from(is_matte)];
+                if events.push_place(note, incoming, place, look) {
+                    bounce.scatter(events, is_matte);
+                }
+            }
+        }
+        for (is_matte, (met, placed)) in [false, true].into_iter().zip(met.iter_mut().zip(placed)) {
+            bounce.meet(met, is_matte);
+            bounce.scatter(placed, is_matte);
+        }
+        std::mem::swap(alive, &mut asked.owners);
+        std::mem::swap(casts, &mut asked.casts);
     }
 
     /// Draws the numbers for what the paths' rays have met.

@@ -7,10 +7,16 @@ use super::lobe::{
     SHEEN_ROUGHNESS_MIN, refract, sample_cosine, sample_visible_normal, schlick_between,
     schlick_weight, sheen_value, smith_root, width_of,
 };
-use crate::math::{PI, clamp, div, dot, lerp, max, min, normalize, rcp, sqrt, vec3};
-use crate::tables::{
-    ALBEDO_GLASS_AT, ALBEDO_MEANS_AT, ALBEDO_SHEEN_AT, ALBEDO_SIDE, GLASS_INDICES, GLASS_SIDE,
+use crate::math::{
+    PI, clamp, div, dot, lerp, max, min, normalize, rcp, sqrt, truncate_to_i32, vec3,
 };
+use crate::tables::{
+    ALBEDO_FLOATS, ALBEDO_GLASS_AT, ALBEDO_MEANS_AT, ALBEDO_SHEEN_AT, ALBEDO_SIDE, GLASS_INDICES,
+    GLASS_SIDE,
+};
+
+/// The table of directional albedos, see [`albedo_table`].
+pub type AlbedoTable = [f32; ALBEDO_FLOATS];
 
 /// A reflectance along the normal and at the horizon.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,7 +33,7 @@ pub struct Reflectance {
 fn cell_of(x: f32, steps: usize) -> (usize, f32) {
     let last = (steps - 1) as f32;
     let scaled = clamp(x * last, 0.0, last);
-    let index = (scaled as i32).clamp(0, steps as i32 - 2) as usize;
+    let index = truncate_to_i32(scaled).clamp(0, steps as i32 - 2) as usize;
     (index, scaled - index as f32)
 }
 
@@ -39,7 +45,7 @@ fn cell(x: f32) -> (usize, f32) {
 /// Albedo of the GGX lobe as `(a, b)`: reflectances f0 and f90 give `f0·a + f90·b`.
 #[inline(always)]
 #[must_use]
-pub fn lobe_albedo(albedo: &[f32], cosine: f32, roughness: f32) -> (f32, f32) {
+pub fn lobe_albedo(albedo: &AlbedoTable, cosine: f32, roughness: f32) -> (f32, f32) {
     let (column, fx) = cell(cosine);
     let (row, fy) = cell(roughness);
     let at = (row * ALBEDO_SIDE + column) * 2;
@@ -72,7 +78,7 @@ pub fn compensated(a: f32, b: f32, r: Reflectance) -> f32 {
 /// Mean of [`compensated`] over all directions, weighted by the cosine.
 #[inline(always)]
 #[must_use]
-pub fn compensated_mean(albedo: &[f32], roughness: f32, r: Reflectance) -> f32 {
+pub fn compensated_mean(albedo: &AlbedoTable, roughness: f32, r: Reflectance) -> f32 {
     let (row, fy) = cell(roughness);
     let at = ALBEDO_MEANS_AT + row * 4;
     let mean = |k: usize| lerp(albedo[at + k], albedo[at + 4 + k], fy);
@@ -82,7 +88,7 @@ pub fn compensated_mean(albedo: &[f32], roughness: f32, r: Reflectance) -> f32 {
 /// Albedo of white sheen in one direction, at most 1.
 #[inline(always)]
 #[must_use]
-pub fn sheen_albedo(albedo: &[f32], cosine: f32, roughness: f32) -> f32 {
+pub fn sheen_albedo(albedo: &AlbedoTable, cosine: f32, roughness: f32) -> f32 {
     let (column, fx) = cell(cosine);
     let (row, fy) = cell(roughness);
     let at = ALBEDO_SHEEN_AT + row * ALBEDO_SIDE + column;
@@ -94,7 +100,7 @@ pub fn sheen_albedo(albedo: &[f32], cosine: f32, roughness: f32) -> f32 {
 /// from one direction. `eta` is the index of refraction beyond the surface over the one before it.
 #[inline]
 #[must_use]
-pub fn glass_albedo(albedo: &[f32], cosine: f32, roughness: f32, eta: f32) -> f32 {
+pub fn glass_albedo(albedo: &AlbedoTable, cosine: f32, roughness: f32, eta: f32) -> f32 {
     let is_within = eta < 1.0;
     let index = if is_within { rcp(eta) } else { eta };
     let (layer, fz) = cell_of((index - 1.0) * 0.5, GLASS_INDICES);
@@ -112,12 +118,13 @@ pub fn glass_albedo(albedo: &[f32], cosine: f32, roughness: f32, eta: f32) -> f3
 /// All tables one after the other.
 ///
 /// # Shapes
-/// See [`crate::tables::ALBEDO_FLOATS`]: roughness grows by row, cosine by column, both from 0 to 1
+/// See [`ALBEDO_FLOATS`]: roughness grows by row, cosine by column, both from 0 to 1
 /// inclusive. First `(a, b)` of GGX per cell; then, per roughness, the means of `a`, `b`, `a·loss`
 /// and `b·loss`; then the albedo of sheen per cell; last that of glass, by side, index, roughness and
 /// cosine.
 #[must_use]
-pub fn albedo_table() -> Vec<f32> {
+pub fn albedo_table() -> Box<AlbedoTable> {
+    let mut table = Box::new([0.0; ALBEDO_FLOATS]);
     let last = (ALBEDO_SIDE - 1) as f32;
     let cosine_of = |at: usize| max(div((at % ALBEDO_SIDE) as f32, last), 1e-3);
     let roughness_of = |at: usize| div((at / ALBEDO_SIDE) as f32, last);
@@ -125,8 +132,7 @@ pub fn albedo_table() -> Vec<f32> {
     let cells = || (0..ALBEDO_SIDE * ALBEDO_SIDE).into_par_iter();
     let lobes: Vec<[f32; 2]> =
         cells().map(|at| integrate_lobe(cosine_of(at), width_of(roughness_of(at)))).collect();
-    let mut table = lobes.into_flattened();
-    table.reserve_exact(crate::tables::ALBEDO_FLOATS - table.len());
+    table[..ALBEDO_MEANS_AT].copy_from_slice(lobes.as_flattened());
     for row in 0..ALBEDO_SIDE {
         let mut sums = [0.0; 4];
         let steps = 256;
@@ -138,14 +144,15 @@ pub fn albedo_table() -> Vec<f32> {
                 *sum += value * cosine;
             }
         }
-        table.extend(sums.map(|sum| sum * 2.0 * rcp(steps as f32)));
+        let means = sums.map(|sum| sum * 2.0 * rcp(steps as f32));
+        table[ALBEDO_MEANS_AT + row * 4..][..4].copy_from_slice(&means);
     }
-    table.par_extend(
-        cells()
-            .map(|at| integrate_sheen(cosine_of(at), max(roughness_of(at), SHEEN_ROUGHNESS_MIN))),
-    );
+    let sheens: Vec<f32> = cells()
+        .map(|at| integrate_sheen(cosine_of(at), max(roughness_of(at), SHEEN_ROUGHNESS_MIN)))
+        .collect();
+    table[ALBEDO_SHEEN_AT..ALBEDO_GLASS_AT].copy_from_slice(&sheens);
     let plane = GLASS_SIDE * GLASS_SIDE;
-    table.par_extend((0..2 * GLASS_INDICES * plane).into_par_iter().map(|at| {
+    table[ALBEDO_GLASS_AT..].par_iter_mut().enumerate().for_each(|(at, kept)| {
         let (layer, at) = (at / plane, at % plane);
         // At 1 nothing bends, and a half vector would have no direction.
         let step = (layer % GLASS_INDICES) as f32;
@@ -153,8 +160,8 @@ pub fn albedo_table() -> Vec<f32> {
         let eta = if layer < GLASS_INDICES { index } else { rcp(index) };
         let last = (GLASS_SIDE - 1) as f32;
         let width = width_of(div((at / GLASS_SIDE) as f32, last));
-        integrate_glass(max(div((at % GLASS_SIDE) as f32, last), 1e-3), width, eta)
-    }));
+        *kept = integrate_glass(max(div((at % GLASS_SIDE) as f32, last), 1e-3), width, eta);
+    });
     table
 }
 
@@ -234,7 +241,7 @@ mod tests {
     #[test]
     fn the_lobe_without_loss_keeps_nearly_all() {
         let table = albedo_table();
-        assert_eq!(table.len(), crate::tables::ALBEDO_FLOATS);
+        assert_eq!(table.len(), ALBEDO_FLOATS);
         assert!(table[..ALBEDO_MEANS_AT].iter().all(|value| (0.0..=1.0).contains(value)));
         let (a, b) = lobe_albedo(&table, 0.7, 0.05);
         assert!(a + b > 0.99, "smooth surfaces lose little: {a} {b}");

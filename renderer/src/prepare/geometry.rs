@@ -353,17 +353,25 @@ fn assemble(
     geometry.root_node = append(&mut geometry.nodes, &top, 0)?;
     for &index in &top.order {
         let Placed { object, place, inverse, is_identity, node } = &placed[index as usize];
+        let rows = place.rows();
         geometry.instance_nodes.push(*node);
         geometry.instances.push(Instance {
             world_to_object: inverse.rows(),
-            object_to_world: place.rows(),
+            object_to_world: rows,
             root_node: roots[*object],
             id: index,
             emitters_of_at: NONE,
             flags: if *is_identity { INSTANCE_IDENTITY } else { 0 },
+            stretch: largest(rows.map(|[x, y, z, _]| x.abs() + y.abs() + z.abs())),
+            shift: largest(rows.map(|[.., moved]| moved.abs())),
         });
     }
     Ok(geometry)
+}
+
+/// The largest of three numbers.
+fn largest(values: [f32; 3]) -> f32 {
+    values.into_iter().fold(0.0, f32::max)
 }
 
 /// Appends a tree's nodes with indices into the whole tables; returns its root.

@@ -88,9 +88,14 @@ fn a_pixel_is_the_same_alone_and_in_any_tile() {
 #[test]
 fn simd_and_portable_films_are_equal() {
     let rect = Rect::of_size(Size::new(40, 24));
-    let best = render(&mut CpuBackend::new(None), 16, rect, batch(0, 1));
-    let portable = render(&mut CpuBackend::portable(None), 16, rect, batch(0, 1));
-    assert_eq!(best.root(), portable.root());
+    let films = Path::all().into_iter().map(|path| {
+        let mut backend = CpuBackend::with_path(None, path);
+        (path.name(), render(&mut backend, 16, rect, batch(0, 1)).root())
+    });
+    let films: Vec<_> = films.collect();
+    for (name, root) in &films {
+        assert_eq!(*root, films[0].1, "{name} differs from {}", films[0].0);
+    }
 }
 
 /// Many spheres and quads, instanced with turns, mirrors and uneven scales; coplanar doubles.

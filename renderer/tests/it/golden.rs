@@ -4,11 +4,11 @@ use protocol::{Batch, Rect, RenderSettings, Size};
 use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 
 /// The engine these hashes belong to.
-const OF_ENGINE: u32 = 3;
+const OF_ENGINE: u32 = 4;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_d5814d5b440d45ba9b8bbb0ee127c075a3896997c1deb67b8d73ec2b3ae81e10";
+const SCENE: &str = "b3_557fe64df9e1824e6f511a26405ca1a5da26072c845883463fb9fe9bf1de2138";
 /// [`film::Film::root`] of its 16 samples.
-const FILM: &str = "b3_cd6d11cdb23626536d4a13c8b0edf8de65f925b153b371aa3ea47eccb195fa37";
+const FILM: &str = "b3_67ffa3f9688d3db87cbdeda7cd68dadc429048910ec9b04f64769c4092128a31";
 
 #[test]
 fn the_engine_renders_what_it_always_did() {

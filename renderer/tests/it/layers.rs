@@ -106,13 +106,13 @@ fn directions_are_drawn_with_the_density_that_is_told() {
     let (rows, columns, fine, draws) = (16, 16, 24, 40_000_u32);
     for (name, surface) in surfaces() {
         for view in VIEWS {
-            let bsdf = bsdf_of(&scene, &surface, view);
+            let bsdf = bsdf_of(scene.albedo(), &surface, view);
             let mut expected = vec![0.0_f64; rows * columns];
             let solid_angle = 4.0 * std::f64::consts::PI / (rows * columns * fine * fine) as f64;
             for row in 0..rows * fine {
                 for column in 0..columns * fine {
                     let d = middle(row, column, rows * fine, columns * fine);
-                    let density = f64::from(evaluate(&scene, &bsdf, d).density);
+                    let density = f64::from(evaluate(scene.albedo(), &bsdf, d).density);
                     expected[row / fine * columns + column / fine] += density * solid_angle;
                 }
             }
@@ -122,7 +122,7 @@ fn directions_are_drawn_with_the_density_that_is_told() {
                 let (u, v) = sample_pair(11, i, 0);
                 let (choice, _) = sample_pair(12, i, 1);
                 let d = sample_direction(&bsdf, choice, u, v);
-                if evaluate(&scene, &bsdf, d).density > 0.0 {
+                if evaluate(scene.albedo(), &bsdf, d).density > 0.0 {
                     counts[cell(d, rows, columns)] += 1;
                 } else {
                     lost += 1;
@@ -156,14 +156,14 @@ fn no_surface_gives_more_than_it_gets() {
     for (name, surface) in surfaces() {
         let white = Surface { base_color: Vec3::ONE, ..surface };
         for view in VIEWS {
-            let bsdf = bsdf_of(&scene, &white, view);
+            let bsdf = bsdf_of(scene.albedo(), &white, view);
             let draws = 20_000_u32;
             let mut sum = 0.0_f64;
             for i in 0..draws {
                 let (u, v) = sample_pair(21, i, 0);
                 let (choice, _) = sample_pair(22, i, 1);
                 let d = sample_direction(&bsdf, choice, u, v);
-                let scatter = evaluate(&scene, &bsdf, d);
+                let scatter = evaluate(scene.albedo(), &bsdf, d);
                 if scatter.density > 0.0 {
                     sum += f64::from(max_component(scatter.value) / scatter.density);
                 }
@@ -272,7 +272,7 @@ fn light_bends_as_snell_says() {
     let glass =
         Surface { transmission: 1.0, eta: 1.5, is_thin: false, roughness: 0.0, ..Surface::PLAIN };
     for view in VIEWS {
-        let bsdf = bsdf_of(&scene, &glass, view);
+        let bsdf = bsdf_of(scene.albedo(), &glass, view);
         let choice = bsdf.shares.cosine
             + bsdf.shares.behind
             + bsdf.shares.coat
@@ -284,7 +284,7 @@ fn light_bends_as_snell_says() {
     }
     // From within, beyond the critical angle nothing passes.
     let within = Surface { eta: 1.0 / 1.5, ..glass };
-    let bsdf = bsdf_of(&scene, &within, vec3(0.8, 0.0, 0.6));
+    let bsdf = bsdf_of(scene.albedo(), &within, vec3(0.8, 0.0, 0.6));
     assert!(bsdf.shares.transmission < 1e-3, "{:?}", bsdf.shares);
     assert!(bsdf.shares.lobe > 0.999, "{:?}", bsdf.shares);
 }

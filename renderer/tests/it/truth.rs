@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use protocol::Sun;
-use scene::{AlphaMode, Environment, Image, LightKind, Pixels};
+use scene::{AlphaMode, Environment, Image, LightKind, Node, Pixels, Transform};
 
 use crate::make::{add_light, assert_mean, looking, material, mean_green, quad, scene_of, sphere};
 
@@ -25,6 +25,40 @@ fn a_white_furnace_gives_back_what_it_gets() {
             let what = format!("metallic {metallic}, roughness {roughness}, from {eye:?}");
             assert_mean(&what, mean_green(&scene, &settings), 1.0, 0.01);
         }
+    }
+}
+
+#[test]
+fn a_wide_floor_does_not_shade_itself() {
+    // Its middle is as uncertain as its far corners; the smallest is a coin.
+    for half in [0.01, 1.0, 200.0, 1000.0, 50_000.0] {
+        let mut scene = scene_of(vec![floor(half, 0)], vec![material([1.0; 3], 0.0, 1.0)]);
+        scene.make_clay(1.0);
+        let eye = [half * 0.2, half * 0.05, half * 0.1];
+        let mut settings = looking(eye, [0.0; 3], 32, 64);
+        settings.lighting.sky = Some([1.0; 3]);
+        assert_mean(&format!("{half} m"), mean_green(&scene, &settings), 1.0, 1e-4);
+        // Placed far away, by an instance that stretches it.
+        let mut far = scene_of(vec![floor(1.0, 0)], vec![material([1.0; 3], 0.0, 1.0)]);
+        far.make_clay(1.0);
+        let place = [half * 3.0, 0.0, -half];
+        for shown in [0.0, 10.0_f32] {
+            let node = Node {
+                transform: Transform::Trs {
+                    translation: [place[0] + shown * half, 0.0, place[2]],
+                    rotation: [0.0, 0.0, 0.0, 1.0],
+                    scale: [half; 3],
+                },
+                mesh: Some(0),
+                ..Node::default()
+            };
+            far.nodes.push(node);
+        }
+        far.nodes.remove(0);
+        let eye = [eye[0] + place[0], eye[1], eye[2] + place[2]];
+        let mut settings = looking(eye, place, 32, 64);
+        settings.lighting.sky = Some([1.0; 3]);
+        assert_mean(&format!("{half} m away"), mean_green(&far, &settings), 1.0, 1e-4);
     }
 }
 

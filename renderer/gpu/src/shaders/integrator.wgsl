@@ -11,7 +11,7 @@
 #import tessera::environment::sky_radiance
 #import tessera::light::{hit_density, is_light, no_light, power_weight, sample_light, sky_density, sound}
 #import tessera::light_tree::{Vertex, pick_emitter, vertex_of}
-#import tessera::math::{FAR, fdot, fexp2, fmin, luminance, max_component, rcp}
+#import tessera::math::{FAR, fdot, fexp2, fmin, fsqrt, luminance, max_component, rcp}
 #import tessera::ray::{Hit, Query, Ray, offset_origin}
 #import tessera::sampler::{
     PAIR_CELL, PAIR_CHOICE, PAIR_COLOR, PAIR_FILTER, PAIR_LENS, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key,
@@ -20,8 +20,6 @@
 #import tessera::surface::{Surface, eta_of, shading_frame, surface_at}
 #import tessera::tables::{NONE, header}
 #import tessera::trace::walk
-
-const SURVIVAL_MAX: f32 = 0.95;
 
 // What a path's next ray is for.
 const RAY_CLOSEST: u32 = 0u;
@@ -197,7 +195,7 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
     let z = surface.normal;
     let xy = shading_frame(surface);
     let bsdf = bsdf_of(surface, to_local(xy.s, xy.t, z, -incoming));
-    let origin = offset_origin(surface.position, surface.geometric);
+    let origin = offset_origin(surface.position, surface.geometric, surface.reach);
     let vertex = vertex_of(surface, origin);
     let before = (*path).throughput;
     (*path).vertex = vertex;
@@ -226,7 +224,7 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
             if local.z < 0.0 { gain = gain * only; }
             let side = side_of(surface, local, light.direction);
             if is_light(gain) && side != 0.0 {
-                let start = offset_origin(surface.position, surface.geometric * side);
+                let start = offset_origin(surface.position, surface.geometric * side, surface.reach);
                 (*path).pending = RAY_SHADOW;
                 (*path).ray = Ray(start, light.direction);
                 (*path).distance = light.distance;
@@ -252,13 +250,13 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
         var survives = is_light(throughput);
         // Roulette.
         if bounce + 1u >= header.roulette_after {
-            let survival = fmin(max_component(throughput), SURVIVAL_MAX);
+            let survival = fmin(fsqrt(fsqrt(max_component(throughput))), 1.0);
             survives = survives && choice.y < survival;
             throughput = throughput * rcp(survival);
         }
         (*path).throughput = throughput;
         (*path).density = scattered.density;
-        (*path).origin = offset_origin(surface.position, surface.geometric * side);
+        (*path).origin = offset_origin(surface.position, surface.geometric * side, surface.reach);
         (*path).direction = direction;
         (*path).goes_on = survives;
     }

@@ -10,7 +10,8 @@
 #import tessera::ray::{Hit, offset_origin, towards}
 #import tessera::rounding::div
 #import tessera::surface::{
-    SHOW_BASE_COLOR, SHOW_EMISSIVE, base_color_at, emission_at, texels_at, three_weights, vertices,
+    SHOW_BASE_COLOR, SHOW_EMISSIVE, base_color_at, emission_at, reach_of, texels_at, three_weights,
+    vertices,
 }
 #import tessera::tables::{
     ALPHA_MASK, EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE,
@@ -139,7 +140,10 @@ fn sample_triangle(
     let shape = shape_of(triangle.shape);
     let material = material_of(shape.material);
     if side < 0.0 && (material.flags & MATERIAL_DOUBLE_SIDED) == 0u { return no_light(); }
-    let way = towards(point, offset_origin(place, facing));
+    let b = light.position + light.edge_b;
+    let c = light.position + light.edge_c;
+    let reach = reach_of(light.position, b, c);
+    let way = towards(point, offset_origin(place, facing, reach));
     if way.distance == 0.0 { return no_light(); }
     let density = triangle_density(light, probability, way.distance, fdot(normal, way.direction));
     if !(density > 0.0) { return no_light(); }

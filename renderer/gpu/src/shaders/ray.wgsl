@@ -11,6 +11,8 @@
 const SLACK: f32 = 0.99999905;
 const PAD_SIDE: f32 = 9.536743e-7;
 const PAD_PLACE: f32 = 2.3841858e-7;
+// Rays start this share of a place's reach off their surface: 2^-18, 64 roundings.
+const OFFSET: f32 = 3.8146973e-6;
 const DIRECTION_MIN: f32 = 1e-20;
 
 struct Ray {
@@ -148,20 +150,10 @@ fn intersect_triangle(
     return nothing;
 }
 
-// A ray's start, moved off the surface it starts on.
-fn offset_origin(p: vec3<f32>, normal: vec3<f32>) -> vec3<f32> {
-    return vec3<f32>(
-        offset_component(p.x, normal.x),
-        offset_component(p.y, normal.y),
-        offset_component(p.z, normal.z),
-    );
-}
-
-fn offset_component(p: f32, n: f32) -> f32 {
-    let steps = i32(n * 256.0);
-    let signed = select(steps, -steps, p < 0.0);
-    let moved = bitcast<f32>(bitcast<i32>(p) + signed);
-    return select(moved, p + n * 1.5258789e-5, fabs(p) < 0.03125);
+// A ray's start, moved off the surface it starts on; `reach` is the largest coordinate that the place
+// was computed with.
+fn offset_origin(p: vec3<f32>, normal: vec3<f32>, reach: f32) -> vec3<f32> {
+    return p + normal * (reach * OFFSET);
 }
 
 // Unit direction and distance from `a` to `b`; a distance of 0 when they are the same point.

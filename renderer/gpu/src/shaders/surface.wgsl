@@ -3,8 +3,8 @@
 #define_import_path tessera::surface
 
 #import tessera::math::{
-    Affine, Frame, fclamp, fcross, fdot, fmax, frame_of, fmin, fsaturate, lerp, normalize_or, rcp, transform_direction,
-    transform_point, transform_transposed,
+    Affine, Frame, fabs, fclamp, fcross, fdot, fmax, fmin, frame_of, fsaturate, lerp, max_component,
+    normalize_or, rcp, transform_direction, transform_point, transform_transposed,
 }
 #import tessera::ray::Hit
 #import tessera::rounding::div
@@ -15,7 +15,7 @@
     SHEEN_ROUGHNESS_TEXTURE, SPECULAR_COLOR_TEXTURE, SPECULAR_TEXTURE, Shape, TRANSLUCENCY_TEXTURE,
     TRANSLUCENT_COLOR_TEXTURE, TRANSMISSION_TEXTURE,
     attribute_pair, attribute_row, attribute_vec, indices, instance_at, instance_object_to_world,
-    instance_world_to_object, layers_of, material_of, shape_of, texture_use_of, triangle_of,
+    instance_shift, instance_stretch, instance_world_to_object, layers_of, material_of, shape_of, texture_use_of, triangle_of,
 }
 #import tessera::texture::sample
 
@@ -25,6 +25,7 @@ const MIRROR_HEIGHT_MIN: f32 = 0.01;
 // A point of a surface, seen from one side.
 struct Surface {
     position: vec3<f32>,
+    reach: f32,
     geometric: vec3<f32>,
     normal: vec3<f32>,
     base_color: vec3<f32>,
@@ -81,7 +82,7 @@ fn plain_surface() -> Surface {
     let up = vec3<f32>(0.0, 0.0, 1.0);
     let black = vec3<f32>(0.0);
     return Surface(
-        black, up, up, vec3<f32>(1.0), 0.0, 1.0, black, false,
+        black, 1.0, up, up, vec3<f32>(1.0), 0.0, 1.0, black, false,
         vec3<f32>(DIELECTRIC_REFLECTANCE), 1.0, 0.0, 1.0, true, 0.0, black, 0.0, 0.0, up, black,
         1.0, 0.0, black, 0.0, 1.0, 0.0, 0.0, black,
     );
@@ -100,6 +101,15 @@ fn three_weights(weights: vec2<f32>) -> vec3<f32> {
 
 fn blend_pair(a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, w: vec3<f32>) -> vec2<f32> {
     return a * w.x + b * w.y + c * w.z;
+}
+
+fn far_of(p: vec3<f32>) -> f32 {
+    return max_component(vec3<f32>(fabs(p.x), fabs(p.y), fabs(p.z)));
+}
+
+// The largest coordinate of a triangle's corners.
+fn reach_of(a: vec3<f32>, b: vec3<f32>, c: vec3<f32>) -> f32 {
+    return fmax(fmax(far_of(a), far_of(b)), far_of(c));
 }
 
 // blend3 in Rust.
@@ -279,6 +289,7 @@ fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
     let c = triangle.c;
     var surface = plain_surface();
     surface.position = transform_point(object_to_world, blend_vec(a, b, c, w));
+    surface.reach = reach_of(a, b, c) * instance_stretch(placed) + instance_shift(placed);
 
     // The side that is seen.
     let viewer = -direction;

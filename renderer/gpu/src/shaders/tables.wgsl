@@ -44,7 +44,7 @@ const GLASS_SIDE: u32 = 16u;
 const GLASS_INDICES: u32 = 9u;
 
 // Strides in words.
-const INSTANCE_WORDS: u32 = 28u;
+const INSTANCE_WORDS: u32 = 30u;
 const SHAPE_WORDS: u32 = 8u;
 const MATERIAL_WORDS: u32 = 48u;
 const LAYERS_WORDS: u32 = 136u;
@@ -169,6 +169,8 @@ fn instance_root_node(at: u32) -> u32 { return words[at + 24u]; }
 fn instance_id(at: u32) -> u32 { return words[at + 25u]; }
 fn instance_emitters_of_at(at: u32) -> u32 { return words[at + 26u]; }
 fn instance_flags(at: u32) -> u32 { return words[at + 27u]; }
+fn instance_stretch(at: u32) -> f32 { return bitcast<f32>(words[at + 28u]); }
+fn instance_shift(at: u32) -> f32 { return bitcast<f32>(words[at + 29u]); }
 
 // A triangle as rays meet it, in object space.
 struct Triangle {

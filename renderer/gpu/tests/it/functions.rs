@@ -178,8 +178,8 @@ fn scattering_is_the_same() {
             iridescence_thickness: f(40),
             ..Surface::PLAIN
         };
-        let bsdf = bsdf_of(&scene, &surface, vector(row, 29));
-        let scatter = evaluate(&scene, &bsdf, vector(row, 32));
+        let bsdf = bsdf_of(scene.albedo(), &surface, vector(row, 29));
+        let scatter = evaluate(scene.albedo(), &bsdf, vector(row, 32));
         let [choice, u, v] = vector(row, 35).to_array();
         let shares = bsdf.shares;
         let mut out = bits3(scatter.value).to_vec();
@@ -312,7 +312,7 @@ fn cameras_and_textures_are_the_same() {
         let r = camera::camera_ray(in_f(0u) * 9.0, in_f(1u) * 9.0, vec2<f32>(0.0));
         out_f(4u, r.origin.x); out_f(5u, r.direction.x); out_f(6u, r.direction.y);
         out_f(7u, camera::filter_offset(abs(in_f(0u)) * 0.33));
-        let o = ray::offset_origin(vec3<f32>(in_f(0u), in_f(1u), in_f(0u) * 1e-2), r.direction);
+        let o = ray::offset_origin(vec3<f32>(in_f(0u), in_f(1u), in_f(0u) * 1e-2), r.direction, in_f(1u));
         out_f(8u, o.x); out_f(9u, o.y); out_f(10u, o.z); out_f(11u, camera::depth_of(o));",
     );
     check_in(&scene, "cameras and textures", code, (4, 12), &inputs, &|row| {
@@ -322,7 +322,7 @@ fn cameras_and_textures_are_the_same() {
             *bytemuck::from_bytes(bytemuck::cast_slice(&words[at..at + 8]));
         let color = texture::sample(&scene, &usage, x, y, row[3] == 1);
         let ray = camera::camera_ray(&scene, x * 9.0, y * 9.0, (0.0, 0.0));
-        let moved = ray::offset_origin(vec3(x, y, x * 1e-2), ray.direction);
+        let moved = ray::offset_origin(vec3(x, y, x * 1e-2), ray.direction, y);
         let mut out = bits3(color.rgb).to_vec();
         out.push(color.a.to_bits());
         out.extend([ray.origin.x, ray.direction.x, ray.direction.y].map(f32::to_bits));

@@ -1,0 +1,157 @@
+//! Events that wait to be scattered together: blocks of paths whose surfaces are of one kind.
+
+use crate::RenderScene;
+use crate::bsdf::albedo::AlbedoTable;
+use crate::columns::{BLOCK, Columnar, vectors, whole};
+use crate::light::LightSample;
+use crate::math::Vec3;
+use crate::ray::Hit;
+use crate::scatter::{Arrival, Arrivals, Departure, Departures, scatter};
+use crate::surface::{Look, Looks, Met, Mets, Place, Places};
+use crate::tables::Instance;
+use crate::trace::Path;
+
+/// What is known of an event besides columns.
+#[derive(Debug, Clone, Copy)]
+pub struct Note {
+    /// The path's number in its wave.
+    pub path: u32,
+    /// Where its random numbers are.
+    pub draw: u32,
+    /// What its ray has met.
+    pub hit: Hit,
+    /// Whether that may emit.
+    pub may_glow: bool,
+}
+
+/// Events at surfaces without layers.
+///
+/// Those of one block are all matte or all not, and all lie in one instance or know their places
+/// already.
+#[derive(Debug, Default)]
+pub struct Events {
+    incoming: Directions,
+    mets: Mets,
+    places: Places,
+    looks: Looks,
+    arrivals: Arrivals,
+    departures: Departures,
+    /// Whose they are.
+    pub notes: Vec<Note>,
+    /// The instance that all have met.
+    pub instance: u32,
+}
+
+/// Directions of a block.
+type Directions = <Vec3 as Columnar>::Columns;
+
+vectors! {
+    /// Finds places.
+    fn locate(
+        count: usize,
+        instance: &Instance,
+        mets: &Mets,
+        incoming: &Directions,
+        places: &mut Places,
+    ) {
+        for at in 0..whole(count) {
+            Met::get(mets, at).place(instance, Vec3::get(incoming, at)).set(places, at);
+        }
+    }
+}
+
+vectors! {
+    /// Scatters.
+    fn scatter_all<const MATTE: bool>(
+        count: usize,
+        albedo: &AlbedoTable,
+        places: &Places,
+        looks: &Looks,
+        incoming: &Directions,
+        arrivals: &Arrivals,
+        roulette: bool,
+        departures: &mut Departures,
+    ) {
+        for at in 0..whole(count) {
+            let surface = Place::get(places, at).with(Look::get(looks, at), MATTE);
+            let (incoming, arrival) = (Vec3::get(incoming, at), Arrival::get(arrivals, at));
+            scatter(albedo, &surface, incoming, &arrival, Vec3::ONE, roulette).set(departures, at);
+        }
+    }
+}
+
+impl Events {
+    /// Whether an event in an instance may be added.
+    #[inline(always)]
+    pub fn takes(&mut self, instance: u32) -> bool {
+        if self.notes.is_empty() {
+            self.instance = instance;
+        }
+        self.instance == instance
+    }
+
+    /// Adds an event at a triangle; returns whether the block is full now.
+    #[inline(always)]
+    pub fn push_met(&mut self, note: Note, incoming: Vec3, met: Met, look: Look) -> bool {
+        let at = self.notes.len();
+        met.set(&mut self.mets, at);
+        self.push(note, incoming, look)
+    }
+
+    /// Adds an event at a place; returns whether the block is full now.
+    #[inline(always)]
+    pub fn push_place(&mut self, note: Note, incoming: Vec3, place: Place, look: Look) -> bool {
+        let at = self.notes.len();
+        place.set(&mut self.places, at);
+        self.push(note, incoming, look)
+    }
+
+    #[inline(always)]
+    fn push(&mut self, note: Note, incoming: Vec3, look: Look) -> bool {
+        let at = self.notes.len();
+        incoming.set(&mut self.incoming, at);
+        look.set(&mut self.looks, at);
+        self.notes.push(note);
+        self.notes.len() == BLOCK
+    }
+
+    /// Finds the places of all triangles.
+    pub fn locate(&mut self, scene: &RenderScene, path: Path) {
+        let Self { mets, places, incoming, .. } = self;
+        let Some(instance) = scene.instances.get(self.instance as usize) else { return };
+        locate(path, self.notes.len(), instance, mets, incoming, places);
+    }
+
+    /// Place and base colour of an event.
+    #[inline(always)]
+    pub fn seen(&self, at: usize) -> (Place, Vec3) {
+        (Place::get(&self.places, at), Look::get(&self.looks, at).base_color)
+    }
+
+    /// The direction of an event's ray.
+    #[inline(always)]
+    pub fn incoming(&self, at: usize) -> Vec3 {
+        Vec3::get(&self.incoming, at)
+    }
+
+    /// Says what arrives at an event.
+    #[inline(always)]
+    pub fn light_up(&mut self, at: usize, arrival: Arrival) {
+        arrival.set(&mut self.arrivals, at);
+    }
+
+    /// Scatters all.
+    pub fn scatter<const MATTE: bool>(&mut self, albedo: &AlbedoTable, path: Path, roulette: bool) {
+        let Self { places, looks, incoming, arrivals, departures, .. } = self;
+        let count = self.notes.len();
+        scatter_all::<MATTE>(
+            path, count, albedo, places, looks, incoming, arrivals, roulette, departures,
+        );
+    }
+
+    /// What became of an event, and the light it was asked about.
+    #[inline(always)]
+    pub fn outcome(&self, at: usize) -> (LightSample, Departure) {
+        (Arrival::get(&self.arrivals, at).light, Departure::get(&self.departures, at))
+    }
+}
