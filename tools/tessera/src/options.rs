@@ -175,13 +175,13 @@ pub struct PictureArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u32,
     /// Lens: f-number on film 24 mm high; everything is sharp without a lens
-    #[arg(long, value_name = "N", requires = "focus")]
+    #[arg(long, value_name = "N", requires = "focus", group = "opening")]
     pub fstop: Option<f32>,
     /// Lens: radius of its opening, metres, instead of an f-number
-    #[arg(long, value_name = "METRES", requires = "focus", conflicts_with = "fstop")]
+    #[arg(long, value_name = "METRES", requires = "focus", group = "opening")]
     pub aperture: Option<f32>,
-    /// Lens: how far away things are sharp, metres
-    #[arg(long, value_name = "METRES")]
+    /// Lens: how far away things are sharp, metres; needs an opening
+    #[arg(long, value_name = "METRES", requires = "opening")]
     pub focus: Option<f32>,
     /// Lens: blades of the iris; round without it
     #[arg(long, value_name = "N", default_value_t = 0, requires = "focus")]
