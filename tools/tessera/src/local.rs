@@ -10,7 +10,7 @@ use film::{Frame, Picture};
 use gpu::OpenError;
 use protocol::{Batch, CameraChoice, JobSpec, RayCount, RenderSettings, TileGrid};
 use renderer::{Backend, Cancel, PrepareError, RenderError, RenderScene, Work};
-use scene::{ImportOptions, Scene};
+use scene::{ImportOptions, Imported, Scene};
 
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::progress::Progress;
@@ -76,7 +76,7 @@ impl BackendArgs {
 ///
 /// # Errors
 /// Not found: no such file. Else the importer's reason.
-pub fn import(path: &Path, options: &ImportOptions) -> anyhow::Result<Scene> {
+pub fn import(path: &Path, options: &ImportOptions) -> anyhow::Result<Imported> {
     for file in [Some(path), options.environment.as_deref()].into_iter().flatten() {
         if let Err(error) = std::fs::metadata(file) {
             let exit = match error.kind() {

@@ -16,6 +16,7 @@ mod output;
 mod progress;
 mod text;
 mod values;
+mod wishes;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use film::{FrameRate, Metadata};
+use scene::Imported;
 
-use crate::exit::{Exit, fail};
+use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::layers::{self, LayerName};
@@ -14,6 +15,7 @@ use crate::options::{EnvironmentArgs, PictureArgs};
 use crate::output::OutputArgs;
 use crate::progress::Progress;
 use crate::text;
+use crate::wishes::Asked;
 
 /// Options of `tessera render`.
 #[derive(Debug, Args)]
@@ -59,10 +61,14 @@ pub struct RenderArgs {
 /// # Errors
 /// Bad options, a scene that cannot be imported or rendered, a file that cannot be written.
 pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    let outputs = args.output.outputs(&local::name_of(&args.scene))?;
+    let mut outputs = args.output.outputs(&local::name_of(&args.scene))?;
     let time_s = args.time_s()?;
-    let settings = args.picture.settings();
-    let scene = args.environment.import(&args.scene)?;
+    // What is wrong already is told before a long import.
+    args.picture.settings(&Asked::default()).validate().exit(Exit::Usage)?;
+    let Imported { scene, wishes, .. } = args.environment.import(&args.scene)?;
+    let asked = Asked::of(&wishes, &args.picture, Some(&args.output));
+    asked.set(&mut outputs.look);
+    let settings = args.picture.settings(&asked);
     let render_scene = local::prepare(&scene, &settings, time_s)?;
     let mut backend = args.backend.open()?;
     let description = backend.description();

@@ -211,7 +211,7 @@ fn scene_path(args: &DemoArgs) -> anyhow::Result<PathBuf> {
 }
 
 fn import(path: &Path, settings: &RenderSettings) -> anyhow::Result<(Scene, RenderScene)> {
-    let scene = local::import(path, &ImportOptions::default())?;
+    let scene = local::import(path, &ImportOptions::default())?.scene;
     let render_scene = local::prepare(&scene, settings, 0.0)?;
     Ok((scene, render_scene))
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::run::Place;
 
@@ -42,6 +42,52 @@ fn looks_change_pictures_and_not_the_exr() {
     // The header's depth, after eight bytes of signature and the chunk's length, name and sides.
     assert_eq!((bytes("a.png")[24], bytes("b.png")[24]), (8, 16));
     assert!(bytes("a.jpg").starts_with(&[0xff, 0xd8]));
+}
+
+#[test]
+fn a_scene_may_ask_for_its_picture_and_options_win() {
+    let place = Place::new();
+    let wishing = |wishes: Value| {
+        place.scene_with(|document| document["scenes"][0]["extras"] = json!({ "tessera": wishes }))
+    };
+    let wishes = json!({ "resolution": [24, 16], "samples": 3, "view": "Standard",
+        "exposure": 0.5 });
+    let render = |more: &[&str]| {
+        let scene = "square.gltf";
+        let said =
+            place.run(&[&["render", scene, "--backend", "cpu", "--sky", "1"], more].concat());
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        said.err
+    };
+    let line = |said: &str| -> Option<String> {
+        Some(said.lines().find_map(|line| line.strip_prefix("  from the scene: "))?.to_owned())
+    };
+    let picture = |name: &str| film::read_exr(&place.path(name)).expect("an EXR");
+    let bytes = |name: &str| fs::read(place.path(name)).expect("written");
+
+    wishing(wishes.clone());
+    let said = render(&["-o", "asked.exr", "-o", "asked.png"]);
+    assert_eq!(line(&said).as_deref(), Some("24x16, 3 samples, srgb, +0.5 EV"));
+    assert!(!said.contains("warning"), "{said}");
+    let asked = picture("asked.exr");
+    assert_eq!((asked.size.width, asked.size.height, asked.samples[0]), (24, 16, 3));
+    let half = ["--spp", "2", "--view", "raw", "-o", "half.exr"];
+    assert_eq!(line(&render(&half)).as_deref(), Some("24x16, +0.5 EV"));
+    assert_eq!(picture("half.exr").samples[0], 2);
+    let options = ["--size", "24x16", "--spp", "3", "--view", "srgb", "--exposure", "0.5"];
+    assert_eq!(line(&render(&[&options[..], &["-o", "b.png"]].concat())), None);
+    assert_eq!(bytes("asked.png"), bytes("b.png"));
+
+    // The same picture of a scene that asks for nothing.
+    wishing(json!({}));
+    assert_eq!(line(&render(&[&options[..], &["-o", "c.png", "-o", "c.exr"]].concat())), None);
+    assert_eq!((bytes("asked.png"), asked), (bytes("c.png"), picture("c.exr")));
+
+    wishing(json!({ "view": "Filmic" }));
+    let small = ["--size", "8x8", "--spp", "1", "-o", "d.png"];
+    assert!(render(&small).contains("none of agx, "), "and it is rendered all the same");
+    wishing(json!({ "resolution": [99_999, 99_999] }));
+    place.refused(2, &["out of range"], &["render", "square.gltf"]);
 }
 
 #[test]
