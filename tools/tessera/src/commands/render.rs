@@ -81,9 +81,11 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
 
     // Who interrupts does not want to wait for layers of pixels that are not there.
     let wanted = if rendered.complete { args.layers.as_slice() } else { &[] };
-    let manifests = layers::add(&mut rendered.picture, &scene, &render_scene, wanted)?;
+    let cancel = interrupt.cancel();
+    let manifests = layers::add(&mut rendered.picture, &scene, &render_scene, wanted, cancel)?;
+    let has_layers = manifests.is_some();
     let metadata = Metadata {
-        manifests,
+        manifests: manifests.unwrap_or_default(),
         frame: args.time.is_none().then_some(args.frame),
         frame_rate: FrameRate::nearest(args.fps),
         ..local::metadata(&settings)
@@ -95,8 +97,12 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     } else {
         written.iter().try_for_each(|path| text::print(path.display()))?;
     }
-    if rendered.complete {
-        return Ok(Exit::Done);
+    match (rendered.complete, has_layers) {
+        (true, true) => return Ok(Exit::Done),
+        (true, false) => eprintln!("  interrupted; the picture is whole, without --layers"),
+        (false, _) => {
+            eprintln!("  interrupted; the tiles that were not rendered are transparent");
+        }
     }
     eprintln!("  interrupted; the tiles that were not rendered are transparent");
     Ok(Exit::Interrupted)

@@ -203,25 +203,21 @@ fn a_reader_that_has_gone_is_no_failure() {
 }
 
 #[cfg(unix)]
-#[test]
-fn an_interrupted_render_saves_what_it_has() {
+fn interrupted(place: &Place, more: &[&str], word: &str) -> Vec<String> {
     use std::io::{BufRead as _, BufReader};
     use std::process::{Command, Stdio};
 
-    let place = Place::new();
     let scene = place.scene();
-    // Far more work than the test waits for.
-    let endless = ["--size", "2048x2048", "--spp", "65536", "--backend", "cpu", "-o", "a.exr"];
-    let arguments: Vec<&str> = ["render", &scene].iter().chain(&endless).copied().collect();
+    let fixed = ["render", &scene, "--backend", "cpu", "-o", "a.exr"];
     let mut child = place
-        .command(&arguments)
+        .command(&[&fixed[..], more].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
     let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-    let begun = said.by_ref().map_while(Result::ok).any(|line| line.contains("rendering"));
-    assert!(begun, "the render begins");
+    let begun = said.by_ref().map_while(Result::ok).any(|line| line.contains(word));
+    assert!(begun, "it never says {word}");
     let pid = child.id().to_string();
     let sent = Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
     assert!(sent.success());
@@ -231,4 +227,27 @@ fn an_interrupted_render_saves_what_it_has() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "a.exr\n");
     let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
     assert!(picture.samples.contains(&0), "it is not complete");
+}
+    rest
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_render_saves_what_it_has() {
+    let place = Place::new();
+    // Far more work than the test waits for.
+    let endless = ["--size", "2048x2048", "--spp", "65536", "--layers", "position"];
+    interrupted(&place, &endless, "rendering");
+
+#[cfg(unix)]
+#[test]
+fn interrupted_layers_leave_the_whole_picture() {
+    let place = Place::new();
+    // Layers of a second or two: a picture costs more, so it cannot be made endless.
+    let long = ["--size", "256x256", "--spp", "256", "--bounces", "0", "--layers", "position"];
+    let rest = interrupted(&place, &long, "camera rays");
+    assert!(rest.iter().any(|line| line.contains("without --layers")), "{rest:?}");
+    let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
+    assert!(picture.samples.iter().all(|&samples| samples == 256));
+    assert!(picture.layer("position").is_none());
 }
