@@ -48,7 +48,8 @@ pub struct RenderArgs {
     /// Time of the animation, seconds, instead of a frame
     #[arg(long, value_name = "SECONDS", conflicts_with = "frame")]
     time: Option<f32>,
-    /// Layers of an EXR beside those of every film, commas between them
+    /// Layers of an EXR beside those that each has (albedo, depth, normal, samples, variance),
+    /// commas between them
     #[arg(long, value_enum, value_name = "LAYERS", value_delimiter = ',', help_heading = "Output")]
     layers: Vec<LayerName>,
     /// Print what was done as a JSON object

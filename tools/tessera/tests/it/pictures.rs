@@ -104,6 +104,35 @@ fn an_exr_is_stored_as_asked() {
     assert_eq!((said.samples, said.frame), (Some(20), Some(0)));
 }
 
+/// The square is black and glows with a luminance of 1.
+fn glowing(document: &mut Value) {
+    document["materials"] = json!([{
+        "pbrMetallicRoughness": { "baseColorFactor": [0, 0, 0, 1] },
+        "emissiveFactor": [1, 1, 1],
+    }]);
+    document["meshes"][0]["primitives"][0]["material"] = json!(0);
+}
+
+/// A square that glows with a luminance of 1 in the dark: a sample is 1 or 0, so of n samples whose
+/// share a met it the mean is a, and the variance of the mean a (1 - a) / (n - 1).
+#[test]
+fn variance_and_sample_counts_are_told() {
+    let place = Place::new();
+    let scene = place.scene_with(glowing);
+    let options = ["--bounces", "0", "--sky", "0", "--camera", "front", "-o", "a.exr"];
+    place.done(&[&["render", &scene][..], &SMALL, &options].concat());
+    let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
+    let variance = picture.scalars("variance").expect("in every film");
+    let mut edge = 0;
+    for (at, (&found, &alpha)) in variance.iter().zip(&picture.alpha).enumerate() {
+        assert!((picture.beauty[at][1] - alpha).abs() < 1e-6 && picture.samples[at] == 20);
+        let wanted = alpha * (1.0 - alpha) / 19.0;
+        assert!((found - wanted).abs() < 1e-6, "pixel {at}: {found}, not {wanted}");
+        edge += usize::from(wanted > 0.005);
+    }
+    assert!(edge > 20, "the square's edges are noisy: {edge}");
+}
+
 #[test]
 fn a_denoised_picture_stands_beside_the_noisy_one() {
     let place = Place::new();
@@ -202,6 +231,7 @@ fn a_reader_that_has_gone_is_no_failure() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Interrupts a render once it says a word; returns what it said after.
 #[cfg(unix)]
 fn interrupted(place: &Place, more: &[&str], word: &str) -> Vec<String> {
     use std::io::{BufRead as _, BufReader};
@@ -225,9 +255,6 @@ fn interrupted(place: &Place, more: &[&str], word: &str) -> Vec<String> {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130), "{rest:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "a.exr\n");
-    let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
-    assert!(picture.samples.contains(&0), "it is not complete");
-}
     rest
 }
 
@@ -238,6 +265,9 @@ fn an_interrupted_render_saves_what_it_has() {
     // Far more work than the test waits for.
     let endless = ["--size", "2048x2048", "--spp", "65536", "--layers", "position"];
     interrupted(&place, &endless, "rendering");
+    let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
+    assert!(picture.samples.contains(&0), "it is not complete");
+}
 
 #[cfg(unix)]
 #[test]
