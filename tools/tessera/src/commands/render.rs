@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use film::{FrameRate, Metadata};
+use film::{FrameRate, Metadata, NoiseTarget};
+use protocol::RenderSettings;
 use scene::Imported;
 
 use crate::exit::{Exit, WithExit as _, fail};
@@ -39,6 +40,19 @@ pub struct RenderArgs {
     output: OutputArgs,
     #[command(flatten)]
     backend: BackendArgs,
+    /// A tile whose noise is at most this share of white has samples enough, as 0.01; then --spp are
+    /// the most
+    #[arg(long, value_name = "SHARE", help_heading = "Picture")]
+    noise: Option<f32>,
+    /// Samples per pixel before noise is looked at
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 32,
+        requires = "noise",
+        help_heading = "Picture"
+    )]
+    min_samples: u32,
     /// Frame of the animation
     #[arg(long, value_name = "N", default_value_t = 0)]
     frame: u32,
@@ -64,6 +78,8 @@ pub struct RenderArgs {
 pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let mut outputs = args.output.outputs(&local::name_of(&args.scene))?;
     let time_s = args.time_s()?;
+    let noise = args.noise.map(|noise| NoiseTarget::try_new(noise, args.min_samples));
+    let noise = noise.transpose().exit(Exit::Usage)?;
     // What is wrong already is told before a long import.
     args.picture.settings(&Asked::default()).validate().exit(Exit::Usage)?;
     let Imported { scene, wishes, .. } = args.environment.import(&args.scene)?;
@@ -77,7 +93,7 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
 
     let progress = Progress::start("rendering", "tiles");
     let mut rendered =
-        local::render(backend.as_mut(), &render_scene, interrupt.cancel(), &progress)?;
+        local::render(backend.as_mut(), &render_scene, noise, interrupt.cancel(), &progress)?;
     drop(progress);
 
     // Who interrupts does not want to wait for layers of pixels that are not there.
@@ -93,6 +109,9 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     };
     let written = outputs.write(&rendered.picture, None, &metadata)?;
     eprintln!("  {}", summary(&rendered));
+    if noise.is_some() && rendered.complete {
+        eprintln!("  {}", saved(&rendered, &settings));
+    }
     if args.json {
         text::print(object(&rendered, &written, &description))?;
     } else {
@@ -105,7 +124,6 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
             eprintln!("  interrupted; the tiles that were not rendered are transparent");
         }
     }
-    eprintln!("  interrupted; the tiles that were not rendered are transparent");
     Ok(Exit::Interrupted)
 }
 
@@ -131,6 +149,20 @@ fn summary(rendered: &Rendered) -> String {
     )
 }
 
+/// What stopping at a noise has saved.
+fn saved(rendered: &Rendered, settings: &RenderSettings) -> String {
+    let all = settings.size.pixel_count() * u64::from(settings.samples);
+    let saved = all.saturating_sub(rendered.samples);
+    format!(
+        "{} of {} samples saved ({:.0} %): {} of {} have little noise",
+        text::short_count(saved),
+        text::short_count(all),
+        saved as f64 * 100.0 / all.max(1) as f64,
+        rendered.quiet_tiles,
+        text::plural(u64::from(rendered.tiles), "tile", "tiles"),
+    )
+}
+
 fn object(rendered: &Rendered, written: &[PathBuf], backend: &str) -> serde_json::Value {
     serde_json::json!({
         "v": json::VERSION,
@@ -138,6 +170,8 @@ fn object(rendered: &Rendered, written: &[PathBuf], backend: &str) -> serde_json
         "files": written.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         "backend": backend,
         "samples": rendered.samples,
+        "quiet_tiles": rendered.quiet_tiles,
+        "tiles": rendered.tiles,
         "rays": { "closest": rendered.rays.closest, "shadow": rendered.rays.shadow },
         "seconds": rendered.wall.as_secs_f64(),
         "cpu_seconds": rendered.cpu.as_secs_f64(),

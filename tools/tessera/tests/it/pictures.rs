@@ -133,6 +133,52 @@ fn variance_and_sample_counts_are_told() {
     assert!(edge > 20, "the square's edges are noisy: {edge}");
 }
 
+/// Three tiles beside each other, of which the one in the middle alone has edges, and so noise.
+#[test]
+fn tiles_without_noise_end_early() {
+    let place = Place::new();
+    let scene = place.scene_with(glowing);
+    let fixed = ["render", &scene, "--size", "384x128", "--backend", "cpu", "--bounces", "0"];
+    let dark = ["--sky", "0", "--camera", "front"];
+    let render = |more: &[&str]| {
+        let said = place.run(&[&fixed[..], &dark, more].concat());
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        said
+    };
+    let picture = |name: &str| film::read_exr(&place.path(name)).expect("an EXR");
+
+    let noise = ["--spp", "128", "--noise", "0.001", "--layers", "cryptomatte"];
+    let said = render(&[&noise[..], &["-o", "a.exr", "--threads", "1", "--json"]].concat());
+    assert!(said.err.contains("(50 %): 2 of 3 tiles have little noise"), "{}", said.err);
+    let object: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!((&object["quiet_tiles"], &object["tiles"]), (&json!(2), &json!(3)));
+    assert_eq!(object["samples"], 128 * 128 * (32 + 128 + 32));
+    let found = picture("a.exr");
+    let tile = |at: usize| at % 384 / 128;
+    for (at, &samples) in found.samples.iter().enumerate() {
+        assert_eq!(samples, [32, 128, 32][tile(at)], "pixel {at}");
+    }
+
+    // Threads have no say, and each tile is that of a render of as many samples.
+    render(&[&noise[..], &["-o", "b.exr", "--threads", "2"]].concat());
+    let bytes = |name: &str| fs::read(place.path(name)).expect("written");
+    assert_eq!(bytes("a.exr"), bytes("b.exr"));
+    render(&["--spp", "32", "-o", "few.exr"]);
+    render(&["--spp", "128", "-o", "many.exr"]);
+    let (few, many) = (picture("few.exr"), picture("many.exr"));
+    for (at, found) in found.beauty.iter().enumerate() {
+        let wanted = [&few, &many, &few][tile(at)].beauty[at];
+        assert_eq!(found.map(f32::to_bits), wanted.map(f32::to_bits), "pixel {at}");
+    }
+
+    // As much noise as there can be is little noise for all, and the least samples are kept.
+    let said = render(&["--spp", "64", "--noise", "1", "--min-samples", "16", "-o", "c.exr"]);
+    assert!(said.err.contains("(75 %): 3 of 3 tiles"), "{}", said.err);
+    assert!(picture("c.exr").samples.iter().all(|&samples| samples == 16));
+    let said = render(&["--spp", "20", "--noise", "1", "-o", "d.exr"]);
+    assert!(said.err.contains("(0 %): 0 of 3 tiles"), "{}", said.err);
+}
+
 #[test]
 fn a_denoised_picture_stands_beside_the_noisy_one() {
     let place = Place::new();
