@@ -1,13 +1,10 @@
 //! Rendering on this machine: import, prepare, tile by tile.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
 use film::{Frame, NoiseTarget, Picture};
-use gpu::OpenError;
 use protocol::{Batch, CameraChoice, JobSpec, RayCount, RenderSettings, TileGrid};
 use renderer::{Backend, Cancel, PrepareError, RenderError, RenderScene, Work};
 use scene::{ImportOptions, Imported, Scene};
@@ -18,59 +15,6 @@ use crate::text;
 
 /// Chunks rendered between two looks at the progress bar.
 const CHUNKS_PER_STEP: u32 = 4;
-
-/// What renders.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Backend")]
-pub struct BackendArgs {
-    /// What renders; auto takes a GPU where there is one
-    #[arg(long, value_enum, default_value_t = BackendName::Auto)]
-    pub backend: BackendName,
-    /// Also take a graphics driver that computes on the CPU, such as lavapipe
-    #[arg(long)]
-    pub software_gpu: bool,
-    /// CPU threads; all cores without it
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
-}
-
-/// A backend's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BackendName {
-    /// A GPU where there is one, else the CPU
-    Auto,
-    /// The CPU
-    Cpu,
-    /// A GPU, or an error
-    Gpu,
-}
-
-impl BackendArgs {
-    /// Opens the backend.
-    ///
-    /// # Errors
-    /// `--backend gpu` where no adapter is usable.
-    pub fn open(&self) -> anyhow::Result<Box<dyn Backend>> {
-        let options = gpu::GpuOptions { software: self.software_gpu, ..Default::default() };
-        let cpu = || Box::new(renderer::CpuBackend::new(self.threads));
-        match self.backend {
-            BackendName::Cpu => Ok(cpu()),
-            BackendName::Gpu => {
-                let gpu = gpu::GpuBackend::open(&options)
-                    .context("no GPU is usable; see `tessera doctor`, or use --backend cpu")?;
-                Ok(Box::new(gpu))
-            }
-            BackendName::Auto => match gpu::GpuBackend::open(&options) {
-                Ok(gpu) => Ok(Box::new(gpu)),
-                Err(OpenError::NoAdapter | OpenError::OnlySoftware(_)) => Ok(cpu()),
-                Err(error) => {
-                    eprintln!("warning: the CPU renders instead of the GPU: {error}");
-                    Ok(cpu())
-                }
-            },
-        }
-    }
-}
 
 /// Imports a scene and says on standard error what came in and what did not.
 ///

@@ -1,5 +1,6 @@
 //! `tessera`: the command line of all roles: artist, gamer, studio, operator.
 
+mod backend;
 mod cli;
 mod client;
 mod commands;

@@ -7,11 +7,12 @@ use film::{FrameRate, Metadata, NoiseTarget};
 use protocol::RenderSettings;
 use scene::Imported;
 
+use crate::backend::BackendArgs;
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::layers::{self, LayerName};
-use crate::local::{self, BackendArgs, Rendered};
+use crate::local::{self, Rendered};
 use crate::options::{EnvironmentArgs, PictureArgs};
 use crate::output::OutputArgs;
 use crate::progress::Progress;

@@ -19,11 +19,12 @@ use renderer::RenderScene;
 use scene::{ImportOptions, Scene};
 use transport::identity;
 
+use crate::backend::BackendName;
 use crate::client::{self, Farm};
 use crate::commands::submit;
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
-use crate::local::{self, BackendName};
+use crate::local;
 use crate::output::Outputs;
 use crate::text;
 use crate::values;
