@@ -9,12 +9,16 @@
 //! with many more samples, and their median, which tells of the noise without rare bright dots.
 //! Rendering is told in processor seconds of all cores.
 
+#[path = "shared/mod.rs"]
+mod shared;
+
 use std::time::Instant;
 
 use protocol::{Batch, CameraChoice, Lighting, Rect, RenderSettings, Size};
 use renderer::sampler::hash;
 use renderer::{Backend, Cancel, CpuBackend, Work, prepare};
 use scene::{Light, LightKind, Material, Mesh, Node, Primitive, Scene, Transform};
+use shared::processor_seconds;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -131,15 +135,6 @@ fn rendered(scene: &Scene, settings: &RenderSettings) -> Result<(f64, f64, Vec<f
     let render_s = processor_seconds() - start;
     let green = |pixel: &film::Pixel| f64::from(pixel.beauty[1]) / f64::from(pixel.samples);
     Ok((prepare_s, render_s, film.pixels().iter().map(green).collect()))
-}
-
-/// Processor seconds of this process so far; 0 where the system does not tell.
-fn processor_seconds() -> f64 {
-    let Ok(text) = std::fs::read_to_string("/proc/self/stat") else { return 0.0 };
-    let after_name = text.rsplit_once(')').map_or("", |(_, after)| after);
-    let fields = after_name.split_whitespace().skip(11).take(2);
-    // Linux counts hundredths for programs, whatever the kernel's own clock.
-    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// Numbers in 0..1 that look random, the same every time.

@@ -89,7 +89,23 @@ pub enum RenderError {
         /// Bytes to be had.
         limit_bytes: u64,
     },
+    /// The device's memory is full, with tables that it would bind one by one.
+    #[error(
+        "the graphics device has no memory left for the scene, whose tables take {scene_bytes} bytes; close other programs, or use a device with more memory or the CPU backend"
+    )]
+    DeviceFull {
+        /// Bytes of all tables of the scene.
+        scene_bytes: u64,
+    },
     /// The driver reset or went away: open a new backend and try once more.
     #[error("the graphics device was lost: {0}")]
     DeviceLost(String),
+}
+
+impl RenderError {
+    /// Whether the device is too small for the scene, and another backend may not be.
+    #[must_use]
+    pub const fn is_too_small(&self) -> bool {
+        matches!(self, Self::OutOfMemory { .. } | Self::DeviceFull { .. })
+    }
 }

@@ -1,7 +1,9 @@
 //! Trees over boxes: `obvhs` builds a binary tree, this module makes it wide and compressed.
 //!
-//! The build runs on one thread, so it cannot depend on the number of threads; several trees are
-//! built side by side instead.
+//! A build runs on one thread, so it cannot depend on the number of threads; several trees, and the
+//! pieces of very large ones, are built side by side instead.
+
+mod pieces;
 
 use obvhs::Boundable;
 use obvhs::aabb::Aabb;
@@ -54,6 +56,12 @@ impl Bounds {
         both
     }
 
+    /// The axis along which it is longest, the first of several.
+    fn longest_axis(&self) -> usize {
+        let length = |axis: usize| self.high[axis] - self.low[axis];
+        (0..3).fold(0, |best, axis| if length(axis) > length(best) { axis } else { best })
+    }
+
     fn of(aabb: &Aabb) -> Self {
         Self { low: aabb.min.to_array(), high: aabb.max.to_array() }
     }
@@ -77,6 +85,14 @@ pub struct Tree {
 /// Builds a tree over boxes of finite numbers, at most `depth_max` levels deep.
 #[must_use]
 pub fn build(boxes: &[Bounds], depth_max: u32) -> Tree {
+    if boxes.len() > pieces::WHOLE_MAX {
+        return pieces::build(boxes, depth_max, pieces::PIECE_MAX);
+    }
+    build_whole(boxes, depth_max)
+}
+
+/// Builds a tree over all boxes at once.
+fn build_whole(boxes: &[Bounds], depth_max: u32) -> Tree {
     if boxes.is_empty() {
         return Tree::default();
     }
@@ -312,14 +328,17 @@ impl<'a> Builder<'a> {
     /// Writes the wide node `at` for the binary node `index` and all below; returns the depth.
     fn emit(&mut self, at: usize, index: usize) -> u32 {
         let bounds = Bounds::of(self.node(index).aabb());
-        let slots = self.slots(&bounds, &self.children(index));
+        let children = self.children(index);
+        let boxes: Vec<Bounds> =
+            children.iter().map(|&child| Bounds::of(self.node(child).aabb())).collect();
         let mut node = start_node(&bounds);
         node.first_child = self.tree.nodes.len() as u32;
         node.first_primitive = self.tree.order.len() as u32;
         let mut inner = Vec::with_capacity(8);
-        for (slot, child) in slots.into_iter().enumerate() {
+        for (slot, child) in slots(&bounds, &boxes).into_iter().enumerate() {
             let Some(child) = child else { continue };
-            set_child_bounds(&mut node, slot, &Bounds::of(self.node(child).aabb()));
+            set_child_bounds(&mut node, slot, &boxes[child]);
+            let child = children[child];
             let meta = if self.is_leaf(child) {
                 let offset = self.tree.order.len() as u32 - node.first_primitive;
                 self.gather_primitives(child);
@@ -352,42 +371,42 @@ impl<'a> Builder<'a> {
             self.gather_primitives(first + 1);
         }
     }
+}
 
-    /// Puts each child into the slot of the octant it lies in, the clearest cases first: rays
-    /// visit slots in the order of `slot XOR octant` (Ylitie et al. 2017, section 3.2).
-    fn slots(&self, bounds: &Bounds, children: &[usize]) -> [Option<usize>; 8] {
-        let center = |b: &Bounds, axis: usize| (b.low[axis] + b.high[axis]) * 0.5;
-        let mut slots = [None; 8];
-        let mut left: Vec<(usize, [f32; 3])> = children
-            .iter()
-            .map(|&child| {
-                let own = Bounds::of(self.node(child).aabb());
-                let axis = |axis| center(&own, axis) - center(bounds, axis);
-                (child, [axis(0), axis(1), axis(2)])
-            })
-            .collect();
-        while !left.is_empty() {
-            let mut best = (f32::NEG_INFINITY, 0, 0);
-            for (which, (_, offset)) in left.iter().enumerate() {
-                for (slot, taken) in slots.iter().enumerate() {
-                    let side = |bit: usize| if slot & bit == 0 { -1.0 } else { 1.0 };
-                    let gain = offset[0] * side(4) + offset[1] * side(2) + offset[2] * side(1);
-                    if taken.is_none() && gain > best.0 {
-                        best = (gain, which, slot);
-                    }
+/// Puts each child, by its index, into the slot of the octant it lies in, the clearest cases first:
+/// rays visit slots in the order of `slot XOR octant` (Ylitie et al. 2017, section 3.2).
+fn slots(bounds: &Bounds, children: &[Bounds]) -> [Option<usize>; 8] {
+    let center = |b: &Bounds, axis: usize| (b.low[axis] + b.high[axis]) * 0.5;
+    let mut slots = [None; 8];
+    let mut left: Vec<(usize, [f32; 3])> = children
+        .iter()
+        .enumerate()
+        .map(|(child, own)| {
+            let axis = |axis| center(own, axis) - center(bounds, axis);
+            (child, [axis(0), axis(1), axis(2)])
+        })
+        .collect();
+    while !left.is_empty() {
+        let mut best = (f32::NEG_INFINITY, 0, 0);
+        for (which, (_, offset)) in left.iter().enumerate() {
+            for (slot, taken) in slots.iter().enumerate() {
+                let side = |bit: usize| if slot & bit == 0 { -1.0 } else { 1.0 };
+                let gain = offset[0] * side(4) + offset[1] * side(2) + offset[2] * side(1);
+                if taken.is_none() && gain > best.0 {
+                    best = (gain, which, slot);
                 }
             }
-            let (_, which, slot) = best;
-            // Without a finite gain slot 0 may be taken already.
-            let slot = if slots[slot].is_some() {
-                slots.iter().position(Option::is_none).unwrap_or(slot)
-            } else {
-                slot
-            };
-            slots[slot] = Some(left.remove(which).0);
         }
-        slots
+        let (_, which, slot) = best;
+        // Without a finite gain slot 0 may be taken already.
+        let slot = if slots[slot].is_some() {
+            slots.iter().position(Option::is_none).unwrap_or(slot)
+        } else {
+            slot
+        };
+        slots[slot] = Some(left.remove(which).0);
     }
+    slots
 }
 
 /// A binary tree that halves the boxes by number along the longest axis of their centres.
@@ -414,8 +433,7 @@ fn halve_range(
         nodes[at] = Bvh2Node::new(all.aabb(), 1, offset as u32);
         return;
     }
-    let length = |axis: usize| all.high[axis] - all.low[axis];
-    let axis = (0..3).fold(0, |best, axis| if length(axis) > length(best) { axis } else { best });
+    let axis = all.longest_axis();
     let center = |index: u32| {
         let own = &boxes[index as usize];
         own.low[axis] + own.high[axis]
@@ -551,6 +569,22 @@ mod tests {
         }
         let same = vec![Bounds { low: [1.0; 3], high: [1.0; 3] }; 300];
         check(&build(&same, TREE_DEPTH_MAX), &same);
+    }
+
+    #[test]
+    fn pieces_are_joined_to_one_tree() {
+        // 1 to 64 pieces: no node over them, one half full, one full, and two levels.
+        for piece_max in [5000, 2500, 1000, 625, 400, 80] {
+            let boxes = random_boxes(5000, 7, 0.5);
+            let tree = pieces::build(&boxes, TREE_DEPTH_MAX, piece_max);
+            assert!(check(&tree, &boxes) < 10, "pieces of {piece_max}");
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
+            let other =
+                pool.expect("a pool").install(|| pieces::build(&boxes, TREE_DEPTH_MAX, piece_max));
+            assert_eq!((tree.nodes, tree.order), (other.nodes, other.order));
+        }
+        let same = vec![Bounds { low: [1.0; 3], high: [1.0; 3] }; 3000];
+        assert!(check(&pieces::build(&same, TREE_DEPTH_MAX, 100), &same) < 8);
     }
 
     #[test]

@@ -4,10 +4,13 @@
 //! together: ids are counts and not sums, so no film carries them. One ray a sample, a tenth of
 //! what a picture costs.
 
+use std::ops::Range;
+
 use protocol::Rect;
 use rayon::prelude::*;
 
 use crate::RenderScene;
+use crate::backend::{Cancel, RenderError};
 use crate::integrator::begin;
 use crate::math::Vec3;
 use crate::ray::{Cast, Hit};
@@ -31,23 +34,44 @@ pub struct FirstHits {
     pub materials: Vec<(u32, u32)>,
 }
 
-/// Traces the camera rays of all samples of some pixels, rows from the upper left.
+/// Traces the camera rays of some pixels, rows from the upper left: of each its first samples, as
+/// many as `samples` says of its place, and at most those of the settings.
 ///
-/// `rect` lies inside the frame.
-#[must_use]
-pub fn first_hits(scene: &RenderScene, rect: Rect) -> Vec<FirstHits> {
+/// `rect` lies inside the frame. Blocks until done; looks at `cancel` before every pixel. Who wants
+/// to show how far it is asks for one tile after the other, as with [`crate::Backend::render`].
+///
+/// # Errors
+/// [`RenderError::Cancelled`].
+pub fn first_hits(
+    scene: &RenderScene,
+    rect: Rect,
+    samples: impl Fn(u32, u32) -> u32 + Sync,
+    cancel: &Cancel,
+) -> Result<Vec<FirstHits>, RenderError> {
     let tracer = Tracer::new(scene, Path::best());
     let rows: Vec<u32> = (rect.y0..rect.y1).collect();
-    rows.into_par_iter().flat_map_iter(|y| row(&tracer, y, rect.x0, rect.x1)).collect()
+    let rows: Result<Vec<_>, _> =
+        rows.into_par_iter().map(|y| row(&tracer, y, rect.x0..rect.x1, &samples, cancel)).collect();
+    Ok(rows?.into_iter().flatten().collect())
 }
 
-fn row(tracer: &Tracer<'_>, y: u32, x0: u32, x1: u32) -> Vec<FirstHits> {
+fn row(
+    tracer: &Tracer<'_>,
+    y: u32,
+    columns: Range<u32>,
+    samples: &impl Fn(u32, u32) -> u32,
+    cancel: &Cancel,
+) -> Result<Vec<FirstHits>, RenderError> {
     let scene = tracer.scene;
-    let samples = scene.header.samples;
-    let mut casts: Vec<Cast> = Vec::with_capacity(samples as usize);
-    let mut hits = vec![Hit::miss(0.0); samples as usize];
+    let mut casts: Vec<Cast> = Vec::new();
+    let mut hits: Vec<Hit> = Vec::new();
     let pixel = |x: u32| {
+        if cancel.is_set() {
+            return Err(RenderError::Cancelled);
+        }
+        let samples = samples(x, y).min(scene.header.samples);
         casts.clear();
+        hits.resize(samples as usize, Hit::miss(0.0));
         casts.extend((0..samples).map(|sample| begin(scene, x, y, sample).1));
         tracer.closest(&casts, &mut hits);
         let mut first = FirstHits { samples, ..FirstHits::default() };
@@ -58,9 +82,9 @@ fn row(tracer: &Tracer<'_>, y: u32, x0: u32, x1: u32) -> Vec<FirstHits> {
             count(&mut first.nodes, node_of(scene, shape, hit.instance));
             count(&mut first.materials, scene.shapes[shape as usize].material);
         }
-        first
+        Ok(first)
     };
-    (x0..x1).map(pixel).collect()
+    columns.map(pixel).collect()
 }
 
 /// The scene's node that shows a shape.

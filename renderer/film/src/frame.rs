@@ -28,6 +28,8 @@ struct Tile {
     inserted: BTreeMap<Batch, Digest>,
     roots: BTreeMap<Batch, Film>,
     chunks: u32,
+    /// Whether it gets no more than it has.
+    is_enough: bool,
 }
 
 /// Why a film was not taken.
@@ -113,13 +115,31 @@ impl Frame {
             return Err(InsertError::BatchOverlaps { rect, batch, present });
         }
         tile.add(film, root);
-        if tile.chunks == chunk_count {
+        if tile.chunks == chunk_count && !tile.is_enough {
             self.complete_pixels += rect.pixel_count();
         }
         Ok(())
     }
 
-    /// Whether every pixel has every sample.
+    /// Everything there of a tile's first chunks, where they make one batch: what
+    /// [`crate::NoiseTarget`] decides by.
+    #[must_use]
+    pub fn start_of(&self, rect: Rect, chunk_count: u32) -> Option<&Film> {
+        self.tiles.get(&rect)?.roots.get(&Batch::new(0, chunk_count)?)
+    }
+
+    /// Says that a tile has samples enough: it counts as complete with those that it has.
+    ///
+    /// A tile without any stays incomplete.
+    pub fn enough(&mut self, rect: Rect) {
+        let Some(tile) = self.tiles.get_mut(&rect) else { return };
+        if tile.chunks < self.chunk_count && !tile.is_enough {
+            tile.is_enough = true;
+            self.complete_pixels += rect.pixel_count();
+        }
+    }
+
+    /// Whether every pixel has every sample, or enough of them.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete_pixels == self.size.pixel_count()

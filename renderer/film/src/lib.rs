@@ -14,6 +14,7 @@ pub mod film;
 mod frame;
 mod image_file;
 pub mod layer;
+pub mod noise;
 mod picture;
 pub mod tripwire;
 mod view;
@@ -26,6 +27,7 @@ pub use film::{Film, FilmError, PIXEL_BYTES, Pixel};
 pub use frame::{Frame, InsertError};
 pub use image_file::{ImageFileError, JpegQuality, PngDepth, write_jpeg, write_png};
 pub use layer::{Layer, LayerError, LayerKind, LayerValues};
+pub use noise::NoiseTarget;
 pub use picture::{Picture, luminance};
 pub use view::{
     Look, Lut, LutError, View, WhiteBalance, WhiteBalanceError, display_rgb, view_rgba8,

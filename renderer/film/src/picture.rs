@@ -191,21 +191,26 @@ impl Means {
         // A ray that left the scene adds 0 to the depth, so the mean is over those that hit.
         self.depth[index] =
             if pixel.alpha > 0.0 { pixel.depth / pixel.alpha } else { f32::INFINITY };
-        self.variance[index] = variance_of_mean(pixel);
+        self.variance[index] = variance_of_mean(pixel) as f32;
         self.samples[index] = pixel.samples;
     }
 }
 
+/// Rec.709 luminance of a pixel's summed beauty.
+pub(crate) fn sum_luminance(pixel: &Pixel) -> f64 {
+    let [red, green, blue] = pixel.beauty.map(f64::from);
+    0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
 /// Unbiased variance of the samples' luminance, over the number of samples.
-fn variance_of_mean(pixel: &Pixel) -> f32 {
+pub(crate) fn variance_of_mean(pixel: &Pixel) -> f64 {
     if pixel.samples < 2 {
         return 0.0;
     }
     let count = f64::from(pixel.samples);
-    let [red, green, blue] = pixel.beauty.map(f64::from);
-    let sum = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    let sum = sum_luminance(pixel);
     let spread = f64::from(pixel.luminance_squared) - sum * sum / count;
-    (spread.max(0.0) / (count - 1.0) / count) as f32
+    spread.max(0.0) / (count - 1.0) / count
 }
 
 #[cfg(test)]

@@ -120,8 +120,14 @@ pub(crate) fn render_list(
     }
     let samples = batch.samples(scene.settings().samples);
     let mut tree = Tree::default();
-    kernel.render(device, scene, places, samples, cancel, |chunk| tree.push(chunk))?;
-    Ok(tree.finish())
+    let rendered = kernel.render(device, scene, places, samples, cancel, |chunk| tree.push(chunk));
+    match rendered {
+        Ok(()) => Ok(tree.finish()),
+        Err(RenderError::DeviceFull { .. }) => {
+            Err(RenderError::DeviceFull { scene_bytes: scene.byte_size() })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Pixels of a rectangle, block by block.
@@ -237,8 +243,20 @@ mod tests {
         backend.device.destroy();
         for _ in 0..2 {
             let error = backend.render(&scene, work, &cancel).expect_err("it is lost");
-            assert!(matches!(error, RenderError::DeviceLost(_)), "{error}");
+            assert!(matches!(error, RenderError::DeviceLost(_)) && !error.is_too_small());
         }
+    }
+
+    #[test]
+    fn a_full_device_is_an_error_that_names_the_scenes_bytes() {
+        let Some(mut backend) = backend() else { return };
+        let (scene, work) = golden();
+        backend.device.fill();
+        let error = backend.render(&scene, work, &Cancel::default()).expect_err("it is full");
+        assert!(error.is_too_small());
+        let bytes = scene.byte_size();
+        assert_eq!(error, RenderError::DeviceFull { scene_bytes: bytes });
+        assert!(error.to_string().contains(&format!("{bytes} bytes; close other programs")));
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::device::Device;
 /// A table that shaders read; never empty, because a binding may not be.
 ///
 /// # Errors
-/// [`RenderError::OutOfMemory`] when the device does not allow a table of that size.
+/// [`RenderError::OutOfMemory`] when the device does not allow a table of that size,
+/// [`RenderError::DeviceFull`], of no scene yet, when it has no room for it.
 pub(crate) fn table(device: &Device, label: &str, bytes: &[u8]) -> Result<Buffer, RenderError> {
     let size = bytes.len() as u64;
     let buffer = allocate(device, label, size, BufferUsages::STORAGE | BufferUsages::COPY_DST)?;
@@ -29,7 +30,7 @@ pub(crate) fn table(device: &Device, label: &str, bytes: &[u8]) -> Result<Buffer
 /// A zeroed buffer that shaders write and the host reads.
 ///
 /// # Errors
-/// [`RenderError::OutOfMemory`] when the device does not allow a buffer of that size.
+/// As those of [`table`].
 pub(crate) fn output(device: &Device, label: &str, size: u64) -> Result<Buffer, RenderError> {
     let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
     allocate(device, label, size, usage)
@@ -52,9 +53,7 @@ fn allocate(
     });
     match block_on(scope.pop()) {
         None => Ok(buffer),
-        Some(_why) => {
-            Err(RenderError::OutOfMemory { needed_bytes, limit_bytes: device.binding_bytes_max() })
-        }
+        Some(_why) => Err(RenderError::DeviceFull { scene_bytes: 0 }),
     }
 }
 

@@ -31,6 +31,8 @@ pub struct GpuOptions {
     /// Whose division and square root the kernels use; without it ours where the self-test finds
     /// that the driver's are not correctly rounded.
     pub rounding: Option<Rounding>,
+    /// Largest table of a scene, bytes, where that is less than the device's own.
+    pub table_bytes_max: Option<u64>,
 }
 
 /// An adapter as people know it.
@@ -170,7 +172,9 @@ impl Device {
     pub(crate) fn open(options: &GpuOptions) -> Result<Self, OpenError> {
         let instance = instance();
         let adapter = choose(sorted(&instance), options)?;
-        let summary = summary(&adapter);
+        let mut summary = summary(&adapter);
+        let limit = options.table_bytes_max.unwrap_or(u64::MAX);
+        summary.binding_bytes_max = summary.binding_bytes_max.min(limit);
         let tables = adapter.limits().max_storage_buffers_per_shader_stage;
         if tables < STORAGE_BUFFERS {
             return Err(OpenError::TooFewBuffers { adapter: summary.name, buffers: tables });
@@ -227,10 +231,7 @@ impl Device {
         match self.faults.first() {
             None => Ok(()),
             Some(Fault::Lost(why)) => Err(RenderError::DeviceLost(why)),
-            Some(Fault::OutOfMemory) => Err(RenderError::OutOfMemory {
-                needed_bytes: 0,
-                limit_bytes: self.device.limits().max_buffer_size,
-            }),
+            Some(Fault::OutOfMemory) => Err(RenderError::DeviceFull { scene_bytes: 0 }),
             Some(Fault::Invalid(why)) => {
                 Err(RenderError::DeviceLost(format!("a command was refused: {why}")))
             }
@@ -240,6 +241,12 @@ impl Device {
     /// The largest table that a shader can read, bytes.
     pub(crate) fn binding_bytes_max(&self) -> u64 {
         self.summary.binding_bytes_max
+    }
+
+    /// What the driver says when it runs out of memory outside any call.
+    #[cfg(test)]
+    pub(crate) fn fill(&self) {
+        self.faults.report(Fault::OutOfMemory);
     }
 
     /// Ends the device as a driver reset would.

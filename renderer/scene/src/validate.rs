@@ -2,6 +2,7 @@
 //! asking, lengths agree, and every number is finite and in its range.
 
 mod animation;
+mod error;
 mod lamps;
 mod layers;
 
@@ -9,139 +10,9 @@ use crate::limits::{
     COORDINATE_ABS_MAX, IMAGE_SIDE_PX_MAX, LIGHT_MAX, LIST_MAX, NAME_BYTES_MAX, TRIANGLES_MAX,
     UNIT_TOLERANCE, UV_ABS_MAX,
 };
-use crate::model::{
-    AlphaMode, Environment, LightKind, Material, Mesh, Pixels, Primitive, Projection, Scene,
-    TextureRef, Transform,
-};
+use crate::model::{AlphaMode, Material, Mesh, Pixels, Primitive, Scene, TextureRef, Transform};
 
-/// A scene that breaks a promise of the model.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SceneError {
-    /// A list is too long.
-    #[error("the scene has {count} {what}; at most {max} can be used")]
-    TooMany {
-        /// What is listed.
-        what: &'static str,
-        /// How many there are.
-        count: u64,
-        /// How many there may be.
-        max: u64,
-    },
-    /// A name is too long.
-    #[error("a name of {bytes} bytes is too long; at most {NAME_BYTES_MAX}")]
-    Name {
-        /// Its length.
-        bytes: usize,
-    },
-    /// An index points outside its list.
-    #[error("{owner} {owner_index} points at {what} {index}, but there are only {count}")]
-    Index {
-        /// What holds the index.
-        owner: &'static str,
-        /// Which one.
-        owner_index: usize,
-        /// What it points at.
-        what: &'static str,
-        /// The index.
-        index: u32,
-        /// How many there are.
-        count: usize,
-    },
-    /// A node's parent does not come before it.
-    #[error("node {node} has parent {parent}; parents must come before their children")]
-    NodeOrder {
-        /// The node.
-        node: usize,
-        /// Its parent.
-        parent: u32,
-    },
-    /// A number is not finite or out of range.
-    #[error("{owner} {owner_index} has {what} {value}; it must be {range}")]
-    Value {
-        /// What holds the number.
-        owner: &'static str,
-        /// Which one.
-        owner_index: usize,
-        /// What the number is.
-        what: &'static str,
-        /// The number.
-        value: f32,
-        /// What it may be.
-        range: &'static str,
-    },
-    /// Lists that belong together differ in length.
-    #[error("mesh {mesh} has {count} {what} for {positions} positions")]
-    Lengths {
-        /// The mesh.
-        mesh: usize,
-        /// Which list.
-        what: &'static str,
-        /// Its length.
-        count: usize,
-        /// Length of the positions.
-        positions: usize,
-    },
-    /// A vertex list that the material needs is empty.
-    #[error("mesh {mesh} has no {what}, which its material {material} needs")]
-    Missing {
-        /// The mesh.
-        mesh: usize,
-        /// What it lacks.
-        what: &'static str,
-        /// The material.
-        material: u32,
-    },
-    /// An image's size and pixels disagree, or its size is out of range.
-    #[error(
-        "image {image} of {width}x{height} px with {bytes} bytes of pixels cannot be; \
-         each side must be 1..={IMAGE_SIDE_PX_MAX} px and the pixels must fill it"
-    )]
-    ImageSize {
-        /// The image.
-        image: usize,
-        /// Pixels across.
-        width: u32,
-        /// Pixels down.
-        height: u32,
-        /// Bytes of its pixels.
-        bytes: usize,
-    },
-    /// Keys and values differ in number.
-    #[error("{owner} {owner_index} has {count} values for {keys} keys; {expected} are needed")]
-    Keys {
-        /// Channel or variation.
-        owner: &'static str,
-        /// Which one.
-        owner_index: usize,
-        /// How many values it has.
-        count: usize,
-        /// How many keys it has.
-        keys: usize,
-        /// How many values these keys have.
-        expected: usize,
-    },
-    /// Something that moves does not fit what it moves.
-    #[error("{owner} {owner_index} {problem}")]
-    Broken {
-        /// What is wrong.
-        owner: &'static str,
-        /// Which one.
-        owner_index: usize,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// A texture names an image of floats, or an environment one of bytes.
-    #[error("{owner} {owner_index} names image {image}, whose pixels are of the other kind")]
-    ImageKind {
-        /// What names it.
-        owner: &'static str,
-        /// Which one.
-        owner_index: usize,
-        /// The image.
-        image: u32,
-    },
-}
+pub use error::SceneError;
 
 impl Scene {
     /// Checks every promise of the model.
@@ -312,63 +183,6 @@ impl Scene {
             }
         }
         Ok(())
-    }
-
-    fn validate_lights(&self) -> Result<(), SceneError> {
-        for (index, light) in self.lights.iter().enumerate() {
-            for value in light.intensity {
-                within("light", index, ("an intensity of", "in 0..=1e12"), value, LIGHT_MAX)?;
-            }
-            lamps::validate_size(index, light)?;
-            if let Some(range) = light.range {
-                positive("light", index, "a range of", range)?;
-            }
-            if let LightKind::Spot { inner_cone, outer_cone } = light.kind {
-                let right_angle = std::f32::consts::FRAC_PI_2 * (1.0 + 1e-6);
-                let range = ("an outer cone of", "in 0..=π/2 rad");
-                within("light", index, range, outer_cone, right_angle)?;
-                positive("light", index, "an outer cone of", outer_cone)?;
-                let range = ("an inner cone of", "at least 0 and at most the outer cone");
-                within("light", index, range, inner_cone, outer_cone)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn validate_cameras(&self) -> Result<(), SceneError> {
-        for (index, camera) in self.cameras.iter().enumerate() {
-            match camera.projection {
-                Projection::Perspective { vfov } => {
-                    let range = ("a field of view of", "above 0 and below π rad");
-                    within("camera", index, range, vfov, std::f32::consts::PI - 1e-4)?;
-                    positive("camera", index, range.0, vfov)?;
-                }
-                Projection::Orthographic { half_height } => {
-                    positive("camera", index, "a half height of", half_height)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn validate_environment(&self) -> Result<(), SceneError> {
-        match self.environment {
-            None => Ok(()),
-            Some(Environment::Constant(radiance)) => radiance.into_iter().try_for_each(|value| {
-                within("environment", 0, ("a radiance of", "in 0..=1e12"), value, LIGHT_MAX)
-            }),
-            Some(Environment::Map { image, strength, rotation }) => {
-                let target = at("environment", 0, "image", image, &self.images)?;
-                if !matches!(target.pixels, Pixels::Rgb32F(_)) {
-                    let owner = "environment";
-                    return Err(SceneError::ImageKind { owner, owner_index: 0, image });
-                }
-                let range = ("a strength of", "in 0..=1e9");
-                within("environment", 0, range, strength, COORDINATE_ABS_MAX)?;
-                let range = ("a rotation of", "within ±1e6 rad");
-                bounded("environment", 0, range, rotation, UV_ABS_MAX)
-            }
-        }
     }
 
     /// Triangles of all meshes, each counted once however often it is shown.
@@ -617,6 +431,7 @@ fn unit(
 mod tests {
     use super::*;
     use crate::golden;
+    use crate::model::{Environment, Projection};
 
     /// The golden scene with one change must be refused with a message that holds `part`.
     fn check(change: impl FnOnce(&mut Scene), part: &str) {

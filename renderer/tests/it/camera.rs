@@ -4,7 +4,7 @@ use protocol::{Batch, CameraChoice, Lens, Opening, Rect, RenderSettings};
 use renderer::camera::{camera_ray, depth_of, iris_place};
 use renderer::math::{Vec3, dot, vec3};
 use renderer::sampler::sample_pair;
-use renderer::{Backend, Cancel, CpuBackend, Work, first_hits};
+use renderer::{Backend, Cancel, CpuBackend, RenderError, Work, first_hits};
 
 use crate::make::{looking, prepared};
 
@@ -100,7 +100,8 @@ fn first_hits_are_the_films() {
     let rect = Rect::of_size(settings.size);
     let work = Work { rect, batch: Batch::new(0, 2).expect("aligned") };
     let film = CpuBackend::new(None).render(&scene, work, &Cancel::default()).expect("renders");
-    let first = first_hits(&scene, rect);
+    let cancel = Cancel::default();
+    let first = first_hits(&scene, rect, |_, _| 24, &cancel).expect("nobody stops it");
     let mut seen = std::collections::BTreeSet::new();
     for (pixel, first) in film.pixels().iter().zip(&first) {
         assert_eq!(first.samples, pixel.samples);
@@ -112,4 +113,14 @@ fn first_hits_are_the_films() {
     let shown = made.nodes.iter().filter(|node| node.mesh.is_some()).count();
     assert!(seen.len() > 2 && seen.len() <= shown, "{seen:?}");
     assert!(seen.iter().all(|&node| made.nodes[node as usize].mesh.is_some()), "{seen:?}");
+
+    // A tile alone has the same, and whoever stops it gets nothing.
+    let tile = Rect { x0: 16, y0: 8, x1: 40, y1: 20 };
+    let part = first_hits(&scene, tile, |_, _| u32::MAX, &cancel).expect("nobody stops it");
+    let inside = rect.pixels().zip(first).filter(|((x, y), _)| tile.contains(*x, *y));
+    assert!(inside.map(|(_, first)| first).eq(part));
+    let few = first_hits(&scene, tile, |x, _| x % 3, &cancel).expect("nobody stops it");
+    assert!(tile.pixels().zip(few).all(|((x, _), first)| first.samples == x % 3));
+    cancel.set();
+    assert_eq!(first_hits(&scene, rect, |_, _| 24, &cancel), Err(RenderError::Cancelled));
 }

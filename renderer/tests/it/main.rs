@@ -7,5 +7,6 @@ mod layers;
 mod lights;
 mod make;
 mod motion;
+mod robust;
 mod sizes;
 mod truth;

@@ -3,9 +3,11 @@
 use clap::ValueEnum;
 use film::cryptomatte::{self, Coverage, Manifest};
 use film::{Layer, LayerKind, LayerValues, Picture};
-use protocol::Rect;
-use renderer::{FirstHits, RenderScene};
+use protocol::{JobSpec, TileGrid};
+use renderer::{Cancel, FirstHits, RenderError, RenderScene};
 use scene::Scene;
+
+use crate::progress::Progress;
 
 /// A layer that is made beside the film.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -16,7 +18,8 @@ pub enum LayerName {
     Cryptomatte,
 }
 
-/// Adds layers to a picture; returns the manifests of its mattes.
+/// Adds layers to a picture; returns the manifests of its mattes, or `None` where somebody asked
+/// for a stop: the picture is then as it was.
 ///
 /// # Errors
 /// A layer of that name is there already.
@@ -25,11 +28,17 @@ pub fn add(
     scene: &Scene,
     render_scene: &RenderScene,
     names: &[LayerName],
-) -> anyhow::Result<Vec<Manifest>> {
+    cancel: &Cancel,
+) -> anyhow::Result<Option<Vec<Manifest>>> {
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     }
-    let hits = renderer::first_hits(render_scene, Rect::of_size(picture.size));
+    eprintln!("  layers      camera rays of {} px once more", picture.size);
+    let hits = match hits(render_scene, &picture.samples, cancel) {
+        Ok(hits) => hits,
+        Err(RenderError::Cancelled) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     let mut manifests = Vec::new();
     if names.contains(&LayerName::Position) {
         let mean = |hits: &FirstHits| hits.position.map(|sum| sum / hits.met.max(1) as f32);
@@ -50,7 +59,31 @@ pub fn add(
             manifests.push(mattes(picture, name, of, &ids, &hits)?);
         }
     }
-    Ok(manifests)
+    Ok(Some(manifests))
+}
+
+/// What the camera rays of a frame whose pixels have so many samples meet, tile by tile, with a
+/// bar.
+fn hits(
+    render_scene: &RenderScene,
+    samples: &[u32],
+    cancel: &Cancel,
+) -> Result<Vec<FirstHits>, RenderError> {
+    let size = render_scene.settings().size;
+    let at = |x: u32, y: u32| y as usize * size.width as usize + x as usize;
+    let mut hits = vec![FirstHits::default(); size.pixel_count() as usize];
+    let grid = TileGrid::new(size, JobSpec::TILE_SIDE_PX);
+    let tiles = grid.from_centre();
+    let progress = Progress::start("layers", "tiles");
+    for (done, &tile) in tiles.iter().enumerate() {
+        progress.show(done as u64, tiles.len() as u64, "");
+        let rect = grid.rect(tile).expect("invariant: the grid lists its own tiles");
+        let found = renderer::first_hits(render_scene, rect, |x, y| samples[at(x, y)], cancel)?;
+        for ((x, y), found) in rect.pixels().zip(found) {
+            hits[at(x, y)] = found;
+        }
+    }
+    Ok(hits)
 }
 
 fn counts(hits: &[FirstHits], of: impl Fn(&FirstHits) -> &Vec<(u32, u32)>) -> Vec<&[(u32, u32)]> {

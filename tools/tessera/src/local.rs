@@ -1,16 +1,13 @@
 //! Rendering on this machine: import, prepare, tile by tile.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
-use film::{Frame, Picture};
-use gpu::OpenError;
+use film::{Frame, NoiseTarget, Picture};
 use protocol::{Batch, CameraChoice, JobSpec, RayCount, RenderSettings, TileGrid};
 use renderer::{Backend, Cancel, PrepareError, RenderError, RenderScene, Work};
-use scene::{ImportOptions, Scene};
+use scene::{ImportOptions, Imported, Scene};
 
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::progress::Progress;
@@ -19,64 +16,11 @@ use crate::text;
 /// Chunks rendered between two looks at the progress bar.
 const CHUNKS_PER_STEP: u32 = 4;
 
-/// What renders.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Backend")]
-pub struct BackendArgs {
-    /// What renders; auto takes a GPU where there is one
-    #[arg(long, value_enum, default_value_t = BackendName::Auto)]
-    pub backend: BackendName,
-    /// Also take a graphics driver that computes on the CPU, such as lavapipe
-    #[arg(long)]
-    pub software_gpu: bool,
-    /// CPU threads; all cores without it
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
-}
-
-/// A backend's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BackendName {
-    /// A GPU where there is one, else the CPU
-    Auto,
-    /// The CPU
-    Cpu,
-    /// A GPU, or an error
-    Gpu,
-}
-
-impl BackendArgs {
-    /// Opens the backend.
-    ///
-    /// # Errors
-    /// `--backend gpu` where no adapter is usable.
-    pub fn open(&self) -> anyhow::Result<Box<dyn Backend>> {
-        let options = gpu::GpuOptions { software: self.software_gpu, ..Default::default() };
-        let cpu = || Box::new(renderer::CpuBackend::new(self.threads));
-        match self.backend {
-            BackendName::Cpu => Ok(cpu()),
-            BackendName::Gpu => {
-                let gpu = gpu::GpuBackend::open(&options)
-                    .context("no GPU is usable; see `tessera doctor`, or use --backend cpu")?;
-                Ok(Box::new(gpu))
-            }
-            BackendName::Auto => match gpu::GpuBackend::open(&options) {
-                Ok(gpu) => Ok(Box::new(gpu)),
-                Err(OpenError::NoAdapter | OpenError::OnlySoftware(_)) => Ok(cpu()),
-                Err(error) => {
-                    eprintln!("warning: the CPU renders instead of the GPU: {error}");
-                    Ok(cpu())
-                }
-            },
-        }
-    }
-}
-
 /// Imports a scene and says on standard error what came in and what did not.
 ///
 /// # Errors
 /// Not found: no such file. Else the importer's reason.
-pub fn import(path: &Path, options: &ImportOptions) -> anyhow::Result<Scene> {
+pub fn import(path: &Path, options: &ImportOptions) -> anyhow::Result<Imported> {
     for file in [Some(path), options.environment.as_deref()].into_iter().flatten() {
         if let Err(error) = std::fs::metadata(file) {
             let exit = match error.kind() {
@@ -102,7 +46,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> anyhow::Result<Scene> {
     for warning in &report.warnings {
         eprintln!("  warning     {warning}");
     }
-    Ok(imported.scene)
+    Ok(imported)
 }
 
 /// Name for jobs and files: the file's name without its ending.
@@ -140,26 +84,33 @@ pub struct Rendered {
     pub rays: RayCount,
     /// Samples rendered, all pixels together.
     pub samples: u64,
+    /// Tiles that had little noise before they had all samples.
+    pub quiet_tiles: u32,
+    /// Tiles of the frame.
+    pub tiles: u32,
     /// Wall time of the rendering alone.
     pub wall: Duration,
     /// CPU time of this process for it.
     pub cpu: Duration,
 }
 
-/// Renders a frame tile by tile, the centre first, until done or cancelled.
+/// Renders a frame tile by tile, the centre first, until done or cancelled; with `noise`, a tile
+/// ends as soon as it has that little.
 ///
 /// # Errors
 /// The backend's, but for a cancelled render: that is an incomplete picture.
 pub fn render(
     backend: &mut dyn Backend,
     scene: &RenderScene,
+    noise: Option<NoiseTarget>,
     cancel: &Cancel,
     progress: &Progress,
 ) -> anyhow::Result<Rendered> {
     let settings = scene.settings();
+    let chunk_count = settings.chunk_count();
     let grid = TileGrid::new(settings.size, JobSpec::TILE_SIDE_PX);
     let mut frame = Frame::new(settings.size, settings.samples);
-    let (mut rays, mut samples) = (RayCount::default(), 0);
+    let (mut rays, mut samples, mut quiet_tiles) = (RayCount::default(), 0, 0);
     let (started, cpu_started) = (Instant::now(), cpu_time::ProcessTime::now());
     let tiles = grid.from_centre();
     let total = tiles.len() as u64;
@@ -167,7 +118,8 @@ pub fn render(
 
     'tiles: for (done, &tile) in tiles.iter().enumerate() {
         let rect = grid.rect(tile).expect("invariant: the grid lists its own tiles");
-        for batch in Batch::cover(settings.chunk_count(), CHUNKS_PER_STEP) {
+        let mut chunks = 0;
+        while let Some(batch) = next_batch(noise.as_ref(), chunks, chunk_count) {
             let speed = short_speed(rays, started.elapsed());
             progress.show(done as u64, total, &speed);
             if cancel.is_set() {
@@ -184,12 +136,32 @@ pub fn render(
             };
             rays += film.rays();
             samples += rect.pixel_count() * batch.samples(settings.samples).len() as u64;
+            chunks = batch.end_chunk();
             frame.insert(film).context("a film did not fit the frame")?;
+            let reached = |target: NoiseTarget| {
+                frame.start_of(rect, chunks).is_some_and(|film| target.is_reached(film))
+            };
+            if chunks < chunk_count && noise.is_some_and(reached) {
+                frame.enough(rect);
+                quiet_tiles += 1;
+                break;
+            }
         }
     }
     let (wall, cpu) = (started.elapsed(), cpu_started.elapsed());
     let complete = !cancelled && frame.is_complete();
-    Ok(Rendered { picture: frame.picture(), complete, rays, samples, wall, cpu })
+    let (picture, tiles) = (frame.picture(), tiles.len() as u32);
+    Ok(Rendered { picture, complete, rays, samples, quiet_tiles, tiles, wall, cpu })
+}
+
+/// What to render of a tile that has so many chunks.
+fn next_batch(noise: Option<&NoiseTarget>, chunks: u32, chunk_count: u32) -> Option<Batch> {
+    match noise {
+        Some(target) => target.next_batch(chunks, chunk_count, CHUNKS_PER_STEP),
+        None => {
+            Batch::cover(chunk_count, CHUNKS_PER_STEP).find(|batch| batch.first_chunk() == chunks)
+        }
+    }
 }
 
 fn short_speed(rays: RayCount, elapsed: Duration) -> String {

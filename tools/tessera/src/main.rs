@@ -1,5 +1,6 @@
 //! `tessera`: the command line of all roles: artist, gamer, studio, operator.
 
+mod backend;
 mod cli;
 mod client;
 mod commands;
@@ -16,6 +17,7 @@ mod output;
 mod progress;
 mod text;
 mod values;
+mod wishes;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

@@ -6,10 +6,11 @@ use clap::{Args, ValueEnum, ValueHint};
 use protocol::{
     CameraChoice, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings, Size, Sun,
 };
-use scene::{ImportOptions, LampUnits, MissingTextures, Scene, SunSky};
+use scene::{ImportOptions, Imported, LampUnits, MissingTextures, SunSky};
 
 use crate::local;
 use crate::values::{self, Clay, ClearSky, Frames, Rgb, Triple};
+use crate::wishes::Asked;
 
 /// From the scene towards the sun when nothing else is asked for: over the right shoulder.
 const SUN_DIRECTION: Triple = Triple([0.4, 0.8, 0.45]);
@@ -121,8 +122,9 @@ impl EnvironmentArgs {
     ///
     /// # Errors
     /// See [`local::import`].
-    pub fn import(&self, path: &Path) -> anyhow::Result<Scene> {
-        let mut scene = local::import(path, &self.import_options())?;
+    pub fn import(&self, path: &Path) -> anyhow::Result<Imported> {
+        let mut imported = local::import(path, &self.import_options())?;
+        let scene = &mut imported.scene;
         for without in &self.without {
             match without {
                 Without::Lamps => scene.remove_lamps(),
@@ -141,7 +143,7 @@ impl EnvironmentArgs {
         if let Some(Clay(share)) = self.clay {
             scene.make_clay(share);
         }
-        Ok(scene)
+        Ok(imported)
     }
 
     fn import_options(&self) -> ImportOptions {
@@ -162,12 +164,12 @@ impl EnvironmentArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Picture")]
 pub struct PictureArgs {
-    /// Frame size, pixels
-    #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = values::size)]
-    pub size: Size,
-    /// Samples per pixel
-    #[arg(long, visible_alias = "samples", value_name = "N", default_value_t = 64)]
-    pub spp: u32,
+    /// Frame size, pixels; without it the scene's, or 1280x720
+    #[arg(long, value_name = "WxH", value_parser = values::size)]
+    pub size: Option<Size>,
+    /// Samples per pixel; without it the scene's, or 64
+    #[arg(long, visible_alias = "samples", value_name = "N")]
+    pub spp: Option<u32>,
     /// Scattering events after the camera ray
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub bounces: u32,
@@ -175,13 +177,13 @@ pub struct PictureArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u32,
     /// Lens: f-number on film 24 mm high; everything is sharp without a lens
-    #[arg(long, value_name = "N", requires = "focus")]
+    #[arg(long, value_name = "N", requires = "focus", group = "opening")]
     pub fstop: Option<f32>,
     /// Lens: radius of its opening, metres, instead of an f-number
-    #[arg(long, value_name = "METRES", requires = "focus", conflicts_with = "fstop")]
+    #[arg(long, value_name = "METRES", requires = "focus", group = "opening")]
     pub aperture: Option<f32>,
-    /// Lens: how far away things are sharp, metres
-    #[arg(long, value_name = "METRES")]
+    /// Lens: how far away things are sharp, metres; needs an opening
+    #[arg(long, value_name = "METRES", requires = "opening")]
     pub focus: Option<f32>,
     /// Lens: blades of the iris; round without it
     #[arg(long, value_name = "N", default_value_t = 0, requires = "focus")]
@@ -225,8 +227,10 @@ pub struct PictureArgs {
 }
 
 impl PictureArgs {
-    /// The settings, not yet checked against their ranges.
-    pub fn settings(&self) -> RenderSettings {
+    /// The settings, not yet checked against their ranges; what no option says is as the scene
+    /// asks.
+    pub fn settings(&self, asked: &Asked) -> RenderSettings {
+        let default = RenderSettings::default();
         let camera = match (&self.camera, self.eye, self.target) {
             (Some(name), ..) => CameraChoice::Named(name.clone()),
             (None, Some(Triple(eye)), Some(Triple(target))) => {
@@ -240,8 +244,8 @@ impl PictureArgs {
             angle_degrees: self.sun_angle,
         });
         RenderSettings {
-            size: self.size,
-            samples: self.spp,
+            size: self.size.or(asked.size).unwrap_or(default.size),
+            samples: self.spp.or(asked.samples).unwrap_or(default.samples),
             bounces: self.bounces,
             seed: self.seed,
             camera,

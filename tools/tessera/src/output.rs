@@ -31,15 +31,15 @@ pub struct OutputArgs {
     /// The file of Open Image Denoise 2, where the system does not find it
     #[arg(long, value_name = "FILE", env = "TESSERA_OIDN", value_hint = ValueHint::FilePath)]
     pub oidn_library: Option<PathBuf>,
-    /// How light becomes the colours of a PNG or JPEG
-    #[arg(long, value_enum, default_value_t = ViewName::Agx)]
-    pub view: ViewName,
+    /// How light becomes the colours of a PNG or JPEG; without it as the scene asks, or agx
+    #[arg(long, value_enum)]
+    pub view: Option<ViewName>,
     /// A table for what the view shows, .cube with LUT_3D_SIZE
     #[arg(long, value_name = "FILE.cube", value_hint = ValueHint::FilePath)]
     pub view_lut: Option<PathBuf>,
-    /// Exposure of a PNG or JPEG, stops
-    #[arg(long, value_name = "EV", default_value_t = 0.0, allow_hyphen_values = true)]
-    pub exposure: f32,
+    /// Exposure of a PNG or JPEG, stops; without it the scene's, or 0
+    #[arg(long, value_name = "EV", allow_hyphen_values = true)]
+    pub exposure: Option<f32>,
     /// The light that is to look white, and its tint towards green; 6500 changes nothing
     #[arg(long, value_name = "KELVIN[,TINT]", default_value = "6500")]
     pub white_balance: WhiteBalance,
@@ -199,15 +199,15 @@ impl OutputArgs {
         if paths.is_empty() {
             paths.push(PathBuf::from(format!("{name}.exr")));
         }
-        if !self.exposure.is_finite() {
+        if self.exposure.is_some_and(|stops| !stops.is_finite()) {
             return Err(fail(Exit::Usage, "the exposure must be a finite number of stops"));
         }
-        let look = Look {
-            view: self.view.into(),
-            exposure_ev: self.exposure,
+        let mut look = Look {
             white_balance: self.white_balance,
             lut: self.view_lut.as_deref().map(read_lut).transpose()?,
+            ..Look::default()
         };
+        set(&mut look, self.view, self.exposure);
         let exr = ExrOptions {
             precision: self.exr_precision.into(),
             compression: self.exr_compression.into(),
@@ -238,6 +238,12 @@ impl OutputArgs {
             }
         }
     }
+}
+
+/// Changes of a look what is given.
+pub(crate) fn set(look: &mut Look, view: Option<ViewName>, exposure_ev: Option<f32>) {
+    look.view = view.map_or(look.view, View::from);
+    look.exposure_ev = exposure_ev.unwrap_or(look.exposure_ev);
 }
 
 fn read_lut(path: &Path) -> anyhow::Result<Arc<Lut>> {

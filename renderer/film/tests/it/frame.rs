@@ -120,3 +120,30 @@ fn missing_pixels_are_transparent_and_tiles_can_be_had_alone() {
     let share = 20.0 / f64::from(SIZE.width * SIZE.height);
     assert!((frame.share_done() - share).abs() < 1e-12);
 }
+
+#[test]
+fn a_tile_may_have_enough() {
+    let (left, right) =
+        (Rect { x0: 0, y0: 0, x1: 8, y1: 17 }, Rect { x0: 8, y0: 0, x1: 23, y1: 17 });
+    let mut frame = Frame::new(SIZE, 128);
+    frame.enough(left);
+    frame.insert(film_of(left, batch(0, 2), 128)).expect("fits");
+    frame.insert(film_of(left, batch(2, 2), 128)).expect("fits");
+    let start = frame.start_of(left, 4).expect("two halves are there");
+    assert_eq!(start.batch(), batch(0, 4));
+    assert!(frame.start_of(left, 2).is_none() && frame.start_of(left, 8).is_none());
+    assert!(frame.start_of(left, 3).is_none() && frame.start_of(right, 4).is_none());
+    frame.enough(left);
+    frame.enough(left);
+    frame.insert(film_of(right, batch(0, 4), 128)).expect("fits");
+    assert!(!frame.is_complete(), "one of two has enough");
+    frame.insert(film_of(right, batch(4, 4), 128)).expect("fits");
+    frame.enough(right);
+    assert!(frame.is_complete());
+    let samples = frame.picture().samples;
+    assert_eq!((samples[0], samples[8]), (64, 128));
+    // More than enough changes the count of samples and nothing else.
+    frame.insert(film_of(left, batch(4, 4), 128)).expect("fits");
+    assert!(frame.is_complete());
+    assert!(frame.picture().samples.iter().all(|&samples| samples == 128));
+}

@@ -322,15 +322,6 @@ impl Importer<'_> {
         if let Some(problem) = problem {
             return Err(ImportError::ExtrasProblem { owner, problem });
         }
-        let asked = [
-            ("exposure", wishes.exposure.is_some()),
-            ("sample count", wishes.samples.is_some()),
-            ("resolution", wishes.resolution.is_some()),
-            ("view transform", wishes.view.is_some()),
-        ];
-        for (what, _) in asked.into_iter().filter(|(_, is_asked)| *is_asked) {
-            self.not_rendered(&owner, what);
-        }
         self.wishes = wishes;
         Ok(())
     }

@@ -1,15 +1,72 @@
-//! What lamps, skies and lenses promise beside what glTF says of them.
+//! What lights, cameras and environments promise: what glTF says of them, and what lies beside.
 
 use super::{at, bounded, positive, require, within};
 use crate::lamps::{Lens, SunSky};
 use crate::limits::{COORDINATE_ABS_MAX, LAMP_SIZE_MAX, LIGHT_MAX, UV_ABS_MAX};
-use crate::model::{Light, Scene};
+use crate::model::{Environment, Light, LightKind, Pixels, Projection, Scene};
 use crate::validate::SceneError;
 
 /// More blades are a circle.
 const BLADES_MAX: u32 = 64;
 
 impl Scene {
+    pub(super) fn validate_lights(&self) -> Result<(), SceneError> {
+        for (index, light) in self.lights.iter().enumerate() {
+            for value in light.intensity {
+                within("light", index, ("an intensity of", "in 0..=1e12"), value, LIGHT_MAX)?;
+            }
+            validate_size(index, light)?;
+            if let Some(range) = light.range {
+                positive("light", index, "a range of", range)?;
+            }
+            if let LightKind::Spot { inner_cone, outer_cone } = light.kind {
+                let right_angle = std::f32::consts::FRAC_PI_2 * (1.0 + 1e-6);
+                let range = ("an outer cone of", "in 0..=π/2 rad");
+                within("light", index, range, outer_cone, right_angle)?;
+                positive("light", index, "an outer cone of", outer_cone)?;
+                let range = ("an inner cone of", "at least 0 and at most the outer cone");
+                within("light", index, range, inner_cone, outer_cone)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn validate_cameras(&self) -> Result<(), SceneError> {
+        for (index, camera) in self.cameras.iter().enumerate() {
+            match camera.projection {
+                Projection::Perspective { vfov } => {
+                    let range = ("a field of view of", "above 0 and below π rad");
+                    within("camera", index, range, vfov, std::f32::consts::PI - 1e-4)?;
+                    positive("camera", index, range.0, vfov)?;
+                }
+                Projection::Orthographic { half_height } => {
+                    positive("camera", index, "a half height of", half_height)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn validate_environment(&self) -> Result<(), SceneError> {
+        match self.environment {
+            None => Ok(()),
+            Some(Environment::Constant(radiance)) => radiance.into_iter().try_for_each(|value| {
+                within("environment", 0, ("a radiance of", "in 0..=1e12"), value, LIGHT_MAX)
+            }),
+            Some(Environment::Map { image, strength, rotation }) => {
+                let target = at("environment", 0, "image", image, &self.images)?;
+                if !matches!(target.pixels, Pixels::Rgb32F(_)) {
+                    let owner = "environment";
+                    return Err(SceneError::ImageKind { owner, owner_index: 0, image });
+                }
+                let range = ("a strength of", "in 0..=1e9");
+                within("environment", 0, range, strength, COORDINATE_ABS_MAX)?;
+                let range = ("a rotation of", "within ±1e6 rad");
+                bounded("environment", 0, range, rotation, UV_ABS_MAX)
+            }
+        }
+    }
+
     pub(super) fn validate_lamps(&self) -> Result<(), SceneError> {
         let owner = "area light";
         for (index, area) in self.area_lights.iter().enumerate() {
@@ -28,7 +85,7 @@ impl Scene {
     }
 }
 
-pub(super) fn validate_size(index: usize, light: &Light) -> Result<(), SceneError> {
+fn validate_size(index: usize, light: &Light) -> Result<(), SceneError> {
     let range = ("a radius of", "in 0..=1e6 m");
     within("light", index, range, light.radius, LAMP_SIZE_MAX)?;
     // From one side of the sun's disc to the other.

@@ -8,11 +8,11 @@ use farm_node::{BackendChoice, Cheat, Config, NodeEvent};
 use protocol::{Unit, VerdictKind};
 use serde_json::{Value, json};
 
+use crate::backend::{BackendArgs, BackendName};
 use crate::client;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::json;
-use crate::local::{BackendArgs, BackendName};
 use crate::text;
 
 /// Options of `tessera node`.

@@ -34,7 +34,7 @@ pub struct QuoteArgs {
 /// # Errors
 /// The scene, the options, the farm.
 pub fn run(args: &QuoteArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    let prepared = args.job.prepare(interrupt)?;
+    let prepared = args.job.prepare(interrupt, None)?;
     client::block_on(async {
         let farm = client::Farm::connect(&args.farm, interrupt).await?;
         let quoted = prepared.quote(&farm).await;

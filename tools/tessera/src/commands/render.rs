@@ -3,17 +3,21 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use film::{FrameRate, Metadata};
+use film::{FrameRate, Metadata, NoiseTarget};
+use protocol::RenderSettings;
+use scene::Imported;
 
-use crate::exit::{Exit, fail};
+use crate::backend::BackendArgs;
+use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::layers::{self, LayerName};
-use crate::local::{self, BackendArgs, Rendered};
+use crate::local::{self, Rendered};
 use crate::options::{EnvironmentArgs, PictureArgs};
 use crate::output::OutputArgs;
 use crate::progress::Progress;
 use crate::text;
+use crate::wishes::Asked;
 
 /// Options of `tessera render`.
 #[derive(Debug, Args)]
@@ -37,6 +41,19 @@ pub struct RenderArgs {
     output: OutputArgs,
     #[command(flatten)]
     backend: BackendArgs,
+    /// A tile whose noise is at most this share of white has samples enough, as 0.01; then --spp are
+    /// the most
+    #[arg(long, value_name = "SHARE", help_heading = "Picture")]
+    noise: Option<f32>,
+    /// Samples per pixel before noise is looked at
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 32,
+        requires = "noise",
+        help_heading = "Picture"
+    )]
+    min_samples: u32,
     /// Frame of the animation
     #[arg(long, value_name = "N", default_value_t = 0)]
     frame: u32,
@@ -46,7 +63,8 @@ pub struct RenderArgs {
     /// Time of the animation, seconds, instead of a frame
     #[arg(long, value_name = "SECONDS", conflicts_with = "frame")]
     time: Option<f32>,
-    /// Layers of an EXR beside those of every film, commas between them
+    /// Layers of an EXR beside those that each has (albedo, depth, normal, samples, variance),
+    /// commas between them
     #[arg(long, value_enum, value_name = "LAYERS", value_delimiter = ',', help_heading = "Output")]
     layers: Vec<LayerName>,
     /// Print what was done as a JSON object
@@ -59,10 +77,16 @@ pub struct RenderArgs {
 /// # Errors
 /// Bad options, a scene that cannot be imported or rendered, a file that cannot be written.
 pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    let outputs = args.output.outputs(&local::name_of(&args.scene))?;
+    let mut outputs = args.output.outputs(&local::name_of(&args.scene))?;
     let time_s = args.time_s()?;
-    let settings = args.picture.settings();
-    let scene = args.environment.import(&args.scene)?;
+    let noise = args.noise.map(|noise| NoiseTarget::try_new(noise, args.min_samples));
+    let noise = noise.transpose().exit(Exit::Usage)?;
+    // What is wrong already is told before a long import.
+    args.picture.settings(&Asked::default()).validate().exit(Exit::Usage)?;
+    let Imported { scene, wishes, .. } = args.environment.import(&args.scene)?;
+    let asked = Asked::of(&wishes, &args.picture, Some(&args.output));
+    asked.set(&mut outputs.look);
+    let settings = args.picture.settings(&asked);
     let render_scene = local::prepare(&scene, &settings, time_s)?;
     let mut backend = args.backend.open()?;
     let description = backend.description();
@@ -70,29 +94,37 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
 
     let progress = Progress::start("rendering", "tiles");
     let mut rendered =
-        local::render(backend.as_mut(), &render_scene, interrupt.cancel(), &progress)?;
+        local::render(backend.as_mut(), &render_scene, noise, interrupt.cancel(), &progress)?;
     drop(progress);
 
     // Who interrupts does not want to wait for layers of pixels that are not there.
     let wanted = if rendered.complete { args.layers.as_slice() } else { &[] };
-    let manifests = layers::add(&mut rendered.picture, &scene, &render_scene, wanted)?;
+    let cancel = interrupt.cancel();
+    let manifests = layers::add(&mut rendered.picture, &scene, &render_scene, wanted, cancel)?;
+    let has_layers = manifests.is_some();
     let metadata = Metadata {
-        manifests,
+        manifests: manifests.unwrap_or_default(),
         frame: args.time.is_none().then_some(args.frame),
         frame_rate: FrameRate::nearest(args.fps),
         ..local::metadata(&settings)
     };
     let written = outputs.write(&rendered.picture, None, &metadata)?;
     eprintln!("  {}", summary(&rendered));
+    if noise.is_some() && rendered.complete {
+        eprintln!("  {}", saved(&rendered, &settings));
+    }
     if args.json {
         text::print(object(&rendered, &written, &description))?;
     } else {
         written.iter().try_for_each(|path| text::print(path.display()))?;
     }
-    if rendered.complete {
-        return Ok(Exit::Done);
+    match (rendered.complete, has_layers) {
+        (true, true) => return Ok(Exit::Done),
+        (true, false) => eprintln!("  interrupted; the picture is whole, without --layers"),
+        (false, _) => {
+            eprintln!("  interrupted; the tiles that were not rendered are transparent");
+        }
     }
-    eprintln!("  interrupted; the tiles that were not rendered are transparent");
     Ok(Exit::Interrupted)
 }
 
@@ -118,6 +150,20 @@ fn summary(rendered: &Rendered) -> String {
     )
 }
 
+/// What stopping at a noise has saved.
+fn saved(rendered: &Rendered, settings: &RenderSettings) -> String {
+    let all = settings.size.pixel_count() * u64::from(settings.samples);
+    let saved = all.saturating_sub(rendered.samples);
+    format!(
+        "{} of {} samples saved ({:.0} %): {} of {} have little noise",
+        text::short_count(saved),
+        text::short_count(all),
+        saved as f64 * 100.0 / all.max(1) as f64,
+        rendered.quiet_tiles,
+        text::plural(u64::from(rendered.tiles), "tile", "tiles"),
+    )
+}
+
 fn object(rendered: &Rendered, written: &[PathBuf], backend: &str) -> serde_json::Value {
     serde_json::json!({
         "v": json::VERSION,
@@ -125,6 +171,8 @@ fn object(rendered: &Rendered, written: &[PathBuf], backend: &str) -> serde_json
         "files": written.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         "backend": backend,
         "samples": rendered.samples,
+        "quiet_tiles": rendered.quiet_tiles,
+        "tiles": rendered.tiles,
         "rays": { "closest": rendered.rays.closest, "shadow": rendered.rays.shadow },
         "seconds": rendered.wall.as_secs_f64(),
         "cpu_seconds": rendered.cpu.as_secs_f64(),

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use protocol::{JobId, JobSpec, Quote, RenderSettings, SceneId, Tokens};
 use renderer::{Probe, RenderScene};
+use scene::Imported;
 
 use crate::client::{self, Farm};
 use crate::commands::jobs;
@@ -18,6 +19,7 @@ use crate::local;
 use crate::options::{EnvironmentArgs, FarmArgs, FrameArgs, PictureArgs};
 use crate::output::OutputArgs;
 use crate::text;
+use crate::wishes::Asked;
 
 /// What a job renders.
 #[derive(Debug, Args)]
@@ -80,20 +82,30 @@ pub struct PreparedJob {
     spec: JobSpec,
     /// The scene's package, for a farm that does not hold it.
     package: Option<Vec<u8>>,
+    /// What the scene's file asks of the picture.
+    asked: Asked,
 }
 
 impl JobArgs {
-    /// Imports the scene and checks the job, without a network.
+    /// Imports the scene and checks the job, without a network; `output` where its picture will be
+    /// written here.
     ///
     /// # Errors
     /// The scene cannot be imported or prepared; a setting is out of range.
-    pub fn prepare(&self, interrupt: &Interrupt) -> anyhow::Result<PreparedJob> {
-        let settings = self.picture.settings();
+    pub fn prepare(
+        &self,
+        interrupt: &Interrupt,
+        output: Option<&OutputArgs>,
+    ) -> anyhow::Result<PreparedJob> {
+        let mut asked = Asked::default();
+        let mut settings = self.picture.settings(&asked);
         settings.validate().exit(Exit::Usage)?;
         let frames = self.frames.range();
         let (package, id) = match (&self.file, self.scene) {
             (Some(file), _) => {
-                let scene = self.environment.import(file)?;
+                let Imported { scene, wishes, .. } = self.environment.import(file)?;
+                asked = Asked::of(&wishes, &self.picture, output);
+                settings = self.picture.settings(&asked);
                 let time_s = frames.first as f32 / frames.fps;
                 let render_scene = local::prepare(&scene, &settings, time_s)?;
                 let probe = probe(&render_scene, interrupt)?;
@@ -114,7 +126,7 @@ impl JobArgs {
             tile_side_px: self.tile,
         };
         spec.validate().exit(Exit::Usage)?;
-        Ok(PreparedJob { spec, package })
+        Ok(PreparedJob { spec, package, asked })
     }
 }
 
@@ -168,8 +180,11 @@ pub fn estimate(probe: &Probe, settings: &RenderSettings, frames: u32) -> String
 pub fn run(args: &SubmitArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     // The places are checked before anything is paid.
     let name = args.job.file.as_deref().map_or_else(|| "job".to_owned(), local::name_of);
-    let outputs = args.follow.then(|| args.output.outputs(&name)).transpose()?;
-    let prepared = args.job.prepare(interrupt)?;
+    let mut outputs = args.follow.then(|| args.output.outputs(&name)).transpose()?;
+    let prepared = args.job.prepare(interrupt, args.follow.then_some(&args.output))?;
+    if let Some(outputs) = &mut outputs {
+        prepared.asked.set(&mut outputs.look);
+    }
     client::block_on(async {
         let farm = Farm::connect(&args.farm, interrupt).await?;
         let submitted = submit(args, prepared, &farm).await;

@@ -10,7 +10,7 @@ use protocol::view::LedgerCheck;
 use tempfile::TempDir;
 use transport::Ticket;
 
-use crate::local::BackendName;
+use crate::backend::BackendName;
 
 use super::member::Member;
 

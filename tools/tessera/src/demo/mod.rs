@@ -19,11 +19,12 @@ use renderer::RenderScene;
 use scene::{ImportOptions, Scene};
 use transport::identity;
 
+use crate::backend::BackendName;
 use crate::client::{self, Farm};
 use crate::commands::submit;
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
-use crate::local::{self, BackendName};
+use crate::local;
 use crate::output::Outputs;
 use crate::text;
 use crate::values;
@@ -211,7 +212,7 @@ fn scene_path(args: &DemoArgs) -> anyhow::Result<PathBuf> {
 }
 
 fn import(path: &Path, settings: &RenderSettings) -> anyhow::Result<(Scene, RenderScene)> {
-    let scene = local::import(path, &ImportOptions::default())?;
+    let scene = local::import(path, &ImportOptions::default())?.scene;
     let render_scene = local::prepare(&scene, settings, 0.0)?;
     Ok((scene, render_scene))
 }

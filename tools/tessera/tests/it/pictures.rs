@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::run::Place;
 
@@ -45,6 +45,52 @@ fn looks_change_pictures_and_not_the_exr() {
 }
 
 #[test]
+fn a_scene_may_ask_for_its_picture_and_options_win() {
+    let place = Place::new();
+    let wishing = |wishes: Value| {
+        place.scene_with(|document| document["scenes"][0]["extras"] = json!({ "tessera": wishes }))
+    };
+    let wishes = json!({ "resolution": [24, 16], "samples": 3, "view": "Standard",
+        "exposure": 0.5 });
+    let render = |more: &[&str]| {
+        let scene = "square.gltf";
+        let said =
+            place.run(&[&["render", scene, "--backend", "cpu", "--sky", "1"], more].concat());
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        said.err
+    };
+    let line = |said: &str| -> Option<String> {
+        Some(said.lines().find_map(|line| line.strip_prefix("  from the scene: "))?.to_owned())
+    };
+    let picture = |name: &str| film::read_exr(&place.path(name)).expect("an EXR");
+    let bytes = |name: &str| fs::read(place.path(name)).expect("written");
+
+    wishing(wishes.clone());
+    let said = render(&["-o", "asked.exr", "-o", "asked.png"]);
+    assert_eq!(line(&said).as_deref(), Some("24x16, 3 samples, srgb, +0.5 EV"));
+    assert!(!said.contains("warning"), "{said}");
+    let asked = picture("asked.exr");
+    assert_eq!((asked.size.width, asked.size.height, asked.samples[0]), (24, 16, 3));
+    let half = ["--spp", "2", "--view", "raw", "-o", "half.exr"];
+    assert_eq!(line(&render(&half)).as_deref(), Some("24x16, +0.5 EV"));
+    assert_eq!(picture("half.exr").samples[0], 2);
+    let options = ["--size", "24x16", "--spp", "3", "--view", "srgb", "--exposure", "0.5"];
+    assert_eq!(line(&render(&[&options[..], &["-o", "b.png"]].concat())), None);
+    assert_eq!(bytes("asked.png"), bytes("b.png"));
+
+    // The same picture of a scene that asks for nothing.
+    wishing(json!({}));
+    assert_eq!(line(&render(&[&options[..], &["-o", "c.png", "-o", "c.exr"]].concat())), None);
+    assert_eq!((bytes("asked.png"), asked), (bytes("c.png"), picture("c.exr")));
+
+    wishing(json!({ "view": "Filmic" }));
+    let small = ["--size", "8x8", "--spp", "1", "-o", "d.png"];
+    assert!(render(&small).contains("none of agx, "), "and it is rendered all the same");
+    wishing(json!({ "resolution": [99_999, 99_999] }));
+    place.refused(2, &["out of range"], &["render", "square.gltf"]);
+}
+
+#[test]
 fn an_exr_is_stored_as_asked() {
     let place = Place::new();
     let stored = ["--exr-precision", "half", "--exr-compression", "piz", "--exr-names", "blender"];
@@ -56,6 +102,81 @@ fn an_exr_is_stored_as_asked() {
     assert!(picture.scalars("depth").is_some() && picture.samples[0] == 20);
     let said = film::read_exr_metadata(&place.path("a.exr")).expect("an EXR");
     assert_eq!((said.samples, said.frame), (Some(20), Some(0)));
+}
+
+/// The square is black and glows with a luminance of 1.
+fn glowing(document: &mut Value) {
+    document["materials"] = json!([{
+        "pbrMetallicRoughness": { "baseColorFactor": [0, 0, 0, 1] },
+        "emissiveFactor": [1, 1, 1],
+    }]);
+    document["meshes"][0]["primitives"][0]["material"] = json!(0);
+}
+
+/// A square that glows with a luminance of 1 in the dark: a sample is 1 or 0, so of n samples whose
+/// share a met it the mean is a, and the variance of the mean a (1 - a) / (n - 1).
+#[test]
+fn variance_and_sample_counts_are_told() {
+    let place = Place::new();
+    let scene = place.scene_with(glowing);
+    let options = ["--bounces", "0", "--sky", "0", "--camera", "front", "-o", "a.exr"];
+    place.done(&[&["render", &scene][..], &SMALL, &options].concat());
+    let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
+    let variance = picture.scalars("variance").expect("in every film");
+    let mut edge = 0;
+    for (at, (&found, &alpha)) in variance.iter().zip(&picture.alpha).enumerate() {
+        assert!((picture.beauty[at][1] - alpha).abs() < 1e-6 && picture.samples[at] == 20);
+        let wanted = alpha * (1.0 - alpha) / 19.0;
+        assert!((found - wanted).abs() < 1e-6, "pixel {at}: {found}, not {wanted}");
+        edge += usize::from(wanted > 0.005);
+    }
+    assert!(edge > 20, "the square's edges are noisy: {edge}");
+}
+
+/// Three tiles beside each other, of which the one in the middle alone has edges, and so noise.
+#[test]
+fn tiles_without_noise_end_early() {
+    let place = Place::new();
+    let scene = place.scene_with(glowing);
+    let fixed = ["render", &scene, "--size", "384x128", "--backend", "cpu", "--bounces", "0"];
+    let dark = ["--sky", "0", "--camera", "front"];
+    let render = |more: &[&str]| {
+        let said = place.run(&[&fixed[..], &dark, more].concat());
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        said
+    };
+    let picture = |name: &str| film::read_exr(&place.path(name)).expect("an EXR");
+
+    let noise = ["--spp", "128", "--noise", "0.001", "--layers", "cryptomatte"];
+    let said = render(&[&noise[..], &["-o", "a.exr", "--threads", "1", "--json"]].concat());
+    assert!(said.err.contains("(50 %): 2 of 3 tiles have little noise"), "{}", said.err);
+    let object: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!((&object["quiet_tiles"], &object["tiles"]), (&json!(2), &json!(3)));
+    assert_eq!(object["samples"], 128 * 128 * (32 + 128 + 32));
+    let found = picture("a.exr");
+    let tile = |at: usize| at % 384 / 128;
+    for (at, &samples) in found.samples.iter().enumerate() {
+        assert_eq!(samples, [32, 128, 32][tile(at)], "pixel {at}");
+    }
+
+    // Threads have no say, and each tile is that of a render of as many samples.
+    render(&[&noise[..], &["-o", "b.exr", "--threads", "2"]].concat());
+    let bytes = |name: &str| fs::read(place.path(name)).expect("written");
+    assert_eq!(bytes("a.exr"), bytes("b.exr"));
+    render(&["--spp", "32", "-o", "few.exr"]);
+    render(&["--spp", "128", "-o", "many.exr"]);
+    let (few, many) = (picture("few.exr"), picture("many.exr"));
+    for (at, found) in found.beauty.iter().enumerate() {
+        let wanted = [&few, &many, &few][tile(at)].beauty[at];
+        assert_eq!(found.map(f32::to_bits), wanted.map(f32::to_bits), "pixel {at}");
+    }
+
+    // As much noise as there can be is little noise for all, and the least samples are kept.
+    let said = render(&["--spp", "64", "--noise", "1", "--min-samples", "16", "-o", "c.exr"]);
+    assert!(said.err.contains("(75 %): 3 of 3 tiles"), "{}", said.err);
+    assert!(picture("c.exr").samples.iter().all(|&samples| samples == 16));
+    let said = render(&["--spp", "20", "--noise", "1", "-o", "d.exr"]);
+    assert!(said.err.contains("(0 %): 0 of 3 tiles"), "{}", said.err);
 }
 
 #[test]
@@ -156,26 +277,23 @@ fn a_reader_that_has_gone_is_no_failure() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Interrupts a render once it says a word; returns what it said after.
 #[cfg(unix)]
-#[test]
-fn an_interrupted_render_saves_what_it_has() {
+fn interrupted(place: &Place, more: &[&str], word: &str) -> Vec<String> {
     use std::io::{BufRead as _, BufReader};
     use std::process::{Command, Stdio};
 
-    let place = Place::new();
     let scene = place.scene();
-    // Far more work than the test waits for.
-    let endless = ["--size", "2048x2048", "--spp", "65536", "--backend", "cpu", "-o", "a.exr"];
-    let arguments: Vec<&str> = ["render", &scene].iter().chain(&endless).copied().collect();
+    let fixed = ["render", &scene, "--backend", "cpu", "-o", "a.exr"];
     let mut child = place
-        .command(&arguments)
+        .command(&[&fixed[..], more].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
     let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-    let begun = said.by_ref().map_while(Result::ok).any(|line| line.contains("rendering"));
-    assert!(begun, "the render begins");
+    let begun = said.by_ref().map_while(Result::ok).any(|line| line.contains(word));
+    assert!(begun, "it never says {word}");
     let pid = child.id().to_string();
     let sent = Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
     assert!(sent.success());
@@ -183,6 +301,29 @@ fn an_interrupted_render_saves_what_it_has() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130), "{rest:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "a.exr\n");
+    rest
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_render_saves_what_it_has() {
+    let place = Place::new();
+    // Far more work than the test waits for.
+    let endless = ["--size", "2048x2048", "--spp", "65536", "--layers", "position"];
+    interrupted(&place, &endless, "rendering");
     let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
     assert!(picture.samples.contains(&0), "it is not complete");
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_layers_leave_the_whole_picture() {
+    let place = Place::new();
+    // Layers of a second or two: a picture costs more, so it cannot be made endless.
+    let long = ["--size", "256x256", "--spp", "256", "--bounces", "0", "--layers", "position"];
+    let rest = interrupted(&place, &long, "camera rays");
+    assert!(rest.iter().any(|line| line.contains("without --layers")), "{rest:?}");
+    let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
+    assert!(picture.samples.iter().all(|&samples| samples == 256));
+    assert!(picture.layer("position").is_none());
 }

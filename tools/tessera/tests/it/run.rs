@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A folder to run in, which is also the person's home.
@@ -70,7 +70,12 @@ impl Place {
 
     /// A lit square before a camera named `front`, as glTF with its buffer beside it.
     pub fn scene(&self) -> String {
-        write_scene(self.folder.path());
+        self.scene_with(|_| ())
+    }
+
+    /// The same with its document changed.
+    pub fn scene_with(&self, change: impl FnOnce(&mut Value)) -> String {
+        write_scene(self.folder.path(), change);
         "square.gltf".to_owned()
     }
 }
@@ -82,13 +87,13 @@ impl From<Output> for Said {
     }
 }
 
-fn write_scene(folder: &Path) {
+fn write_scene(folder: &Path, change: impl FnOnce(&mut Value)) {
     let corners: [[f32; 3]; 4] =
         [[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [1.0, 1.0, 0.0], [-1.0, 1.0, 0.0]];
     let indices: [u16; 6] = [0, 1, 2, 0, 2, 3];
     let mut buffer: Vec<u8> = corners.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
     buffer.extend(indices.iter().flat_map(|index| index.to_le_bytes()));
-    let document = json!({
+    let mut document = json!({
         "asset": { "version": "2.0" },
         "scene": 0,
         "scenes": [{ "nodes": [0, 1] }],
@@ -115,6 +120,7 @@ fn write_scene(folder: &Path) {
         ],
         "buffers": [{ "uri": "square.bin", "byteLength": buffer.len() }],
     });
+    change(&mut document);
     fs::write(folder.join("square.bin"), buffer).expect("written");
     fs::write(folder.join("square.gltf"), document.to_string()).expect("written");
 }

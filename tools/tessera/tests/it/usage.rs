@@ -45,6 +45,30 @@ fn a_command_line_that_makes_no_sense_is_a_usage_error() {
     place.refused(2, &["1..=100"], &["render", &scene, "--jpeg-quality", "0"]);
     place.refused(2, &["same point"], &["render", &scene, "--eye", "1,2,3", "--target", "1,2,3"]);
     place.refused(2, &["--env"], &["render", &scene, "--env-strength", "2"]);
+    place.refused(2, &["more than 0 and at most 1"], &["render", &scene, "--noise", "0"]);
+    place.refused(2, &["a noise of 1.5"], &["render", &scene, "--noise", "1.5"]);
+    place.refused(2, &["--noise"], &["render", &scene, "--min-samples", "16"]);
+}
+
+#[test]
+fn half_a_lens_is_a_usage_error() {
+    let place = Place::new();
+    let scene = place.scene();
+    let check = |words: &[&str], lens: &[&str]| {
+        place.refused(2, words, &[&["render", &scene][..], lens].concat());
+    };
+    check(&["--fstop", "--aperture"], &["--focus", "2"]);
+    check(&["--fstop", "--aperture"], &["--focus", "2", "--blades", "6"]);
+    check(&["--focus"], &["--fstop", "2"]);
+    check(&["--focus"], &["--aperture", "0.01"]);
+    check(&["--focus"], &["--blades", "6"]);
+    check(&["--blades"], &["--blade-rotation", "10"]);
+    check(&["--blades"], &["--blade-rotation", "10", "--fstop", "2", "--focus", "2"]);
+    check(&["cannot be used with"], &["--fstop", "2", "--aperture", "0.01", "--focus", "2"]);
+    check(&["3..=64 blades"], &["--fstop", "2", "--focus", "2", "--blades", "2"]);
+    let whole = ["--aperture", "0.01", "--focus", "4", "--blades", "6", "--blade-rotation", "10"];
+    let small = ["render", &scene, "--size", "8x8", "--spp", "1", "--backend", "cpu"];
+    place.done(&[&small[..], &whole].concat());
 }
 
 #[test]
