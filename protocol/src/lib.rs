@@ -37,7 +37,8 @@ pub use job::{Batch, FrameRange, JobSpec, Order, Quote, RayCount, SpecError, Til
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
 pub use settings::{
-    CameraChoice, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError, Sun,
+    CameraChoice, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError, Shutter,
+    ShutterPosition, Sun,
 };
 pub use sign::{SignError, Signable, Signed, SigningKey};
 pub use tokens::{Tokens, TokensError};

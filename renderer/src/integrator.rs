@@ -19,7 +19,9 @@ use crate::light::{hit_density, is_light, power_weight, sample_light, sky_densit
 use crate::light_tree::{Vertex, pick_emitter};
 use crate::math::{FAR, Vec3, dot, exp2, luminance, max_component, min, rcp, vec3};
 use crate::ray::{Cast, Hit, Query, Ray, offset_origin};
-use crate::sampler::{PAIR_COLOR, PAIR_FILTER, PAIR_LENS, pixel_key, ray_key, sample_pair};
+use crate::sampler::{
+    PAIR_COLOR, PAIR_FILTER, PAIR_LENS, PAIR_TIME, pixel_key, ray_key, sample_pair,
+};
 use crate::surface::{Surface, surface_at};
 
 /// Most likely that roulette lets a path go on.
@@ -56,6 +58,8 @@ impl Frame {
 pub struct Path {
     key: u32,
     sample: u32,
+    /// When, while the shutter is open, see [`Query::time`].
+    time: f32,
     /// Scattering events so far.
     bounce: u32,
     radiance: Vec3,
@@ -97,9 +101,12 @@ pub fn begin(scene: &RenderScene, x: u32, y: u32, sample: u32) -> (Path, Cast) {
     let (u, v) = sample_pair(key, sample, PAIR_FILTER);
     let place_x = x as f32 + 0.5 + filter_offset(scene, u);
     let place_y = y as f32 + 0.5 + filter_offset(scene, v);
+    let moves = scene.header.motion_keys > 0;
+    let time = if moves { sample_pair(key, sample, PAIR_TIME).0 } else { 0.0 };
     let path = Path {
         key,
         sample,
+        time,
         bounce: 0,
         radiance: Vec3::ZERO,
         throughput: Vec3::ONE,
@@ -114,14 +121,14 @@ pub fn begin(scene: &RenderScene, x: u32, y: u32, sample: u32) -> (Path, Cast) {
     } else {
         (0.0, 0.0)
     };
-    (path, path.closest(camera_ray(scene, place_x, place_y, lens)))
+    (path, path.closest(camera_ray(scene, place_x, place_y, lens, time)))
 }
 
 impl Path {
     #[inline(always)]
     fn closest(&self, ray: Ray) -> Cast {
         let key = ray_key(self.key, self.sample, self.bounce, 0);
-        Cast { ray, query: Query { t_max: FAR, key, camera: self.bounce == 0 } }
+        Cast { ray, query: Query { t_max: FAR, key, camera: self.bounce == 0, time: self.time } }
     }
 
     /// What its random numbers hang on: the pixel's key and the sample.
@@ -151,13 +158,13 @@ impl Path {
             self.radiance += self.throughput * sky * weight;
             return Next::default();
         }
-        let surface = surface_at(scene, hit, direction);
+        let surface = surface_at(scene, hit, direction, self.time);
         if bounce == 0 {
             self.seen = Seen {
                 alpha: 1.0,
                 albedo: surface.base_color,
                 normal: surface.normal,
-                depth: depth_of(scene, surface.position),
+                depth: depth_of(scene, surface.position, self.time),
             };
         }
         if is_light(surface.absorption) {
@@ -167,7 +174,8 @@ impl Path {
             let weight = if bounce == 0 {
                 1.0
             } else {
-                power_weight(self.density, hit_density(scene, &self.vertex, hit, direction))
+                let density = hit_density(scene, &self.vertex, hit, direction, self.time);
+                power_weight(self.density, density)
             };
             self.radiance += self.throughput * surface.emission * weight;
         }
@@ -263,7 +271,8 @@ fn scatter(
         let [choice, other] = draw.pick;
         let [u, v] = draw.light;
         if let Some(picked) = pick_emitter(scene, &path.vertex, choice, other)
-            && let Some(light) = sample_light(scene, picked, origin, draw.cell.into(), u, v)
+            && let Some(light) =
+                sample_light(scene, picked, origin, draw.cell.into(), (u, v), path.time)
         {
             let local = frame.to_local(light.direction);
             let scattered = evaluate(scene, &bsdf, local);
@@ -281,6 +290,7 @@ fn scatter(
                     t_max: light.distance,
                     key: ray_key(key, sample, bounce, 1),
                     camera: false,
+                    time: path.time,
                 };
                 path.shadow_rays += 1;
                 let origin = offset_origin(surface.position, side);

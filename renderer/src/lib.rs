@@ -14,6 +14,7 @@ pub mod integrator;
 pub mod light;
 pub mod light_tree;
 pub mod math;
+pub mod moving;
 pub mod precise;
 pub mod ray;
 pub mod render_scene;
@@ -34,11 +35,11 @@ mod wide;
 pub use backend::{Backend, Cancel, RenderError, Work};
 pub use cpu::CpuBackend;
 pub use first::{FirstHits, first_hits};
-pub use prepare::{PrepareError, prepare};
+pub use prepare::{PrepareError, prepare, scene_shutter};
 pub use probe::{PROBE_PIXELS, Probe, probe};
 pub use render_scene::RenderScene;
 
 /// The version of everything here that decides a film's bits.
 ///
 /// Raise it whenever the golden hashes in `tests/it/golden.rs` change.
-pub const ENGINE: protocol::Engine = protocol::Engine(3);
+pub const ENGINE: protocol::Engine = protocol::Engine(4);

@@ -14,9 +14,12 @@ mod pose;
 mod reach;
 #[cfg(test)]
 mod robust;
+mod shutter;
 mod sky;
 mod studio;
 mod vary;
+
+pub use cameras::scene_shutter;
 
 use std::sync::OnceLock;
 
@@ -98,7 +101,8 @@ pub fn prepare(
     let places = place::world_places(scene, &motion)?;
     let varied = vary::Varied::at(scene, f64::from(time_s));
     let surfaces = materials::pack(scene, &varied.materials)?;
-    let geometry = geometry::pack(scene, &places, &motion)?;
+    let shutter = shutter::open(scene, settings, f64::from(time_s))?;
+    let mut geometry = geometry::pack(scene, &places, &motion, shutter.as_ref())?;
     let mut header = blank_header(settings, time_s);
     header.root_node = geometry.root_node;
     header.instance_count = geometry.instances.len() as u32;
@@ -110,6 +114,17 @@ pub fn prepare(
     };
     let cameras = &varied.cameras;
     cameras::place(&mut header, scene, cameras, &places, &framed, &settings.camera)?;
+    if let Some(shutter) = &shutter {
+        let keys = cameras::keys(&header, scene, shutter, &framed, &settings.camera)?;
+        if geometry.moves || keys.is_some() {
+            header.motion_keys = checked("keys", shutter.keys.len())?;
+        }
+        if let Some(keys) = keys {
+            header.camera_keys_at = checked("vertex attributes", geometry.attributes.len())?;
+            geometry.attributes.extend(keys);
+            checked("vertex attributes", geometry.attributes.len())?;
+        }
+    }
     cameras::look_through(&mut header, settings);
     let sky = sky::pack(&mut header, scene, settings)?;
     // The artist's sun stands in for the sky's.
@@ -169,6 +184,7 @@ fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
         environment_kind: ENVIRONMENT_NONE,
         environment_emitter: NONE,
         root_node: NONE,
+        camera_keys_at: NONE,
         ..bytemuck::Zeroable::zeroed()
     }
 }

@@ -6,10 +6,11 @@ use crate::math::{
     Vec3, clamp, cross, div, dot, frame_of, lerp, max, min, normalize_or, rcp, saturate,
     transform_direction, transform_point, transform_transposed, vec3,
 };
+use crate::moving::{corners_at, instance_at, moment_of, normal_at, tangent_at, triangle_at};
 use crate::ray::Hit;
 use crate::tables::{
-    Instance, LAYERS_BODY, Layers, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_MATTE,
-    MATERIAL_UNLIT, Material, NONE, Shape, TextureUse,
+    INSTANCE_MOVES, Instance, LAYERS_BODY, Layers, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE,
+    MATERIAL_MATTE, MATERIAL_UNLIT, Material, NONE, Shape, TRIANGLE_MOVES, TextureUse,
 };
 use crate::texture::{Rgba, sample};
 use crate::trace::corners;
@@ -163,6 +164,26 @@ fn attribute4(scene: &RenderScene, at: u32, vertex: u32) -> Rgba {
     }
 }
 
+/// Normal of a vertex at a time, of any length; only for shapes that have normals.
+#[inline(always)]
+fn vertex_normal(scene: &RenderScene, shape: &Shape, vertex: u32, time: f32) -> Vec3 {
+    if shape.positions_at == NONE {
+        return attribute3(scene, shape.normals_at, vertex);
+    }
+    normal_at(scene, shape, vertex, moment_of(&scene.header, time))
+}
+
+/// Tangent of a vertex at a time, of any length, and the sign of its bitangent; only for shapes
+/// that have tangents.
+#[inline(always)]
+fn vertex_tangent(scene: &RenderScene, shape: &Shape, vertex: u32, time: f32) -> Rgba {
+    if shape.positions_at == NONE {
+        return attribute4(scene, shape.tangents_at, vertex);
+    }
+    let (rgb, a) = tangent_at(scene, shape, vertex, moment_of(&scene.header, time));
+    Rgba { rgb, a }
+}
+
 /// The weights of a triangle's three vertices, from those of the second and third.
 #[inline(always)]
 #[must_use]
@@ -281,6 +302,7 @@ struct Spot<'a> {
     shape: &'a Shape,
     index: [u32; 3],
     w: [f32; 3],
+    time: f32,
 }
 
 impl Spot<'_> {
@@ -301,10 +323,8 @@ impl Spot<'_> {
     /// Unit tangent and bitangent in world space; `smooth` is the vertex normal in object space.
     #[inline]
     fn axes(&self, smooth: Vec3) -> (Vec3, Vec3) {
-        let Self { scene, instance, shape, index, w } = *self;
-        let a = attribute4(scene, shape.tangents_at, index[0]);
-        let b = attribute4(scene, shape.tangents_at, index[1]);
-        let c = attribute4(scene, shape.tangents_at, index[2]);
+        let Self { scene, instance, shape, index, w, time } = *self;
+        let [a, b, c] = index.map(|vertex| vertex_tangent(scene, shape, vertex, time));
         let along = blend3(a.rgb, b.rgb, c.rgb, w);
         let across = cross(smooth, along) * a.a;
         let to_world = &instance.object_to_world;
@@ -342,12 +362,12 @@ pub fn facing(normal: Vec3, geometric: Vec3, viewer: Vec3) -> Vec3 {
     normalize_or(viewer + raised, geometric)
 }
 
-/// The place of a hit, world space.
+/// The place of a ray's hit at its time, world space.
 #[inline(always)]
 #[must_use]
-pub fn hit_position(scene: &RenderScene, hit: &Hit) -> Vec3 {
-    let instance = &scene.instances[hit.instance as usize];
-    let (a, b, c) = corners(&scene.triangles[hit.triangle as usize]);
+pub fn hit_position(scene: &RenderScene, hit: &Hit, time: f32) -> Vec3 {
+    let instance = instance_at(scene, &scene.instances[hit.instance as usize], time);
+    let (a, b, c) = corners_at(scene, &scene.triangles[hit.triangle as usize], time);
     let w = three_weights((hit.u, hit.v));
     transform_point(&instance.object_to_world, blend3(a, b, c, w))
 }
@@ -395,17 +415,26 @@ fn prefetch<T>(table: &[T], at: u32) {
     }
 }
 
-/// The surface at a hit, seen against `direction`.
+/// The surface at a ray's hit at its time, seen against `direction`.
 #[must_use]
-pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
-    let instance = &scene.instances[hit.instance as usize];
-    let triangle = &scene.triangles[hit.triangle as usize];
+pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3, time: f32) -> Surface {
+    let mut instance = &scene.instances[hit.instance as usize];
+    let mut triangle = &scene.triangles[hit.triangle as usize];
+    let (moved_instance, moved_triangle);
+    if instance.flags & INSTANCE_MOVES != 0 {
+        moved_instance = instance_at(scene, instance, time);
+        instance = &moved_instance;
+    }
+    if triangle.flags & TRIANGLE_MOVES != 0 {
+        moved_triangle = triangle_at(scene, triangle, time);
+        triangle = &moved_triangle;
+    }
     let shape = &scene.shapes[triangle.shape as usize];
     let material = &scene.materials[shape.material as usize];
     let index = vertices(scene, shape, triangle.primitive);
     let w = three_weights((hit.u, hit.v));
     let (a, b, c) = corners(triangle);
-    let position = hit_position(scene, hit);
+    let position = transform_point(&instance.object_to_world, blend3(a, b, c, w));
 
     // The side that is seen.
     let viewer = -direction;
@@ -415,17 +444,13 @@ pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
     let geometric = if front { outward } else { -outward };
 
     // Shading normals: the base's, and the coat's, which the base's normal map does not bend.
-    let spot = Spot { scene, instance, shape, index, w };
+    let spot = Spot { scene, instance, shape, index, w, time };
     let mut normal = geometric;
     let mut coat_normal = geometric;
     let mut axes = (Vec3::ZERO, Vec3::ZERO);
     if shape.normals_at != NONE {
-        let smooth = blend3(
-            attribute3(scene, shape.normals_at, index[0]),
-            attribute3(scene, shape.normals_at, index[1]),
-            attribute3(scene, shape.normals_at, index[2]),
-            w,
-        );
+        let [a, b, c] = index.map(|vertex| vertex_normal(scene, shape, vertex, time));
+        let smooth = blend3(a, b, c, w);
         let plain = transform_transposed(&instance.world_to_object, smooth);
         let unit = normalize_or(plain, outward);
         let has_tangents = shape.tangents_at != NONE;

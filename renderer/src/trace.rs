@@ -8,9 +8,9 @@
 use crate::RenderScene;
 use crate::bvh::{TOP_DEPTH_MAX, TREE_DEPTH_MAX, byte, plane};
 use crate::math::{Vec3, vec3};
+use crate::moving::{corners_at, ray_into};
 use crate::ray::{
     Cast, Hit, Probe, Query, Ray, intersect_box, intersect_triangle, probe_of, sees_back,
-    transform_ray,
 };
 use crate::sampler::{hash_with, to_unit};
 use crate::surface::alpha_of;
@@ -63,7 +63,7 @@ pub fn is_there(
     weights: (f32, f32),
 ) -> bool {
     if triangle.flags & TRIANGLE_CULL != 0 && query.camera {
-        let (a, b, c) = corners(triangle);
+        let (a, b, c) = corners_at(scene, triangle, query.time);
         if sees_back(direction, a, b, c) {
             return false;
         }
@@ -92,7 +92,7 @@ pub fn try_triangle(
     best: &mut Hit,
 ) -> bool {
     let record = &scene.triangles[triangle as usize];
-    let (a, b, c) = corners(record);
+    let (a, b, c) = corners_at(scene, record, query.time);
     let Some((t, u, v)) = intersect_triangle(probe, a, b, c) else { return false };
     let placed = &scene.instances[instance as usize];
     if !is_before(scene, t, instance, triangle, best)
@@ -214,7 +214,7 @@ pub fn walk_packed(scene: &RenderScene, ray: &Ray, query: &Query, any: bool) -> 
             instance = index;
             instance_floor = top;
             if placed.flags & INSTANCE_IDENTITY == 0 {
-                probe = probe_of(&transform_ray(&placed.world_to_object, ray));
+                probe = probe_of(&ray_into(scene, placed, ray, query.time));
                 order = octant(&probe);
             }
             group = (placed.root_node, 0x8000_0000);

@@ -4,6 +4,9 @@
 //! transform: one deep tree is faster than many that overlap. Meshes that are shown several times
 //! are stored once, in their own space. Where a node bends its mesh no two showings are alike: each
 //! is posed and put into the world's object.
+//!
+//! What moves while the shutter is open is placed by an instance of its own, with a map to the world
+//! for each key; what bends, and what cannot be placed so, has its vertices for each key.
 
 use rayon::prelude::*;
 use scene::{AlphaMode, Mesh, Primitive, Scene};
@@ -11,12 +14,15 @@ use scene::{AlphaMode, Mesh, Primitive, Scene};
 use super::motion::Motion;
 use super::place::{Place, unit};
 use super::pose::{self, Poser};
+use super::shutter::Shutter;
 use super::{PrepareError, checked, lamps};
 use crate::bvh::{self, Bounds, TOP_DEPTH_MAX, TREE_DEPTH_MAX, Tree};
 use crate::math::Vec3;
+use crate::moving::{key_corners, swept_box};
 use crate::ray::triangle_box;
 use crate::tables::{
-    INSTANCE_IDENTITY, Instance, NONE, Node, Shape, TRIANGLE_ALPHA, TRIANGLE_CULL, Triangle,
+    INSTANCE_IDENTITY, INSTANCE_MOVES, Instance, NONE, Node, Shape, TRIANGLE_ALPHA, TRIANGLE_CULL,
+    TRIANGLE_MOVES, Triangle,
 };
 
 /// Geometry tables.
@@ -32,9 +38,15 @@ pub struct Geometry {
     pub shape_nodes: Vec<u32>,
     /// The scene's node of each instance, or [`NONE`] for the world's object.
     pub instance_nodes: Vec<u32>,
-    /// Of everything, in world space; empty without geometry.
+    /// Of everything, in world space, wherever it moves to; empty without geometry.
     pub bounds: Bounds,
+    /// Whether anything moves while the shutter is open.
+    pub moves: bool,
 }
+
+/// How much the map of an instance that moves may stretch one direction more than another, at most:
+/// its inverse is taken in single precision. Sum of absolute values, 3 for a turned cube.
+const STRETCH_MAX: f64 = 64.0;
 
 /// Triangles that share a space and a tree.
 #[derive(Default)]
@@ -48,6 +60,8 @@ struct Placed {
     place: Place,
     inverse: Place,
     is_identity: bool,
+    /// Its place at each key, where it moves.
+    keys: Vec<Place>,
     /// The scene's node, or [`NONE`] for the world's object.
     node: u32,
 }
@@ -62,10 +76,20 @@ struct Packer<'a> {
     shape_nodes: Vec<u32>,
     /// Materials of flat lamps, which follow the default one.
     lamps: &'a [scene::Material],
+    /// Whether any shape moves.
+    moves: bool,
 }
 
+/// A part of a mesh and where it is placed.
+type Posed<'a> = (&'a Primitive, &'a Place);
+
 /// Packs the geometry of all nodes.
-pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry, PrepareError> {
+pub fn pack(
+    scene: &Scene,
+    places: &[Place],
+    motion: &Motion,
+    shutter: Option<&Shutter<'_>>,
+) -> Result<Geometry, PrepareError> {
     let mut uses = vec![0_u32; scene.meshes.len()];
     let bent = scene.bent_nodes();
     let nodes = || scene.nodes.iter().zip(&bent);
@@ -83,25 +107,36 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
     let mut world = Object::default();
     let shown =
         || scene.nodes.iter().enumerate().filter_map(|(at, node)| Some((at, node.mesh? as usize)));
-    let mut poser = Poser::new(scene, places, motion);
-    for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] == 1 || bent[node]) {
+    let mut poser = vec![Poser::new(scene, places, motion)];
+    let keys = || shutter.iter().flat_map(|shutter| &shutter.keys);
+    let mut posers: Vec<Poser> =
+        keys().map(|key| Poser::new(scene, &key.places, &key.motion)).collect();
+    let moves = |node: usize| shutter.is_some_and(|shutter| shutter.moves[node]);
+    let bends = |node: usize| shutter.is_some_and(|shutter| shutter.bends[node]);
+    // Where a node is at each key; once where it does not move.
+    let course = |node: usize| -> Vec<Place> {
+        if moves(node) { keys().map(|key| key.places[node]).collect() } else { vec![places[node]] }
+    };
+    let is_instance = |node: usize, mesh: usize| {
+        !bent[node] && if moves(node) { is_placeable(&course(node)) } else { uses[mesh] > 1 }
+    };
+    for (node, mesh) in shown().filter(|&(node, mesh)| !is_instance(node, mesh)) {
         let added = if bent[node] {
-            packer.add_bent(scene, node, &scene.meshes[mesh], &mut poser, &mut world)
+            let posers = if bends(node) { &mut posers } else { &mut poser };
+            packer.add_bent(scene, node, &scene.meshes[mesh], posers, &mut world)
         } else {
-            packer.add_mesh(scene, &scene.meshes[mesh], &places[node], &mut world)
+            packer.add_mesh(scene, &scene.meshes[mesh], &course(node), &mut world)
         };
         added.map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
         packer.shape_nodes.resize(packer.shapes.len(), checked("nodes", node)?);
     }
     for (lamp, number) in scene.area_lights.iter().zip(1..) {
         let node = lamp.node as usize;
+        let surface = lamps::surface(lamp, packer.default_material + number);
+        let course = course(node);
+        let posed: Vec<Posed> = course.iter().map(|place| (&surface, place)).collect();
         packer
-            .add_primitive(
-                scene,
-                &lamps::surface(lamp, packer.default_material + number),
-                &places[node],
-                &mut world,
-            )
+            .add_primitive(scene, &posed, &mut world)
             .map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
         packer.shape_nodes.resize(packer.shapes.len(), lamp.node);
     }
@@ -110,11 +145,20 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
     if !world.triangles.is_empty() {
         objects.push(world);
         let place = Place::IDENTITY;
-        placed.push(Placed { object: 0, place, inverse: place, is_identity: true, node: NONE });
+        let keys = Vec::new();
+        placed.push(Placed {
+            object: 0,
+            place,
+            inverse: place,
+            is_identity: true,
+            keys,
+            node: NONE,
+        });
     }
     let mut object_of = vec![None; scene.meshes.len()];
-    for (node, mesh) in shown().filter(|&(node, mesh)| uses[mesh] > 1 && !bent[node]) {
-        let place = places[node];
+    for (node, mesh) in shown().filter(|&(node, mesh)| is_instance(node, mesh)) {
+        let course = course(node);
+        let place = course[0];
         // What is scaled to nothing cannot be seen.
         let Some(inverse) = place.inverse() else { continue };
         let object = match object_of[mesh] {
@@ -122,7 +166,7 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
             None => {
                 let mut object = Object::default();
                 packer
-                    .add_mesh(scene, &scene.meshes[mesh], &Place::IDENTITY, &mut object)
+                    .add_mesh(scene, &scene.meshes[mesh], &[Place::IDENTITY], &mut object)
                     .map_err(|problem| problem.at(node, &scene.nodes[node].name))?;
                 objects.push(object);
                 *object_of[mesh].insert(objects.len() - 1)
@@ -130,11 +174,32 @@ pub fn pack(scene: &Scene, places: &[Place], motion: &Motion) -> Result<Geometry
         };
         if !objects[object].triangles.is_empty() {
             let node = checked("nodes", node)?;
-            placed.push(Placed { object, place, inverse, is_identity: false, node });
+            let keys = if course.len() > 1 { course } else { Vec::new() };
+            placed.push(Placed { object, place, inverse, is_identity: false, keys, node });
         }
     }
     packer.shape_nodes.resize(packer.shapes.len(), NONE);
-    assemble(packer, &objects, &placed)
+    let key_count = checked("keys", keys().count())?;
+    assemble(packer, &objects, &placed, key_count)
+}
+
+/// Whether an instance can be placed at all times between some keys: nowhere flattened, mirrored
+/// halfway, or stretched beyond what the inverse in single precision bears.
+fn is_placeable(keys: &[Place]) -> bool {
+    let sign = keys[0].determinant() < 0.0;
+    let bears = |place: &Place| {
+        let inverse = place.inverse();
+        (place.determinant() < 0.0) == sign
+            && inverse.is_some_and(|inverse| stretch(place, &inverse) <= STRETCH_MAX)
+    };
+    keys.windows(2).all(|pair| {
+        [0.0, 0.25, 0.5, 0.75, 1.0].into_iter().all(|share| {
+            let mut between = pair[0];
+            let values = between.0.iter_mut().flatten().zip(pair[1].0.iter().flatten());
+            values.for_each(|(from, to)| *from += (to - *from) * share);
+            bears(&between)
+        })
+    })
 }
 
 /// Why a mesh cannot be added.
@@ -163,46 +228,53 @@ impl Packer<'_> {
         &mut self,
         scene: &Scene,
         mesh: &Mesh,
-        place: &Place,
+        course: &[Place],
         object: &mut Object,
     ) -> Result<(), Problem> {
         for primitive in &mesh.primitives {
             if primitive.indices.is_empty() {
                 continue;
             }
-            if primitive.targets.is_empty() {
-                self.add_primitive(scene, primitive, place, object)?;
+            let morphed;
+            let primitive = if primitive.targets.is_empty() {
+                primitive
             } else {
-                let morphed = pose::morph(primitive, &pose::shared_weights(mesh));
-                self.add_primitive(scene, &morphed, place, object)?;
-            }
+                morphed = pose::morph(primitive, &pose::shared_weights(mesh));
+                &morphed
+            };
+            let posed: Vec<Posed> = course.iter().map(|place| (primitive, place)).collect();
+            self.add_primitive(scene, &posed, object)?;
         }
         Ok(())
     }
 
-    /// Adds a node's mesh as it is posed.
+    /// Adds a node's mesh as it is posed, once or at each key.
     fn add_bent(
         &mut self,
         scene: &Scene,
         node: usize,
         mesh: &Mesh,
-        poser: &mut Poser,
+        posers: &mut [Poser],
         object: &mut Object,
     ) -> Result<(), Problem> {
         for primitive in mesh.primitives.iter().filter(|primitive| !primitive.indices.is_empty()) {
-            let (posed, place) = poser.pose(node, primitive);
-            self.add_primitive(scene, &posed, &place, object)?;
+            let posed: Vec<(Primitive, Place)> =
+                posers.iter_mut().map(|poser| poser.pose(node, primitive)).collect();
+            let posed: Vec<Posed> = posed.iter().map(|(posed, place)| (posed, place)).collect();
+            self.add_primitive(scene, &posed, object)?;
         }
         Ok(())
     }
 
+    /// Adds a part of a mesh, as it is placed once or at each key: vertices count alike at all of
+    /// them, and the first says the rest.
     fn add_primitive(
         &mut self,
         scene: &Scene,
-        primitive: &Primitive,
-        place: &Place,
+        posed: &[Posed<'_>],
         object: &mut Object,
     ) -> Result<(), Problem> {
+        let (primitive, place) = posed[0];
         let default = scene::Material::default();
         let material_index = primitive.material.unwrap_or(self.default_material);
         let lamps = self.lamps;
@@ -210,11 +282,21 @@ impl Packer<'_> {
         let material =
             scene.materials.get(material_index as usize).or_else(lamp).unwrap_or(&default);
         let mirrored = place.determinant() < 0.0;
-        let positions: Vec<[f32; 3]> =
-            primitive.positions.iter().map(|&position| place.point(position)).collect();
-        if !positions.iter().flatten().all(|value| value.abs() <= 1e9) {
+        let positions: Vec<Vec<[f32; 3]>> = posed
+            .iter()
+            .map(|(primitive, place)| {
+                primitive.positions.iter().map(|&at| place.point(at)).collect()
+            })
+            .collect();
+        if !positions.iter().flatten().flatten().all(|value| value.abs() <= 1e9) {
             return Err(Problem::Place);
         }
+        // What all keys place alike stands still.
+        let is_apart = |key: &Vec<[f32; 3]>, vertex: usize| {
+            key[vertex].map(f32::to_bits) != positions[0][vertex].map(f32::to_bits)
+        };
+        let moves = |vertex: usize| positions.iter().skip(1).any(|key| is_apart(key, vertex));
+        let posed = if (0..positions[0].len()).any(moves) { posed } else { &posed[..1] };
         let mut flags = 0;
         if material.alpha != AlphaMode::Opaque {
             flags |= TRIANGLE_ALPHA;
@@ -222,14 +304,16 @@ impl Packer<'_> {
         if !material.double_sided {
             flags |= TRIANGLE_CULL;
         }
-        let shape = self.add_shape(material, material_index, primitive, place, object)?;
+        let shape = self.add_shape(material, material_index, posed, &positions, object)?;
         for corners in &primitive.indices {
             // A mirror turns the winding round; the front stays the front.
             let [i, j, k] = *corners;
             let order = if mirrored { [i, k, j] } else { [i, j, k] };
             self.indices.extend(order);
-            let [a, b, c] = order.map(|index| positions[index as usize]);
+            let [a, b, c] = order.map(|index| positions[0][index as usize]);
             let primitive = checked("triangles", object.triangles.len())?;
+            let is_moved = order.iter().any(|&vertex| moves(vertex as usize));
+            let flags = if is_moved { flags | TRIANGLE_MOVES } else { flags };
             object.triangles.push(Triangle { a, b, c, primitive, shape, flags });
         }
         checked("vertex indices", self.indices.len())?;
@@ -240,29 +324,21 @@ impl Packer<'_> {
         &mut self,
         material: &scene::Material,
         material_index: u32,
-        primitive: &Primitive,
-        place: &Place,
+        posed: &[Posed<'_>],
+        positions: &[Vec<[f32; 3]>],
         object: &Object,
     ) -> Result<u32, Problem> {
-        let sign = if place.determinant() < 0.0 { -1.0 } else { 1.0 };
+        let (primitive, _) = posed[0];
         let uses_set = |set| material.textures().any(|usage| usage.uv_set == set);
         let normals_at = {
-            let cofactors = place.cofactors();
-            let turned = primitive.normals.iter().flat_map(|&normal| {
-                let n = normal.map(f64::from);
-                let turned =
-                    cofactors.map(|row| (n[0] * row[0] + n[1] * row[1] + n[2] * row[2]) * sign);
-                unit(turned).unwrap_or([0.0, 0.0, 0.0]).map(|value| value as f32)
-            });
+            let turned =
+                posed.iter().flat_map(|(primitive, place)| turned_normals(primitive, place));
             self.add_attributes(primitive.normals.is_empty(), turned)?
         };
         let tangents_at = {
             let wanted = material.tangent_map().is_some() && !primitive.tangents.is_empty();
-            let turned = primitive.tangents.iter().flat_map(|&[x, y, z, w]| {
-                let turned = place.direction([x, y, z].map(f64::from));
-                let [x, y, z] = unit(turned).unwrap_or([1.0, 0.0, 0.0]).map(|value| value as f32);
-                [x, y, z, w * sign as f32]
-            });
+            let turned =
+                posed.iter().flat_map(|(primitive, place)| turned_tangents(primitive, place));
             self.add_attributes(!wanted, turned)?
         };
         let mut uvs_at = [NONE; 2];
@@ -272,6 +348,10 @@ impl Packer<'_> {
         }
         let colors = &primitive.colors;
         let colors_at = self.add_attributes(colors.is_empty(), colors.iter().flatten().copied())?;
+        let is_still = posed.len() == 1;
+        let values = positions.iter().flatten().flatten().copied();
+        let positions_at = self.add_attributes(is_still, values)?;
+        self.moves |= !is_still;
         self.shapes.push(Shape {
             material: material_index,
             first_primitive: checked("triangles", object.triangles.len())?,
@@ -280,6 +360,9 @@ impl Packer<'_> {
             tangents_at,
             uvs_at,
             colors_at,
+            positions_at,
+            vertex_count: checked("vertices", primitive.positions.len())?,
+            reserved: [0; 2],
         });
         Ok(checked("shapes", self.shapes.len() - 1)?)
     }
@@ -299,10 +382,43 @@ impl Packer<'_> {
     }
 }
 
-fn bounds_of(triangle: &Triangle) -> Bounds {
-    let [a, b, c] = [triangle.a, triangle.b, triangle.c].map(Vec3::of);
-    let (low, high) = triangle_box(a, b, c);
-    Bounds { low: low.to_array(), high: high.to_array() }
+fn sign_of(place: &Place) -> f64 {
+    if place.determinant() < 0.0 { -1.0 } else { 1.0 }
+}
+
+/// Unit normals in the place's outer space; zero where there is none.
+fn turned_normals<'a>(primitive: &'a Primitive, place: &Place) -> impl Iterator<Item = f32> + 'a {
+    let (cofactors, sign) = (place.cofactors(), sign_of(place));
+    primitive.normals.iter().flat_map(move |&normal| {
+        let n = normal.map(f64::from);
+        let turned = cofactors.map(|row| (n[0] * row[0] + n[1] * row[1] + n[2] * row[2]) * sign);
+        unit(turned).unwrap_or([0.0, 0.0, 0.0]).map(|value| value as f32)
+    })
+}
+
+/// Unit tangents in the place's outer space, and their bitangents' signs.
+fn turned_tangents<'a>(primitive: &'a Primitive, place: &Place) -> impl Iterator<Item = f32> + 'a {
+    let (place, sign) = (*place, sign_of(place));
+    primitive.tangents.iter().flat_map(move |&[x, y, z, w]| {
+        let turned = place.direction([x, y, z].map(f64::from));
+        let [x, y, z] = unit(turned).unwrap_or([1.0, 0.0, 0.0]).map(|value| value as f32);
+        [x, y, z, w * sign as f32]
+    })
+}
+
+impl Packer<'_> {
+    /// The box of a triangle, wherever it is while the shutter is open.
+    fn bounds_of(&self, triangle: &Triangle, key_count: u32) -> Bounds {
+        let (low, high) = if triangle.flags & TRIANGLE_MOVES == 0 {
+            let [a, b, c] = [triangle.a, triangle.b, triangle.c].map(Vec3::of);
+            triangle_box(a, b, c)
+        } else {
+            let shape = &self.shapes[triangle.shape as usize];
+            let tables = (shape, self.indices.as_slice(), self.attributes.as_slice());
+            swept_box((0..key_count).map(|key| key_corners(tables, triangle.primitive, key)))
+        };
+        Bounds { low: low.to_array(), high: high.to_array() }
+    }
 }
 
 /// Builds the trees and puts all tables together.
@@ -310,11 +426,13 @@ fn assemble(
     packer: Packer<'_>,
     objects: &[Object],
     placed: &[Placed],
+    key_count: u32,
 ) -> Result<Geometry, PrepareError> {
     let built: Vec<(Tree, Bounds)> = objects
         .par_iter()
         .map(|object| {
-            let boxes: Vec<Bounds> = object.triangles.iter().map(bounds_of).collect();
+            let boxes: Vec<Bounds> =
+                object.triangles.iter().map(|own| packer.bounds_of(own, key_count)).collect();
             let all = boxes.iter().fold(Bounds::EMPTY, |sum, own| sum.union(own));
             (bvh::build(&boxes, TREE_DEPTH_MAX), all)
         })
@@ -330,6 +448,7 @@ fn assemble(
         shape_nodes: packer.shape_nodes,
         instance_nodes: Vec::new(),
         bounds: Bounds::EMPTY,
+        moves: packer.moves || placed.iter().any(|placed| !placed.keys.is_empty()),
     };
     let mut roots = Vec::with_capacity(objects.len());
     for (object, (tree, _)) in objects.iter().zip(&built) {
@@ -352,7 +471,14 @@ fn assemble(
     let top = bvh::build(&boxes, TOP_DEPTH_MAX);
     geometry.root_node = append(&mut geometry.nodes, &top, 0)?;
     for &index in &top.order {
-        let Placed { object, place, inverse, is_identity, node } = &placed[index as usize];
+        let Placed { object, place, inverse, is_identity, keys, node } = &placed[index as usize];
+        let mut flags = if *is_identity { INSTANCE_IDENTITY } else { 0 };
+        let mut motion_at = NONE;
+        if !keys.is_empty() {
+            flags |= INSTANCE_MOVES;
+            motion_at = checked("vertex attributes", geometry.attributes.len())?;
+            geometry.attributes.extend(keys.iter().flat_map(Place::rows).flatten());
+        }
         geometry.instance_nodes.push(*node);
         geometry.instances.push(Instance {
             world_to_object: inverse.rows(),
@@ -360,9 +486,12 @@ fn assemble(
             root_node: roots[*object],
             id: index,
             emitters_of_at: NONE,
-            flags: if *is_identity { INSTANCE_IDENTITY } else { 0 },
+            flags,
+            motion_at,
+            reserved: [0; 3],
         });
     }
+    checked("vertex attributes", geometry.attributes.len())?;
     Ok(geometry)
 }
 
@@ -380,7 +509,12 @@ fn append(nodes: &mut Vec<Node>, tree: &Tree, first: u32) -> Result<u32, Prepare
 
 /// An object's box in the world: the box of its moved corners.
 fn world_bounds(placed: &Placed, own: &Bounds) -> Bounds {
-    if placed.is_identity { *own } else { moved_box(&placed.place, own) }
+    if placed.is_identity {
+        return *own;
+    }
+    // Its corners move in straight lines from key to key.
+    let keys = placed.keys.iter().map(|place| moved_box(place, own));
+    keys.fold(moved_box(&placed.place, own), |all, key| all.union(&key))
 }
 
 /// The box of a box's moved corners.
@@ -396,17 +530,30 @@ pub fn moved_box(place: &Place, own: &Bounds) -> Bounds {
     bounds
 }
 
-/// Makes room for the roundings of rays that are moved into the object's space: some 2⁻²⁴ of the
-/// scene's reach, as often as the matrix stretches one axis more than another.
-fn widen(placed: &Placed, own: &Bounds, reach: f32) -> Bounds {
-    if placed.is_identity {
-        return *own;
-    }
+/// How much more a map stretches one direction than another, by the largest sums of rows.
+fn stretch(place: &Place, inverse: &Place) -> f64 {
     let norm = |place: &Place| {
         let row = |row: &[f64; 4]| row[0].abs() + row[1].abs() + row[2].abs();
         place.0.iter().map(row).fold(0.0, f64::max)
     };
-    let stretch = norm(&placed.place) * norm(&placed.inverse);
-    let pad = (f64::from(reach) * (1.0 + stretch) * 2e-6) as f32;
+    norm(place) * norm(inverse)
+}
+
+/// Makes room for the roundings of rays that are moved into the object's space: some 2⁻²⁴ of the
+/// scene's reach, as often as the matrix stretches one axis more than another. An inverse that is
+/// taken in single precision, where the instance moves, is worse by that factor once more.
+fn widen(placed: &Placed, own: &Bounds, reach: f32) -> Bounds {
+    if placed.is_identity {
+        return *own;
+    }
+    let mut room = 1.0 + stretch(&placed.place, &placed.inverse);
+    if !placed.keys.is_empty() {
+        let inverses = placed.keys.iter().map(|place| (place, place.inverse()));
+        let stretches = inverses.filter_map(|(own, inverse)| Some(stretch(own, &inverse?)));
+        // Between keys turned maps shrink a little, which stretches more.
+        let most = stretches.fold(0.0, f64::max) * 1.5;
+        room = 1.0 + most * most;
+    }
+    let pad = (f64::from(reach) * room * 2e-6) as f32;
     Bounds { low: own.low.map(|value| value - pad), high: own.high.map(|value| value + pad) }
 }

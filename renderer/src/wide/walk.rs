@@ -23,8 +23,9 @@ use std::mem::MaybeUninit;
 use super::{Block, LEAF, WideNode, WideScene};
 use crate::RenderScene;
 use crate::bvh::{TOP_DEPTH_MAX, TREE_DEPTH_MAX};
-use crate::math::{FAR, transform_direction};
-use crate::ray::{Cast, Hit, PAD_PLACE, PAD_SIDE, Probe, SLACK, probe_of, transform_ray};
+use crate::math::{FAR, between, transform_direction};
+use crate::moving::{instance_at, moment_of, ray_into};
+use crate::ray::{Cast, Hit, PAD_PLACE, PAD_SIDE, Probe, SLACK, probe_of};
 use crate::tables::{INSTANCE_IDENTITY, NONE};
 use crate::trace::{is_before, is_there};
 
@@ -166,7 +167,7 @@ impl Slot {
     fn enter(&mut self, scene: &RenderScene, wide: &WideScene, index: u32, of: &Cast) {
         let placed = &scene.instances[index as usize];
         if placed.flags & INSTANCE_IDENTITY == 0 {
-            self.aim(&probe_of(&transform_ray(&placed.world_to_object, &of.ray)));
+            self.aim(&probe_of(&ray_into(scene, placed, &of.ray, of.query.time)));
         } else {
             self.aim(&probe_of(&of.ray));
         }
@@ -264,12 +265,34 @@ fn visit<const ANY: bool>(scene: &RenderScene, wide: &WideScene, slot: &mut Slot
         slot.enter(scene, wide, first, of);
     } else {
         let block = &wide.blocks[(slot.current & !LEAF) as usize];
+        let moved;
+        let block = if block.moves == 0 {
+            block
+        } else {
+            moved = block_at(scene, wide, block, of.query.time);
+            &moved
+        };
         if try_block(scene, of, block, slot) && ANY {
             slot.current = DONE;
         } else {
             slot.pop();
         }
     }
+}
+
+/// A block as it is at a time: what [`crate::moving::triangle_at`] does, four at a time.
+#[inline(never)]
+fn block_at(scene: &RenderScene, wide: &WideScene, block: &Block, time: f32) -> Block {
+    let moment = moment_of(&scene.header, time);
+    let first = (block.moves - 1 + moment.key) as usize;
+    let (from, to) = (&wide.keys[first], &wide.keys[first + 1]);
+    let mut moved = *block;
+    let lanes = moved.vertices.as_flattened_mut().as_flattened_mut();
+    let (from, to) = (from.as_flattened().as_flattened(), to.as_flattened().as_flattened());
+    for ((lane, &from), &to) in lanes.iter_mut().zip(from).zip(to) {
+        *lane = between(from, to, moment.share);
+    }
+    moved
 }
 
 #[target_feature(enable = "avx2")]
@@ -394,6 +417,7 @@ fn try_block(scene: &RenderScene, of: &Cast, block: &Block, slot: &mut Slot) -> 
             let placed = &scene.instances[slot.instance as usize];
             let record = &scene.triangles[triangle as usize];
             let direction = if placed.flags & INSTANCE_IDENTITY == 0 {
+                let placed = instance_at(scene, placed, of.query.time);
                 transform_direction(&placed.world_to_object, of.ray.direction)
             } else {
                 of.ray.direction

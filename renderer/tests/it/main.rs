@@ -7,5 +7,6 @@ mod layers;
 mod lights;
 mod make;
 mod motion;
+mod shutter;
 mod sizes;
 mod truth;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use protocol::{
-    CameraChoice, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings, Size, Sun,
+    CameraChoice, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings, Shutter,
+    ShutterPosition, Size, Sun,
 };
 use scene::{ImportOptions, LampUnits, MissingTextures, Scene, SunSky};
 
@@ -189,6 +190,13 @@ pub struct PictureArgs {
     /// Lens: turn of the iris, degrees
     #[arg(long, value_name = "DEGREES", default_value_t = 0.0, requires = "blades")]
     pub blade_rotation: f32,
+    /// Shutter: how long it is open, as a fraction of a frame at --fps; what moves meanwhile is
+    /// blurred. Without it, what the file's camera asks for; 0 stops all motion
+    #[arg(long, value_name = "FRACTION", value_parser = values::shutter)]
+    pub shutter: Option<f32>,
+    /// Shutter: where the frame's time lies while it is open
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t = ShutterName::Center)]
+    pub shutter_position: ShutterName,
     /// All directions around the camera, equirectangular
     #[arg(long, conflicts_with = "focus")]
     pub panorama: bool,
@@ -225,8 +233,9 @@ pub struct PictureArgs {
 }
 
 impl PictureArgs {
-    /// The settings, not yet checked against their ranges.
-    pub fn settings(&self) -> RenderSettings {
+    /// The settings, not yet checked against their ranges. Shutters are fractions of a frame, of
+    /// which there are `fps` in a second; without one here, that of `scene`'s camera holds.
+    pub fn settings(&self, scene: Option<&Scene>, fps: f32) -> RenderSettings {
         let camera = match (&self.camera, self.eye, self.target) {
             (Some(name), ..) => CameraChoice::Named(name.clone()),
             (None, Some(Triple(eye)), Some(Triple(target))) => {
@@ -239,11 +248,16 @@ impl PictureArgs {
             irradiance,
             angle_degrees: self.sun_angle,
         });
+        let of_scene = || scene.map_or(0.0, |scene| renderer::scene_shutter(scene, &camera));
+        let share = self.shutter.unwrap_or_else(of_scene);
+        let shutter = (share > 0.0)
+            .then(|| Shutter { open_s: share / fps, position: self.shutter_position.position() });
         RenderSettings {
             size: self.size,
             samples: self.spp,
             bounces: self.bounces,
             seed: self.seed,
+            shutter,
             camera,
             lighting: Lighting { sun, sky: self.sky.map(|Rgb(radiance)| radiance) },
             lens: self.lens(),
@@ -267,6 +281,27 @@ impl PictureArgs {
             blades: self.blades,
             rotation_degrees: self.blade_rotation,
         })
+    }
+}
+
+/// Where a frame's time lies while the shutter is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShutterName {
+    /// It opens at the frame's time
+    Start,
+    /// The frame's time is the middle
+    Center,
+    /// It closes at the frame's time
+    End,
+}
+
+impl ShutterName {
+    const fn position(self) -> ShutterPosition {
+        match self {
+            Self::Start => ShutterPosition::Start,
+            Self::Center => ShutterPosition::Center,
+            Self::End => ShutterPosition::End,
+        }
     }
 }
 

@@ -208,9 +208,6 @@ impl Importer<'_> {
                 }
             },
         };
-        if extras.shutter > 0.0 {
-            self.not_rendered(&owner, "motion blur");
-        }
         let defaults = Lens::default();
         Ok(Lens {
             aperture,

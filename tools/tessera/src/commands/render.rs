@@ -22,6 +22,7 @@ Examples:
   tessera render scene.glb -o frame.exr -o frame.png --size 640x360 --spp 64
   tessera render scene.glb -o frame.png --camera shot_cam --exposure 0.5
   tessera render scene.glb -o frame.jpg --view neutral --white-balance 4500 --denoise
+  tessera render walk.glb -o frame.png --frame 12 --fps 24 --shutter 0.5
   tessera render model.glb -o frame.png --eye 3,2,4 --target 0,1,0 --sun 3 --sky 0.4,0.6,1
 
 ")]
@@ -40,7 +41,7 @@ pub struct RenderArgs {
     /// Frame of the animation
     #[arg(long, value_name = "N", default_value_t = 0)]
     frame: u32,
-    /// Frames a second of the animation
+    /// Frames a second of the animation; a frame is what --shutter is a fraction of
     #[arg(long, value_name = "RATE", default_value_t = 24.0)]
     fps: f32,
     /// Time of the animation, seconds, instead of a frame
@@ -61,8 +62,8 @@ pub struct RenderArgs {
 pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let outputs = args.output.outputs(&local::name_of(&args.scene))?;
     let time_s = args.time_s()?;
-    let settings = args.picture.settings();
     let scene = args.environment.import(&args.scene)?;
+    let settings = args.picture.settings(Some(&scene), args.fps);
     let render_scene = local::prepare(&scene, &settings, time_s)?;
     let mut backend = args.backend.open()?;
     let description = backend.description();

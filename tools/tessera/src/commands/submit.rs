@@ -88,12 +88,13 @@ impl JobArgs {
     /// # Errors
     /// The scene cannot be imported or prepared; a setting is out of range.
     pub fn prepare(&self, interrupt: &Interrupt) -> anyhow::Result<PreparedJob> {
-        let settings = self.picture.settings();
-        settings.validate().exit(Exit::Usage)?;
         let frames = self.frames.range();
+        let mut settings = self.picture.settings(None, frames.fps);
+        settings.validate().exit(Exit::Usage)?;
         let (package, id) = match (&self.file, self.scene) {
             (Some(file), _) => {
                 let scene = self.environment.import(file)?;
+                settings = self.picture.settings(Some(&scene), frames.fps);
                 let time_s = frames.first as f32 / frames.fps;
                 let render_scene = local::prepare(&scene, &settings, time_s)?;
                 let probe = probe(&render_scene, interrupt)?;
