@@ -4,9 +4,9 @@ use protocol::{Batch, Rect, RenderSettings, Size};
 use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 
 /// The engine these hashes belong to.
-const OF_ENGINE: u32 = 3;
+const OF_ENGINE: u32 = 4;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_d5814d5b440d45ba9b8bbb0ee127c075a3896997c1deb67b8d73ec2b3ae81e10";
+const SCENE: &str = "b3_901f9aaf75668701ef1dbb8472ddce6b8818256b114420785d8a2b271e235422";
 /// [`film::Film::root`] of its 16 samples.
 const FILM: &str = "b3_cd6d11cdb23626536d4a13c8b0edf8de65f925b153b371aa3ea47eccb195fa37";
 
