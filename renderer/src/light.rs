@@ -7,7 +7,7 @@ use crate::math::{
     FAR, Vec3, abs, clamp, cross, div, dot, frame_of, length, max, normalize_or, saturate,
     sin_cos_turns, sqrt, vec3,
 };
-use crate::moving::emitter_at;
+use crate::moving::moved_emitter;
 use crate::ray::{Hit, offset_origin, towards};
 use crate::surface::{alpha_of, emission_at, three_weights, vertices};
 use crate::tables::{
@@ -54,7 +54,7 @@ pub fn sample_light(
     if light.kind == EMITTER_TRIANGLE {
         sample_triangle(scene, light, probability, point, u, v)
     } else if light.kind == EMITTER_MOVING {
-        sample_triangle(scene, &emitter_at(scene, light, time), probability, point, u, v)
+        sample_triangle(scene, &moved_emitter(scene, light, time), probability, point, u, v)
     } else if light.kind == EMITTER_ENVIRONMENT {
         let sky = environment::pick(scene, cell, u, v);
         let density = sky.density * probability;
@@ -221,7 +221,7 @@ pub fn hit_density(
     let mut light = &scene.emitters[emitter as usize];
     let moved;
     if light.kind == EMITTER_MOVING {
-        moved = emitter_at(scene, light, time);
+        moved = moved_emitter(scene, light, time);
         light = &moved;
     }
     let normal = cross(Vec3::of(light.edge_b), Vec3::of(light.edge_c));

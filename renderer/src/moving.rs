@@ -9,9 +9,7 @@ use crate::RenderScene;
 use crate::math::{Vec3, abs, between, between3, max, max_component, min, rcp, vec3};
 use crate::ray::{PAD_PLACE, PAD_SIDE, Ray, transform_ray};
 use crate::surface::vertices;
-use crate::tables::{
-    EMITTER_MOVING, Emitter, Header, INSTANCE_MOVES, Instance, Shape, TRIANGLE_MOVES, Triangle,
-};
+use crate::tables::{Emitter, Header, INSTANCE_MOVES, Instance, Shape, TRIANGLE_MOVES, Triangle};
 use crate::trace::corners;
 
 /// Floats of one key of an instance: the rows of its map to the world.
@@ -59,30 +57,32 @@ fn position_at(scene: &RenderScene, shape: &Shape, vertex: u32, moment: Moment) 
     vector_at(scene, shape.positions_at + vertex * 3, shape.vertex_count * 3, moment)
 }
 
-/// Normal of a vertex of a shape that moves and has normals; of any length.
-#[inline(always)]
+/// Normal at a time of a vertex of a shape that moves and has normals; of any length.
+#[cold]
+#[inline(never)]
 #[must_use]
-pub fn normal_at(scene: &RenderScene, shape: &Shape, vertex: u32, moment: Moment) -> Vec3 {
+pub fn moved_normal(scene: &RenderScene, shape: &Shape, vertex: u32, time: f32) -> Vec3 {
+    let moment = moment_of(&scene.header, time);
     vector_at(scene, shape.normals_at + vertex * 3, shape.vertex_count * 3, moment)
 }
 
-/// Tangent of a vertex of a shape that moves and has tangents, of any length, and the sign of its
+/// Tangent at a time of a vertex of a shape that moves and has tangents, of any length, and the sign of its
 /// bitangent.
-#[inline(always)]
+#[cold]
+#[inline(never)]
 #[must_use]
-pub fn tangent_at(scene: &RenderScene, shape: &Shape, vertex: u32, moment: Moment) -> (Vec3, f32) {
+pub fn moved_tangent(scene: &RenderScene, shape: &Shape, vertex: u32, time: f32) -> (Vec3, f32) {
+    let moment = moment_of(&scene.header, time);
     let (at, stride) = (shape.tangents_at + vertex * 4, shape.vertex_count * 4);
     let sign = scene.attributes[(at + moment.key * stride + 3) as usize];
     (vector_at(scene, at, stride, moment), sign)
 }
 
-/// A triangle as it is at a time.
-#[inline]
+/// A triangle that moves as it is at a time. Out of line, as all here that still scenes pass by.
+#[cold]
+#[inline(never)]
 #[must_use]
-pub fn triangle_at(scene: &RenderScene, triangle: &Triangle, time: f32) -> Triangle {
-    if triangle.flags & TRIANGLE_MOVES == 0 {
-        return *triangle;
-    }
+pub fn moved_triangle(scene: &RenderScene, triangle: &Triangle, time: f32) -> Triangle {
     let shape = &scene.shapes[triangle.shape as usize];
     let index = vertices(scene, shape, triangle.primitive);
     let moment = moment_of(&scene.header, time);
@@ -90,24 +90,37 @@ pub fn triangle_at(scene: &RenderScene, triangle: &Triangle, time: f32) -> Trian
     Triangle { a, b, c, ..*triangle }
 }
 
-/// The corners of a triangle's record at a time.
+/// The corners of a triangle's record at a time; without `MOVES` nothing in the scene moves.
 #[inline(always)]
 #[must_use]
-pub fn corners_at(scene: &RenderScene, triangle: &Triangle, time: f32) -> (Vec3, Vec3, Vec3) {
-    if triangle.flags & TRIANGLE_MOVES == 0 {
+pub fn corners_at<const MOVES: bool>(
+    scene: &RenderScene,
+    triangle: &Triangle,
+    time: f32,
+) -> (Vec3, Vec3, Vec3) {
+    if !MOVES || triangle.flags & TRIANGLE_MOVES == 0 {
         corners(triangle)
     } else {
-        corners(&triangle_at(scene, triangle, time))
+        corners(&moved_triangle(scene, triangle, time))
     }
 }
 
 /// An instance as it is placed at a time.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub fn instance_at(scene: &RenderScene, instance: &Instance, time: f32) -> Instance {
     if instance.flags & INSTANCE_MOVES == 0 {
-        return *instance;
+        *instance
+    } else {
+        moved_instance(scene, instance, time)
     }
+}
+
+/// An instance that moves as it is placed at a time.
+#[cold]
+#[inline(never)]
+#[must_use]
+pub fn moved_instance(scene: &RenderScene, instance: &Instance, time: f32) -> Instance {
     let moment = moment_of(&scene.header, time);
     let first = (instance.motion_at + moment.key * PLACE_FLOATS) as usize;
     let next = first + PLACE_FLOATS as usize;
@@ -131,14 +144,20 @@ pub fn place_at_key(scene: &RenderScene, instance: &Instance, key: u32) -> [[f32
     place
 }
 
-/// A ray in the space of an instance, as that is placed at a time.
+/// A ray in the space of an instance, as that is placed at a time; without `MOVES` nothing in the
+/// scene moves.
 #[inline(always)]
 #[must_use]
-pub fn ray_into(scene: &RenderScene, instance: &Instance, ray: &Ray, time: f32) -> Ray {
-    if instance.flags & INSTANCE_MOVES == 0 {
+pub fn ray_into<const MOVES: bool>(
+    scene: &RenderScene,
+    instance: &Instance,
+    ray: &Ray,
+    time: f32,
+) -> Ray {
+    if !MOVES || instance.flags & INSTANCE_MOVES == 0 {
         transform_ray(&instance.world_to_object, ray)
     } else {
-        transform_ray(&instance_at(scene, instance, time).world_to_object, ray)
+        transform_ray(&moved_instance(scene, instance, time).world_to_object, ray)
     }
 }
 
@@ -159,17 +178,15 @@ pub fn inverse(m: &[[f32; 4]; 3]) -> [[f32; 4]; 3] {
     [row(x), row(y), row(z)]
 }
 
-/// A triangle emitter as it is at a time, in world space.
-#[inline]
+/// A triangle emitter that moves as it is at a time, in world space.
+#[cold]
+#[inline(never)]
 #[must_use]
-pub fn emitter_at(scene: &RenderScene, light: &Emitter, time: f32) -> Emitter {
-    if light.kind != EMITTER_MOVING {
-        return *light;
-    }
+pub fn moved_emitter(scene: &RenderScene, light: &Emitter, time: f32) -> Emitter {
     let instance = &scene.instances[light.measure.to_bits() as usize];
     let m = instance_at(scene, instance, time).object_to_world;
-    let triangle = triangle_at(scene, &scene.triangles[light.triangle as usize], time);
-    let [a, edge_b, edge_c] = world_triangle(&m, corners(&triangle));
+    let triangle = &scene.triangles[light.triangle as usize];
+    let [a, edge_b, edge_c] = world_triangle(&m, corners_at::<true>(scene, triangle, time));
     Emitter {
         position: a.to_array(),
         edge_b: edge_b.to_array(),

@@ -62,6 +62,16 @@ pub enum PrepareError {
         /// Its name.
         name: String,
     },
+    /// What moves while the shutter is open, and cannot be placed as a whole, has too many vertices.
+    #[error(
+        "what bends while the shutter is open has {count} vertices over all keys, more than {max}; leave the shutter out (--shutter 0) or bend less"
+    )]
+    Moving {
+        /// Vertices times keys, and triangles.
+        count: u64,
+        /// How many there may be.
+        max: u64,
+    },
     /// A table is longer than its indices can count.
     #[error("the scene's {what} need {count} entries, more than 2^32 - 1; split the scene")]
     TooLarge {

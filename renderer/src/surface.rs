@@ -6,7 +6,9 @@ use crate::math::{
     Vec3, clamp, cross, div, dot, frame_of, lerp, max, min, normalize_or, rcp, saturate,
     transform_direction, transform_point, transform_transposed, vec3,
 };
-use crate::moving::{corners_at, instance_at, moment_of, normal_at, tangent_at, triangle_at};
+use crate::moving::{
+    corners_at, instance_at, moved_instance, moved_normal, moved_tangent, moved_triangle,
+};
 use crate::ray::Hit;
 use crate::tables::{
     INSTANCE_MOVES, Instance, LAYERS_BODY, Layers, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE,
@@ -170,7 +172,7 @@ fn vertex_normal(scene: &RenderScene, shape: &Shape, vertex: u32, time: f32) -> 
     if shape.positions_at == NONE {
         return attribute3(scene, shape.normals_at, vertex);
     }
-    normal_at(scene, shape, vertex, moment_of(&scene.header, time))
+    moved_normal(scene, shape, vertex, time)
 }
 
 /// Tangent of a vertex at a time, of any length, and the sign of its bitangent; only for shapes
@@ -180,7 +182,7 @@ fn vertex_tangent(scene: &RenderScene, shape: &Shape, vertex: u32, time: f32) ->
     if shape.positions_at == NONE {
         return attribute4(scene, shape.tangents_at, vertex);
     }
-    let (rgb, a) = tangent_at(scene, shape, vertex, moment_of(&scene.header, time));
+    let (rgb, a) = moved_tangent(scene, shape, vertex, time);
     Rgba { rgb, a }
 }
 
@@ -367,7 +369,7 @@ pub fn facing(normal: Vec3, geometric: Vec3, viewer: Vec3) -> Vec3 {
 #[must_use]
 pub fn hit_position(scene: &RenderScene, hit: &Hit, time: f32) -> Vec3 {
     let instance = instance_at(scene, &scene.instances[hit.instance as usize], time);
-    let (a, b, c) = corners_at(scene, &scene.triangles[hit.triangle as usize], time);
+    let (a, b, c) = corners_at::<true>(scene, &scene.triangles[hit.triangle as usize], time);
     let w = three_weights((hit.u, hit.v));
     transform_point(&instance.object_to_world, blend3(a, b, c, w))
 }
@@ -420,14 +422,14 @@ fn prefetch<T>(table: &[T], at: u32) {
 pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3, time: f32) -> Surface {
     let mut instance = &scene.instances[hit.instance as usize];
     let mut triangle = &scene.triangles[hit.triangle as usize];
-    let (moved_instance, moved_triangle);
+    let (placed, posed);
     if instance.flags & INSTANCE_MOVES != 0 {
-        moved_instance = instance_at(scene, instance, time);
-        instance = &moved_instance;
+        placed = moved_instance(scene, instance, time);
+        instance = &placed;
     }
     if triangle.flags & TRIANGLE_MOVES != 0 {
-        moved_triangle = triangle_at(scene, triangle, time);
-        triangle = &moved_triangle;
+        posed = moved_triangle(scene, triangle, time);
+        triangle = &posed;
     }
     let shape = &scene.shapes[triangle.shape as usize];
     let material = &scene.materials[shape.material as usize];

@@ -25,6 +25,9 @@ use crate::tables::{
     TRIANGLE_MOVES, Triangle,
 };
 
+/// Vertices at all keys, and triangles, of what moves vertex by vertex: 5 GiB of tables.
+const MOVING_VERTICES_MAX: u64 = 1 << 27;
+
 /// Geometry tables.
 pub struct Geometry {
     pub instances: Vec<Instance>,
@@ -120,6 +123,13 @@ pub fn pack(
     let is_instance = |node: usize, mesh: usize| {
         !bent[node] && if moves(node) { is_placeable(&course(node)) } else { uses[mesh] > 1 }
     };
+    let vertices: u64 = shown()
+        .filter(|&(node, mesh)| (moves(node) || bends(node)) && !is_instance(node, mesh))
+        .map(|(_, mesh)| moving_vertices(&scene.meshes[mesh], keys().count()))
+        .fold(0, u64::saturating_add);
+    if vertices > MOVING_VERTICES_MAX {
+        return Err(PrepareError::Moving { count: vertices, max: MOVING_VERTICES_MAX });
+    }
     for (node, mesh) in shown().filter(|&(node, mesh)| !is_instance(node, mesh)) {
         let added = if bent[node] {
             let posers = if bends(node) { &mut posers } else { &mut poser };
@@ -200,6 +210,12 @@ fn is_placeable(keys: &[Place]) -> bool {
             bears(&between)
         })
     })
+}
+
+/// Vertices at so many keys, and triangles, of a mesh.
+fn moving_vertices(mesh: &Mesh, keys: usize) -> u64 {
+    let part = |part: &Primitive| (part.positions.len() * keys + part.indices.len()) as u64;
+    mesh.primitives.iter().map(part).fold(0, u64::saturating_add)
 }
 
 /// Why a mesh cannot be added.

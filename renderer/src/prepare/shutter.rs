@@ -4,7 +4,8 @@
 //! everything moves in straight lines, so what turns needs more of them: as many as are needed for
 //! no node to turn by more than [`TURN_MAX`] from key to key, 2, 3, 5, 9 or 17. A node turns where
 //! its axes do, where the direction in which it travels does, and where that of its morph weights
-//! does. What turns by more than half a turn from look to look is not seen to turn so much.
+//! does. What turns by more than half a turn from look to look is not seen to turn so much. Where
+//! bending meshes are so large that so many keys would not fit, there are fewer.
 
 use std::borrow::Cow;
 
@@ -22,6 +23,8 @@ const LOOKS: usize = 17;
 const TURN_MAX: f64 = 0.25;
 /// Changes by this share are roundings: a node that is held still by keys stands still.
 const STILL: f64 = 1e-7;
+/// Vertices of bending meshes, over all keys, beyond which there are fewer keys.
+const BENT_VERTICES_MAX: usize = 1 << 26;
 /// Steps shorter than this share of the whole way have no direction.
 const STEP_MIN: f64 = 1e-3;
 
@@ -64,8 +67,17 @@ pub fn open<'s>(
         looks.push(Pose { motion, places, cameras: vary::cameras_at(scene, time_s) });
     }
     let turn = (0..scene.nodes.len()).map(|node| turn_of(scene, &looks, node)).fold(0.0, f64::max);
+    let bent = scene.bent_nodes();
+    let bent_meshes = scene.nodes.iter().zip(&bent).filter(|(_, bent)| **bent);
+    let vertices: usize = bent_meshes
+        .filter_map(|(node, _)| node.mesh)
+        .map(|mesh| scene.meshes[mesh as usize].primitives.iter().map(|p| p.positions.len()).sum())
+        .fold(0, |sum: usize, count: usize| sum.saturating_add(count));
     let mut steps = 1;
-    while steps < LOOKS - 1 && turn > TURN_MAX * steps as f64 {
+    while steps < LOOKS - 1
+        && turn > TURN_MAX * steps as f64
+        && vertices.saturating_mul(2 * steps + 1) <= BENT_VERTICES_MAX
+    {
         steps *= 2;
     }
     let stride = (LOOKS - 1) / steps;
@@ -81,7 +93,6 @@ pub fn open<'s>(
         a.iter().zip(&b).any(|(a, b)| (a - b).abs() > STILL)
     };
     let moves: Vec<bool> = (0..scene.nodes.len()).map(|node| changes(node, &places)).collect();
-    let bent = scene.bent_nodes();
     let bends = (0..scene.nodes.len()).map(|node| {
         let pulled = scene.nodes[node].skin.map(|skin| &scene.skins[skin as usize].joints);
         let is_pulled = pulled.is_some_and(|joints| joints.iter().any(|&at| moves[at as usize]));

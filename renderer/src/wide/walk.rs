@@ -23,8 +23,8 @@ use std::mem::MaybeUninit;
 use super::{Block, LEAF, WideNode, WideScene};
 use crate::RenderScene;
 use crate::bvh::{TOP_DEPTH_MAX, TREE_DEPTH_MAX};
-use crate::math::{FAR, between, transform_direction};
-use crate::moving::{instance_at, moment_of, ray_into};
+use crate::math::{FAR, between};
+use crate::moving::{moment_of, ray_into};
 use crate::ray::{Cast, Hit, PAD_PLACE, PAD_SIDE, Probe, SLACK, probe_of};
 use crate::tables::{INSTANCE_IDENTITY, NONE};
 use crate::trace::{is_before, is_there};
@@ -51,7 +51,11 @@ pub fn walk<const ANY: bool>(
     #[expect(unsafe_code, reason = "a wide scene is only made where AVX2 was detected")]
     // SAFETY: `Tracer::new` hands out wide trees only after `Path::best` has detected AVX2.
     unsafe {
-        walk_avx2::<ANY>(scene, wide, casts, hits);
+        if scene.header.motion_keys == 0 {
+            walk_avx2::<ANY, false>(scene, wide, casts, hits);
+        } else {
+            walk_avx2::<ANY, true>(scene, wide, casts, hits);
+        }
     }
 }
 
@@ -145,7 +149,13 @@ impl Slot {
 
     /// Begins a ray.
     #[inline(always)]
-    fn begin(&mut self, scene: &RenderScene, wide: &WideScene, cast: usize, of: &Cast) {
+    fn begin<const MOVES: bool>(
+        &mut self,
+        scene: &RenderScene,
+        wide: &WideScene,
+        cast: usize,
+        of: &Cast,
+    ) {
         self.cast = cast;
         self.best = Hit::miss(of.query.t_max);
         self.stack.top = 0;
@@ -154,7 +164,7 @@ impl Slot {
         match scene.instances.as_slice() {
             [] => self.current = DONE,
             // One placed object: its own root says what the tree over instances would.
-            [_] => self.enter(scene, wide, 0, of),
+            [_] => self.enter::<MOVES>(scene, wide, 0, of),
             _ => {
                 self.current = wide.root;
                 self.aim(&probe_of(&of.ray));
@@ -164,10 +174,16 @@ impl Slot {
 
     /// Goes to the root of an instance's tree.
     #[inline(always)]
-    fn enter(&mut self, scene: &RenderScene, wide: &WideScene, index: u32, of: &Cast) {
+    fn enter<const MOVES: bool>(
+        &mut self,
+        scene: &RenderScene,
+        wide: &WideScene,
+        index: u32,
+        of: &Cast,
+    ) {
         let placed = &scene.instances[index as usize];
         if placed.flags & INSTANCE_IDENTITY == 0 {
-            self.aim(&probe_of(&ray_into(scene, placed, &of.ray, of.query.time)));
+            self.aim(&probe_of(&ray_into::<MOVES>(scene, placed, &of.ray, of.query.time)));
         } else {
             self.aim(&probe_of(&of.ray));
         }
@@ -205,7 +221,7 @@ impl Turns {
 }
 
 #[target_feature(enable = "avx2")]
-fn walk_avx2<const ANY: bool>(
+fn walk_avx2<const ANY: bool, const MOVES: bool>(
     scene: &RenderScene,
     wide: &WideScene,
     casts: &[Cast],
@@ -220,7 +236,7 @@ fn walk_avx2<const ANY: bool>(
     let mut waiting = casts.iter().enumerate();
     for (number, slot) in (0..).zip(slots.iter_mut()) {
         let Some((cast, of)) = waiting.next() else { break };
-        slot.begin(scene, wide, cast, of);
+        slot.begin::<MOVES>(scene, wide, cast, of);
         turns.note(number, slot.current);
     }
     while turns.node_count + turns.other_count > 0 {
@@ -239,9 +255,9 @@ fn walk_avx2<const ANY: bool>(
             if slot.current == DONE {
                 hits[slot.cast] = slot.best;
                 let Some((cast, of)) = waiting.next() else { continue };
-                slot.begin(scene, wide, cast, of);
+                slot.begin::<MOVES>(scene, wide, cast, of);
             } else {
-                visit::<ANY>(scene, wide, slot, &casts[slot.cast]);
+                visit::<ANY, MOVES>(scene, wide, slot, &casts[slot.cast]);
             }
             turns.note(number, slot.current);
         }
@@ -251,7 +267,12 @@ fn walk_avx2<const ANY: bool>(
 /// Visits what is no node: triangles, instances, or the way back from one.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn visit<const ANY: bool>(scene: &RenderScene, wide: &WideScene, slot: &mut Slot, of: &Cast) {
+fn visit<const ANY: bool, const MOVES: bool>(
+    scene: &RenderScene,
+    wide: &WideScene,
+    slot: &mut Slot,
+    of: &Cast,
+) {
     if slot.current == RETURN {
         slot.instance = NONE;
         slot.aim(&probe_of(&of.ray));
@@ -262,17 +283,17 @@ fn visit<const ANY: bool>(scene: &RenderScene, wide: &WideScene, slot: &mut Slot
             slot.stack.push(LEAF | (first + 1) << 2 | (count - 1));
         }
         slot.stack.push(RETURN);
-        slot.enter(scene, wide, first, of);
+        slot.enter::<MOVES>(scene, wide, first, of);
     } else {
         let block = &wide.blocks[(slot.current & !LEAF) as usize];
         let moved;
-        let block = if block.moves == 0 {
+        let block = if !MOVES || block.moves == 0 {
             block
         } else {
             moved = block_at(scene, wide, block, of.query.time);
             &moved
         };
-        if try_block(scene, of, block, slot) && ANY {
+        if try_block::<MOVES>(scene, of, block, slot) && ANY {
             slot.current = DONE;
         } else {
             slot.pop();
@@ -280,7 +301,7 @@ fn visit<const ANY: bool>(scene: &RenderScene, wide: &WideScene, slot: &mut Slot
     }
 }
 
-/// A block as it is at a time: what [`crate::moving::triangle_at`] does, four at a time.
+/// A block as it is at a time: what [`crate::moving::moved_triangle`] does, four at a time.
 #[inline(never)]
 fn block_at(scene: &RenderScene, wide: &WideScene, block: &Block, time: f32) -> Block {
     let moment = moment_of(&scene.header, time);
@@ -396,7 +417,12 @@ fn sort_falling(keys: __m256i) -> __m256i {
 /// tie nor its flags ask for one: the block is in the cache already, the record is not.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn try_block(scene: &RenderScene, of: &Cast, block: &Block, slot: &mut Slot) -> bool {
+fn try_block<const MOVES: bool>(
+    scene: &RenderScene,
+    of: &Cast,
+    block: &Block,
+    slot: &mut Slot,
+) -> bool {
     let (mut met, t, u, v) = intersect_block(block, slot);
     if met == 0 {
         return false;
@@ -417,12 +443,11 @@ fn try_block(scene: &RenderScene, of: &Cast, block: &Block, slot: &mut Slot) -> 
             let placed = &scene.instances[slot.instance as usize];
             let record = &scene.triangles[triangle as usize];
             let direction = if placed.flags & INSTANCE_IDENTITY == 0 {
-                let placed = instance_at(scene, placed, of.query.time);
-                transform_direction(&placed.world_to_object, of.ray.direction)
+                ray_into::<MOVES>(scene, placed, &of.ray, of.query.time).direction
             } else {
                 of.ray.direction
             };
-            if !is_there(scene, &of.query, direction, placed, record, (u, v)) {
+            if !is_there::<MOVES>(scene, &of.query, direction, placed, record, (u, v)) {
                 continue;
             }
         }

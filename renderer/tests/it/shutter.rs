@@ -490,7 +490,7 @@ fn by_trying_all(
             .min();
         for triangle in first..after.unwrap_or(scene.triangles().len() as u32) {
             let record = &scene.triangles()[triangle as usize];
-            let (a, b, c) = corners_at(scene, record, cast.query.time);
+            let (a, b, c) = corners_at::<true>(scene, record, cast.query.time);
             let Some((t, u, v)) = intersect_triangle(&probe, a, b, c) else { continue };
             let number = number as u32;
             if renderer::trace::is_before(scene, t, number, triangle, &best) {
