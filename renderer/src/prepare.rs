@@ -9,6 +9,7 @@ mod light_tree;
 mod lights;
 mod materials;
 mod motion;
+mod objects;
 mod place;
 mod pose;
 mod reach;
