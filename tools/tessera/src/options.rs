@@ -372,3 +372,36 @@ pub struct FarmArgs {
     #[arg(long, value_name = "FILE", env = "TESSERA_KEY", value_hint = ValueHint::FilePath)]
     pub key: Option<PathBuf>,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        picture: PictureArgs,
+    }
+
+    /// How long the shutter is open at 25 frames a second.
+    fn open_s(words: &[&str], scene: Option<&Scene>) -> Option<f32> {
+        let line = Line::try_parse_from([&["tessera"], words].concat()).expect("a sound line");
+        line.picture.settings(scene, 25.0).shutter.map(|shutter| shutter.open_s)
+    }
+
+    #[test]
+    fn shutters_are_fractions_of_a_frame_the_scenes_unless_asked_for() {
+        let mut scene = scene::golden();
+        assert_eq!(open_s(&[], Some(&scene)), None);
+        assert_eq!(open_s(&["--shutter", "1"], None), Some(0.04));
+        scene.cameras[0].lens.shutter = 0.5;
+        assert_eq!(open_s(&[], Some(&scene)), Some(0.02));
+        assert_eq!(open_s(&["--camera", "golden"], Some(&scene)), Some(0.02));
+        assert_eq!(open_s(&["--shutter", "1"], Some(&scene)), Some(0.04));
+        assert_eq!(open_s(&["--shutter", "0"], Some(&scene)), None);
+        // The file's camera does not look.
+        assert_eq!(open_s(&["--eye", "0,0,9", "--target", "0,0,0"], Some(&scene)), None);
+    }
+}
