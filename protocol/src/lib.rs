@@ -37,11 +37,12 @@ pub use job::{Batch, FrameRange, JobSpec, Order, Quote, RayCount, SpecError, Til
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
 pub use settings::{
-    CameraChoice, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError, Sun,
+    CameraChoice, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError, Shutter,
+    ShutterPosition, Sun,
 };
 pub use sign::{SignError, Signable, Signed, SigningKey};
 pub use tokens::{Tokens, TokensError};
 pub use wire::{DecodeError, decode, encode};
 
 /// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;

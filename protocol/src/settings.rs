@@ -33,6 +33,8 @@ pub struct RenderSettings {
     /// Whether dim paths are ended at random, which costs noise and saves time; without it every
     /// path has all its bounces.
     pub roulette: bool,
+    /// The camera's shutter; without it a frame shows one instant.
+    pub shutter: Option<Shutter>,
 }
 
 impl Default for RenderSettings {
@@ -48,8 +50,51 @@ impl Default for RenderSettings {
             panorama: false,
             filter: PixelFilter::default(),
             roulette: true,
+            shutter: None,
         }
     }
+}
+
+/// How long a frame's light is gathered: what moves meanwhile is blurred.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Shutter {
+    /// How long it is open, seconds, 0..=3600; 0 stops all motion.
+    pub open_s: f32,
+    /// Where the frame's time lies while it is open.
+    pub position: ShutterPosition,
+}
+
+impl Shutter {
+    /// From the frame's time to the opening, seconds; negative before it.
+    #[must_use]
+    pub fn opens_s(&self) -> f64 {
+        let open_s = f64::from(self.open_s);
+        match self.position {
+            ShutterPosition::Start => 0.0,
+            ShutterPosition::Center => -0.5 * open_s,
+            ShutterPosition::End => -open_s,
+        }
+    }
+
+    fn validate(&self) -> Result<(), SettingsError> {
+        let is_short = (0.0..=SHUTTER_OPEN_S_MAX).contains(&self.open_s);
+        if is_short { Ok(()) } else { Err(SettingsError::Shutter(self.open_s)) }
+    }
+}
+
+/// Longest that a shutter may be open, seconds.
+const SHUTTER_OPEN_S_MAX: f32 = 3600.0;
+
+/// Where a frame's time lies while the shutter is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ShutterPosition {
+    /// The shutter opens at the frame's time.
+    Start,
+    /// The frame's time is the middle, as in Blender.
+    #[default]
+    Center,
+    /// The shutter closes at the frame's time.
+    End,
 }
 
 /// A thin lens: what is not at its focus is blurred.
@@ -170,6 +215,9 @@ pub enum SettingsError {
     /// The lens cannot be.
     #[error("the lens is not usable: {0}")]
     Lens(&'static str),
+    /// The shutter's time is no time.
+    #[error("a shutter cannot be open for {0} s; choose 0..={SHUTTER_OPEN_S_MAX} s")]
+    Shutter(f32),
     /// The added light is not finite, negative, or has no direction.
     #[error("the lighting is not usable: {0}")]
     Lighting(&'static str),
@@ -200,6 +248,7 @@ impl RenderSettings {
         }
         self.camera.validate()?;
         self.lens.as_ref().map_or(Ok(()), Lens::validate)?;
+        self.shutter.as_ref().map_or(Ok(()), Shutter::validate)?;
         self.lighting.validate()
     }
 
@@ -272,6 +321,13 @@ mod tests {
     }
 
     #[test]
+    fn shutters_open_around_before_or_after_the_frames_time() {
+        let opens_s = |position| Shutter { open_s: 0.5, position }.opens_s();
+        let all = [ShutterPosition::Start, ShutterPosition::Center, ShutterPosition::End];
+        assert_eq!(all.map(opens_s).map(f64::to_bits), [0.0, -0.25, -0.5].map(f64::to_bits));
+    }
+
+    #[test]
     fn ranges_are_checked() {
         check(|_| (), true);
         check(|s| s.size = Size::new(0, 10), false);
@@ -304,5 +360,11 @@ mod tests {
         check(|s| s.lens = lens(f32::NAN, 2.0, 0), false);
         check(|s| s.lens = lens(0.01, 0.0, 0), false);
         check(|s| s.lens = lens(0.01, 2.0, 2), false);
+        let shutter = |open_s| Some(Shutter { open_s, position: ShutterPosition::Center });
+        check(|s| s.shutter = shutter(0.0), true);
+        check(|s| s.shutter = shutter(0.02), true);
+        check(|s| s.shutter = shutter(-0.02), false);
+        check(|s| s.shutter = shutter(3601.0), false);
+        check(|s| s.shutter = shutter(f32::NAN), false);
     }
 }

@@ -150,14 +150,14 @@ const WAVE: usize = 256;
 /// Rays of one kind, one thread.
 fn trace_rays(scene: &RenderScene) {
     let size = scene.settings().size;
-    let query = |key| Query { t_max: FAR, key, camera: false };
+    let query = |key| Query { t_max: FAR, key, camera: false, time: 0.0 };
     let best = Tracer::new(scene, Path::best());
     let mut primary = Vec::new();
     for tile in 0..(size.width.div_ceil(8) * size.height.div_ceil(8)) {
         for at in 0..64 {
             let x = tile % size.width.div_ceil(8) * 8 + at % 8;
             let y = tile / size.width.div_ceil(8) * 8 + at / 8;
-            primary.push(camera_ray(scene, x as f32 + 0.5, y as f32 + 0.5, (0.0, 0.0)));
+            primary.push(camera_ray(scene, x as f32 + 0.5, y as f32 + 0.5, (0.0, 0.0), 0.0));
         }
     }
     let (mut diffuse, mut shadow) = (Vec::new(), Vec::new());
@@ -171,7 +171,7 @@ fn trace_rays(scene: &RenderScene) {
         if !hit.is_hit() {
             continue;
         }
-        let surface = surface_at(scene, hit, ray.direction);
+        let surface = surface_at(scene, hit, ray.direction, 0.0);
         let origin = offset_origin(surface.position, surface.geometric, surface.reach);
         let (u, v) = sample_pair(hash(index as u32), 0, 0);
         let local = renderer::bsdf::lobe::sample_cosine(u, v);

@@ -4,11 +4,13 @@ use protocol::PixelFilter;
 
 use crate::RenderScene;
 use crate::math::{
-    Vec3, clamp, div, dot, length, lerp, min, normalize, rcp, sin_cos_turns, sqrt, truncate_to_i32,
+    Vec3, between, between3, clamp, div, dot, length, lerp, min, normalize, normalize_or, rcp,
+    sin_cos_turns, sqrt, truncate_to_i32, vec3,
 };
+use crate::moving::{CAMERA_FLOATS, moment_of};
 use crate::precise;
 use crate::ray::Ray;
-use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PANORAMA, FILTER_ENTRIES, Header};
+use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PANORAMA, FILTER_ENTRIES, Header, NONE};
 
 /// Offset from a pixel's middle, in pixels, by the filter: the inverse of its distribution.
 #[inline(always)]
@@ -39,14 +41,66 @@ pub fn iris_place(header: &Header, u: f32, v: f32) -> (f32, f32) {
     (outwards * lerp(cos_a, cos_b, v), outwards * lerp(sin_a, sin_b, v))
 }
 
-/// The camera's ray through a place of the picture, in pixels from its upper left, and through a
-/// place of the lens; its direction has unit length.
+/// Where the camera is, and how wide it sees.
+#[derive(Debug, Clone, Copy)]
+pub struct Stand {
+    /// Place, world space.
+    pub origin: Vec3,
+    /// Unit vector to the right of the picture.
+    pub right: Vec3,
+    /// Unit vector to its top.
+    pub up: Vec3,
+    /// Unit vector into it.
+    pub forward: Vec3,
+    /// Half the picture's width: tangent (perspective) or metres (orthographic).
+    pub half_width: f32,
+    /// Half its height.
+    pub half_height: f32,
+}
+
+/// The camera at a time: place and widths move in straight lines from key to key, directions as
+/// straight and are made of unit length again.
+#[inline(always)]
 #[must_use]
-pub fn camera_ray(scene: &RenderScene, x: f32, y: f32, lens: (f32, f32)) -> Ray {
+pub fn stand_at(scene: &RenderScene, time: f32) -> Stand {
     let header = &scene.header;
-    let origin = Vec3::of(header.camera_origin);
-    let (right, above) = (Vec3::of(header.camera_right), Vec3::of(header.camera_up));
-    let forward = Vec3::of(header.camera_forward);
+    let still = Stand {
+        origin: Vec3::of(header.camera_origin),
+        right: Vec3::of(header.camera_right),
+        up: Vec3::of(header.camera_up),
+        forward: Vec3::of(header.camera_forward),
+        half_width: header.camera_half_width,
+        half_height: header.camera_half_height,
+    };
+    if header.camera_keys_at == NONE { still } else { moving_stand(scene, time) }
+}
+
+#[inline(never)]
+fn moving_stand(scene: &RenderScene, time: f32) -> Stand {
+    let moment = moment_of(&scene.header, time);
+    let first = (scene.header.camera_keys_at + moment.key * CAMERA_FLOATS) as usize;
+    let next = first + CAMERA_FLOATS as usize;
+    let list = &scene.attributes;
+    let vector = |at: usize| vec3(list[at], list[at + 1], list[at + 2]);
+    let place = |at: usize| between3(vector(first + at), vector(next + at), moment.share);
+    let turned = |at: usize| normalize_or(place(at), vector(first + at));
+    Stand {
+        origin: place(0),
+        right: turned(4),
+        up: turned(8),
+        forward: turned(12),
+        half_width: between(list[first + 3], list[next + 3], moment.share),
+        half_height: between(list[first + 7], list[next + 7], moment.share),
+    }
+}
+
+/// The camera's ray through a place of the picture, in pixels from its upper left, and through a
+/// place of the lens, at a time; its direction has unit length.
+#[must_use]
+pub fn camera_ray(scene: &RenderScene, x: f32, y: f32, lens: (f32, f32), time: f32) -> Ray {
+    let header = &scene.header;
+    let Stand { origin, right, up: above, forward, half_width, half_height } =
+        stand_at(scene, time);
     let (across, down) = (div(x, header.width as f32), div(y, header.height as f32));
     if header.camera_kind == CAMERA_PANORAMA {
         let (side, ahead) = sin_cos_turns(across - 0.5);
@@ -54,8 +108,8 @@ pub fn camera_ray(scene: &RenderScene, x: f32, y: f32, lens: (f32, f32)) -> Ray 
         let direction = right * (side * level) + above * height + forward * (ahead * level);
         return Ray { origin, direction: normalize(direction) };
     }
-    let across = (across * 2.0 - 1.0) * header.camera_half_width;
-    let up = (1.0 - down * 2.0) * header.camera_half_height;
+    let across = (across * 2.0 - 1.0) * half_width;
+    let up = (1.0 - down * 2.0) * half_height;
     let aside = right * across + above * up;
     let is_flat = header.camera_kind == CAMERA_ORTHOGRAPHIC;
     if header.lens_radius <= 0.0 {
@@ -123,15 +177,16 @@ pub fn filter_table(filter: PixelFilter) -> Vec<f32> {
     table
 }
 
-/// Depth of a point along the camera's axis; its distance in a panorama.
+/// Depth of a point along the camera's axis at a time; its distance in a panorama.
 #[inline(always)]
 #[must_use]
-pub fn depth_of(scene: &RenderScene, point: Vec3) -> f32 {
-    let way = point - Vec3::of(scene.header.camera_origin);
+pub fn depth_of(scene: &RenderScene, point: Vec3, time: f32) -> f32 {
+    let Stand { origin, forward, .. } = stand_at(scene, time);
+    let way = point - origin;
     if scene.header.camera_kind == CAMERA_PANORAMA {
         return length(way);
     }
-    dot(way, Vec3::of(scene.header.camera_forward))
+    dot(way, forward)
 }
 
 #[cfg(test)]

@@ -75,9 +75,10 @@ fn row(
         casts.extend((0..samples).map(|sample| begin(scene, x, y, sample).1));
         tracer.closest(&casts, &mut hits);
         let mut first = FirstHits { samples, ..FirstHits::default() };
-        for hit in hits.iter().filter(|hit| hit.is_hit()) {
+        for (cast, hit) in casts.iter().zip(&hits).filter(|(_, hit)| hit.is_hit()) {
+            let time = cast.query.time;
             first.met += 1;
-            first.position = (Vec3::of(first.position) + hit_position(scene, hit)).to_array();
+            first.position = (Vec3::of(first.position) + hit_position(scene, hit, time)).to_array();
             let shape = scene.triangles[hit.triangle as usize].shape;
             count(&mut first.nodes, node_of(scene, shape, hit.instance));
             count(&mut first.materials, scene.shapes[shape as usize].material);

@@ -22,7 +22,9 @@ use crate::light::{
 use crate::light_tree::{Vertex, pick_emitter};
 use crate::math::{FAR, Vec3, exp2, luminance, min, vec3};
 use crate::ray::{Cast, Hit, Query, Ray, offset_origin};
-use crate::sampler::{PAIR_COLOR, PAIR_FILTER, PAIR_LENS, pixel_key, ray_key, sample_pair};
+use crate::sampler::{
+    PAIR_COLOR, PAIR_FILTER, PAIR_LENS, PAIR_TIME, pixel_key, ray_key, sample_pair,
+};
 use crate::scatter::{Arrival, Departure};
 use crate::surface::{Place, Surface};
 
@@ -31,6 +33,8 @@ use crate::surface::{Place, Surface};
 pub struct Path {
     key: u32,
     sample: u32,
+    /// When, while the shutter is open, see [`Query::time`].
+    time: f32,
     /// Scattering events so far.
     bounce: u32,
     radiance: Vec3,
@@ -62,9 +66,12 @@ pub fn begin(scene: &RenderScene, x: u32, y: u32, sample: u32) -> (Path, Cast) {
     let (u, v) = sample_pair(key, sample, PAIR_FILTER);
     let place_x = x as f32 + 0.5 + filter_offset(scene, u);
     let place_y = y as f32 + 0.5 + filter_offset(scene, v);
+    let moves = scene.header.motion_keys > 0;
+    let time = if moves { sample_pair(key, sample, PAIR_TIME).0 } else { 0.0 };
     let path = Path {
         key,
         sample,
+        time,
         bounce: 0,
         radiance: Vec3::ZERO,
         throughput: Vec3::ONE,
@@ -79,14 +86,14 @@ pub fn begin(scene: &RenderScene, x: u32, y: u32, sample: u32) -> (Path, Cast) {
     } else {
         (0.0, 0.0)
     };
-    (path, path.closest(camera_ray(scene, place_x, place_y, lens)))
+    (path, path.closest(camera_ray(scene, place_x, place_y, lens, time)))
 }
 
 impl Path {
     #[inline(always)]
     fn closest(&self, ray: Ray) -> Cast {
         let key = ray_key(self.key, self.sample, self.bounce, 0);
-        Cast { ray, query: Query { t_max: FAR, key, camera: self.bounce == 0 } }
+        Cast { ray, query: Query { t_max: FAR, key, camera: self.bounce == 0, time: self.time } }
     }
 
     /// What its random numbers hang on: the pixel's key and the sample.
@@ -94,6 +101,13 @@ impl Path {
     #[must_use]
     pub fn number(&self) -> (u32, u32) {
         (self.key, self.sample)
+    }
+
+    /// When, while the shutter is open, see [`Query::time`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn time(&self) -> f32 {
+        self.time
     }
 
     /// Adds light that nothing was in the way of.
@@ -119,7 +133,8 @@ impl Path {
     #[inline(always)]
     pub fn see(&mut self, scene: &RenderScene, position: Vec3, normal: Vec3, albedo: Vec3) {
         if self.bounce == 0 {
-            self.seen = Seen { alpha: 1.0, albedo, normal, depth: depth_of(scene, position) };
+            self.seen =
+                Seen { alpha: 1.0, albedo, normal, depth: depth_of(scene, position, self.time) };
         }
     }
 
@@ -138,7 +153,8 @@ impl Path {
             let weight = if self.bounce == 0 {
                 1.0
             } else {
-                power_weight(self.density, hit_density(scene, &self.vertex, hit, direction))
+                let density = hit_density(scene, &self.vertex, hit, direction, self.time);
+                power_weight(self.density, density)
             };
             self.radiance += self.throughput * emission * weight;
         }
@@ -161,9 +177,15 @@ impl Path {
         let mut light = LightSample::NONE;
         if scene.header.emitter_count > 0 {
             let [choice, other] = draw.pick;
-            let [u, v] = draw.light;
             if let Some(picked) = pick_emitter(scene, &self.vertex, choice, other)
-                && let Some(sampled) = sample_light(scene, picked, point, draw.cell.into(), u, v)
+                && let Some(sampled) = sample_light(
+                    scene,
+                    picked,
+                    point,
+                    draw.cell.into(),
+                    draw.light.into(),
+                    self.time,
+                )
             {
                 light = sampled;
             }
@@ -204,7 +226,7 @@ impl Path {
         let key = ray_key(self.key, self.sample, self.bounce, 1);
         Some(Cast {
             ray: Ray { origin: departure.shadow_origin, direction: light.direction },
-            query: Query { t_max: light.distance, key, camera: false },
+            query: Query { t_max: light.distance, key, camera: false, time: self.time },
         })
     }
 

@@ -15,6 +15,7 @@ pub mod integrator;
 pub mod light;
 pub mod light_tree;
 pub mod math;
+pub mod moving;
 pub mod precise;
 pub mod ray;
 pub mod render_scene;
@@ -37,7 +38,7 @@ mod wide;
 pub use backend::{Backend, Cancel, RenderError, Work};
 pub use cpu::CpuBackend;
 pub use first::{FirstHits, first_hits};
-pub use prepare::{PrepareError, prepare};
+pub use prepare::{PrepareError, prepare, scene_shutter};
 pub use probe::{PROBE_PIXELS, Probe, probe};
 pub use render_scene::RenderScene;
 

@@ -8,11 +8,12 @@ use crate::math::{
     FAR, Vec3, abs, clamp, cross, div, dot, frame_of, length, max, normalize_or, saturate,
     sin_cos_turns, sqrt, vec3,
 };
+use crate::moving::moved_emitter;
 use crate::ray::{Hit, offset_origin, towards};
 use crate::surface::{alpha_of, emission_at, reach_of, three_weights, vertices};
 use crate::tables::{
-    ALPHA_MASK, EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE, Emitter,
-    MATERIAL_DOUBLE_SIDED, NONE, TRIANGLE_ALPHA,
+    ALPHA_MASK, EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_MOVING, EMITTER_SPOT,
+    EMITTER_TRIANGLE, Emitter, MATERIAL_DOUBLE_SIDED, NONE, TRIANGLE_ALPHA,
 };
 
 /// Shadow rays end this share before the light.
@@ -52,21 +53,24 @@ impl LightSample {
 
 /// Light at `point` from one emitter, or nothing where it does not shine.
 ///
-/// `picked` is the emitter with its probability, `cell` picks a part of the environment, `u` and
-/// `v` the place.
+/// `picked` is the emitter with its probability, `cell` picks a part of the environment, `place` the
+/// place, `time` is the path's.
 #[must_use]
 pub fn sample_light(
     scene: &RenderScene,
     picked: Picked,
     point: Vec3,
     cell: (f32, f32),
-    u: f32,
-    v: f32,
+    place: (f32, f32),
+    time: f32,
 ) -> Option<LightSample> {
     let light = &scene.emitters[picked.emitter as usize];
     let probability = picked.probability;
+    let (u, v) = place;
     if light.kind == EMITTER_TRIANGLE {
         sample_triangle(scene, light, probability, point, u, v)
+    } else if light.kind == EMITTER_MOVING {
+        sample_triangle(scene, &moved_emitter(scene, light, time), probability, point, u, v)
     } else if light.kind == EMITTER_ENVIRONMENT {
         let sky = environment::pick(scene, cell, u, v);
         let density = sky.density * probability;
@@ -214,9 +218,15 @@ pub fn triangle_density(light: &Emitter, probability: f32, distance: f32, cosine
 }
 
 /// Density of picking and [`sample_light`] for a triangle that a ray scattered at `from` has met; 0
-/// when it is no emitter. `direction` has unit length.
+/// when it is no emitter. `direction` has unit length, `time` is the path's.
 #[must_use]
-pub fn hit_density(scene: &RenderScene, from: &Vertex, hit: &Hit, direction: Vec3) -> f32 {
+pub fn hit_density(
+    scene: &RenderScene,
+    from: &Vertex,
+    hit: &Hit,
+    direction: Vec3,
+    time: f32,
+) -> f32 {
     let instance = &scene.instances[hit.instance as usize];
     if instance.emitters_of_at == NONE {
         return 0.0;
@@ -226,7 +236,12 @@ pub fn hit_density(scene: &RenderScene, from: &Vertex, hit: &Hit, direction: Vec
     if emitter == NONE {
         return 0.0;
     }
-    let light = &scene.emitters[emitter as usize];
+    let mut light = &scene.emitters[emitter as usize];
+    let moved;
+    if light.kind == EMITTER_MOVING {
+        moved = moved_emitter(scene, light, time);
+        light = &moved;
+    }
     let normal = cross(Vec3::of(light.edge_b), Vec3::of(light.edge_c));
     let unit = normalize_or(normal, Vec3::ZERO);
     let probability = finite_probability(scene, from, light);

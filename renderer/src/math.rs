@@ -245,6 +245,20 @@ pub fn lerp3(a: Vec3, b: Vec3, t: f32) -> Vec3 {
     a * (1.0 - t) + b * t
 }
 
+/// From `a` at 0 to about `b` at 1: `a + (b - a)·t`, which is `a` wherever both are equal.
+#[inline(always)]
+#[must_use]
+pub fn between(a: f32, b: f32, t: f32) -> f32 {
+    a + (b - a) * t
+}
+
+/// From `a` at 0 to about `b` at 1, per component.
+#[inline(always)]
+#[must_use]
+pub fn between3(a: Vec3, b: Vec3, t: f32) -> Vec3 {
+    a + (b - a) * t
+}
+
 /// The largest component.
 #[inline(always)]
 #[must_use]

@@ -9,14 +9,18 @@ mod light_tree;
 mod lights;
 mod materials;
 mod motion;
+mod objects;
 mod place;
 mod pose;
 mod reach;
 #[cfg(test)]
 mod robust;
+mod shutter;
 mod sky;
 mod studio;
 mod vary;
+
+pub use cameras::scene_shutter;
 
 use std::sync::OnceLock;
 
@@ -59,6 +63,16 @@ pub enum PrepareError {
         /// Its name.
         name: String,
     },
+    /// What moves while the shutter is open, and cannot be placed as a whole, has too many vertices.
+    #[error(
+        "what bends while the shutter is open has {count} vertices over all keys, more than {max}; leave the shutter out (--shutter 0) or bend less"
+    )]
+    Moving {
+        /// Vertices times keys, and triangles.
+        count: u64,
+        /// How many there may be.
+        max: u64,
+    },
     /// A table is longer than its indices can count.
     #[error("the scene's {what} need {count} entries, more than 2^32 - 1; split the scene")]
     TooLarge {
@@ -98,7 +112,8 @@ pub fn prepare(
     let places = place::world_places(scene, &motion)?;
     let varied = vary::Varied::at(scene, f64::from(time_s));
     let surfaces = materials::pack(scene, &varied.materials)?;
-    let geometry = geometry::pack(scene, &places, &motion)?;
+    let shutter = shutter::open(scene, settings, f64::from(time_s))?;
+    let mut geometry = geometry::pack(scene, &places, &motion, shutter.as_ref())?;
     let mut header = blank_header(settings, time_s);
     header.root_node = geometry.root_node;
     header.instance_count = geometry.instances.len() as u32;
@@ -110,6 +125,17 @@ pub fn prepare(
     };
     let cameras = &varied.cameras;
     cameras::place(&mut header, scene, cameras, &places, &framed, &settings.camera)?;
+    if let Some(shutter) = &shutter {
+        let keys = cameras::keys(&header, scene, shutter, &framed, &settings.camera)?;
+        if geometry.moves || keys.is_some() {
+            header.motion_keys = checked("keys", shutter.keys.len())?;
+        }
+        if let Some(keys) = keys {
+            header.camera_keys_at = checked("vertex attributes", geometry.attributes.len())?;
+            geometry.attributes.extend(keys);
+            checked("vertex attributes", geometry.attributes.len())?;
+        }
+    }
     cameras::look_through(&mut header, settings);
     let sky = sky::pack(&mut header, scene, settings)?;
     // The artist's sun stands in for the sky's.
@@ -169,6 +195,7 @@ fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
         environment_kind: ENVIRONMENT_NONE,
         environment_emitter: NONE,
         root_node: NONE,
+        camera_keys_at: NONE,
         ..bytemuck::Zeroable::zeroed()
     }
 }

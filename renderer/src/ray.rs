@@ -35,6 +35,8 @@ pub struct Query {
     pub key: u32,
     /// Whether it is a camera ray, which does not see culled back faces.
     pub camera: bool,
+    /// When, while the shutter is open: 0..1 from its opening to its closing. 0 where nothing moves.
+    pub time: f32,
 }
 
 /// A ray and what it asks.

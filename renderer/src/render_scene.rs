@@ -221,7 +221,7 @@ pub const fn words_of<T: Pod>() -> u32 {
 // A shader may read every table as words, and the header as a uniform block.
 const _: () = {
     assert!(size_of::<Header>().is_multiple_of(16) && size_of::<Header>() == 240);
-    assert!(words_of::<Instance>() == 30 && words_of::<Shape>() == 8);
+    assert!(words_of::<Instance>() == 32 && words_of::<Shape>() == 12);
     assert!(words_of::<Layers>() == 136);
     assert!(words_of::<Material>() == 48 && words_of::<Texture>() == 8);
     assert!(words_of::<Emitter>() == 16 && words_of::<Pick>() == 2);

@@ -11,6 +11,8 @@ pub const PAIR_FILTER: u32 = 0;
 pub const PAIR_LENS: u32 = 1;
 /// The colour that dispersion leaves of a path.
 pub const PAIR_COLOR: u32 = 2;
+/// The path's time while the shutter is open: its first number.
+pub const PAIR_TIME: u32 = 3;
 /// First pair of bounce 0; each bounce has [`PAIRS_PER_BOUNCE`].
 pub const PAIR_BOUNCE: u32 = 4;
 /// Pairs of a bounce.

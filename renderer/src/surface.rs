@@ -7,10 +7,13 @@ use crate::math::{
     Vec3, abs, clamp, cross, div, dot, frame_of, lerp, max, max_component, min, normalize_or, rcp,
     saturate, transform_direction, transform_point, transform_transposed, vec3,
 };
+use crate::moving::{
+    corners_at, instance_at, moved_instance, moved_normal, moved_tangent, moved_triangle,
+};
 use crate::ray::Hit;
 use crate::tables::{
-    Instance, LAYERS_BODY, Layers, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, MATERIAL_MATTE,
-    MATERIAL_UNLIT, Material, NONE, Shape, TextureUse, Triangle,
+    INSTANCE_MOVES, Instance, LAYERS_BODY, Layers, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE,
+    MATERIAL_MATTE, MATERIAL_UNLIT, Material, NONE, Shape, TRIANGLE_MOVES, TextureUse, Triangle,
 };
 use crate::texture::{Rgba, sample};
 use crate::trace::corners;
@@ -285,6 +288,26 @@ fn attribute4(scene: &RenderScene, at: u32, vertex: u32) -> Rgba {
     }
 }
 
+/// Normal of a vertex at a time, of any length; only for shapes that have normals.
+#[inline(always)]
+fn vertex_normal(scene: &RenderScene, shape: &Shape, vertex: u32, time: f32) -> Vec3 {
+    if shape.positions_at == NONE {
+        return attribute3(scene, shape.normals_at, vertex);
+    }
+    moved_normal(scene, shape, vertex, time)
+}
+
+/// Tangent of a vertex at a time, of any length, and the sign of its bitangent; only for shapes
+/// that have tangents.
+#[inline(always)]
+fn vertex_tangent(scene: &RenderScene, shape: &Shape, vertex: u32, time: f32) -> Rgba {
+    if shape.positions_at == NONE {
+        return attribute4(scene, shape.tangents_at, vertex);
+    }
+    let (rgb, a) = moved_tangent(scene, shape, vertex, time);
+    Rgba { rgb, a }
+}
+
 /// The weights of a triangle's three vertices, from those of the second and third.
 #[inline(always)]
 #[must_use]
@@ -403,6 +426,7 @@ struct Spot<'a> {
     shape: &'a Shape,
     index: [u32; 3],
     w: [f32; 3],
+    time: f32,
 }
 
 impl Spot<'_> {
@@ -423,10 +447,8 @@ impl Spot<'_> {
     /// Unit tangent and bitangent in world space; `smooth` is the vertex normal in object space.
     #[inline]
     fn axes(&self, smooth: Vec3) -> (Vec3, Vec3) {
-        let Self { scene, instance, shape, index, w } = *self;
-        let a = attribute4(scene, shape.tangents_at, index[0]);
-        let b = attribute4(scene, shape.tangents_at, index[1]);
-        let c = attribute4(scene, shape.tangents_at, index[2]);
+        let Self { scene, instance, shape, index, w, time } = *self;
+        let [a, b, c] = index.map(|vertex| vertex_tangent(scene, shape, vertex, time));
         let along = blend3(a.rgb, b.rgb, c.rgb, w);
         let across = cross(smooth, along) * a.a;
         let to_world = &instance.object_to_world;
@@ -472,12 +494,12 @@ pub fn reach_of([a, b, c]: [Vec3; 3]) -> f32 {
     max(max(far(a), far(b)), far(c))
 }
 
-/// The place of a hit, world space.
+/// The place of a ray's hit at its time, world space.
 #[inline(always)]
 #[must_use]
-pub fn hit_position(scene: &RenderScene, hit: &Hit) -> Vec3 {
-    let instance = &scene.instances[hit.instance as usize];
-    let (a, b, c) = corners(&scene.triangles[hit.triangle as usize]);
+pub fn hit_position(scene: &RenderScene, hit: &Hit, time: f32) -> Vec3 {
+    let instance = instance_at(scene, &scene.instances[hit.instance as usize], time);
+    let (a, b, c) = corners_at::<true>(scene, &scene.triangles[hit.triangle as usize], time);
     let w = three_weights((hit.u, hit.v));
     transform_point(&instance.object_to_world, blend3(a, b, c, w))
 }
@@ -561,16 +583,19 @@ impl<'a> Found<'a> {
         (layers == NONE || flags & MATERIAL_MATTE != 0)
             && flags & MATERIAL_UNLIT == 0
             && self.material.normal_texture.texture == NONE
+            && self.triangle.flags & TRIANGLE_MOVES == 0
+            && self.instance.flags & INSTANCE_MOVES == 0
     }
 
-    /// The triangle as the ray met it; `index` are its vertices.
+    /// The triangle as the ray met it at a time; `index` are its vertices.
     #[inline(always)]
     #[must_use]
-    pub fn met(&self, scene: &RenderScene, index: [u32; 3], hit: &Hit) -> Met {
+    pub fn met(&self, scene: &RenderScene, index: [u32; 3], hit: &Hit, time: f32) -> Met {
         let (a, b, c) = corners(self.triangle);
-        let at = self.shape.normals_at;
-        let is_flat = at == NONE;
-        let normal = |vertex| if is_flat { Vec3::ZERO } else { attribute3(scene, at, vertex) };
+        let is_flat = self.shape.normals_at == NONE;
+        let normal = |vertex| {
+            if is_flat { Vec3::ZERO } else { vertex_normal(scene, self.shape, vertex, time) }
+        };
         let [normal_a, normal_b, normal_c] = index.map(normal);
         Met { a, b, c, normal_a, normal_b, normal_c, is_flat, u: hit.u, v: hit.v }
     }
@@ -652,20 +677,29 @@ pub fn emission_of(scene: &RenderScene, hit: &Hit, is_front: bool) -> Vec3 {
     found.emission(scene, index, three_weights((hit.u, hit.v)), is_front)
 }
 
-/// The surface at a hit, seen against `direction`.
+/// The surface at a ray's hit at its time, seen against `direction`.
 #[must_use]
-pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3) -> Surface {
-    let found = Found::of(scene, hit);
+pub fn surface_at(scene: &RenderScene, hit: &Hit, direction: Vec3, time: f32) -> Surface {
+    let mut found = Found::of(scene, hit);
+    let (placed, posed);
+    if found.instance.flags & INSTANCE_MOVES != 0 {
+        placed = moved_instance(scene, found.instance, time);
+        found.instance = &placed;
+    }
+    if found.triangle.flags & TRIANGLE_MOVES != 0 {
+        posed = moved_triangle(scene, found.triangle, time);
+        found.triangle = &posed;
+    }
     let Found { instance, triangle, shape, material } = found;
     let index = vertices(scene, shape, triangle.primitive);
     let w = three_weights((hit.u, hit.v));
-    let met = found.met(scene, index, hit);
+    let met = found.met(scene, index, hit, time);
     let place = met.place(instance, direction);
     let Place { geometric, is_front: front, .. } = place;
     let viewer = -direction;
 
     // Shading normals: the base's, and the coat's, which the base's normal map does not bend.
-    let spot = Spot { scene, instance, shape, index, w };
+    let spot = Spot { scene, instance, shape, index, w, time };
     let mut normal = place.normal;
     let mut coat_normal = place.normal;
     let mut axes = (Vec3::ZERO, Vec3::ZERO);

@@ -26,11 +26,15 @@ pub const ENVIRONMENT_MAP: u32 = 2;
 
 /// [`Instance::flags`]: both matrices are the identity; rays are not transformed at all.
 pub const INSTANCE_IDENTITY: u32 = 1;
+/// [`Instance::flags`]: it is placed anew at every time, see [`Instance::motion_at`].
+pub const INSTANCE_MOVES: u32 = 2;
 
 /// [`Triangle::flags`]: alpha decides whether the triangle is there.
 pub const TRIANGLE_ALPHA: u32 = 1;
 /// [`Triangle::flags`]: camera rays do not see its back.
 pub const TRIANGLE_CULL: u32 = 2;
+/// [`Triangle::flags`]: its corners move, see [`Shape::positions_at`].
+pub const TRIANGLE_MOVES: u32 = 4;
 
 /// [`Material::alpha_mode`]: alpha is ignored.
 pub const ALPHA_OPAQUE: u32 = 0;
@@ -73,6 +77,8 @@ pub const EMITTER_SPOT: u32 = 2;
 pub const EMITTER_DIRECTIONAL: u32 = 3;
 /// The environment map.
 pub const EMITTER_ENVIRONMENT: u32 = 4;
+/// A triangle of an emissive material that moves.
+pub const EMITTER_MOVING: u32 = 5;
 
 /// [`LightNode::child`]: a leaf.
 pub const LIGHT_LEAF: u32 = 1 << 31;
@@ -214,8 +220,13 @@ pub struct Header {
 
     /// Luminance of what they send onto surfaces that face them, W/m².
     pub infinite_irradiance: f32,
+    /// Keys of what moves while the shutter is open, at least 2; 0 where nothing does.
+    pub motion_keys: u32,
+    /// Where the camera's keys begin in the attribute buffer, [`crate::moving::CAMERA_FLOATS`]
+    /// each, or [`NONE`] where it stands still.
+    pub camera_keys_at: u32,
     /// Always 0.
-    pub reserved: [u32; 3],
+    pub reserved: u32,
 }
 
 /// One placed tree of triangles. The table is in the order of the leaves of the tree over
@@ -223,9 +234,9 @@ pub struct Header {
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Instance {
-    /// Rows of the affine map from world to object space.
+    /// Rows of the affine map from world to object space; at the first key where it moves.
     pub world_to_object: [[f32; 4]; 3],
-    /// Rows of the affine map from object to world space.
+    /// Rows of the affine map from object to world space; at the first key where it moves.
     pub object_to_world: [[f32; 4]; 3],
     /// Index of the root of its tree in the node table.
     pub root_node: u32,
@@ -236,10 +247,15 @@ pub struct Instance {
     pub emitters_of_at: u32,
     /// `INSTANCE_` flags.
     pub flags: u32,
-    /// The most that the map to the world multiplies a coordinate by.
+    /// Where the rows of its maps to the world begin in the attribute buffer, twelve floats for each
+    /// key, or [`NONE`] where it does not move.
+    pub motion_at: u32,
+    /// The most that the map to the world multiplies a coordinate by, at any key.
     pub stretch: f32,
     /// The most that it adds to one, metres.
     pub shift: f32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// A node of a compressed wide tree, after Ylitie, Karras and Laine, "Efficient incoherent ray
@@ -281,7 +297,7 @@ pub struct Node {
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Triangle {
-    /// First vertex.
+    /// First vertex; as the others at the first key where it moves.
     pub a: [f32; 3],
     /// Second vertex.
     pub b: [f32; 3],
@@ -306,14 +322,22 @@ pub struct Shape {
     /// Where its vertex indices begin in the index buffer: three a triangle, counted from its own
     /// first vertex.
     pub indices_at: u32,
-    /// Where its normals begin in the attribute buffer, three floats each, or [`NONE`].
+    /// Where its normals begin in the attribute buffer, three floats each, or [`NONE`]; of a shape
+    /// that moves all vertices' of the first key, then those of the second, and so on.
     pub normals_at: u32,
-    /// Where its tangents begin, four floats each, or [`NONE`].
+    /// Where its tangents begin, four floats each, or [`NONE`]; for each key as the normals.
     pub tangents_at: u32,
     /// Where its texture coordinates of set 0 and 1 begin, two floats each, or [`NONE`].
     pub uvs_at: [u32; 2],
     /// Where its colours begin, four floats each, or [`NONE`].
     pub colors_at: u32,
+    /// Where its vertices' positions begin, three floats each, for each key as the normals; [`NONE`]
+    /// where it does not move.
+    pub positions_at: u32,
+    /// Number of its vertices.
+    pub vertex_count: u32,
+    /// Always 0.
+    pub reserved: [u32; 2],
 }
 
 /// Use of a texture by a material.
@@ -474,7 +498,7 @@ pub struct Emitter {
     /// Triangle: index of its record.
     pub triangle: u32,
     /// Directional and environment: probability of being picked among the infinitely far. Point
-    /// and spot: radius, metres.
+    /// and spot: radius, metres. Triangle that moves: index of its instance, as bits.
     pub measure: f32,
     /// Triangle: first vertex in world space. Point and spot: position. Directional: unit vector
     /// towards the light.

@@ -4,13 +4,16 @@
 //! A hit is a function of the ray and the scene alone: of all triangles that
 //! [`intersect_triangle`] and [`is_there`] accept, the nearest; of equally near ones, that of the
 //! smaller (instance, primitive). Trees only skip what cannot be it.
+//!
+//! Traversals are compiled twice: with `MOVES` for scenes in which something moves while the
+//! shutter is open, and without, so that other scenes pay nothing for it.
 
 use crate::RenderScene;
 use crate::bvh::{TOP_DEPTH_MAX, TREE_DEPTH_MAX, byte, plane};
 use crate::math::{Vec3, vec3};
+use crate::moving::{corners_at, ray_into};
 use crate::ray::{
     Cast, Hit, Probe, Query, Ray, intersect_box, intersect_triangle, probe_of, sees_back,
-    transform_ray,
 };
 use crate::sampler::{hash_with, to_unit};
 use crate::surface::alpha_of;
@@ -54,7 +57,7 @@ pub fn is_before(scene: &RenderScene, t: f32, instance: u32, triangle: u32, best
 /// traversal.
 #[inline(always)]
 #[must_use]
-pub fn is_there(
+pub fn is_there<const MOVES: bool>(
     scene: &RenderScene,
     query: &Query,
     direction: Vec3,
@@ -63,7 +66,7 @@ pub fn is_there(
     weights: (f32, f32),
 ) -> bool {
     if triangle.flags & TRIANGLE_CULL != 0 && query.camera {
-        let (a, b, c) = corners(triangle);
+        let (a, b, c) = corners_at::<MOVES>(scene, triangle, query.time);
         if sees_back(direction, a, b, c) {
             return false;
         }
@@ -83,7 +86,7 @@ pub fn is_there(
 
 /// Tries one triangle and keeps it when it comes first. Returns whether it was kept.
 #[inline(always)]
-pub fn try_triangle(
+pub fn try_triangle<const MOVES: bool>(
     scene: &RenderScene,
     query: &Query,
     probe: &Probe,
@@ -92,11 +95,11 @@ pub fn try_triangle(
     best: &mut Hit,
 ) -> bool {
     let record = &scene.triangles[triangle as usize];
-    let (a, b, c) = corners(record);
+    let (a, b, c) = corners_at::<MOVES>(scene, record, query.time);
     let Some((t, u, v)) = intersect_triangle(probe, a, b, c) else { return false };
     let placed = &scene.instances[instance as usize];
     if !is_before(scene, t, instance, triangle, best)
-        || !is_there(scene, query, probe.direction, placed, record, (u, v))
+        || !is_there::<MOVES>(scene, query, probe.direction, placed, record, (u, v))
     {
         return false;
     }
@@ -161,6 +164,14 @@ pub fn intersect_node(node: &Node, probe: &Probe, octant: u32, t_max: f32) -> u3
 /// node bits holds instances.
 #[must_use]
 pub fn walk_packed(scene: &RenderScene, ray: &Ray, query: &Query, any: bool) -> Hit {
+    if scene.header.motion_keys == 0 {
+        walk_groups::<false>(scene, ray, query, any)
+    } else {
+        walk_groups::<true>(scene, ray, query, any)
+    }
+}
+
+fn walk_groups<const MOVES: bool>(scene: &RenderScene, ray: &Ray, query: &Query, any: bool) -> Hit {
     let mut best = Hit::miss(query.t_max);
     if scene.header.root_node == NONE {
         return best;
@@ -197,7 +208,7 @@ pub fn walk_packed(scene: &RenderScene, ray: &Ray, query: &Query, any: bool) -> 
             primitives.1 &= primitives.1 - 1;
             let index = primitives.0 + bit;
             if instance != NONE {
-                if try_triangle(scene, query, &probe, instance, index, &mut best) && any {
+                if try_triangle::<MOVES>(scene, query, &probe, instance, index, &mut best) && any {
                     return best;
                 }
                 continue;
@@ -214,7 +225,7 @@ pub fn walk_packed(scene: &RenderScene, ray: &Ray, query: &Query, any: bool) -> 
             instance = index;
             instance_floor = top;
             if placed.flags & INSTANCE_IDENTITY == 0 {
-                probe = probe_of(&transform_ray(&placed.world_to_object, ray));
+                probe = probe_of(&ray_into::<MOVES>(scene, placed, ray, query.time));
                 order = octant(&probe);
             }
             group = (placed.root_node, 0x8000_0000);

@@ -103,7 +103,7 @@ impl Bounce<'_> {
     fn arrive(&mut self, note: &Note, incoming: Vec3) -> Option<(Place, Look)> {
         let scene = self.scene;
         let path = &mut self.paths[note.path as usize];
-        let mut surface = surface_at(scene, &note.hit, incoming);
+        let mut surface = surface_at(scene, &note.hit, incoming, path.time());
         path.see(scene, surface.position, surface.normal, surface.base_color);
         path.absorb(surface.absorption, note.hit.t);
         path.glow(scene, &note.hit, incoming, surface.emission);
@@ -277,7 +277,7 @@ impl Wave {
             if found.is_simple() && events.takes(hit.instance) {
                 let index = vertices(scene, found.shape, found.triangle.primitive);
                 let look = found.look(scene, index, three_weights((hit.u, hit.v)));
-                if events.push_met(note, incoming, found.met(scene, index, hit), look) {
+                if events.push_met(note, incoming, found.met(scene, index, hit, 0.0), look) {
                     bounce.meet(events, is_matte);
                 }
                 continue;

@@ -10,9 +10,10 @@ pub use walk::walk;
 
 use crate::RenderScene;
 use crate::bvh::{Bounds, byte, plane};
-use crate::math::FAR;
+use crate::math::{FAR, Vec3};
+use crate::moving::{corners_at_key, swept_box};
 use crate::ray::triangle_box;
-use crate::tables::{NONE, Node, TRIANGLE_ALPHA, TRIANGLE_CULL};
+use crate::tables::{NONE, Node, TRIANGLE_ALPHA, TRIANGLE_CULL, TRIANGLE_MOVES, Triangle};
 use crate::trace::corners;
 
 /// Set in references to leaves.
@@ -34,12 +35,15 @@ struct WideNode {
     children: [u32; 8],
 }
 
+/// Vertices a, b, c of four triangles; x, y, z of each; four triangles of each.
+type Corners = [[[f32; 4]; 3]; 3];
+
 /// Up to four triangles, component by component.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(16))]
 struct Block {
-    /// Vertices a, b, c; x, y, z of each; four triangles of each.
-    vertices: [[[f32; 4]; 3]; 3],
+    /// Where the triangles are; at the first key where they move.
+    vertices: Corners,
     /// Indices of the records.
     records: [u32; BLOCK_TRIANGLES],
     /// Bit i is set when triangle i exists.
@@ -48,8 +52,8 @@ struct Block {
     alpha: u32,
     /// Bit i is set when camera rays do not see the back of triangle i.
     cull: u32,
-    /// Always 0: fills the last 16 bytes.
-    unused: u32,
+    /// 0 where all stand still; else 1 more than where their keys begin in [`WideScene::keys`].
+    moves: u32,
 }
 
 /// Wide trees of a scene.
@@ -57,6 +61,8 @@ struct Block {
 pub struct WideScene {
     nodes: Vec<WideNode>,
     blocks: Vec<Block>,
+    /// Corners of blocks that move, at each key.
+    keys: Vec<Corners>,
     /// Root of each instance's tree.
     roots: Vec<u32>,
     /// Root of the tree over instances.
@@ -116,7 +122,8 @@ impl WideScene {
         merge_leaves(&mut leaves);
         for leaf in &leaves {
             self.set_child(at, slot, LEAF | self.blocks.len() as u32, &leaf.bounds);
-            self.blocks.push(block_of(scene, &leaf.records));
+            let block = self.block_of(scene, &leaf.records);
+            self.blocks.push(block);
             all = all.union(&leaf.bounds);
             slot += 1;
         }
@@ -145,6 +152,31 @@ impl WideScene {
         at as u32
     }
 
+    fn block_of(&mut self, scene: &RenderScene, records: &[u32]) -> Block {
+        let mut block = Block {
+            vertices: block_corners(scene, records, 0),
+            records: [NONE; BLOCK_TRIANGLES],
+            mask: (1 << records.len()) - 1,
+            alpha: 0,
+            cull: 0,
+            moves: 0,
+        };
+        let mut moves = false;
+        for (lane, &record) in records.iter().enumerate() {
+            let flags = scene.triangles[record as usize].flags;
+            block.records[lane] = record;
+            block.alpha |= u32::from(flags & TRIANGLE_ALPHA != 0) << lane;
+            block.cull |= u32::from(flags & TRIANGLE_CULL != 0) << lane;
+            moves |= flags & TRIANGLE_MOVES != 0;
+        }
+        if moves {
+            block.moves = self.keys.len() as u32 + 1;
+            let keys = 0..scene.header.motion_keys;
+            self.keys.extend(keys.map(|key| block_corners(scene, records, key)));
+        }
+        block
+    }
+
     fn set_child(&mut self, at: usize, slot: usize, child: u32, bounds: &Bounds) {
         let node = &mut self.nodes[at];
         node.children[slot] = child;
@@ -164,12 +196,35 @@ struct Leaf {
 impl Leaf {
     fn of(scene: &RenderScene, records: &[u32]) -> Self {
         let bounds = records.iter().fold(Bounds::EMPTY, |sum, &record| {
-            let (a, b, c) = corners(&scene.triangles[record as usize]);
-            let (low, high) = triangle_box(a, b, c);
+            let (low, high) = record_box(scene, &scene.triangles[record as usize]);
             sum.union(&Bounds { low: low.to_array(), high: high.to_array() })
         });
         Self { records: records.to_vec(), bounds }
     }
+}
+
+/// The box of a triangle, wherever it is while the shutter is open.
+fn record_box(scene: &RenderScene, triangle: &Triangle) -> (Vec3, Vec3) {
+    if triangle.flags & TRIANGLE_MOVES == 0 {
+        let (a, b, c) = corners(triangle);
+        return triangle_box(a, b, c);
+    }
+    let keys = 0..scene.header.motion_keys;
+    swept_box(keys.map(|key| corners_at_key(scene, triangle, key).into()))
+}
+
+/// The corners of up to four triangles at a key.
+fn block_corners(scene: &RenderScene, records: &[u32], key: u32) -> Corners {
+    let mut vertices = [[[0.0; 4]; 3]; 3];
+    for (lane, &record) in records.iter().enumerate() {
+        let (a, b, c) = corners_at_key(scene, &scene.triangles[record as usize], key);
+        for (vertex, corner) in vertices.iter_mut().zip([a, b, c]) {
+            for (lanes, value) in vertex.iter_mut().zip(corner.to_array()) {
+                lanes[lane] = value;
+            }
+        }
+    }
+    vertices
 }
 
 fn half_area(bounds: &Bounds) -> f32 {
@@ -219,29 +274,6 @@ fn few_records(scene: &RenderScene, packed: u32) -> Option<Vec<u32>> {
     }
     let records: Vec<u32> = (0..8).flat_map(|slot| leaf_records(node, slot)).collect();
     (records.len() <= BLOCK_TRIANGLES).then_some(records)
-}
-
-fn block_of(scene: &RenderScene, records: &[u32]) -> Block {
-    let mut block = Block {
-        vertices: [[[0.0; 4]; 3]; 3],
-        records: [NONE; BLOCK_TRIANGLES],
-        mask: (1 << records.len()) - 1,
-        alpha: 0,
-        cull: 0,
-        unused: 0,
-    };
-    for (lane, &record) in records.iter().enumerate() {
-        let triangle = &scene.triangles[record as usize];
-        for (vertex, corner) in [triangle.a, triangle.b, triangle.c].into_iter().enumerate() {
-            for (lanes, value) in block.vertices[vertex].iter_mut().zip(corner) {
-                lanes[lane] = value;
-            }
-        }
-        block.records[lane] = record;
-        block.alpha |= u32::from(triangle.flags & TRIANGLE_ALPHA != 0) << lane;
-        block.cull |= u32::from(triangle.flags & TRIANGLE_CULL != 0) << lane;
-    }
-    block
 }
 
 fn is_inner(node: &Node, slot: usize) -> bool {

@@ -13,7 +13,7 @@ use renderer::{Cancel, RenderError, RenderScene};
 
 use crate::compute::{self, Binding};
 use crate::device::{AdapterKind, Device, OpenError};
-use crate::shader::Shaders;
+use crate::shader::{Motion, Shaders};
 use crate::tables::{self, Uploaded};
 
 /// Invocations of a workgroup.
@@ -50,6 +50,9 @@ struct Share {
 /// The compiled kernel, the scenes it knows and the speed it was seen at.
 pub(crate) struct Kernel {
     pipeline: ComputePipeline,
+    /// The kernel for scenes in which something moves, compiled for the first of them.
+    moving: Option<ComputePipeline>,
+    shaders: Shaders,
     work_layout: BindGroupLayout,
     scene_layout: BindGroupLayout,
     uploaded: Uploaded,
@@ -58,14 +61,26 @@ pub(crate) struct Kernel {
 
 impl Kernel {
     /// Compiles the kernel; the driver may put the larger part off to the first dispatch.
-    pub(crate) fn new(device: &Device, shaders: &mut Shaders) -> Result<Self, OpenError> {
+    pub(crate) fn new(device: &Device, mut shaders: Shaders) -> Result<Self, OpenError> {
         let bindings = [Binding::Uniform, Binding::Read, Binding::Write, Binding::Write];
         let work_layout = compute::layout(device, "work", &bindings);
         let scene_layout = tables::layout(device);
-        let text = include_str!("shaders/render.wgsl").to_owned();
-        let pipeline = shaders.pipeline(text, "render.wgsl", &[&work_layout, &scene_layout])?;
+        let pipeline = compile(&mut shaders, &[&work_layout, &scene_layout], Motion::Still)?;
         let pace = Pace::new(device.summary.kind);
-        Ok(Self { pipeline, work_layout, scene_layout, uploaded: Uploaded::default(), pace })
+        let uploaded = Uploaded::default();
+        let moving = None;
+        Ok(Self { pipeline, moving, shaders, work_layout, scene_layout, uploaded, pace })
+    }
+
+    /// The kernel for scenes in which something moves.
+    fn moving(&mut self) -> Result<ComputePipeline, RenderError> {
+        if let Some(pipeline) = &self.moving {
+            return Ok(pipeline.clone());
+        }
+        let layouts = [&self.work_layout, &self.scene_layout];
+        let compiled = compile(&mut self.shaders, &layouts, Motion::Moving);
+        let pipeline = compiled.map_err(|error| RenderError::DeviceLost(error.to_string()))?;
+        Ok(self.moving.insert(pipeline).clone())
     }
 
     /// Drops the tables of all scenes.
@@ -92,6 +107,10 @@ impl Kernel {
         device.check()?;
         let film_bytes = places.len() as u64 * PIXEL_BYTES as u64;
         compute::check_size(device, film_bytes)?;
+        let pipeline = match scene.header().motion_keys {
+            0 => self.pipeline.clone(),
+            _ => self.moving()?,
+        };
         let scene = self.uploaded.get(device, &self.scene_layout, scene)?.group.clone();
         let pixels = compute::table(device, "pixels", bytemuck::must_cast_slice(places))?;
         let chunks: Vec<u32> = samples.clone().step_by(CHUNK_SAMPLES as usize).collect();
@@ -101,7 +120,7 @@ impl Kernel {
         let faults = compute::output(device, "faults", 4)?;
         let mut run = Run {
             device,
-            kernel: &self.pipeline,
+            kernel: &pipeline,
             layout: &self.work_layout,
             scene: &scene,
             buffers: [&pixels, &film, &faults],
@@ -128,6 +147,15 @@ impl Kernel {
         }
         Ok(())
     }
+}
+
+fn compile(
+    shaders: &mut Shaders,
+    layouts: &[&BindGroupLayout],
+    motion: Motion,
+) -> Result<ComputePipeline, OpenError> {
+    let text = include_str!("shaders/render.wgsl").to_owned();
+    shaders.pipeline(text, "render.wgsl", layouts, motion)
 }
 
 /// One call's dispatches.

@@ -21,6 +21,7 @@ const LIBRARY: &[(&str, &str)] = &[
     ("sampler.wgsl", include_str!("shaders/sampler.wgsl")),
     ("tables.wgsl", include_str!("shaders/tables.wgsl")),
     ("ray.wgsl", include_str!("shaders/ray.wgsl")),
+    ("moving.wgsl", include_str!("shaders/moving.wgsl")),
     ("texture.wgsl", include_str!("shaders/texture.wgsl")),
     ("surface.wgsl", include_str!("shaders/surface.wgsl")),
     ("lobe.wgsl", include_str!("shaders/lobe.wgsl")),
@@ -52,6 +53,15 @@ pub enum Rounding {
     Driver,
     /// Ours, correctly rounded on every device.
     Exact,
+}
+
+/// Whether a kernel is for scenes in which something moves while the shutter is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Motion {
+    /// Everything stays where the tables say: nothing is asked about time.
+    Still,
+    /// What moves is placed anew for every ray.
+    Moving,
 }
 
 /// Compiles entry shaders against the library.
@@ -99,12 +109,16 @@ impl Shaders {
         text: String,
         name: &str,
         layouts: &[&BindGroupLayout],
+        motion: Motion,
     ) -> Result<ComputePipeline, OpenError> {
         let adapter = self.adapter.clone();
         let refused = |reason: String| OpenError::Shader { adapter: adapter.clone(), reason };
         let id = self.add(text, name);
-        let module =
-            self.cache.get(0, id, &self.defs).map_err(|error| refused(self.explain(error)))?;
+        let mut defs = self.defs.clone();
+        if motion == Motion::Moving {
+            defs.push(ShaderDefVal::from("MOTION"));
+        }
+        let module = self.cache.get(0, id, &defs).map_err(|error| refused(self.explain(error)))?;
         let scope = self.device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Validation);
         let layouts: Vec<Option<&wgpu::BindGroupLayout>> =
             layouts.iter().map(|&layout| Some(&**layout)).collect();

@@ -7,6 +7,10 @@
 //! a nested and mirrored node, and an environment map. Its numbers come from `+`, `-`, `*`, `/`
 //! and `sqrt` alone, which round alike everywhere.
 
+mod motion;
+
+pub use motion::golden_in_motion;
+
 use crate::lamps::Lens;
 use crate::model::{
     AlphaMode, Camera, Environment, Filter, Image, Layers, Light, LightKind, Material, Mesh, Node,

@@ -28,7 +28,7 @@ mod validate;
 pub mod variation;
 
 pub use animation::{Channel, Interpolation, Keys, MorphTarget, Property, Skin};
-pub use golden::golden;
+pub use golden::{golden, golden_in_motion};
 pub use import::{
     AccessorProblem, DracoProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport,
     ImportWarning, Imported, LampUnits, MeshoptProblem, MissingTextures, NoFiles, PrimitiveProblem,

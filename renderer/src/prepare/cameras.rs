@@ -5,7 +5,9 @@ use scene::{Camera, Projection, Scene};
 
 use super::PrepareError;
 use super::place::{Place, cross, dot, unit};
+use super::shutter::Shutter;
 use crate::bvh::Bounds;
+use crate::moving::CAMERA_FLOATS;
 use crate::precise::sin_cos;
 use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PANORAMA, CAMERA_PERSPECTIVE, Header};
 
@@ -55,6 +57,45 @@ pub fn place(
     Ok(())
 }
 
+/// Changes by this share are roundings of f32.
+const STILL: f32 = 2.384_185_8e-7;
+
+/// The camera at each key, [`CAMERA_FLOATS`] each, or nothing where it stands still. `header` is
+/// that of the frame, with its camera placed.
+pub fn keys(
+    header: &Header,
+    scene: &Scene,
+    shutter: &Shutter<'_>,
+    bounds: &Bounds,
+    choice: &CameraChoice,
+) -> Result<Option<Vec<f32>>, PrepareError> {
+    let mut list = Vec::with_capacity(shutter.keys.len());
+    for key in &shutter.keys {
+        let mut own = *header;
+        place(&mut own, scene, &key.cameras, &key.places, bounds, choice)?;
+        let rows = [
+            (own.camera_origin, own.camera_half_width),
+            (own.camera_right, own.camera_half_height),
+            (own.camera_up, 0.0),
+            (own.camera_forward, 0.0),
+        ];
+        list.push(rows.map(|([x, y, z], w)| [x, y, z, w]));
+    }
+    // Apart by more than a share of the larger.
+    let differ = |a: &[f32], b: &[f32]| {
+        let largest = |list: &[f32]| list.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        let apart = a.iter().zip(b).fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()));
+        apart > largest(a).max(largest(b)) * STILL
+    };
+    let first = &list[0];
+    let moves = list.iter().skip(1).any(|key| {
+        let mut rows = key.iter().zip(first);
+        rows.any(|(a, b)| differ(&a[..3], &b[..3]) || differ(&a[3..], &b[3..]))
+    });
+    assert_eq!(list.as_flattened().as_flattened().len(), list.len() * CAMERA_FLOATS as usize);
+    Ok(moves.then(|| list.as_flattened().as_flattened().to_vec()))
+}
+
 /// Height of the film that f-numbers speak of, metres: that of 36 × 24 mm.
 const FILM_HEIGHT: f64 = 0.024;
 /// Focal length that a camera without perspective counts as, metres.
@@ -84,6 +125,19 @@ pub fn look_through(header: &mut Header, settings: &RenderSettings) {
         header.lens_blades = lens.blades;
         header.lens_turn = turns(f64::from(lens.rotation_degrees) / 360.0);
     }
+}
+
+/// How long the shutter of the camera that a choice stands for is open, as a fraction of a frame:
+/// what the scene asks for. 0 for cameras that are not the scene's.
+#[must_use]
+pub fn scene_shutter(scene: &Scene, choice: &CameraChoice) -> f32 {
+    let node = match choice {
+        CameraChoice::Default => first_camera(scene),
+        CameraChoice::Named(name) => named_camera(scene, name),
+        CameraChoice::LookAt { .. } => None,
+    };
+    let camera = node.and_then(|node| scene.nodes[node].camera);
+    camera.map_or(0.0, |camera| scene.cameras[camera as usize].lens.shutter)
 }
 
 /// The node that carries the first camera of the list that any node carries.

@@ -10,14 +10,14 @@ use super::{PrepareError, checked};
 use crate::RenderScene;
 use crate::bvh::Bounds;
 use crate::light::triangle_area;
-use crate::math::{Vec3, cross, luminance, transform_point};
+use crate::math::{Vec3, cross, luminance};
+use crate::moving::{corners_at_key, place_at_key, world_triangle};
 use crate::precise::sin_cos;
 use crate::tables::{
-    EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_POINT, EMITTER_SPOT, EMITTER_TRIANGLE,
-    Emitter, LIGHT_INDEX, LIGHT_LEAF, MATERIAL_DOUBLE_SIDED, MATERIAL_EMISSIVE, Material, NONE,
-    Pick,
+    EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_MOVING, EMITTER_POINT, EMITTER_SPOT,
+    EMITTER_TRIANGLE, Emitter, INSTANCE_MOVES, LIGHT_INDEX, LIGHT_LEAF, MATERIAL_DOUBLE_SIDED,
+    MATERIAL_EMISSIVE, Material, NONE, Pick, TRIANGLE_MOVES,
 };
-use crate::trace::corners;
 
 /// Emitters: what is infinitely far away with its irradiance first, then all else with the bounds
 /// of its light.
@@ -204,25 +204,32 @@ fn add_triangle(
         return None;
     }
     let placed = &prepared.instances[instance];
-    let m = &placed.object_to_world;
-    let (a, b, c) = corners(triangle);
-    let a = transform_point(m, a);
-    let (b, c) = (transform_point(m, b) - a, transform_point(m, c) - a);
-    let area = triangle_area(b, c);
+    let moves = placed.flags & INSTANCE_MOVES != 0 || triangle.flags & TRIANGLE_MOVES != 0;
+    let key_count = if moves { prepared.header.motion_keys } else { 1 };
+    let keys: Vec<[Vec3; 3]> = (0..key_count)
+        .map(|key| {
+            let m = place_at_key(prepared, placed, key);
+            world_triangle(&m, corners_at_key(prepared, triangle, key))
+        })
+        .collect();
+    let [a, b, c] = keys[0];
+    let area = keys.iter().map(|&[_, b, c]| triangle_area(b, c)).fold(0.0, f32::max);
     let is_two_sided =
         prepared.materials[shape.material as usize].flags & MATERIAL_DOUBLE_SIDED != 0;
-    let sign = if mirrors(m) { -1.0 } else { 1.0 };
-    let normal = cross(b, c).to_array().map(|value| f64::from(value) * sign);
-    let (shine, radius) = triangle_shine(
-        [a, a + b, a + c].map(|corner| corner.to_array().map(f64::from)),
-        normal,
-        is_two_sided,
-        f64::from(area) * radiance,
-    );
+    let sign = if mirrors(&placed.object_to_world) { -1.0 } else { 1.0 };
+    // One that moves may turn anywhere.
+    let normal = (!moves).then(|| cross(b, c).to_array().map(|value| f64::from(value) * sign));
+    let corners: Vec<[f64; 3]> = keys
+        .iter()
+        .flat_map(|&[a, b, c]| [a, a + b, a + c].map(|corner| corner.to_array().map(f64::from)))
+        .collect();
+    let (shine, radius) =
+        triangle_shine(&corners, normal, is_two_sided, f64::from(area) * radiance);
     list.add(
         Emitter {
-            kind: EMITTER_TRIANGLE,
+            kind: if moves { EMITTER_MOVING } else { EMITTER_TRIANGLE },
             triangle: index,
+            measure: if moves { f32::from_bits(instance as u32) } else { 0.0 },
             position: a.to_array(),
             extent: area,
             edge_b: b.to_array(),
@@ -235,10 +242,11 @@ fn add_triangle(
     )
 }
 
-/// What bounds a triangle's light, and the radius of the sphere around the middle of its box.
+/// What bounds the light of a triangle that is at some corners, one after the other, and the radius
+/// of the sphere around the middle of its box.
 fn triangle_shine(
-    corners: [[f64; 3]; 3],
-    normal: [f64; 3],
+    corners: &[[f64; 3]],
+    normal: Option<[f64; 3]>,
     is_two_sided: bool,
     intensity: f64,
 ) -> (Shine, f64) {
@@ -249,7 +257,8 @@ fn triangle_shine(
         most.max(way[0] * way[0] + way[1] * way[1] + way[2] * way[2])
     });
     // Triangles too thin to have a normal may shine anywhere.
-    let cone = unit(normal).map_or(Cone::ALL, |axis| Cone { axis, angle: Angle::of_cos(1.0) });
+    let axis = normal.and_then(unit);
+    let cone = axis.map_or(Cone::ALL, |axis| Cone { axis, angle: Angle::of_cos(1.0) });
     (Shine { low, high, cone, end_cos: 0.0, is_two_sided, intensity }, squared.sqrt())
 }
 

@@ -66,6 +66,11 @@ impl Motion {
         self.places.get(&node)
     }
 
+    /// Whether a channel gives the node's weights.
+    pub fn has_weights(&self, node: usize) -> bool {
+        self.weights.contains_key(&node)
+    }
+
     /// Weights of the morph targets of the node's mesh: the channel's, the node's own or the
     /// mesh's (glTF 2.0, section 3.7.2.2). Those that are missing are 0.
     pub fn weights(&self, scene: &Scene, node: usize) -> Vec<f64> {

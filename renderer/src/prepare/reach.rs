@@ -6,8 +6,8 @@
 use scene::{Mesh, Scene};
 
 use super::PrepareError;
-use super::geometry::moved_box;
 use super::motion::Motion;
+use super::objects::moved_box;
 use super::place::{Place, world_places};
 use super::pose::{Poser, morph, shared_weights};
 use crate::bvh::Bounds;

@@ -58,6 +58,23 @@ impl<'s> Varied<'s> {
     }
 }
 
+/// Whether any camera varies.
+pub fn cameras_vary(scene: &Scene) -> bool {
+    scene.variations.iter().any(|own| matches!(own.target, Target::Camera { .. }))
+}
+
+/// The scene's cameras at a time; borrowed where none varies.
+pub fn cameras_at(scene: &Scene, time_s: f64) -> Cow<'_, [Camera]> {
+    let mut cameras = Cow::from(scene.cameras.as_slice());
+    for variation in &scene.variations {
+        if let Target::Camera { camera } = variation.target {
+            let slot = cameras.to_mut()[camera as usize].slot();
+            write(slot, &value(variation.keys(), time_s));
+        }
+    }
+    cameras
+}
+
 fn scales(target: Target) -> bool {
     match target {
         Target::Material { factor, .. } => factor == Factor::EmissiveStrength,

@@ -10,21 +10,23 @@
 
 use std::arch::x86_64::{
     __m128, __m256, __m256i, _CMP_LE_OQ, _mm_add_ps, _mm_and_ps, _mm_andnot_ps, _mm_blendv_ps,
-    _mm_cmpge_ps, _mm_cmpgt_ps, _mm_cmple_ps, _mm_cmplt_ps, _mm_div_ps, _mm_loadu_ps, _mm_max_ps,
-    _mm_min_ps, _mm_movemask_ps, _mm_mul_ps, _mm_or_ps, _mm_set1_ps, _mm_setzero_ps, _mm_storeu_ps,
-    _mm_sub_ps, _mm256_add_epi32, _mm256_and_ps, _mm256_and_si256, _mm256_blend_epi32,
-    _mm256_castps_si256, _mm256_cmp_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_epu32,
-    _mm256_max_ps, _mm256_min_epu32, _mm256_min_ps, _mm256_movemask_ps, _mm256_mul_ps,
-    _mm256_or_si256, _mm256_permutevar8x32_epi32, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setr_epi32, _mm256_setzero_ps, _mm256_shuffle_epi32, _mm256_storeu_si256, _mm256_sub_ps,
+    _mm_cmpge_ps, _mm_cmpgt_ps, _mm_cmple_ps, _mm_cmplt_ps, _mm_div_ps, _mm_loadl_epi64,
+    _mm_loadu_ps, _mm_max_ps, _mm_min_ps, _mm_movemask_ps, _mm_mul_ps, _mm_or_ps, _mm_set1_ps,
+    _mm_setzero_ps, _mm_storeu_ps, _mm_sub_ps, _mm256_add_epi32, _mm256_and_ps, _mm256_and_si256,
+    _mm256_blend_epi32, _mm256_castps_si256, _mm256_cmp_ps, _mm256_cvtepu8_epi32, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_max_epu32, _mm256_max_ps, _mm256_min_epu32, _mm256_min_ps,
+    _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_permutevar8x32_epi32,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_shuffle_epi32,
+    _mm256_storeu_si256, _mm256_sub_ps,
 };
 use std::mem::MaybeUninit;
 
 use super::{Block, LEAF, WideNode, WideScene};
 use crate::RenderScene;
 use crate::bvh::{TOP_DEPTH_MAX, TREE_DEPTH_MAX};
-use crate::math::{FAR, transform_direction};
-use crate::ray::{Cast, Hit, PAD_PLACE, PAD_SIDE, Probe, SLACK, probe_of, transform_ray};
+use crate::math::{FAR, between};
+use crate::moving::{moment_of, ray_into};
+use crate::ray::{Cast, Hit, PAD_PLACE, PAD_SIDE, Probe, SLACK, probe_of};
 use crate::tables::{INSTANCE_IDENTITY, NONE};
 use crate::trace::{is_before, is_there};
 
@@ -50,7 +52,11 @@ pub fn walk<const ANY: bool>(
     #[expect(unsafe_code, reason = "a wide scene is only made where AVX2 was detected")]
     // SAFETY: `Tracer::new` hands out wide trees only after `Path::best` has detected AVX2.
     unsafe {
-        walk_avx2::<ANY>(scene, wide, casts, hits);
+        if scene.header.motion_keys == 0 {
+            walk_avx2::<ANY, false>(scene, wide, casts, hits);
+        } else {
+            walk_avx2::<ANY, true>(scene, wide, casts, hits);
+        }
     }
 }
 
@@ -106,9 +112,29 @@ impl Stack {
         self.top += count;
     }
 
-    /// Takes the uppermost that is not certain to begin beyond `t_max`.
+    /// Puts the first `count` lanes of a vector on top, without keys.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn push_children(&mut self, children: __m256i, count: usize) {
+        let to = &mut self.children[self.top..self.top + 8];
+        #[expect(unsafe_code, reason = "an unaligned store of eight words over eight entries")]
+        // SAFETY: the slice has eight entries of four bytes.
+        unsafe {
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), children);
+        }
+        self.top += count;
+    }
+
+    /// Takes the uppermost that is not certain to begin beyond `t_max`; with `ANY` the uppermost,
+    /// for which no keys are kept.
     #[inline(always)]
-    fn pop(&mut self, t_max: f32) -> u32 {
+    fn pop<const ANY: bool>(&mut self, t_max: f32) -> u32 {
+        if ANY {
+            self.top -= 1;
+            #[expect(unsafe_code, reason = "the stack is not zeroed first")]
+            // SAFETY: entries below `top` were written by `push` or `push_children`.
+            return unsafe { self.children[self.top].assume_init() };
+        }
         let beyond = t_max.to_bits().saturating_add(2 * KEY_STEP);
         loop {
             self.top -= 1;
@@ -144,7 +170,13 @@ impl Slot {
 
     /// Begins a ray.
     #[inline(always)]
-    fn begin(&mut self, scene: &RenderScene, wide: &WideScene, cast: usize, of: &Cast) {
+    fn begin<const MOVES: bool>(
+        &mut self,
+        scene: &RenderScene,
+        wide: &WideScene,
+        cast: usize,
+        of: &Cast,
+    ) {
         self.cast = cast;
         self.best = Hit::miss(of.query.t_max);
         self.stack.top = 0;
@@ -153,7 +185,7 @@ impl Slot {
         match scene.instances.as_slice() {
             [] => self.current = DONE,
             // One placed object: its own root says what the tree over instances would.
-            [_] => self.enter(scene, wide, 0, of),
+            [_] => self.enter::<MOVES>(scene, wide, 0, of),
             _ => {
                 self.current = wide.root;
                 self.aim(&probe_of(&of.ray));
@@ -163,10 +195,16 @@ impl Slot {
 
     /// Goes to the root of an instance's tree.
     #[inline(always)]
-    fn enter(&mut self, scene: &RenderScene, wide: &WideScene, index: u32, of: &Cast) {
+    fn enter<const MOVES: bool>(
+        &mut self,
+        scene: &RenderScene,
+        wide: &WideScene,
+        index: u32,
+        of: &Cast,
+    ) {
         let placed = &scene.instances[index as usize];
         if placed.flags & INSTANCE_IDENTITY == 0 {
-            self.aim(&probe_of(&transform_ray(&placed.world_to_object, &of.ray)));
+            self.aim(&probe_of(&ray_into::<MOVES>(scene, placed, &of.ray, of.query.time)));
         } else {
             self.aim(&probe_of(&of.ray));
         }
@@ -175,8 +213,8 @@ impl Slot {
     }
 
     #[inline(always)]
-    fn pop(&mut self) {
-        self.current = self.stack.pop(self.best.t);
+    fn pop<const ANY: bool>(&mut self) {
+        self.current = self.stack.pop::<ANY>(self.best.t);
     }
 }
 
@@ -204,7 +242,7 @@ impl Turns {
 }
 
 #[target_feature(enable = "avx2")]
-fn walk_avx2<const ANY: bool>(
+fn walk_avx2<const ANY: bool, const MOVES: bool>(
     scene: &RenderScene,
     wide: &WideScene,
     casts: &[Cast],
@@ -219,7 +257,7 @@ fn walk_avx2<const ANY: bool>(
     let mut waiting = casts.iter().enumerate();
     for (number, slot) in (0..).zip(slots.iter_mut()) {
         let Some((cast, of)) = waiting.next() else { break };
-        slot.begin(scene, wide, cast, of);
+        slot.begin::<MOVES>(scene, wide, cast, of);
         turns.note(number, slot.current);
     }
     while turns.node_count + turns.other_count > 0 {
@@ -227,8 +265,8 @@ fn walk_avx2<const ANY: bool>(
         for turn in 0..count {
             let number = turns.nodes[turn];
             let slot = &mut slots[number as usize];
-            open(&wide.nodes[slot.current as usize], slot);
-            slot.pop();
+            open::<ANY>(&wide.nodes[slot.current as usize], slot);
+            slot.pop::<ANY>();
             turns.note(number, slot.current);
         }
         let count = std::mem::take(&mut turns.other_count);
@@ -238,9 +276,9 @@ fn walk_avx2<const ANY: bool>(
             if slot.current == DONE {
                 hits[slot.cast] = slot.best;
                 let Some((cast, of)) = waiting.next() else { continue };
-                slot.begin(scene, wide, cast, of);
+                slot.begin::<MOVES>(scene, wide, cast, of);
             } else {
-                visit::<ANY>(scene, wide, slot, &casts[slot.cast]);
+                visit::<ANY, MOVES>(scene, wide, slot, &casts[slot.cast]);
             }
             turns.note(number, slot.current);
         }
@@ -250,26 +288,53 @@ fn walk_avx2<const ANY: bool>(
 /// Visits what is no node: triangles, instances, or the way back from one.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn visit<const ANY: bool>(scene: &RenderScene, wide: &WideScene, slot: &mut Slot, of: &Cast) {
+fn visit<const ANY: bool, const MOVES: bool>(
+    scene: &RenderScene,
+    wide: &WideScene,
+    slot: &mut Slot,
+    of: &Cast,
+) {
     if slot.current == RETURN {
         slot.instance = NONE;
         slot.aim(&probe_of(&of.ray));
-        slot.pop();
+        slot.pop::<ANY>();
     } else if slot.instance == NONE {
         let (first, count) = ((slot.current & !LEAF) >> 2, slot.current & 3);
         if count > 1 {
             slot.stack.push(LEAF | (first + 1) << 2 | (count - 1));
         }
         slot.stack.push(RETURN);
-        slot.enter(scene, wide, first, of);
+        slot.enter::<MOVES>(scene, wide, first, of);
     } else {
         let block = &wide.blocks[(slot.current & !LEAF) as usize];
-        if try_block(scene, of, block, slot) && ANY {
+        let moved;
+        let block = if !MOVES || block.moves == 0 {
+            block
+        } else {
+            moved = block_at(scene, wide, block, of.query.time);
+            &moved
+        };
+        if try_block::<MOVES>(scene, of, block, slot) && ANY {
             slot.current = DONE;
         } else {
-            slot.pop();
+            slot.pop::<ANY>();
         }
     }
+}
+
+/// A block as it is at a time: what [`crate::moving::moved_triangle`] does, four at a time.
+#[inline(never)]
+fn block_at(scene: &RenderScene, wide: &WideScene, block: &Block, time: f32) -> Block {
+    let moment = moment_of(&scene.header, time);
+    let first = (block.moves - 1 + moment.key) as usize;
+    let (from, to) = (&wide.keys[first], &wide.keys[first + 1]);
+    let mut moved = *block;
+    let lanes = moved.vertices.as_flattened_mut().as_flattened_mut();
+    let (from, to) = (from.as_flattened().as_flattened(), to.as_flattened().as_flattened());
+    for ((lane, &from), &to) in lanes.iter_mut().zip(from).zip(to) {
+        *lane = between(from, to, moment.share);
+    }
+    moved
 }
 
 #[target_feature(enable = "avx2")]
@@ -304,11 +369,11 @@ fn store4(values: __m128) -> [f32; 4] {
     stored
 }
 
-/// Tests a node's boxes and lets the children that are met wait, the nearest on top. The
-/// operations are those of [`crate::ray::intersect_box`].
+/// Tests a node's boxes and lets the children that are met wait, the nearest on top; with `ANY` in
+/// the node's own order. The operations are those of [`crate::ray::intersect_box`].
 #[target_feature(enable = "avx2")]
 #[inline]
-fn open(node: &WideNode, slot: &mut Slot) {
+fn open<const ANY: bool>(node: &WideNode, slot: &mut Slot) {
     macro_rules! distances {
         ($axis:literal) => {{
             let origin = _mm256_set1_ps(slot.origin[$axis]);
@@ -331,18 +396,45 @@ fn open(node: &WideNode, slot: &mut Slot) {
         _mm256_cmp_ps::<_CMP_LE_OQ>(enter, leave),
         _mm256_cmp_ps::<_CMP_LE_OQ>(enter, _mm256_set1_ps(slot.best.t)),
     );
-    let count = _mm256_movemask_ps(inside).count_ones() as usize;
-
+    let mask = _mm256_movemask_ps(inside) as usize;
+    let count = mask.count_ones() as usize;
+    #[expect(unsafe_code, reason = "unaligned loads of eight words and of eight bytes from arrays")]
+    // SAFETY: the references cover all 32 and all 8 bytes.
+    let (children, set) = unsafe {
+        (
+            _mm256_loadu_si256(node.children.as_ptr().cast()),
+            _mm_loadl_epi64(SET_LANES[mask % 256].as_ptr().cast()),
+        )
+    };
+    if ANY {
+        let met = _mm256_permutevar8x32_epi32(children, _mm256_cvtepu8_epi32(set));
+        return slot.stack.push_children(met, count);
+    }
     let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     let coarse = _mm256_and_si256(_mm256_castps_si256(enter), _mm256_set1_epi32(!7));
     let keys = _mm256_add_epi32(_mm256_or_si256(coarse, lanes), _mm256_set1_epi32(KEY_STEP as i32));
     let keys = sort_falling(_mm256_and_si256(keys, _mm256_castps_si256(inside)));
-    #[expect(unsafe_code, reason = "an unaligned load of eight words from an array of eight")]
-    // SAFETY: the reference covers all 32 bytes.
-    let children = unsafe { _mm256_loadu_si256(node.children.as_ptr().cast()) };
     // The permutation reads the lowest three bits of each key: the child's number.
     slot.stack.push_lanes(keys, _mm256_permutevar8x32_epi32(children, keys), count);
 }
+
+/// The numbers of the bits that are set in a byte, in order; then zeros.
+static SET_LANES: [[u8; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut mask = 0;
+    while mask < 256 {
+        let (mut lane, mut count) = (0, 0);
+        while lane < 8 {
+            if mask >> lane & 1 != 0 {
+                table[mask][count] = lane as u8;
+                count += 1;
+            }
+            lane += 1;
+        }
+        mask += 1;
+    }
+    table
+};
 
 /// Eight numbers from the greatest to the least: a bitonic network of six layers.
 #[target_feature(enable = "avx2")]
@@ -373,7 +465,12 @@ fn sort_falling(keys: __m256i) -> __m256i {
 /// tie nor its flags ask for one: the block is in the cache already, the record is not.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn try_block(scene: &RenderScene, of: &Cast, block: &Block, slot: &mut Slot) -> bool {
+fn try_block<const MOVES: bool>(
+    scene: &RenderScene,
+    of: &Cast,
+    block: &Block,
+    slot: &mut Slot,
+) -> bool {
     let (mut met, t, u, v) = intersect_block(block, slot);
     if met == 0 {
         return false;
@@ -394,11 +491,11 @@ fn try_block(scene: &RenderScene, of: &Cast, block: &Block, slot: &mut Slot) -> 
             let placed = &scene.instances[slot.instance as usize];
             let record = &scene.triangles[triangle as usize];
             let direction = if placed.flags & INSTANCE_IDENTITY == 0 {
-                transform_direction(&placed.world_to_object, of.ray.direction)
+                ray_into::<MOVES>(scene, placed, &of.ray, of.query.time).direction
             } else {
                 of.ray.direction
             };
-            if !is_there(scene, &of.query, direction, placed, record, (u, v)) {
+            if !is_there::<MOVES>(scene, &of.query, direction, placed, record, (u, v)) {
                 continue;
             }
         }

@@ -163,7 +163,10 @@ fn simd_and_portable_rays_are_equal() {
                 _ => {}
             }
             let ray = Ray { origin, direction };
-            Cast { ray, query: Query { t_max: 1e30, key: hash(i), camera: i.is_multiple_of(3) } }
+            Cast {
+                ray,
+                query: Query { t_max: 1e30, key: hash(i), camera: i.is_multiple_of(3), time: 0.0 },
+            }
         };
         let far: Vec<Cast> = (0..20_000).map(cast).collect();
         let (a, b) = (closest(&portable, &far), closest(&best, &far));
@@ -204,7 +207,7 @@ fn no_ray_slips_between_triangles() {
             let direction = renderer::math::vec3(point[0], point[1], point[2]);
             for origin in [renderer::math::Vec3::ZERO, direction * -3.0] {
                 let ray = Ray { origin, direction };
-                let query = Query { t_max: 1e30, key: 0, camera: false };
+                let query = Query { t_max: 1e30, key: 0, camera: false, time: 0.0 };
                 assert!(closest(&tracer, &[Cast { ray, query }])[0].is_hit(), "{ray:?}");
             }
         }

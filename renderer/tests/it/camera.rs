@@ -26,13 +26,13 @@ fn all_rays_of_a_place_meet_at_the_focus() {
         let axis = vec3(0.0, 0.0, -1.0);
         for sample in 0..256 {
             let (x, y) = (13.0, 50.0);
-            let pinhole = camera_ray(&sharp, x, y, (0.0, 0.0));
+            let pinhole = camera_ray(&sharp, x, y, (0.0, 0.0), 0.0);
             let wanted = pinhole.origin + pinhole.direction * (4.0 / dot(pinhole.direction, axis));
-            let ray = camera_ray(&scene, x, y, sample_pair(7, sample, 0));
+            let ray = camera_ray(&scene, x, y, sample_pair(7, sample, 0), 0.0);
             let got = ray.origin + ray.direction * (4.0 / dot(ray.direction, axis));
             let off = got - wanted;
             assert!(dot(off, off) < 1e-8, "{off:?}");
-            assert!((depth_of(&scene, got) - 4.0).abs() < 1e-4);
+            assert!((depth_of(&scene, got, 0.0) - 4.0).abs() < 1e-4);
             let place = ray.origin - pinhole.origin;
             assert!(place.z.abs() < 1e-6 && dot(place, place) <= 0.2 * 0.2 * 1.0001, "{place:?}");
         }
@@ -77,7 +77,7 @@ fn a_panorama_looks_all_around() {
     let scene = prepared(&scene::golden(), &settings);
     let size = settings.size;
     let (w, h) = (size.width as f32, size.height as f32);
-    let looks = |x: f32, y: f32| camera_ray(&scene, x * w, y * h, (0.0, 0.0)).direction;
+    let looks = |x: f32, y: f32| camera_ray(&scene, x * w, y * h, (0.0, 0.0), 0.0).direction;
     let near = |got: Vec3, wanted: Vec3| {
         let off = got - wanted;
         assert!(dot(off, off) < 1e-8, "{got:?}, not {wanted:?}");
@@ -87,7 +87,7 @@ fn a_panorama_looks_all_around() {
     near(looks(0.0, 0.5), vec3(0.0, 0.0, 1.0));
     near(looks(0.3, 0.0), vec3(0.0, 1.0, 0.0));
     near(looks(0.3, 1.0), vec3(0.0, -1.0, 0.0));
-    assert!((depth_of(&scene, vec3(1.0, 7.0, 3.0)) - 5.0).abs() < 1e-5, "a distance");
+    assert!((depth_of(&scene, vec3(1.0, 7.0, 3.0), 0.0) - 5.0).abs() < 1e-5, "a distance");
 }
 
 /// The rays of first hits are those of the film: as many meet something in every pixel.

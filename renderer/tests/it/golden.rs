@@ -6,7 +6,7 @@ use renderer::{Backend, Cancel, CpuBackend, ENGINE, Work, prepare};
 /// The engine these hashes belong to.
 const OF_ENGINE: u32 = 4;
 /// [`renderer::RenderScene::digest`] of the golden scene.
-const SCENE: &str = "b3_557fe64df9e1824e6f511a26405ca1a5da26072c845883463fb9fe9bf1de2138";
+const SCENE: &str = "b3_2e05076a7650e448f9d6d34d62508ef4c0359a644012cd7d94e922a2b16e28f0";
 /// [`film::Film::root`] of its 16 samples.
 const FILM: &str = "b3_67ffa3f9688d3db87cbdeda7cd68dadc429048910ec9b04f64769c4092128a31";
 

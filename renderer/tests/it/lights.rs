@@ -173,8 +173,8 @@ fn what_lights_a_point_can_be_picked() {
             for (index, light) in scene.emitters().iter().enumerate() {
                 let picked = Picked { emitter: index as u32, probability: 1.0 };
                 let cell = (random.unit(), random.unit());
-                let (u, v) = (random.unit(), random.unit());
-                let Some(sample) = sample_light(&scene, picked, at.point, cell, u, v) else {
+                let place = (random.unit(), random.unit());
+                let Some(sample) = sample_light(&scene, picked, at.point, cell, place, 0.0) else {
                     continue;
                 };
                 let is_above =

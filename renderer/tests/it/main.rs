@@ -8,5 +8,6 @@ mod lights;
 mod make;
 mod motion;
 mod robust;
+mod shutter;
 mod sizes;
 mod truth;

@@ -32,7 +32,8 @@ fn check(scene: &Scene) -> usize {
     let work = Work { rect: Rect::of_size(scene.settings().size), batch };
     let cancel = Cancel::default();
     let film = CpuBackend::new(None).render(&scene, work, &cancel).expect("renders");
-    let portable = CpuBackend::portable(None).render(&scene, work, &cancel).expect("renders");
+    let portable =
+        CpuBackend::with_path(None, Path::Portable).render(&scene, work, &cancel).expect("renders");
     assert_eq!(film.root(), portable.root());
     assert!(film.pixels().iter().all(film::Pixel::is_finite));
     film.pixels().iter().filter(|pixel| pixel.alpha > 0.0).count()
@@ -119,10 +120,10 @@ fn textures_of_sixteen_thousand_pixels_are_read_to_their_ends() {
         let ray = Ray { origin: vec3(x, 0.75, 1.0), direction: vec3(0.0, 0.0, -1.0) };
         let mut hits = [Hit::miss(FAR)];
         tracer.closest(
-            &[Cast { ray, query: Query { t_max: FAR, key: 0, camera: false } }],
+            &[Cast { ray, query: Query { t_max: FAR, key: 0, camera: false, time: 0.0 } }],
             &mut hits,
         );
-        let color = surface_at(&scene, &hits[0], ray.direction).base_color;
+        let color = surface_at(&scene, &hits[0], ray.direction, 0.0).base_color;
         let linear = |byte: u32| {
             let value = f64::from(byte) / 255.0;
             if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }

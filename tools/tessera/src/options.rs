@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use protocol::{
-    CameraChoice, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings, Size, Sun,
+    CameraChoice, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings, Shutter,
+    ShutterPosition, Size, Sun,
 };
 use scene::{ImportOptions, Imported, LampUnits, MissingTextures, SunSky};
 
@@ -191,6 +192,13 @@ pub struct PictureArgs {
     /// Lens: turn of the iris, degrees
     #[arg(long, value_name = "DEGREES", default_value_t = 0.0, requires = "blades")]
     pub blade_rotation: f32,
+    /// Shutter: how long it is open, as a fraction of a frame at --fps; what moves meanwhile is
+    /// blurred. Without it, what the file's camera asks for; 0 stops all motion
+    #[arg(long, value_name = "FRACTION", value_parser = values::shutter)]
+    pub shutter: Option<f32>,
+    /// Shutter: where the frame's time lies while it is open
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t = ShutterName::Center)]
+    pub shutter_position: ShutterName,
     /// All directions around the camera, equirectangular
     #[arg(long, conflicts_with = "focus")]
     pub panorama: bool,
@@ -228,27 +236,24 @@ pub struct PictureArgs {
 
 impl PictureArgs {
     /// The settings, not yet checked against their ranges; what no option says is as the scene
-    /// asks.
-    pub fn settings(&self, asked: &Asked) -> RenderSettings {
+    /// asks. Shutters are fractions of a frame, of which there are `fps` in a second.
+    pub fn settings(&self, asked: &Asked, fps: f32) -> RenderSettings {
         let default = RenderSettings::default();
-        let camera = match (&self.camera, self.eye, self.target) {
-            (Some(name), ..) => CameraChoice::Named(name.clone()),
-            (None, Some(Triple(eye)), Some(Triple(target))) => {
-                CameraChoice::LookAt { eye, target, vfov_degrees: self.vfov }
-            }
-            _ => CameraChoice::Default,
-        };
         let sun = self.sun.map(|Rgb(irradiance)| Sun {
             direction: self.sun_dir.unwrap_or(SUN_DIRECTION).0,
             irradiance,
             angle_degrees: self.sun_angle,
         });
+        let share = self.shutter.or(asked.shutter).unwrap_or(0.0);
+        let shutter = (share > 0.0)
+            .then(|| Shutter { open_s: share / fps, position: self.shutter_position.position() });
         RenderSettings {
             size: self.size.or(asked.size).unwrap_or(default.size),
             samples: self.spp.or(asked.samples).unwrap_or(default.samples),
             bounces: self.bounces,
             seed: self.seed,
-            camera,
+            shutter,
+            camera: self.camera(),
             lighting: Lighting { sun, sky: self.sky.map(|Rgb(radiance)| radiance) },
             lens: self.lens(),
             panorama: self.panorama,
@@ -259,6 +264,17 @@ impl PictureArgs {
 }
 
 impl PictureArgs {
+    /// Which camera looks.
+    pub fn camera(&self) -> CameraChoice {
+        match (&self.camera, self.eye, self.target) {
+            (Some(name), ..) => CameraChoice::Named(name.clone()),
+            (None, Some(Triple(eye)), Some(Triple(target))) => {
+                CameraChoice::LookAt { eye, target, vfov_degrees: self.vfov }
+            }
+            _ => CameraChoice::Default,
+        }
+    }
+
     fn lens(&self) -> Option<Lens> {
         let opening = match (self.fstop, self.aperture) {
             (Some(number), _) => Opening::FNumber(number),
@@ -271,6 +287,27 @@ impl PictureArgs {
             blades: self.blades,
             rotation_degrees: self.blade_rotation,
         })
+    }
+}
+
+/// Where a frame's time lies while the shutter is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShutterName {
+    /// It opens at the frame's time
+    Start,
+    /// The frame's time is the middle
+    Center,
+    /// It closes at the frame's time
+    End,
+}
+
+impl ShutterName {
+    const fn position(self) -> ShutterPosition {
+        match self {
+            Self::Start => ShutterPosition::Start,
+            Self::Center => ShutterPosition::Center,
+            Self::End => ShutterPosition::End,
+        }
     }
 }
 
@@ -340,4 +377,41 @@ pub struct FarmArgs {
     /// The key file that says who you are; made on first use
     #[arg(long, value_name = "FILE", env = "TESSERA_KEY", value_hint = ValueHint::FilePath)]
     pub key: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use scene::Scene;
+
+    use super::*;
+    use crate::wishes;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        picture: PictureArgs,
+    }
+
+    /// How long the shutter is open at 25 frames a second.
+    fn open_s(words: &[&str], scene: Option<&Scene>) -> Option<f32> {
+        let line = Line::try_parse_from([&["tessera"], words].concat()).expect("a sound line");
+        let shutter = scene.and_then(|scene| wishes::shutter_of(scene, &line.picture));
+        let asked = Asked { shutter, ..Asked::default() };
+        line.picture.settings(&asked, 25.0).shutter.map(|shutter| shutter.open_s)
+    }
+
+    #[test]
+    fn shutters_are_fractions_of_a_frame_the_scenes_unless_asked_for() {
+        let mut scene = scene::golden();
+        assert_eq!(open_s(&[], Some(&scene)), None);
+        assert_eq!(open_s(&["--shutter", "1"], None), Some(0.04));
+        scene.cameras[0].lens.shutter = 0.5;
+        assert_eq!(open_s(&[], Some(&scene)), Some(0.02));
+        assert_eq!(open_s(&["--camera", "golden"], Some(&scene)), Some(0.02));
+        assert_eq!(open_s(&["--shutter", "1"], Some(&scene)), Some(0.04));
+        assert_eq!(open_s(&["--shutter", "0"], Some(&scene)), None);
+        // The file's camera does not look.
+        assert_eq!(open_s(&["--eye", "0,0,9", "--target", "0,0,0"], Some(&scene)), None);
+    }
 }

@@ -19,6 +19,12 @@ pub fn size(text: &str) -> Result<Size, ValueError> {
     Ok(Size::new(side(width).ok_or_else(error)?, side(height).ok_or_else(error)?))
 }
 
+/// How much of a frame a shutter is open, `0.5`.
+pub fn shutter(text: &str) -> Result<f32, ValueError> {
+    let share = number(text).filter(|share| (0.0..=100.0).contains(share));
+    share.ok_or(ValueError { wanted: "a fraction of a frame from 0 to 100, as 0.5" })
+}
+
 /// Three numbers with commas, `1,2.5,-3`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Triple(pub [f32; 3]);
@@ -136,6 +142,13 @@ mod tests {
         assert_eq!(size("640x360"), Ok(Size::new(640, 360)));
         for text in ["640", "0x1", "640x", "-1x4", "640×360", "1x1x1", "99999999999x1"] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn shutters() {
+        for (text, share) in [("0", Some(0.0)), ("0.5", Some(0.5)), ("-1", None), ("nan", None)] {
+            assert_eq!(shutter(text).ok(), share, "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use clap::ValueEnum as _;
 use film::Look;
 use protocol::Size;
-use scene::Wishes;
+use scene::{Imported, Scene};
 
 use crate::options::PictureArgs;
 use crate::output::{self, OutputArgs, ViewName};
@@ -18,20 +18,26 @@ const BLENDERS: [(&str, ViewName); 3] = [
 /// Wishes of a scene that no option stands against.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Asked {
+    /// How long the shutter of the scene's camera is open, as a fraction of a frame.
+    pub shutter: Option<f32>,
     /// Frame size, pixels.
     pub size: Option<Size>,
     /// Samples per pixel.
     pub samples: Option<u32>,
-    view: Option<ViewName>,
-    exposure_ev: Option<f32>,
+    /// Which view.
+    pub view: Option<ViewName>,
+    /// Exposure, stops.
+    pub exposure_ev: Option<f32>,
 }
 
 impl Asked {
     /// What a scene asks and the options leave open; says on standard error what that is, and
     /// which view is not known. Without `output` nobody looks at a picture here.
-    pub fn of(wishes: &Wishes, picture: &PictureArgs, output: Option<&OutputArgs>) -> Self {
+    pub fn of(imported: &Imported, picture: &PictureArgs, output: Option<&OutputArgs>) -> Self {
+        let wishes = &imported.wishes;
         let view = wishes.view.as_deref().filter(|_| output.is_some_and(|o| o.view.is_none()));
         let asked = Self {
+            shutter: shutter_of(&imported.scene, picture),
             size: wishes
                 .resolution
                 .filter(|_| picture.size.is_none())
@@ -62,12 +68,19 @@ impl Asked {
         let words = [
             self.size.map(|size| size.to_string()),
             self.samples.map(|samples| format!("{samples} samples")),
+            self.shutter.map(|share| format!("a shutter of {share} frames")),
             self.view.as_ref().map(name_of),
             self.exposure_ev.map(|stops| format!("{stops:+} EV")),
         ];
         let words: Vec<String> = words.into_iter().flatten().collect();
         (!words.is_empty()).then(|| words.join(", "))
     }
+}
+
+/// How long the shutter of the camera that looks is open, where no option says so.
+pub fn shutter_of(scene: &Scene, picture: &PictureArgs) -> Option<f32> {
+    let share = renderer::scene_shutter(scene, &picture.camera());
+    (picture.shutter.is_none() && share > 0.0).then_some(share)
 }
 
 /// A view by its option's value, in any case, or by Blender's name.

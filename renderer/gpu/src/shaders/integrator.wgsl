@@ -14,8 +14,8 @@
 #import tessera::math::{FAR, fdot, fexp2, fmin, fsqrt, luminance, max_component, rcp}
 #import tessera::ray::{Hit, Query, Ray, offset_origin}
 #import tessera::sampler::{
-    PAIR_CELL, PAIR_CHOICE, PAIR_COLOR, PAIR_FILTER, PAIR_LENS, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER, bounce_pair, pixel_key,
-    ray_key, sample_pair,
+    PAIR_CELL, PAIR_CHOICE, PAIR_COLOR, PAIR_FILTER, PAIR_LENS, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER,
+    PAIR_TIME, bounce_pair, pixel_key, ray_key, sample_pair,
 }
 #import tessera::surface::{Surface, eta_of, shading_frame, surface_at}
 #import tessera::tables::{NONE, header}
@@ -42,6 +42,8 @@ struct Sample {
 struct Path {
     key: u32,
     sample: u32,
+    // While the shutter is open; 0 where nothing moves.
+    time: f32,
     bounce: u32,
     // One of RAY_: what `ray` is for.
     pending: u32,
@@ -77,7 +79,10 @@ fn path_of(x: u32, y: u32, sample: u32) -> Path {
     path.pending = RAY_CLOSEST;
     var lens = vec2<f32>(0.0);
     if header.lens_radius > 0.0 { lens = sample_pair(key, sample, PAIR_LENS); }
-    path.ray = camera_ray(place_x, place_y, lens);
+#ifdef MOTION
+    if header.motion_keys > 0u { path.time = sample_pair(key, sample, PAIR_TIME).x; }
+#endif
+    path.ray = camera_ray(place_x, place_y, lens, path.time);
     path.throughput = vec3<f32>(1.0);
     return path;
 }
@@ -90,6 +95,7 @@ fn advance(path: ptr<function, Path>) {
         select(FAR, (*path).distance, shadow),
         ray_key((*path).key, (*path).sample, bounce, select(0u, 1u, shadow)),
         !shadow && bounce == 0u,
+        (*path).time,
     );
     let ray = (*path).ray;
     let walked = walk(ray, query, shadow);
@@ -113,12 +119,12 @@ fn advance(path: ptr<function, Path>) {
         (*path).pending = RAY_NONE;
         return;
     }
-    let surface = surface_at(walked.hit, ray.direction);
+    let surface = surface_at(walked.hit, ray.direction, (*path).time);
     if bounce == 0u {
         (*path).seen.alpha = 1.0;
         (*path).seen.albedo = surface.base_color;
         (*path).seen.normal = surface.normal;
-        (*path).seen.depth = depth_of(surface.position);
+        (*path).seen.depth = depth_of(surface.position, (*path).time);
     }
     if is_light(surface.absorption) {
         (*path).throughput =
@@ -127,7 +133,8 @@ fn advance(path: ptr<function, Path>) {
     if is_light(surface.emission) {
         var weight = 1.0;
         if bounce != 0u {
-            let density = hit_density((*path).vertex, walked.hit, ray.direction);
+            let density =
+                hit_density((*path).vertex, walked.hit, ray.direction, (*path).time);
             weight = power_weight((*path).density, density);
         }
         (*path).radiance = (*path).radiance + (*path).throughput * surface.emission * weight;
@@ -212,7 +219,7 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
         let place = sample_pair(key, sample, bounce_pair(bounce, PAIR_LIGHT));
         var light = no_light();
         if picked.emitter != NONE {
-            light = sample_light(picked, origin, cell, place.x, place.y);
+            light = sample_light(picked, origin, cell, place.x, place.y, (*path).time);
         }
         if light.shines {
             let local = to_local(xy.s, xy.t, z, light.direction);

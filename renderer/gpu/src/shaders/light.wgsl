@@ -7,16 +7,16 @@
 #import tessera::math::{
     FAR, fabs, fclamp, fcross, fdot, fmax, frame_of, fsaturate, fsqrt, normalize_or, sin_cos_turns,
 }
+#import tessera::moving::emitter_at
 #import tessera::ray::{Hit, offset_origin, towards}
 #import tessera::rounding::div
 #import tessera::surface::{
     SHOW_BASE_COLOR, SHOW_EMISSIVE, base_color_at, emission_at, reach_of, texels_at, three_weights,
-    vertices,
 }
 #import tessera::tables::{
-    ALPHA_MASK, EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_SPOT, EMITTER_TRIANGLE,
+    ALPHA_MASK, EMITTER_DIRECTIONAL, EMITTER_ENVIRONMENT, EMITTER_MOVING, EMITTER_SPOT, EMITTER_TRIANGLE,
     Emitter, MATERIAL_DOUBLE_SIDED, NONE, TRIANGLE_ALPHA, emitter_of, header, instance_at,
-    instance_emitters_of_at, material_of, shape_of, triangle_of, words,
+    instance_emitters_of_at, material_of, shape_of, triangle_of, vertices, words,
 }
 
 // Shadow rays end this share before the light.
@@ -37,13 +37,15 @@ fn no_light() -> LightSample {
 }
 
 // Light at `point` from one emitter. `cell` picks a part of the environment, `u` and `v` the
-// place.
+// place; `time` is the path's.
 fn sample_light(
-    picked: Picked, point: vec3<f32>, cell: vec2<f32>, u: f32, v: f32,
+    picked: Picked, point: vec3<f32>, cell: vec2<f32>, u: f32, v: f32, time: f32,
 ) -> LightSample {
-    let light = emitter_of(picked.emitter);
+    let light = emitter_at(picked.emitter, emitter_of(picked.emitter), time);
     let probability = picked.probability;
-    if light.kind == EMITTER_TRIANGLE { return sample_triangle(light, probability, point, u, v); }
+    if light.kind == EMITTER_TRIANGLE || light.kind == EMITTER_MOVING {
+        return sample_triangle(light, probability, point, u, v);
+    }
     if light.kind == EMITTER_ENVIRONMENT {
         let sky = sky_pick(cell, u, v);
         let density = sky.density * probability;
@@ -177,14 +179,14 @@ fn triangle_density(light: Emitter, probability: f32, distance: f32, cosine: f32
 }
 
 // Density of picking and `sample_light` for a triangle that a ray scattered at `at` has met; 0 when
-// it is no emitter.
-fn hit_density(at: Vertex, hit: Hit, direction: vec3<f32>) -> f32 {
+// it is no emitter. `time` is the path's.
+fn hit_density(at: Vertex, hit: Hit, direction: vec3<f32>, time: f32) -> f32 {
     let emitters_of_at = instance_emitters_of_at(instance_at(hit.instance));
     if emitters_of_at == NONE { return 0.0; }
     let primitive = triangle_of(hit.triangle).primitive;
     let emitter = words[header.emitter_of_at + emitters_of_at + primitive];
     if emitter == NONE { return 0.0; }
-    let light = emitter_of(emitter);
+    let light = emitter_at(emitter, emitter_of(emitter), time);
     let unit = normalize_or(fcross(light.edge_b, light.edge_c), vec3<f32>(0.0));
     let probability = finite_probability(at, light.leaf);
     return triangle_density(light, probability, hit.t, fdot(unit, direction));

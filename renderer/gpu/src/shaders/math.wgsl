@@ -85,6 +85,20 @@ fn lerp_vec(a: vec3<f32>, b: vec3<f32>, t: f32) -> vec3<f32> {
     return a * (1.0 - t) + b * t;
 }
 
+// `a` wherever both are equal.
+fn between(a: f32, b: f32, t: f32) -> f32 {
+    return a + (b - a) * t;
+}
+
+// between3 in Rust.
+fn between_vec(a: vec3<f32>, b: vec3<f32>, t: f32) -> vec3<f32> {
+    return a + (b - a) * t;
+}
+
+fn between_row(a: vec4<f32>, b: vec4<f32>, t: f32) -> vec4<f32> {
+    return a + (b - a) * t;
+}
+
 fn max_component(a: vec3<f32>) -> f32 {
     return fmax(fmax(a.x, a.y), a.z);
 }

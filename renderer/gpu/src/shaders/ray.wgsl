@@ -24,6 +24,8 @@ struct Query {
     t_max: f32,
     key: u32,
     camera: bool,
+    // While the shutter is open; 0 where nothing moves.
+    time: f32,
 }
 
 struct Hit {

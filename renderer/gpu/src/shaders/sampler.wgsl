@@ -2,8 +2,9 @@
 #define_import_path tessera::sampler
 
 const PAIR_FILTER: u32 = 0u;
-const PAIR_COLOR: u32 = 2u;
 const PAIR_LENS: u32 = 1u;
+const PAIR_COLOR: u32 = 2u;
+const PAIR_TIME: u32 = 3u;
 const PAIR_BOUNCE: u32 = 4u;
 const PAIRS_PER_BOUNCE: u32 = 5u;
 const PAIR_SCATTER: u32 = 0u;

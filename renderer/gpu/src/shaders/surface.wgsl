@@ -6,6 +6,7 @@
     Affine, Frame, fabs, fclamp, fcross, fdot, fmax, fmin, frame_of, fsaturate, lerp, max_component,
     normalize_or, rcp, transform_direction, transform_point, transform_transposed,
 }
+#import tessera::moving::{placed_at, triangle_at, vertex_normal, vertex_tangent}
 #import tessera::ray::Hit
 #import tessera::rounding::div
 #import tessera::tables::{
@@ -14,8 +15,8 @@
     METALLIC_ROUGHNESS_TEXTURE, Material, NONE, NORMAL_TEXTURE, SHEEN_COLOR_TEXTURE,
     SHEEN_ROUGHNESS_TEXTURE, SPECULAR_COLOR_TEXTURE, SPECULAR_TEXTURE, Shape, TRANSLUCENCY_TEXTURE,
     TRANSLUCENT_COLOR_TEXTURE, TRANSMISSION_TEXTURE,
-    attribute_pair, attribute_row, attribute_vec, indices, instance_at, instance_object_to_world,
-    instance_shift, instance_stretch, instance_world_to_object, layers_of, material_of, shape_of, texture_use_of, triangle_of,
+    attribute_pair, attribute_row, instance_at, instance_shift, instance_stretch, layers_of,
+    material_of, shape_of, texture_use_of, vertices,
 }
 #import tessera::texture::sample
 
@@ -86,12 +87,6 @@ fn plain_surface() -> Surface {
         vec3<f32>(DIELECTRIC_REFLECTANCE), 1.0, 0.0, 1.0, true, 0.0, black, 0.0, 0.0, up, black,
         1.0, 0.0, black, 0.0, 1.0, 0.0, 0.0, black,
     );
-}
-
-// Vertex indices of a primitive.
-fn vertices(shape: Shape, primitive: u32) -> vec3<u32> {
-    let at = shape.indices_at + (primitive - shape.first_primitive) * 3u;
-    return vec3<u32>(indices[at], indices[at + 1u], indices[at + 2u]);
 }
 
 // The weights of a triangle's three vertices, from those of the second and third.
@@ -245,7 +240,8 @@ fn facing(normal: vec3<f32>, geometric: vec3<f32>, viewer: vec3<f32>) -> vec3<f3
 // A point of a triangle's vertex normal, with what normal maps are placed by.
 struct Spot {
     object_to_world: Affine,
-    tangents_at: u32,
+    shape: Shape,
+    time: f32,
     index: vec3<u32>,
     w: vec3<f32>,
     // In object space, and the same as a unit vector in world space.
@@ -255,9 +251,9 @@ struct Spot {
 
 // Unit tangent and bitangent in world space.
 fn axes_of(spot: Spot) -> Frame {
-    let a = attribute_row(spot.tangents_at + spot.index.x * 4u);
-    let b = attribute_row(spot.tangents_at + spot.index.y * 4u);
-    let c = attribute_row(spot.tangents_at + spot.index.z * 4u);
+    let a = vertex_tangent(spot.shape, spot.index.x, spot.time);
+    let b = vertex_tangent(spot.shape, spot.index.y, spot.time);
+    let c = vertex_tangent(spot.shape, spot.index.z, spot.time);
     let along = blend_vec(a.xyz, b.xyz, c.xyz, spot.w);
     let across = fcross(spot.smoothed, along) * a.w;
     let black = vec3<f32>(0.0);
@@ -274,12 +270,13 @@ fn mapped_normal(spot: Spot, axes: Frame, texel: vec4<f32>, scale: f32) -> vec3<
     return axes.s * x + axes.t * y + spot.unit * z;
 }
 
-// The surface at a hit, seen against `direction`.
-fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
-    let placed = instance_at(hit.instance);
-    let object_to_world = instance_object_to_world(placed);
-    let world_to_object = instance_world_to_object(placed);
-    let triangle = triangle_of(hit.triangle);
+// The surface at a ray's hit at its time, seen against `direction`.
+fn surface_at(hit: Hit, direction: vec3<f32>, time: f32) -> Surface {
+    let instance = instance_at(hit.instance);
+    let placed = placed_at(instance, time);
+    let object_to_world = placed.object_to_world;
+    let world_to_object = placed.world_to_object;
+    let triangle = triangle_at(hit.triangle, time);
     let shape = shape_of(triangle.shape);
     let material = material_of(shape.material);
     let index = vertices(shape, triangle.primitive);
@@ -289,7 +286,7 @@ fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
     let c = triangle.c;
     var surface = plain_surface();
     surface.position = transform_point(object_to_world, blend_vec(a, b, c, w));
-    surface.reach = reach_of(a, b, c) * instance_stretch(placed) + instance_shift(placed);
+    surface.reach = reach_of(a, b, c) * instance_stretch(instance) + instance_shift(instance);
 
     // The side that is seen.
     let viewer = -direction;
@@ -315,14 +312,14 @@ fn surface_at(hit: Hit, direction: vec3<f32>) -> Surface {
     var axes = Frame(vec3<f32>(0.0), vec3<f32>(0.0));
     if shape.normals_at != NONE {
         let smoothed = blend_vec(
-            attribute_vec(shape.normals_at + index.x * 3u),
-            attribute_vec(shape.normals_at + index.y * 3u),
-            attribute_vec(shape.normals_at + index.z * 3u),
+            vertex_normal(shape, index.x, time),
+            vertex_normal(shape, index.y, time),
+            vertex_normal(shape, index.z, time),
             w,
         );
         let plain = transform_transposed(world_to_object, smoothed);
         let unit = normalize_or(plain, outward);
-        let spot = Spot(object_to_world, shape.tangents_at, index, w, smoothed, unit);
+        let spot = Spot(object_to_world, shape, time, index, w, smoothed, unit);
         if mapped { axes = axes_of(spot); }
         var world = plain;
         if mapped && (material.textures & SHOW_NORMAL) != 0u {

@@ -12,8 +12,10 @@ const ENVIRONMENT_NONE: u32 = 0u;
 const ENVIRONMENT_CONSTANT: u32 = 1u;
 const ENVIRONMENT_MAP: u32 = 2u;
 const INSTANCE_IDENTITY: u32 = 1u;
+const INSTANCE_MOVES: u32 = 2u;
 const TRIANGLE_ALPHA: u32 = 1u;
 const TRIANGLE_CULL: u32 = 2u;
+const TRIANGLE_MOVES: u32 = 4u;
 const ALPHA_OPAQUE: u32 = 0u;
 const ALPHA_MASK: u32 = 1u;
 const ALPHA_BLEND: u32 = 2u;
@@ -31,6 +33,7 @@ const EMITTER_POINT: u32 = 1u;
 const EMITTER_SPOT: u32 = 2u;
 const EMITTER_DIRECTIONAL: u32 = 3u;
 const EMITTER_ENVIRONMENT: u32 = 4u;
+const EMITTER_MOVING: u32 = 5u;
 const LIGHT_LEAF: u32 = 0x80000000u;
 const LIGHT_TWO_SIDED: u32 = 0x40000000u;
 const LIGHT_INDEX: u32 = 0x3fffffffu;
@@ -44,8 +47,8 @@ const GLASS_SIDE: u32 = 16u;
 const GLASS_INDICES: u32 = 9u;
 
 // Strides in words.
-const INSTANCE_WORDS: u32 = 30u;
-const SHAPE_WORDS: u32 = 8u;
+const INSTANCE_WORDS: u32 = 32u;
+const SHAPE_WORDS: u32 = 12u;
 const MATERIAL_WORDS: u32 = 48u;
 const LAYERS_WORDS: u32 = 136u;
 const TEXTURE_USE_WORDS: u32 = 8u;
@@ -102,9 +105,9 @@ struct Header {
     light_nodes_at: u32,
     infinite_count: u32,
     infinite_irradiance: f32,
-    reserved_a: u32,
-    reserved_b: u32,
-    reserved_c: u32,
+    motion_keys: u32,
+    camera_keys_at: u32,
+    reserved: u32,
 }
 
 @group(1) @binding(0) var<uniform> header: Header;
@@ -169,8 +172,9 @@ fn instance_root_node(at: u32) -> u32 { return words[at + 24u]; }
 fn instance_id(at: u32) -> u32 { return words[at + 25u]; }
 fn instance_emitters_of_at(at: u32) -> u32 { return words[at + 26u]; }
 fn instance_flags(at: u32) -> u32 { return words[at + 27u]; }
-fn instance_stretch(at: u32) -> f32 { return bitcast<f32>(words[at + 28u]); }
-fn instance_shift(at: u32) -> f32 { return bitcast<f32>(words[at + 29u]); }
+fn instance_motion_at(at: u32) -> u32 { return words[at + 28u]; }
+fn instance_stretch(at: u32) -> f32 { return bitcast<f32>(words[at + 29u]); }
+fn instance_shift(at: u32) -> f32 { return bitcast<f32>(words[at + 30u]); }
 
 // A triangle as rays meet it, in object space.
 struct Triangle {
@@ -205,14 +209,23 @@ struct Shape {
     tangents_at: u32,
     uvs_at: vec2<u32>,
     colors_at: u32,
+    // Where its positions begin for each key, or NONE where it does not move.
+    positions_at: u32,
+    vertex_count: u32,
 }
 
 fn shape_of(index: u32) -> Shape {
     let at = header.shapes_at + index * SHAPE_WORDS;
     return Shape(
         words[at], words[at + 1u], words[at + 2u], words[at + 3u], words[at + 4u],
-        vec2<u32>(words[at + 5u], words[at + 6u]), words[at + 7u],
+        vec2<u32>(words[at + 5u], words[at + 6u]), words[at + 7u], words[at + 8u], words[at + 9u],
     );
+}
+
+// Vertex indices of a primitive.
+fn vertices(shape: Shape, primitive: u32) -> vec3<u32> {
+    let at = shape.indices_at + (primitive - shape.first_primitive) * 3u;
+    return vec3<u32>(indices[at], indices[at + 1u], indices[at + 2u]);
 }
 
 // A material's factors; its textures are read one by one, where they are needed.
@@ -352,6 +365,11 @@ fn emitter_of(index: u32) -> Emitter {
         word_vec(at + 8u), word_f(at + 11u),
         word_vec(at + 12u), word_f(at + 15u),
     );
+}
+
+// The instance of a triangle that moves.
+fn emitter_measure_bits(index: u32) -> u32 {
+    return words[header.emitters_at + index * EMITTER_WORDS + 3u];
 }
 
 fn emitter_measure(index: u32) -> f32 {

@@ -3,6 +3,7 @@
 // primitive). Trees only skip what cannot be it.
 #define_import_path tessera::trace
 
+#import tessera::moving::{placed_at, triangle_at}
 #import tessera::ray::{
     Hit, Probe, Query, Ray, intersect_box, intersect_triangle, miss, probe_of, sees_back,
     transform_ray,
@@ -11,8 +12,8 @@
 #import tessera::surface::alpha_of
 #import tessera::tables::{
     ALPHA_MASK, INSTANCE_IDENTITY, NONE, TRIANGLE_ALPHA, TRIANGLE_CULL, Triangle, header,
-    instance_at, instance_flags, instance_id, instance_root_node, instance_world_to_object,
-    material_of, nodes, shape_of, triangle_of,
+    instance_at, instance_flags, instance_id, instance_root_node, material_of, nodes, shape_of,
+    triangle_of,
 }
 
 // Groups that wait: one per level, and two at the entrance of an instance.
@@ -37,7 +38,7 @@ fn is_before(t: f32, instance: u32, primitive: u32, best: Hit) -> bool {
         || (id == best_id && primitive < triangle_of(best.triangle).primitive);
 }
 
-// Whether a triangle is there for this ray: neither culled nor transparent at that point.
+// Whether a triangle, as it is at the ray's time, is there for it: neither culled nor transparent at that point.
 fn is_there(
     query: Query, direction: vec3<f32>, instance: u32, triangle: Triangle, weights: vec2<f32>,
 ) -> bool {
@@ -162,7 +163,7 @@ fn walk(ray: Ray, query: Query, any_hit: bool) -> Walked {
             let index = primitives.x + firstTrailingBit(primitives.y);
             primitives.y &= primitives.y - 1u;
             if instance != NONE {
-                let triangle = triangle_of(index);
+                let triangle = triangle_at(index, query.time);
                 let met = intersect_triangle(probe, triangle.a, triangle.b, triangle.c);
                 if met.x > 0.0
                     && is_before(met.x, instance, triangle.primitive, best)
@@ -185,7 +186,8 @@ fn walk(ray: Ray, query: Query, any_hit: bool) -> Walked {
                 instance = index;
                 instance_floor = top;
                 if (instance_flags(at) & INSTANCE_IDENTITY) == 0u {
-                    probe = probe_of(transform_ray(instance_world_to_object(at), ray));
+                    let placed = placed_at(at, query.time);
+                    probe = probe_of(transform_ray(placed.world_to_object, ray));
                     order = octant(probe);
                 }
                 group = vec2<u32>(instance_root_node(at), 0x80000000u);

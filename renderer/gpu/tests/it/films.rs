@@ -6,7 +6,7 @@ use protocol::{Batch, Lens, Opening, PixelFilter, Rect};
 use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
 use crate::device::backend;
-use crate::make::{furnace, golden, many_lights, settings, sun};
+use crate::make::{furnace, golden, many_lights, moving, settings, sun};
 
 fn batch(first: u32, count: u32) -> Batch {
     Batch::new(first, count).expect("aligned")
@@ -69,6 +69,13 @@ fn settings_that_change_the_way() {
 fn many_lights_in_a_tree() {
     let scene = many_lights(&settings(32, 24, 6));
     check("many lights", &scene, whole(&scene));
+}
+
+/// What moves while the shutter is open: a camera, instances, cards with alpha, bones, lamps.
+#[test]
+fn blurred_by_motion() {
+    let scene = moving(&settings(32, 24, 8));
+    check("in motion", &scene, whole(&scene));
 }
 
 /// The short way through matte surfaces gives the bits of the long one, which shaders take.

@@ -9,7 +9,7 @@ use renderer::surface::Surface;
 use renderer::{RenderScene, camera, environment, ray, texture};
 
 use crate::device::evaluator;
-use crate::make::{Random, golden, many_lights, settings};
+use crate::make::{Random, golden, many_lights, moving, settings};
 
 /// A shader function, what Rust says, and the inputs for both.
 pub struct Check<'a> {
@@ -226,7 +226,8 @@ fn the_sky_is_the_same() {
 
 #[test]
 fn lights_are_the_same() {
-    for scene in [golden(&settings(32, 32, 1)), many_lights(&settings(32, 32, 1))] {
+    let settings = settings(32, 32, 1);
+    for scene in [golden(&settings), many_lights(&settings), moving(&settings)] {
         lights_are_the_same_in(&scene);
     }
 }
@@ -252,7 +253,7 @@ fn lights_are_the_same_in(scene: &RenderScene) {
             out_f(12u, e.probability);
             out_f(13u, light_tree::finite_probability(at, emitter_of(e.emitter).leaf));
             let l = light::sample_light(
-                e, point, vec2<f32>(in_f(4u), in_f(8u)), in_f(5u), in_f(6u));
+                e, point, vec2<f32>(in_f(4u), in_f(8u)), in_f(5u), in_f(6u), in_f(7u));
             out_u(1u, select(0u, 1u, l.shines));
             if l.shines {
                 out_f(2u, l.direction.x); out_f(3u, l.direction.y); out_f(4u, l.direction.z);
@@ -271,7 +272,8 @@ fn lights_are_the_same_in(scene: &RenderScene) {
             return out;
         };
         let mut out = vec![picked.emitter, 0];
-        if let Some(light) = sample_light(scene, picked, at.point, (f(4), f(8)), f(5), f(6)) {
+        if let Some(light) = sample_light(scene, picked, at.point, (f(4), f(8)), (f(5), f(6)), f(7))
+        {
             out[1] = 1;
             out.extend(bits3(light.direction));
             out.extend([light.distance.to_bits(), light.density.to_bits()]);
@@ -289,9 +291,15 @@ fn lights_are_the_same_in(scene: &RenderScene) {
 
 #[test]
 fn cameras_and_textures_are_the_same() {
-    let scene = golden(&settings(37, 21, 1));
+    let settings = settings(37, 21, 1);
+    for scene in [golden(&settings), moving(&settings)] {
+        cameras_and_textures_are_the_same_in(&scene);
+    }
+}
+
+fn cameras_and_textures_are_the_same_in(scene: &RenderScene) {
     let words = scene.words();
-    let uses: Vec<u32> = texture_uses(&scene, &words);
+    let uses: Vec<u32> = texture_uses(scene, &words);
     assert!(!uses.is_empty(), "the golden scene has textures");
     let mut random = Random::new(4);
     let mut inputs = Vec::new();
@@ -299,6 +307,7 @@ fn cameras_and_textures_are_the_same() {
         inputs.extend([random.between(-3.0, 3.0), random.between(-3.0, 3.0)].map(f32::to_bits));
         inputs.push(uses[i % uses.len()]);
         inputs.push(random.bits() & 1);
+        inputs.push(random.unit().to_bits());
     }
     let code = (
         "#import tessera::camera
@@ -307,28 +316,29 @@ fn cameras_and_textures_are_the_same() {
         #import tessera::tables::{TextureUse, word_vec, words}",
         "let at = in_u(2u);
         let usage = TextureUse(words[at], words[at + 1u], word_vec(at + 2u), word_vec(at + 5u));
+        let time = in_f(4u);
         let c = texture::sample(usage, vec2<f32>(in_f(0u), in_f(1u)), in_u(3u) == 1u);
         out_f(0u, c.x); out_f(1u, c.y); out_f(2u, c.z); out_f(3u, c.w);
-        let r = camera::camera_ray(in_f(0u) * 9.0, in_f(1u) * 9.0, vec2<f32>(0.0));
+        let r = camera::camera_ray(in_f(0u) * 9.0, in_f(1u) * 9.0, vec2<f32>(0.0), time);
         out_f(4u, r.origin.x); out_f(5u, r.direction.x); out_f(6u, r.direction.y);
         out_f(7u, camera::filter_offset(abs(in_f(0u)) * 0.33));
         let o = ray::offset_origin(vec3<f32>(in_f(0u), in_f(1u), in_f(0u) * 1e-2), r.direction, in_f(1u));
-        out_f(8u, o.x); out_f(9u, o.y); out_f(10u, o.z); out_f(11u, camera::depth_of(o));",
+        out_f(8u, o.x); out_f(9u, o.y); out_f(10u, o.z); out_f(11u, camera::depth_of(o, time));",
     );
-    check_in(&scene, "cameras and textures", code, (4, 12), &inputs, &|row| {
-        let [x, y] = [row[0], row[1]].map(f32::from_bits);
+    check_in(scene, "cameras and textures", code, (5, 12), &inputs, &|row| {
+        let [x, y, time] = [row[0], row[1], row[4]].map(f32::from_bits);
         let at = row[2] as usize;
         let usage: renderer::tables::TextureUse =
             *bytemuck::from_bytes(bytemuck::cast_slice(&words[at..at + 8]));
-        let color = texture::sample(&scene, &usage, x, y, row[3] == 1);
-        let ray = camera::camera_ray(&scene, x * 9.0, y * 9.0, (0.0, 0.0));
+        let color = texture::sample(scene, &usage, x, y, row[3] == 1);
+        let ray = camera::camera_ray(scene, x * 9.0, y * 9.0, (0.0, 0.0), time);
         let moved = ray::offset_origin(vec3(x, y, x * 1e-2), ray.direction, y);
         let mut out = bits3(color.rgb).to_vec();
         out.push(color.a.to_bits());
         out.extend([ray.origin.x, ray.direction.x, ray.direction.y].map(f32::to_bits));
-        out.push(camera::filter_offset(&scene, x.abs() * 0.33).to_bits());
+        out.push(camera::filter_offset(scene, x.abs() * 0.33).to_bits());
         out.extend(bits3(moved));
-        out.push(camera::depth_of(&scene, moved).to_bits());
+        out.push(camera::depth_of(scene, moved, time).to_bits());
         out
     });
 }

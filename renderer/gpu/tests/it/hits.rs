@@ -1,19 +1,26 @@
 //! What rays meet.
 
 use gpu::{Function, Rounding};
+use renderer::RenderScene;
 use renderer::math::{FAR, Vec3, vec3};
 use renderer::ray::{Cast, Hit, Query, Ray};
 use renderer::trace::{Path, Tracer};
 
 use crate::device::evaluator;
 use crate::functions::Check;
-use crate::make::{Random, golden, settings};
+use crate::make::{Random, golden, moving, settings};
 
 /// Nearest and any hits of random rays through the golden scene: mirrored and nested instances,
 /// masked and blended cards, culled backs.
 #[test]
 fn rays_meet_the_same() {
-    let scene = golden(&settings(32, 32, 1));
+    let settings = settings(32, 32, 1);
+    for (scene, least) in [(golden(&settings), 2000), (moving(&settings), 1000)] {
+        rays_meet_the_same_in(&scene, least);
+    }
+}
+
+fn rays_meet_the_same_in(scene: &RenderScene, least: u32) {
     let Some(mut evaluator) = evaluator(Rounding::Driver) else { return };
     let mut random = Random::new(5);
     let mut inputs = Vec::new();
@@ -24,6 +31,7 @@ fn rays_meet_the_same() {
         inputs.extend(origin.to_array().map(f32::to_bits));
         inputs.extend(direction.to_array().map(f32::to_bits));
         inputs.extend([t_max.to_bits(), random.bits(), i & 1, i >> 1 & 1]);
+        inputs.push(random.unit().to_bits());
     }
     let function = Function {
         imports: "#import tessera::trace::walk
@@ -31,7 +39,7 @@ fn rays_meet_the_same() {
         body: "let ray = Ray(
                 vec3<f32>(in_f(0u), in_f(1u), in_f(2u)), vec3<f32>(in_f(3u), in_f(4u), in_f(5u)));
             let shadow = in_u(9u) == 1u;
-            let w = walk(ray, Query(in_f(6u), in_u(7u), in_u(8u) == 1u), shadow);
+            let w = walk(ray, Query(in_f(6u), in_u(7u), in_u(8u) == 1u, in_f(10u)), shadow);
             out_u(0u, select(0u, 1u, w.finished));
             if shadow {
                 out_u(1u, select(0u, 1u, w.hit.triangle != 0xffffffffu));
@@ -39,15 +47,15 @@ fn rays_meet_the_same() {
                 out_f(1u, w.hit.t); out_f(2u, w.hit.u); out_f(3u, w.hit.v);
                 out_u(4u, w.hit.instance); out_u(5u, w.hit.triangle);
             }",
-        input_words: 10,
+        input_words: 11,
         output_words: 6,
     };
-    let tracer = Tracer::new(&scene, Path::Portable);
+    let tracer = Tracer::new(scene, Path::Portable);
     let mut met = 0;
     let rust = |row: &[u32]| {
         let f = |k: usize| f32::from_bits(row[k]);
         let ray = Ray { origin: vec3(f(0), f(1), f(2)), direction: vec3(f(3), f(4), f(5)) };
-        let query = Query { t_max: f(6), key: row[7], camera: row[8] == 1 };
+        let query = Query { t_max: f(6), key: row[7], camera: row[8] == 1, time: f(10) };
         let mut hits = [Hit::miss(0.0)];
         if row[9] == 1 {
             tracer.any(&[Cast { ray, query }], &mut hits);
@@ -58,12 +66,12 @@ fn rays_meet_the_same() {
         let [t, u, v] = [hit.t, hit.u, hit.v].map(f32::to_bits);
         vec![1, t, u, v, hit.instance, hit.triangle]
     };
-    for row in inputs.chunks_exact(10) {
+    for row in inputs.chunks_exact(11) {
         met += u32::from(rust(row)[5] != renderer::tables::NONE);
     }
-    assert!(met > 2000, "only {met} of 8000 rays meet anything");
+    assert!(met > least, "only {met} of 8000 rays meet anything");
     Check { name: "rays", function, inputs: &inputs, rust: &rust }
-        .run(|f, i| evaluator.evaluate_in(&scene, f, i));
+        .run(|f, i| evaluator.evaluate_in(scene, f, i));
 }
 
 /// Directions along axes and diagonals, where divisions by zero lurk.

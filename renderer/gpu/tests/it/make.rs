@@ -1,7 +1,7 @@
 //! Inputs and scenes.
 
 use protocol::settings::{Lighting, RenderSettings, Sun};
-use protocol::{CameraChoice, Size};
+use protocol::{CameraChoice, Shutter, ShutterPosition, Size};
 use renderer::{RenderScene, sampler};
 use scene::{
     AreaLight, AreaShape, Light, LightKind, Material, Mesh, Node, Primitive, Scene, Transform,
@@ -44,6 +44,16 @@ pub fn settings(width: u32, height: u32, samples: u32) -> RenderSettings {
 /// The built-in scene at a small size.
 pub fn golden(settings: &RenderSettings) -> RenderScene {
     renderer::prepare(&scene::golden(), settings, 0.0).expect("the golden scene is sound")
+}
+
+/// The built-in scene in motion, with the shutter open for nearly all of it.
+pub fn moving(settings: &RenderSettings) -> RenderScene {
+    let shutter = Some(Shutter { open_s: 0.9, position: ShutterPosition::Start });
+    let settings = RenderSettings { shutter, ..settings.clone() };
+    let scene =
+        renderer::prepare(&scene::golden_in_motion(), &settings, 0.05).expect("it is sound");
+    assert!(scene.header().motion_keys > 2, "it moves");
+    scene
 }
 
 /// A white cube under a white sky: every pixel must show as much light as the sky.

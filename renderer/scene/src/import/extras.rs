@@ -147,11 +147,6 @@ impl Importer<'_> {
         self.warnings.push(ImportWarning::Extra { owner: owner.to_owned(), name });
     }
 
-    /// Says what pictures do not show yet. Whoever makes them show it takes the call out.
-    fn not_rendered(&mut self, owner: &str, what: &'static str) {
-        self.warnings.push(ImportWarning::NotRendered { owner: owner.to_owned(), what });
-    }
-
     /// Radius, metres, and angle, radians, of a punctual light.
     pub fn lamp_size(
         &mut self,
@@ -208,9 +203,6 @@ impl Importer<'_> {
                 }
             },
         };
-        if extras.shutter > 0.0 {
-            self.not_rendered(&owner, "motion blur");
-        }
         let defaults = Lens::default();
         Ok(Lens {
             aperture,

@@ -90,13 +90,6 @@ pub enum ImportWarning {
         /// Its name.
         name: String,
     },
-    /// Something of `extras.tessera` that is in the scene, and that pictures do not show yet.
-    NotRendered {
-        /// Of what.
-        owner: String,
-        /// What it is.
-        what: &'static str,
-    },
     /// A name under `extras.tessera` that means nothing there.
     Extra {
         /// Of what.
@@ -225,9 +218,6 @@ impl fmt::Display for ImportWarning {
                 write!(f, "{mode} of mesh {mesh} are left out; only triangles are rendered")
             }
             Self::Attribute { name } => write!(f, "the vertex attribute {name} is left out"),
-            Self::NotRendered { owner, what } => {
-                write!(f, "the {what} of {owner} is understood, not rendered yet")
-            }
             Self::Extra { owner, name } => {
                 write!(f, "extras.tessera.{name} of {owner} means nothing there and is left out")
             }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use film::{FrameRate, Metadata, NoiseTarget};
 use protocol::RenderSettings;
-use scene::Imported;
 
 use crate::backend::BackendArgs;
 use crate::exit::{Exit, WithExit as _, fail};
@@ -26,6 +25,7 @@ Examples:
   tessera render scene.glb -o frame.exr -o frame.png --size 640x360 --spp 64
   tessera render scene.glb -o frame.png --camera shot_cam --exposure 0.5
   tessera render scene.glb -o frame.jpg --view neutral --white-balance 4500 --denoise
+  tessera render walk.glb -o frame.png --frame 12 --fps 24 --shutter 0.5
   tessera render model.glb -o frame.png --eye 3,2,4 --target 0,1,0 --sun 3 --sky 0.4,0.6,1
 
 ")]
@@ -57,7 +57,7 @@ pub struct RenderArgs {
     /// Frame of the animation
     #[arg(long, value_name = "N", default_value_t = 0)]
     frame: u32,
-    /// Frames a second of the animation
+    /// Frames a second of the animation; a frame is what --shutter is a fraction of
     #[arg(long, value_name = "RATE", default_value_t = 24.0)]
     fps: f32,
     /// Time of the animation, seconds, instead of a frame
@@ -82,11 +82,12 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let noise = args.noise.map(|noise| NoiseTarget::try_new(noise, args.min_samples));
     let noise = noise.transpose().exit(Exit::Usage)?;
     // What is wrong already is told before a long import.
-    args.picture.settings(&Asked::default()).validate().exit(Exit::Usage)?;
-    let Imported { scene, wishes, .. } = args.environment.import(&args.scene)?;
-    let asked = Asked::of(&wishes, &args.picture, Some(&args.output));
+    args.picture.settings(&Asked::default(), args.fps).validate().exit(Exit::Usage)?;
+    let imported = args.environment.import(&args.scene)?;
+    let asked = Asked::of(&imported, &args.picture, Some(&args.output));
     asked.set(&mut outputs.look);
-    let settings = args.picture.settings(&asked);
+    let scene = imported.scene;
+    let settings = args.picture.settings(&asked, args.fps);
     let render_scene = local::prepare(&scene, &settings, time_s)?;
     let mut backend = args.backend.open()?;
     let description = backend.description();

@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use protocol::{JobId, JobSpec, Quote, RenderSettings, SceneId, Tokens};
 use renderer::{Probe, RenderScene};
-use scene::Imported;
 
 use crate::client::{self, Farm};
 use crate::commands::jobs;
@@ -98,14 +97,15 @@ impl JobArgs {
         output: Option<&OutputArgs>,
     ) -> anyhow::Result<PreparedJob> {
         let mut asked = Asked::default();
-        let mut settings = self.picture.settings(&asked);
-        settings.validate().exit(Exit::Usage)?;
         let frames = self.frames.range();
+        let mut settings = self.picture.settings(&asked, frames.fps);
+        settings.validate().exit(Exit::Usage)?;
         let (package, id) = match (&self.file, self.scene) {
             (Some(file), _) => {
-                let Imported { scene, wishes, .. } = self.environment.import(file)?;
-                asked = Asked::of(&wishes, &self.picture, output);
-                settings = self.picture.settings(&asked);
+                let imported = self.environment.import(file)?;
+                asked = Asked::of(&imported, &self.picture, output);
+                let scene = imported.scene;
+                settings = self.picture.settings(&asked, frames.fps);
                 let time_s = frames.first as f32 / frames.fps;
                 let render_scene = local::prepare(&scene, &settings, time_s)?;
                 let probe = probe(&render_scene, interrupt)?;

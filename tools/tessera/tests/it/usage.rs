@@ -38,6 +38,7 @@ fn a_command_line_that_makes_no_sense_is_a_usage_error() {
     place.refused(2, &["out of range"], &["render", &scene, "--size", "99999x99999"]);
     place.refused(2, &["samples per pixel"], &["render", &scene, "--spp", "0"]);
     place.refused(2, &["bounces"], &["render", &scene, "--bounces", "65"]);
+    place.refused(2, &["fraction of a frame"], &["render", &scene, "--shutter", "half"]);
     place.refused(2, &["--target"], &["render", &scene, "--eye", "1,2,3"]);
     place.refused(2, &["three numbers"], &["render", &scene, "--eye", "1,2", "--target", "0,0,0"]);
     place.refused(2, &[".exr, .png or .jpg"], &["render", &scene, "-o", "a.tif"]);
