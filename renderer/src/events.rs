@@ -30,11 +30,8 @@ pub struct Note {
 /// already.
 #[derive(Debug, Default)]
 pub struct Events {
-    incoming: Directions,
-    mets: Mets,
+    given: Given,
     places: Places,
-    looks: Looks,
-    arrivals: Arrivals,
     departures: Departures,
     /// Whose they are.
     pub notes: Vec<Note>,
@@ -42,20 +39,21 @@ pub struct Events {
     pub instance: u32,
 }
 
-/// Directions of a block.
-type Directions = <Vec3 as Columnar>::Columns;
+/// What is put into a block; what is found of it lies apart, as compilers have to see.
+#[derive(Debug, Default)]
+struct Given {
+    incoming: <Vec3 as Columnar>::Columns,
+    mets: Mets,
+    looks: Looks,
+    arrivals: Arrivals,
+}
 
 vectors! {
     /// Finds places.
-    fn locate(
-        count: usize,
-        instance: &Instance,
-        mets: &Mets,
-        incoming: &Directions,
-        places: &mut Places,
-    ) {
+    fn locate(count: usize, instance: &Instance, given: &Given, places: &mut Places) {
         for at in 0..whole(count) {
-            Met::get(mets, at).place(instance, Vec3::get(incoming, at)).set(places, at);
+            let incoming = Vec3::get(&given.incoming, at);
+            Met::get(&given.mets, at).place(instance, incoming).set(places, at);
         }
     }
 }
@@ -65,16 +63,15 @@ vectors! {
     fn scatter_all<const MATTE: bool>(
         count: usize,
         albedo: &AlbedoTable,
+        given: &Given,
         places: &Places,
-        looks: &Looks,
-        incoming: &Directions,
-        arrivals: &Arrivals,
         roulette: bool,
         departures: &mut Departures,
     ) {
         for at in 0..whole(count) {
-            let surface = Place::get(places, at).with(Look::get(looks, at), MATTE);
-            let (incoming, arrival) = (Vec3::get(incoming, at), Arrival::get(arrivals, at));
+            let surface = Place::get(places, at).with(Look::get(&given.looks, at), MATTE);
+            let incoming = Vec3::get(&given.incoming, at);
+            let arrival = Arrival::get(&given.arrivals, at);
             scatter(albedo, &surface, incoming, &arrival, Vec3::ONE, roulette).set(departures, at);
         }
     }
@@ -94,7 +91,7 @@ impl Events {
     #[inline(always)]
     pub fn push_met(&mut self, note: Note, incoming: Vec3, met: Met, look: Look) -> bool {
         let at = self.notes.len();
-        met.set(&mut self.mets, at);
+        met.set(&mut self.given.mets, at);
         self.push(note, incoming, look)
     }
 
@@ -109,49 +106,45 @@ impl Events {
     #[inline(always)]
     fn push(&mut self, note: Note, incoming: Vec3, look: Look) -> bool {
         let at = self.notes.len();
-        incoming.set(&mut self.incoming, at);
-        look.set(&mut self.looks, at);
+        incoming.set(&mut self.given.incoming, at);
+        look.set(&mut self.given.looks, at);
         self.notes.push(note);
         self.notes.len() == BLOCK
     }
 
     /// Finds the places of all triangles.
     pub fn locate(&mut self, scene: &RenderScene, path: Path) {
-        let Self { mets, places, incoming, .. } = self;
         let Some(instance) = scene.instances.get(self.instance as usize) else { return };
-        locate(path, self.notes.len(), instance, mets, incoming, places);
+        locate(path, self.notes.len(), instance, &self.given, &mut self.places);
     }
 
     /// Place and base colour of an event.
     #[inline(always)]
     pub fn seen(&self, at: usize) -> (Place, Vec3) {
-        (Place::get(&self.places, at), Look::get(&self.looks, at).base_color)
+        (Place::get(&self.places, at), Look::get(&self.given.looks, at).base_color)
     }
 
     /// The direction of an event's ray.
     #[inline(always)]
     pub fn incoming(&self, at: usize) -> Vec3 {
-        Vec3::get(&self.incoming, at)
+        Vec3::get(&self.given.incoming, at)
     }
 
     /// Says what arrives at an event.
     #[inline(always)]
     pub fn light_up(&mut self, at: usize, arrival: Arrival) {
-        arrival.set(&mut self.arrivals, at);
+        arrival.set(&mut self.given.arrivals, at);
     }
 
     /// Scatters all.
     pub fn scatter<const MATTE: bool>(&mut self, albedo: &AlbedoTable, path: Path, roulette: bool) {
-        let Self { places, looks, incoming, arrivals, departures, .. } = self;
-        let count = self.notes.len();
-        scatter_all::<MATTE>(
-            path, count, albedo, places, looks, incoming, arrivals, roulette, departures,
-        );
+        let Self { given, places, departures, notes, .. } = self;
+        scatter_all::<MATTE>(path, notes.len(), albedo, given, places, roulette, departures);
     }
 
     /// What became of an event, and the light it was asked about.
     #[inline(always)]
     pub fn outcome(&self, at: usize) -> (LightSample, Departure) {
-        (Arrival::get(&self.arrivals, at).light, Departure::get(&self.departures, at))
+        (Arrival::get(&self.given.arrivals, at).light, Departure::get(&self.departures, at))
     }
 }
