@@ -45,13 +45,13 @@ columnar! {
     Place,
     /// Of many rays.
     Places {
-        /// See [`Surface::position`].
+        /// See [`super::Surface::position`].
         position: Vec3,
-        /// See [`Surface::reach`].
+        /// See [`super::Surface::reach`].
         reach: f32,
-        /// See [`Surface::geometric`].
+        /// See [`super::Surface::geometric`].
         geometric: Vec3,
-        /// See [`Surface::normal`].
+        /// See [`super::Surface::normal`].
         normal: Vec3,
         /// Whether it is the triangle's front that was met.
         is_front: bool,
