@@ -36,7 +36,7 @@ pub struct Events {
     /// Whose they are.
     pub notes: Vec<Note>,
     /// The instance that all have met.
-    pub instance: u32,
+    instance: u32,
 }
 
 /// What is put into a block; what is found of it lies apart, as compilers have to see.

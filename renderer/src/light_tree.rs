@@ -10,7 +10,6 @@
 
 use crate::RenderScene;
 use crate::math::{Vec3, abs, clamp, div, dot, max, min, rcp, sqrt, vec3};
-use crate::surface::Surface;
 use crate::tables::{
     Emitter, LIGHT_DEPTH_MAX, LIGHT_INDEX, LIGHT_LEAF, LIGHT_TWO_SIDED, LightNode, NONE,
 };
@@ -45,14 +44,6 @@ pub struct Vertex {
 impl Vertex {
     /// Nowhere: the camera, before anything was met.
     pub const NONE: Self = Self { point: Vec3::ZERO, normal: Vec3::ZERO };
-
-    /// Of a surface, for rays that begin at `origin`.
-    #[inline(always)]
-    #[must_use]
-    pub fn of(surface: &Surface, origin: Vec3) -> Self {
-        let passes = surface.transmission > 0.0 || surface.translucency > 0.0;
-        Self { point: origin, normal: if passes { Vec3::ZERO } else { surface.normal } }
-    }
 }
 
 /// An emitter and the probability that it was picked with.

@@ -2,7 +2,10 @@
 
 use protocol::{Batch, CameraChoice, Lighting, Rect, RenderSettings, Size};
 use renderer::{Backend, Cancel, CpuBackend, RenderScene, Work, prepare};
-use scene::{Light, LightKind, Material, Mesh, Node, Primitive, Scene, Transform};
+use scene::{
+    Channel, Interpolation, Light, LightKind, Material, Mesh, Node, Primitive, Property, Scene,
+    Transform,
+};
 
 /// A diffuse white material: no lobe could be darker, see the furnace tests.
 pub fn material(base_color: [f32; 3], metallic: f32, roughness: f32) -> Material {
@@ -69,6 +72,17 @@ pub fn add_light(scene: &mut Scene, at: [f32; 3], kind: LightKind, intensity: f3
     let transform =
         Transform::Trs { translation: at, rotation: [-half, 0.0, 0.0, half], scale: [1.0; 3] };
     scene.nodes.push(Node { light: Some(scene.lights.len() as u32 - 1), ..node(transform) });
+}
+
+/// A channel with keys at 0 s, 1 s and so on.
+pub fn moving(node: u32, property: Property, values: &[&[f32]]) -> Channel {
+    Channel {
+        node,
+        property,
+        interpolation: Interpolation::Linear,
+        times: (0..values.len()).map(|key| key as f32).collect(),
+        values: values.concat(),
+    }
 }
 
 /// Settings that look from one point to another through a narrow lens.

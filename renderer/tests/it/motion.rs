@@ -4,19 +4,9 @@ use std::path::Path;
 
 use protocol::{RenderSettings, Size};
 use renderer::{RenderScene, prepare};
-use scene::{Channel, Interpolation, MorphTarget, Node, Property, Scene, Skin, Transform};
+use scene::{MorphTarget, Node, Property, Scene, Skin, Transform};
 
-use crate::make::{material, node, scene_of};
-
-fn moving(node: u32, property: Property, values: &[&[f32]]) -> Channel {
-    Channel {
-        node,
-        property,
-        interpolation: Interpolation::Linear,
-        times: (0..values.len()).map(|key| key as f32).collect(),
-        values: values.concat(),
-    }
-}
+use crate::make::{material, moving, node, scene_of};
 
 /// A sphere on three bones, with two morph targets, shown by two nodes. No function of the
 /// platform's library has made it.

@@ -12,11 +12,13 @@ use renderer::tables::{EMITTER_MOVING, INSTANCE_IDENTITY, INSTANCE_MOVES, NONE, 
 use renderer::trace::{Path, Tracer};
 use renderer::{Backend, Cancel, CpuBackend, RenderScene, Work, first_hits, prepare};
 use scene::{
-    Camera, Channel, Interpolation, Material, Mesh, MorphTarget, Node, Primitive, Projection,
-    Property, Scene, Skin, Transform,
+    Camera, Material, Mesh, MorphTarget, Node, Primitive, Projection, Property, Scene, Skin,
+    Transform,
 };
 
-use crate::make::{assert_mean, looking, material, mean_green, node, quad, scene_of, sphere};
+use crate::make::{
+    assert_mean, looking, material, mean_green, moving, node, quad, scene_of, sphere,
+};
 
 const IDENTITY: [f32; 4] = [0.0, 0.0, 0.0, 1.0];
 const COLUMNS: [[f32; 3]; 4] = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0; 3]];
@@ -24,17 +26,6 @@ const COLUMNS: [[f32; 3]; 4] = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0
 /// From the frame's time on, seconds.
 fn open(open_s: f32) -> Option<Shutter> {
     Some(Shutter { open_s, position: ShutterPosition::Start })
-}
-
-/// Keys at 0 s, 1 s and so on.
-fn moving(node: u32, property: Property, values: &[&[f32]]) -> Channel {
-    Channel {
-        node,
-        property,
-        interpolation: Interpolation::Linear,
-        times: (0..values.len()).map(|key| key as f32).collect(),
-        values: values.concat(),
-    }
 }
 
 fn shift(translation: [f32; 3]) -> Transform {

@@ -194,7 +194,12 @@ pub struct PictureArgs {
     pub blade_rotation: f32,
     /// Shutter: how long it is open, as a fraction of a frame at --fps; what moves meanwhile is
     /// blurred. Without it, what the file's camera asks for; 0 stops all motion
-    #[arg(long, value_name = "FRACTION", value_parser = values::shutter)]
+    #[arg(
+        long,
+        value_name = "FRACTION",
+        allow_negative_numbers = true,
+        value_parser = values::shutter
+    )]
     pub shutter: Option<f32>,
     /// Shutter: where the frame's time lies while it is open
     #[arg(long, value_enum, value_name = "WHERE", default_value_t = ShutterName::Center)]

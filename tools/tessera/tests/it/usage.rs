@@ -39,6 +39,7 @@ fn a_command_line_that_makes_no_sense_is_a_usage_error() {
     place.refused(2, &["samples per pixel"], &["render", &scene, "--spp", "0"]);
     place.refused(2, &["bounces"], &["render", &scene, "--bounces", "65"]);
     place.refused(2, &["fraction of a frame"], &["render", &scene, "--shutter", "half"]);
+    place.refused(2, &["fraction of a frame"], &["render", &scene, "--shutter", "-1"]);
     place.refused(2, &["--target"], &["render", &scene, "--eye", "1,2,3"]);
     place.refused(2, &["three numbers"], &["render", &scene, "--eye", "1,2", "--target", "0,0,0"]);
     place.refused(2, &[".exr, .png or .jpg"], &["render", &scene, "-o", "a.tif"]);
