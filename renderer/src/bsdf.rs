@@ -27,17 +27,19 @@ use crate::math::{
 };
 use crate::surface::Surface;
 use albedo::{
-    AlbedoTable, Reflectance, compensated, compensated_mean, glass_albedo, lobe_albedo, lobe_loss,
-    sheen_albedo,
+    AlbedoTable, LobeAlbedo, Reflectance, compensated, compensated_mean, glass_albedo, lobe_albedo,
+    lobe_loss, sheen_albedo,
 };
 use iridescence::iridescent_f0;
 use lobe::{
-    Widths, ggx_distribution, refract, sample_cosine, sample_visible_normal, schlick_between,
+    Widths, fresnel_weight, ggx_distribution, refract, sample_cosine, sample_visible_normal,
     schlick_weight, sheen_value, smith_root, width_of,
 };
 
 /// Reflectance of a dielectric along its normal (glTF: index of refraction 1.5).
 pub const DIELECTRIC_F0: f32 = 0.04;
+/// Index of refraction of a dielectric that says nothing else.
+pub const DIELECTRIC_INDEX: f32 = 1.5;
 /// The coat's: index of refraction 1.5 (`KHR_materials_clearcoat`).
 const COAT: Reflectance = Reflectance { f0: DIELECTRIC_F0, f90: 1.0 };
 /// Directions closer to the horizon scatter nothing.
@@ -62,6 +64,10 @@ pub struct Bsdf {
     pub f0: Vec3,
     /// Its reflectance at the horizon.
     pub f90: f32,
+    /// Index of refraction by which it rises to that: beyond the surface over before it.
+    pub bend: f32,
+    /// How much it rises in all, see [`lobe::fresnel_rise`].
+    pub rise: f32,
     /// The dielectric's compensation for single scattering.
     pub gain: Vec3,
     /// The transmission's.
@@ -136,6 +142,8 @@ impl Bsdf {
         metallic: 0.0,
         f0: Vec3::ZERO,
         f90: 0.0,
+        bend: DIELECTRIC_INDEX,
+        rise: 1.0,
         gain: Vec3::ONE,
         transmitted_gain: 1.0,
         eta: 1.0,
@@ -171,28 +179,31 @@ pub fn bsdf_of(albedo: &AlbedoTable, surface: &Surface, view: Vec3) -> Bsdf {
     }
     let widths = Widths::of(surface.roughness, surface.anisotropy);
     let roughness = if surface.anisotropy > 0.0 { widths.roughness() } else { surface.roughness };
-    let (a, b) = lobe_albedo(albedo, view.z, roughness);
-    let loss = lobe_loss(a, b);
+    let kept = lobe_albedo(albedo, view.z, roughness);
+    let loss = lobe_loss(kept.white);
+    let bend = if surface.is_thin { surface.index } else { surface.eta };
+    let weight = fresnel_weight(view.z, bend);
     // A thin film changes the reflectances below it, seen from the viewer.
     let (mut f0, mut metal_f0) = (surface.f0, surface.base_color);
     if surface.iridescence > 0.0 {
-        let film = |f0: Vec3| {
-            iridescent_f0(view.z, surface.iridescence_ior, surface.iridescence_thickness, f0)
+        let film = |f0: Vec3, weight: f32| {
+            let (ior, thickness) = (surface.iridescence_ior, surface.iridescence_thickness);
+            lerp3(f0, iridescent_f0(view.z, ior, thickness, f0, weight), surface.iridescence)
         };
-        f0 = lerp3(f0, film(f0), surface.iridescence);
-        metal_f0 = lerp3(metal_f0, film(metal_f0), surface.iridescence);
+        f0 = film(f0, weight);
+        metal_f0 = film(metal_f0, schlick_weight(view.z));
     }
     let highest = Reflectance { f0: max_component(f0), f90: surface.f90 };
-    let dielectric = compensated(a, b, highest);
-    let mean = compensated_mean(albedo, roughness, highest);
+    let dielectric = compensated(kept.white, kept.fresnel * surface.rise, highest);
+    let mean = compensated_mean(albedo, roughness, surface.rise, highest);
     let body = surface.base_color * (1.0 - surface.metallic);
     let opaque = 1.0 - surface.transmission;
     let diffuse = body * (opaque * (1.0 - surface.translucency));
     let behind = surface.translucent * ((1.0 - surface.metallic) * opaque * surface.translucency);
 
     // The base's shares.
-    let metal = compensated(a, b, Reflectance { f0: luminance(metal_f0), f90: 1.0 });
-    let weight = schlick_between(view.z, surface.eta);
+    let metal_lobe = Reflectance { f0: luminance(metal_f0), f90: 1.0 };
+    let metal = compensated(kept.white, kept.schlick, metal_lobe);
     let reflected = lerp(highest.f0, highest.f90, weight);
     let lobe = lerp(lerp(dielectric, reflected, surface.transmission), metal, surface.metallic);
     let rest = luminance(diffuse) * (1.0 - dielectric);
@@ -222,6 +233,8 @@ pub fn bsdf_of(albedo: &AlbedoTable, surface: &Surface, view: Vec3) -> Bsdf {
         metallic: surface.metallic,
         f0,
         f90: surface.f90,
+        bend,
+        rise: surface.rise,
         gain: vec3(gain_of(f0.x), gain_of(f0.y), gain_of(f0.z)),
         transmitted_gain: through_gain,
         eta: surface.eta,
@@ -255,9 +268,9 @@ pub fn bsdf_of(albedo: &AlbedoTable, surface: &Surface, view: Vec3) -> Bsdf {
         bsdf.coat_normal = vec3(dot(normal, s), dot(normal, t), dot(normal, surface.normal));
         bsdf.coat_width = width_of(surface.coat_roughness);
         let cosine = dot(bsdf.coat_normal, view);
-        let (a, b) = lobe_albedo(albedo, cosine, surface.coat_roughness);
-        bsdf.coat_gain = 1.0 + COAT.f0 * lobe_loss(a, b);
-        let kept = surface.coat * compensated(a, b, COAT);
+        let LobeAlbedo { white, fresnel, .. } = lobe_albedo(albedo, cosine, surface.coat_roughness);
+        bsdf.coat_gain = 1.0 + COAT.f0 * lobe_loss(white);
+        let kept = surface.coat * compensated(white, fresnel, COAT);
         coat = kept * bsdf.left_coat;
         bsdf.left *= 1.0 - kept;
     }
@@ -314,8 +327,9 @@ pub fn evaluate(albedo: &AlbedoTable, bsdf: &Bsdf, light: Vec3) -> Scatter {
 /// Share of light the dielectric's lobe leaves to what is below it, for a light's cosine.
 #[inline(always)]
 fn left_of(albedo: &AlbedoTable, bsdf: &Bsdf, cosine: f32) -> f32 {
-    let (a, b) = lobe_albedo(albedo, cosine, bsdf.roughness);
-    1.0 - compensated(a, b, Reflectance { f0: max_component(bsdf.f0), f90: bsdf.f90 })
+    let LobeAlbedo { white, fresnel, .. } = lobe_albedo(albedo, cosine, bsdf.roughness);
+    let highest = Reflectance { f0: max_component(bsdf.f0), f90: bsdf.f90 };
+    1.0 - compensated(white, fresnel * bsdf.rise, highest)
 }
 
 /// [`evaluate`] on the viewer's side.
@@ -332,7 +346,7 @@ fn reflect(bsdf: &Bsdf, light: Vec3, left_light: f32) -> Scatter {
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let cos_half = dot(bsdf.view, half);
     let weight = schlick_weight(cos_half);
-    let between = if bsdf.eta < 1.0 { schlick_between(cos_half, bsdf.eta) } else { weight };
+    let between = fresnel_weight(cos_half, bsdf.bend);
     let dielectric = 1.0 - bsdf.metallic;
     let fresnel = |f0: f32, gain: f32, metal_f0: f32| {
         lerp(metal_f0, 1.0, weight) * (1.0 + metal_f0 * bsdf.loss) * bsdf.metallic
@@ -380,7 +394,8 @@ fn coat(bsdf: &Bsdf, light: Vec3, half: Vec3, cos_half: f32) -> Scatter {
     let root_view = smith_root(cos_view, width_squared);
     let root_light = smith_root(cos_light, width_squared);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
-    let fresnel = lerp(COAT.f0, COAT.f90, schlick_weight(cos_half)) * bsdf.coat_gain;
+    let fresnel =
+        lerp(COAT.f0, COAT.f90, fresnel_weight(cos_half, DIELECTRIC_INDEX)) * bsdf.coat_gain;
     let value = bsdf.coat * bsdf.left_coat * fresnel * (distribution * visibility * cos_light);
     Scatter {
         value: vec3(value, value, value),
@@ -397,7 +412,7 @@ fn transmit_thin(bsdf: &Bsdf, light: Vec3) -> Scatter {
     let root_light = bsdf.widths.root(light);
     let distribution = bsdf.widths.distribution(half);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
-    let weight = schlick_weight(dot(bsdf.view, half));
+    let weight = fresnel_weight(dot(bsdf.view, half), bsdf.bend);
     let passes = 1.0 - lerp(max_component(bsdf.f0), bsdf.f90, weight);
     let value = passes * bsdf.transmitted_gain * (distribution * visibility * cos_light);
     Scatter {
@@ -423,7 +438,7 @@ fn transmit(bsdf: &Bsdf, light: Vec3) -> Scatter {
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let along = half_light + div(half_view, bsdf.eta);
     let stretch = div(-half_light, along * along);
-    let weight = schlick_between(half_view, bsdf.eta);
+    let weight = fresnel_weight(half_view, bsdf.eta);
     let passes = 1.0 - lerp(max_component(bsdf.f0), bsdf.f90, weight);
     let value = passes
         * bsdf.transmitted_gain

@@ -83,6 +83,8 @@ impl<'a> Found<'a> {
             roughness: clamp(material.roughness * gloss.y, 0.0, 1.0),
             f0: Surface::PLAIN.f0,
             f90: Surface::PLAIN.f90,
+            index: Surface::PLAIN.index,
+            rise: Surface::PLAIN.rise,
         }
     }
 
