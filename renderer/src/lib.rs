@@ -28,6 +28,7 @@ pub mod trace;
 mod cpu;
 mod draws;
 mod events;
+mod passes;
 mod prepare;
 mod probe;
 mod scatter;

@@ -7,6 +7,7 @@ mod layers;
 mod lights;
 mod make;
 mod motion;
+mod passes;
 mod robust;
 mod shutter;
 mod sizes;
