@@ -311,8 +311,7 @@ impl Wave {
             self.scatter::<PASSES>(tracer, bounce);
             self.hits.resize(self.asked.shadows.len(), Hit::miss(0.0));
             tracer.any(&self.asked.shadows, &mut self.hits);
-            for (at, (&(number, gain), hit)) in
-                self.asked.gains.iter().zip(&self.hits).enumerate()
+            for (at, (&(number, gain), hit)) in self.asked.gains.iter().zip(&self.hits).enumerate()
             {
                 if !hit.is_hit() {
                     self.paths[number as usize].gain(gain);

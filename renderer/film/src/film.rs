@@ -204,7 +204,9 @@ impl Film {
         self.sums.pixels().iter().flat_map(Pixel::bits).for_each(&mut push);
         for sheet in 0..SHEETS_WITH_PASSES - 1 {
             for pixel in passes.into_iter().flatten() {
-                pixel.bits()[sheet * SHEET_VALUES..][..SHEET_VALUES].iter().for_each(|&it| push(it));
+                pixel.bits()[sheet * SHEET_VALUES..][..SHEET_VALUES]
+                    .iter()
+                    .for_each(|&it| push(it));
                 (SHEET_VALUES..PIXEL_WORDS).for_each(|_| push(0));
             }
         }

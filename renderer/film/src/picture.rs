@@ -3,8 +3,8 @@
 use protocol::{Rect, Size};
 
 use crate::film::{Film, Pixel};
-use crate::passes::Passes;
 use crate::layer::{self, Layer, LayerError, LayerKind};
+use crate::passes::Passes;
 
 /// Means of a frame's samples, in rows from the upper left: the beauty, and named layers.
 ///
@@ -151,7 +151,9 @@ impl Means {
             variance: vec![0.0; count],
             samples: vec![0; count],
             passes: match has_passes {
-                true => Passes::default().named().map(|(name, _)| (name, vec![[0.0; 3]; count])).into(),
+                true => {
+                    Passes::default().named().map(|(name, _)| (name, vec![[0.0; 3]; count])).into()
+                }
                 false => Vec::new(),
             },
         }

@@ -117,10 +117,7 @@ fn room() -> Scene {
             },
             0.4,
         ),
-        layered(
-            Layers { coat: 1.0, sheen_color: [0.4, 0.2, 0.7], ..Layers::default() },
-            0.6,
-        ),
+        layered(Layers { coat: 1.0, sheen_color: [0.4, 0.2, 0.7], ..Layers::default() }, 0.6),
         layered(
             Layers { translucency: 0.6, translucent_color: [0.3, 0.8, 0.2], ..Layers::default() },
             0.5,
@@ -254,8 +251,7 @@ fn a_mirror_that_shows_a_lit_wall_is_indirect_and_glossy() {
     add_light(&mut scene, [2.0, 4.0, 0.0], LightKind::Point, 10.0);
     // Two events: the mirror's, which the lamp does not light along the only way to the camera, and
     // the wall's.
-    let settings =
-        RenderSettings { bounces: 2, ..looking([0.0, 5.0, 0.01], [0.0; 3], 4, 16) };
+    let settings = RenderSettings { bounces: 2, ..looking([0.0, 5.0, 0.01], [0.0; 3], 4, 16) };
     let means = means(&scene, &settings);
     let rest = means.beauty - means.get("glossy_indirect");
     assert!(means.get("glossy_indirect") > 0.1 && rest < 1e-3 * means.beauty, "{means:?}");
@@ -269,10 +265,17 @@ fn the_environment_is_what_the_camera_sees_of_it() {
     let lit = means(&scene_of(vec![floor(0)], vec![matte(1.0)]), &settings);
     lit.assert_only("a floor", &["diffuse_direct"]);
     assert!((lit.get("diffuse_direct") - 1.0).abs() < 0.01, "{lit:?}");
-    let open = means(&scene_of(vec![floor(0)], vec![matte(1.0)]), &RenderSettings {
-        camera: CameraChoice::LookAt { eye: [0.0, 4.0, 0.0], target: [0.0, 8.0, 1.0], vfov_degrees: 9.0 },
-        ..settings.clone()
-    });
+    let open = means(
+        &scene_of(vec![floor(0)], vec![matte(1.0)]),
+        &RenderSettings {
+            camera: CameraChoice::LookAt {
+                eye: [0.0, 4.0, 0.0],
+                target: [0.0, 8.0, 1.0],
+                vfov_degrees: 9.0,
+            },
+            ..settings.clone()
+        },
+    );
     open.assert_only("the sky", &["environment"]);
     assert!((open.get("environment") - 1.0).abs() < 1e-6, "{open:?}");
     // Through a pane the sky is transmitted, what the pane mirrors is glossy.

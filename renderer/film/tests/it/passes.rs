@@ -29,7 +29,8 @@ fn batch(first: u32, count: u32) -> Batch {
 fn with_passes(chunk: u32) -> Film {
     let pixels: Vec<_> = RECT.pixels().map(|(x, y)| chunk_pixel(x, y, chunk, 16)).collect();
     let value = |at: usize, word: usize| (at * 24 + word) as f32 / 7.0 + chunk as f32 * 0.3;
-    let passes = |at| bytemuck::must_cast(std::array::from_fn::<f32, 24, _>(|word| value(at, word)));
+    let passes =
+        |at| bytemuck::must_cast(std::array::from_fn::<f32, 24, _>(|word| value(at, word)));
     let passes = (0..pixels.len()).map(passes).collect();
     Film::new(RECT, batch(chunk, 1), Sums::with_passes(pixels, passes)).expect("one pixel each")
 }
