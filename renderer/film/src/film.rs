@@ -255,6 +255,12 @@ impl Film {
         self.sums.pixels_mut()
     }
 
+    /// The film of the same pixels without light passes.
+    #[must_use]
+    pub fn without_passes(self) -> Self {
+        Self { sums: self.sums.without_passes(), ..self }
+    }
+
     /// Light passes of the pixels, where the film has any.
     #[must_use]
     pub fn passes(&self) -> Option<&[Passes]> {

@@ -32,6 +32,12 @@ impl Sums {
         Self { pixels, passes: Some(passes) }
     }
 
+    /// The pixels alone.
+    #[must_use]
+    pub fn without_passes(self) -> Self {
+        Self::from(self.pixels)
+    }
+
     /// Number of pixels.
     #[must_use]
     pub fn len(&self) -> usize {
