@@ -12,3 +12,4 @@ mod robust;
 mod shutter;
 mod sizes;
 mod truth;
+mod vectors;

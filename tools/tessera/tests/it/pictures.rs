@@ -136,6 +136,21 @@ fn light_passes_are_layers_that_add_up() {
 }
 
 #[test]
+fn motion_vectors_are_a_layer_of_four_channels() {
+    let place = Place::new();
+    for names in ["tessera", "blender"] {
+        let names = ["--exr-names", names, "--layers", "motion", "--fps", "25", "--frame", "3"];
+        render(&place, &[&["-o", "a.exr", "--sky", "1"], &names[..]].concat());
+        let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
+        let motion = picture.layer("motion").expect("a layer");
+        assert_eq!(motion.channels(), ["X", "Y", "Z", "W"]);
+        let film::LayerValues::Float(values) = motion.values() else { panic!("real numbers") };
+        assert_eq!(values.len(), 4 * 40 * 24);
+        assert!(values.iter().all(|value| value.abs() <= 0.0), "nothing moves here");
+    }
+}
+
+#[test]
 fn variance_and_sample_counts_are_told() {
     let place = Place::new();
     let scene = place.scene_with(glowing);
