@@ -74,8 +74,11 @@ pub enum SpecError {
         fps: f32,
     },
     /// The tile side is out of range.
-    #[error("a tile side of {0} px is out of range; choose {min}..={max}", min = limits::TILE_SIDE_PX_MIN, max = limits::TILE_SIDE_PX_MAX)]
-    TileSide(u32),
+    #[error("a tile side of {side} px is out of range; choose {min}..={max}, {with_passes} at most with light passes", min = limits::TILE_SIDE_PX_MIN, max = limits::TILE_SIDE_PX_MAX, with_passes = limits::TILE_SIDE_PX_MAX_WITH_PASSES)]
+    TileSide {
+        /// The side asked for.
+        side: u32,
+    },
     /// The name is empty or too long.
     #[error("a job's name must have 1..={max} characters, this has {0}", max = limits::NAME_CHARS_MAX)]
     Name(usize),
@@ -96,9 +99,12 @@ impl JobSpec {
         if last < first || step == 0 || !rate || self.frames.count() > limits::FRAMES_MAX {
             return Err(SpecError::Frames { first, last, step, fps });
         }
-        let sides = limits::TILE_SIDE_PX_MIN..=limits::TILE_SIDE_PX_MAX;
-        if !sides.contains(&self.tile_side_px) {
-            return Err(SpecError::TileSide(self.tile_side_px));
+        let max = match self.settings.passes {
+            true => limits::TILE_SIDE_PX_MAX_WITH_PASSES,
+            false => limits::TILE_SIDE_PX_MAX,
+        };
+        if !(limits::TILE_SIDE_PX_MIN..=max).contains(&self.tile_side_px) {
+            return Err(SpecError::TileSide { side: self.tile_side_px });
         }
         let chars = self.name.chars().count();
         if chars == 0 || chars > limits::NAME_CHARS_MAX {

@@ -127,6 +127,8 @@ pub struct Shares {
 pub struct Scatter {
     /// Value times the cosine of the direction.
     pub value: Vec3,
+    /// The part of it that diffuse reflection and sheen make: for light passes.
+    pub diffuse: Vec3,
     /// Density of sampling the direction, per steradian.
     pub density: f32,
 }
@@ -167,7 +169,7 @@ impl Bsdf {
 
 impl Scatter {
     /// None at all.
-    pub const NONE: Self = Self { value: Vec3::ZERO, density: 0.0 };
+    pub const NONE: Self = Self { value: Vec3::ZERO, diffuse: Vec3::ZERO, density: 0.0 };
 }
 
 /// Prepares a surface's scattering for the direction to the viewer.
@@ -301,7 +303,8 @@ pub fn evaluate(albedo: &AlbedoTable, bsdf: &Bsdf, light: Vec3) -> Scatter {
     let is_seen = bsdf.view.z >= COSINE_MIN && abs(light.z) >= COSINE_MIN;
     if bsdf.is_matte {
         let cosine = if is_seen { max(light.z, 0.0) * INV_PI } else { 0.0 };
-        return Scatter { value: bsdf.diffuse * cosine, density: cosine };
+        let value = bsdf.diffuse * cosine;
+        return Scatter { value, diffuse: value, density: cosine };
     }
     // Looked up before anything is decided: loops over lookups that depend stay scalar.
     let left_light = left_of(albedo, bsdf, abs(light.z));
@@ -364,19 +367,21 @@ fn reflect(bsdf: &Bsdf, light: Vec3, left_light: f32) -> Scatter {
     // The diffuse lobe gets what the dielectric's lobe leaves.
     let diffuse = bsdf.diffuse * (bsdf.left_view * left_light * INV_PI * cos_light);
     let mut value = (lobe + diffuse) * bsdf.left;
+    let mut diffuse = diffuse * bsdf.left;
     let mut density = bsdf.shares.lobe * lobe_density + bsdf.shares.cosine * (cos_light * INV_PI);
 
     // The layers above.
     if max_component(bsdf.sheen) > 0.0 {
         let sheen = sheen_value(half_sine, cos_view, cos_light, bsdf.sheen_roughness);
         value += bsdf.sheen * sheen;
+        diffuse += bsdf.sheen * sheen;
     }
     if bsdf.coat > 0.0 {
         let coat = coat(bsdf, light, half, cos_half);
         value += coat.value;
         density += bsdf.shares.coat * coat.density;
     }
-    Scatter { value, density }
+    Scatter { value, diffuse, density }
 }
 
 /// The coat's part of [`reflect`], its density not yet weighted.
@@ -399,6 +404,7 @@ fn coat(bsdf: &Bsdf, light: Vec3, half: Vec3, cos_half: f32) -> Scatter {
     let value = bsdf.coat * bsdf.left_coat * fresnel * (distribution * visibility * cos_light);
     Scatter {
         value: vec3(value, value, value),
+        diffuse: Vec3::ZERO,
         density: div(distribution, 2.0 * (cos_view + root_view)),
     }
 }
@@ -417,6 +423,7 @@ fn transmit_thin(bsdf: &Bsdf, light: Vec3) -> Scatter {
     let value = passes * bsdf.transmitted_gain * (distribution * visibility * cos_light);
     Scatter {
         value: bsdf.transmitted * (value * bsdf.left),
+        diffuse: Vec3::ZERO,
         density: bsdf.shares.transmission * div(distribution, 2.0 * (cos_view + root_view)),
     }
 }
@@ -447,6 +454,7 @@ fn transmit(bsdf: &Bsdf, light: Vec3) -> Scatter {
     let seen = div(2.0 * distribution * half_view, cos_view + root_view);
     Scatter {
         value: bsdf.transmitted * (value * bsdf.left),
+        diffuse: Vec3::ZERO,
         density: bsdf.shares.transmission * (seen * stretch),
     }
 }

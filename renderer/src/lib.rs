@@ -28,6 +28,7 @@ pub mod trace;
 mod cpu;
 mod draws;
 mod events;
+mod passes;
 mod prepare;
 mod probe;
 mod scatter;
@@ -37,8 +38,8 @@ mod wide;
 
 pub use backend::{Backend, Cancel, RenderError, Work};
 pub use cpu::CpuBackend;
-pub use first::{FirstHits, first_hits};
-pub use prepare::{PrepareError, prepare, scene_shutter};
+pub use first::{FirstHits, first_hits, moving_first_hits};
+pub use prepare::{Moves, PrepareError, prepare, scene_shutter};
 pub use probe::{PROBE_PIXELS, Probe, probe};
 pub use render_scene::RenderScene;
 

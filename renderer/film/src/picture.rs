@@ -4,6 +4,7 @@ use protocol::{Rect, Size};
 
 use crate::film::{Film, Pixel};
 use crate::layer::{self, Layer, LayerError, LayerKind};
+use crate::passes::Passes;
 
 /// Means of a frame's samples, in rows from the upper left: the beauty, and named layers.
 ///
@@ -32,7 +33,7 @@ impl Picture {
     /// A picture of which nothing is there yet, with the layers that every film fills.
     #[must_use]
     pub fn transparent(size: Size) -> Self {
-        Means::zeroed(size).into_picture()
+        Means::zeroed(size, false).into_picture()
     }
 
     /// A picture of which nothing is there yet, without layers.
@@ -52,9 +53,10 @@ impl Picture {
     #[must_use]
     pub fn of_film(film: &Film) -> Self {
         let rect = film.rect();
-        let mut means = Means::zeroed(Size::new(rect.width(), rect.height()));
-        for (index, pixel) in film.pixels().iter().enumerate() {
-            means.set(index, pixel);
+        let size = Size::new(rect.width(), rect.height());
+        let mut means = Means::zeroed(size, film.passes().is_some());
+        for index in 0..film.pixels().len() {
+            means.set(index, film, index);
         }
         means.into_picture()
     }
@@ -131,11 +133,13 @@ pub(crate) struct Means {
     depth: Vec<f32>,
     variance: Vec<f32>,
     samples: Vec<u32>,
+    /// Light passes by name, where films have any.
+    passes: Vec<(&'static str, Vec<[f32; 3]>)>,
 }
 
 impl Means {
     /// Of nothing.
-    pub(crate) fn zeroed(size: Size) -> Self {
+    pub(crate) fn zeroed(size: Size, has_passes: bool) -> Self {
         let count = size.pixel_count() as usize;
         Self {
             size,
@@ -146,6 +150,12 @@ impl Means {
             depth: vec![0.0; count],
             variance: vec![0.0; count],
             samples: vec![0; count],
+            passes: match has_passes {
+                true => {
+                    Passes::default().named().map(|(name, _)| (name, vec![[0.0; 3]; count])).into()
+                }
+                false => Vec::new(),
+            },
         }
     }
 
@@ -153,9 +163,9 @@ impl Means {
     pub(crate) fn put(&mut self, film: &Film) {
         let rect = film.rect();
         let whole = Rect::of_size(self.size);
-        for ((x, y), pixel) in rect.pixels().zip(film.pixels()) {
+        for (from, (x, y)) in rect.pixels().enumerate() {
             if whole.contains(x, y) {
-                self.set(y as usize * self.size.width as usize + x as usize, pixel);
+                self.set(y as usize * self.size.width as usize + x as usize, film, from);
             }
         }
     }
@@ -167,18 +177,24 @@ impl Means {
         };
         let one =
             |name, channel: &str, values| Layer::known(name, &[channel], LayerKind::Data, values);
-        // By name, as `Picture` keeps them.
-        let layers = vec![
+        let mut layers = vec![
             three(layer::ALBEDO, &["R", "G", "B"], LayerKind::Color, self.albedo),
             one(layer::DEPTH, "Z", self.depth),
             three(layer::NORMAL, &["X", "Y", "Z"], LayerKind::Data, self.normal),
             one(layer::VARIANCE, "Y", self.variance),
         ];
+        for (name, values) in self.passes {
+            layers.push(three(name, &["R", "G", "B"], LayerKind::Color, values));
+        }
+        // As `Picture` keeps them.
+        layers.sort_by(|a, b| a.name().cmp(b.name()));
         let Self { size, beauty, alpha, samples, .. } = self;
         Picture { size, beauty, alpha, samples, layers }
     }
 
-    fn set(&mut self, index: usize, pixel: &Pixel) {
+    /// Sets a pixel to the means of pixel `from` of a film.
+    fn set(&mut self, index: usize, film: &Film, from: usize) {
+        let pixel = &film.pixels()[from];
         if pixel.samples == 0 {
             return;
         }
@@ -193,6 +209,11 @@ impl Means {
             if pixel.alpha > 0.0 { pixel.depth / pixel.alpha } else { f32::INFINITY };
         self.variance[index] = variance_of_mean(pixel) as f32;
         self.samples[index] = pixel.samples;
+        if let Some(passes) = film.sums().passes_of(from) {
+            for ((_, values), (_, sum)) in self.passes.iter_mut().zip(passes.named()) {
+                values[index] = mean(sum);
+            }
+        }
     }
 }
 

@@ -54,14 +54,16 @@ struct Bsdf {
     share_behind: f32,
 }
 
-// Scattering towards one direction: value times its cosine, and the density of sampling it.
+// Scattering towards one direction: value times its cosine, the part of it that diffuse reflection
+// and sheen make, and the density of sampling it.
 struct Scatter {
     value: vec3<f32>,
+    diffuse: vec3<f32>,
     density: f32,
 }
 
 fn nothing() -> Scatter {
-    return Scatter(vec3<f32>(0.0), 0.0);
+    return Scatter(vec3<f32>(0.0), vec3<f32>(0.0), 0.0);
 }
 
 // The coat's reflectance along its normal and at the horizon.
@@ -234,19 +236,21 @@ fn reflected_to(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let left_light = left_of(bsdf, cos_light);
     let diffuse = bsdf.diffuse * (bsdf.left_view * left_light * INV_PI * cos_light);
     var value = (lobe + diffuse) * bsdf.left;
+    var below = diffuse * bsdf.left;
     var density = bsdf.share_lobe * lobe_density + bsdf.share_cosine * (cos_light * INV_PI);
 
     // The layers above.
     if max_component(bsdf.sheen) > 0.0 {
         let sheen = sheen_value(half_sine, cos_view, cos_light, bsdf.sheen_roughness);
         value = value + bsdf.sheen * sheen;
+        below = below + bsdf.sheen * sheen;
     }
     if bsdf.coat > 0.0 {
         let coat = coat_to(bsdf, light, halfway, cos_half);
         value = value + coat.value;
         density = density + bsdf.share_coat * coat.density;
     }
-    return Scatter(value, density);
+    return Scatter(value, below, density);
 }
 
 // The coat's part of `reflected_to`, its density not yet weighted.
@@ -264,7 +268,11 @@ fn coat_to(bsdf: Bsdf, light: vec3<f32>, halfway: vec3<f32>, cos_half: f32) -> S
     let r = coat_reflectance();
     let fresnel = lerp(r.x, r.y, fresnel_weight(cos_half, DIELECTRIC_INDEX)) * bsdf.coat_gain;
     let value = bsdf.coat * bsdf.left_coat * fresnel * (distribution * visibility * cos_light);
-    return Scatter(vec3<f32>(value), div(distribution, 2.0 * (cos_view + root_view)));
+    return Scatter(
+        vec3<f32>(value),
+        vec3<f32>(0.0),
+        div(distribution, 2.0 * (cos_view + root_view)),
+    );
 }
 
 // `evaluate` beyond a thin wall: the mirrored lobe.
@@ -281,6 +289,7 @@ fn transmit_thin(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let value = passes * bsdf.transmitted_gain * (distribution * visibility * cos_light);
     return Scatter(
         bsdf.transmitted * (value * bsdf.left),
+        vec3<f32>(0.0),
         bsdf.share_transmission * div(distribution, 2.0 * (cos_view + root_view)),
     );
 }
@@ -309,6 +318,7 @@ fn transmit(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let seen = div(2.0 * distribution * half_view, cos_view + root_view);
     return Scatter(
         bsdf.transmitted * (value * bsdf.left),
+        vec3<f32>(0.0),
         bsdf.share_transmission * (seen * stretch),
     );
 }

@@ -10,7 +10,7 @@ use crate::backend::BackendArgs;
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
-use crate::layers::{self, LayerName};
+use crate::layers::{self, FrameTime, LayerName};
 use crate::local::{self, Rendered};
 use crate::options::{EnvironmentArgs, PictureArgs};
 use crate::output::OutputArgs;
@@ -57,7 +57,8 @@ pub struct RenderArgs {
     /// Frame of the animation
     #[arg(long, value_name = "N", default_value_t = 0)]
     frame: u32,
-    /// Frames a second of the animation; a frame is what --shutter is a fraction of
+    /// Frames a second of the animation; a frame is what --shutter is a fraction of, and how far away
+    /// the neighbours are that --layers motion looks at
     #[arg(long, value_name = "RATE", default_value_t = 24.0)]
     fps: f32,
     /// Time of the animation, seconds, instead of a frame
@@ -101,7 +102,9 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     // Who interrupts does not want to wait for layers of pixels that are not there.
     let wanted = if rendered.complete { args.layers.as_slice() } else { &[] };
     let cancel = interrupt.cancel();
-    let manifests = layers::add(&mut rendered.picture, &scene, &render_scene, wanted, cancel)?;
+    let time = FrameTime { time_s, fps: args.fps };
+    let scenes = (&scene, &render_scene);
+    let manifests = layers::add(&mut rendered.picture, scenes, time, wanted, cancel)?;
     let has_layers = manifests.is_some();
     let metadata = Metadata {
         manifests: manifests.unwrap_or_default(),
