@@ -275,7 +275,8 @@ impl State {
     fn select(&mut self, job: JobId, frame: u32) {
         self.selected = Some(job);
         let spec = self.selected_job().map(|summary| &summary.spec);
-        let shape = spec.map(|spec| (spec.settings.size, spec.grid().tile_count() as usize));
+        let shape =
+            spec.map(|spec| (spec.settings.window().size(), spec.grid().tile_count() as usize));
         let unchanged = self.watched(job, frame).is_some();
         if !unchanged {
             self.live = shape.map(|(size, tile_count)| Live {

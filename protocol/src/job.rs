@@ -109,8 +109,8 @@ impl JobSpec {
 
     /// The tile grid of every frame.
     #[must_use]
-    pub const fn grid(&self) -> TileGrid {
-        TileGrid::new(self.settings.size, self.tile_side_px)
+    pub fn grid(&self) -> TileGrid {
+        TileGrid::new(self.settings.window(), self.tile_side_px)
     }
 
     /// BLAKE3 of the canonical bytes.

@@ -187,6 +187,7 @@ fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
     Header {
         width: settings.size.width,
         height: settings.size.height,
+        overscan: settings.overscan,
         samples: settings.samples,
         bounces: settings.bounces,
         seed: settings.seed,

@@ -82,7 +82,8 @@ pub fn quote(
     }
     let settings = &spec.settings;
     let frames = u128::from(spec.frames.count());
-    let samples = u128::from(settings.size.pixel_count()) * u128::from(settings.samples) * frames;
+    let samples =
+        u128::from(settings.window().pixel_count()) * u128::from(settings.samples) * frames;
     let rays = RayCount {
         closest: rays_of(cost.closest, samples)?,
         shadow: rays_of(cost.shadow, samples)?,

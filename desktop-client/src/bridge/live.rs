@@ -87,9 +87,7 @@ type Fetched = (AcceptedUnit, Result<Film, String>);
 
 impl Gathering {
     fn new(spec: &JobSpec) -> Self {
-        let settings = &spec.settings;
-        let frame = Frame::new(settings.size, settings.samples);
-        Self { spec: spec.clone(), frame, waiting: VecDeque::new() }
+        Self { spec: spec.clone(), frame: Frame::of(&spec.settings), waiting: VecDeque::new() }
     }
 
     /// Fetches what waits, a few at a time, and shows each tile as it comes.
@@ -132,6 +130,7 @@ impl Gathering {
         }
         if let Some(tile) = self.frame.tile_picture(rect) {
             let rgba = view_rgba8(&tile, &Look::default());
+            let rect = rect.inside(&self.spec.settings.window());
             outlet.send(Event::Pixels { job, frame: unit.frame, rect, rgba }).await;
         }
     }

@@ -163,6 +163,12 @@ fn facts(ui: &mut Ui, state: &State, job: &JobSummary, commands: &mut Commands) 
         widgets::caption(ui, "Render");
         let settings = &job.spec.settings;
         fact(ui, "Size", &words::size(settings.size));
+        if let Some(crop) = &settings.crop {
+            fact(ui, "Crop", &crop.to_string());
+        }
+        if settings.overscan > 0 {
+            fact(ui, "Overscan", &format!("{} px", settings.overscan));
+        }
         fact(ui, "Samples", &format!("{} spp", settings.samples));
         fact(ui, "Bounces", &settings.bounces.to_string());
         fact(ui, "Tile", &format!("{0} × {0} px", job.spec.tile_side_px));

@@ -27,8 +27,9 @@ pub fn picture(ui: &mut Ui, live: &Live, spec: &JobSpec, over: bool) -> Response
     ui.painter().image(texture.id(), frame, whole, tint());
 
     let scale = frame.width() / live.picture.size.width.max(1) as f32;
+    let window = spec.settings.window();
     let rect_of = |tile: u32| {
-        let rect = spec.grid().rect(TileIndex(tile))?;
+        let rect = spec.grid().rect(TileIndex(tile))?.inside(&window);
         let corner = |x: u32, y: u32| frame.min + Vec2::new(x as f32, y as f32) * scale;
         Some(Rect::from_min_max(corner(rect.x0, rect.y0), corner(rect.x1, rect.y1)))
     };

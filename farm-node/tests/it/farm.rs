@@ -260,7 +260,7 @@ pub fn unit(tile: u32) -> Unit {
 
 /// A lease on a tile of 16 × 16 pixels of a frame of 48 × 32.
 pub fn lease(node: NodeId, scene: SceneId, tile: u32) -> Lease {
-    let grid = protocol::TileGrid::new(settings().size, 16);
+    let grid = protocol::TileGrid::new(settings().window(), 16);
     Lease {
         id: LeaseId([tile as u8 + 1; 16]),
         node,

@@ -28,7 +28,7 @@ pub use frame::{Frame, InsertError};
 pub use image_file::{ImageFileError, JpegQuality, PngDepth, write_jpeg, write_png};
 pub use layer::{Layer, LayerError, LayerKind, LayerValues};
 pub use noise::NoiseTarget;
-pub use picture::{Picture, luminance};
+pub use picture::{Picture, Place, luminance};
 pub use view::{
     Look, Lut, LutError, View, WhiteBalance, WhiteBalanceError, display_rgb, view_rgba8,
     view_rgba16,

@@ -95,7 +95,7 @@ impl Verifier {
     /// The event that answers a check; `None` when asked to stop.
     fn answer(&mut self, check: &Check) -> anyhow::Result<Option<Event>> {
         let frame = self.frames.frame(check.scene, &check.settings, check.time_s)?;
-        let grid = protocol::TileGrid::new(check.settings.size, check.tile_side_px);
+        let grid = protocol::TileGrid::new(check.settings.window(), check.tile_side_px);
         let rect = grid.rect(check.unit.tile).context("the tile is outside its frame")?;
         let place = Place { frame: &frame, work: Work { rect, batch: check.unit.batch } };
         let answer = match &check.kind {

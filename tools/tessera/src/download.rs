@@ -86,8 +86,7 @@ impl Download {
 
     fn insert(&mut self, number: u32, film: Film) -> anyhow::Result<()> {
         let settings = &self.spec.settings;
-        let frame =
-            self.open.entry(number).or_insert_with(|| Frame::new(settings.size, settings.samples));
+        let frame = self.open.entry(number).or_insert_with(|| Frame::of(settings));
         frame.insert(film).context("an accepted film does not fit its frame")?;
         if frame.is_complete()
             && let Some(frame) = self.open.remove(&number)

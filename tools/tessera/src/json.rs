@@ -23,6 +23,8 @@ pub fn job(job: &JobSummary) -> Value {
         "reason": job.reason,
         "scene": spec.scene.to_string(),
         "size": spec.settings.size.to_string(),
+        "crop": spec.settings.crop.map(|crop| crop.to_string()),
+        "overscan": spec.settings.overscan,
         "samples": spec.settings.samples,
         "frames": { "first": spec.frames.first, "last": spec.frames.last, "step": spec.frames.step },
         "units": job.units,

@@ -108,8 +108,8 @@ pub fn render(
 ) -> anyhow::Result<Rendered> {
     let settings = scene.settings();
     let chunk_count = settings.chunk_count();
-    let grid = TileGrid::new(settings.size, JobSpec::TILE_SIDE_PX);
-    let mut frame = Frame::new(settings.size, settings.samples);
+    let grid = TileGrid::new(settings.window(), JobSpec::TILE_SIDE_PX);
+    let mut frame = Frame::of(settings);
     let (mut rays, mut samples, mut quiet_tiles) = (RayCount::default(), 0, 0);
     let (started, cpu_started) = (Instant::now(), cpu_time::ProcessTime::now());
     let tiles = grid.from_centre();

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use protocol::{
-    CameraChoice, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings, Shutter,
-    ShutterPosition, Size, Sun,
+    CameraChoice, Crop, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings,
+    SettingsError, Shutter, ShutterPosition, Size, Sun,
 };
 use scene::{ImportOptions, Imported, LampUnits, MissingTextures, SunSky};
 
 use crate::local;
-use crate::values::{self, Clay, ClearSky, Frames, Rgb, Triple};
+use crate::values::{self, Clay, ClearSky, Frames, Overscan, Rgb, Triple};
 use crate::wishes::Asked;
 
 /// From the scene towards the sun when nothing else is asked for: over the right shoulder.
@@ -168,6 +168,14 @@ pub struct PictureArgs {
     /// Frame size, pixels; without it the scene's, or 1280x720
     #[arg(long, value_name = "WxH", value_parser = values::size)]
     pub size: Option<Size>,
+    /// The part of the frame that is rendered, pixels from its upper left; an EXR keeps its place,
+    /// a PNG or JPEG holds it alone
+    #[arg(long, value_name = "X,Y,WxH", allow_hyphen_values = true, value_parser = values::crop)]
+    pub crop: Option<Crop>,
+    /// Pixels beyond each edge of the frame, or their share of its longer side; only an EXR holds
+    /// them
+    #[arg(long, value_name = "PIXELS|SHARE%", default_value = "0")]
+    pub overscan: Overscan,
     /// Samples per pixel; without it the scene's, or 64
     #[arg(long, visible_alias = "samples", value_name = "N")]
     pub spp: Option<u32>,
@@ -252,8 +260,11 @@ impl PictureArgs {
         let share = self.shutter.or(asked.shutter).unwrap_or(0.0);
         let shutter = (share > 0.0)
             .then(|| Shutter { open_s: share / fps, position: self.shutter_position.position() });
+        let size = self.size.or(asked.size).unwrap_or(default.size);
         RenderSettings {
-            size: self.size.or(asked.size).unwrap_or(default.size),
+            size,
+            crop: self.crop,
+            overscan: self.overscan.pixels(size),
             samples: self.spp.or(asked.samples).unwrap_or(default.samples),
             bounces: self.bounces,
             seed: self.seed,
@@ -269,6 +280,20 @@ impl PictureArgs {
 }
 
 impl PictureArgs {
+    /// Checks what is known before the scene is: a crop of a frame whose size the scene may still
+    /// ask for is checked with it.
+    ///
+    /// # Errors
+    /// The first setting that is out of range.
+    pub fn check(&self, fps: f32) -> Result<(), SettingsError> {
+        let settings = self.settings(&Asked::default(), fps);
+        let (crop, overscan) = match self.size {
+            Some(_) => (settings.crop, settings.overscan),
+            None => (None, 0),
+        };
+        RenderSettings { crop, overscan, ..settings }.validate()
+    }
+
     /// Which camera looks.
     pub fn camera(&self) -> CameraChoice {
         match (&self.camera, self.eye, self.target) {

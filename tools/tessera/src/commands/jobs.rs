@@ -211,7 +211,7 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         ("status", json::status(job.status).to_owned()),
         ("reason", job.reason.clone().unwrap_or_default()),
         ("scene", job.spec.scene.to_string()),
-        ("picture", format!("{} px, {} spp", settings.size, settings.samples)),
+        ("picture", format!("{}, {} spp", text::frame(settings), settings.samples)),
         ("frames", text::count(u64::from(job.spec.frames.count()))),
         ("accepted", format!("{} of {}", job.units_accepted, job.units)),
         ("tiles", tile_counts(&update)),

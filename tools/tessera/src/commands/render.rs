@@ -24,6 +24,8 @@ use crate::wishes::Asked;
 Examples:
   tessera render scene.glb -o frame.exr -o frame.png --size 640x360 --spp 64
   tessera render scene.glb -o frame.png --camera shot_cam --exposure 0.5
+  tessera render scene.glb -o frame.exr --size 1920x1080 --crop 800,300,320x200
+  tessera render scene.glb -o plate.exr --size 1920x1080 --overscan 5%
   tessera render scene.glb -o frame.jpg --view neutral --white-balance 4500 --denoise
   tessera render walk.glb -o frame.png --frame 12 --fps 24 --shutter 0.5
   tessera render model.glb -o frame.png --eye 3,2,4 --target 0,1,0 --sun 3 --sky 0.4,0.6,1
@@ -82,7 +84,7 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let noise = args.noise.map(|noise| NoiseTarget::try_new(noise, args.min_samples));
     let noise = noise.transpose().exit(Exit::Usage)?;
     // What is wrong already is told before a long import.
-    args.picture.settings(&Asked::default(), args.fps).validate().exit(Exit::Usage)?;
+    args.picture.check(args.fps).exit(Exit::Usage)?;
     let imported = args.environment.import(&args.scene)?;
     let asked = Asked::of(&imported, &args.picture, Some(&args.output));
     asked.set(&mut outputs.look);
@@ -91,7 +93,7 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let render_scene = local::prepare(&scene, &settings, time_s)?;
     let mut backend = args.backend.open()?;
     let description = backend.description();
-    eprintln!("  rendering   {} px, {} spp, {description}", settings.size, settings.samples);
+    eprintln!("  rendering   {}, {} spp, {description}", text::frame(&settings), settings.samples);
 
     let progress = Progress::start("rendering", "tiles");
     let mut rendered =
@@ -153,7 +155,7 @@ fn summary(rendered: &Rendered) -> String {
 
 /// What stopping at a noise has saved.
 fn saved(rendered: &Rendered, settings: &RenderSettings) -> String {
-    let all = settings.size.pixel_count() * u64::from(settings.samples);
+    let all = settings.window().pixel_count() * u64::from(settings.samples);
     let saved = all.saturating_sub(rendered.samples);
     format!(
         "{} of {} samples saved ({:.0} %): {} of {} have little noise",

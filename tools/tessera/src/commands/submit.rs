@@ -99,7 +99,7 @@ impl JobArgs {
         let mut asked = Asked::default();
         let frames = self.frames.range();
         let mut settings = self.picture.settings(&asked, frames.fps);
-        settings.validate().exit(Exit::Usage)?;
+        self.picture.check(frames.fps).exit(Exit::Usage)?;
         let (package, id) = match (&self.file, self.scene) {
             (Some(file), _) => {
                 let imported = self.environment.import(file)?;
@@ -161,13 +161,13 @@ pub fn probe(render_scene: &RenderScene, interrupt: &Interrupt) -> anyhow::Resul
 
 /// The probe's words on a job of so many frames.
 pub fn estimate(probe: &Probe, settings: &RenderSettings, frames: u32) -> String {
-    let samples = settings.size.pixel_count() * u64::from(settings.samples) * u64::from(frames);
+    let samples = settings.window().pixel_count() * u64::from(settings.samples) * u64::from(frames);
     let rays = |per_sample: f64| text::short_count((per_sample * samples as f64) as u64);
     format!(
-        "about {} rays, at most {}, for {} px, {} spp{}",
+        "about {} rays, at most {}, for {}, {} spp{}",
         rays(probe.closest_mean + probe.shadow_mean),
         rays(probe.closest_bound + probe.shadow_bound),
-        settings.size,
+        text::frame(settings),
         settings.samples,
         if frames > 1 { format!(", {frames} frames") } else { String::new() }
     )

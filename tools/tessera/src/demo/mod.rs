@@ -14,7 +14,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use protocol::view::{FarmView, JobStatus, LedgerCheck, WalletView};
-use protocol::{CameraChoice, FrameRange, JobSpec, RenderSettings, Size, TileGrid, limits};
+use protocol::{CameraChoice, FrameRange, JobSpec, Rect, RenderSettings, Size, TileGrid, limits};
 use renderer::RenderScene;
 use scene::{ImportOptions, Scene};
 use transport::identity;
@@ -182,7 +182,7 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
 fn tile_side_px(size: Size) -> u32 {
     let mut side_px = JobSpec::TILE_SIDE_PX;
     while side_px > limits::TILE_SIDE_PX_MIN
-        && TileGrid::new(size, side_px).tile_count() < TILES_MIN
+        && TileGrid::new(Rect::of_size(size), side_px).tile_count() < TILES_MIN
     {
         side_px /= 2;
     }
