@@ -76,8 +76,8 @@ pub(crate) fn verify(
 pub(crate) mod tests {
     use protocol::sign::public_key;
     use protocol::{
-        Batch, Crop, JobId, LeaseId, RenderSettings, SceneId, SigningKey, Size, TileIndex, Tokens,
-        Unit,
+        Batch, Crop, JobId, LeaseId, RenderSettings, SceneId, ShotIndex, SigningKey, Size,
+        TileIndex, Tokens, Unit,
     };
 
     use super::*;
@@ -87,7 +87,7 @@ pub(crate) mod tests {
         Lease {
             id: LeaseId([3; 16]),
             node: NodeId([4; 32]),
-            unit: Unit { job: JobId([1; 16]), frame: 0, tile: TileIndex(0), batch },
+            unit: Unit { job: JobId([1; 16]), shot: ShotIndex(0), tile: TileIndex(0), batch },
             scene: SceneId([2; 32]),
             settings: RenderSettings {
                 size: Size::new(96, 64),

@@ -33,7 +33,10 @@ pub use id::{
     AccountId, Digest, JobId, LeaseId, NodeId, ParseIdError, PublicKey, QuoteId, SceneId,
     TransferId,
 };
-pub use job::{Batch, FrameRange, JobSpec, Order, Quote, RayCount, SpecError, TileIndex, Unit};
+pub use job::{
+    Batch, FrameRange, JobSpec, Order, Quote, RayCount, Shot, ShotIndex, SpecError, TileIndex,
+    Unit, ViewIndex,
+};
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
 pub use settings::{

@@ -289,8 +289,18 @@ fn finite(values: &[f32]) -> bool {
     values.iter().all(|value| value.abs() <= 1e9)
 }
 
+impl std::fmt::Display for CameraChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => f.write_str("the scene's first camera"),
+            Self::Named(name) => f.write_str(name),
+            Self::LookAt { eye: [x, y, z], .. } => write!(f, "the camera at {x},{y},{z}"),
+        }
+    }
+}
+
 impl CameraChoice {
-    fn validate(&self) -> Result<(), SettingsError> {
+    pub(crate) fn validate(&self) -> Result<(), SettingsError> {
         match self {
             Self::Default => Ok(()),
             Self::Named(name) if name.chars().count() > limits::NAME_CHARS_MAX => {

@@ -38,7 +38,9 @@ mod wide;
 pub use backend::{Backend, Cancel, RenderError, Work};
 pub use cpu::CpuBackend;
 pub use first::{FirstHits, first_hits};
-pub use prepare::{PrepareError, prepare, scene_shutter};
+pub use prepare::{
+    PrepareError, SceneCameras, prepare, scene_cameras, scene_shutter,
+};
 pub use probe::{PROBE_PIXELS, Probe, probe};
 pub use render_scene::RenderScene;
 

@@ -20,7 +20,7 @@ mod sky;
 mod studio;
 mod vary;
 
-pub use cameras::scene_shutter;
+pub use cameras::{SceneCameras, scene_cameras, scene_shutter};
 
 use std::sync::OnceLock;
 

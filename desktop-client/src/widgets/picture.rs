@@ -6,7 +6,7 @@ use egui::{
     Color32, ColorImage, FontId, Id, Painter, Pos2, Rect, Response, Sense, Stroke, StrokeKind,
     TextureHandle, TextureOptions, Ui, Vec2, WidgetInfo, WidgetType,
 };
-use protocol::{JobId, JobSpec, TileIndex};
+use protocol::{JobId, JobSpec, ShotIndex, TileIndex};
 
 use super::icon;
 use crate::state::{Live, LivePicture, TileLook};
@@ -140,7 +140,7 @@ fn tell(ui: &mut Ui, live: &Live, spec: &JobSpec, tile: usize) {
 #[derive(Clone)]
 struct Shown {
     job: JobId,
-    frame: u32,
+    shot: ShotIndex,
     changes: usize,
     handle: TextureHandle,
 }
@@ -153,7 +153,7 @@ fn texture(ui: &Ui, live: &Live) -> TextureHandle {
         let [width, height] = shown.handle.size();
         let size = live.picture.size;
         shown.job == live.job
-            && shown.frame == live.frame
+            && shown.shot == live.shot
             && shown.changes <= live.picture.changes.len()
             && (width, height) == (size.width as usize, size.height as usize)
     };
@@ -161,7 +161,7 @@ fn texture(ui: &Ui, live: &Live) -> TextureHandle {
         Some(shown) => shown,
         None => Shown {
             job: live.job,
-            frame: live.frame,
+            shot: live.shot,
             changes: live.picture.changes.len(),
             handle: ui.ctx().load_texture(
                 "live picture",

@@ -255,7 +255,7 @@ fn settings() -> RenderSettings {
 
 pub fn unit(tile: u32) -> Unit {
     let batch = Batch::new(0, 4).expect("aligned");
-    Unit { job: JobId([1; 16]), frame: 0, tile: TileIndex(tile), batch }
+    Unit { job: JobId([1; 16]), shot: protocol::ShotIndex(0), tile: TileIndex(tile), batch }
 }
 
 /// A lease on a tile of 16 × 16 pixels of a frame of 48 × 32.

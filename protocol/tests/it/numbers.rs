@@ -21,6 +21,7 @@ proptest! {
         first in any::<u32>(), last in any::<u32>(), step in any::<u32>(), fps in any::<f32>(),
     ) {
         let spec = JobSpec {
+            more_cameras: Vec::new(),
             name: "any".into(),
             scene: SceneId([0; 32]),
             settings: RenderSettings::default(),

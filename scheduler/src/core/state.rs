@@ -385,7 +385,7 @@ impl Job {
         let samples = unit.batch.samples(settings.samples).len() as u128;
         let whole = u128::from(settings.window().pixel_count())
             * u128::from(settings.samples)
-            * u128::from(self.spec.frames.count());
+            * u128::from(self.spec.shot_count());
         money::share(self.quote.work, u128::from(rect_pixels) * samples, whole)
     }
 

@@ -69,7 +69,7 @@ impl Verifier {
     /// Works until the queue is closed.
     pub(super) fn work(mut self, checks: &Queue<Check>) {
         while let Some(mut some) = checks.take(TOGETHER_MAX) {
-            some.sort_by_key(|check| (check.unit.job, check.unit.frame));
+            some.sort_by_key(|check| (check.unit.job, check.unit.shot));
             for check in some {
                 let begun = Instant::now();
                 let answer = self.answer(&check);

@@ -41,6 +41,7 @@ fn spec(name: &str) -> JobSpec {
         name: name.to_owned(),
         scene: scene::package_id(&scene::pack(&scene::golden())),
         settings: settings(),
+        more_cameras: Vec::new(),
         frames: FrameRange::STILL,
         tile_side_px: 16,
     }
@@ -278,7 +279,7 @@ async fn assert_picture(client: &Caller, update: &JobUpdate, frame: &RenderScene
     let mut merged = Frame::of(settings);
     for unit in &update.accepted {
         let job = update.summary.job;
-        let id = Unit { job, frame: unit.frame, tile: unit.tile, batch: unit.batch };
+        let id = Unit { job, shot: unit.shot, tile: unit.tile, batch: unit.batch };
         let got = client.call(Request::Film { unit: id }, Bytes::new()).await;
         let (reply, body) = got.expect("a film");
         assert_eq!(reply, Reply::Film);

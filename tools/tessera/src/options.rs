@@ -7,9 +7,11 @@ use protocol::{
     CameraChoice, Crop, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings,
     SettingsError, Shutter, ShutterPosition, Size, Sun,
 };
-use scene::{ImportOptions, Imported, LampUnits, MissingTextures, SunSky};
+use scene::{ImportOptions, Imported, LampUnits, MissingTextures, Scene, SunSky};
 
+use crate::exit::{Exit, fail};
 use crate::local;
+use crate::text;
 use crate::values::{self, Clay, ClearSky, Frames, Overscan, Rgb, Triple};
 use crate::wishes::Asked;
 
@@ -221,9 +223,13 @@ pub struct PictureArgs {
     /// Whether dim paths are ended at random
     #[arg(long, visible_alias = "roulette", value_enum, default_value_t = Switch::On)]
     pub rr: Switch,
-    /// The scene's camera of this name; without it, the first one, or one that frames the scene
+    /// The scene's camera of this name; may be repeated, for a picture of each. Without it, the
+    /// first one, or one that frames the scene
     #[arg(long, value_name = "NAME", conflicts_with_all = ["eye", "target"])]
-    pub camera: Option<String>,
+    pub camera: Vec<String>,
+    /// A picture of every camera that the scene has a name for
+    #[arg(long, conflicts_with_all = ["camera", "eye", "target"])]
+    pub all_cameras: bool,
     /// Camera set by hand: where it stands, metres, y up
     #[arg(long, value_name = "X,Y,Z", allow_hyphen_values = true, requires = "target")]
     pub eye: Option<Triple>,
@@ -248,9 +254,9 @@ pub struct PictureArgs {
 }
 
 impl PictureArgs {
-    /// The settings, not yet checked against their ranges; what no option says is as the scene
-    /// asks. Shutters are fractions of a frame, of which there are `fps` in a second.
-    pub fn settings(&self, asked: &Asked, fps: f32) -> RenderSettings {
+    /// The settings of a camera's picture, not yet checked against their ranges; what no option says
+    /// is as the scene asks. Shutters are fractions of a frame, of which there are `fps` in a second.
+    pub fn settings(&self, camera: &CameraChoice, asked: &Asked, fps: f32) -> RenderSettings {
         let default = RenderSettings::default();
         let sun = self.sun.map(|Rgb(irradiance)| Sun {
             direction: self.sun_dir.unwrap_or(SUN_DIRECTION).0,
@@ -269,7 +275,7 @@ impl PictureArgs {
             bounces: self.bounces,
             seed: self.seed,
             shutter,
-            camera: self.camera(),
+            camera: camera.clone(),
             lighting: Lighting { sun, sky: self.sky.map(|Rgb(radiance)| radiance) },
             lens: self.lens(),
             panorama: self.panorama,
@@ -286,7 +292,7 @@ impl PictureArgs {
     /// # Errors
     /// The first setting that is out of range.
     pub fn check(&self, fps: f32) -> Result<(), SettingsError> {
-        let settings = self.settings(&Asked::default(), fps);
+        let settings = self.settings(&self.set_camera(), &Asked::default(), fps);
         let (crop, overscan) = match self.size {
             Some(_) => (settings.crop, settings.overscan),
             None => (None, 0),
@@ -294,11 +300,41 @@ impl PictureArgs {
         RenderSettings { crop, overscan, ..settings }.validate()
     }
 
-    /// Which camera looks.
-    pub fn camera(&self) -> CameraChoice {
-        match (&self.camera, self.eye, self.target) {
-            (Some(name), ..) => CameraChoice::Named(name.clone()),
-            (None, Some(Triple(eye)), Some(Triple(target))) => {
+    /// Which cameras look, at least one; without a scene, its cameras cannot be listed.
+    ///
+    /// # Errors
+    /// Usage: one is named twice, or all are asked for of a scene that is not at hand.
+    pub fn cameras(&self, scene: Option<&Scene>) -> anyhow::Result<Vec<CameraChoice>> {
+        let mut cameras: Vec<CameraChoice> = match (self.all_cameras, scene) {
+            (true, None) => {
+                let message = "the cameras of a scene that the farm holds are not listed here; name each with --camera";
+                return Err(fail(Exit::Usage, message));
+            }
+            (true, Some(scene)) => {
+                let all = renderer::scene_cameras(scene);
+                if all.nameless > 0 {
+                    let left_out = text::plural(all.nameless, "camera", "cameras");
+                    eprintln!("  warning     {left_out} without a name of its own left out");
+                }
+                all.names.into_iter().map(CameraChoice::Named).collect()
+            }
+            (false, _) => self.camera.iter().cloned().map(CameraChoice::Named).collect(),
+        };
+        for (at, camera) in cameras.iter().enumerate() {
+            if cameras[..at].contains(camera) {
+                return Err(fail(Exit::Usage, format!("the same camera twice: --camera {camera}")));
+            }
+        }
+        if cameras.is_empty() {
+            cameras.push(self.set_camera());
+        }
+        Ok(cameras)
+    }
+
+    /// The camera that is set by hand, or the one that looks where none is asked for.
+    fn set_camera(&self) -> CameraChoice {
+        match (self.eye, self.target) {
+            (Some(Triple(eye)), Some(Triple(target))) => {
                 CameraChoice::LookAt { eye, target, vfov_degrees: self.vfov }
             }
             _ => CameraChoice::Default,
@@ -411,11 +447,9 @@ pub struct FarmArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-    use scene::Scene;
-
     use super::*;
     use crate::wishes;
+    use clap::Parser;
 
     #[derive(Parser)]
     struct Line {
@@ -426,9 +460,10 @@ mod tests {
     /// How long the shutter is open at 25 frames a second.
     fn open_s(words: &[&str], scene: Option<&Scene>) -> Option<f32> {
         let line = Line::try_parse_from([&["tessera"], words].concat()).expect("a sound line");
-        let shutter = scene.and_then(|scene| wishes::shutter_of(scene, &line.picture));
+        let camera = line.picture.cameras(scene).expect("each once").remove(0);
+        let shutter = scene.and_then(|scene| wishes::shutter_of(scene, &line.picture, &camera));
         let asked = Asked { shutter, ..Asked::default() };
-        line.picture.settings(&asked, 25.0).shutter.map(|shutter| shutter.open_s)
+        line.picture.settings(&camera, &asked, 25.0).shutter.map(|shutter| shutter.open_s)
     }
 
     #[test]
@@ -443,5 +478,26 @@ mod tests {
         assert_eq!(open_s(&["--shutter", "0"], Some(&scene)), None);
         // The file's camera does not look.
         assert_eq!(open_s(&["--eye", "0,0,9", "--target", "0,0,0"], Some(&scene)), None);
+    }
+
+    #[test]
+    fn cameras_are_named_or_all_or_the_first() {
+        let mut scene = scene::golden();
+        let cameras = |words: &[&str], scene: Option<&Scene>| -> Result<Vec<String>, String> {
+            let line = Line::try_parse_from([&["tessera"], words].concat()).expect("a sound line");
+            let cameras = line.picture.cameras(scene).map_err(|error| error.to_string())?;
+            Ok(cameras.iter().map(ToString::to_string).collect())
+        };
+        let names = |list: &[&str]| Ok(list.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(cameras(&[], None), names(&["the scene's first camera"]));
+        assert_eq!(cameras(&["--camera", "b", "--camera", "a"], None), names(&["b", "a"]));
+        assert_eq!(cameras(&["--all-cameras"], Some(&scene)), names(&["golden"]));
+        let twice = cameras(&["--camera", "a", "--camera", "a"], None).expect_err("refused");
+        assert!(twice.contains("--camera a"), "{twice}");
+        assert!(cameras(&["--all-cameras"], None).expect_err("no scene").contains("--camera"));
+        scene.cameras.clear();
+        scene.nodes.iter_mut().for_each(|node| node.camera = None);
+        let none = cameras(&["--all-cameras"], Some(&scene));
+        assert_eq!(none, names(&["the scene's first camera"]));
     }
 }

@@ -135,12 +135,13 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     // The nodes qualify while the scene comes in.
     let (scene, render_scene) = import(&path, &settings)?;
     let probe = submit::probe(&render_scene, interrupt)?;
-    say("estimate", &submit::estimate(&probe, &settings, 1));
+    say("estimate", &submit::estimate(&[probe], &settings, 1));
     let package = scene::pack(&scene);
     let spec = JobSpec {
         name: name.clone(),
         scene: scene::package_id(&package),
         settings,
+        more_cameras: Vec::new(),
         frames: FrameRange::STILL,
         tile_side_px: args.tile.unwrap_or_else(|| tile_side_px(args.size)),
     };

@@ -94,6 +94,47 @@ fn crops_and_overscan_are_of_the_same_frame() {
     refused(&["40000 px", "40x24"], &["--overscan", "40000"]);
 }
 
+/// A picture of each camera, under its name, as each alone would be.
+#[test]
+fn several_cameras_make_several_pictures() {
+    let place = Place::new();
+    let scene = place.scene_with(|document| {
+        let mut wide = document["cameras"][0].clone();
+        wide["name"] = json!("wide");
+        wide["perspective"]["yfov"] = json!(1.4);
+        let camera = document["cameras"][0].clone();
+        document["cameras"] = json!([camera, wide]);
+        document["scenes"][0]["nodes"] = json!([0, 1, 2]);
+        let carrier = json!({ "camera": 1, "translation": [0.0, 1.0, 3.0] });
+        document["nodes"].as_array_mut().expect("a list").push(carrier);
+    });
+    let done = |more: &[&str]| {
+        let all = [&["render", &scene, "--sky", "1"], &SMALL[..], more].concat();
+        place.done(&all)
+    };
+    let files = ["-o", "a.exr", "-o", "{camera}_{frame}.png"];
+    let out = done(&[&files[..], &["--camera", "wide", "--camera", "front"]].concat());
+    assert_eq!(out, "a.wide.exr\nwide_0000.png\na.front.exr\nfront_0000.png\n");
+    let out = done(&[&files[..], &["--all-cameras", "--json"]].concat());
+    let cameras: Vec<Value> = out
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).expect("an object a line")["camera"].clone()
+        })
+        .collect();
+    assert_eq!(cameras, [json!("front"), json!("wide")]);
+    let bytes = |name: &str| fs::read(place.path(name)).expect("written");
+    assert_ne!(bytes("a.front.exr"), bytes("a.wide.exr"));
+    assert_eq!(done(&["-o", "b.exr", "--camera", "wide"]), "b.exr\n");
+    assert_eq!(bytes("b.exr"), bytes("a.wide.exr"));
+
+    let refused = |code, words: &[&str], more: &[&str]| {
+        place.refused(code, words, &[&["render", &scene], &SMALL[..], more].concat());
+    };
+    refused(2, &["--camera wide"], &["--camera", "wide", "--camera", "wide"]);
+    refused(2, &["--frame"], &["--time", "1.5", "-o", "{frame}.exr"]);
+}
+
 #[test]
 fn looks_change_pictures_and_not_the_exr() {
     let place = Place::new();
