@@ -29,6 +29,7 @@ use scene::{Scene, SceneError};
 
 use crate::RenderScene;
 use crate::bsdf::albedo::{AlbedoTable, albedo_table};
+use crate::bvh::Effort;
 use crate::camera::filter_table;
 use crate::precise::srgb_to_linear;
 use crate::sampler::hash;
@@ -103,6 +104,22 @@ pub fn prepare(
     settings: &RenderSettings,
     time_s: f32,
 ) -> Result<RenderScene, PrepareError> {
+    prepare_with(scene, settings, time_s, Effort::Full)
+}
+
+/// [`prepare`] with a choice of how much work goes into the trees: a preview's are made sooner, and
+/// rays take longer through them. Films have the same bits, tables and digest do not.
+///
+/// The effort is nobody's business but this machine's: no settings, lease or job speak of it.
+///
+/// # Errors
+/// See [`PrepareError`].
+pub fn prepare_with(
+    scene: &Scene,
+    settings: &RenderSettings,
+    time_s: f32,
+    effort: Effort,
+) -> Result<RenderScene, PrepareError> {
     settings.validate()?;
     scene.validate()?;
     if !time_s.is_finite() {
@@ -113,7 +130,7 @@ pub fn prepare(
     let varied = vary::Varied::at(scene, f64::from(time_s));
     let surfaces = materials::pack(scene, &varied.materials)?;
     let shutter = shutter::open(scene, settings, f64::from(time_s))?;
-    let mut geometry = geometry::pack(scene, &places, &motion, shutter.as_ref())?;
+    let mut geometry = geometry::pack(scene, &places, &motion, shutter.as_ref(), effort)?;
     let mut header = blank_header(settings, time_s);
     header.root_node = geometry.root_node;
     header.instance_count = geometry.instances.len() as u32;

@@ -16,6 +16,7 @@ use super::place::{Place, unit};
 use super::pose::{self, Poser};
 use super::shutter::{Pose, Shutter};
 use super::{PrepareError, checked, lamps};
+use crate::bvh::Effort;
 use crate::tables::{NONE, Shape, TRIANGLE_ALPHA, TRIANGLE_CULL, TRIANGLE_MOVES, Triangle};
 
 /// Vertices at all keys, and triangles, of what moves vertex by vertex: 5 GiB of tables.
@@ -123,6 +124,7 @@ pub fn pack(
     places: &[Place],
     motion: &Motion,
     shutter: Option<&Shutter<'_>>,
+    effort: Effort,
 ) -> Result<Geometry, PrepareError> {
     let showing = Showing::new(scene, places, shutter);
     showing.check_size()?;
@@ -174,7 +176,7 @@ pub fn pack(
     let Packer { shapes, indices, attributes, shape_nodes, moves, .. } = packer;
     let key_count = checked("keys", showing.keys().count())?;
     let parts = Parts { shapes, indices, attributes, shape_nodes, moves };
-    assemble(parts, &objects, &placed, key_count)
+    assemble(parts, &objects, &placed, key_count, effort)
 }
 
 /// Vertices at so many keys, and triangles, of a mesh.

@@ -9,7 +9,10 @@ use renderer::math::dot;
 use renderer::ray::{Cast, Hit, Query, Ray};
 use renderer::sampler::hash;
 use renderer::trace::{Path, Tracer};
-use renderer::{Backend, Cancel, CpuBackend, PrepareError, RenderError, Work, prepare, probe};
+use renderer::{
+    Backend, Cancel, CpuBackend, Effort, PrepareError, RenderError, Work, prepare, prepare_with,
+    probe,
+};
 use scene::{Mesh, Node, Scene, Transform};
 
 use crate::make::{looking, material, node, prepared, quad, scene_of, sphere};
@@ -145,6 +148,38 @@ fn a_pixel_is_the_same_alone_and_in_any_tile() {
         let bits = whole.pixel(x, y).map(Pixel::bits);
         assert_eq!(bits, Some(alone.bits()));
         assert_eq!(bits, tile.pixel(x, y).map(Pixel::bits));
+    }
+}
+
+/// A mesh of so many triangles that a preview's tree is made in pieces.
+#[test]
+fn trees_of_any_effort_give_the_same_film() {
+    let mut scene = scene::golden();
+    scene.materials.push(material([0.8, 0.6, 0.3], 1.0, 0.3));
+    let primitives = vec![sphere(150, scene.materials.len() as u32 - 1)];
+    scene.meshes.push(Mesh { primitives, ..Mesh::default() });
+    scene.nodes.push(Node {
+        mesh: Some(scene.meshes.len() as u32 - 1),
+        ..node(Transform::Trs {
+            translation: [0.3, 0.5, 1.0],
+            rotation: [0.0, 0.0, 0.0, 1.0],
+            scale: [0.7; 3],
+        })
+    });
+    let settings = golden_settings(16);
+    let work = Work { rect: Rect::of_size(settings.size), batch: batch(0, 1) };
+    let mut films = Vec::new();
+    for effort in [Effort::Full, Effort::Preview] {
+        let prepared = prepare_with(&scene, &settings, 0.0, effort).expect("prepares");
+        assert!(prepared.triangles().len() > 80_000);
+        for path in Path::all() {
+            let mut backend = CpuBackend::with_path(None, path);
+            let film = backend.render(&prepared, work, &Cancel::default()).expect("renders");
+            films.push((effort, path.name(), film.root()));
+        }
+    }
+    for film in &films {
+        assert_eq!(film.2, films[0].2, "{film:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 use film::Film;
 use protocol::settings::RenderSettings;
 use protocol::{Batch, Crop, Lens, Opening, PixelFilter, Rect, Size};
-use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
+use renderer::{Backend, Cancel, CpuBackend, Effort, RenderError, RenderScene, Work};
 
 use crate::device::backend;
 use crate::make::{furnace, golden, many_lights, moving, settings, sun};
@@ -80,6 +80,18 @@ fn a_crop_of_the_frame() {
             assert_eq!(pixel.bits(), wanted.bits(), "{x} {y}");
         }
     }
+}
+
+/// A preview's trees give the film of the others, here as on the CPU.
+#[test]
+fn trees_of_a_preview() {
+    let settings = settings(24, 16, 3);
+    let preview = renderer::prepare_with(&scene::golden(), &settings, 0.0, Effort::Preview);
+    let preview = preview.expect("the golden scene is sound");
+    let scene = golden(&settings);
+    let Some(film) = check("a preview", &preview, whole(&preview)) else { return };
+    let wanted = check("the same", &scene, whole(&scene)).expect("there is a device");
+    assert_eq!(film.root(), wanted.root());
 }
 
 /// Hundreds of lamps and emissive triangles: both descend the light tree to the same leaf.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use film::{FrameRate, Metadata, NoiseTarget};
 use protocol::RenderSettings;
-use renderer::{Backend, RenderScene};
+use renderer::{Backend, Effort, RenderScene};
 use scene::Scene;
 
 use crate::backend::BackendArgs;
@@ -59,6 +59,10 @@ pub struct RenderArgs {
         help_heading = "Picture"
     )]
     min_samples: u32,
+    /// Make the scene ready sooner and trace it slower, for a first look; the picture is the same to
+    /// the bit
+    #[arg(long)]
+    preview: bool,
     /// Frame of the animation
     #[arg(long, value_name = "N", default_value_t = 0)]
     frame: u32,
@@ -105,7 +109,8 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         jobs.push((settings, word));
     }
     // The first is prepared before a device is opened, which takes longer.
-    let first = local::prepare(&scene, &jobs[0].0, time_s)?;
+    let effort = if args.preview { Effort::Preview } else { Effort::Full };
+    let first = local::prepare(&scene, &jobs[0].0, time_s, effort)?;
     let backend = args.backend.open()?;
     let description = backend.description();
     let mut easel = Easel { args, scene, outputs, noise, backend, description, interrupt };
@@ -114,7 +119,7 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     for (settings, camera) in &jobs {
         let render_scene = match prepared.take() {
             Some(first) => first,
-            None => local::prepare(&easel.scene, settings, time_s)?,
+            None => local::prepare(&easel.scene, settings, time_s, effort)?,
         };
         let label = Label { camera, of_cameras, frame: args.frame, of_frames: false };
         if easel.picture(&render_scene, &label)? == Exit::Interrupted {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use protocol::{CameraChoice, JobId, JobSpec, Quote, RenderSettings, SceneId, Tokens, ViewIndex};
-use renderer::{Probe, RenderScene};
+use renderer::{Effort, Probe, RenderScene};
 use scene::Scene;
 
 use crate::client::{self, Farm};
@@ -158,7 +158,7 @@ fn probes(scene: &Scene, spec: &JobSpec, interrupt: &Interrupt) -> anyhow::Resul
     let time_s = spec.frames.first as f32 / spec.frames.fps;
     let views = (0..spec.view_count()).filter_map(|view| spec.settings_of(ViewIndex(view)));
     views
-        .map(|settings| probe(&local::prepare(scene, &settings, time_s)?, interrupt))
+        .map(|settings| probe(&local::prepare(scene, &settings, time_s, Effort::Full)?, interrupt))
         .collect()
 }
 

@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use protocol::view::{FarmView, JobStatus, LedgerCheck, WalletView};
 use protocol::{CameraChoice, FrameRange, JobSpec, Rect, RenderSettings, Size, TileGrid, limits};
-use renderer::RenderScene;
+use renderer::{Effort, RenderScene};
 use scene::{ImportOptions, Scene};
 use transport::identity;
 
@@ -214,7 +214,7 @@ fn scene_path(args: &DemoArgs) -> anyhow::Result<PathBuf> {
 
 fn import(path: &Path, settings: &RenderSettings) -> anyhow::Result<(Scene, RenderScene)> {
     let scene = local::import(path, &ImportOptions::default())?.scene;
-    let render_scene = local::prepare(&scene, settings, 0.0)?;
+    let render_scene = local::prepare(&scene, settings, 0.0, Effort::Full)?;
     Ok((scene, render_scene))
 }
 
