@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use egui::{Context, Ui};
-use protocol::JobId;
 use protocol::view::JobSummary;
+use protocol::{JobId, ShotIndex};
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::bridge::{Ask, Wires};
@@ -59,15 +59,15 @@ impl App {
         if self.state.selected.is_none()
             && let Some(newest) = newest
         {
-            self.watch(newest.job, newest.spec.frames.first);
+            self.watch(newest.job, ShotIndex::default());
         }
     }
 
-    fn watch(&mut self, job: JobId, frame: u32) {
-        let before = self.state.live.as_ref().map(|live| (live.job, live.frame));
-        self.state.apply(Event::Selected { job, frame });
-        if before != Some((job, frame)) {
-            self.ask(Ask::Watch { job, frame });
+    fn watch(&mut self, job: JobId, shot: ShotIndex) {
+        let before = self.state.live.as_ref().map(|live| (live.job, live.shot));
+        self.state.apply(Event::Selected { job, shot });
+        if before != Some((job, shot)) {
+            self.ask(Ask::Watch { job, shot });
         }
     }
 
@@ -95,7 +95,7 @@ impl App {
                 self.ask(Ask::Connect(ticket));
             }
             Command::RetryNow => self.ask(Ask::RetryNow),
-            Command::Watch { job, frame } => self.watch(job, frame),
+            Command::Watch { job, shot } => self.watch(job, shot),
             Command::Statement(account) => self.ask(Ask::Statement(account)),
             Command::Copy(text) => ctx.copy_text(text),
             Command::NextJob => self.step(1),
@@ -109,8 +109,8 @@ impl App {
         let here = jobs.iter().position(|job| Some(job.job) == self.state.selected);
         let there = here.and_then(|here| here.checked_add_signed(by)).or(Some(0));
         if let Some(next) = there.and_then(|there| jobs.get(there)) {
-            let (job, frame) = (next.job, next.spec.frames.first);
-            self.watch(job, frame);
+            let job = next.job;
+            self.watch(job, ShotIndex::default());
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use protocol::{AccountId, JobId, PublicKey};
+use protocol::{AccountId, JobId, PublicKey, ShotIndex};
 use tokio::sync::mpsc;
 use transport::{Backoff, Peer, PeerConfig, Ticket, identity};
 
@@ -20,12 +20,12 @@ pub enum Ask {
     Connect(String),
     /// Do not wait for the next attempt.
     RetryNow,
-    /// Watch a frame of a job, instead of any other.
+    /// Watch a shot of a job, instead of any other.
     Watch {
         /// The job.
         job: JobId,
-        /// The frame number.
-        frame: u32,
+        /// The shot.
+        shot: ShotIndex,
     },
     /// Fetch the newest rows of an account.
     Statement(AccountId),
@@ -182,7 +182,7 @@ enum Ended {
 #[derive(Debug, Default)]
 struct Wanted {
     ticket: Option<String>,
-    watch: Option<(JobId, u32)>,
+    watch: Option<(JobId, ShotIndex)>,
     statement: Option<AccountId>,
 }
 
@@ -190,7 +190,7 @@ impl Wanted {
     fn take(&mut self, ask: Ask) {
         match ask {
             Ask::Connect(ticket) => *self = Self { ticket: Some(ticket), ..Self::default() },
-            Ask::Watch { job, frame } => self.watch = Some((job, frame)),
+            Ask::Watch { job, shot } => self.watch = Some((job, shot)),
             Ask::Statement(account) => self.statement = Some(account),
             Ask::RetryNow => {}
         }

@@ -1,7 +1,7 @@
 //! What a person can ask of the app: one list for buttons, keys and tests.
 
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
-use protocol::{AccountId, JobId};
+use protocol::{AccountId, JobId, ShotIndex};
 
 use crate::state::Door;
 
@@ -14,12 +14,12 @@ pub enum Command {
     Connect(String),
     /// Do not wait for the next attempt.
     RetryNow,
-    /// Look at a frame of a job.
+    /// Look at a shot of a job.
     Watch {
         /// The job.
         job: JobId,
-        /// The frame number.
-        frame: u32,
+        /// The shot.
+        shot: ShotIndex,
     },
     /// Fetch the newest rows of an account.
     Statement(AccountId),

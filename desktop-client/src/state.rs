@@ -3,7 +3,7 @@
 use egui::Color32;
 use protocol::view::{AcceptedUnit, FarmView, JobSummary, NodeView, StatementPage, TileStatus};
 use protocol::view::{JobStatus, WalletView};
-use protocol::{JobId, PublicKey, Rect, Size, TileIndex};
+use protocol::{JobId, PublicKey, Rect, ShotIndex, Size, TileIndex};
 
 use crate::theme::tokens::picture_pixel;
 
@@ -90,11 +90,11 @@ pub struct State {
 pub struct Live {
     /// The job.
     pub job: JobId,
-    /// The frame that is shown.
-    pub frame: u32,
-    /// Status of each tile of that frame; empty until the first news.
+    /// The shot that is shown.
+    pub shot: ShotIndex,
+    /// Status of each tile of that shot; empty until the first news.
     pub tiles: Vec<TileStatus>,
-    /// Accepted units of that frame, in order of acceptance.
+    /// Accepted units of that shot, in order of acceptance.
     pub accepted: Vec<AcceptedUnit>,
     /// Accepted chunks of each tile.
     pub chunks: Vec<u32>,
@@ -166,30 +166,30 @@ pub enum Event {
     Farm(FarmView),
     /// The farm answered, whatever it said; milliseconds since 1970.
     Heard(u64),
-    /// A job was chosen, and a frame of it.
+    /// A job was chosen, and a shot of it.
     Selected {
         /// The job.
         job: JobId,
-        /// The frame number.
-        frame: u32,
+        /// The shot.
+        shot: ShotIndex,
     },
-    /// News of the watched frame.
+    /// News of the watched shot.
     Update {
         /// The job as it is now.
         summary: Box<JobSummary>,
-        /// The frame that the rest is about.
-        frame: u32,
+        /// The shot that the rest is about.
+        shot: ShotIndex,
         /// Status of its tiles.
         tiles: Vec<TileStatus>,
         /// Units of it accepted since the last news.
         accepted: Vec<AcceptedUnit>,
     },
-    /// Pixels of the watched frame.
+    /// Pixels of the watched shot.
     Pixels {
         /// The job.
         job: JobId,
-        /// The frame number.
-        frame: u32,
+        /// The shot.
+        shot: ShotIndex,
         /// Where.
         rect: Rect,
         /// Display bytes, four a pixel.
@@ -219,12 +219,12 @@ impl State {
             Event::Jobs(jobs) => self.jobs = Some(jobs),
             Event::Farm(farm) => self.farm = Some(farm),
             Event::Heard(ms) => self.heard_ms = Some(ms),
-            Event::Selected { job, frame } => self.select(job, frame),
-            Event::Update { summary, frame, tiles, accepted } => {
-                self.update(*summary, frame, tiles, accepted);
+            Event::Selected { job, shot } => self.select(job, shot),
+            Event::Update { summary, shot, tiles, accepted } => {
+                self.update(*summary, shot, tiles, accepted);
             }
-            Event::Pixels { job, frame, rect, rgba } => {
-                if let Some(live) = self.watched(job, frame) {
+            Event::Pixels { job, shot, rect, rgba } => {
+                if let Some(live) = self.watched(job, shot) {
                     live.picture.write(rect, &rgba);
                     live.problem = None;
                 }
@@ -272,15 +272,16 @@ impl State {
         }
     }
 
-    fn select(&mut self, job: JobId, frame: u32) {
+    fn select(&mut self, job: JobId, shot: ShotIndex) {
         self.selected = Some(job);
         let spec = self.selected_job().map(|summary| &summary.spec);
-        let shape = spec.map(|spec| (spec.settings.size, spec.grid().tile_count() as usize));
-        let unchanged = self.watched(job, frame).is_some();
+        let shape =
+            spec.map(|spec| (spec.settings.window().size(), spec.grid().tile_count() as usize));
+        let unchanged = self.watched(job, shot).is_some();
         if !unchanged {
             self.live = shape.map(|(size, tile_count)| Live {
                 job,
-                frame,
+                shot,
                 tiles: Vec::new(),
                 accepted: Vec::new(),
                 chunks: vec![0; tile_count],
@@ -293,7 +294,7 @@ impl State {
     fn update(
         &mut self,
         summary: JobSummary,
-        frame: u32,
+        shot: ShotIndex,
         tiles: Vec<TileStatus>,
         accepted: Vec<AcceptedUnit>,
     ) {
@@ -303,7 +304,7 @@ impl State {
         {
             *row = summary;
         }
-        if let Some(live) = self.watched(job, frame) {
+        if let Some(live) = self.watched(job, shot) {
             live.tiles = tiles;
             for unit in accepted {
                 live.accept(unit);
@@ -311,8 +312,8 @@ impl State {
         }
     }
 
-    fn watched(&mut self, job: JobId, frame: u32) -> Option<&mut Live> {
-        self.live.as_mut().filter(|live| live.job == job && live.frame == frame)
+    fn watched(&mut self, job: JobId, shot: ShotIndex) -> Option<&mut Live> {
+        self.live.as_mut().filter(|live| live.job == job && live.shot == shot)
     }
 }
 

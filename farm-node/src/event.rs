@@ -155,7 +155,7 @@ struct Named<'a>(&'a Unit);
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Unit { job, frame, tile, batch } = self.0;
-        write!(f, "{} frame {frame} tile {} batch {batch}", job.short(), tile.0)
+        let Unit { job, shot, tile, batch } = self.0;
+        write!(f, "{} shot {} tile {} batch {batch}", job.short(), shot.0, tile.0)
     }
 }

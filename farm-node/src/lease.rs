@@ -28,7 +28,7 @@ pub enum LeaseError {
     /// Settings that cannot be rendered.
     #[error("a lease's settings cannot be rendered")]
     Settings(#[from] SettingsError),
-    /// A tile outside the frame, or none at all, or too large to send.
+    /// A tile outside what is rendered of the frame, or none at all, or too large to send.
     #[error("a lease's tile {0:?} is empty, too large or outside its frame")]
     Rect(Rect),
     /// A batch outside the frame's samples.
@@ -59,8 +59,8 @@ pub(crate) fn verify(
         return Err(LeaseError::Engine { wanted: lease.engine, engine });
     }
     lease.settings.validate()?;
-    let (rect, size) = (lease.rect, lease.settings.size);
-    let inside = rect.x1 <= size.width && rect.y1 <= size.height;
+    let rect = lease.rect;
+    let inside = lease.settings.window().holds(&rect);
     let film_bytes =
         rect.pixel_count().saturating_mul(film::film_pixel_bytes(lease.settings.passes) as u64);
     if rect.pixel_count() == 0 || !inside || film_bytes > limits::FILM_BYTES_MAX as u64 {
@@ -77,7 +77,8 @@ pub(crate) fn verify(
 pub(crate) mod tests {
     use protocol::sign::public_key;
     use protocol::{
-        Batch, JobId, LeaseId, RenderSettings, SceneId, SigningKey, Size, TileIndex, Tokens, Unit,
+        Batch, Crop, JobId, LeaseId, RenderSettings, SceneId, ShotIndex, SigningKey, Size,
+        TileIndex, Tokens, Unit,
     };
 
     use super::*;
@@ -87,7 +88,7 @@ pub(crate) mod tests {
         Lease {
             id: LeaseId([3; 16]),
             node: NodeId([4; 32]),
-            unit: Unit { job: JobId([1; 16]), frame: 0, tile: TileIndex(0), batch },
+            unit: Unit { job: JobId([1; 16]), shot: ShotIndex(0), tile: TileIndex(0), batch },
             scene: SceneId([2; 32]),
             settings: RenderSettings {
                 size: Size::new(96, 64),
@@ -131,6 +132,10 @@ pub(crate) mod tests {
         assert!(matches!(refused(|l| l.settings.samples = 0), LeaseError::Settings(_)));
         assert!(matches!(refused(|l| l.rect.x1 = 97), LeaseError::Rect(_)));
         assert!(matches!(refused(|l| l.rect.x0 = 96), LeaseError::Rect(_)));
+        let crop = |l: &mut Lease| {
+            l.settings.crop = Some(Crop { x: 65, y: 0, size: Size::new(31, 64) });
+        };
+        assert!(matches!(refused(crop), LeaseError::Rect(_)));
         assert!(matches!(refused(|l| l.settings.samples = 16), LeaseError::Batch { .. }));
         assert_eq!(refused(|l| l.time_s = f32::NAN), LeaseError::Time);
         let huge = |l: &mut Lease| {

@@ -354,7 +354,7 @@ fn json_line(seq: u64, entry: &Entry) -> String {
         fields.insert("job", text(&job));
     }
     if let Some(unit) = transfer.link.unit {
-        fields.insert("frame", unit.frame.to_string());
+        fields.insert("shot", unit.shot.0.to_string());
         fields.insert("tile", unit.tile.0.to_string());
         fields.insert("batch", text(&unit.batch));
     }

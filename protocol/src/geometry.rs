@@ -65,6 +65,29 @@ impl Rect {
         self.y1.saturating_sub(self.y0)
     }
 
+    /// Its width and height.
+    #[must_use]
+    pub const fn size(&self) -> Size {
+        Size::new(self.width(), self.height())
+    }
+
+    /// Whether every pixel of another rectangle lies inside.
+    #[must_use]
+    pub const fn holds(&self, inner: &Self) -> bool {
+        inner.x0 >= self.x0 && inner.y0 >= self.y0 && inner.x1 <= self.x1 && inner.y1 <= self.y1
+    }
+
+    /// The same pixels, told from the upper left of a rectangle that holds them.
+    #[must_use]
+    pub const fn inside(&self, outer: &Self) -> Self {
+        Self {
+            x0: self.x0.saturating_sub(outer.x0),
+            y0: self.y0.saturating_sub(outer.y0),
+            x1: self.x1.saturating_sub(outer.x0),
+            y1: self.y1.saturating_sub(outer.y0),
+        }
+    }
+
     /// Number of pixels.
     #[must_use]
     pub const fn pixel_count(&self) -> u64 {
@@ -84,34 +107,36 @@ impl Rect {
     }
 }
 
-/// How a frame is cut into tiles; fixed when a job is split.
+/// How what is rendered of a frame is cut into tiles, from its upper left; fixed when a job is
+/// split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TileGrid {
-    size: Size,
+    window: Rect,
     tile_side_px: u32,
 }
 
 impl TileGrid {
-    /// A grid of square tiles; those at the right and lower edges are cut.
+    /// A grid of square tiles over the pixels that are rendered; those at the right and lower edges
+    /// are cut.
     ///
     /// # Panics
     /// When `tile_side_px` is 0; a validated [`crate::JobSpec`] never has that.
     #[must_use]
-    pub const fn new(size: Size, tile_side_px: u32) -> Self {
+    pub const fn new(window: Rect, tile_side_px: u32) -> Self {
         assert!(tile_side_px > 0, "a tile has at least one pixel");
-        Self { size, tile_side_px }
+        Self { window, tile_side_px }
     }
 
     /// Tiles to the right.
     #[must_use]
     pub const fn columns(&self) -> u32 {
-        self.size.width.div_ceil(self.tile_side_px)
+        self.window.width().div_ceil(self.tile_side_px)
     }
 
     /// Tiles down.
     #[must_use]
     pub const fn rows(&self) -> u32 {
-        self.size.height.div_ceil(self.tile_side_px)
+        self.window.height().div_ceil(self.tile_side_px)
     }
 
     /// Number of tiles in a frame.
@@ -126,13 +151,13 @@ impl TileGrid {
         if tile.0 >= self.tile_count() {
             return None;
         }
-        let x0 = tile.0 % self.columns() * self.tile_side_px;
-        let y0 = tile.0 / self.columns() * self.tile_side_px;
+        let x0 = self.window.x0 + tile.0 % self.columns() * self.tile_side_px;
+        let y0 = self.window.y0 + tile.0 / self.columns() * self.tile_side_px;
         Some(Rect {
             x0,
             y0,
-            x1: (x0 + self.tile_side_px).min(self.size.width),
-            y1: (y0 + self.tile_side_px).min(self.size.height),
+            x1: x0.saturating_add(self.tile_side_px).min(self.window.x1),
+            y1: y0.saturating_add(self.tile_side_px).min(self.window.y1),
         })
     }
 
@@ -156,20 +181,30 @@ mod tests {
 
     #[test]
     fn tiles_cover_every_pixel_once() {
-        let size = Size::new(130, 67);
-        let grid = TileGrid::new(size, 32);
-        let mut seen = vec![0; size.pixel_count() as usize];
-        for tile in grid.from_centre() {
-            for (x, y) in grid.rect(tile).expect("a tile of the grid").pixels() {
-                seen[(y * size.width + x) as usize] += 1;
+        for window in [
+            Rect::of_size(Size::new(130, 67)),
+            Rect { x0: 7, y0: 30, x1: 137, y1: 97 },
+            Rect { x0: 64, y0: 1, x1: 65, y1: 2 },
+        ] {
+            let grid = TileGrid::new(window, 32);
+            let mut seen = vec![0; window.pixel_count() as usize];
+            for tile in grid.from_centre() {
+                let rect = grid.rect(tile).expect("a tile of the grid");
+                assert!(window.holds(&rect) && rect.width() <= 32 && rect.height() <= 32);
+                for (x, y) in rect.inside(&window).pixels() {
+                    seen[(y * window.width() + x) as usize] += 1;
+                }
             }
+            assert!(seen.iter().all(|&count| count == 1), "{window:?}");
+            assert_eq!(grid.rect(TileIndex(grid.tile_count())), None);
         }
-        assert!(seen.iter().all(|&count| count == 1));
-        assert_eq!(grid.rect(TileIndex(grid.tile_count())), None);
     }
 
     #[test]
     fn the_centre_comes_first() {
-        assert_eq!(TileGrid::new(Size::new(96, 96), 32).from_centre()[0], TileIndex(4));
+        assert_eq!(
+            TileGrid::new(Rect::of_size(Size::new(96, 96)), 32).from_centre()[0],
+            TileIndex(4)
+        );
     }
 }

@@ -1,11 +1,11 @@
-//! Jobs and how they are cut: frames, tiles, chunks, batches; quotes and orders; the meter.
+//! Jobs and how they are cut: shots, tiles, chunks, batches; quotes and orders; the meter.
 
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::TileGrid;
 use crate::id::{Digest, JobId, PublicKey, QuoteId, SceneId};
 use crate::limits;
-use crate::settings::{CHUNK_SAMPLES, RenderSettings, SettingsError};
+use crate::settings::{CHUNK_SAMPLES, CameraChoice, RenderSettings, SettingsError};
 use crate::sign::Signable;
 use crate::tokens::Tokens;
 use crate::wire;
@@ -33,6 +33,20 @@ impl FrameRange {
         ((self.last - self.first) / self.step).saturating_add(1)
     }
 
+    /// The frame number at a place in their order, or `None` past the last.
+    #[must_use]
+    pub fn nth(&self, place: u32) -> Option<u32> {
+        let frame = self.first.checked_add(place.checked_mul(self.step)?)?;
+        (frame <= self.last).then_some(frame)
+    }
+
+    /// The place of a frame number in their order, or `None` where it is none of them.
+    #[must_use]
+    pub fn place(&self, frame: u32) -> Option<u32> {
+        let after = frame.checked_sub(self.first).filter(|_| frame <= self.last)?;
+        after.is_multiple_of(self.step).then(|| after / self.step)
+    }
+
     /// The frame numbers in order.
     pub fn frames(&self) -> impl Iterator<Item = u32> + use<> {
         (self.first..=self.last).step_by(self.step as usize)
@@ -46,8 +60,10 @@ pub struct JobSpec {
     pub name: String,
     /// The scene package.
     pub scene: SceneId,
-    /// Size, samples, camera, light.
+    /// Size, samples, light, and the camera of view 0.
     pub settings: RenderSettings,
+    /// Cameras that look at every frame as well: views 1 and on.
+    pub more_cameras: Vec<CameraChoice>,
     /// Which frames.
     pub frames: FrameRange,
     /// Side of the square tiles, pixels; fixed for the job's life.
@@ -79,6 +95,12 @@ pub enum SpecError {
         /// The side asked for.
         side: u32,
     },
+    /// Too many cameras.
+    #[error("{0} cameras are too many for one job; at most {max}, order the rest as another", max = limits::VIEWS_MAX)]
+    Views(usize),
+    /// A camera twice: its pictures would be rendered, and paid, twice.
+    #[error("the job has the same camera twice ({0}); name it once")]
+    SameCamera(String),
     /// The name is empty or too long.
     #[error("a job's name must have 1..={max} characters, this has {0}", max = limits::NAME_CHARS_MAX)]
     Name(usize),
@@ -99,6 +121,7 @@ impl JobSpec {
         if last < first || step == 0 || !rate || self.frames.count() > limits::FRAMES_MAX {
             return Err(SpecError::Frames { first, last, step, fps });
         }
+        self.validate_cameras()?;
         let max = match self.settings.passes {
             true => limits::TILE_SIDE_PX_MAX_WITH_PASSES,
             false => limits::TILE_SIDE_PX_MAX,
@@ -113,10 +136,74 @@ impl JobSpec {
         Ok(())
     }
 
-    /// The tile grid of every frame.
+    fn validate_cameras(&self) -> Result<(), SpecError> {
+        if self.more_cameras.len() >= limits::VIEWS_MAX as usize {
+            return Err(SpecError::Views(self.more_cameras.len() + 1));
+        }
+        let mut before = vec![&self.settings.camera];
+        for camera in &self.more_cameras {
+            camera.validate()?;
+            if before.contains(&camera) {
+                return Err(SpecError::SameCamera(camera.to_string()));
+            }
+            before.push(camera);
+        }
+        Ok(())
+    }
+
+    /// Number of cameras that look at each frame, at least 1.
     #[must_use]
-    pub const fn grid(&self) -> TileGrid {
-        TileGrid::new(self.settings.size, self.tile_side_px)
+    pub fn view_count(&self) -> u32 {
+        self.more_cameras.len() as u32 + 1
+    }
+
+    /// The camera of a view, or `None` past the last.
+    #[must_use]
+    pub fn camera(&self, view: ViewIndex) -> Option<&CameraChoice> {
+        match view.0 {
+            0 => Some(&self.settings.camera),
+            more => self.more_cameras.get(more as usize - 1),
+        }
+    }
+
+    /// The settings of a view: all but the camera is alike; `None` past the last.
+    #[must_use]
+    pub fn settings_of(&self, view: ViewIndex) -> Option<RenderSettings> {
+        let camera = self.camera(view)?.clone();
+        Some(RenderSettings { camera, ..self.settings.clone() })
+    }
+
+    /// Number of shots: what a job yields are as many pictures.
+    #[must_use]
+    pub fn shot_count(&self) -> u32 {
+        self.frames.count().saturating_mul(self.view_count())
+    }
+
+    /// The frame and the view of a shot, or `None` past the last: the frames in order, of each
+    /// all views.
+    #[must_use]
+    pub fn shot(&self, shot: ShotIndex) -> Option<Shot> {
+        let views = self.view_count();
+        let frame = self.frames.nth(shot.0 / views)?;
+        Some(Shot { frame, view: ViewIndex(shot.0 % views) })
+    }
+
+    /// The index of a shot of this job, or `None` where it has no such frame or view.
+    #[must_use]
+    pub fn shot_index(&self, shot: Shot) -> Option<ShotIndex> {
+        let (views, place) = (self.view_count(), self.frames.place(shot.frame)?);
+        (shot.view.0 < views).then(|| ShotIndex(place * views + shot.view.0))
+    }
+
+    /// All shots, in order.
+    pub fn shots(&self) -> impl Iterator<Item = ShotIndex> + use<> {
+        (0..self.shot_count()).map(ShotIndex)
+    }
+
+    /// The tile grid of every shot.
+    #[must_use]
+    pub fn grid(&self) -> TileGrid {
+        TileGrid::new(self.settings.window(), self.tile_side_px)
     }
 
     /// BLAKE3 of the canonical bytes.
@@ -124,6 +211,28 @@ impl JobSpec {
     pub fn digest(&self) -> Digest {
         Digest::of("tessera 2026 job spec v1", &[&wire::encode(self)])
     }
+}
+
+/// Number of one of a job's cameras; view 0 is that of its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ViewIndex(pub u32);
+
+/// Number of a shot in its job, see [`JobSpec::shot`].
+///
+/// A job of one camera whose frames are 0, 1, 2 and so on has a shot for each of the same number;
+/// before protocol 3, which brought several cameras, units named the frame itself.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct ShotIndex(pub u32);
+
+/// One picture of a job: a frame as one of its cameras sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shot {
+    /// Frame number.
+    pub frame: u32,
+    /// Which camera.
+    pub view: ViewIndex,
 }
 
 /// Number of a tile in its frame, in rows from the upper left.
@@ -239,13 +348,13 @@ impl std::fmt::Display for Batch {
     }
 }
 
-/// One payable piece of a job: a batch of a tile of a frame.
+/// One payable piece of a job: a batch of a tile of a shot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Unit {
     /// The job.
     pub job: JobId,
-    /// Frame number.
-    pub frame: u32,
+    /// The shot.
+    pub shot: ShotIndex,
     /// The tile.
     pub tile: TileIndex,
     /// The batch.
@@ -375,5 +484,55 @@ mod tests {
         let range = FrameRange { first: 1, last: 10, step: 4, fps: 24.0 };
         assert_eq!(range.frames().collect::<Vec<_>>(), [1, 5, 9]);
         assert_eq!(range.count(), 3);
+        let places: Vec<_> = (0..4).map(|place| range.nth(place)).collect();
+        assert_eq!(places, [Some(1), Some(5), Some(9), None]);
+        let of = [0, 1, 4, 5, 9, 13].map(|frame| range.place(frame));
+        assert_eq!(of, [None, Some(0), None, Some(1), Some(2), None]);
+        let late = FrameRange { first: u32::MAX - 1, last: u32::MAX, step: 1, fps: 24.0 };
+        assert_eq!((late.nth(1), late.nth(2), late.nth(u32::MAX)), (Some(u32::MAX), None, None));
+    }
+
+    fn spec(more: &[&str]) -> JobSpec {
+        JobSpec {
+            name: "views".to_owned(),
+            scene: SceneId([0; 32]),
+            settings: RenderSettings::default(),
+            more_cameras: more.iter().map(|name| CameraChoice::Named((*name).to_owned())).collect(),
+            frames: FrameRange { first: 3, last: 7, step: 2, fps: 24.0 },
+            tile_side_px: 64,
+        }
+    }
+
+    #[test]
+    fn shots_are_all_views_of_each_frame_in_turn() {
+        let spec = spec(&["left", "right"]);
+        let shots: Vec<(u32, u32)> = spec
+            .shots()
+            .map(|index| {
+                let shot = spec.shot(index).expect("of the job");
+                assert_eq!(spec.shot_index(shot), Some(index));
+                (shot.frame, shot.view.0)
+            })
+            .collect();
+        let wanted = [3, 5, 7].map(|frame| [0, 1, 2].map(|view| (frame, view)));
+        assert_eq!((shots, spec.shot_count()), (wanted.as_flattened().to_vec(), 9));
+        assert_eq!(spec.shot(ShotIndex(9)), None);
+        let none = |frame, view| spec.shot_index(Shot { frame, view: ViewIndex(view) });
+        assert_eq!((none(4, 0), none(3, 3)), (None, None));
+        let camera = |view| spec.settings_of(ViewIndex(view)).map(|settings| settings.camera);
+        assert_eq!(camera(0), Some(CameraChoice::Default));
+        assert_eq!(camera(2), Some(CameraChoice::Named("right".to_owned())));
+        assert_eq!(camera(3), None);
+    }
+
+    #[test]
+    fn cameras_are_told_apart_and_few() {
+        assert_eq!(spec(&["left", "right"]).validate(), Ok(()));
+        let twice = spec(&["left", "left"]).validate().expect_err("twice");
+        assert!(twice.to_string().contains("(left)"), "{twice}");
+        let names: Vec<String> = (0..limits::VIEWS_MAX).map(|view| view.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(spec(&names).validate(), Err(SpecError::Views(names.len() + 1)));
+        assert_eq!(spec(&names[1..]).validate(), Ok(()));
     }
 }

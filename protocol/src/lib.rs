@@ -9,7 +9,7 @@
 //!
 //! let settings = RenderSettings { size: Size::new(640, 360), samples: 64, ..Default::default() };
 //! settings.validate()?;
-//! let grid = TileGrid::new(settings.size, 128);
+//! let grid = TileGrid::new(settings.window(), 128);
 //! assert_eq!(grid.tile_count(), 5 * 3);
 //! let batches: Vec<Batch> = Batch::cover(settings.chunk_count(), 4).collect();
 //! assert_eq!(batches.len(), 1); // 64 samples are four chunks of 16: one batch of four
@@ -33,12 +33,15 @@ pub use id::{
     AccountId, Digest, JobId, LeaseId, NodeId, ParseIdError, PublicKey, QuoteId, SceneId,
     TransferId,
 };
-pub use job::{Batch, FrameRange, JobSpec, Order, Quote, RayCount, SpecError, TileIndex, Unit};
+pub use job::{
+    Batch, FrameRange, JobSpec, Order, Quote, RayCount, Shot, ShotIndex, SpecError, TileIndex,
+    Unit, ViewIndex,
+};
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
 pub use settings::{
-    CameraChoice, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError, Shutter,
-    ShutterPosition, Sun,
+    CameraChoice, Crop, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError,
+    Shutter, ShutterPosition, Sun,
 };
 pub use sign::{SignError, Signable, Signed, SigningKey};
 pub use tokens::{Tokens, TokensError};

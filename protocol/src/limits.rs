@@ -19,6 +19,8 @@ pub const TILE_SIDE_PX_MAX: u32 = 512;
 pub const TILE_SIDE_PX_MAX_WITH_PASSES: u32 = 256;
 /// Frames of one job.
 pub const FRAMES_MAX: u32 = 100_000;
+/// Cameras of one job: a quote looks through each of them.
+pub const VIEWS_MAX: u32 = 32;
 /// Characters of a name that a person chose.
 pub const NAME_CHARS_MAX: usize = 200;
 /// Bytes of one encoded message, its body not counted.

@@ -1,9 +1,14 @@
 //! What the artist chooses: size, samples, camera, light.
 
+mod crop;
+
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::Size;
 use crate::limits;
+
+pub use crop::Crop;
+use crop::and_overscan;
 
 /// Samples of a pixel that are summed in index order into one chunk.
 pub const CHUNK_SAMPLES: u32 = 16;
@@ -11,8 +16,12 @@ pub const CHUNK_SAMPLES: u32 = 16;
 /// Everything besides the scene that decides a frame's pixels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RenderSettings {
-    /// Frame size, pixels.
+    /// Frame size, pixels: what the camera frames.
     pub size: Size,
+    /// The part of the frame that is rendered; without it, all of it.
+    pub crop: Option<Crop>,
+    /// Pixels rendered beyond each edge of the frame, seen by the same camera.
+    pub overscan: u32,
     /// Samples per pixel, 1..=65 536.
     pub samples: u32,
     /// Scattering events after the camera ray, 0..=64. 0 shows emitters only.
@@ -44,6 +53,8 @@ impl Default for RenderSettings {
     fn default() -> Self {
         Self {
             size: Size::new(1280, 720),
+            crop: None,
+            overscan: 0,
             samples: 64,
             bounces: 8,
             seed: 0,
@@ -207,6 +218,27 @@ pub enum SettingsError {
     /// A side of the frame is 0 or too long.
     #[error("frame size {0} is out of range; each side must be 1..={max} px and the frame at most {pixels} pixels", max = limits::FRAME_SIDE_PX_MAX, pixels = limits::FRAME_PIXELS_MAX)]
     Size(Size),
+    /// The frame with its overscan is too large.
+    #[error("{overscan} px of overscan around a frame of {size} are too many; each side of both together must be at most {max} px, and they at most {pixels} pixels", max = limits::FRAME_SIDE_PX_MAX, pixels = limits::FRAME_PIXELS_MAX)]
+    Overscan {
+        /// Pixels beyond each edge.
+        overscan: u32,
+        /// The frame's size.
+        size: Size,
+    },
+    /// The crop has no pixels.
+    #[error("the crop {0} has no pixels; give it a width and a height of at least 1 px")]
+    CropEmpty(Crop),
+    /// The crop reaches over an edge of the frame, or lies outside of it.
+    #[error("the crop {crop} does not lie inside the frame of {size}{}; its columns must be {}..={} and its rows {}..={}", and_overscan(*overscan), -i64::from(*overscan), i64::from(size.width) - 1 + i64::from(*overscan), -i64::from(*overscan), i64::from(size.height) - 1 + i64::from(*overscan))]
+    CropOutside {
+        /// The crop.
+        crop: Crop,
+        /// The frame's size.
+        size: Size,
+        /// Pixels beyond each edge.
+        overscan: u32,
+    },
     /// Samples out of range.
     #[error("{0} samples per pixel is out of range; choose 1..={max}", max = limits::SAMPLES_MAX)]
     Samples(u32),
@@ -236,14 +268,7 @@ impl RenderSettings {
     /// # Errors
     /// The first field that is out of range.
     pub fn validate(&self) -> Result<(), SettingsError> {
-        let Size { width, height } = self.size;
-        let side = 1..=limits::FRAME_SIDE_PX_MAX;
-        if !side.contains(&width)
-            || !side.contains(&height)
-            || self.size.pixel_count() > limits::FRAME_PIXELS_MAX
-        {
-            return Err(SettingsError::Size(self.size));
-        }
+        self.validate_window()?;
         if !(1..=limits::SAMPLES_MAX).contains(&self.samples) {
             return Err(SettingsError::Samples(self.samples));
         }
@@ -268,8 +293,18 @@ fn finite(values: &[f32]) -> bool {
     values.iter().all(|value| value.abs() <= 1e9)
 }
 
+impl std::fmt::Display for CameraChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => f.write_str("the scene's first camera"),
+            Self::Named(name) => f.write_str(name),
+            Self::LookAt { eye: [x, y, z], .. } => write!(f, "the camera at {x},{y},{z}"),
+        }
+    }
+}
+
 impl CameraChoice {
-    fn validate(&self) -> Result<(), SettingsError> {
+    pub(crate) fn validate(&self) -> Result<(), SettingsError> {
         match self {
             Self::Default => Ok(()),
             Self::Named(name) if name.chars().count() > limits::NAME_CHARS_MAX => {

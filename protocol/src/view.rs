@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, Digest, JobId, NodeId, PublicKey, TransferId};
-use crate::job::{Batch, JobSpec, RayCount, TileIndex};
+use crate::job::{Batch, JobSpec, RayCount, ShotIndex, TileIndex};
 use crate::lease::Class;
 use crate::tokens::Tokens;
 
@@ -71,7 +71,7 @@ pub struct JobSummary {
 pub struct JobUpdate {
     /// The job as it is now.
     pub summary: JobSummary,
-    /// Every tile of every frame: frames in order, tiles by index.
+    /// Every tile of every shot: shots in order, tiles by index.
     pub tiles: Vec<TileStatus>,
     /// Units accepted since `after`, in order of acceptance.
     pub accepted: Vec<AcceptedUnit>,
@@ -82,8 +82,8 @@ pub struct JobUpdate {
 /// An accepted unit, ready to fetch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptedUnit {
-    /// Frame number.
-    pub frame: u32,
+    /// The shot.
+    pub shot: ShotIndex,
     /// The tile.
     pub tile: TileIndex,
     /// The batch.

@@ -3,7 +3,7 @@
 //! ```text
 //! prepare                          every case below, each in a process of its own
 //! prepare build TRIANGLES          a made height field: time and memory of its tables
-//! prepare trees TRIANGLES          our tree beside obvhs' own: time to build, rays a second
+//! prepare trees TRIANGLES|FILE     our trees beside obvhs' own: time to build, rays a second
 //! prepare texels SIDE              a square texture: time and memory of its texels
 //! prepare first FILE [WxH]         from a file on disk to the first film, one sample a pixel
 //! ```
@@ -27,11 +27,11 @@ use obvhs::cwbvh::node::CwBvhNode;
 use obvhs::ray::{Ray, RayHit};
 use obvhs::triangle::Triangle;
 use protocol::{Batch, Rect, RenderSettings, Size};
-use renderer::bvh::{self, Bounds, TREE_DEPTH_MAX};
+use renderer::bvh::{self, Bounds, Effort, TREE_DEPTH_MAX};
 use renderer::math::Vec3;
 use renderer::ray::triangle_box;
 use renderer::sampler::hash;
-use renderer::{Backend, Cancel, CpuBackend, Work, prepare};
+use renderer::{Backend, Cancel, CpuBackend, Work, prepare, prepare_with};
 use scene::{
     Filter, Image, Material, Mesh, Node, Pixels, Primitive, Scene, Texture, TextureRef, Wrap,
 };
@@ -43,6 +43,8 @@ type Failure = Box<dyn std::error::Error>;
 const THREADS: &str = "2";
 /// Rays that each tree is asked.
 const RAYS: u32 = 1_000_000;
+/// How often each tree is asked; the best counts.
+const TURNS: u32 = 5;
 /// The frame whose first film is waited for.
 const FRAME: Size = Size::new(640, 360);
 
@@ -52,11 +54,13 @@ fn main() -> Result<(), Failure> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["build", triangles] => build(triangles.parse()?),
-        ["trees", triangles] => trees(triangles.parse()?),
+        ["trees", of] => trees(of),
         ["texels", side] => texels(side.parse()?),
         ["first", file] => first(Path::new(file)),
         [] => every_case(),
-        _ => Err("cases are: build TRIANGLES, trees TRIANGLES, texels SIDE, first FILE".into()),
+        _ => {
+            Err("cases are: build TRIANGLES, trees TRIANGLES|FILE, texels SIDE, first FILE".into())
+        }
     }
 }
 
@@ -137,6 +141,13 @@ fn build(triangles: u32) -> Result<(), Failure> {
     let (empty, cost) = measured(|| prepare(&Scene::default(), &settings(), 0.0));
     println!("prepare, no scene, once a process: {cost}, {} bytes", empty?.byte_size());
     let held = memory("VmRSS:");
+    let (preview, cost) = measured(|| prepare_with(&scene, &settings(), 0.0, Effort::Preview));
+    let preview = preview?;
+    println!("prepare, {} triangles, preview: {cost}", preview.triangles().len());
+    let (film, cost) = measured(|| render(&preview));
+    let seen = film?.root();
+    println!("  first film on the CPU, which makes its own tree: {cost}");
+    drop(preview);
     let (prepared, cost) = measured(|| prepare(&scene, &settings(), 0.0));
     let prepared = prepared?;
     let count = prepared.triangles().len() as f64;
@@ -144,7 +155,9 @@ fn build(triangles: u32) -> Result<(), Failure> {
     let bytes = prepared.byte_size() as f64;
     println!("  tables {:.0} MB, {:.1} bytes a triangle", bytes / 1e6, bytes / count);
     let (film, cost) = measured(|| render(&prepared));
-    drop(film?);
+    if film?.root() != seen {
+        return Err("the preview's film is another".into());
+    }
     println!("  first film on the CPU, which makes its own tree: {cost}");
     println!("  the imported scene alone: {:.0} MB", held as f64 / 1e6);
     Ok(())
@@ -173,72 +186,91 @@ fn texels(side: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Builds and asks three trees over the same triangles, one thread.
-fn trees(triangles: u32) -> Result<(), Failure> {
-    let scene = field(triangles);
-    let primitive = &scene.meshes[0].primitives[0];
-    let corners = |indices: &[u32; 3]| indices.map(|index| primitive.positions[index as usize]);
-    let soup: Vec<Triangle> = primitive
-        .indices
-        .iter()
-        .map(|indices| {
-            let [a, b, c] = corners(indices);
-            Triangle { v0: a.into(), v1: b.into(), v2: c.into() }
-        })
-        .collect();
-    let boxes: Vec<Bounds> = primitive
-        .indices
-        .iter()
-        .map(|indices| {
-            let [a, b, c] = corners(indices).map(Vec3::of);
-            let (low, high) = triangle_box(a, b, c);
-            Bounds { low: low.to_array(), high: high.to_array() }
-        })
-        .collect();
+/// A tree that is asked rays, and what it cost.
+struct Asked {
+    name: &'static str,
+    tree: CwBvh,
+    cost: Cost,
+    /// Shortest time of all rays, seconds.
+    best_s: f64,
+    met: u32,
+}
+
+/// Builds trees over the same triangles, of a file or of the field, ours on two threads and obvhs' on
+/// one, and asks them in turns on one, so that a busy machine is busy for all.
+fn trees(of: &str) -> Result<(), Failure> {
+    let (corners, boxes) = match of.parse::<u32>() {
+        Ok(triangles) => soup(&field(triangles))?,
+        Err(_not_a_number) => {
+            soup(&scene::import(Path::new(of), &scene::ImportOptions::default())?.scene)?
+        }
+    };
     let rays = rays(&boxes);
-    println!("trees over {} triangles, {RAYS} closest-hit rays, one thread", soup.len());
-    let ours = measured(|| {
-        let tree = bvh::build(&boxes, TREE_DEPTH_MAX);
-        let nodes = bytemuck::cast_slice::<_, CwBvhNode>(&tree.nodes).to_vec();
-        CwBvh { nodes, primitive_indices: tree.order, ..CwBvh::default() }
-    });
-    report("Tessera", &ours, &soup, &rays);
-    drop(ours);
+    println!("trees over {} triangles of {of}, {RAYS} closest-hit rays on one thread", boxes.len());
+    let mut all = Vec::new();
+    for (name, effort) in [("Tessera", Effort::Full), ("Tessera, preview", Effort::Preview)] {
+        let (tree, cost) = measured(|| {
+            let tree = bvh::build(&boxes, TREE_DEPTH_MAX, effort);
+            let nodes = bytemuck::cast_slice::<_, CwBvhNode>(&tree.nodes).to_vec();
+            CwBvh { nodes, primitive_indices: tree.order, ..CwBvh::default() }
+        });
+        all.push(Asked { name, tree, cost, best_s: f64::INFINITY, met: 0 });
+    }
     for (name, params) in [
         ("obvhs, fastest", BvhBuildParams::fastest_build()),
         ("obvhs, medium", BvhBuildParams::medium_build()),
         ("obvhs, very slow", BvhBuildParams::very_slow_build()),
     ] {
-        let built = measured(|| build_cwbvh_from_tris(&soup, params, &mut Default::default()));
-        report(name, &built, &soup, &rays);
+        let (tree, cost) =
+            measured(|| build_cwbvh_from_tris(&corners, params, &mut Default::default()));
+        all.push(Asked { name, tree, cost, best_s: f64::INFINITY, met: 0 });
+    }
+    for _ in 0..TURNS {
+        all.iter_mut().for_each(|asked| asked.ask(&corners, &rays));
+    }
+    for Asked { name, tree, cost, best_s, met } in &all {
+        let rate = rays.len() as f64 / best_s / 1e6;
+        println!("  {name:<17} {cost}, {} nodes, {rate:.2} Mrays/s, {met} met", tree.nodes.len());
     }
     Ok(())
 }
 
-/// Asks a tree by obvhs' own traversal and triangle test.
-fn report(name: &str, (tree, cost): &(CwBvh, Cost), soup: &[Triangle], rays: &[Ray]) {
-    let mut best = f64::INFINITY;
-    let mut met = 0;
-    for _ in 0..3 {
-        met = 0;
+/// The triangles of a scene as it is placed, and their boxes; those of instances as they are stored.
+fn soup(scene: &Scene) -> Result<(Vec<Triangle>, Vec<Bounds>), Failure> {
+    let prepared = prepare_with(scene, &settings(), 0.0, Effort::Preview)?;
+    let corners = prepared.triangles().iter().map(|triangle| Triangle {
+        v0: triangle.a.into(),
+        v1: triangle.b.into(),
+        v2: triangle.c.into(),
+    });
+    let boxes = prepared.triangles().iter().map(|triangle| {
+        let [a, b, c] = [triangle.a, triangle.b, triangle.c].map(Vec3::of);
+        let (low, high) = triangle_box(a, b, c);
+        Bounds { low: low.to_array(), high: high.to_array() }
+    });
+    Ok((corners.collect(), boxes.collect()))
+}
+
+impl Asked {
+    /// Asks all rays once, by obvhs' own traversal and triangle test.
+    fn ask(&mut self, soup: &[Triangle], rays: &[Ray]) {
+        let tree = &self.tree;
+        self.met = 0;
         let start = Instant::now();
         for ray in rays {
             let mut hit = RayHit::none();
             let test =
                 |ray: &Ray, at: usize| soup[tree.primitive_indices[at] as usize].intersect(ray);
-            met += u32::from(tree.ray_traverse(*ray, &mut hit, test));
+            self.met += u32::from(tree.ray_traverse(*ray, &mut hit, test));
         }
-        best = best.min(start.elapsed().as_secs_f64());
+        self.best_s = self.best_s.min(start.elapsed().as_secs_f64());
     }
-    println!(
-        "  {name:<17} {cost}, {} nodes, {:.2} Mrays/s, {met} met",
-        tree.nodes.len(),
-        rays.len() as f64 / best / 1e6
-    );
 }
 
 /// Rays between places around and over the middles of boxes, in no order.
 fn rays(boxes: &[Bounds]) -> Vec<Ray> {
+    let all = boxes.iter().fold(Bounds::EMPTY, |sum, own| sum.union(own));
+    let above = (all.high[0] - all.low[0]) * 0.3;
     let middle = |at: u32| {
         let own = &boxes[hash(at) as usize % boxes.len()];
         [0, 1, 2].map(|axis: usize| (own.low[axis] + own.high[axis]) * 0.5)
@@ -246,7 +278,7 @@ fn rays(boxes: &[Bounds]) -> Vec<Ray> {
     (0..RAYS)
         .map(|at| {
             let (mut from, to) = (middle(2 * at), middle(2 * at + 1));
-            from[1] += 60.0;
+            from[1] += above;
             let way = [0, 1, 2].map(|axis: usize| to[axis] - from[axis]);
             let length = way.iter().map(|side| side * side).sum::<f32>().sqrt();
             Ray::new_inf(from.into(), way.map(|side| side / length).into())

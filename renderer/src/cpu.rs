@@ -92,14 +92,12 @@ impl CpuBackend {
     }
 }
 
-/// Whether a batch and the pixels of a rectangle are of this frame.
+/// Whether a batch and the pixels of a rectangle are of this frame's canvas.
 fn check(scene: &RenderScene, work: Work) -> Result<(), RenderError> {
     let settings = scene.settings();
     let Work { rect, batch } = work;
-    let inside = rect.x0 < rect.x1
-        && rect.y0 < rect.y1
-        && rect.x1 <= settings.size.width
-        && rect.y1 <= settings.size.height;
+    let canvas = Rect::of_size(settings.canvas());
+    let inside = rect.x0 < rect.x1 && rect.y0 < rect.y1 && canvas.holds(&rect);
     if inside && batch.is_valid() && batch.first_chunk() < settings.chunk_count() {
         Ok(())
     } else {

@@ -59,13 +59,17 @@ struct Seen {
     depth: f32,
 }
 
-/// Begins the path of one sample of the pixel `(x, y)`, with its camera ray.
+/// Begins the path of one sample of the pixel `(x, y)` of the canvas, with its camera ray.
+///
+/// Random numbers hang on the pixel's place in the frame, negative ones by their two's complement:
+/// overscan moves no bit of the frame.
 #[must_use]
 pub fn begin(scene: &RenderScene, x: u32, y: u32, sample: u32) -> (Path, Cast) {
+    let (x, y) = (x.wrapping_sub(scene.header.overscan), y.wrapping_sub(scene.header.overscan));
     let key = pixel_key(scene.header.seed, scene.header.time_hash, x, y);
     let (u, v) = sample_pair(key, sample, PAIR_FILTER);
-    let place_x = x as f32 + 0.5 + filter_offset(scene, u);
-    let place_y = y as f32 + 0.5 + filter_offset(scene, v);
+    let place_x = x.cast_signed() as f32 + 0.5 + filter_offset(scene, u);
+    let place_y = y.cast_signed() as f32 + 0.5 + filter_offset(scene, v);
     let moves = scene.header.motion_keys > 0;
     let time = if moves { sample_pair(key, sample, PAIR_TIME).0 } else { 0.0 };
     let path = Path {

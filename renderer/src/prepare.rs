@@ -21,7 +21,7 @@ mod sky;
 mod studio;
 mod vary;
 
-pub use cameras::scene_shutter;
+pub use cameras::{SceneCameras, scene_cameras, scene_shutter};
 pub use moves::Moves;
 pub(crate) use moves::Spot;
 
@@ -32,6 +32,7 @@ use scene::{Scene, SceneError};
 
 use crate::RenderScene;
 use crate::bsdf::albedo::{AlbedoTable, albedo_table};
+use crate::bvh::Effort;
 use crate::camera::filter_table;
 use crate::precise::srgb_to_linear;
 use crate::sampler::hash;
@@ -106,6 +107,22 @@ pub fn prepare(
     settings: &RenderSettings,
     time_s: f32,
 ) -> Result<RenderScene, PrepareError> {
+    prepare_with(scene, settings, time_s, Effort::Full)
+}
+
+/// [`prepare`] with a choice of how much work goes into the trees: a preview's are made sooner, and
+/// rays take longer through them. Films have the same bits, tables and digest do not.
+///
+/// The effort is nobody's business but this machine's: no settings, lease or job speak of it.
+///
+/// # Errors
+/// See [`PrepareError`].
+pub fn prepare_with(
+    scene: &Scene,
+    settings: &RenderSettings,
+    time_s: f32,
+    effort: Effort,
+) -> Result<RenderScene, PrepareError> {
     settings.validate()?;
     scene.validate()?;
     if !time_s.is_finite() {
@@ -116,7 +133,7 @@ pub fn prepare(
     let varied = vary::Varied::at(scene, f64::from(time_s));
     let surfaces = materials::pack(scene, &varied.materials)?;
     let shutter = shutter::open(scene, settings, f64::from(time_s))?;
-    let mut geometry = geometry::pack(scene, &places, &motion, shutter.as_ref())?;
+    let mut geometry = geometry::pack(scene, &places, &motion, shutter.as_ref(), effort)?;
     let mut header = blank_header(settings, time_s);
     header.root_node = geometry.root_node;
     header.instance_count = geometry.instances.len() as u32;
@@ -191,6 +208,7 @@ fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
     Header {
         width: settings.size.width,
         height: settings.size.height,
+        overscan: settings.overscan,
         samples: settings.samples,
         bounces: settings.bounces,
         seed: settings.seed,

@@ -32,7 +32,7 @@ pub struct Probe {
 
 /// Renders the first chunk of a deterministic choice of pixels and counts.
 ///
-/// The frame is cut into cells of equal size, and one pixel of each is drawn by hashing the seed.
+/// What is rendered of the frame is cut into cells of equal size, and one pixel of each is drawn by hashing the seed.
 ///
 /// # Errors
 /// See [`RenderError`].
@@ -67,10 +67,10 @@ pub fn probe(
     })
 }
 
-/// One pixel of each cell of a grid of the frame's shape.
+/// One pixel of each cell of a grid of the shape of what is rendered.
 fn chosen_pixels(scene: &RenderScene) -> Vec<(u32, u32)> {
-    let size = scene.settings().size;
-    let (width, height) = (u64::from(size.width), u64::from(size.height));
+    let window = scene.settings().window();
+    let (width, height) = (u64::from(window.width()), u64::from(window.height()));
     // Cells of about the picture's shape; never more than pixels.
     let mut columns = 1;
     while (columns + 1) * (columns + 1) * height <= PROBE_PIXELS * width && columns < width {
@@ -87,7 +87,7 @@ fn chosen_pixels(scene: &RenderScene) -> Vec<(u32, u32)> {
             };
             let x = within(column, columns, width, 0x7072_6f62);
             let y = within(row, rows, height, 0x0065_2d79);
-            chosen.push((x as u32, y as u32));
+            chosen.push((window.x0 + x as u32, window.y0 + y as u32));
         }
     }
     chosen

@@ -225,8 +225,9 @@ pub struct Header {
     /// Where the camera's keys begin in the attribute buffer, [`crate::moving::CAMERA_FLOATS`]
     /// each, or [`NONE`] where it stands still.
     pub camera_keys_at: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// Pixels that are rendered beyond each edge of the frame: the canvas, in whose pixels work is
+    /// told, begins so far to the left of it and above it.
+    pub overscan: u32,
 }
 
 /// One placed tree of triangles. The table is in the order of the leaves of the tree over

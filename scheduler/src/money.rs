@@ -107,7 +107,7 @@ pub fn minus(a: Tokens, b: Tokens) -> Tokens {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{Batch, Digest, QuoteId, TileIndex};
+    use protocol::{Batch, Digest, QuoteId, ShotIndex, TileIndex};
 
     use super::*;
 
@@ -130,7 +130,7 @@ mod tests {
     fn one_unit_has_one_payment_whoever_rendered_it() {
         let unit = |tile| Unit {
             job: JobId([1; 16]),
-            frame: 0,
+            shot: ShotIndex(0),
             tile: TileIndex(tile),
             batch: Batch::new(0, 1).expect("aligned"),
         };

@@ -14,7 +14,8 @@ pub struct Prices {
     /// Tokens for a billion metered rays.
     #[serde(with = "crate::config::tokens_text")]
     pub per_gray: Tokens,
-    /// Tokens for fetching and preparing the scene of one frame, shared by its units.
+    /// Tokens for fetching and preparing the scene of one shot (a frame of one camera), shared by
+    /// its units.
     #[serde(with = "crate::config::tokens_text")]
     pub setup_per_frame: Tokens,
     /// The farm's fee on the work, in millionths.
@@ -38,7 +39,7 @@ impl Default for Prices {
     }
 }
 
-/// Rays of one sample of one pixel: an upper bound of the frame's mean, from a probe.
+/// Rays of one sample of one pixel: an upper bound of the mean over a job's shots, from probes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SampleCost {
     /// Rays that look for the closest hit.
@@ -81,13 +82,14 @@ pub fn quote(
         return Err(QuoteError::Cost(cost));
     }
     let settings = &spec.settings;
-    let frames = u128::from(spec.frames.count());
-    let samples = u128::from(settings.size.pixel_count()) * u128::from(settings.samples) * frames;
+    let shots = u128::from(spec.shot_count());
+    let samples =
+        u128::from(settings.window().pixel_count()) * u128::from(settings.samples) * shots;
     let rays = RayCount {
         closest: rays_of(cost.closest, samples)?,
         shadow: rays_of(cost.shadow, samples)?,
     };
-    let setup = prices.setup_per_frame.checked_mul_div(frames, 1);
+    let setup = prices.setup_per_frame.checked_mul_div(shots, 1);
     let tracing = money::price_for(rays, prices.per_gray);
     let work = tracing.zip(setup).and_then(|(tracing, setup)| tracing.checked_add(setup));
     let work = work.ok_or(QuoteError::Overflow)?;
@@ -143,6 +145,7 @@ mod tests {
                 samples,
                 ..RenderSettings::default()
             },
+            more_cameras: Vec::new(),
             frames: FrameRange { first: 1, last: frames, step: 1, fps: 24.0 },
             tile_side_px: 128,
         }
@@ -168,10 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn twice_the_samples_or_frames_is_twice_the_rays() {
+    fn twice_the_samples_frames_or_cameras_is_twice_the_rays() {
         let one = price(100, 1, COST);
         assert_eq!(price(200, 1, COST).rays.closest, 2 * one.rays.closest);
         assert_eq!(price(100, 2, COST).work.micro(), 2 * one.work.micro());
+        let left = protocol::CameraChoice::Named("left".to_owned());
+        let both = JobSpec { more_cameras: vec![left], ..spec(100, 1) };
+        let both = quote(&both, COST, &Prices::default(), QuoteId([1; 16]), 1_000);
+        assert_eq!(both.expect("a price").quote.work.micro(), 2 * one.work.micro());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Job to units: fixed tiles, aligned batches, what the artist looks at first.
 
-use protocol::{Batch, FrameRange, JobId, JobSpec, TileIndex, Unit, limits};
+use protocol::{
+    Batch, FrameRange, JobId, JobSpec, RenderSettings, Shot, ShotIndex, TileIndex, Unit, limits,
+};
 
 /// Most units of one job: its whole state stays in memory, and a listing of it on the wire.
 pub const UNITS_MAX: u64 = 1 << 18;
@@ -11,7 +13,7 @@ pub const UNITS_MAX: u64 = 1 << 18;
 pub enum SplitError {
     /// More units than a job may have.
     #[error(
-        "the job has {units} tiles over all its frames, at most {max} are taken; render fewer frames at a time or choose larger tiles (up to {side} px)",
+        "the job has {units} tiles over all its frames and cameras, at most {max} are taken; render fewer of them at a time or choose larger tiles (up to {side} px)",
         max = UNITS_MAX, side = limits::TILE_SIDE_PX_MAX
     )]
     TooManyUnits {
@@ -20,7 +22,7 @@ pub enum SplitError {
     },
 }
 
-/// Cuts a job into units: frames in order, tiles from the centre, batches by index.
+/// Cuts a job into units: shots in order, of each the batches by index, tiles from the centre.
 ///
 /// The grid is the job's own and never changes; only `chunks_per_batch` adapts, and it is fixed
 /// when the job is ordered (see [`chunks_per_batch`]).
@@ -31,16 +33,15 @@ pub fn split(job: JobId, spec: &JobSpec, chunks_per_batch: u32) -> Result<Vec<Un
     let batches: Vec<Batch> =
         Batch::cover(spec.settings.chunk_count(), chunks_per_batch.max(1)).collect();
     let grid = spec.grid();
-    let units =
-        u64::from(spec.frames.count()) * u64::from(grid.tile_count()) * batches.len() as u64;
+    let units = u64::from(spec.shot_count()) * u64::from(grid.tile_count()) * batches.len() as u64;
     if units > UNITS_MAX {
         return Err(SplitError::TooManyUnits { units });
     }
     let tiles: Vec<TileIndex> = grid.from_centre();
     let mut all = Vec::with_capacity(units as usize);
-    for frame in spec.frames.frames() {
+    for shot in spec.shots() {
         for &batch in &batches {
-            all.extend(tiles.iter().map(|&tile| Unit { job, frame, tile, batch }));
+            all.extend(tiles.iter().map(|&tile| Unit { job, shot, tile, batch }));
         }
     }
     Ok(all)
@@ -65,7 +66,7 @@ pub fn chunks_per_batch(
         * u128::from(millirays_per_sample.max(1));
     // rays/s × ms is millirays.
     let wanted = u128::from(rays_per_second.max(1)) * u128::from(unit_ms) / millirays_per_chunk;
-    let tiles = u64::from(spec.grid().tile_count()) * u64::from(spec.frames.count());
+    let tiles = u64::from(spec.grid().tile_count()) * u64::from(spec.shot_count());
     // A cover of n chunks by runs of up to c has at most n / c + log2(n) + 1 runs.
     let batches_max = (UNITS_MAX / tiles.max(1)).saturating_sub(17).max(1);
     let fewest = u64::from(chunks).div_ceil(batches_max).next_power_of_two();
@@ -80,11 +81,18 @@ pub fn time_s(frames: &FrameRange, frame: u32) -> f32 {
     (f64::from(frame) / f64::from(frames.fps)) as f32
 }
 
+/// What a shot is rendered with: settings and time; `None` past the job's last.
+#[must_use]
+pub fn shot_of(spec: &JobSpec, shot: ShotIndex) -> Option<(RenderSettings, f32)> {
+    let Shot { frame, view } = spec.shot(shot)?;
+    Some((spec.settings_of(view)?, time_s(&spec.frames, frame)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use protocol::{RenderSettings, SceneId, Size};
+    use protocol::{CameraChoice, SceneId, Size};
 
     use super::*;
 
@@ -93,6 +101,7 @@ mod tests {
             name: "test".to_owned(),
             scene: SceneId([0; 32]),
             settings: RenderSettings { size, samples, ..RenderSettings::default() },
+            more_cameras: Vec::new(),
             frames,
             tile_side_px: 32,
         }
@@ -101,18 +110,33 @@ mod tests {
     #[test]
     fn every_sample_of_every_pixel_of_every_frame_is_in_one_unit() {
         let frames = FrameRange { first: 1, last: 3, step: 2, fps: 24.0 };
-        let spec = spec(Size::new(70, 33), 100, frames);
+        let left = CameraChoice::Named("left".to_owned());
+        let spec = JobSpec { more_cameras: vec![left], ..spec(Size::new(70, 33), 100, frames) };
         let units = split(JobId([0; 16]), &spec, 4).expect("small");
-        let mut samples = std::collections::BTreeMap::<(u32, u32, u32), u32>::new();
+        let mut samples = std::collections::BTreeMap::<(ShotIndex, u32, u32), u32>::new();
         for unit in &units {
             for (x, y) in spec.grid().rect(unit.tile).expect("a tile").pixels() {
-                *samples.entry((unit.frame, x, y)).or_default() +=
+                *samples.entry((unit.shot, x, y)).or_default() +=
                     unit.batch.samples(100).len() as u32;
             }
         }
-        assert_eq!(samples.len(), 2 * 70 * 33);
+        assert_eq!(samples.len(), 2 * 2 * 70 * 33);
         assert!(samples.values().all(|&count| count == 100));
         assert_eq!(units.iter().collect::<BTreeSet<_>>().len(), units.len());
+    }
+
+    #[test]
+    fn shots_have_the_camera_and_the_time_of_their_own() {
+        let frames = FrameRange { first: 6, last: 12, step: 6, fps: 24.0 };
+        let left = CameraChoice::Named("left".to_owned());
+        let spec = spec(Size::new(8, 8), 16, frames);
+        let spec = JobSpec { more_cameras: vec![left.clone()], ..spec };
+        let shot = |index| shot_of(&spec, ShotIndex(index)).map(|(s, t)| (s.camera, t.to_bits()));
+        let (early, late) = (0.25_f32.to_bits(), 0.5_f32.to_bits());
+        assert_eq!(shot(0), Some((CameraChoice::Default, early)));
+        assert_eq!(shot(1), Some((left.clone(), early)));
+        assert_eq!(shot(3), Some((left, late)));
+        assert_eq!(shot(4), None);
     }
 
     #[test]

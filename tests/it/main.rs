@@ -4,6 +4,8 @@
 mod faults;
 /// What is paid, refused and refunded.
 mod money;
+/// Several cameras and frames, and which file is whose.
+mod shots;
 
 use std::path::{Path, PathBuf};
 

@@ -222,7 +222,7 @@ impl Farm {
             if entry["code"] != "pay" {
                 continue;
             }
-            let unit = ["job", "frame", "tile", "batch"].map(|part| entry[part].to_string());
+            let unit = ["job", "shot", "tile", "batch"].map(|part| entry[part].to_string());
             let [reserved, direct] = paid.entry(unit).or_default();
             match entry["phase"].as_str() {
                 Some("post") => *reserved += 1,

@@ -1,11 +1,11 @@
-//! Follows one frame of a job: news by long polls, films as they are accepted.
+//! Follows one shot of a job: news by long polls, films as they are accepted.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use film::{Film, Frame, Look, view_rgba8};
 use protocol::view::{AcceptedUnit, JobUpdate, TileStatus};
-use protocol::{JobId, JobSpec, Rect, Reply, Request, Unit, limits};
+use protocol::{JobId, JobSpec, Rect, Reply, Request, ShotIndex, Unit, limits};
 use tokio::task::JoinSet;
 use transport::{CallError, Connection};
 
@@ -18,7 +18,7 @@ const FILMS_AT_ONCE: usize = 3;
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Runs until the job is over and every film has come, or the connection closes.
-pub(super) async fn follow(connection: Connection, outlet: Outlet, job: JobId, frame: u32) {
+pub(super) async fn follow(connection: Connection, outlet: Outlet, job: JobId, shot: ShotIndex) {
     let mut after = 0;
     let mut gathering: Option<Gathering> = None;
     loop {
@@ -44,7 +44,7 @@ pub(super) async fn follow(connection: Connection, outlet: Outlet, job: JobId, f
         after = update.next;
         let over = is_over(update.summary.status);
         let gathering = gathering.get_or_insert_with(|| Gathering::new(&update.summary.spec));
-        let accepted = take_news(&outlet, update, frame).await;
+        let accepted = take_news(&outlet, update, shot).await;
         gathering.waiting.extend(accepted);
         gathering.fetch(&connection, &outlet, job).await;
         if over && gathering.waiting.is_empty() {
@@ -53,30 +53,28 @@ pub(super) async fn follow(connection: Connection, outlet: Outlet, job: JobId, f
     }
 }
 
-/// Tells the app what concerns the frame and returns its newly accepted units.
-async fn take_news(outlet: &Outlet, update: JobUpdate, frame: u32) -> Vec<AcceptedUnit> {
+/// Tells the app what concerns the shot and returns its newly accepted units.
+async fn take_news(outlet: &Outlet, update: JobUpdate, shot: ShotIndex) -> Vec<AcceptedUnit> {
     let JobUpdate { summary, tiles, accepted, .. } = update;
-    let tiles = tiles_of(&summary.spec, &tiles, frame);
+    let tiles = tiles_of(&summary.spec, &tiles, shot);
     let accepted: Vec<AcceptedUnit> =
-        accepted.into_iter().filter(|unit| unit.frame == frame).collect();
+        accepted.into_iter().filter(|unit| unit.shot == shot).collect();
     let news = accepted.clone();
     let summary = Box::new(summary);
-    outlet.send(Event::Update { summary, frame, tiles, accepted: news }).await;
+    outlet.send(Event::Update { summary, shot, tiles, accepted: news }).await;
     accepted
 }
 
-/// The tiles of one frame among those of all frames.
-fn tiles_of(spec: &JobSpec, tiles: &[TileStatus], frame: u32) -> Vec<TileStatus> {
+/// The tiles of one shot among those of all shots.
+fn tiles_of(spec: &JobSpec, tiles: &[TileStatus], shot: ShotIndex) -> Vec<TileStatus> {
     let count = spec.grid().tile_count() as usize;
-    let place = spec.frames.frames().position(|number| number == frame);
-    let range = place.and_then(|place| {
-        let start = place.checked_mul(count)?;
-        tiles.get(start..start.checked_add(count)?)
-    });
+    let start = (shot.0 as usize).checked_mul(count);
+    let end = start.and_then(|start| start.checked_add(count));
+    let range = start.zip(end).and_then(|(start, end)| tiles.get(start..end));
     range.unwrap_or_default().to_vec()
 }
 
-/// Films of the frame, and units whose films are still to come.
+/// Films of the shot, and units whose films are still to come.
 struct Gathering {
     spec: JobSpec,
     frame: Frame,
@@ -87,9 +85,7 @@ type Fetched = (AcceptedUnit, Result<Film, String>);
 
 impl Gathering {
     fn new(spec: &JobSpec) -> Self {
-        let settings = &spec.settings;
-        let frame = Frame::new(settings.size, settings.samples);
-        Self { spec: spec.clone(), frame, waiting: VecDeque::new() }
+        Self { spec: spec.clone(), frame: Frame::of(&spec.settings), waiting: VecDeque::new() }
     }
 
     /// Fetches what waits, a few at a time, and shows each tile as it comes.
@@ -133,7 +129,8 @@ impl Gathering {
         }
         if let Some(tile) = self.frame.tile_picture(rect) {
             let rgba = view_rgba8(&tile, &Look::default());
-            outlet.send(Event::Pixels { job, frame: unit.frame, rect, rgba }).await;
+            let rect = rect.inside(&self.spec.settings.window());
+            outlet.send(Event::Pixels { job, shot: unit.shot, rect, rgba }).await;
         }
     }
 }
@@ -147,8 +144,8 @@ async fn film_of(
     has_passes: bool,
 ) -> Result<Film, String> {
     let rect = rect.ok_or("The farm names a tile that the frame does not have")?;
-    let AcceptedUnit { frame, tile, batch, .. } = *accepted;
-    let request = Request::Film { unit: Unit { job, frame, tile, batch } };
+    let AcceptedUnit { shot, tile, batch, .. } = *accepted;
+    let request = Request::Film { unit: Unit { job, shot, tile, batch } };
     let answer = session::call_for(connection, &request, limits::TRANSFER_TIMEOUT).await;
     let (_reply, body) = answer.map_err(|error| chain(&error))?;
     let film = Film::from_bytes(rect, batch, has_passes, &body);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::message::{Refused, RefusedCode};
 use protocol::view::{FarmView, JobSummary, WalletView};
-use protocol::{AccountId, JobId, PROTOCOL_VERSION, Reply, Request, Role, limits};
+use protocol::{AccountId, JobId, PROTOCOL_VERSION, Reply, Request, Role, ShotIndex, limits};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use transport::{Backoff, CallError, ConnectError, Connection, Peer, Ticket};
@@ -148,12 +148,17 @@ struct Last {
 struct Watching(Option<AbortHandle>);
 
 impl Watching {
-    fn start(&mut self, wanted: Option<(JobId, u32)>, connection: &Connection, outlet: &Outlet) {
+    fn start(
+        &mut self,
+        wanted: Option<(JobId, ShotIndex)>,
+        connection: &Connection,
+        outlet: &Outlet,
+    ) {
         if let Some(running) = self.0.take() {
             running.abort();
         }
-        if let Some((job, frame)) = wanted {
-            let following = live::follow(connection.clone(), outlet.clone(), job, frame);
+        if let Some((job, shot)) = wanted {
+            let following = live::follow(connection.clone(), outlet.clone(), job, shot);
             self.0 = Some(tokio::spawn(following).abort_handle());
         }
     }

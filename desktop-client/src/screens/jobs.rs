@@ -2,6 +2,7 @@
 
 use egui::{Align, Layout, RichText, Sense, Ui, WidgetInfo, WidgetType};
 use egui_extras::{Column, TableBuilder};
+use protocol::ShotIndex;
 use protocol::view::JobSummary;
 
 use crate::command::{Command, Commands};
@@ -48,7 +49,7 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
             row.set_selected(state.selected == Some(job.job));
             let opened = cells(&mut row, job, state.now_ms);
             if opened || row.response().clicked() {
-                commands.push(Command::Watch { job: job.job, frame: job.spec.frames.first });
+                commands.push(Command::Watch { job: job.job, shot: ShotIndex::default() });
                 commands.push(Command::Open(Door::Render));
             }
         });

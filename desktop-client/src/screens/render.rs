@@ -2,6 +2,7 @@
 
 use egui::{Align, ComboBox, Layout, RichText, Ui, Vec2};
 use protocol::view::{JobStatus, JobSummary};
+use protocol::{Shot, ShotIndex, ViewIndex};
 
 use super::jobs;
 use crate::command::{Command, Commands};
@@ -88,21 +89,22 @@ fn job_picker(ui: &mut Ui, job: &JobSummary, list: &[JobSummary], commands: &mut
             let chosen = other.job == job.job;
             let name = format!("{}  {}", other.spec.name, words::job_status(other.status));
             if ui.selectable_label(chosen, name).clicked() {
-                commands.push(Command::Watch { job: other.job, frame: other.spec.frames.first });
+                commands.push(Command::Watch { job: other.job, shot: ShotIndex::default() });
             }
         }
     });
 }
 
-/// How many tiles are in which state; the frame, where there is more than one.
+/// How many tiles are in which state; frame and camera, where there is more than one.
 fn tiles_line(ui: &mut Ui, job: &JobSummary, live: Option<&Live>, commands: &mut Commands) {
     ui.horizontal(|ui| {
         ui.set_min_height(space::CONTROL);
         ui.spacing_mut().item_spacing.x = space::PAGE;
-        if job.spec.frames.count() > 1
+        if job.spec.shot_count() > 1
             && let Some(live) = live
+            && let Some(shot) = job.spec.shot(live.shot)
         {
-            frame_picker(ui, job, live, commands);
+            shot_picker(ui, job, shot, commands);
         }
         let Some(live) = live.filter(|live| !live.tiles.is_empty()) else {
             dim(ui, "Waiting for news of the tiles");
@@ -121,19 +123,36 @@ fn tiles_line(ui: &mut Ui, job: &JobSummary, live: Option<&Live>, commands: &mut
     });
 }
 
-fn frame_picker(ui: &mut Ui, job: &JobSummary, live: &Live, commands: &mut Commands) {
+/// Chooses the frame and the camera that are shown, of what the job has several of.
+fn shot_picker(ui: &mut Ui, job: &JobSummary, shown: Shot, commands: &mut Commands) {
+    let (spec, mut wanted) = (&job.spec, shown);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::ITEM;
-        let mut frame = live.frame;
-        let range = job.spec.frames.first..=job.spec.frames.last;
-        let label = ui.label("Frame");
-        let step = f64::from(job.spec.frames.step);
-        let slider = egui::Slider::new(&mut frame, range).step_by(step);
-        let moved = ui.add(slider).labelled_by(label.id);
-        if moved.changed() && frame != live.frame {
-            commands.push(Command::Watch { job: job.job, frame });
+        if spec.frames.count() > 1 {
+            let range = spec.frames.first..=spec.frames.last;
+            let label = ui.label("Frame");
+            let step = f64::from(spec.frames.step);
+            let slider = egui::Slider::new(&mut wanted.frame, range).step_by(step);
+            ui.add(slider).labelled_by(label.id);
+        }
+        if spec.view_count() > 1 {
+            let name = |view: ViewIndex| spec.camera(view).map(ToString::to_string);
+            let label = ui.label("Camera");
+            let shown = name(wanted.view).unwrap_or_default();
+            let list = ComboBox::from_id_salt("camera").selected_text(shown);
+            let list = list.show_ui(ui, |ui| {
+                for view in (0..spec.view_count()).map(ViewIndex) {
+                    ui.selectable_value(&mut wanted.view, view, name(view).unwrap_or_default());
+                }
+            });
+            list.response.labelled_by(label.id);
         }
     });
+    if wanted != shown
+        && let Some(shot) = spec.shot_index(wanted)
+    {
+        commands.push(Command::Watch { job: job.job, shot });
+    }
 }
 
 /// Why a job or its picture is not what it should be.
@@ -163,12 +182,21 @@ fn facts(ui: &mut Ui, state: &State, job: &JobSummary, commands: &mut Commands) 
         widgets::caption(ui, "Render");
         let settings = &job.spec.settings;
         fact(ui, "Size", &words::size(settings.size));
+        if let Some(crop) = &settings.crop {
+            fact(ui, "Crop", &crop.to_string());
+        }
+        if settings.overscan > 0 {
+            fact(ui, "Overscan", &format!("{} px", settings.overscan));
+        }
         fact(ui, "Samples", &format!("{} spp", settings.samples));
         fact(ui, "Bounces", &settings.bounces.to_string());
         fact(ui, "Tile", &format!("{0} × {0} px", job.spec.tile_side_px));
         if job.spec.frames.count() > 1 {
             let frames = job.spec.frames;
             fact(ui, "Frames", &format!("{}–{}", frames.first, frames.last));
+        }
+        if job.spec.view_count() > 1 {
+            fact(ui, "Cameras", &job.spec.view_count().to_string());
         }
     });
     card(ui, |ui| {

@@ -6,7 +6,7 @@ use egui::{
     Color32, ColorImage, FontId, Id, Painter, Pos2, Rect, Response, Sense, Stroke, StrokeKind,
     TextureHandle, TextureOptions, Ui, Vec2, WidgetInfo, WidgetType,
 };
-use protocol::{JobId, JobSpec, TileIndex};
+use protocol::{JobId, JobSpec, ShotIndex, TileIndex};
 
 use super::icon;
 use crate::state::{Live, LivePicture, TileLook};
@@ -27,8 +27,9 @@ pub fn picture(ui: &mut Ui, live: &Live, spec: &JobSpec, over: bool) -> Response
     ui.painter().image(texture.id(), frame, whole, tint());
 
     let scale = frame.width() / live.picture.size.width.max(1) as f32;
+    let window = spec.settings.window();
     let rect_of = |tile: u32| {
-        let rect = spec.grid().rect(TileIndex(tile))?;
+        let rect = spec.grid().rect(TileIndex(tile))?.inside(&window);
         let corner = |x: u32, y: u32| frame.min + Vec2::new(x as f32, y as f32) * scale;
         Some(Rect::from_min_max(corner(rect.x0, rect.y0), corner(rect.x1, rect.y1)))
     };
@@ -139,7 +140,7 @@ fn tell(ui: &mut Ui, live: &Live, spec: &JobSpec, tile: usize) {
 #[derive(Clone)]
 struct Shown {
     job: JobId,
-    frame: u32,
+    shot: ShotIndex,
     changes: usize,
     handle: TextureHandle,
 }
@@ -152,7 +153,7 @@ fn texture(ui: &Ui, live: &Live) -> TextureHandle {
         let [width, height] = shown.handle.size();
         let size = live.picture.size;
         shown.job == live.job
-            && shown.frame == live.frame
+            && shown.shot == live.shot
             && shown.changes <= live.picture.changes.len()
             && (width, height) == (size.width as usize, size.height as usize)
     };
@@ -160,7 +161,7 @@ fn texture(ui: &Ui, live: &Live) -> TextureHandle {
         Some(shown) => shown,
         None => Shown {
             job: live.job,
-            frame: live.frame,
+            shot: live.shot,
             changes: live.picture.changes.len(),
             handle: ui.ctx().load_texture(
                 "live picture",

@@ -6,6 +6,7 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
+use protocol::{CameraChoice, FrameRange, ShotIndex};
 
 use crate::fixtures::{
     TICKET, connected_events, done_events, job_id, offline, rendering_events, wallet, window,
@@ -99,18 +100,34 @@ fn a_farm_that_never_answered_says_why() {
 #[test]
 fn the_newest_job_is_watched_by_itself_and_others_on_request() {
     let (mut harness, mut ends) = window(connected_events(crate::fixtures::jobs()));
-    assert_eq!(asked(&mut ends), [Ask::Watch { job: job_id(1), frame: 0 }]);
+    assert_eq!(asked(&mut ends), [Ask::Watch { job: job_id(1), shot: ShotIndex(0) }]);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Num3);
     harness.run_steps(3);
     assert_eq!(harness.state().state().door, Door::Jobs);
     harness.get_by_role_and_label(Role::Button, "Open still_life").click();
     harness.run_steps(3);
     assert_eq!(harness.state().state().door, Door::Render);
-    assert_eq!(asked(&mut ends), [Ask::Watch { job: job_id(2), frame: 0 }]);
+    assert_eq!(asked(&mut ends), [Ask::Watch { job: job_id(2), shot: ShotIndex(0) }]);
     harness.key_press(Key::J);
     harness.run_steps(3);
-    assert_eq!(asked(&mut ends), [Ask::Watch { job: job_id(3), frame: 0 }]);
+    assert_eq!(asked(&mut ends), [Ask::Watch { job: job_id(3), shot: ShotIndex(0) }]);
     assert!(sees(&harness, "out of memory. Lower the texture size"));
+}
+
+#[test]
+fn every_frame_of_every_camera_can_be_watched() {
+    let mut jobs = crate::fixtures::jobs();
+    jobs[0].spec.more_cameras = vec![CameraChoice::Named("close up".to_owned())];
+    jobs[0].spec.frames = FrameRange { first: 3, last: 7, step: 2, fps: 24.0 };
+    let (mut harness, mut ends) = window(connected_events(jobs));
+    harness.run_steps(3);
+    assert_eq!(asked(&mut ends), [Ask::Watch { job: job_id(1), shot: ShotIndex(0) }]);
+    harness.get_by_role_and_label(Role::ComboBox, "Camera").click();
+    harness.run_steps(3);
+    harness.get_by_label("close up").click();
+    harness.run_steps(3);
+    assert_eq!(asked(&mut ends), [Ask::Watch { job: job_id(1), shot: ShotIndex(1) }]);
+    assert_eq!(harness.state().state().live.as_ref().map(|live| live.shot), Some(ShotIndex(1)));
 }
 
 #[test]

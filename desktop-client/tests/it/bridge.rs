@@ -10,7 +10,7 @@ use desktop_client::state::{Event, Link, State};
 use film::{Film, Pixel};
 use protocol::message::RefusedCode;
 use protocol::view::{AcceptedUnit, JobStatus, JobUpdate, TileStatus};
-use protocol::{Batch, Engine, NodeId, PublicKey, RayCount, Reply, Request, TileIndex};
+use protocol::{Batch, Engine, NodeId, PublicKey, RayCount, Reply, Request, ShotIndex, TileIndex};
 use tokio::runtime::Runtime;
 use transport::{BoxFuture, Peer, PeerConfig, Service, Ticket};
 
@@ -47,7 +47,7 @@ impl TinyFarm {
                 summary,
                 tiles: vec![TileStatus::Accepted; 60],
                 accepted: vec![AcceptedUnit {
-                    frame: 0,
+                    shot: ShotIndex(0),
                     tile: TileIndex(5),
                     batch: Batch::new(0, 4).expect("aligned"),
                     node: NodeId([1; 32]),
@@ -138,8 +138,8 @@ fn everything_shown_comes_from_the_farm() {
     assert_eq!(state.wallet, Some(wallet()));
     assert!(state.identity.is_some(), "the key was made");
 
-    state.apply(Event::Selected { job: job_id(1), frame: 0 });
-    wires.asks.try_send(Ask::Watch { job: job_id(1), frame: 0 }).expect("room");
+    state.apply(Event::Selected { job: job_id(1), shot: ShotIndex(0) });
+    wires.asks.try_send(Ask::Watch { job: job_id(1), shot: ShotIndex(0) }).expect("room");
     wires.asks.try_send(Ask::Statement(wallet().account)).expect("room");
     let drawn = |s: &State| s.live.as_ref().is_some_and(|l| !l.picture.changes.is_empty());
     until(&mut wires, &mut state, |s| drawn(s) && s.statement.is_some());
@@ -159,8 +159,8 @@ fn a_film_that_was_not_accepted_is_not_drawn() {
     let (mut wires, mut state) = (app(home.path()), State::default());
     wires.asks.try_send(Ask::Connect(running.ticket.to_string())).expect("room");
     until(&mut wires, &mut state, |s| s.jobs.is_some());
-    state.apply(Event::Selected { job: job_id(1), frame: 0 });
-    wires.asks.try_send(Ask::Watch { job: job_id(1), frame: 0 }).expect("room");
+    state.apply(Event::Selected { job: job_id(1), shot: ShotIndex(0) });
+    wires.asks.try_send(Ask::Watch { job: job_id(1), shot: ShotIndex(0) }).expect("room");
     let told = |s: &State| s.live.as_ref().is_some_and(|live| live.problem.is_some());
     until(&mut wires, &mut state, told);
     assert!(state.live.expect("watched").picture.changes.is_empty());

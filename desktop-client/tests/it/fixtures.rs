@@ -10,7 +10,7 @@ use protocol::view::{
 };
 use protocol::{
     AccountId, Batch, Class, Digest, FrameRange, JobId, JobSpec, NodeId, PublicKey, RayCount,
-    RenderSettings, SceneId, Size, TileIndex, Tokens, TransferId,
+    RenderSettings, SceneId, ShotIndex, Size, TileIndex, Tokens, TransferId,
 };
 
 /// 2026-11-23 10:31 UTC.
@@ -28,6 +28,7 @@ pub fn spec(name: &str) -> JobSpec {
         name: name.to_owned(),
         scene: SceneId([9; 32]),
         settings: RenderSettings { size, samples: 64, ..RenderSettings::default() },
+        more_cameras: Vec::new(),
         frames: FrameRange::STILL,
         tile_side_px: 64,
     }
@@ -154,7 +155,7 @@ const HALF_DONE: TileIndex = TileIndex(20);
 fn unit(tile: u32) -> AcceptedUnit {
     let chunks = if tile == HALF_DONE.0 { 2 } else { 4 };
     AcceptedUnit {
-        frame: 0,
+        shot: ShotIndex(0),
         tile: TileIndex(tile),
         batch: Batch::new(0, chunks).expect("aligned"),
         node: NodeId([0x61; 32]),
@@ -188,13 +189,13 @@ pub fn rendering_events() -> Vec<Event> {
     let here = |tile: &usize| *tile == 20 || tiles()[*tile] == TileStatus::Accepted;
     let accepted = (0..60).filter(here);
     let accepted: Vec<AcceptedUnit> = accepted.map(|tile| unit(tile as u32)).collect();
-    events.push(Event::Selected { job: job_id(1), frame: 0 });
+    events.push(Event::Selected { job: job_id(1), shot: ShotIndex(0) });
     for unit in &accepted {
         let rect = spec("").grid().rect(unit.tile).expect("of the grid");
         let rgba = rect.pixels().flat_map(|(x, y)| paint(x, y)).collect();
-        events.push(Event::Pixels { job: job_id(1), frame: 0, rect, rgba });
+        events.push(Event::Pixels { job: job_id(1), shot: ShotIndex(0), rect, rgba });
     }
-    events.push(Event::Update { summary, frame: 0, tiles: tiles(), accepted });
+    events.push(Event::Update { summary, shot: ShotIndex(0), tiles: tiles(), accepted });
     events
 }
 
@@ -202,15 +203,15 @@ pub fn rendering_events() -> Vec<Event> {
 pub fn done_events() -> Vec<Event> {
     let done = job(1, "lighthouse_v12", JobStatus::Done, 60, 3_412_345);
     let mut events = connected_events(vec![done.clone()]);
-    events.push(Event::Selected { job: job_id(1), frame: 0 });
+    events.push(Event::Selected { job: job_id(1), shot: ShotIndex(0) });
     for tile in 0..60 {
         let rect = spec("").grid().rect(TileIndex(tile)).expect("of the grid");
         let rgba = rect.pixels().flat_map(|(x, y)| paint(x, y)).collect();
-        events.push(Event::Pixels { job: job_id(1), frame: 0, rect, rgba });
+        events.push(Event::Pixels { job: job_id(1), shot: ShotIndex(0), rect, rgba });
     }
     let tiles = vec![TileStatus::Accepted; 60];
     let accepted = (0..60).map(unit).collect();
-    events.push(Event::Update { summary: Box::new(done), frame: 0, tiles, accepted });
+    events.push(Event::Update { summary: Box::new(done), shot: ShotIndex(0), tiles, accepted });
     events
 }
 

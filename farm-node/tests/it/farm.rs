@@ -255,12 +255,12 @@ fn settings() -> RenderSettings {
 
 pub fn unit(tile: u32) -> Unit {
     let batch = Batch::new(0, 4).expect("aligned");
-    Unit { job: JobId([1; 16]), frame: 0, tile: TileIndex(tile), batch }
+    Unit { job: JobId([1; 16]), shot: protocol::ShotIndex(0), tile: TileIndex(tile), batch }
 }
 
 /// A lease on a tile of 16 × 16 pixels of a frame of 48 × 32.
 pub fn lease(node: NodeId, scene: SceneId, tile: u32) -> Lease {
-    let grid = protocol::TileGrid::new(settings().size, 16);
+    let grid = protocol::TileGrid::new(settings().window(), 16);
     Lease {
         id: LeaseId([tile as u8 + 1; 16]),
         node,

@@ -269,7 +269,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use protocol::{Batch, NodeId, PublicKey, TileIndex};
+    use protocol::{Batch, NodeId, PublicKey, ShotIndex, TileIndex};
 
     use super::*;
     use crate::account;
@@ -277,7 +277,7 @@ mod tests {
     fn longest() -> Entry {
         let unit = Unit {
             job: JobId([0xff; 16]),
-            frame: u32::MAX,
+            shot: ShotIndex(u32::MAX),
             tile: TileIndex(u32::MAX),
             batch: Batch::new(1 << 31, 1 << 30).expect("aligned"),
         };

@@ -13,7 +13,7 @@ fn key() -> SigningKey {
 
 fn unit() -> Unit {
     let batch = Batch::new(4, 2).expect("aligned");
-    Unit { job: JobId([1; 16]), frame: 3, tile: TileIndex(7), batch }
+    Unit { job: JobId([1; 16]), shot: ShotIndex(3), tile: TileIndex(7), batch }
 }
 
 fn spec() -> JobSpec {
@@ -32,6 +32,7 @@ fn spec() -> JobSpec {
             },
             ..RenderSettings::default()
         },
+        more_cameras: vec![CameraChoice::Named("left".into())],
         frames: FrameRange::STILL,
         tile_side_px: 128,
     }

@@ -21,6 +21,7 @@ proptest! {
         first in any::<u32>(), last in any::<u32>(), step in any::<u32>(), fps in any::<f32>(),
     ) {
         let spec = JobSpec {
+            more_cameras: Vec::new(),
             name: "any".into(),
             scene: SceneId([0; 32]),
             settings: RenderSettings::default(),
@@ -35,10 +36,16 @@ proptest! {
     #[test]
     fn any_settings_are_judged_and_the_good_ones_can_be_cut(
         width in any::<u32>(), height in any::<u32>(), samples in any::<u32>(),
-        bounces in any::<u32>(), sky in any::<[f32; 3]>(), eye in any::<[f32; 3]>(),
+        bounces in any::<u32>(), overscan in any::<u32>(), crop in any::<Option<[i32; 4]>>(), sky in any::<[f32; 3]>(), eye in any::<[f32; 3]>(),
     ) {
         let settings = RenderSettings {
             size: Size::new(width >> (width % 32), height >> (height % 32)),
+            crop: crop.map(|[x, y, width, height]| Crop {
+                x: x >> (x & 31),
+                y: y >> (y & 31),
+                size: Size::new(width.unsigned_abs() >> (width & 31), height.unsigned_abs() >> (height & 31)),
+            }),
+            overscan: overscan >> (overscan % 32),
             samples: samples >> (samples % 32),
             bounces: bounces >> (bounces % 32),
             camera: CameraChoice::LookAt { eye, target: [0.0; 3], vfov_degrees: 45.0 },
@@ -46,11 +53,11 @@ proptest! {
             ..RenderSettings::default()
         };
         if settings.validate().is_ok() {
-            let grid = TileGrid::new(settings.size, limits::TILE_SIDE_PX_MIN);
+            let grid = TileGrid::new(settings.window(), limits::TILE_SIDE_PX_MIN);
             prop_assert!(grid.tile_count() >= 1);
             let last = TileIndex(grid.tile_count() - 1);
             let corner = grid.rect(last).expect("the last tile");
-            prop_assert_eq!((corner.x1, corner.y1), (settings.size.width, settings.size.height));
+            prop_assert_eq!((corner.x1, corner.y1), (settings.window().x1, settings.window().y1));
         }
     }
 

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use protocol::settings::CHUNK_SAMPLES;
-use protocol::{Batch, Digest, Rect, Size};
+use protocol::{Batch, Digest, Rect, RenderSettings, Size};
 
 use crate::film::Film;
-use crate::picture::{Means, Picture};
+use crate::picture::{Means, Picture, Place};
 
 /// The films of one frame.
 ///
@@ -15,7 +14,9 @@ use crate::picture::{Means, Picture};
 /// gives the same bits.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    size: Size,
+    /// The pixels of the canvas that the picture has.
+    window: Rect,
+    place: Place,
     chunk_count: u32,
     tiles: BTreeMap<Rect, Tile>,
     /// Pixels that belong to a tile already.
@@ -38,13 +39,13 @@ struct Tile {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InsertError {
-    /// The tile is empty or reaches over the frame's edge.
-    #[error("tile {rect:?} is empty or does not lie inside the frame of {size}")]
+    /// The tile is empty or reaches over the edge of what is rendered.
+    #[error("tile {rect:?} is empty or does not lie inside {window:?}, what is rendered")]
     OutsideFrame {
         /// The film's pixels.
         rect: Rect,
-        /// The frame's size.
-        size: Size,
+        /// The pixels that are rendered.
+        window: Rect,
     },
     /// The batch is none, or reaches past the frame's samples.
     #[error("batch {batch} does not lie inside the frame's {chunk_count} chunks")]
@@ -91,14 +92,22 @@ pub enum InsertError {
 }
 
 impl Frame {
-    /// An empty frame of `size` pixels and `samples` samples per pixel.
+    /// An empty frame of `size` pixels and `samples` samples per pixel, all of it rendered.
     #[must_use]
     pub fn new(size: Size, samples: u32) -> Self {
+        Self::of(&RenderSettings { size, samples, ..RenderSettings::default() })
+    }
+
+    /// An empty frame as the settings, which are valid, ask for: its crop, its overscan.
+    #[must_use]
+    pub fn of(settings: &RenderSettings) -> Self {
+        let window = settings.window();
         Self {
-            size,
-            chunk_count: samples.div_ceil(CHUNK_SAMPLES),
+            window,
+            place: Place::of(settings),
+            chunk_count: settings.chunk_count(),
             tiles: BTreeMap::new(),
-            covered: vec![false; size.pixel_count() as usize],
+            covered: vec![false; window.pixel_count() as usize],
             complete_pixels: 0,
             has_passes: None,
         }
@@ -160,7 +169,7 @@ impl Frame {
     /// Whether every pixel has every sample, or enough of them.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.complete_pixels == self.size.pixel_count()
+        self.complete_pixels == self.window.pixel_count()
     }
 
     /// Share of the samples that are there, 0..=1.
@@ -168,26 +177,26 @@ impl Frame {
     pub fn share_done(&self) -> f64 {
         let there: u64 =
             self.tiles.iter().map(|(rect, tile)| rect.pixel_count() * u64::from(tile.chunks)).sum();
-        let wanted = self.size.pixel_count() * u64::from(self.chunk_count);
+        let wanted = self.window.pixel_count() * u64::from(self.chunk_count);
         if wanted == 0 { 1.0 } else { there as f64 / wanted as f64 }
     }
 
-    /// Width and height.
+    /// Width and height of the picture.
     #[must_use]
     pub const fn size(&self) -> Size {
-        self.size
+        self.window.size()
     }
 
     /// Means of what is there; pixels without samples are transparent.
     #[must_use]
     pub fn picture(&self) -> Picture {
-        let mut means = Means::zeroed(self.size, self.has_passes == Some(true));
+        let mut means = Means::zeroed(self.window, self.has_passes == Some(true));
         for tile in self.tiles.values() {
             if let Some(sum) = tile.sum() {
                 means.put(&sum);
             }
         }
-        means.into_picture()
+        Picture { place: self.place, ..means.into_picture() }
     }
 
     /// Means of one tile, as a picture of the tile's size; `None` while it has no film.
@@ -198,9 +207,8 @@ impl Frame {
     }
 
     fn check_range(&self, rect: Rect, batch: Batch) -> Result<(), InsertError> {
-        let Size { width, height } = self.size;
-        if rect.pixel_count() == 0 || rect.x1 > width || rect.y1 > height {
-            return Err(InsertError::OutsideFrame { rect, size: self.size });
+        if rect.pixel_count() == 0 || !self.window.holds(&rect) {
+            return Err(InsertError::OutsideFrame { rect, window: self.window });
         }
         if !batch.is_valid() || batch.end_chunk() > self.chunk_count {
             return Err(InsertError::OutsideSamples { batch, chunk_count: self.chunk_count });
@@ -210,9 +218,10 @@ impl Frame {
 
     /// Marks the pixels of a new tile as taken.
     fn claim(&mut self, rect: Rect) -> Result<(), InsertError> {
-        let width = self.size.width as usize;
-        let rows = rect.y0 as usize..rect.y1 as usize;
-        let row = |y: usize| y * width + rect.x0 as usize..y * width + rect.x1 as usize;
+        let width = self.window.width() as usize;
+        let taken = rect.inside(&self.window);
+        let rows = taken.y0 as usize..taken.y1 as usize;
+        let row = |y: usize| y * width + taken.x0 as usize..y * width + taken.x1 as usize;
         if rows.clone().any(|y| self.covered[row(y)].iter().any(|&taken| taken)) {
             return Err(InsertError::TileOverlaps { rect });
         }

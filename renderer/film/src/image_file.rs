@@ -74,7 +74,7 @@ pub enum ImageFileError {
     },
 }
 
-/// Writes the picture as a PNG; with alpha when pixels are missing.
+/// Writes the picture as a PNG, without its overscan; with alpha when pixels are missing.
 ///
 /// The file says that its values are sRGB (chunks sRGB, gAMA and cHRM); under [`View::Raw`] it
 /// says nothing. It appears under its name only once it is whole.
@@ -87,6 +87,7 @@ pub fn write_png(
     look: &Look,
     depth: PngDepth,
 ) -> Result<(), ImageFileError> {
+    let picture = &*picture.without_overscan();
     let (bytes, bit_depth, value_bytes) = match depth {
         PngDepth::Eight => (view_rgba8(picture, look), png::BitDepth::Eight, 1),
         PngDepth::Sixteen => {
@@ -114,7 +115,7 @@ pub fn write_png(
     .map_err(|source| ImageFileError::Png { path: path.to_owned(), source })
 }
 
-/// Writes the picture as an 8-bit JPEG; missing pixels are black.
+/// Writes the picture as an 8-bit JPEG, without its overscan; missing pixels are black.
 ///
 /// The file says that its values are sRGB (Exif's ColorSpace); under [`View::Raw`] it says that
 /// nobody knows. It appears under its name only once it is whole.
@@ -127,6 +128,7 @@ pub fn write_jpeg(
     look: &Look,
     quality: JpegQuality,
 ) -> Result<(), ImageFileError> {
+    let picture = &*picture.without_overscan();
     let Size { width, height } = picture.size;
     if width.max(height) > u32::from(u16::MAX) {
         return Err(ImageFileError::TooLarge { size: picture.size, path: path.to_owned() });

@@ -31,7 +31,7 @@ pub use image_file::{ImageFileError, JpegQuality, PngDepth, write_jpeg, write_pn
 pub use layer::{Layer, LayerError, LayerKind, LayerValues};
 pub use noise::NoiseTarget;
 pub use passes::{Passes, Scattered};
-pub use picture::{Picture, luminance};
+pub use picture::{Picture, Place, luminance};
 pub use sums::Sums;
 pub use view::{
     Look, Lut, LutError, View, WhiteBalance, WhiteBalanceError, display_rgb, view_rgba8,

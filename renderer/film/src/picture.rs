@@ -1,6 +1,8 @@
 //! A picture: the means that people look at.
 
-use protocol::{Rect, Size};
+use std::borrow::Cow;
+
+use protocol::{Rect, RenderSettings, Size};
 
 use crate::film::{Film, Pixel};
 use crate::layer::{self, Layer, LayerError, LayerKind};
@@ -11,8 +13,10 @@ use crate::passes::Passes;
 /// A pixel that has no samples yet is 0 in every value, its alpha too: it is transparent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// Width and height.
+    /// Width and height of what is here.
     pub size: Size,
+    /// Where that lies in its frame.
+    pub place: Place,
     /// Scene-linear Rec.709 radiance, W·sr⁻¹·m⁻²; what the environment shines through included.
     pub beauty: Vec<[f32; 3]>,
     /// Share of the samples whose camera ray hit something, 0..=1.
@@ -21,6 +25,33 @@ pub struct Picture {
     pub samples: Vec<u32>,
     /// By name.
     pub(crate) layers: Vec<Layer>,
+}
+
+/// Where a picture lies in the frame that it is of: a crop in it, overscan around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The frame's size: OpenEXR's display window, which begins at 0,0.
+    pub frame: Size,
+    /// Column of the picture's first pixel in the frame; negative left of it.
+    pub x: i32,
+    /// Row of its first pixel; negative above it.
+    pub y: i32,
+}
+
+impl Place {
+    /// That of a picture which is all of its frame.
+    #[must_use]
+    pub const fn whole(frame: Size) -> Self {
+        Self { frame, x: 0, y: 0 }
+    }
+
+    /// That of a picture rendered with these settings.
+    #[must_use]
+    pub fn of(settings: &RenderSettings) -> Self {
+        let (window, overscan) = (settings.window(), settings.overscan.cast_signed());
+        let from_frame = |at: u32| at.cast_signed().wrapping_sub(overscan);
+        Self { frame: settings.size, x: from_frame(window.x0), y: from_frame(window.y0) }
+    }
 }
 
 /// Rec.709 luminance of linear RGB.
@@ -33,7 +64,7 @@ impl Picture {
     /// A picture of which nothing is there yet, with the layers that every film fills.
     #[must_use]
     pub fn transparent(size: Size) -> Self {
-        Means::zeroed(size, false).into_picture()
+        Means::zeroed(Rect::of_size(size), false).into_picture()
     }
 
     /// A picture of which nothing is there yet, without layers.
@@ -42,6 +73,7 @@ impl Picture {
         let count = size.pixel_count() as usize;
         Self {
             size,
+            place: Place::whole(size),
             beauty: vec![[0.0; 3]; count],
             alpha: vec![0.0; count],
             samples: vec![0; count],
@@ -49,12 +81,39 @@ impl Picture {
         }
     }
 
+    /// What a file without OpenEXR's two windows shows: the frame alone where the picture reaches
+    /// over all of its edges or touches them, without layers; else all that is here, such as a
+    /// crop.
+    #[must_use]
+    pub fn without_overscan(&self) -> Cow<'_, Self> {
+        let Place { frame, x, y } = self.place;
+        let covers = |at: i32, here: u32, frame: u32| {
+            at <= 0 && i64::from(at) + i64::from(here) >= i64::from(frame)
+        };
+        let (width, height) = (self.size.width, self.size.height);
+        if self.size == frame || !covers(x, width, frame.width) || !covers(y, height, frame.height)
+        {
+            return Cow::Borrowed(self);
+        }
+        let (x, y) = (x.unsigned_abs() as usize, y.unsigned_abs() as usize);
+        let rows = y..y + frame.height as usize;
+        let from = |row: usize| row * width as usize + x;
+        let spans = rows.map(|row| from(row)..from(row) + frame.width as usize);
+        let mut cut = Self { beauty: Vec::new(), alpha: Vec::new(), ..Self::bare(frame) };
+        cut.samples.clear();
+        for span in spans {
+            cut.beauty.extend_from_slice(&self.beauty[span.clone()]);
+            cut.alpha.extend_from_slice(&self.alpha[span.clone()]);
+            cut.samples.extend_from_slice(&self.samples[span]);
+        }
+        Cow::Owned(cut)
+    }
+
     /// The picture of one film alone, of the film's size.
     #[must_use]
     pub fn of_film(film: &Film) -> Self {
         let rect = film.rect();
-        let size = Size::new(rect.width(), rect.height());
-        let mut means = Means::zeroed(size, film.passes().is_some());
+        let mut means = Means::zeroed(rect, film.passes().is_some());
         for index in 0..film.pixels().len() {
             means.set(index, film, index);
         }
@@ -125,7 +184,7 @@ impl Picture {
 
 /// The means of films, before they become layers.
 pub(crate) struct Means {
-    size: Size,
+    window: Rect,
     beauty: Vec<[f32; 3]>,
     alpha: Vec<f32>,
     albedo: Vec<[f32; 3]>,
@@ -138,11 +197,11 @@ pub(crate) struct Means {
 }
 
 impl Means {
-    /// Of nothing.
-    pub(crate) fn zeroed(size: Size, has_passes: bool) -> Self {
-        let count = size.pixel_count() as usize;
+    /// Of nothing yet, of these pixels.
+    pub(crate) fn zeroed(window: Rect, has_passes: bool) -> Self {
+        let count = window.pixel_count() as usize;
         Self {
-            size,
+            window,
             beauty: vec![[0.0; 3]; count],
             alpha: vec![0.0; count],
             albedo: vec![[0.0; 3]; count],
@@ -162,10 +221,11 @@ impl Means {
     /// Puts a film's means where its tile lies; pixels outside the picture are left out.
     pub(crate) fn put(&mut self, film: &Film) {
         let rect = film.rect();
-        let whole = Rect::of_size(self.size);
+        let Rect { x0, y0, .. } = self.window;
+        let width = self.window.width() as usize;
         for (from, (x, y)) in rect.pixels().enumerate() {
-            if whole.contains(x, y) {
-                self.set(y as usize * self.size.width as usize + x as usize, film, from);
+            if self.window.contains(x, y) {
+                self.set((y - y0) as usize * width + (x - x0) as usize, film, from);
             }
         }
     }
@@ -188,8 +248,9 @@ impl Means {
         }
         // As `Picture` keeps them.
         layers.sort_by(|a, b| a.name().cmp(b.name()));
-        let Self { size, beauty, alpha, samples, .. } = self;
-        Picture { size, beauty, alpha, samples, layers }
+        let size = self.window.size();
+        let Self { beauty, alpha, samples, .. } = self;
+        Picture { size, place: Place::whole(size), beauty, alpha, samples, layers }
     }
 
     /// Sets a pixel to the means of pixel `from` of a film.

@@ -94,11 +94,11 @@ impl Backend for GpuBackend {
     }
 }
 
-/// Whether work lies inside the frame and its samples.
+/// Whether work lies inside the frame's canvas and its samples.
 fn check_range(scene: &RenderScene, work: Work) -> Result<(), RenderError> {
-    let size = scene.settings().size;
+    let canvas = Rect::of_size(scene.settings().canvas());
     let Rect { x0, y0, x1, y1 } = work.rect;
-    let inside = x0 < x1 && y0 < y1 && x1 <= size.width && y1 <= size.height;
+    let inside = x0 < x1 && y0 < y1 && canvas.holds(&work.rect);
     let chunks = scene.settings().chunk_count();
     if inside && work.batch.is_valid() && work.batch.first_chunk() < chunks {
         Ok(())

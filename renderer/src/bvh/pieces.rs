@@ -8,13 +8,17 @@
 
 use rayon::prelude::*;
 
-use super::{Bounds, EMPTY_NODE, Tree, build_whole, set_child_bounds, slots, start_node};
+use super::packing::{EMPTY_NODE, set_child_bounds, slots, start_node};
+use super::{Bounds, Effort, Tree, build_whole};
 use crate::tables::Node;
 
 /// Boxes above which a tree is built in pieces: 1.3 GB at once below.
 pub(super) const WHOLE_MAX: usize = 1 << 22;
 /// Boxes of a piece at most.
 pub(super) const PIECE_MAX: usize = 1 << 18;
+
+/// Boxes above which a tree for a preview is built in pieces, and boxes of such a piece at most.
+pub(super) const PREVIEW_PIECE_MAX: usize = 1 << 16;
 
 /// A part of the boxes with its tree.
 struct Piece {
@@ -23,7 +27,7 @@ struct Piece {
 }
 
 /// Builds a tree over boxes in pieces of at most `piece_max`.
-pub(super) fn build(boxes: &[Bounds], depth_max: u32, piece_max: usize) -> Tree {
+pub(super) fn build(boxes: &[Bounds], depth_max: u32, piece_max: usize, effort: Effort) -> Tree {
     let mut levels = 0_u32;
     while boxes.len() >> levels > piece_max {
         levels += 1;
@@ -36,7 +40,7 @@ pub(super) fn build(boxes: &[Bounds], depth_max: u32, piece_max: usize) -> Tree 
     // Three levels of halves are one of wide nodes.
     let below = depth_max.saturating_sub(levels.div_ceil(3));
     let pieces: Vec<Piece> =
-        parts.into_par_iter().map(|part| build_piece(boxes, part, below)).collect();
+        parts.into_par_iter().map(|part| build_piece(boxes, part, below, effort)).collect();
     let mut tree = Tree { nodes: vec![EMPTY_NODE], order: Vec::with_capacity(boxes.len()) };
     join(&mut tree, 0, &pieces);
     tree
@@ -54,10 +58,10 @@ fn halves<'a>(boxes: &[Bounds], part: &'a mut [u32]) -> [&'a mut [u32]; 2] {
     [low, high]
 }
 
-fn build_piece(boxes: &[Bounds], part: &mut [u32], depth_max: u32) -> Piece {
+fn build_piece(boxes: &[Bounds], part: &mut [u32], depth_max: u32, effort: Effort) -> Piece {
     part.sort_unstable();
     let own: Vec<Bounds> = part.iter().map(|&index| boxes[index as usize]).collect();
-    let mut tree = build_whole(&own, depth_max);
+    let mut tree = build_whole(&own, depth_max, effort);
     for index in &mut tree.order {
         *index = part[*index as usize];
     }

@@ -146,6 +146,33 @@ fn first_camera(scene: &Scene) -> Option<usize> {
     carried.min().map(|(_, at)| at)
 }
 
+/// The cameras of a scene that can be asked for by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SceneCameras {
+    /// A name for each, in the order of the nodes that carry them: the camera's own, or its node's
+    /// where the camera has none, or another camera has the same.
+    pub names: Vec<String>,
+    /// How many have neither.
+    pub nameless: u64,
+}
+
+/// All cameras that a scene shows, as [`CameraChoice::Named`] finds them.
+#[must_use]
+pub fn scene_cameras(scene: &Scene) -> SceneCameras {
+    let mut all = SceneCameras::default();
+    for (at, node) in scene.nodes.iter().enumerate() {
+        let Some(camera) = node.camera else { continue };
+        let names = [&scene.cameras[camera as usize].name, &node.name];
+        let is_found =
+            |name: &&&String| !name.is_empty() && named_camera(scene, name.as_str()) == Some(at);
+        match names.iter().find(is_found) {
+            Some(name) => all.names.push((*name).clone()),
+            None => all.nameless += 1,
+        }
+    }
+    all
+}
+
 fn named_camera(scene: &Scene, name: &str) -> Option<usize> {
     let carries = |node: &scene::Node, by_node: bool| {
         node.camera.is_some_and(|camera| {
@@ -277,6 +304,36 @@ mod tests {
             widest = widest.max(share);
         }
         assert!(widest > 0.9, "as close as can be: {widest}");
+    }
+
+    #[test]
+    fn cameras_are_listed_by_names_that_find_them() {
+        let mut scene = scene::golden();
+        scene.nodes.clear();
+        let own = |name: &str| Camera { name: name.to_owned(), ..scene.cameras[0].clone() };
+        let cameras = ["wide", "", "close", ""].map(own).to_vec();
+        let carrier = |name: &str, camera| scene::Node {
+            name: name.to_owned(),
+            camera: Some(camera),
+            ..scene::Node::default()
+        };
+        // The third shows the first's camera again; the fifth is one too many of its name.
+        scene.nodes = vec![
+            carrier("a", 0),
+            carrier("left", 1),
+            carrier("b", 0),
+            carrier("c", 2),
+            carrier("left", 3),
+            scene::Node::default(),
+        ];
+        scene.cameras = cameras;
+        let all = scene_cameras(&scene);
+        assert_eq!(
+            (all.names.as_slice(), all.nameless),
+            (&["wide", "left", "b", "close"].map(str::to_owned)[..], 1)
+        );
+        let nodes: Vec<_> = all.names.iter().map(|name| named_camera(&scene, name)).collect();
+        assert_eq!(nodes, [Some(0), Some(1), Some(2), Some(3)]);
     }
 
     #[test]

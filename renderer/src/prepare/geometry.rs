@@ -16,6 +16,7 @@ use super::place::{Place, unit};
 use super::pose::{self, Poser};
 use super::shutter::{Pose, Shutter};
 use super::{PrepareError, checked, lamps};
+use crate::bvh::Effort;
 use crate::render_scene::Part;
 use crate::tables::{NONE, Shape, TRIANGLE_ALPHA, TRIANGLE_CULL, TRIANGLE_MOVES, Triangle};
 
@@ -126,6 +127,7 @@ pub fn pack(
     places: &[Place],
     motion: &Motion,
     shutter: Option<&Shutter<'_>>,
+    effort: Effort,
 ) -> Result<Geometry, PrepareError> {
     let showing = Showing::new(scene, places, shutter);
     showing.check_size()?;
@@ -178,7 +180,7 @@ pub fn pack(
     assert_eq!(shapes.len(), shape_parts.len(), "every shape is a part of something");
     let key_count = checked("keys", showing.keys().count())?;
     let parts = Parts { shapes, indices, attributes, shape_nodes, shape_parts, moves };
-    assemble(parts, &objects, &placed, key_count)
+    assemble(parts, &objects, &placed, key_count, effort)
 }
 
 /// Vertices at so many keys, and triangles, of a mesh.

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::place::Place;
 use super::{PrepareError, checked};
-use crate::bvh::{self, Bounds, TOP_DEPTH_MAX, TREE_DEPTH_MAX, Tree};
+use crate::bvh::{self, Bounds, Effort, TOP_DEPTH_MAX, TREE_DEPTH_MAX, Tree};
 use crate::math::Vec3;
 use crate::moving::{key_corners, swept_box};
 use crate::ray::triangle_box;
@@ -110,14 +110,15 @@ pub fn assemble(
     objects: &[Object],
     placed: &[Placed],
     key_count: u32,
+    effort: Effort,
 ) -> Result<Geometry, PrepareError> {
     let built: Vec<(Tree, Bounds)> = objects
         .par_iter()
         .map(|object| {
             let boxes: Vec<Bounds> =
-                object.triangles.iter().map(|own| parts.bounds_of(own, key_count)).collect();
+                object.triangles.par_iter().map(|own| parts.bounds_of(own, key_count)).collect();
             let all = boxes.iter().fold(Bounds::EMPTY, |sum, own| sum.union(own));
-            (bvh::build(&boxes, TREE_DEPTH_MAX), all)
+            (bvh::build(&boxes, TREE_DEPTH_MAX, effort), all)
         })
         .collect();
     let mut geometry = Geometry {
@@ -152,7 +153,7 @@ pub fn assemble(
     let reach = size.fold(0.0_f32, |largest, value| largest.max(value.abs()));
     let boxes: Vec<Bounds> =
         placed.iter().zip(&exact).map(|(placed, own)| widen(placed, own, reach)).collect();
-    let top = bvh::build(&boxes, TOP_DEPTH_MAX);
+    let top = bvh::build(&boxes, TOP_DEPTH_MAX, effort);
     geometry.root_node = append(&mut geometry.nodes, &top, 0)?;
     for &index in &top.order {
         let Placed { object, place, inverse, is_identity, keys, node } = &placed[index as usize];

@@ -3,11 +3,16 @@
 use std::num::NonZeroUsize;
 
 use film::{Film, Pixel};
-use protocol::{Batch, CameraChoice, Rect, RenderSettings, Size};
+use protocol::{Batch, CameraChoice, Crop, Lens, Opening, PixelFilter, Rect, RenderSettings, Size};
+use renderer::camera::camera_ray;
+use renderer::math::dot;
 use renderer::ray::{Cast, Hit, Query, Ray};
 use renderer::sampler::hash;
 use renderer::trace::{Path, Tracer};
-use renderer::{Backend, Cancel, CpuBackend, PrepareError, RenderError, Work, prepare, probe};
+use renderer::{
+    Backend, Cancel, CpuBackend, Effort, PrepareError, RenderError, Work, prepare, prepare_with,
+    probe,
+};
 use scene::{Mesh, Node, Scene, Transform};
 
 use crate::make::{looking, material, node, prepared, quad, scene_of, sphere};
@@ -56,6 +61,67 @@ fn chunks_past_the_last_are_not_there() {
     }
 }
 
+/// Crop and overscan change which pixels are rendered and no bit of them, whatever camera looks:
+/// the frame's pixel (x, y) is the canvas' (x + overscan, y + overscan).
+#[test]
+fn crop_and_overscan_move_no_bit_of_the_frame() {
+    let mut backend = CpuBackend::new(None);
+    let cancel = Cancel::default();
+    let lens = Lens { opening: Opening::Radius(0.1), focus: 4.0, blades: 0, rotation_degrees: 0.0 };
+    let base = golden_settings(16);
+    let cases = [
+        base.clone(),
+        RenderSettings { lens: Some(lens), ..base.clone() },
+        RenderSettings { panorama: true, ..base },
+    ];
+    for settings in cases {
+        let plain = prepared(&scene::golden(), &settings);
+        let mut film = |scene: &renderer::RenderScene, rect: Rect| {
+            let work = Work { rect, batch: batch(0, 1) };
+            backend.render(scene, work, &cancel).expect("renders")
+        };
+        let whole = film(&plain, Rect::of_size(settings.size));
+        let size = Size::new(11, 9);
+        for (overscan, x, y) in [(0, 17, 8), (6, 17, 8), (6, -6, -2), (6, 30, 21)] {
+            let crop = Some(Crop { x, y, size });
+            let wide = RenderSettings { crop, overscan, ..settings.clone() };
+            let scene = prepared(&scene::golden(), &wide);
+            let got = film(&scene, wide.window());
+            let mut inside = 0;
+            for ((x, y), pixel) in got.rect().pixels().zip(got.pixels()) {
+                let frame = (x.wrapping_sub(overscan), y.wrapping_sub(overscan));
+                if let Some(wanted) = whole.pixel(frame.0, frame.1) {
+                    assert_eq!(pixel.bits(), wanted.bits(), "{wide:?}: {frame:?}");
+                    inside += 1;
+                }
+            }
+            let all = if x < 0 || x + 11 > 40 { 10 } else { 99 };
+            assert!(inside >= all, "{inside} of the crop's pixels are of the frame");
+        }
+    }
+    // Beyond the frame the same camera goes on: with a box filter, what a frame twice as wide and
+    // twice the field shows at the same place.
+    let filter = PixelFilter::Box;
+    let camera =
+        CameraChoice::LookAt { eye: [0.0, 1.0, 5.0], target: [0.0; 3], vfov_degrees: 50.0 };
+    let size = Size::new(20, 20);
+    let narrow = RenderSettings { size, camera, filter, ..golden_settings(16) };
+    let scene = prepared(&scene::golden(), &RenderSettings { overscan: 10, ..narrow.clone() });
+    let wide = RenderSettings { size: Size::new(40, 40), ..narrow };
+    let CameraChoice::LookAt { eye, target, vfov_degrees } = wide.camera else { panic!("set") };
+    let doubled = (2.0 * (vfov_degrees.to_radians() * 0.5).tan()).atan() * 2.0;
+    let vfov_degrees = doubled.to_degrees();
+    let wide =
+        RenderSettings { camera: CameraChoice::LookAt { eye, target, vfov_degrees }, ..wide };
+    let doubled = prepared(&scene::golden(), &wide);
+    for (x, y) in [(-10.0, -10.0), (30.0, 30.0), (-4.5, 12.0), (10.0, 10.0)] {
+        let got = camera_ray(&scene, x, y, (0.0, 0.0), 0.0).direction;
+        let wanted = camera_ray(&doubled, x + 10.0, y + 10.0, (0.0, 0.0), 0.0).direction;
+        let off = got - wanted;
+        assert!(dot(off, off) < 1e-10, "{x} {y}: {got:?}, not {wanted:?}");
+    }
+}
+
 #[test]
 fn samples_do_not_depend_on_how_many_there_are() {
     let mut backend = CpuBackend::new(None);
@@ -82,6 +148,38 @@ fn a_pixel_is_the_same_alone_and_in_any_tile() {
         let bits = whole.pixel(x, y).map(Pixel::bits);
         assert_eq!(bits, Some(alone.bits()));
         assert_eq!(bits, tile.pixel(x, y).map(Pixel::bits));
+    }
+}
+
+/// A mesh of so many triangles that a preview's tree is made in pieces.
+#[test]
+fn trees_of_any_effort_give_the_same_film() {
+    let mut scene = scene::golden();
+    scene.materials.push(material([0.8, 0.6, 0.3], 1.0, 0.3));
+    let primitives = vec![sphere(150, scene.materials.len() as u32 - 1)];
+    scene.meshes.push(Mesh { primitives, ..Mesh::default() });
+    scene.nodes.push(Node {
+        mesh: Some(scene.meshes.len() as u32 - 1),
+        ..node(Transform::Trs {
+            translation: [0.3, 0.5, 1.0],
+            rotation: [0.0, 0.0, 0.0, 1.0],
+            scale: [0.7; 3],
+        })
+    });
+    let settings = golden_settings(16);
+    let work = Work { rect: Rect::of_size(settings.size), batch: batch(0, 1) };
+    let mut films = Vec::new();
+    for effort in [Effort::Full, Effort::Preview] {
+        let prepared = prepare_with(&scene, &settings, 0.0, effort).expect("prepares");
+        assert!(prepared.triangles().len() > 80_000);
+        for path in Path::all() {
+            let mut backend = CpuBackend::with_path(None, path);
+            let film = backend.render(&prepared, work, &Cancel::default()).expect("renders");
+            films.push((effort, path.name(), film.root()));
+        }
+    }
+    for film in &films {
+        assert_eq!(film.2, films[0].2, "{film:?}");
     }
 }
 
@@ -295,4 +393,18 @@ fn the_probe_expects_what_the_frame_costs() {
     assert!(film.rays().closest as f64 / samples <= probe.closest_bound);
     assert!(film.rays().shadow as f64 / samples <= probe.shadow_bound);
     assert!(probe.closest_mean > 1.0 && probe.closest_bound < probe.closest_mean * 1.2);
+}
+
+/// A crop is priced by its own pixels: here by those of the sky, which cost one ray a sample.
+#[test]
+fn the_probe_looks_at_the_crop_alone() {
+    let crop = Some(Crop { x: 2, y: 1, size: Size::new(9, 4) });
+    let settings = RenderSettings { crop, overscan: 3, ..golden_settings(16) };
+    let scene = prepared(&scene::golden(), &settings);
+    let mut backend = CpuBackend::new(None);
+    let cancel = Cancel::default();
+    let probe = probe(&mut backend, &scene, &cancel).expect("renders");
+    assert_eq!((probe.pixels, probe.samples), (36, 36 * 16));
+    let work = Work { rect: settings.window(), batch: batch(0, 1) };
+    assert_eq!(probe.rays, backend.render(&scene, work, &cancel).expect("renders").rays());
 }

@@ -383,9 +383,9 @@ impl Job {
         let settings = &self.spec.settings;
         let rect_pixels = self.spec.grid().rect(unit.tile).map_or(0, |rect| rect.pixel_count());
         let samples = unit.batch.samples(settings.samples).len() as u128;
-        let whole = u128::from(settings.size.pixel_count())
+        let whole = u128::from(settings.window().pixel_count())
             * u128::from(settings.samples)
-            * u128::from(self.spec.frames.count());
+            * u128::from(self.spec.shot_count());
         money::share(self.quote.work, u128::from(rect_pixels) * samples, whole)
     }
 

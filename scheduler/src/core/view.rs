@@ -18,14 +18,15 @@ pub fn lease(state: &State, id: LeaseId) -> Option<Lease> {
     let record = book.leases.get(&id)?;
     let job = &book.jobs[&record.job];
     let unit = job.units[record.unit_index as usize].unit;
+    let (settings, time_s) = split::shot_of(&job.spec, unit.shot)?;
     let deadline_ms = state.live.deadlines.get(&id).copied();
     Some(Lease {
         id,
         node: record.node,
         unit,
         scene: job.spec.scene,
-        settings: job.spec.settings.clone(),
-        time_s: split::time_s(&job.spec.frames, unit.frame),
+        settings,
+        time_s,
         rect: job.spec.grid().rect(unit.tile)?,
         engine: job.engine,
         nonce_hash: Lease::nonce_hash(&book.secret.nonce(id)),
@@ -82,7 +83,7 @@ pub fn update(book: &Book, id: JobId, after: u64) -> Option<JobUpdate> {
     let accepted = fresh
         .into_iter()
         .map(|(unit, accepted)| AcceptedUnit {
-            frame: unit.unit.frame,
+            shot: unit.unit.shot,
             tile: unit.unit.tile,
             batch: unit.unit.batch,
             node: accepted.node,
@@ -96,12 +97,11 @@ pub fn update(book: &Book, id: JobId, after: u64) -> Option<JobUpdate> {
 
 /// Where every tile stands: the least advanced of its batches.
 fn tiles(book: &Book, job: &Job) -> Vec<TileStatus> {
-    let per_frame = job.spec.grid().tile_count() as usize;
-    let frames = job.spec.frames;
-    let mut tiles = vec![TileStatus::Accepted; per_frame * frames.count() as usize];
+    let per_shot = job.spec.grid().tile_count() as usize;
+    let mut tiles = vec![TileStatus::Accepted; per_shot * job.spec.shot_count() as usize];
     for unit in &job.units {
-        let frame = ((unit.unit.frame - frames.first) / frames.step) as usize;
-        let tile = &mut tiles[frame * per_frame + unit.unit.tile.0 as usize];
+        let place = unit.unit.shot.0 as usize * per_shot + unit.unit.tile.0 as usize;
+        let tile = &mut tiles[place];
         *tile = (*tile).min(unit_status(book, unit));
     }
     tiles

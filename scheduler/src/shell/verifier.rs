@@ -69,7 +69,7 @@ impl Verifier {
     /// Works until the queue is closed.
     pub(super) fn work(mut self, checks: &Queue<Check>) {
         while let Some(mut some) = checks.take(TOGETHER_MAX) {
-            some.sort_by_key(|check| (check.unit.job, check.unit.frame));
+            some.sort_by_key(|check| (check.unit.job, check.unit.shot));
             for check in some {
                 let begun = Instant::now();
                 let answer = self.answer(&check);
@@ -95,7 +95,7 @@ impl Verifier {
     /// The event that answers a check; `None` when asked to stop.
     fn answer(&mut self, check: &Check) -> anyhow::Result<Option<Event>> {
         let frame = self.frames.frame(check.scene, &check.settings, check.time_s)?;
-        let grid = protocol::TileGrid::new(check.settings.size, check.tile_side_px);
+        let grid = protocol::TileGrid::new(check.settings.window(), check.tile_side_px);
         let rect = grid.rect(check.unit.tile).context("the tile is outside its frame")?;
         let place = Place { frame: &frame, work: Work { rect, batch: check.unit.batch } };
         let answer = match &check.kind {

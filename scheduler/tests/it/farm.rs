@@ -41,6 +41,7 @@ fn spec(name: &str) -> JobSpec {
         name: name.to_owned(),
         scene: scene::package_id(&scene::pack(&scene::golden())),
         settings: settings(),
+        more_cameras: Vec::new(),
         frames: FrameRange::STILL,
         tile_side_px: 16,
     }
@@ -275,10 +276,10 @@ fn frame() -> Arc<RenderScene> {
 /// The picture that the farm made is, to the bit, the one that a local render makes.
 async fn assert_picture(client: &Caller, update: &JobUpdate, frame: &RenderScene) {
     let settings = frame.settings();
-    let mut merged = Frame::new(settings.size, settings.samples);
+    let mut merged = Frame::of(settings);
     for unit in &update.accepted {
         let job = update.summary.job;
-        let id = Unit { job, frame: unit.frame, tile: unit.tile, batch: unit.batch };
+        let id = Unit { job, shot: unit.shot, tile: unit.tile, batch: unit.batch };
         let got = client.call(Request::Film { unit: id }, Bytes::new()).await;
         let (reply, body) = got.expect("a film");
         assert_eq!(reply, Reply::Film);
@@ -289,9 +290,9 @@ async fn assert_picture(client: &Caller, update: &JobUpdate, frame: &RenderScene
     }
     assert!(merged.is_complete());
     let batch = protocol::Batch::new(0, 2).expect("aligned");
-    let work = Work { rect: protocol::Rect::of_size(settings.size), batch };
+    let work = Work { rect: settings.window(), batch };
     let whole = backend().render(frame, work, &Cancel::default()).expect("renders");
-    let mut local = Frame::new(settings.size, settings.samples);
+    let mut local = Frame::of(settings);
     local.insert(whole).expect("fits");
     let bits = |frame: &Frame| -> Vec<[u32; 3]> {
         frame.picture().beauty.iter().map(|rgb| rgb.map(f32::to_bits)).collect()
@@ -392,6 +393,40 @@ fn light_passes_are_rendered_checked_and_a_forged_one_is_caught() {
         let by_pixels =
             |kind: &VerdictKind| matches!(kind, VerdictKind::Refused(Refusal::Pixels { .. }));
         assert!(by_pixels(&verdict.kind), "{verdict:?}");
+        for caller in [client, a, b] {
+            caller.peer.close().await;
+        }
+        farm.stop().await;
+    });
+}
+
+/// A crop with overscan: its tiles alone are planned and priced, and they have the local bits.
+#[test]
+fn a_crop_is_priced_and_rendered_alone() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let farm = Farm::start(dir.path(), |_| ()).await;
+        let ticket = &farm.ready.ticket;
+        let client = client(10, ticket).await;
+        let crop = Some(protocol::Crop { x: -3, y: 7, size: Size::new(22, 14) });
+        let settings = RenderSettings { crop, overscan: 5, ..settings() };
+        let spec = JobSpec { settings: settings.clone(), ..spec("crop") };
+        let whole = RenderSettings { crop: None, overscan: 0, ..settings.clone() };
+        let whole = JobSpec { settings: whole, ..spec.clone() };
+        let (part, whole) = (quote(&client, &spec).await, quote(&client, &whole).await);
+        assert!(part.rays.closest * 3 < whole.rays.closest, "{part:?}, {whole:?}");
+
+        let frame = renderer::prepare(&scene::golden(), &settings, 0.0).expect("prepares");
+        let frame = Arc::new(frame);
+        let (a, b) = (node(1, ticket).await, node(2, ticket).await);
+        let job = ordered(&client, &spec).await;
+        tokio::join!(
+            work(&a, frame.clone(), honest, 1_500, 1_000),
+            work(&b, frame.clone(), honest, 1_500, 1_000),
+        );
+        let update = wait_for(&client, job, JobStatus::Done).await;
+        assert_eq!((update.tiles.len(), update.summary.units), (2, 4));
+        assert_picture(&client, &update, &frame).await;
         for caller in [client, a, b] {
             caller.peer.close().await;
         }

@@ -157,6 +157,7 @@ impl World {
                 samples: 40,
                 ..RenderSettings::default()
             },
+            more_cameras: vec![protocol::CameraChoice::Named("left".to_owned())],
             frames: protocol::FrameRange { first: 0, last: 1, step: 1, fps: 24.0 },
             tile_side_px: 16,
         };
@@ -291,7 +292,7 @@ impl World {
             let Some(update) = view::update(&self.state.book, job, watcher.after) else { continue };
             watcher.after = update.next;
             for film in update.accepted {
-                let unit = Unit { job, frame: film.frame, tile: film.tile, batch: film.batch };
+                let unit = Unit { job, shot: film.shot, tile: film.tile, batch: film.batch };
                 watcher.told.insert(unit, film.root);
             }
         }

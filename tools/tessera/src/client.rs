@@ -253,12 +253,12 @@ impl Farm {
         spec: &JobSpec,
         accepted: &AcceptedUnit,
     ) -> anyhow::Result<Film> {
-        let AcceptedUnit { frame, tile, batch, root, .. } = *accepted;
+        let AcceptedUnit { shot, tile, batch, root, .. } = *accepted;
         let rect = spec.grid().rect(tile).context("the scheduler named a tile past the frame")?;
-        if !batch.is_valid() {
-            anyhow::bail!("the scheduler named a batch that cannot be");
+        if !batch.is_valid() || spec.shot(shot).is_none() {
+            anyhow::bail!("the scheduler named a batch or a shot that cannot be");
         }
-        let request = Request::Film { unit: Unit { job, frame, tile, batch } };
+        let request = Request::Film { unit: Unit { job, shot, tile, batch } };
         let (reply, body) = self.call(request, limits::TRANSFER_TIMEOUT).await?;
         let Reply::Film = reply else { return Err(unexpected(&reply)) };
         let film = Film::from_bytes(rect, batch, spec.settings.passes, &body);

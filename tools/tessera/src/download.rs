@@ -1,4 +1,4 @@
-//! Accepted films to pictures: fetched as they are accepted, written frame by frame.
+//! Accepted films to pictures: fetched as they are accepted, written shot by shot.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use film::{Film, Frame, FrameRate};
 use protocol::view::AcceptedUnit;
-use protocol::{Batch, JobId, JobSpec, TileIndex};
+use protocol::{Batch, JobId, JobSpec, Shot, ShotIndex, TileIndex, ViewIndex};
 use tokio::task::JoinSet;
 
 use crate::client::Farm;
-use crate::output::Outputs;
+use crate::output::{Label, Outputs, camera_words};
 
 /// Films asked for at once: enough to hide the network, few enough to hold in memory.
 const FETCHES: usize = 4;
@@ -20,8 +20,10 @@ pub struct Download {
     job: JobId,
     spec: JobSpec,
     outputs: Outputs,
-    open: BTreeMap<u32, Frame>,
-    seen: BTreeSet<(u32, TileIndex, Batch)>,
+    /// A word for each camera's files.
+    camera_words: Vec<String>,
+    open: BTreeMap<ShotIndex, Frame>,
+    seen: BTreeSet<(ShotIndex, TileIndex, Batch)>,
     written: Vec<PathBuf>,
 }
 
@@ -29,8 +31,8 @@ pub struct Download {
 pub struct Downloaded {
     /// Files, in the order they were written.
     pub written: Vec<PathBuf>,
-    /// Frames of which something is missing; they are transparent there.
-    pub incomplete: Vec<u32>,
+    /// Shots of which something is missing; they are transparent there.
+    pub incomplete: Vec<Shot>,
 }
 
 impl Download {
@@ -40,35 +42,38 @@ impl Download {
             job,
             spec: spec.clone(),
             outputs,
+            camera_words: camera_words(
+                (0..spec.view_count()).filter_map(|view| spec.camera(ViewIndex(view))),
+            ),
             open: BTreeMap::new(),
             seen: BTreeSet::new(),
             written: Vec::new(),
         }
     }
 
-    /// Fetches these films; frames that they complete are written and dropped from memory.
+    /// Fetches these films; pictures that they complete are written and dropped from memory.
     ///
     /// # Errors
     /// A film cannot be fetched, or a file not be written.
     pub async fn take(&mut self, farm: &Farm, units: &[AcceptedUnit]) -> anyhow::Result<()> {
         let mut queue = units.iter();
-        let mut fetches: JoinSet<anyhow::Result<(u32, Film)>> = JoinSet::new();
+        let mut fetches: JoinSet<anyhow::Result<(ShotIndex, Film)>> = JoinSet::new();
         loop {
             while fetches.len() < FETCHES
                 && let Some(unit) = queue.next()
             {
-                if self.seen.insert((unit.frame, unit.tile, unit.batch)) {
+                if self.seen.insert((unit.shot, unit.tile, unit.batch)) {
                     let (farm, job, spec) = (farm.clone(), self.job, self.spec.clone());
                     let unit = unit.clone();
                     fetches.spawn(async move {
                         let film = farm.film(job, &spec, &unit).await?;
-                        Ok((unit.frame, film))
+                        Ok((unit.shot, film))
                     });
                 }
             }
             let Some(fetched) = fetches.join_next().await else { return Ok(()) };
-            let (frame, film) = fetched.context("a fetch was cut off")??;
-            self.insert(frame, film)?;
+            let (shot, film) = fetched.context("a fetch was cut off")??;
+            self.insert(shot, film)?;
         }
     }
 
@@ -77,36 +82,43 @@ impl Download {
     /// # Errors
     /// A file cannot be written.
     pub fn finish(mut self) -> anyhow::Result<Downloaded> {
-        let incomplete: Vec<u32> = self.open.keys().copied().collect();
-        for (number, frame) in std::mem::take(&mut self.open) {
-            self.write(number, &frame)?;
+        let incomplete = self.open.keys().filter_map(|&shot| self.spec.shot(shot)).collect();
+        for (shot, frame) in std::mem::take(&mut self.open) {
+            self.write(shot, &frame)?;
         }
         Ok(Downloaded { written: self.written, incomplete })
     }
 
-    fn insert(&mut self, number: u32, film: Film) -> anyhow::Result<()> {
+    fn insert(&mut self, shot: ShotIndex, film: Film) -> anyhow::Result<()> {
         let settings = &self.spec.settings;
-        let frame =
-            self.open.entry(number).or_insert_with(|| Frame::new(settings.size, settings.samples));
+        let frame = self.open.entry(shot).or_insert_with(|| Frame::of(settings));
         frame.insert(film).context("an accepted film does not fit its frame")?;
         if frame.is_complete()
-            && let Some(frame) = self.open.remove(&number)
+            && let Some(frame) = self.open.remove(&shot)
         {
-            self.write(number, &frame)?;
+            self.write(shot, &frame)?;
         }
         Ok(())
     }
 
-    fn write(&mut self, number: u32, frame: &Frame) -> anyhow::Result<()> {
+    fn write(&mut self, index: ShotIndex, frame: &Frame) -> anyhow::Result<()> {
+        let spec = &self.spec;
+        let shot = spec.shot(index).context("a film of a shot that the job does not have")?;
+        let settings = spec.settings_of(shot.view).context("a shot without a camera")?;
         let metadata = film::Metadata {
             job: Some(self.job),
             scene: Some(self.spec.scene),
-            frame: Some(number),
+            frame: Some(shot.frame),
             frame_rate: FrameRate::nearest(self.spec.frames.fps),
-            ..crate::local::metadata(&self.spec.settings)
+            ..crate::local::metadata(&settings)
         };
-        let number = (self.spec.frames.count() > 1).then_some(number);
-        self.written.extend(self.outputs.write(&frame.picture(), number, &metadata)?);
+        let label = Label {
+            camera: &self.camera_words[shot.view.0 as usize],
+            of_cameras: spec.view_count() > 1,
+            frame: shot.frame,
+            of_frames: spec.frames.count() > 1,
+        };
+        self.written.extend(self.outputs.write(&frame.picture(), &label, &metadata)?);
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::view::{
     JobStatus, JobSummary, LedgerCheck, NodeView, StatementRow, TileStatus, WalletView,
 };
-use protocol::{Class, Quote};
+use protocol::{CameraChoice, Class, JobSpec, Quote, Shot, ViewIndex};
 use serde_json::{Value, json};
 
 /// Version of every object printed.
@@ -23,7 +23,10 @@ pub fn job(job: &JobSummary) -> Value {
         "reason": job.reason,
         "scene": spec.scene.to_string(),
         "size": spec.settings.size.to_string(),
+        "crop": spec.settings.crop.map(|crop| crop.to_string()),
+        "overscan": spec.settings.overscan,
         "samples": spec.settings.samples,
+        "cameras": cameras(spec),
         "frames": { "first": spec.frames.first, "last": spec.frames.last, "step": spec.frames.step },
         "units": job.units,
         "units_accepted": job.units_accepted,
@@ -33,6 +36,24 @@ pub fn job(job: &JobSummary) -> Value {
         "ordered_ms": job.ordered_ms,
         "ended_ms": job.ended_ms,
     })
+}
+
+/// A job's cameras, in order of its views; the scene's first one and one set by hand have no name.
+fn cameras(spec: &JobSpec) -> Vec<Option<&str>> {
+    (0..spec.view_count()).map(|view| camera_name(spec, ViewIndex(view))).collect()
+}
+
+/// The name of a view's camera.
+fn camera_name(spec: &JobSpec, view: ViewIndex) -> Option<&str> {
+    match spec.camera(view)? {
+        CameraChoice::Named(name) => Some(name),
+        CameraChoice::Default | CameraChoice::LookAt { .. } => None,
+    }
+}
+
+/// One of a job's pictures.
+pub fn shot(spec: &JobSpec, shot: Shot) -> Value {
+    json!({ "frame": shot.frame, "camera": camera_name(spec, shot.view) })
 }
 
 /// A quote.

@@ -93,10 +93,12 @@ fn hits(
     samples: &[u32],
     cancel: &Cancel,
 ) -> Result<Vec<FirstHits>, RenderError> {
-    let size = render_scene.settings().size;
-    let at = |x: u32, y: u32| y as usize * size.width as usize + x as usize;
-    let mut hits = vec![FirstHits::default(); size.pixel_count() as usize];
-    let grid = TileGrid::new(size, JobSpec::TILE_SIDE_PX);
+    let window = render_scene.settings().window();
+    let at = |x: u32, y: u32| {
+        (y - window.y0) as usize * window.width() as usize + (x - window.x0) as usize
+    };
+    let mut hits = vec![FirstHits::default(); window.pixel_count() as usize];
+    let grid = TileGrid::new(window, JobSpec::TILE_SIDE_PX);
     let tiles = grid.from_centre();
     let progress = Progress::start("layers", "tiles");
     for (done, &tile) in tiles.iter().enumerate() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use film::{Frame, NoiseTarget, Picture};
 use protocol::{Batch, CameraChoice, JobSpec, RayCount, RenderSettings, TileGrid};
-use renderer::{Backend, Cancel, PrepareError, RenderError, RenderScene, Work};
+use renderer::{Backend, Cancel, Effort, PrepareError, RenderError, RenderScene, Work};
 use scene::{ImportOptions, Imported, Scene};
 
 use crate::exit::{Exit, WithExit as _, fail};
@@ -55,7 +55,7 @@ pub fn name_of(path: &Path) -> String {
     stem.filter(|stem| !stem.is_empty()).unwrap_or_else(|| "scene".to_owned())
 }
 
-/// Prepares the scene at a time.
+/// Prepares the scene at a time, with so much work in its trees.
 ///
 /// # Errors
 /// Usage: a setting is out of range. Not found: the scene has no such camera; its cameras are
@@ -64,8 +64,9 @@ pub fn prepare(
     scene: &Scene,
     settings: &RenderSettings,
     time_s: f32,
+    effort: Effort,
 ) -> anyhow::Result<RenderScene> {
-    let prepared = renderer::prepare(scene, settings, time_s);
+    let prepared = renderer::prepare_with(scene, settings, time_s, effort);
     let exit = match &prepared {
         Err(PrepareError::Settings(_) | PrepareError::Time(_)) => Exit::Usage,
         Err(PrepareError::NoCamera { .. }) => Exit::NotFound,
@@ -108,8 +109,8 @@ pub fn render(
 ) -> anyhow::Result<Rendered> {
     let settings = scene.settings();
     let chunk_count = settings.chunk_count();
-    let grid = TileGrid::new(settings.size, JobSpec::TILE_SIDE_PX);
-    let mut frame = Frame::new(settings.size, settings.samples);
+    let grid = TileGrid::new(settings.window(), JobSpec::TILE_SIDE_PX);
+    let mut frame = Frame::of(settings);
     let (mut rays, mut samples, mut quiet_tiles) = (RayCount::default(), 0, 0);
     let (started, cpu_started) = (Instant::now(), cpu_time::ProcessTime::now());
     let tiles = grid.from_centre();

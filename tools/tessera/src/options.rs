@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use protocol::{
-    CameraChoice, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings, Shutter,
-    ShutterPosition, Size, Sun,
+    CameraChoice, Crop, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings,
+    SettingsError, Shutter, ShutterPosition, Size, Sun,
 };
-use scene::{ImportOptions, Imported, LampUnits, MissingTextures, SunSky};
+use scene::{ImportOptions, Imported, LampUnits, MissingTextures, Scene, SunSky};
 
+use crate::exit::{Exit, fail};
 use crate::local;
-use crate::values::{self, Clay, ClearSky, Frames, Rgb, Triple};
+use crate::text;
+use crate::values::{self, Clay, ClearSky, Frames, Overscan, Rgb, Triple};
 use crate::wishes::Asked;
 
 /// From the scene towards the sun when nothing else is asked for: over the right shoulder.
@@ -168,6 +170,14 @@ pub struct PictureArgs {
     /// Frame size, pixels; without it the scene's, or 1280x720
     #[arg(long, value_name = "WxH", value_parser = values::size)]
     pub size: Option<Size>,
+    /// The part of the frame that is rendered, pixels from its upper left; an EXR keeps its place,
+    /// a PNG or JPEG holds it alone
+    #[arg(long, value_name = "X,Y,WxH", allow_hyphen_values = true, value_parser = values::crop)]
+    pub crop: Option<Crop>,
+    /// Pixels beyond each edge of the frame, or their share of its longer side; only an EXR holds
+    /// them
+    #[arg(long, value_name = "PIXELS|SHARE%", default_value = "0")]
+    pub overscan: Overscan,
     /// Samples per pixel; without it the scene's, or 64
     #[arg(long, visible_alias = "samples", value_name = "N")]
     pub spp: Option<u32>,
@@ -217,9 +227,13 @@ pub struct PictureArgs {
     /// emission and environment. Films are then three times as large
     #[arg(long, help_heading = "Output")]
     pub passes: bool,
-    /// The scene's camera of this name; without it, the first one, or one that frames the scene
+    /// The scene's camera of this name; may be repeated, for a picture of each. Without it, the
+    /// first one, or one that frames the scene
     #[arg(long, value_name = "NAME", conflicts_with_all = ["eye", "target"])]
-    pub camera: Option<String>,
+    pub camera: Vec<String>,
+    /// A picture of every camera that the scene has a name for
+    #[arg(long, conflicts_with_all = ["camera", "eye", "target"])]
+    pub all_cameras: bool,
     /// Camera set by hand: where it stands, metres, y up
     #[arg(long, value_name = "X,Y,Z", allow_hyphen_values = true, requires = "target")]
     pub eye: Option<Triple>,
@@ -244,9 +258,9 @@ pub struct PictureArgs {
 }
 
 impl PictureArgs {
-    /// The settings, not yet checked against their ranges; what no option says is as the scene
-    /// asks. Shutters are fractions of a frame, of which there are `fps` in a second.
-    pub fn settings(&self, asked: &Asked, fps: f32) -> RenderSettings {
+    /// The settings of a camera's picture, not yet checked against their ranges; what no option says
+    /// is as the scene asks. Shutters are fractions of a frame, of which there are `fps` in a second.
+    pub fn settings(&self, camera: &CameraChoice, asked: &Asked, fps: f32) -> RenderSettings {
         let default = RenderSettings::default();
         let sun = self.sun.map(|Rgb(irradiance)| Sun {
             direction: self.sun_dir.unwrap_or(SUN_DIRECTION).0,
@@ -256,13 +270,16 @@ impl PictureArgs {
         let share = self.shutter.or(asked.shutter).unwrap_or(0.0);
         let shutter = (share > 0.0)
             .then(|| Shutter { open_s: share / fps, position: self.shutter_position.position() });
+        let size = self.size.or(asked.size).unwrap_or(default.size);
         RenderSettings {
-            size: self.size.or(asked.size).unwrap_or(default.size),
+            size,
+            crop: self.crop,
+            overscan: self.overscan.pixels(size),
             samples: self.spp.or(asked.samples).unwrap_or(default.samples),
             bounces: self.bounces,
             seed: self.seed,
             shutter,
-            camera: self.camera(),
+            camera: camera.clone(),
             lighting: Lighting { sun, sky: self.sky.map(|Rgb(radiance)| radiance) },
             lens: self.lens(),
             panorama: self.panorama,
@@ -274,11 +291,55 @@ impl PictureArgs {
 }
 
 impl PictureArgs {
-    /// Which camera looks.
-    pub fn camera(&self) -> CameraChoice {
-        match (&self.camera, self.eye, self.target) {
-            (Some(name), ..) => CameraChoice::Named(name.clone()),
-            (None, Some(Triple(eye)), Some(Triple(target))) => {
+    /// Checks what is known before the scene is: a crop of a frame whose size the scene may still
+    /// ask for is checked with it.
+    ///
+    /// # Errors
+    /// The first setting that is out of range.
+    pub fn check(&self, fps: f32) -> Result<(), SettingsError> {
+        let settings = self.settings(&self.set_camera(), &Asked::default(), fps);
+        let (crop, overscan) = match self.size {
+            Some(_) => (settings.crop, settings.overscan),
+            None => (None, 0),
+        };
+        RenderSettings { crop, overscan, ..settings }.validate()
+    }
+
+    /// Which cameras look, at least one; without a scene, its cameras cannot be listed.
+    ///
+    /// # Errors
+    /// Usage: one is named twice, or all are asked for of a scene that is not at hand.
+    pub fn cameras(&self, scene: Option<&Scene>) -> anyhow::Result<Vec<CameraChoice>> {
+        let mut cameras: Vec<CameraChoice> = match (self.all_cameras, scene) {
+            (true, None) => {
+                let message = "the cameras of a scene that the farm holds are not listed here; name each with --camera";
+                return Err(fail(Exit::Usage, message));
+            }
+            (true, Some(scene)) => {
+                let all = renderer::scene_cameras(scene);
+                if all.nameless > 0 {
+                    let left_out = text::plural(all.nameless, "camera", "cameras");
+                    eprintln!("  warning     {left_out} without a name of its own left out");
+                }
+                all.names.into_iter().map(CameraChoice::Named).collect()
+            }
+            (false, _) => self.camera.iter().cloned().map(CameraChoice::Named).collect(),
+        };
+        for (at, camera) in cameras.iter().enumerate() {
+            if cameras[..at].contains(camera) {
+                return Err(fail(Exit::Usage, format!("the same camera twice: --camera {camera}")));
+            }
+        }
+        if cameras.is_empty() {
+            cameras.push(self.set_camera());
+        }
+        Ok(cameras)
+    }
+
+    /// The camera that is set by hand, or the one that looks where none is asked for.
+    fn set_camera(&self) -> CameraChoice {
+        match (self.eye, self.target) {
+            (Some(Triple(eye)), Some(Triple(target))) => {
                 CameraChoice::LookAt { eye, target, vfov_degrees: self.vfov }
             }
             _ => CameraChoice::Default,
@@ -391,11 +452,9 @@ pub struct FarmArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-    use scene::Scene;
-
     use super::*;
     use crate::wishes;
+    use clap::Parser;
 
     #[derive(Parser)]
     struct Line {
@@ -406,9 +465,10 @@ mod tests {
     /// How long the shutter is open at 25 frames a second.
     fn open_s(words: &[&str], scene: Option<&Scene>) -> Option<f32> {
         let line = Line::try_parse_from([&["tessera"], words].concat()).expect("a sound line");
-        let shutter = scene.and_then(|scene| wishes::shutter_of(scene, &line.picture));
+        let camera = line.picture.cameras(scene).expect("each once").remove(0);
+        let shutter = scene.and_then(|scene| wishes::shutter_of(scene, &line.picture, &camera));
         let asked = Asked { shutter, ..Asked::default() };
-        line.picture.settings(&asked, 25.0).shutter.map(|shutter| shutter.open_s)
+        line.picture.settings(&camera, &asked, 25.0).shutter.map(|shutter| shutter.open_s)
     }
 
     #[test]
@@ -423,5 +483,26 @@ mod tests {
         assert_eq!(open_s(&["--shutter", "0"], Some(&scene)), None);
         // The file's camera does not look.
         assert_eq!(open_s(&["--eye", "0,0,9", "--target", "0,0,0"], Some(&scene)), None);
+    }
+
+    #[test]
+    fn cameras_are_named_or_all_or_the_first() {
+        let mut scene = scene::golden();
+        let cameras = |words: &[&str], scene: Option<&Scene>| -> Result<Vec<String>, String> {
+            let line = Line::try_parse_from([&["tessera"], words].concat()).expect("a sound line");
+            let cameras = line.picture.cameras(scene).map_err(|error| error.to_string())?;
+            Ok(cameras.iter().map(ToString::to_string).collect())
+        };
+        let names = |list: &[&str]| Ok(list.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(cameras(&[], None), names(&["the scene's first camera"]));
+        assert_eq!(cameras(&["--camera", "b", "--camera", "a"], None), names(&["b", "a"]));
+        assert_eq!(cameras(&["--all-cameras"], Some(&scene)), names(&["golden"]));
+        let twice = cameras(&["--camera", "a", "--camera", "a"], None).expect_err("refused");
+        assert!(twice.contains("--camera a"), "{twice}");
+        assert!(cameras(&["--all-cameras"], None).expect_err("no scene").contains("--camera"));
+        scene.cameras.clear();
+        scene.nodes.iter_mut().for_each(|node| node.camera = None);
+        let none = cameras(&["--all-cameras"], Some(&scene));
+        assert_eq!(none, names(&["the scene's first camera"]));
     }
 }

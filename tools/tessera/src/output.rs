@@ -15,13 +15,14 @@ use film::{
 
 use crate::exit::{Exit, WithExit as _, fail};
 
-pub use files::{Denoising, Outputs};
+pub use files::{Denoising, Label, Outputs, camera_words};
 
 /// Where pictures go, how they are stored and how they look.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Where the picture goes, .exr, .png or .jpg; may be repeated. Without it, `SCENE.exr`
+    /// Where the picture goes, .exr, .png or .jpg; may be repeated. Its name may have {camera} and
+    /// {frame}. Without it, `SCENE.exr`
     #[arg(short = 'o', long = "out", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Vec<PathBuf>,
     /// Write a denoised picture beside each noisy one: NAME.denoised.exr

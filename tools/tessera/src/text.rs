@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
-use protocol::{RayCount, Tokens};
+use protocol::{RayCount, RenderSettings, Tokens};
 
 /// Prints a line of data on standard output.
 ///
@@ -43,6 +43,16 @@ pub fn bytes(number: u64) -> String {
 /// Rays of both kinds.
 pub fn rays(rays: RayCount) -> String {
     short_count(rays.total())
+}
+
+/// What is rendered of which frame: `1920x1080 px`, `320x200 px at 800,300 of 1920x1080 px`.
+pub fn frame(settings: &RenderSettings) -> String {
+    let size = settings.size;
+    match (&settings.crop, settings.overscan) {
+        (Some(crop), _) => format!("{} px at {},{} of {size} px", crop.size, crop.x, crop.y),
+        (None, 0) => format!("{size} px"),
+        (None, overscan) => format!("{size} px and {overscan} px around"),
+    }
 }
 
 fn scaled(mut number: f64, base: f64, units: &[&str]) -> String {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use protocol::Size;
+use protocol::{Crop, Size};
 
 /// Text that is not the wanted value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,56 @@ pub fn size(text: &str) -> Result<Size, ValueError> {
     let (width, height) = text.split_once(['x', 'X']).ok_or_else(error)?;
     let side = |side: &str| side.parse().ok().filter(|&pixels: &u32| pixels > 0);
     Ok(Size::new(side(width).ok_or_else(error)?, side(height).ok_or_else(error)?))
+}
+
+/// A part of a frame, `800,300,320x200`.
+pub fn crop(text: &str) -> Result<Crop, ValueError> {
+    let error = || ValueError { wanted: "X,Y,WIDTHxHEIGHT in pixels, as 800,300,320x200" };
+    let mut parts = text.splitn(3, ',');
+    let mut part = || parts.next().map(str::trim).ok_or_else(error);
+    let (x, y, sides) = (part()?, part()?, part()?);
+    let (width, height) = sides.split_once(['x', 'X']).ok_or_else(error)?;
+    let place = |place: &str| place.parse::<i32>().map_err(|_not_whole| error());
+    // A side of 0 is for the settings to refuse, with the crop and the frame.
+    let side = |side: &str| side.parse::<u32>().map_err(|_not_whole| error());
+    Ok(Crop { x: place(x)?, y: place(y)?, size: Size::new(side(width)?, side(height)?) })
+}
+
+/// How far a picture reaches beyond its frame, `64` or `5%`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Overscan {
+    /// Pixels beyond each edge.
+    Pixels(u32),
+    /// Their share of the frame's longer side, per cent.
+    Percent(f32),
+}
+
+impl Overscan {
+    /// Pixels beyond each edge of a frame.
+    pub fn pixels(self, frame: Size) -> u32 {
+        match self {
+            Self::Pixels(pixels) => pixels,
+            Self::Percent(share) => {
+                let longer = f64::from(frame.width.max(frame.height));
+                (longer * f64::from(share) / 100.0).round() as u32
+            }
+        }
+    }
+}
+
+impl FromStr for Overscan {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let error = ValueError { wanted: "pixels, as 64, or a share from 0% to 100%, as 5%" };
+        let overscan = match text.trim().strip_suffix('%') {
+            Some(share) => {
+                number(share).filter(|share| (0.0..=100.0).contains(share)).map(Self::Percent)
+            }
+            None => text.trim().parse().ok().map(Self::Pixels),
+        };
+        overscan.ok_or(error)
+    }
 }
 
 /// How much of a frame a shutter is open, `0.5`.
@@ -142,6 +192,36 @@ mod tests {
         assert_eq!(size("640x360"), Ok(Size::new(640, 360)));
         for text in ["640", "0x1", "640x", "-1x4", "640×360", "1x1x1", "99999999999x1"] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn crops_and_overscan() {
+        let wanted = Crop { x: 800, y: -3, size: Size::new(320, 200) };
+        assert_eq!(crop("800,-3,320x200"), Ok(wanted));
+        assert_eq!(crop("800, -3, 320x200"), Ok(wanted));
+        assert_eq!(wanted.to_string(), "800,-3,320x200");
+        for text in ["", "1,2", "1,2,3", "1,2,3,4", "1,2,3x-4", "1.5,2,3x4", "a,2,3x4", "1,2,3x4,5"]
+        {
+            assert!(crop(text).is_err(), "{text}");
+        }
+        let pixels = |text: &str| {
+            let parsed: Result<Overscan, _> = text.parse();
+            parsed.ok().map(|overscan| overscan.pixels(Size::new(1080, 1920)))
+        };
+        for (text, wanted) in [
+            ("0", Some(0)),
+            ("64", Some(64)),
+            ("5%", Some(96)),
+            ("2.5 %", Some(48)),
+            ("100%", Some(1920)),
+            ("101%", None),
+            ("-1", None),
+            ("nan%", None),
+            ("1.5", None),
+            ("", None),
+        ] {
+            assert_eq!(pixels(text), wanted, "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum as _;
 use film::Look;
-use protocol::Size;
+use protocol::{CameraChoice, Size};
 use scene::{Imported, Scene};
 
 use crate::options::PictureArgs;
@@ -31,13 +31,18 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// What a scene asks and the options leave open; says on standard error what that is, and
+    /// What a scene asks of a camera's picture and the options leave open; says on standard error what that is, and
     /// which view is not known. Without `output` nobody looks at a picture here.
-    pub fn of(imported: &Imported, picture: &PictureArgs, output: Option<&OutputArgs>) -> Self {
+    pub fn of(
+        imported: &Imported,
+        picture: &PictureArgs,
+        camera: &CameraChoice,
+        output: Option<&OutputArgs>,
+    ) -> Self {
         let wishes = &imported.wishes;
         let view = wishes.view.as_deref().filter(|_| output.is_some_and(|o| o.view.is_none()));
         let asked = Self {
-            shutter: shutter_of(&imported.scene, picture),
+            shutter: shutter_of(&imported.scene, picture, camera),
             size: wishes
                 .resolution
                 .filter(|_| picture.size.is_none())
@@ -77,9 +82,9 @@ impl Asked {
     }
 }
 
-/// How long the shutter of the camera that looks is open, where no option says so.
-pub fn shutter_of(scene: &Scene, picture: &PictureArgs) -> Option<f32> {
-    let share = renderer::scene_shutter(scene, &picture.camera());
+/// How long the shutter of a camera that looks is open, where no option says so.
+pub fn shutter_of(scene: &Scene, picture: &PictureArgs, camera: &CameraChoice) -> Option<f32> {
+    let share = renderer::scene_shutter(scene, camera);
     (picture.shutter.is_none() && share > 0.0).then_some(share)
 }
 

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 
 use exr::meta::header::Header;
-use exr::prelude::{AttributeValue, ImageAttributes, LayerAttributes, Vec2};
+use exr::prelude::{AttributeValue, ImageAttributes, IntegerBounds, LayerAttributes, Vec2};
 use protocol::{Engine, JobId, SceneId};
 
 use super::{ChannelNames, invalid, text, words};
 use crate::cryptomatte::Manifest;
 use crate::layer::LayerKind;
-use crate::picture::Picture;
+use crate::picture::{Picture, Place};
 
 /// What the file says of itself.
 ///
@@ -78,11 +78,13 @@ pub(super) fn headers(
     metadata: &Metadata,
     names: ChannelNames,
 ) -> (ImageAttributes, LayerAttributes) {
-    let size = Vec2(picture.size.width as usize, picture.size.height as usize);
-    let mut image = ImageAttributes::with_size(size);
+    let Place { frame, x, y } = picture.place;
+    let size = Vec2(frame.width as usize, frame.height as usize);
+    let mut image = ImageAttributes::new(IntegerBounds::from_dimensions(size));
     image.chromaticities = Some(rec709());
     let rate = metadata.frame_rate;
     let mut part = LayerAttributes {
+        layer_position: Vec2(x, y),
         software_name: Some(text(&metadata.software)),
         frames_per_second: rate.map(|rate| (rate.frames.cast_signed(), rate.seconds)),
         ..LayerAttributes::default()

@@ -6,14 +6,15 @@ use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use exr::prelude::{
-    AnyChannels, FlatSamples, Layer as Part, ReadChannels as _, ReadLayers as _, Vec2,
+    AnyChannels, FlatSamples, IntegerBounds, Layer as Part, ReadChannels as _, ReadLayers as _,
+    Vec2,
 };
 use protocol::{Size, limits};
 
 use super::attributes::{Metadata, kind_of, metadata_of};
 use super::names;
 use crate::layer::{self, Layer, LayerKind, LayerValues};
-use crate::picture::Picture;
+use crate::picture::{Picture, Place};
 
 /// A file that is not a picture we can read.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +136,8 @@ fn read_from(from: impl Read + Seek, file_bytes: u64, path: &Path) -> Result<Pic
         .all_attributes()
         .from_chunks(chunks)
         .map_err(|source| ReadError::Decode { path: path.to_owned(), source })?;
-    picture_of(&image.layer_data).ok_or_else(|| {
+    let display = image.attributes.display_window;
+    picture_of(&image.layer_data, display).ok_or_else(|| {
         let mut channels = image
             .layer_data
             .iter()
@@ -150,7 +152,7 @@ fn read_from(from: impl Read + Seek, file_bytes: u64, path: &Path) -> Result<Pic
 }
 
 /// The picture in these parts, or `None` when none has colour.
-fn picture_of(parts: &[AnyPart]) -> Option<Picture> {
+fn picture_of(parts: &[AnyPart], display: IntegerBounds) -> Option<Picture> {
     parts.iter().find_map(|main| {
         let Vec2(width, height) = main.size;
         let size = Size::new(u32::try_from(width).ok()?, u32::try_from(height).ok()?);
@@ -164,6 +166,7 @@ fn picture_of(parts: &[AnyPart]) -> Option<Picture> {
         let counts = beauty.remove(names::SAMPLES);
         let rgb = red.into_iter().zip(green).zip(blue).map(|((r, g), b)| [r, g, b]);
         let mut picture = Picture { beauty: rgb.collect(), alpha, ..Picture::bare(size) };
+        picture.place = place_of(main, display)?;
 
         // Blender's names mean what they say only beside Blender's name of the beauty.
         let blender = colour.strip_suffix(names::COMBINED);
@@ -181,6 +184,15 @@ fn picture_of(parts: &[AnyPart]) -> Option<Picture> {
         }
         Some(picture)
     })
+}
+
+/// Where a part lies in the file's display window.
+fn place_of(part: &AnyPart, display: IntegerBounds) -> Option<Place> {
+    let Vec2(width, height) = display.size;
+    let frame = Size::new(u32::try_from(width).ok()?, u32::try_from(height).ok()?);
+    let Vec2(x, y) = part.attributes.layer_position;
+    let x = x.checked_sub(display.position.x())?;
+    Some(Place { frame, x, y: y.checked_sub(display.position.y())? })
 }
 
 type Channels<'a> = BTreeMap<String, &'a FlatSamples>;

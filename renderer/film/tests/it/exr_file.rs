@@ -1,7 +1,7 @@
 use exr::prelude::{AttributeValue, Compression, Text};
 use film::{
     ChannelNames, ExrCompression, ExrOptions, Frame, FrameRate, Layer, LayerKind, LayerValues,
-    Metadata, Picture, Precision, ReadError, layer, read_exr, read_exr_metadata, write_exr,
+    Metadata, Picture, Place, Precision, ReadError, layer, read_exr, read_exr_metadata, write_exr,
 };
 use proptest::prelude::*;
 use protocol::{Batch, Engine, JobId, Rect, SceneId, Size};
@@ -53,6 +53,36 @@ fn there_and_back(picture: &Picture, options: &ExrOptions) -> Picture {
     let path = dir.path().join("a.exr");
     write_exr(picture, &path, &metadata(), options).expect("writes");
     read_exr(&path).expect("reads")
+}
+
+/// OpenEXR's windows: the frame is the display window, what is here the data window.
+#[test]
+fn crops_and_overscan_keep_their_place() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("a.exr");
+    for (x, y, frame) in [(700, 41, Size::new(1920, 1080)), (-3, -7, Size::new(15, 20))] {
+        for compression in [ExrCompression::Zip, ExrCompression::Piz, ExrCompression::Dwaa] {
+            let mut placed = picture();
+            placed.place = Place { frame, x, y };
+            let options = ExrOptions { compression, ..FULL };
+            write_exr(&placed, &path, &metadata(), &options).expect("writes");
+            let header = header(&path);
+            let display = header.shared_attributes.display_window;
+            assert_eq!((display.position.0, display.position.1), (0, 0));
+            let sides = (frame.width as usize, frame.height as usize);
+            assert_eq!((display.size.0, display.size.1), sides);
+            let data = header.data_window();
+            assert_eq!(
+                (data.position.0, data.position.1, data.size.0, data.size.1),
+                (x, y, 21, 34)
+            );
+            let read = read_exr(&path).expect("reads");
+            assert_eq!((read.size, read.place), (placed.size, placed.place));
+            if compression != ExrCompression::Dwaa {
+                assert_eq!(read, placed, "{compression:?}");
+            }
+        }
+    }
 }
 
 #[test]

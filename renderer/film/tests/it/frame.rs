@@ -1,13 +1,13 @@
-use film::{Frame, InsertError};
+use film::{Frame, InsertError, Place};
 use proptest::prelude::*;
-use protocol::{Batch, Rect, Size, TileGrid, TileIndex};
+use protocol::{Batch, Crop, Rect, RenderSettings, Size, TileGrid, TileIndex};
 
 use crate::film_of;
 
 const SIZE: Size = Size::new(23, 17);
 
 fn tiles(side: u32) -> Vec<Rect> {
-    let grid = TileGrid::new(SIZE, side);
+    let grid = TileGrid::new(Rect::of_size(SIZE), side);
     (0..grid.tile_count()).map(|tile| grid.rect(TileIndex(tile)).expect("of the grid")).collect()
 }
 
@@ -88,7 +88,7 @@ fn films_out_of_range_are_refused() {
         Rect { x0: 8, y0: 8, x1: 8, y1: 9 },
         Rect { x0: 9, y0: 0, x1: 8, y1: 9 },
     ] {
-        let error = InsertError::OutsideFrame { rect: outside, size: SIZE };
+        let error = InsertError::OutsideFrame { rect: outside, window: Rect::of_size(SIZE) };
         assert_eq!(frame.insert(film::Film::zeroed(outside, batch(0, 1))), Err(error));
     }
     let past = InsertError::OutsideSamples { batch: batch(2, 2), chunk_count: 3 };
@@ -119,6 +119,44 @@ fn missing_pixels_are_transparent_and_tiles_can_be_had_alone() {
     assert_eq!(tile.beauty[0].map(f32::to_bits), picture.beauty[corner].map(f32::to_bits));
     let share = 20.0 / f64::from(SIZE.width * SIZE.height);
     assert!((frame.share_done() - share).abs() < 1e-12);
+}
+
+/// A crop is its part of the whole frame, at its place; overscan lies around the frame.
+#[test]
+fn crops_and_overscan_are_parts_of_one_canvas() {
+    let film = |rect: Rect| film_of(rect, batch(0, 1), 16);
+    let settings = RenderSettings { size: SIZE, samples: 16, ..RenderSettings::default() };
+    let crop = Crop { x: 4, y: 2, size: Size::new(5, 4) };
+    let cropped = RenderSettings { crop: Some(crop), ..settings.clone() };
+    let rect = Rect { x0: 4, y0: 2, x1: 9, y1: 6 };
+    let mut part = Frame::of(&cropped);
+    for outside in [Rect { x0: 3, ..rect }, Rect { y1: 7, ..rect }, Rect::of_size(SIZE)] {
+        let error = InsertError::OutsideFrame { rect: outside, window: rect };
+        assert_eq!(part.insert(film(outside)), Err(error));
+    }
+    part.insert(film(Rect { x1: 7, ..rect })).expect("fits");
+    assert!(!part.is_complete() && (part.share_done() - 0.6).abs() < 1e-12);
+    part.insert(film(Rect { x0: 7, ..rect })).expect("fits");
+    assert!(part.is_complete());
+    let part = part.picture();
+    assert_eq!((part.size, part.place), (crop.size, Place { frame: SIZE, x: 4, y: 2 }));
+    assert!(matches!(part.without_overscan(), std::borrow::Cow::Borrowed(_)));
+
+    let wide = RenderSettings { overscan: 3, ..settings };
+    let canvas = Rect::of_size(wide.canvas());
+    let mut frame = Frame::of(&wide);
+    frame.insert(film(canvas)).expect("fits");
+    let picture = frame.picture();
+    assert_eq!(picture.place, Place { frame: SIZE, x: -3, y: -3 });
+    let cut = picture.without_overscan();
+    assert_eq!((cut.size, cut.place), (SIZE, Place::whole(SIZE)));
+    for (x, y) in Rect::of_size(SIZE).pixels() {
+        let (here, there) = (y * SIZE.width + x, (y + 3) * canvas.width() + x + 3);
+        let (here, there) = (here as usize, there as usize);
+        assert_eq!(cut.beauty[here].map(f32::to_bits), picture.beauty[there].map(f32::to_bits));
+        assert_eq!(cut.alpha[here].to_bits(), picture.alpha[there].to_bits());
+        assert_eq!(cut.samples[here], picture.samples[there]);
+    }
 }
 
 #[test]

@@ -74,11 +74,14 @@ struct Path {
 #endif
 }
 
-fn path_of(x: u32, y: u32, sample: u32) -> Path {
+// The path of one sample of a pixel of the canvas; its numbers hang on its place in the frame.
+fn path_of(canvas_x: u32, canvas_y: u32, sample: u32) -> Path {
+    let x = canvas_x - header.overscan;
+    let y = canvas_y - header.overscan;
     let key = pixel_key(header.seed, header.time_hash, x, y);
     let uv = sample_pair(key, sample, PAIR_FILTER);
-    let place_x = f32(x) + 0.5 + filter_offset(uv.x);
-    let place_y = f32(y) + 0.5 + filter_offset(uv.y);
+    let place_x = f32(bitcast<i32>(x)) + 0.5 + filter_offset(uv.x);
+    let place_y = f32(bitcast<i32>(y)) + 0.5 + filter_offset(uv.y);
     var path: Path;
     path.key = key;
     path.sample = sample;

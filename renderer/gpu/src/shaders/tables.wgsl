@@ -107,7 +107,7 @@ struct Header {
     infinite_irradiance: f32,
     motion_keys: u32,
     camera_keys_at: u32,
-    reserved: u32,
+    overscan: u32,
 }
 
 @group(1) @binding(0) var<uniform> header: Header;

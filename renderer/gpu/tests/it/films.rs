@@ -2,8 +2,8 @@
 
 use film::Film;
 use protocol::settings::RenderSettings;
-use protocol::{Batch, Lens, Opening, PixelFilter, Rect};
-use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
+use protocol::{Batch, Crop, Lens, Opening, PixelFilter, Rect, Size};
+use renderer::{Backend, Cancel, CpuBackend, Effort, RenderError, RenderScene, Work};
 
 use crate::device::backend;
 use crate::make::{furnace, golden, layered, many_lights, moving, settings, sun};
@@ -14,7 +14,7 @@ fn batch(first: u32, count: u32) -> Batch {
 
 fn whole(scene: &RenderScene) -> Work {
     let chunks = scene.settings().chunk_count().next_power_of_two();
-    Work { rect: Rect::of_size(scene.settings().size), batch: batch(0, chunks) }
+    Work { rect: scene.settings().window(), batch: batch(0, chunks) }
 }
 
 /// Renders on both and compares every bit.
@@ -56,12 +56,42 @@ fn settings_that_change_the_way() {
         ),
         ("a round lens", RenderSettings { lens: lens(0), ..base.clone() }),
         ("an iris", RenderSettings { lens: lens(5), ..base.clone() }),
-        ("a panorama", RenderSettings { panorama: true, ..base }),
+        ("overscan", RenderSettings { overscan: 5, ..base.clone() }),
+        ("a panorama", RenderSettings { panorama: true, overscan: 3, ..base }),
     ];
     for (name, settings) in cases {
         let scene = golden(&settings);
         check(name, &scene, whole(&scene));
     }
+}
+
+/// What a crop leaves has the bits that it has in the whole frame.
+#[test]
+fn a_crop_of_the_frame() {
+    let whole_frame = settings(24, 16, 3);
+    let scene = golden(&whole_frame);
+    let Some(film) = check("the frame", &scene, whole(&scene)) else { return };
+    let crop = Some(Crop { x: 13, y: 2, size: Size::new(9, 11) });
+    for overscan in [0, 4] {
+        let scene = golden(&RenderSettings { crop, overscan, ..whole_frame.clone() });
+        let part = check("a crop", &scene, whole(&scene)).expect("there is a device");
+        for ((x, y), pixel) in part.rect().pixels().zip(part.pixels()) {
+            let wanted = film.pixel(x - overscan, y - overscan).expect("of the frame");
+            assert_eq!(pixel.bits(), wanted.bits(), "{x} {y}");
+        }
+    }
+}
+
+/// A preview's trees give the film of the others, here as on the CPU.
+#[test]
+fn trees_of_a_preview() {
+    let settings = settings(24, 16, 3);
+    let preview = renderer::prepare_with(&scene::golden(), &settings, 0.0, Effort::Preview);
+    let preview = preview.expect("the golden scene is sound");
+    let scene = golden(&settings);
+    let Some(film) = check("a preview", &preview, whole(&preview)) else { return };
+    let wanted = check("the same", &scene, whole(&scene)).expect("there is a device");
+    assert_eq!(film.root(), wanted.root());
 }
 
 /// Hundreds of lamps and emissive triangles: both descend the light tree to the same leaf.

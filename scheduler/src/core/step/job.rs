@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{Digest, JobId, Tokens};
+use protocol::{Digest, JobId, JobSpec, Shot, ShotIndex, Tokens};
 
 use super::{accept, hold, lease, node, verdict};
 use crate::core::event::{Effect, Ordered};
@@ -35,7 +35,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
             accepted: None,
         })
         .collect();
-    let units_per_frame = units.len() as u128 / u128::from(spec.frames.count());
+    let units_per_shot = units.len() as u128 / u128::from(spec.shot_count());
     let price = quote.price;
     let evidence = Digest::of("tessera 2026 order link v1", &[order.payload()]);
     let accounts = (account::wallet(artist), account::escrow(id));
@@ -49,7 +49,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         artist,
         spec,
         quote,
-        setup_per_unit: money::share(setup_per_frame, 1, units_per_frame),
+        setup_per_unit: money::share(setup_per_frame, 1, units_per_shot),
         engine: book.engine,
         ordered_ms: now_ms,
         ended_ms: None,
@@ -175,6 +175,15 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
     effects.push(Effect::JobEnded(id));
 }
 
+/// A shot in words; its camera where there are several.
+fn shot_words(spec: &JobSpec, shot: ShotIndex) -> String {
+    let Some(Shot { frame, view }) = spec.shot(shot) else { return format!("shot {}", shot.0) };
+    match spec.camera(view) {
+        Some(camera) if spec.view_count() > 1 => format!("frame {frame} of {camera}"),
+        _ => format!("frame {frame}"),
+    }
+}
+
 /// Gives a job up when one of its units has failed too often.
 pub(super) fn give_up_if_hopeless(
     state: &mut State,
@@ -188,8 +197,10 @@ pub(super) fn give_up_if_hopeless(
     let unit = &job.units[unit_index as usize];
     if job.phase == JobPhase::Open && unit.accepted.is_none() && unit.failures >= failures_max {
         let failure = format!(
-            "tile {} of frame {} failed {} times on the farm's nodes; what was not spent has been returned",
-            unit.unit.tile.0, unit.unit.frame, unit.failures
+            "tile {} of {} failed {} times on the farm's nodes; what was not spent has been returned",
+            unit.unit.tile.0,
+            shot_words(&job.spec, unit.unit.shot),
+            unit.failures
         );
         close(state, id, Some(failure), now_ms, effects);
     } else {

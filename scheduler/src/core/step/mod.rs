@@ -121,13 +121,15 @@ fn trial(book: &Book, job: JobId, unit_index: u32) -> Effect {
 fn check(book: &Book, job: JobId, unit_index: u32, kind: CheckKind) -> Effect {
     let job = &book.jobs[&job];
     let unit = job.units[unit_index as usize].unit;
+    let (settings, time_s) = split::shot_of(&job.spec, unit.shot)
+        .expect("invariant: a job was split into its own shots");
     Effect::Check(Box::new(Check {
         unit,
         unit_index,
         scene: job.spec.scene,
-        settings: job.spec.settings.clone(),
+        settings,
         tile_side_px: job.spec.tile_side_px,
-        time_s: split::time_s(&job.spec.frames, unit.frame),
+        time_s,
         kind,
     }))
 }

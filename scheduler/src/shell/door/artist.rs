@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
-use protocol::{JobId, JobSpec, Order, PublicKey, Reply, SceneId, Signed, Unit, limits};
+use protocol::{JobId, JobSpec, Order, PublicKey, Reply, SceneId, Signed, Unit, ViewIndex, limits};
 use renderer::Cancel;
 use tokio::time::{Instant, timeout_at};
 
@@ -296,7 +296,8 @@ fn typical_speed(state: &State) -> u64 {
     speeds.get(speeds.len() / 2).copied().unwrap_or(RAYS_PER_SECOND)
 }
 
-/// Counts the rays of a few pixels of the first, middle and last frame, and takes the dearest.
+/// Counts the rays of a few pixels of the first, middle and last frame through every camera, takes
+/// the dearest frame of each, and the mean over the cameras: all have the same number of frames.
 fn probe(
     frames: &crate::shell::frames::Frames,
     backend: &mut renderer::CpuBackend,
@@ -305,18 +306,25 @@ fn probe(
     let all: Vec<u32> = spec.frames.frames().collect();
     let mut looked = vec![0, all.len() / 2, all.len() - 1];
     looked.dedup();
-    let mut dearest = SampleCost { closest: 0.0, shadow: 0.0 };
-    for index in looked {
-        let time_s = split::time_s(&spec.frames, all[index]);
-        let frame =
-            frames.frame(spec.scene, &spec.settings, time_s).map_err(|error| match error {
-                FrameError::Store { .. } => internal("the scene cannot be read", error),
-                error => refused(RefusedCode::BadScene, chain(&error)),
-            })?;
-        let probe = renderer::probe(backend, &frame, &Cancel::default())
-            .map_err(|error| refused(RefusedCode::BadScene, chain(&error)))?;
-        dearest.closest = dearest.closest.max(probe.closest_bound);
-        dearest.shadow = dearest.shadow.max(probe.shadow_bound);
+    let views = spec.view_count();
+    let mut sum = SampleCost { closest: 0.0, shadow: 0.0 };
+    for settings in (0..views).filter_map(|view| spec.settings_of(ViewIndex(view))) {
+        let mut dearest = SampleCost { closest: 0.0, shadow: 0.0 };
+        for &index in &looked {
+            let time_s = split::time_s(&spec.frames, all[index]);
+            let frame =
+                frames.frame(spec.scene, &settings, time_s).map_err(|error| match error {
+                    FrameError::Store { .. } => internal("the scene cannot be read", error),
+                    error => refused(RefusedCode::BadScene, chain(&error)),
+                })?;
+            let probe = renderer::probe(backend, &frame, &Cancel::default())
+                .map_err(|error| refused(RefusedCode::BadScene, chain(&error)))?;
+            dearest.closest = dearest.closest.max(probe.closest_bound);
+            dearest.shadow = dearest.shadow.max(probe.shadow_bound);
+        }
+        sum.closest += dearest.closest;
+        sum.shadow += dearest.shadow;
     }
-    Ok(dearest)
+    let mean = |sum: f64| sum / f64::from(views);
+    Ok(SampleCost { closest: mean(sum.closest), shadow: mean(sum.shadow) })
 }

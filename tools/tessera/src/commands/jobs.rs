@@ -1,8 +1,10 @@
 //! `tessera jobs`: our jobs on a farm.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand, ValueEnum};
 use protocol::view::{JobStatus, JobSummary, JobUpdate};
-use protocol::{JobId, limits};
+use protocol::{JobId, JobSpec, ViewIndex, limits};
 
 use crate::client::{self, Farm};
 use crate::commands::submit::{self, SubmitArgs};
@@ -211,7 +213,8 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         ("status", json::status(job.status).to_owned()),
         ("reason", job.reason.clone().unwrap_or_default()),
         ("scene", job.spec.scene.to_string()),
-        ("picture", format!("{} px, {} spp", settings.size, settings.samples)),
+        ("picture", format!("{}, {} spp", text::frame(settings), settings.samples)),
+        ("cameras", cameras(&job.spec)),
         ("frames", text::count(u64::from(job.spec.frames.count()))),
         ("accepted", format!("{} of {}", job.units_accepted, job.units)),
         ("tiles", tile_counts(&update)),
@@ -224,6 +227,13 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         text::print(format_args!("{name:<10}{value}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// The cameras, where there are several.
+fn cameras(spec: &JobSpec) -> String {
+    let names = (0..spec.view_count()).filter_map(|view| spec.camera(ViewIndex(view)));
+    let names: Vec<String> = names.map(ToString::to_string).collect();
+    if names.len() > 1 { names.join(", ") } else { String::new() }
 }
 
 /// `3 rendering, 12 accepted`.
@@ -312,13 +322,18 @@ pub async fn follow_to_files(
 
 fn save(download: Download, job: &JobSummary, json: bool) -> anyhow::Result<Exit> {
     let files = download.finish()?;
-    for frame in &files.incomplete {
-        eprintln!("  frame {frame} is incomplete; what is missing is transparent");
+    for shot in &files.incomplete {
+        let camera = job.spec.camera(shot.view).filter(|_| job.spec.view_count() > 1);
+        let of = camera.map_or_else(String::new, |camera| format!(" of {camera}"));
+        eprintln!("  frame {}{of} is incomplete; what is missing is transparent", shot.frame);
     }
     if json {
         let mut object = json::job(job);
         object["files"] = files.written.iter().map(|path| path.display().to_string()).collect();
-        object["incomplete_frames"] = files.incomplete.iter().copied().collect();
+        let frames: BTreeSet<u32> = files.incomplete.iter().map(|shot| shot.frame).collect();
+        object["incomplete_frames"] = frames.into_iter().collect();
+        object["incomplete"] =
+            files.incomplete.iter().map(|&shot| json::shot(&job.spec, shot)).collect();
         text::print(object)?;
     } else {
         files.written.iter().try_for_each(|path| text::print(path.display()))?;

@@ -189,7 +189,7 @@ fn of_verdict(kind: &VerdictKind, unit: &Unit) -> Value {
 fn of_unit(unit: &Unit) -> Value {
     json!({
         "job": unit.job.to_string(),
-        "frame": unit.frame,
+        "shot": unit.shot.0,
         "tile": unit.tile.0,
         "batch": unit.batch.to_string(),
     })

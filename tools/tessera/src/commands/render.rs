@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use film::{FrameRate, Metadata, NoiseTarget};
 use protocol::RenderSettings;
+use renderer::{Backend, Effort, RenderScene};
+use scene::Scene;
 
 use crate::backend::BackendArgs;
 use crate::exit::{Exit, WithExit as _, fail};
@@ -13,10 +15,10 @@ use crate::json;
 use crate::layers::{self, FrameTime, LayerName};
 use crate::local::{self, Rendered};
 use crate::options::{EnvironmentArgs, PictureArgs};
-use crate::output::OutputArgs;
+use crate::output::{Label, OutputArgs, Outputs, camera_words};
 use crate::progress::Progress;
 use crate::text;
-use crate::wishes::Asked;
+use crate::wishes::{self, Asked};
 
 /// Options of `tessera render`.
 #[derive(Debug, Args)]
@@ -24,6 +26,9 @@ use crate::wishes::Asked;
 Examples:
   tessera render scene.glb -o frame.exr -o frame.png --size 640x360 --spp 64
   tessera render scene.glb -o frame.png --camera shot_cam --exposure 0.5
+  tessera render scene.glb -o 'stereo_{camera}.exr' --camera left --camera right
+  tessera render scene.glb -o frame.exr --size 1920x1080 --crop 800,300,320x200
+  tessera render scene.glb -o plate.exr --size 1920x1080 --overscan 5%
   tessera render scene.glb -o frame.jpg --view neutral --white-balance 4500 --denoise
   tessera render walk.glb -o frame.png --frame 12 --fps 24 --shutter 0.5
   tessera render model.glb -o frame.png --eye 3,2,4 --target 0,1,0 --sun 3 --sky 0.4,0.6,1
@@ -54,6 +59,10 @@ pub struct RenderArgs {
         help_heading = "Picture"
     )]
     min_samples: u32,
+    /// Make the scene ready sooner and trace it slower, for a first look; the picture is the same to
+    /// the bit
+    #[arg(long)]
+    preview: bool,
     /// Frame of the animation
     #[arg(long, value_name = "N", default_value_t = 0)]
     frame: u32,
@@ -68,68 +77,118 @@ pub struct RenderArgs {
     /// commas between them
     #[arg(long, value_enum, value_name = "LAYERS", value_delimiter = ',', help_heading = "Output")]
     layers: Vec<LayerName>,
-    /// Print what was done as a JSON object
+    /// Print what was done as a JSON object a picture
     #[arg(long)]
     json: bool,
 }
 
-/// Renders and saves; an interrupted render saves the tiles it has.
+/// Renders and saves the picture of each camera in turn; an interrupted render saves the tiles that
+/// it has and begins no other.
 ///
 /// # Errors
 /// Bad options, a scene that cannot be imported or rendered, a file that cannot be written.
 pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let mut outputs = args.output.outputs(&local::name_of(&args.scene))?;
     let time_s = args.time_s()?;
+    if args.time.is_some() && outputs.name_frames() {
+        let message = "a time has no number for the {frame} of a file's name; give a --frame";
+        return Err(fail(Exit::Usage, message));
+    }
     let noise = args.noise.map(|noise| NoiseTarget::try_new(noise, args.min_samples));
     let noise = noise.transpose().exit(Exit::Usage)?;
     // What is wrong already is told before a long import.
-    args.picture.settings(&Asked::default(), args.fps).validate().exit(Exit::Usage)?;
+    args.picture.check(args.fps).exit(Exit::Usage)?;
     let imported = args.environment.import(&args.scene)?;
-    let asked = Asked::of(&imported, &args.picture, Some(&args.output));
+    let cameras = args.picture.cameras(Some(&imported.scene))?;
+    let asked = Asked::of(&imported, &args.picture, &cameras[0], Some(&args.output));
     asked.set(&mut outputs.look);
     let scene = imported.scene;
-    let settings = args.picture.settings(&asked, args.fps);
-    let render_scene = local::prepare(&scene, &settings, time_s)?;
-    let mut backend = args.backend.open()?;
+    let mut jobs = Vec::with_capacity(cameras.len());
+    for (camera, word) in cameras.iter().zip(camera_words(&cameras)) {
+        let shutter = wishes::shutter_of(&scene, &args.picture, camera);
+        let settings = args.picture.settings(camera, &Asked { shutter, ..asked }, args.fps);
+        jobs.push((settings, word));
+    }
+    // The first is prepared before a device is opened, which takes longer.
+    let effort = if args.preview { Effort::Preview } else { Effort::Full };
+    let first = local::prepare(&scene, &jobs[0].0, time_s, effort)?;
+    let backend = args.backend.open()?;
     let description = backend.description();
-    eprintln!("  rendering   {} px, {} spp, {description}", settings.size, settings.samples);
-
-    let progress = Progress::start("rendering", "tiles");
-    let mut rendered =
-        local::render(backend.as_mut(), &render_scene, noise, interrupt.cancel(), &progress)?;
-    drop(progress);
-
-    // Who interrupts does not want to wait for layers of pixels that are not there.
-    let wanted = if rendered.complete { args.layers.as_slice() } else { &[] };
-    let cancel = interrupt.cancel();
-    let time = FrameTime { time_s, fps: args.fps };
-    let scenes = (&scene, &render_scene);
-    let manifests = layers::add(&mut rendered.picture, scenes, time, wanted, cancel)?;
-    let has_layers = manifests.is_some();
-    let metadata = Metadata {
-        manifests: manifests.unwrap_or_default(),
-        frame: args.time.is_none().then_some(args.frame),
-        frame_rate: FrameRate::nearest(args.fps),
-        ..local::metadata(&settings)
-    };
-    let written = outputs.write(&rendered.picture, None, &metadata)?;
-    eprintln!("  {}", summary(&rendered));
-    if noise.is_some() && rendered.complete {
-        eprintln!("  {}", saved(&rendered, &settings));
-    }
-    if args.json {
-        text::print(object(&rendered, &written, &description))?;
-    } else {
-        written.iter().try_for_each(|path| text::print(path.display()))?;
-    }
-    match (rendered.complete, has_layers) {
-        (true, true) => return Ok(Exit::Done),
-        (true, false) => eprintln!("  interrupted; the picture is whole, without --layers"),
-        (false, _) => {
-            eprintln!("  interrupted; the tiles that were not rendered are transparent");
+    let mut easel = Easel { args, time_s, scene, outputs, noise, backend, description, interrupt };
+    let of_cameras = jobs.len() > 1;
+    let mut prepared = Some(first);
+    for (settings, camera) in &jobs {
+        let render_scene = match prepared.take() {
+            Some(first) => first,
+            None => local::prepare(&easel.scene, settings, time_s, effort)?,
+        };
+        let label = Label { camera, of_cameras, frame: args.frame, of_frames: false };
+        if easel.picture(&render_scene, &label)? == Exit::Interrupted {
+            return Ok(Exit::Interrupted);
         }
     }
-    Ok(Exit::Interrupted)
+    Ok(Exit::Done)
+}
+
+/// What the pictures of one render share.
+struct Easel<'a> {
+    args: &'a RenderArgs,
+    /// The frame's time, seconds.
+    time_s: f32,
+    scene: Scene,
+    outputs: Outputs,
+    noise: Option<NoiseTarget>,
+    backend: Box<dyn Backend>,
+    description: String,
+    interrupt: &'a Interrupt,
+}
+
+impl Easel<'_> {
+    /// Renders one picture and writes its files.
+    fn picture(&mut self, render_scene: &RenderScene, label: &Label<'_>) -> anyhow::Result<Exit> {
+        let (args, settings, noise) = (self.args, render_scene.settings(), self.noise);
+        let of = if label.of_cameras { format!("{}, ", settings.camera) } else { String::new() };
+        let (frame, samples) = (text::frame(settings), settings.samples);
+        eprintln!("  rendering   {of}{frame}, {samples} spp, {}", self.description);
+
+        let cancel = self.interrupt.cancel();
+        let progress = Progress::start("rendering", "tiles");
+        let backend = self.backend.as_mut();
+        let mut rendered = local::render(backend, render_scene, noise, cancel, &progress)?;
+        drop(progress);
+
+        // Who interrupts does not want to wait for layers of pixels that are not there.
+        let wanted = if rendered.complete { args.layers.as_slice() } else { &[] };
+        let time = FrameTime { time_s: self.time_s, fps: args.fps };
+        let scenes = (&self.scene, render_scene);
+        let manifests = layers::add(&mut rendered.picture, scenes, time, wanted, cancel)?;
+        let has_layers = manifests.is_some();
+        let metadata = Metadata {
+            manifests: manifests.unwrap_or_default(),
+            frame: args.time.is_none().then_some(args.frame),
+            frame_rate: FrameRate::nearest(args.fps),
+            ..local::metadata(settings)
+        };
+        let written = self.outputs.write(&rendered.picture, label, &metadata)?;
+        eprintln!("  {}", summary(&rendered));
+        if noise.is_some() && rendered.complete {
+            eprintln!("  {}", saved(&rendered, settings));
+        }
+        if args.json {
+            let camera = metadata.camera.as_deref();
+            text::print(object(&rendered, &written, &self.description, camera))?;
+        } else {
+            written.iter().try_for_each(|path| text::print(path.display()))?;
+        }
+        match (rendered.complete, has_layers) {
+            (true, true) => return Ok(Exit::Done),
+            (true, false) => eprintln!("  interrupted; the picture is whole, without --layers"),
+            (false, _) => {
+                eprintln!("  interrupted; the tiles that were not rendered are transparent");
+            }
+        }
+        Ok(Exit::Interrupted)
+    }
 }
 
 impl RenderArgs {
@@ -156,7 +215,7 @@ fn summary(rendered: &Rendered) -> String {
 
 /// What stopping at a noise has saved.
 fn saved(rendered: &Rendered, settings: &RenderSettings) -> String {
-    let all = settings.size.pixel_count() * u64::from(settings.samples);
+    let all = settings.window().pixel_count() * u64::from(settings.samples);
     let saved = all.saturating_sub(rendered.samples);
     format!(
         "{} of {} samples saved ({:.0} %): {} of {} have little noise",
@@ -168,11 +227,17 @@ fn saved(rendered: &Rendered, settings: &RenderSettings) -> String {
     )
 }
 
-fn object(rendered: &Rendered, written: &[PathBuf], backend: &str) -> serde_json::Value {
+fn object(
+    rendered: &Rendered,
+    written: &[PathBuf],
+    backend: &str,
+    camera: Option<&str>,
+) -> serde_json::Value {
     serde_json::json!({
         "v": json::VERSION,
         "complete": rendered.complete,
         "files": written.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+        "camera": camera,
         "backend": backend,
         "samples": rendered.samples,
         "quiet_tiles": rendered.quiet_tiles,

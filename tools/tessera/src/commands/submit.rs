@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
-use protocol::{JobId, JobSpec, Quote, RenderSettings, SceneId, Tokens};
-use renderer::{Probe, RenderScene};
+use protocol::{CameraChoice, JobId, JobSpec, Quote, RenderSettings, SceneId, Tokens, ViewIndex};
+use renderer::{Effort, Probe, RenderScene};
+use scene::Scene;
 
 use crate::client::{self, Farm};
 use crate::commands::jobs;
@@ -18,7 +19,7 @@ use crate::local;
 use crate::options::{EnvironmentArgs, FarmArgs, FrameArgs, PictureArgs};
 use crate::output::OutputArgs;
 use crate::text;
-use crate::wishes::Asked;
+use crate::wishes::{self, Asked};
 
 /// What a job renders.
 #[derive(Debug, Args)]
@@ -49,6 +50,7 @@ pub struct JobArgs {
 Examples:
   tessera jobs submit scene.glb --farm @ticket --follow -o frame.exr
   tessera jobs submit scene.glb --farm @ticket --frames 1-240 --yes --max-cost 5.00
+  tessera jobs submit scene.glb --farm @ticket --all-cameras --follow -o '{camera}.exr'
   tessera jobs submit scene.glb --farm @ticket --dry-run
 
 ")]
@@ -96,38 +98,68 @@ impl JobArgs {
         interrupt: &Interrupt,
         output: Option<&OutputArgs>,
     ) -> anyhow::Result<PreparedJob> {
-        let mut asked = Asked::default();
         let frames = self.frames.range();
-        let mut settings = self.picture.settings(&asked, frames.fps);
-        settings.validate().exit(Exit::Usage)?;
-        let (package, id) = match (&self.file, self.scene) {
-            (Some(file), _) => {
-                let imported = self.environment.import(file)?;
-                asked = Asked::of(&imported, &self.picture, output);
-                let scene = imported.scene;
-                settings = self.picture.settings(&asked, frames.fps);
-                let time_s = frames.first as f32 / frames.fps;
-                let render_scene = local::prepare(&scene, &settings, time_s)?;
-                let probe = probe(&render_scene, interrupt)?;
-                eprintln!("  estimate    {}", estimate(&probe, &settings, frames.count()));
-                let package = scene::pack(&scene);
+        self.picture.check(frames.fps).exit(Exit::Usage)?;
+        let imported =
+            self.file.as_deref().map(|file| self.environment.import(file)).transpose()?;
+        let scene = imported.as_ref().map(|imported| &imported.scene);
+        let cameras = self.picture.cameras(scene)?;
+        let (asked, package, id) = match (&imported, self.scene) {
+            (Some(imported), _) => {
+                let asked = Asked::of(imported, &self.picture, &cameras[0], output);
+                one_shutter(&imported.scene, &self.picture, &cameras)?;
+                let package = scene::pack(&imported.scene);
                 let id = scene::package_id(&package);
-                (Some(package), id)
+                (asked, Some(package), id)
             }
-            (None, Some(id)) => (None, id),
+            (None, Some(id)) => (Asked::default(), None, id),
             (None, None) => return Err(fail(Exit::Usage, "name a scene file, or --scene")),
         };
         let name = self.name.clone().or_else(|| self.file.as_deref().map(local::name_of));
         let spec = JobSpec {
             name: name.unwrap_or_else(|| id.short()),
             scene: id,
-            settings,
+            settings: self.picture.settings(&cameras[0], &asked, frames.fps),
+            more_cameras: cameras[1..].to_vec(),
             frames,
             tile_side_px: self.tile,
         };
         spec.validate().exit(Exit::Usage)?;
+        if let Some(imported) = &imported {
+            let probes = probes(&imported.scene, &spec, interrupt)?;
+            eprintln!("  estimate    {}", estimate(&probes, &spec.settings, frames.count()));
+        }
         Ok(PreparedJob { spec, package, asked })
     }
+}
+
+/// A job has one shutter: cameras of a scene that ask for several need an option that decides.
+fn one_shutter(
+    scene: &Scene,
+    picture: &PictureArgs,
+    cameras: &[CameraChoice],
+) -> anyhow::Result<()> {
+    let shutter = |camera: &CameraChoice| wishes::shutter_of(scene, picture, camera).unwrap_or(0.0);
+    let (first, wanted) = (&cameras[0], shutter(&cameras[0]));
+    match cameras.iter().find(|camera| shutter(camera).to_bits() != wanted.to_bits()) {
+        None => Ok(()),
+        Some(other) => {
+            let message = format!(
+                "the scene opens the shutter for {wanted} frames of {first} and {} of {other}; a job has one for all its cameras, choose it with --shutter",
+                shutter(other)
+            );
+            Err(fail(Exit::Usage, message))
+        }
+    }
+}
+
+/// A probe of the first frame through each camera.
+fn probes(scene: &Scene, spec: &JobSpec, interrupt: &Interrupt) -> anyhow::Result<Vec<Probe>> {
+    let time_s = spec.frames.first as f32 / spec.frames.fps;
+    let views = (0..spec.view_count()).filter_map(|view| spec.settings_of(ViewIndex(view)));
+    views
+        .map(|settings| probe(&local::prepare(scene, &settings, time_s, Effort::Full)?, interrupt))
+        .collect()
 }
 
 impl PreparedJob {
@@ -159,17 +191,25 @@ pub fn probe(render_scene: &RenderScene, interrupt: &Interrupt) -> anyhow::Resul
     probed.context("the probe failed")
 }
 
-/// The probe's words on a job of so many frames.
-pub fn estimate(probe: &Probe, settings: &RenderSettings, frames: u32) -> String {
-    let samples = settings.size.pixel_count() * u64::from(settings.samples) * u64::from(frames);
-    let rays = |per_sample: f64| text::short_count((per_sample * samples as f64) as u64);
+/// The probes' words, one of each camera, on a job of so many frames.
+pub fn estimate(probes: &[Probe], settings: &RenderSettings, frames: u32) -> String {
+    let samples = settings.window().pixel_count() * u64::from(settings.samples) * u64::from(frames);
+    let rays = |per_sample: fn(&Probe) -> f64| {
+        let sum: f64 = probes.iter().map(per_sample).sum();
+        text::short_count((sum * samples as f64) as u64)
+    };
+    let several = |count: usize, things| match count {
+        0 | 1 => String::new(),
+        _ => format!(", {count} {things}"),
+    };
     format!(
-        "about {} rays, at most {}, for {} px, {} spp{}",
-        rays(probe.closest_mean + probe.shadow_mean),
-        rays(probe.closest_bound + probe.shadow_bound),
-        settings.size,
+        "about {} rays, at most {}, for {}, {} spp{}{}",
+        rays(|probe| probe.closest_mean + probe.shadow_mean),
+        rays(|probe| probe.closest_bound + probe.shadow_bound),
+        text::frame(settings),
         settings.samples,
-        if frames > 1 { format!(", {frames} frames") } else { String::new() }
+        several(frames as usize, "frames"),
+        several(probes.len(), "cameras")
     )
 }
 

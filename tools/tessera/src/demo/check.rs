@@ -140,6 +140,7 @@ mod tests {
             name: "a".to_owned(),
             scene: protocol::SceneId([0; 32]),
             settings: protocol::RenderSettings::default(),
+            more_cameras: Vec::new(),
             frames: protocol::FrameRange::STILL,
             tile_side_px: 128,
         };

@@ -14,8 +14,8 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use protocol::view::{FarmView, JobStatus, LedgerCheck, WalletView};
-use protocol::{CameraChoice, FrameRange, JobSpec, RenderSettings, Size, TileGrid, limits};
-use renderer::RenderScene;
+use protocol::{CameraChoice, FrameRange, JobSpec, Rect, RenderSettings, Size, TileGrid, limits};
+use renderer::{Effort, RenderScene};
 use scene::{ImportOptions, Scene};
 use transport::identity;
 
@@ -135,12 +135,13 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     // The nodes qualify while the scene comes in.
     let (scene, render_scene) = import(&path, &settings)?;
     let probe = submit::probe(&render_scene, interrupt)?;
-    say("estimate", &submit::estimate(&probe, &settings, 1));
+    say("estimate", &submit::estimate(&[probe], &settings, 1));
     let package = scene::pack(&scene);
     let spec = JobSpec {
         name: name.clone(),
         scene: scene::package_id(&package),
         settings,
+        more_cameras: Vec::new(),
         frames: FrameRange::STILL,
         tile_side_px: args.tile.unwrap_or_else(|| tile_side_px(args.size)),
     };
@@ -182,7 +183,7 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
 fn tile_side_px(size: Size) -> u32 {
     let mut side_px = JobSpec::TILE_SIDE_PX;
     while side_px > limits::TILE_SIDE_PX_MIN
-        && TileGrid::new(size, side_px).tile_count() < TILES_MIN
+        && TileGrid::new(Rect::of_size(size), side_px).tile_count() < TILES_MIN
     {
         side_px /= 2;
     }
@@ -213,7 +214,7 @@ fn scene_path(args: &DemoArgs) -> anyhow::Result<PathBuf> {
 
 fn import(path: &Path, settings: &RenderSettings) -> anyhow::Result<(Scene, RenderScene)> {
     let scene = local::import(path, &ImportOptions::default())?.scene;
-    let render_scene = local::prepare(&scene, settings, 0.0)?;
+    let render_scene = local::prepare(&scene, settings, 0.0, Effort::Full)?;
     Ok((scene, render_scene))
 }
 

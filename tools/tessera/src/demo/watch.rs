@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use protocol::view::{FarmView, JobSummary, JobUpdate, TileStatus};
-use protocol::{JobId, JobSpec, NodeId, TileIndex};
+use protocol::{JobId, JobSpec, NodeId, Shot, TileIndex};
 
 use crate::client::Farm;
 use crate::commands::farm::standing;
@@ -33,8 +33,8 @@ pub struct Watched {
     pub job: JobSummary,
     /// Files written.
     pub written: Vec<PathBuf>,
-    /// Frames that are not complete.
-    pub incomplete: Vec<u32>,
+    /// Shots that are not complete.
+    pub incomplete: Vec<Shot>,
     /// Tiles of which a film was refused.
     pub refused_tiles: Vec<TileIndex>,
     /// Why the first one was, when its node has said so yet.

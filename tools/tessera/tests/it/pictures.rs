@@ -30,6 +30,111 @@ fn a_render_writes_both_files_and_names_them() {
     assert!(png.starts_with(b"\x89PNG"));
 }
 
+/// A crop has the pixels of the whole frame, an EXR says where they lie, a PNG holds them alone;
+/// overscan goes on beyond the frame, and a PNG leaves it out.
+#[test]
+fn crops_and_overscan_are_of_the_same_frame() {
+    let place = Place::new();
+    let picture = |name: &str| film::read_exr(&place.path(name)).expect("an EXR");
+    let png_size = |name: &str| {
+        let bytes = fs::read(place.path(name)).expect("a PNG");
+        [16, 20].map(|at| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four")))
+    };
+    let sky = ["--sky", "1", "--layers", "position"];
+    let pair = |name: &str, more: &[&str]| {
+        let (exr, png) = (format!("{name}.exr"), format!("{name}.png"));
+        render(&place, &[&["-o", &exr, "-o", &png], &sky[..], more].concat());
+        (picture(&exr), png_size(&png))
+    };
+    let (whole, whole_png) = pair("whole", &[]);
+    let (part, part_png) = pair("part", &["--crop", "9,4,20x11"]);
+    let (wide, wide_png) = pair("wide", &["--overscan", "10%"]);
+    assert_eq!((whole_png, part_png, wide_png), ([40, 24], [20, 11], [40, 24]));
+    let bytes = |name: &str| fs::read(place.path(name)).expect("written");
+    assert_eq!(bytes("whole.png"), bytes("wide.png"));
+    assert_eq!((part.place.x, part.place.y, part.place.frame), (9, 4, whole.size));
+    assert_eq!((wide.place.x, wide.place.y, wide.place.frame), (-4, -4, whole.size));
+    assert_eq!((wide.size.width, wide.size.height), (48, 32));
+    let layers = |picture: &film::Picture, at: usize| -> Vec<u32> {
+        let bits = |layer: &film::Layer| -> Vec<u32> {
+            let channels = layer.channels().len();
+            let at = at * channels..(at + 1) * channels;
+            match layer.values() {
+                film::LayerValues::Float(values) => {
+                    values[at].iter().map(|v| v.to_bits()).collect()
+                }
+                film::LayerValues::Uint(values) => values[at].to_vec(),
+            }
+        };
+        picture.layers().iter().flat_map(bits).collect()
+    };
+    let mut compared = 0;
+    for found in [&part, &wide] {
+        for at in 0..found.pixel_count() {
+            let (x, y) = (at as i32 % found.size.width as i32, at as i32 / found.size.width as i32);
+            let (x, y) = (x + found.place.x, y + found.place.y);
+            if !(0..40).contains(&x) || !(0..24).contains(&y) {
+                continue;
+            }
+            let there = (y * 40 + x) as usize;
+            assert_eq!(found.beauty[at].map(f32::to_bits), whole.beauty[there].map(f32::to_bits));
+            assert_eq!(layers(found, at), layers(&whole, there), "{x} {y}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 20 * 11 + 40 * 24);
+
+    let refused = |words: &[&str], more: &[&str]| {
+        let scene = place.scene();
+        place.refused(2, words, &[&["render", &scene, "--size", "40x24"], more].concat());
+    };
+    refused(&["30,4,20x11", "40x24"], &["--crop", "30,4,20x11"]);
+    refused(&["9,4,0x11 has no pixels"], &["--crop", "9,4,0x11"]);
+    refused(&["800,300,320x200"], &["--crop", "9,4"]);
+    refused(&["40000 px", "40x24"], &["--overscan", "40000"]);
+}
+
+/// A picture of each camera, under its name, as each alone would be.
+#[test]
+fn several_cameras_make_several_pictures() {
+    let place = Place::new();
+    let scene = place.scene_with(|document| {
+        let mut wide = document["cameras"][0].clone();
+        wide["name"] = json!("wide");
+        wide["perspective"]["yfov"] = json!(1.4);
+        let camera = document["cameras"][0].clone();
+        document["cameras"] = json!([camera, wide]);
+        document["scenes"][0]["nodes"] = json!([0, 1, 2]);
+        let carrier = json!({ "camera": 1, "translation": [0.0, 1.0, 3.0] });
+        document["nodes"].as_array_mut().expect("a list").push(carrier);
+    });
+    let done = |more: &[&str]| {
+        let all = [&["render", &scene, "--sky", "1"], &SMALL[..], more].concat();
+        place.done(&all)
+    };
+    let files = ["-o", "a.exr", "-o", "{camera}_{frame}.png"];
+    let out = done(&[&files[..], &["--camera", "wide", "--camera", "front"]].concat());
+    assert_eq!(out, "a.wide.exr\nwide_0000.png\na.front.exr\nfront_0000.png\n");
+    let out = done(&[&files[..], &["--all-cameras", "--json"]].concat());
+    let cameras: Vec<Value> = out
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).expect("an object a line")["camera"].clone()
+        })
+        .collect();
+    assert_eq!(cameras, [json!("front"), json!("wide")]);
+    let bytes = |name: &str| fs::read(place.path(name)).expect("written");
+    assert_ne!(bytes("a.front.exr"), bytes("a.wide.exr"));
+    assert_eq!(done(&["-o", "b.exr", "--camera", "wide"]), "b.exr\n");
+    assert_eq!(bytes("b.exr"), bytes("a.wide.exr"));
+
+    let refused = |code, words: &[&str], more: &[&str]| {
+        place.refused(code, words, &[&["render", &scene], &SMALL[..], more].concat());
+    };
+    refused(2, &["--camera wide"], &["--camera", "wide", "--camera", "wide"]);
+    refused(2, &["--frame"], &["--time", "1.5", "-o", "{frame}.exr"]);
+}
+
 #[test]
 fn looks_change_pictures_and_not_the_exr() {
     let place = Place::new();
