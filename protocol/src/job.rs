@@ -480,6 +480,22 @@ mod tests {
     }
 
     #[test]
+    fn tiles_with_light_passes_fit_the_wire_too() {
+        let side = |passes, tile_side_px| {
+            let settings = RenderSettings { passes, ..RenderSettings::default() };
+            let (name, frames) = ("tiles".to_owned(), FrameRange::STILL);
+            let scene = SceneId([0; 32]);
+            JobSpec { name, scene, settings, frames, tile_side_px }.validate()
+        };
+        assert_eq!((side(false, 512), side(true, 256)), (Ok(()), Ok(())));
+        assert_eq!(side(false, 513), Err(SpecError::TileSide { side: 513 }));
+        let error = side(true, 257).expect_err("three times as large");
+        assert!(error.to_string().contains("257 px") && error.to_string().contains("256 at most"));
+        let bytes = 3 * 64 * limits::TILE_SIDE_PX_MAX_WITH_PASSES.pow(2) as usize;
+        assert!(bytes <= limits::FILM_BYTES_MAX);
+    }
+
+    #[test]
     fn frame_ranges_count() {
         let range = FrameRange { first: 1, last: 10, step: 4, fps: 24.0 };
         assert_eq!(range.frames().collect::<Vec<_>>(), [1, 5, 9]);

@@ -41,8 +41,11 @@ impl Passes {
     /// Adds another pixel's sums: one rounding per value, the same on every machine.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
-        let (a, b) = (self.values(), other.values());
-        bytemuck::must_cast(std::array::from_fn::<f32, WORDS, _>(|at| a[at] + b[at]))
+        let mut sums = self.values();
+        for (sum, value) in sums.iter_mut().zip(other.values()) {
+            *sum += value;
+        }
+        bytemuck::must_cast(sums)
     }
 
     /// The values' bits, for comparing within a class.
