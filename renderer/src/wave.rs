@@ -353,16 +353,18 @@ impl Wave {
             let found = Found::of(scene, hit);
             let is_matte = found.material.flags & MATERIAL_MATTE != 0;
             let may_glow = found.material.flags & MATERIAL_EMISSIVE != 0;
-            let note = Note { path: number, draw: at as u32, hit: *hit, may_glow };
+            // Made where it goes: a copy would wait for its own parts to be stored.
+            let note = || Note { path: number, draw: at as u32, hit: *hit, may_glow };
             let events = &mut met[usize::from(is_matte)];
             if found.is_simple() && events.takes(hit.instance) {
                 let index = vertices(scene, found.shape, found.triangle.primitive);
                 let look = found.look(scene, index, three_weights((hit.u, hit.v)));
-                if events.push_met(note, incoming, found.met(scene, index, hit, 0.0), look) {
+                if events.push_met(note(), incoming, found.met(scene, index, hit, 0.0), look) {
                     bounce.meet(events, is_matte);
                 }
                 continue;
             }
+            let note = note();
             if let Some((place, look)) = bounce.arrive(&note, incoming) {
                 let events = &mut placed[usize::from(is_matte)];
                 if events.push_place(note, incoming, place, look) {

@@ -63,8 +63,7 @@ impl<'a> Found<'a> {
             if is_flat { Vec3::ZERO } else { vertex_normal(scene, self.shape, vertex, time) }
         };
         // Not by `map`, which would be a call of its own here.
-        let [normal_a, normal_b, normal_c] =
-            [normal(index[0]), normal(index[1]), normal(index[2])];
+        let [normal_a, normal_b, normal_c] = [normal(index[0]), normal(index[1]), normal(index[2])];
         Met { a, b, c, normal_a, normal_b, normal_c, is_flat, u: hit.u, v: hit.v }
     }
 
