@@ -1,6 +1,6 @@
 //! A fraud worth catching: a quarter of the samples, dressed up as all of them.
 
-use film::{Film, Pixel};
+use film::{Film, Passes, Pixel, Scattered, Sums};
 use protocol::Batch;
 use protocol::settings::CHUNK_SAMPLES;
 use renderer::Work;
@@ -41,8 +41,23 @@ pub(crate) fn inflate(film: &Film, order: &Order, shown: &Order) -> Film {
         shadow_rays: counted(pixel.shadow_rays),
         reserved: 0,
     };
-    let pixels = film.pixels().iter().map(pixel).collect();
-    Film::from_pixels(order.work.rect, order.work.batch, pixels)
+    let pixels: Vec<Pixel> = film.pixels().iter().map(pixel).collect();
+    let light = |of: &Scattered| Scattered {
+        diffuse: scaled(of.diffuse),
+        glossy: scaled(of.glossy),
+        transmission: scaled(of.transmission),
+    };
+    let passes = |of: &Passes| Passes {
+        direct: light(&of.direct),
+        emission: scaled(of.emission),
+        indirect: light(&of.indirect),
+        environment: scaled(of.environment),
+    };
+    let sums = match film.passes() {
+        Some(all) => Sums::with_passes(pixels, all.iter().map(passes).collect()),
+        None => Sums::from(pixels),
+    };
+    Film::new(order.work.rect, order.work.batch, sums)
         .expect("invariant: both films cover the same tile")
 }
 

@@ -61,7 +61,8 @@ pub(crate) fn verify(
     lease.settings.validate()?;
     let rect = lease.rect;
     let inside = lease.settings.window().holds(&rect);
-    let film_bytes = rect.pixel_count().saturating_mul(film::PIXEL_BYTES as u64);
+    let film_bytes =
+        rect.pixel_count().saturating_mul(film::film_pixel_bytes(lease.settings.passes) as u64);
     if rect.pixel_count() == 0 || !inside || film_bytes > limits::FILM_BYTES_MAX as u64 {
         return Err(LeaseError::Rect(rect));
     }

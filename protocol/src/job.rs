@@ -90,8 +90,11 @@ pub enum SpecError {
         fps: f32,
     },
     /// The tile side is out of range.
-    #[error("a tile side of {0} px is out of range; choose {min}..={max}", min = limits::TILE_SIDE_PX_MIN, max = limits::TILE_SIDE_PX_MAX)]
-    TileSide(u32),
+    #[error("a tile side of {side} px is out of range; choose {min}..={max}, {with_passes} at most with light passes", min = limits::TILE_SIDE_PX_MIN, max = limits::TILE_SIDE_PX_MAX, with_passes = limits::TILE_SIDE_PX_MAX_WITH_PASSES)]
+    TileSide {
+        /// The side asked for.
+        side: u32,
+    },
     /// Too many cameras.
     #[error("{0} cameras are too many for one job; at most {max}, order the rest as another", max = limits::VIEWS_MAX)]
     Views(usize),
@@ -119,9 +122,12 @@ impl JobSpec {
             return Err(SpecError::Frames { first, last, step, fps });
         }
         self.validate_cameras()?;
-        let sides = limits::TILE_SIDE_PX_MIN..=limits::TILE_SIDE_PX_MAX;
-        if !sides.contains(&self.tile_side_px) {
-            return Err(SpecError::TileSide(self.tile_side_px));
+        let max = match self.settings.passes {
+            true => limits::TILE_SIDE_PX_MAX_WITH_PASSES,
+            false => limits::TILE_SIDE_PX_MAX,
+        };
+        if !(limits::TILE_SIDE_PX_MIN..=max).contains(&self.tile_side_px) {
+            return Err(SpecError::TileSide { side: self.tile_side_px });
         }
         let chars = self.name.chars().count();
         if chars == 0 || chars > limits::NAME_CHARS_MAX {
@@ -471,6 +477,22 @@ mod tests {
     fn the_last_chunk_may_be_short() {
         assert_eq!(Batch::new(1, 1).expect("aligned").samples(24), 16..24);
         assert_eq!(Batch::new(4, 2).expect("aligned").samples(24), 24..24);
+    }
+
+    #[test]
+    fn tiles_with_light_passes_fit_the_wire_too() {
+        let side = |passes, tile_side_px| {
+            let settings = RenderSettings { passes, ..RenderSettings::default() };
+            let (name, frames) = ("tiles".to_owned(), FrameRange::STILL);
+            let scene = SceneId([0; 32]);
+            JobSpec { name, scene, settings, frames, tile_side_px }.validate()
+        };
+        assert_eq!((side(false, 512), side(true, 256)), (Ok(()), Ok(())));
+        assert_eq!(side(false, 513), Err(SpecError::TileSide { side: 513 }));
+        let error = side(true, 257).expect_err("three times as large");
+        assert!(error.to_string().contains("257 px") && error.to_string().contains("256 at most"));
+        let bytes = 3 * 64 * limits::TILE_SIDE_PX_MAX_WITH_PASSES.pow(2) as usize;
+        assert!(bytes <= limits::FILM_BYTES_MAX);
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub const BOUNCES_MAX: u32 = 64;
 pub const TILE_SIDE_PX_MIN: u32 = 16;
 /// Largest tile side, in pixels: a film of 64 bytes a pixel then fits [`FILM_BYTES_MAX`].
 pub const TILE_SIDE_PX_MAX: u32 = 512;
+/// Largest tile side where films hold light passes, in pixels: 192 bytes a pixel then fit
+/// [`FILM_BYTES_MAX`].
+pub const TILE_SIDE_PX_MAX_WITH_PASSES: u32 = 256;
 /// Frames of one job.
 pub const FRAMES_MAX: u32 = 100_000;
 /// Cameras of one job: a quote looks through each of them.

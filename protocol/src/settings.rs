@@ -44,6 +44,9 @@ pub struct RenderSettings {
     pub roulette: bool,
     /// The camera's shutter; without it a frame shows one instant.
     pub shutter: Option<Shutter>,
+    /// Whether films also say by which way light came: direct and indirect, diffuse, glossy and
+    /// transmitted, emission and environment. Films are then three times as large.
+    pub passes: bool,
 }
 
 impl Default for RenderSettings {
@@ -62,6 +65,7 @@ impl Default for RenderSettings {
             filter: PixelFilter::default(),
             roulette: true,
             shutter: None,
+            passes: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use film::{Film, Pixel};
+use film::{Film, Sums};
 use protocol::{Batch, Rect};
 
 use crate::RenderScene;
@@ -30,7 +30,8 @@ pub trait Backend: Send {
 
     /// Renders single pixels of a batch: what a challenge asks for.
     ///
-    /// Each pixel has the same bits as in the film of any tile that holds it.
+    /// Each pixel has the same bits as in the film of any tile that holds it, light passes included
+    /// where the settings ask for them.
     ///
     /// # Errors
     /// See [`RenderError`].
@@ -40,7 +41,7 @@ pub trait Backend: Send {
         pixels: &[(u32, u32)],
         batch: Batch,
         cancel: &Cancel,
-    ) -> Result<Vec<Pixel>, RenderError>;
+    ) -> Result<Sums, RenderError>;
 }
 
 /// What to render: pixels and chunks of the prepared frame.

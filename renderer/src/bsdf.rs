@@ -27,17 +27,19 @@ use crate::math::{
 };
 use crate::surface::Surface;
 use albedo::{
-    AlbedoTable, Reflectance, compensated, compensated_mean, glass_albedo, lobe_albedo, lobe_loss,
-    sheen_albedo,
+    AlbedoTable, LobeAlbedo, Reflectance, compensated, compensated_mean, glass_albedo, lobe_albedo,
+    lobe_loss, sheen_albedo,
 };
 use iridescence::iridescent_f0;
 use lobe::{
-    Widths, ggx_distribution, refract, sample_cosine, sample_visible_normal, schlick_between,
+    Widths, fresnel_weight, ggx_distribution, refract, sample_cosine, sample_visible_normal,
     schlick_weight, sheen_value, smith_root, width_of,
 };
 
 /// Reflectance of a dielectric along its normal (glTF: index of refraction 1.5).
 pub const DIELECTRIC_F0: f32 = 0.04;
+/// Index of refraction of a dielectric that says nothing else.
+pub const DIELECTRIC_INDEX: f32 = 1.5;
 /// The coat's: index of refraction 1.5 (`KHR_materials_clearcoat`).
 const COAT: Reflectance = Reflectance { f0: DIELECTRIC_F0, f90: 1.0 };
 /// Directions closer to the horizon scatter nothing.
@@ -62,6 +64,10 @@ pub struct Bsdf {
     pub f0: Vec3,
     /// Its reflectance at the horizon.
     pub f90: f32,
+    /// Index of refraction by which it rises to that: beyond the surface over before it.
+    pub bend: f32,
+    /// How much it rises in all, see [`lobe::fresnel_rise`].
+    pub rise: f32,
     /// The dielectric's compensation for single scattering.
     pub gain: Vec3,
     /// The transmission's.
@@ -121,6 +127,8 @@ pub struct Shares {
 pub struct Scatter {
     /// Value times the cosine of the direction.
     pub value: Vec3,
+    /// The part of it that diffuse reflection and sheen make: for light passes.
+    pub diffuse: Vec3,
     /// Density of sampling the direction, per steradian.
     pub density: f32,
 }
@@ -136,6 +144,8 @@ impl Bsdf {
         metallic: 0.0,
         f0: Vec3::ZERO,
         f90: 0.0,
+        bend: DIELECTRIC_INDEX,
+        rise: 1.0,
         gain: Vec3::ONE,
         transmitted_gain: 1.0,
         eta: 1.0,
@@ -159,7 +169,7 @@ impl Bsdf {
 
 impl Scatter {
     /// None at all.
-    pub const NONE: Self = Self { value: Vec3::ZERO, density: 0.0 };
+    pub const NONE: Self = Self { value: Vec3::ZERO, diffuse: Vec3::ZERO, density: 0.0 };
 }
 
 /// Prepares a surface's scattering for the direction to the viewer.
@@ -171,28 +181,31 @@ pub fn bsdf_of(albedo: &AlbedoTable, surface: &Surface, view: Vec3) -> Bsdf {
     }
     let widths = Widths::of(surface.roughness, surface.anisotropy);
     let roughness = if surface.anisotropy > 0.0 { widths.roughness() } else { surface.roughness };
-    let (a, b) = lobe_albedo(albedo, view.z, roughness);
-    let loss = lobe_loss(a, b);
+    let kept = lobe_albedo(albedo, view.z, roughness);
+    let loss = lobe_loss(kept.white);
+    let bend = if surface.is_thin { surface.index } else { surface.eta };
+    let weight = fresnel_weight(view.z, bend);
     // A thin film changes the reflectances below it, seen from the viewer.
     let (mut f0, mut metal_f0) = (surface.f0, surface.base_color);
     if surface.iridescence > 0.0 {
-        let film = |f0: Vec3| {
-            iridescent_f0(view.z, surface.iridescence_ior, surface.iridescence_thickness, f0)
+        let film = |f0: Vec3, weight: f32| {
+            let (ior, thickness) = (surface.iridescence_ior, surface.iridescence_thickness);
+            lerp3(f0, iridescent_f0(view.z, ior, thickness, f0, weight), surface.iridescence)
         };
-        f0 = lerp3(f0, film(f0), surface.iridescence);
-        metal_f0 = lerp3(metal_f0, film(metal_f0), surface.iridescence);
+        f0 = film(f0, weight);
+        metal_f0 = film(metal_f0, schlick_weight(view.z));
     }
     let highest = Reflectance { f0: max_component(f0), f90: surface.f90 };
-    let dielectric = compensated(a, b, highest);
-    let mean = compensated_mean(albedo, roughness, highest);
+    let dielectric = compensated(kept.white, kept.fresnel * surface.rise, highest);
+    let mean = compensated_mean(albedo, roughness, surface.rise, highest);
     let body = surface.base_color * (1.0 - surface.metallic);
     let opaque = 1.0 - surface.transmission;
     let diffuse = body * (opaque * (1.0 - surface.translucency));
     let behind = surface.translucent * ((1.0 - surface.metallic) * opaque * surface.translucency);
 
     // The base's shares.
-    let metal = compensated(a, b, Reflectance { f0: luminance(metal_f0), f90: 1.0 });
-    let weight = schlick_between(view.z, surface.eta);
+    let metal_lobe = Reflectance { f0: luminance(metal_f0), f90: 1.0 };
+    let metal = compensated(kept.white, kept.schlick, metal_lobe);
     let reflected = lerp(highest.f0, highest.f90, weight);
     let lobe = lerp(lerp(dielectric, reflected, surface.transmission), metal, surface.metallic);
     let rest = luminance(diffuse) * (1.0 - dielectric);
@@ -222,6 +235,8 @@ pub fn bsdf_of(albedo: &AlbedoTable, surface: &Surface, view: Vec3) -> Bsdf {
         metallic: surface.metallic,
         f0,
         f90: surface.f90,
+        bend,
+        rise: surface.rise,
         gain: vec3(gain_of(f0.x), gain_of(f0.y), gain_of(f0.z)),
         transmitted_gain: through_gain,
         eta: surface.eta,
@@ -255,9 +270,9 @@ pub fn bsdf_of(albedo: &AlbedoTable, surface: &Surface, view: Vec3) -> Bsdf {
         bsdf.coat_normal = vec3(dot(normal, s), dot(normal, t), dot(normal, surface.normal));
         bsdf.coat_width = width_of(surface.coat_roughness);
         let cosine = dot(bsdf.coat_normal, view);
-        let (a, b) = lobe_albedo(albedo, cosine, surface.coat_roughness);
-        bsdf.coat_gain = 1.0 + COAT.f0 * lobe_loss(a, b);
-        let kept = surface.coat * compensated(a, b, COAT);
+        let LobeAlbedo { white, fresnel, .. } = lobe_albedo(albedo, cosine, surface.coat_roughness);
+        bsdf.coat_gain = 1.0 + COAT.f0 * lobe_loss(white);
+        let kept = surface.coat * compensated(white, fresnel, COAT);
         coat = kept * bsdf.left_coat;
         bsdf.left *= 1.0 - kept;
     }
@@ -288,7 +303,8 @@ pub fn evaluate(albedo: &AlbedoTable, bsdf: &Bsdf, light: Vec3) -> Scatter {
     let is_seen = bsdf.view.z >= COSINE_MIN && abs(light.z) >= COSINE_MIN;
     if bsdf.is_matte {
         let cosine = if is_seen { max(light.z, 0.0) * INV_PI } else { 0.0 };
-        return Scatter { value: bsdf.diffuse * cosine, density: cosine };
+        let value = bsdf.diffuse * cosine;
+        return Scatter { value, diffuse: value, density: cosine };
     }
     // Looked up before anything is decided: loops over lookups that depend stay scalar.
     let left_light = left_of(albedo, bsdf, abs(light.z));
@@ -314,8 +330,9 @@ pub fn evaluate(albedo: &AlbedoTable, bsdf: &Bsdf, light: Vec3) -> Scatter {
 /// Share of light the dielectric's lobe leaves to what is below it, for a light's cosine.
 #[inline(always)]
 fn left_of(albedo: &AlbedoTable, bsdf: &Bsdf, cosine: f32) -> f32 {
-    let (a, b) = lobe_albedo(albedo, cosine, bsdf.roughness);
-    1.0 - compensated(a, b, Reflectance { f0: max_component(bsdf.f0), f90: bsdf.f90 })
+    let LobeAlbedo { white, fresnel, .. } = lobe_albedo(albedo, cosine, bsdf.roughness);
+    let highest = Reflectance { f0: max_component(bsdf.f0), f90: bsdf.f90 };
+    1.0 - compensated(white, fresnel * bsdf.rise, highest)
 }
 
 /// [`evaluate`] on the viewer's side.
@@ -332,7 +349,7 @@ fn reflect(bsdf: &Bsdf, light: Vec3, left_light: f32) -> Scatter {
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let cos_half = dot(bsdf.view, half);
     let weight = schlick_weight(cos_half);
-    let between = if bsdf.eta < 1.0 { schlick_between(cos_half, bsdf.eta) } else { weight };
+    let between = fresnel_weight(cos_half, bsdf.bend);
     let dielectric = 1.0 - bsdf.metallic;
     let fresnel = |f0: f32, gain: f32, metal_f0: f32| {
         lerp(metal_f0, 1.0, weight) * (1.0 + metal_f0 * bsdf.loss) * bsdf.metallic
@@ -350,19 +367,21 @@ fn reflect(bsdf: &Bsdf, light: Vec3, left_light: f32) -> Scatter {
     // The diffuse lobe gets what the dielectric's lobe leaves.
     let diffuse = bsdf.diffuse * (bsdf.left_view * left_light * INV_PI * cos_light);
     let mut value = (lobe + diffuse) * bsdf.left;
+    let mut diffuse = diffuse * bsdf.left;
     let mut density = bsdf.shares.lobe * lobe_density + bsdf.shares.cosine * (cos_light * INV_PI);
 
     // The layers above.
     if max_component(bsdf.sheen) > 0.0 {
         let sheen = sheen_value(half_sine, cos_view, cos_light, bsdf.sheen_roughness);
         value += bsdf.sheen * sheen;
+        diffuse += bsdf.sheen * sheen;
     }
     if bsdf.coat > 0.0 {
         let coat = coat(bsdf, light, half, cos_half);
         value += coat.value;
         density += bsdf.shares.coat * coat.density;
     }
-    Scatter { value, density }
+    Scatter { value, diffuse, density }
 }
 
 /// The coat's part of [`reflect`], its density not yet weighted.
@@ -380,10 +399,12 @@ fn coat(bsdf: &Bsdf, light: Vec3, half: Vec3, cos_half: f32) -> Scatter {
     let root_view = smith_root(cos_view, width_squared);
     let root_light = smith_root(cos_light, width_squared);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
-    let fresnel = lerp(COAT.f0, COAT.f90, schlick_weight(cos_half)) * bsdf.coat_gain;
+    let fresnel =
+        lerp(COAT.f0, COAT.f90, fresnel_weight(cos_half, DIELECTRIC_INDEX)) * bsdf.coat_gain;
     let value = bsdf.coat * bsdf.left_coat * fresnel * (distribution * visibility * cos_light);
     Scatter {
         value: vec3(value, value, value),
+        diffuse: Vec3::ZERO,
         density: div(distribution, 2.0 * (cos_view + root_view)),
     }
 }
@@ -397,11 +418,12 @@ fn transmit_thin(bsdf: &Bsdf, light: Vec3) -> Scatter {
     let root_light = bsdf.widths.root(light);
     let distribution = bsdf.widths.distribution(half);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
-    let weight = schlick_weight(dot(bsdf.view, half));
+    let weight = fresnel_weight(dot(bsdf.view, half), bsdf.bend);
     let passes = 1.0 - lerp(max_component(bsdf.f0), bsdf.f90, weight);
     let value = passes * bsdf.transmitted_gain * (distribution * visibility * cos_light);
     Scatter {
         value: bsdf.transmitted * (value * bsdf.left),
+        diffuse: Vec3::ZERO,
         density: bsdf.shares.transmission * div(distribution, 2.0 * (cos_view + root_view)),
     }
 }
@@ -423,7 +445,7 @@ fn transmit(bsdf: &Bsdf, light: Vec3) -> Scatter {
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let along = half_light + div(half_view, bsdf.eta);
     let stretch = div(-half_light, along * along);
-    let weight = schlick_between(half_view, bsdf.eta);
+    let weight = fresnel_weight(half_view, bsdf.eta);
     let passes = 1.0 - lerp(max_component(bsdf.f0), bsdf.f90, weight);
     let value = passes
         * bsdf.transmitted_gain
@@ -432,6 +454,7 @@ fn transmit(bsdf: &Bsdf, light: Vec3) -> Scatter {
     let seen = div(2.0 * distribution * half_view, cos_view + root_view);
     Scatter {
         value: bsdf.transmitted * (value * bsdf.left),
+        diffuse: Vec3::ZERO,
         density: bsdf.shares.transmission * (seen * stretch),
     }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use film::{Film, Pixel};
+use film::{Film, Sums};
 use protocol::{Batch, Rect};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -53,30 +53,42 @@ impl CpuBackend {
         }
     }
 
-    /// Renders pixels into place, or stops.
-    fn render_into(
+    /// Renders `count` pixels, or stops.
+    fn render_places(
         &self,
         scene: &RenderScene,
         batch: Batch,
         cancel: &Cancel,
-        pixels: &mut [Pixel],
+        count: usize,
         place: impl Fn(usize) -> (u32, u32) + Sync,
-    ) -> Result<(), RenderError> {
+    ) -> Result<Sums, RenderError> {
+        let has_passes = scene.settings().passes;
+        let mut sums = Sums::zeroed(count, has_passes);
         self.run(|| {
             let tracer = Tracer::new(scene, self.path);
             let run = (batch.first_chunk(), batch.chunk_count());
             let piece = wave_pixels(scene.settings().samples);
-            pixels.par_chunks_mut(piece).enumerate().try_for_each_init(
+            let (pixels, passes) = sums.parts_mut();
+            // Without passes every piece gets none of none.
+            let mut passes = passes.chunks_mut(piece);
+            let pieces: Vec<_> = pixels
+                .chunks_mut(piece)
+                .map(|pixels| (pixels, passes.next().unwrap_or_default()))
+                .collect();
+            pieces.into_par_iter().enumerate().try_for_each_init(
                 Wave::default,
-                |wave, (number, pixels)| {
+                |wave, (number, (pixels, passes))| {
                     let first = number * piece;
                     let places: Vec<_> = (first..first + pixels.len()).map(&place).collect();
                     let rendered = wave.render(&tracer, &places, run, cancel);
-                    pixels.copy_from_slice(&rendered.ok_or(RenderError::Cancelled)?);
+                    let rendered = rendered.ok_or(RenderError::Cancelled)?;
+                    pixels.copy_from_slice(rendered.pixels());
+                    passes.copy_from_slice(rendered.passes().unwrap_or_default());
                     Ok(())
                 },
             )
-        })
+        })?;
+        Ok(sums)
     }
 }
 
@@ -107,12 +119,11 @@ impl Backend for CpuBackend {
     ) -> Result<Film, RenderError> {
         check(scene, work)?;
         let Work { rect, batch } = work;
-        let mut film = Film::zeroed(rect, batch);
-        let width = rect.width() as usize;
-        self.render_into(scene, batch, cancel, film.pixels_mut(), |index| {
+        let (width, count) = (rect.width() as usize, rect.pixel_count() as usize);
+        let sums = self.render_places(scene, batch, cancel, count, |index| {
             (rect.x0 + (index % width) as u32, rect.y0 + (index / width) as u32)
         })?;
-        Ok(film)
+        Ok(Film::new(rect, batch, sums).expect("invariant: as many pixels as the tile has"))
     }
 
     fn render_pixels(
@@ -121,13 +132,11 @@ impl Backend for CpuBackend {
         pixels: &[(u32, u32)],
         batch: Batch,
         cancel: &Cancel,
-    ) -> Result<Vec<Pixel>, RenderError> {
+    ) -> Result<Sums, RenderError> {
         for &(x, y) in pixels {
             let (x1, y1) = (x.saturating_add(1), y.saturating_add(1));
             check(scene, Work { rect: Rect { x0: x, y0: y, x1, y1 }, batch })?;
         }
-        let mut rendered = vec![Pixel::default(); pixels.len()];
-        self.render_into(scene, batch, cancel, &mut rendered, |index| pixels[index])?;
-        Ok(rendered)
+        self.render_places(scene, batch, cancel, pixels.len(), |index| pixels[index])
     }
 }

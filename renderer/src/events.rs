@@ -5,6 +5,7 @@ use crate::bsdf::albedo::AlbedoTable;
 use crate::columns::{BLOCK, Columnar, vectors, whole};
 use crate::light::LightSample;
 use crate::math::Vec3;
+use crate::passes::{Splits, SplitsBlock};
 use crate::ray::Hit;
 use crate::scatter::{Arrival, Arrivals, Departure, Departures, scatter};
 use crate::surface::{Look, Looks, Met, Mets, Place, Places};
@@ -32,7 +33,7 @@ pub struct Note {
 pub struct Events {
     given: Given,
     places: Places,
-    departures: Departures,
+    outcome: Outcome,
     /// Whose they are.
     pub notes: Vec<Note>,
     /// The instance that all have met.
@@ -46,6 +47,13 @@ struct Given {
     mets: Mets,
     looks: Looks,
     arrivals: Arrivals,
+}
+
+/// What became of a block's events.
+#[derive(Debug, Default)]
+struct Outcome {
+    departures: Departures,
+    splits: SplitsBlock,
 }
 
 vectors! {
@@ -72,7 +80,31 @@ vectors! {
             let surface = Place::get(places, at).with(Look::get(&given.looks, at), MATTE);
             let incoming = Vec3::get(&given.incoming, at);
             let arrival = Arrival::get(&given.arrivals, at);
-            scatter(albedo, &surface, incoming, &arrival, Vec3::ONE, roulette).set(departures, at);
+            let (departure, _) =
+                scatter(albedo, &surface, incoming, &arrival, Vec3::ONE, roulette);
+            departure.set(departures, at);
+        }
+    }
+}
+
+vectors! {
+    /// Scatters at surfaces with a lobe, and tells how they split light.
+    fn scatter_split(
+        count: usize,
+        albedo: &AlbedoTable,
+        given: &Given,
+        places: &Places,
+        roulette: bool,
+        outcome: &mut Outcome,
+    ) {
+        for at in 0..whole(count) {
+            let surface = Place::get(places, at).with(Look::get(&given.looks, at), false);
+            let incoming = Vec3::get(&given.incoming, at);
+            let arrival = Arrival::get(&given.arrivals, at);
+            let (departure, split) =
+                scatter(albedo, &surface, incoming, &arrival, Vec3::ONE, roulette);
+            departure.set(&mut outcome.departures, at);
+            split.set(&mut outcome.splits, at);
         }
     }
 }
@@ -138,13 +170,27 @@ impl Events {
 
     /// Scatters all.
     pub fn scatter<const MATTE: bool>(&mut self, albedo: &AlbedoTable, path: Path, roulette: bool) {
-        let Self { given, places, departures, notes, .. } = self;
+        let Self { given, places, outcome, notes, .. } = self;
+        let departures = &mut outcome.departures;
         scatter_all::<MATTE>(path, notes.len(), albedo, given, places, roulette, departures);
+    }
+
+    /// Scatters all, which have a lobe, for [`Events::split`].
+    pub fn scatter_split(&mut self, albedo: &AlbedoTable, path: Path, roulette: bool) {
+        let Self { given, places, outcome, notes, .. } = self;
+        scatter_split(path, notes.len(), albedo, given, places, roulette, outcome);
+    }
+
+    /// How an event splits light, after [`Events::scatter_split`].
+    #[inline(always)]
+    pub fn split(&self, at: usize) -> Splits {
+        Splits::get(&self.outcome.splits, at)
     }
 
     /// What became of an event, and the light it was asked about.
     #[inline(always)]
     pub fn outcome(&self, at: usize) -> (LightSample, Departure) {
-        (Arrival::get(&self.given.arrivals, at).light, Departure::get(&self.departures, at))
+        let departure = Departure::get(&self.outcome.departures, at);
+        (Arrival::get(&self.given.arrivals, at).light, departure)
     }
 }

@@ -121,16 +121,18 @@ impl Path {
     }
 
     /// Takes the light of what is around the scene: the path's ray along `direction` met nothing,
-    /// and the path is done.
+    /// and the path is done. Returns what was added.
     #[inline(always)]
-    pub fn miss(&mut self, scene: &RenderScene, direction: Vec3) {
+    pub fn miss(&mut self, scene: &RenderScene, direction: Vec3) -> Vec3 {
         let sky = environment::radiance(scene, direction);
         let weight = if self.bounce == 0 {
             1.0
         } else {
             power_weight(self.density, sky_density(scene, &self.vertex, direction))
         };
-        self.radiance += self.throughput * sky * weight;
+        let light = self.throughput * sky * weight;
+        self.radiance += light;
+        light
     }
 
     /// Takes note of a surface that the camera sees.
@@ -151,8 +153,16 @@ impl Path {
     }
 
     /// Takes the light that a surface emits, which the path's ray along `direction` has met.
+    /// Returns what was added.
     #[inline(always)]
-    pub fn glow(&mut self, scene: &RenderScene, hit: &Hit, direction: Vec3, emission: Vec3) {
+    pub fn glow(
+        &mut self,
+        scene: &RenderScene,
+        hit: &Hit,
+        direction: Vec3,
+        emission: Vec3,
+    ) -> Vec3 {
+        let mut light = Vec3::ZERO;
         if is_light(emission) {
             let weight = if self.bounce == 0 {
                 1.0
@@ -160,8 +170,10 @@ impl Path {
                 let density = hit_density(scene, &self.vertex, hit, direction, self.time);
                 power_weight(self.density, density)
             };
-            self.radiance += self.throughput * emission * weight;
+            light = self.throughput * emission * weight;
+            self.radiance += light;
         }
+        light
     }
 
     /// What arrives where the path scatters: the light of one emitter is drawn.
@@ -248,6 +260,12 @@ impl Path {
         self.bounce += 1;
         let Departure { origin, direction, .. } = *departure;
         Some(self.closest(Ray { origin, direction }))
+    }
+
+    /// Light gathered so far, not yet made [`sound`].
+    #[must_use]
+    pub const fn radiance(&self) -> Vec3 {
+        self.radiance
     }
 
     /// The values of the path's sample, once it is done: sums of this one sample.

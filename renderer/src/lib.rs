@@ -28,6 +28,7 @@ pub mod trace;
 mod cpu;
 mod draws;
 mod events;
+mod passes;
 mod prepare;
 mod probe;
 mod scatter;
@@ -38,9 +39,9 @@ mod wide;
 pub use backend::{Backend, Cancel, RenderError, Work};
 pub use bvh::Effort;
 pub use cpu::CpuBackend;
-pub use first::{FirstHits, first_hits};
+pub use first::{FirstHits, first_hits, moving_first_hits};
 pub use prepare::{
-    PrepareError, SceneCameras, prepare, prepare_with, scene_cameras, scene_shutter,
+    Moves, PrepareError, SceneCameras, prepare, prepare_with, scene_cameras, scene_shutter,
 };
 pub use probe::{PROBE_PIXELS, Probe, probe};
 pub use render_scene::RenderScene;
@@ -48,4 +49,4 @@ pub use render_scene::RenderScene;
 /// The version of everything here that decides a film's bits.
 ///
 /// Raise it whenever the golden hashes in `tests/it/golden.rs` change.
-pub const ENGINE: protocol::Engine = protocol::Engine(4);
+pub const ENGINE: protocol::Engine = protocol::Engine(5);

@@ -9,6 +9,7 @@ mod light_tree;
 mod lights;
 mod materials;
 mod motion;
+mod moves;
 mod objects;
 mod place;
 mod pose;
@@ -21,6 +22,8 @@ mod studio;
 mod vary;
 
 pub use cameras::{SceneCameras, scene_cameras, scene_shutter};
+pub use moves::Moves;
+pub(crate) use moves::Spot;
 
 use std::sync::OnceLock;
 
@@ -180,6 +183,7 @@ pub fn prepare_with(
         texels: surfaces.texels,
         environment: sky.words,
         shape_nodes: geometry.shape_nodes,
+        shape_parts: geometry.shape_parts,
         instance_nodes: geometry.instance_nodes,
         digest: Digest([0; 32]),
         wide: OnceLock::new(),

@@ -43,18 +43,19 @@ pub fn probe(
 ) -> Result<Probe, RenderError> {
     let chosen = chosen_pixels(scene);
     let first = Batch::new(0, 1).expect("invariant: one chunk is a batch");
-    let pixels = backend.render_pixels(scene, &chosen, first, cancel)?;
+    let sums = backend.render_pixels(scene, &chosen, first, cancel)?;
+    let pixels = sums.pixels();
     let mut rays = RayCount::default();
     let mut samples = 0;
-    for pixel in &pixels {
+    for pixel in pixels {
         samples += u64::from(pixel.samples);
         rays += RayCount {
             closest: u64::from(pixel.closest_rays),
             shadow: u64::from(pixel.shadow_rays),
         };
     }
-    let (closest_mean, closest_bound) = mean_and_bound(&pixels, |pixel| pixel.closest_rays);
-    let (shadow_mean, shadow_bound) = mean_and_bound(&pixels, |pixel| pixel.shadow_rays);
+    let (closest_mean, closest_bound) = mean_and_bound(pixels, |pixel| pixel.closest_rays);
+    let (shadow_mean, shadow_bound) = mean_and_bound(pixels, |pixel| pixel.shadow_rays);
     Ok(Probe {
         pixels: pixels.len() as u32,
         samples,

@@ -15,6 +15,15 @@ pub(crate) type WideTrees = crate::wide::WideScene;
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) type WideTrees = ();
 
+/// What of a node a shape is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// That primitive of its mesh.
+    Mesh(u32),
+    /// That of the scene's flat lamps.
+    Lamp(u32),
+}
+
 /// A scene at one time with its settings: everything that decides a film's bits, as tables.
 ///
 /// Made by [`crate::prepare()`]. The same scene, settings and time give the same tables on every
@@ -43,6 +52,8 @@ pub struct RenderScene {
     pub(crate) environment: Vec<u32>,
     /// The scene's node that shows each shape, or `NONE` where instances do; decides no bits.
     pub(crate) shape_nodes: Vec<u32>,
+    /// Which part of that node's each shape is; decides no bits.
+    pub(crate) shape_parts: Vec<Part>,
     /// The scene's node of each instance, or `NONE` for the world's object.
     pub(crate) instance_nodes: Vec<u32>,
     pub(crate) digest: Digest,

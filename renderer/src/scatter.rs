@@ -9,6 +9,7 @@ use crate::bsdf::{bsdf_of, evaluate, sample_direction};
 use crate::columns::columnar;
 use crate::light::{LightSample, is_light, power_weight};
 use crate::math::{Vec3, dot, max_component, min, rcp, sqrt, vec3};
+use crate::passes::{Split, Splits};
 use crate::ray::offset_origin;
 use crate::surface::Surface;
 
@@ -103,7 +104,8 @@ fn survival(throughput: Vec3) -> f32 {
     min(sqrt(sqrt(max_component(throughput))), 1.0)
 }
 
-/// Scatters at a surface that a ray along `incoming` met.
+/// Scatters at a surface that a ray along `incoming` met; tells also how it splits light among
+/// classes of lobes, for who asks.
 ///
 /// `passing` is what is left of light that passes the surface; with `roulette`, dim paths may end.
 #[inline(always)]
@@ -114,7 +116,7 @@ pub fn scatter(
     arrival: &Arrival,
     passing: Vec3,
     roulette: bool,
-) -> Departure {
+) -> (Departure, Splits) {
     let Arrival { throughput, light, .. } = *arrival;
     let frame = Frame::of(surface);
     let bsdf = bsdf_of(albedo, surface, frame.to_local(-incoming));
@@ -129,6 +131,7 @@ pub fn scatter(
     let gain = if local.z < 0.0 { whole * passing } else { whole };
     let (shadow_origin, leaves) = leave(surface, local, light.direction);
     let gain = if leaves & (light.density > 0.0) { gain } else { Vec3::ZERO };
+    let of_gain = Split::of(&scattered, local.z < 0.0);
 
     // The direction that goes on.
     let local = sample_direction(&bsdf, arrival.choice, arrival.u, arrival.v);
@@ -137,10 +140,11 @@ pub fn scatter(
     let (origin, leaves) = leave(surface, local, direction);
     let whole = throughput * (scattered.value * rcp(scattered.density));
     let passes = local.z < 0.0;
+    let onward = Split::of(&scattered, passes);
     let throughput = if passes { whole * passing } else { whole };
     let is_lit = leaves & (scattered.density > 0.0) & is_light(throughput);
     let survival = survival(throughput);
-    Departure {
+    let departure = Departure {
         gain,
         shadow_origin,
         goes_on: is_lit & (!roulette | (arrival.roulette < survival)),
@@ -149,5 +153,6 @@ pub fn scatter(
         throughput: if roulette { throughput * rcp(survival) } else { throughput },
         density: scattered.density,
         passes,
-    }
+    };
+    (departure, Splits { gain: of_gain, onward })
 }

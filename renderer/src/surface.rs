@@ -10,7 +10,7 @@ pub use found::{Found, emission_of, fetch};
 pub use place::{Met, Mets, Place, Places, facing, hit_position, reach_of};
 
 use crate::RenderScene;
-use crate::bsdf::DIELECTRIC_F0;
+use crate::bsdf::{DIELECTRIC_F0, DIELECTRIC_INDEX};
 use crate::columns::columnar;
 use crate::math::{Vec3, cross, dot, frame_of, normalize_or, rcp, transform_transposed, vec3};
 use crate::moving::{moved_instance, moved_triangle};
@@ -50,6 +50,10 @@ pub struct Surface {
     pub f0: Vec3,
     /// Its reflectance at the horizon.
     pub f90: f32,
+    /// Index of refraction by which it rises to that, 1 or more.
+    pub index: f32,
+    /// How much it rises in all, see [`crate::bsdf::lobe::fresnel_rise`].
+    pub rise: f32,
     /// Share of the dielectric's body that lets light through.
     pub transmission: f32,
     /// Index of refraction beyond the surface over the one on the viewer's side; 1 where the wall
@@ -102,6 +106,10 @@ columnar! {
         f0: Vec3,
         /// See [`Surface::f90`].
         f90: f32,
+        /// See [`Surface::index`].
+        index: f32,
+        /// See [`Surface::rise`].
+        rise: f32,
     }
 }
 
@@ -111,7 +119,7 @@ impl Place {
     #[must_use]
     pub fn with(self, look: Look, is_matte: bool) -> Surface {
         let Self { position, reach, geometric, normal, .. } = self;
-        let Look { base_color, metallic, roughness, f0, f90 } = look;
+        let Look { base_color, metallic, roughness, f0, f90, index, rise } = look;
         Surface {
             position,
             reach,
@@ -122,6 +130,8 @@ impl Place {
             roughness,
             f0,
             f90,
+            index,
+            rise,
             is_matte,
             ..Surface::PLAIN
         }
@@ -134,9 +144,9 @@ impl Surface {
     #[must_use]
     pub const fn parts(&self) -> (Place, Look) {
         let Self { position, reach, geometric, normal, .. } = *self;
-        let Self { base_color, metallic, roughness, f0, f90, .. } = *self;
+        let Self { base_color, metallic, roughness, f0, f90, index, rise, .. } = *self;
         let place = Place { position, reach, geometric, normal, is_front: true };
-        (place, Look { base_color, metallic, roughness, f0, f90 })
+        (place, Look { base_color, metallic, roughness, f0, f90, index, rise })
     }
 
     /// Whether nothing else decides how it scatters: it is opaque, with neither coat nor sheen nor
@@ -194,6 +204,8 @@ impl Surface {
         has_layers: false,
         f0: vec3(DIELECTRIC_F0, DIELECTRIC_F0, DIELECTRIC_F0),
         f90: 1.0,
+        index: DIELECTRIC_INDEX,
+        rise: 1.0,
         transmission: 0.0,
         eta: 1.0,
         is_thin: true,

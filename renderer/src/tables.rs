@@ -94,7 +94,7 @@ pub const FILTER_ENTRIES: usize = 257;
 /// Steps of cosine and of roughness in the albedo table.
 pub const ALBEDO_SIDE: usize = 32;
 /// Where the means of the albedo table begin: four per roughness.
-pub const ALBEDO_MEANS_AT: usize = ALBEDO_SIDE * ALBEDO_SIDE * 2;
+pub const ALBEDO_MEANS_AT: usize = ALBEDO_SIDE * ALBEDO_SIDE * 3;
 /// Where the albedo of sheen begins: one per cell.
 pub const ALBEDO_SHEEN_AT: usize = ALBEDO_MEANS_AT + ALBEDO_SIDE * 4;
 /// Where the albedo of glass begins: one per side, index of refraction, roughness and cosine.

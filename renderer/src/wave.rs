@@ -3,7 +3,7 @@
 //! The sums over samples are formed here, in the order that makes a film's bits: samples of a
 //! chunk by their indices, chunks by a fixed binary tree.
 
-use film::Pixel;
+use film::{Passes, Pixel, Sums};
 use protocol::settings::CHUNK_SAMPLES;
 
 use crate::RenderScene;
@@ -13,6 +13,7 @@ use crate::events::{Events, Note};
 use crate::integrator::{Path, begin};
 use crate::light::LightSample;
 use crate::math::Vec3;
+use crate::passes::{Split, Splits, Tally};
 use crate::ray::{Cast, Hit};
 use crate::scatter::{Departure, scatter};
 use crate::surface::{Found, Look, Place, emission_of, fetch, surface_at, three_weights, vertices};
@@ -32,6 +33,8 @@ pub fn wave_pixels(samples: u32) -> usize {
 #[derive(Debug, Default)]
 pub struct Wave {
     paths: Vec<Path>,
+    /// What light passes take of each path, where the settings ask for them.
+    tallies: Vec<Tally>,
     /// Paths that go on, and their rays.
     alive: Vec<u32>,
     casts: Vec<Cast>,
@@ -52,6 +55,8 @@ struct Asked {
     casts: Vec<Cast>,
     /// Paths that light may arrive at, with their gains and rays.
     gains: Vec<(u32, Vec3)>,
+    /// How the first event splits each of the gains, for light passes.
+    splits: Vec<Split>,
     shadows: Vec<Cast>,
 }
 
@@ -60,6 +65,7 @@ impl Asked {
         self.owners.clear();
         self.casts.clear();
         self.gains.clear();
+        self.splits.clear();
         self.shadows.clear();
     }
 
@@ -84,20 +90,66 @@ impl Asked {
     }
 }
 
-/// The events of a bounce.
-struct Bounce<'a> {
+/// The events of a bounce; `PASSES` where light passes are wanted.
+struct Bounce<'a, const PASSES: bool> {
     scene: &'a RenderScene,
     path: trace::Path,
+    /// Events of these paths before it.
+    number: u32,
     /// Whether nothing scatters any more.
     is_last: bool,
     /// Whether dim paths may end.
     roulette: bool,
     paths: &'a mut [Path],
+    /// As many, or none without light passes.
+    tallies: &'a mut [Tally],
     draws: &'a Draws,
     asked: &'a mut Asked,
 }
 
-impl Bounce<'_> {
+impl<const PASSES: bool> Bounce<'_, PASSES> {
+    /// Whether events say how they split light.
+    #[inline(always)]
+    const fn splits(&self) -> bool {
+        PASSES && self.number == 0
+    }
+
+    /// Takes note of light that a path's ray has met.
+    #[inline(always)]
+    fn tell(&mut self, path: u32, light: Vec3, is_environment: bool) {
+        if PASSES {
+            self.tallies[path as usize].meet(self.number, light, is_environment);
+        }
+    }
+
+    /// Takes the light of what is around the scene.
+    fn miss(&mut self, path: u32, direction: Vec3) {
+        let light = self.paths[path as usize].miss(self.scene, direction);
+        self.tell(path, light, true);
+    }
+
+    /// Adds what a path asks for after an event; `disperses` where its surface does.
+    #[inline(always)]
+    fn ask(
+        &mut self,
+        number: u32,
+        light: &LightSample,
+        departure: &Departure,
+        splits: impl FnOnce() -> Splits,
+        disperses: bool,
+    ) {
+        let asked = &mut *self.asked;
+        let gains = asked.gains.len();
+        asked.add(&mut self.paths[number as usize], number, light, departure, disperses);
+        if self.splits() {
+            let splits = splits();
+            if self.asked.gains.len() > gains {
+                self.asked.splits.push(splits.gain);
+            }
+            self.tallies[number as usize].go_on(&splits.onward);
+        }
+    }
+
     /// Takes what a ray has met where that is not simple; scatters at once where it has layers,
     /// else returns what is to be scattered.
     fn arrive(&mut self, note: &Note, incoming: Vec3) -> Option<(Place, Look)> {
@@ -106,7 +158,8 @@ impl Bounce<'_> {
         let mut surface = surface_at(scene, &note.hit, incoming, path.time());
         path.see(scene, surface.position, surface.normal, surface.base_color);
         path.absorb(surface.absorption, note.hit.t);
-        path.glow(scene, &note.hit, incoming, surface.emission);
+        let light = path.glow(scene, &note.hit, incoming, surface.emission);
+        self.tell(note.path, light, false);
         if self.is_last || surface.is_unlit {
             return None;
         }
@@ -114,14 +167,15 @@ impl Bounce<'_> {
         if surface.is_plain() {
             return Some((place, look));
         }
+        let path = &mut self.paths[note.path as usize];
         let passing = path.disperse(&mut surface);
         let draw = self.draws.get(note.draw as usize);
         let is_open = surface.transmission > 0.0 || surface.translucency > 0.0;
         let arrival = path.gather(scene, &place, is_open, &draw);
-        let departure =
+        let (departure, splits) =
             scatter(&scene.albedo, &surface, incoming, &arrival, passing, self.roulette);
         let disperses = surface.spread > 0.0;
-        self.asked.add(path, note.path, &arrival.light, &departure, disperses);
+        self.ask(note.path, &arrival.light, &departure, || splits, disperses);
         None
     }
 
@@ -135,7 +189,8 @@ impl Bounce<'_> {
             path.see(scene, place.position, place.normal, color);
             if note.may_glow {
                 let emission = emission_of(scene, &note.hit, place.is_front);
-                path.glow(scene, &note.hit, events.incoming(at), emission);
+                let light = path.glow(scene, &note.hit, events.incoming(at), emission);
+                self.tell(note.path, light, false);
             }
         }
         if self.is_last {
@@ -155,15 +210,16 @@ impl Bounce<'_> {
             let arrival = path.gather(self.scene, &place, false, &draw);
             events.light_up(at, arrival);
         }
-        if is_matte {
-            events.scatter::<true>(&self.scene.albedo, self.path, self.roulette);
-        } else {
-            events.scatter::<false>(&self.scene.albedo, self.path, self.roulette);
+        let albedo = &self.scene.albedo;
+        match (is_matte, self.splits()) {
+            (true, _) => events.scatter::<true>(albedo, self.path, self.roulette),
+            (false, false) => events.scatter::<false>(albedo, self.path, self.roulette),
+            (false, true) => events.scatter_split(albedo, self.path, self.roulette),
         }
         for (at, note) in events.notes.iter().enumerate() {
             let (light, departure) = events.outcome(at);
-            let path = &mut self.paths[note.path as usize];
-            self.asked.add(path, note.path, &light, &departure, false);
+            let splits = || if is_matte { Splits::DIFFUSE } else { events.split(at) };
+            self.ask(note.path, &light, &departure, splits, false);
         }
         events.notes.clear();
     }
@@ -181,31 +237,32 @@ impl Wave {
         places: &[(u32, u32)],
         (first, count): (u32, u32),
         cancel: &Cancel,
-    ) -> Option<Vec<Pixel>> {
+    ) -> Option<Sums> {
         if cancel.is_set() {
             return None;
         }
         if count == 1 {
-            return Some(self.render_chunk(tracer, places, first));
+            return Some(match tracer.scene.settings().passes {
+                false => self.render_chunk::<false>(tracer, places, first),
+                true => self.render_chunk::<true>(tracer, places, first),
+            });
         }
         let half = count / 2;
         let mut low = self.render(tracer, places, (first, half), cancel)?;
         if first + half < tracer.scene.settings().chunk_count() {
             let high = self.render(tracer, places, (first + half, half), cancel)?;
-            for (low, high) in low.iter_mut().zip(&high) {
-                *low = low.plus(high);
-            }
+            low.add(&high);
         }
         Some(low)
     }
 
     /// Renders a chunk of some pixels: samples summed in the order of their indices, from zero.
-    fn render_chunk(
+    fn render_chunk<const PASSES: bool>(
         &mut self,
         tracer: &Tracer<'_>,
         places: &[(u32, u32)],
         chunk: u32,
-    ) -> Vec<Pixel> {
+    ) -> Sums {
         let first = chunk * CHUNK_SAMPLES;
         let end = (first + CHUNK_SAMPLES).min(tracer.scene.header.samples);
         self.paths.clear();
@@ -217,17 +274,31 @@ impl Wave {
                 self.casts.push(cast);
             }
         }
-        self.run(tracer);
-        self.paths
-            .chunks_exact((end - first) as usize)
-            .map(|samples| {
-                samples.iter().fold(Pixel::default(), |sum, path| sum.plus(&path.finish()))
+        self.tallies.clear();
+        if PASSES {
+            self.tallies.resize(self.paths.len(), Tally::NEW);
+        }
+        self.run::<PASSES>(tracer);
+        let samples = (end - first) as usize;
+        let sum = |paths: &[Path]| {
+            paths.iter().fold(Pixel::default(), |sum, path| sum.plus(&path.finish()))
+        };
+        let pixels: Vec<Pixel> = self.paths.chunks_exact(samples).map(sum).collect();
+        if !PASSES {
+            return Sums::from(pixels);
+        }
+        let sum = |(paths, tallies): (&[Path], &[Tally])| {
+            let both = paths.iter().zip(tallies);
+            both.fold(Passes::default(), |sum, (path, tally)| {
+                sum.plus(&tally.finish(path.radiance()))
             })
-            .collect()
+        };
+        let both = self.paths.chunks_exact(samples).zip(self.tallies.chunks_exact(samples));
+        Sums::with_passes(pixels, both.map(sum).collect())
     }
 
     /// Takes all paths to their ends, a bounce at a time.
-    fn run(&mut self, tracer: &Tracer<'_>) {
+    fn run<const PASSES: bool>(&mut self, tracer: &Tracer<'_>) {
         self.alive.clear();
         self.alive.extend(0..self.paths.len() as u32);
         let mut bounce = 0;
@@ -237,12 +308,20 @@ impl Wave {
             fetch(tracer.scene, &self.hits);
             self.draw(tracer, bounce);
             self.asked.clear();
-            self.scatter(tracer, bounce);
+            self.scatter::<PASSES>(tracer, bounce);
             self.hits.resize(self.asked.shadows.len(), Hit::miss(0.0));
             tracer.any(&self.asked.shadows, &mut self.hits);
-            for (&(number, gain), hit) in self.asked.gains.iter().zip(&self.hits) {
+            for (at, (&(number, gain), hit)) in self.asked.gains.iter().zip(&self.hits).enumerate()
+            {
                 if !hit.is_hit() {
                     self.paths[number as usize].gain(gain);
+                    if PASSES {
+                        let tally = &mut self.tallies[number as usize];
+                        match bounce {
+                            0 => tally.gain_direct(gain, &self.asked.splits[at]),
+                            _ => tally.gain_indirect(gain),
+                        }
+                    }
                 }
             }
             bounce += 1;
@@ -251,22 +330,24 @@ impl Wave {
 
     /// Scatters all paths at what their rays have met: asks for shadow rays, and for the next rays
     /// of the paths that go on.
-    fn scatter(&mut self, tracer: &Tracer<'_>, bounce: u32) {
+    fn scatter<const PASSES: bool>(&mut self, tracer: &Tracer<'_>, bounce: u32) {
         let scene = tracer.scene;
-        let Self { paths, alive, casts, hits, draws, asked, met, placed } = self;
-        let mut bounce = Bounce {
+        let Self { paths, tallies, alive, casts, hits, draws, asked, met, placed } = self;
+        let mut bounce = Bounce::<PASSES> {
             scene,
             path: tracer.path(),
+            number: bounce,
             is_last: bounce == scene.header.bounces,
             roulette: bounce + 1 >= scene.header.roulette_after,
             paths,
+            tallies,
             draws,
             asked,
         };
         for (at, &number) in alive.iter().enumerate() {
             let (hit, incoming) = (&hits[at], casts[at].ray.direction);
             if !hit.is_hit() {
-                bounce.paths[number as usize].miss(scene, incoming);
+                bounce.miss(number, incoming);
                 continue;
             }
             let found = Found::of(scene, hit);

@@ -2,6 +2,9 @@
 //!
 //! The packed trees with exact boxes instead of compressed ones.
 
+mod boxes;
+mod stack;
+mod triangles;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -28,8 +31,8 @@ const BLOCK_TRIANGLES: usize = 4;
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 struct WideNode {
-    /// Planes: low x, high x, low y, high y, low z, high z.
-    planes: [[f32; 8]; 6],
+    /// Lower and upper planes along x, y and z.
+    planes: [[[f32; 8]; 2]; 3],
     /// Index of a node, or [`LEAF`] with the index of a block (first instance and count, in the
     /// tree over instances), or [`EMPTY`].
     children: [u32; 8],
@@ -69,10 +72,7 @@ pub struct WideScene {
     root: u32,
 }
 
-const EMPTY_NODE: WideNode = WideNode {
-    planes: [[FAR; 8], [-FAR; 8], [FAR; 8], [-FAR; 8], [FAR; 8], [-FAR; 8]],
-    children: [EMPTY; 8],
-};
+const EMPTY_NODE: WideNode = WideNode { planes: [[[FAR; 8], [-FAR; 8]]; 3], children: [EMPTY; 8] };
 
 impl WideScene {
     /// Converts the packed trees of a scene.
@@ -181,8 +181,8 @@ impl WideScene {
         let node = &mut self.nodes[at];
         node.children[slot] = child;
         for axis in 0..3 {
-            node.planes[2 * axis][slot] = bounds.low[axis];
-            node.planes[2 * axis + 1][slot] = bounds.high[axis];
+            node.planes[axis][0][slot] = bounds.low[axis];
+            node.planes[axis][1][slot] = bounds.high[axis];
         }
     }
 }

@@ -98,8 +98,9 @@ impl Gathering {
             {
                 let connection = connection.clone();
                 let rect = self.spec.grid().rect(unit.tile);
+                let has_passes = self.spec.settings.passes;
                 running.spawn(async move {
-                    let film = film_of(&connection, job, &unit, rect).await;
+                    let film = film_of(&connection, job, &unit, rect, has_passes).await;
                     (unit, film)
                 });
             }
@@ -140,15 +141,18 @@ async fn film_of(
     job: JobId,
     accepted: &AcceptedUnit,
     rect: Option<Rect>,
+    has_passes: bool,
 ) -> Result<Film, String> {
     let rect = rect.ok_or("The farm names a tile that the frame does not have")?;
     let AcceptedUnit { shot, tile, batch, .. } = *accepted;
     let request = Request::Film { unit: Unit { job, shot, tile, batch } };
     let answer = session::call_for(connection, &request, limits::TRANSFER_TIMEOUT).await;
     let (_reply, body) = answer.map_err(|error| chain(&error))?;
-    let film = Film::from_bytes(rect, batch, &body).map_err(|error| error.to_string())?;
+    let film = Film::from_bytes(rect, batch, has_passes, &body);
+    let film = film.map_err(|error| error.to_string())?;
     if film.root() == accepted.root {
-        Ok(film)
+        // What is shown here is the beauty.
+        Ok(film.without_passes())
     } else {
         Err(format!("Tile {} is not the one that was accepted; trying again", tile.0))
     }

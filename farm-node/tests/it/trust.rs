@@ -42,7 +42,7 @@ async fn the_cheats_film_passes_the_tripwires_and_differs() {
     farm.until(|book| book.films.len() == 1).await;
     let bytes = farm.book().films[0].1.clone();
     let (rect, batch) = (lease.rect, lease.unit.batch);
-    let forged = Film::from_bytes(rect, batch, &bytes).expect("a film of the leased size");
+    let forged = Film::from_bytes(rect, batch, false, &bytes).expect("a film of the leased size");
     let honest = honest(&lease.settings, rect, batch);
     assert!(forged != honest);
     assert!(forged.pixels().iter().all(|pixel| pixel.samples == 64));

@@ -3,6 +3,9 @@
 use bytemuck::{Pod, Zeroable};
 use protocol::{Batch, Digest, RayCount, Rect};
 
+use crate::passes::{self, Passes};
+use crate::sums::Sums;
+
 /// Sums over the samples of one pixel: 64 bytes, little-endian on the wire.
 ///
 /// Every value is a sum over samples, never a mean, so that films of other samples of the same
@@ -35,12 +38,24 @@ pub struct Pixel {
 /// Bytes of a pixel.
 pub const PIXEL_BYTES: usize = size_of::<Pixel>();
 
+/// Bytes of a pixel of a film.
+#[must_use]
+pub const fn film_pixel_bytes(has_passes: bool) -> usize {
+    if has_passes { SHEETS_WITH_PASSES * PIXEL_BYTES } else { PIXEL_BYTES }
+}
+
+/// A film with light passes is three sheets of 64 bytes a pixel, one after the other: the pixels;
+/// direct light and emission; indirect light and environment.
+const SHEETS_WITH_PASSES: usize = 3;
+/// Numbers of a pixel in each of the last two sheets; zeros fill them up.
+const SHEET_VALUES: usize = passes::WORDS / (SHEETS_WITH_PASSES - 1);
+
 /// The pixels of one batch of one tile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Film {
     rect: Rect,
     batch: Batch,
-    pixels: Vec<Pixel>,
+    sums: Sums,
 }
 
 /// Bytes or films that do not fit.
@@ -64,6 +79,15 @@ pub enum FilmError {
         a: Batch,
         /// The other.
         b: Batch,
+    },
+    /// One film with light passes, one without.
+    #[error("films of one batch with light passes and without do not add up; ask for both alike")]
+    Passes,
+    /// Words of a sheet of passes that no value uses are not zero.
+    #[error("word {word} of the film is not zero, and no value is kept there")]
+    Reserved {
+        /// Index among the film's words.
+        word: usize,
     },
 }
 
@@ -107,44 +131,86 @@ impl Pixel {
 }
 
 impl Film {
-    /// A film of no samples yet.
+    /// A film of no samples yet, without light passes.
     #[must_use]
     pub fn zeroed(rect: Rect, batch: Batch) -> Self {
-        Self { rect, batch, pixels: vec![Pixel::zeroed(); rect.pixel_count() as usize] }
+        Self { rect, batch, sums: Sums::zeroed(rect.pixel_count() as usize, false) }
     }
 
-    /// A film from its pixels, rows from the upper left.
+    /// A film from its pixels' sums, rows from the upper left.
+    ///
+    /// # Errors
+    /// [`FilmError::Size`] when there are more or fewer than the rectangle has.
+    pub fn new(rect: Rect, batch: Batch, sums: Sums) -> Result<Self, FilmError> {
+        let pixel_bytes = film_pixel_bytes(sums.passes().is_some());
+        check_size(rect, pixel_bytes, (sums.len() * pixel_bytes) as u64)?;
+        Ok(Self { rect, batch, sums })
+    }
+
+    /// A film without light passes.
     ///
     /// # Errors
     /// [`FilmError::Size`] when there are more or fewer than the rectangle has.
     pub fn from_pixels(rect: Rect, batch: Batch, pixels: Vec<Pixel>) -> Result<Self, FilmError> {
-        check_size(rect, (pixels.len() * PIXEL_BYTES) as u64)?;
-        Ok(Self { rect, batch, pixels })
+        Self::new(rect, batch, Sums::from(pixels))
     }
 
-    /// Reads the bytes of [`Film::to_bytes`].
+    /// Reads the bytes of [`Film::to_bytes`]; the settings say whether there are light passes.
     ///
     /// # Errors
-    /// [`FilmError::Size`]; the bytes are not copied before that is checked.
-    pub fn from_bytes(rect: Rect, batch: Batch, bytes: &[u8]) -> Result<Self, FilmError> {
-        check_size(rect, bytes.len() as u64)?;
-        let pixels = bytes
-            .chunks_exact(PIXEL_BYTES)
-            .map(|pixel| {
-                let mut words = [0_u32; 16];
-                for (word, four) in words.iter_mut().zip(pixel.chunks_exact(4)) {
-                    *word = u32::from_le_bytes([four[0], four[1], four[2], four[3]]);
+    /// [`FilmError::Size`], [`FilmError::Reserved`]; the bytes are not copied before the size is
+    /// checked.
+    pub fn from_bytes(
+        rect: Rect,
+        batch: Batch,
+        has_passes: bool,
+        bytes: &[u8],
+    ) -> Result<Self, FilmError> {
+        check_size(rect, film_pixel_bytes(has_passes), bytes.len() as u64)?;
+        let count = rect.pixel_count() as usize;
+        let (first, more) = bytes.split_at(count * PIXEL_BYTES);
+        let pixels = first.chunks_exact(PIXEL_BYTES).map(|it| bytemuck::must_cast(words(it)));
+        let pixels: Vec<Pixel> = pixels.collect();
+        if !has_passes {
+            return Ok(Self { rect, batch, sums: Sums::from(pixels) });
+        }
+        let (direct, indirect) = more.split_at(count * PIXEL_BYTES);
+        let mut passes = Vec::with_capacity(count);
+        let rows = direct.chunks_exact(PIXEL_BYTES).zip(indirect.chunks_exact(PIXEL_BYTES));
+        for (at, (direct, indirect)) in rows.enumerate() {
+            let mut values = [0_u32; passes::WORDS];
+            for (sheet, row) in [direct, indirect].into_iter().enumerate() {
+                let row = words(row);
+                let (used, rest) = row.split_at(SHEET_VALUES);
+                if let Some(odd) = rest.iter().position(|&word| word != 0) {
+                    let word = ((sheet + 1) * count + at) * PIXEL_WORDS + SHEET_VALUES + odd;
+                    return Err(FilmError::Reserved { word });
                 }
-                bytemuck::must_cast(words)
-            })
-            .collect();
-        Ok(Self { rect, batch, pixels })
+                values[sheet * SHEET_VALUES..][..SHEET_VALUES].copy_from_slice(used);
+            }
+            passes.push(bytemuck::must_cast(values));
+        }
+        Ok(Self { rect, batch, sums: Sums::with_passes(pixels, passes) })
     }
 
-    /// Canonical bytes: 16 little-endian words a pixel, rows from the upper left.
+    /// Canonical bytes: 16 little-endian words a pixel, rows from the upper left; with light passes
+    /// two more sheets of as many, in each of which a pixel has twelve values and four zeros.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.pixels.iter().flat_map(|pixel| pixel.bits()).flat_map(u32::to_le_bytes).collect()
+        let passes = self.sums.passes();
+        let pixel_bytes = film_pixel_bytes(passes.is_some());
+        let mut bytes = Vec::with_capacity(self.sums.len() * pixel_bytes);
+        let mut push = |word: u32| bytes.extend(word.to_le_bytes());
+        self.sums.pixels().iter().flat_map(Pixel::bits).for_each(&mut push);
+        for sheet in 0..SHEETS_WITH_PASSES - 1 {
+            for pixel in passes.into_iter().flatten() {
+                pixel.bits()[sheet * SHEET_VALUES..][..SHEET_VALUES]
+                    .iter()
+                    .for_each(|&it| push(it));
+                (SHEET_VALUES..PIXEL_WORDS).for_each(|_| push(0));
+            }
+        }
+        bytes
     }
 
     /// BLAKE3 of [`Film::to_bytes`]: what a node commits to.
@@ -165,33 +231,61 @@ impl Film {
         self.batch
     }
 
+    /// Sums of the pixels, in rows from the upper left.
+    #[must_use]
+    pub const fn sums(&self) -> &Sums {
+        &self.sums
+    }
+
+    /// Sums of the pixels, to be written.
+    #[must_use]
+    pub const fn sums_mut(&mut self) -> &mut Sums {
+        &mut self.sums
+    }
+
     /// Pixels in rows from the upper left.
     #[must_use]
     pub fn pixels(&self) -> &[Pixel] {
-        &self.pixels
+        self.sums.pixels()
     }
 
     /// Pixels in rows from the upper left, to be written.
     #[must_use]
     pub fn pixels_mut(&mut self) -> &mut [Pixel] {
-        &mut self.pixels
+        self.sums.pixels_mut()
+    }
+
+    /// The film of the same pixels without light passes.
+    #[must_use]
+    pub fn without_passes(self) -> Self {
+        Self { sums: self.sums.without_passes(), ..self }
+    }
+
+    /// Light passes of the pixels, where the film has any.
+    #[must_use]
+    pub fn passes(&self) -> Option<&[Passes]> {
+        self.sums.passes()
+    }
+
+    /// Where a pixel of frame coordinates lies among the film's, or `None` outside the tile.
+    #[must_use]
+    pub fn index(&self, x: u32, y: u32) -> Option<usize> {
+        let row = (y.checked_sub(self.rect.y0)? as usize).checked_mul(self.rect.width() as usize)?;
+        let is_inside = self.rect.contains(x, y);
+        is_inside.then(|| row + (x - self.rect.x0) as usize)
     }
 
     /// The pixel at frame coordinates, or `None` outside the tile.
     #[must_use]
     pub fn pixel(&self, x: u32, y: u32) -> Option<&Pixel> {
-        if !self.rect.contains(x, y) {
-            return None;
-        }
-        let row = (y - self.rect.y0) as usize * self.rect.width() as usize;
-        self.pixels.get(row + (x - self.rect.x0) as usize)
+        self.pixels().get(self.index(x, y)?)
     }
 
     /// Rays of all pixels.
     #[must_use]
     pub fn rays(&self) -> RayCount {
         let mut rays = RayCount::default();
-        for pixel in &self.pixels {
+        for pixel in self.pixels() {
             rays += RayCount {
                 closest: u64::from(pixel.closest_rays),
                 shadow: u64::from(pixel.shadow_rays),
@@ -203,22 +297,32 @@ impl Film {
     /// Adds the other half of the batch above: lower chunks first, one addition a value.
     ///
     /// # Errors
-    /// [`FilmError::NotSiblings`].
+    /// [`FilmError::NotSiblings`], [`FilmError::Passes`].
     pub fn merge(&self, other: &Self) -> Result<Self, FilmError> {
         if self.batch.sibling() != other.batch || self.rect != other.rect {
             return Err(FilmError::NotSiblings { a: self.batch, b: other.batch });
         }
+        if self.passes().is_some() != other.passes().is_some() {
+            return Err(FilmError::Passes);
+        }
         let (low, high) = if self.batch < other.batch { (self, other) } else { (other, self) };
-        Ok(Self {
-            rect: self.rect,
-            batch: self.batch.parent(),
-            pixels: low.pixels.iter().zip(&high.pixels).map(|(a, b)| a.plus(b)).collect(),
-        })
+        let mut sums = low.sums.clone();
+        sums.add(&high.sums);
+        Ok(Self { rect: self.rect, batch: self.batch.parent(), sums })
     }
 }
 
-fn check_size(rect: Rect, got_bytes: u64) -> Result<(), FilmError> {
-    let wanted_bytes = rect.pixel_count() * PIXEL_BYTES as u64;
+/// Words of a pixel in a sheet.
+const PIXEL_WORDS: usize = PIXEL_BYTES / 4;
+
+/// The words of a pixel in a sheet.
+fn words(bytes: &[u8]) -> [u32; PIXEL_WORDS] {
+    let (words, _) = bytes.as_chunks::<4>();
+    std::array::from_fn(|at| u32::from_le_bytes(words[at]))
+}
+
+fn check_size(rect: Rect, pixel_bytes: usize, got_bytes: u64) -> Result<(), FilmError> {
+    let wanted_bytes = rect.pixel_count() * pixel_bytes as u64;
     if got_bytes == wanted_bytes {
         Ok(())
     } else {

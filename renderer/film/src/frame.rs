@@ -22,6 +22,8 @@ pub struct Frame {
     /// Pixels that belong to a tile already.
     covered: Vec<bool>,
     complete_pixels: u64,
+    /// Whether its films have light passes, once there is one.
+    has_passes: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -77,6 +79,16 @@ pub enum InsertError {
         /// The film's batch.
         batch: Batch,
     },
+    /// Films of one frame have light passes all, or none has.
+    #[error(
+        "batch {batch} of tile {rect:?} differs from the frame's films in whether it has light passes; render them with the same settings"
+    )]
+    Passes {
+        /// The film's pixels.
+        rect: Rect,
+        /// The film's batch.
+        batch: Batch,
+    },
 }
 
 impl Frame {
@@ -97,6 +109,7 @@ impl Frame {
             tiles: BTreeMap::new(),
             covered: vec![false; window.pixel_count() as usize],
             complete_pixels: 0,
+            has_passes: None,
         }
     }
 
@@ -107,6 +120,10 @@ impl Frame {
     pub fn insert(&mut self, film: Film) -> Result<(), InsertError> {
         let (rect, batch) = (film.rect(), film.batch());
         self.check_range(rect, batch)?;
+        let has_passes = film.passes().is_some();
+        if self.has_passes.is_some_and(|frame_has| frame_has != has_passes) {
+            return Err(InsertError::Passes { rect, batch });
+        }
         if !self.tiles.contains_key(&rect) {
             self.claim(rect)?;
         }
@@ -124,6 +141,7 @@ impl Frame {
             return Err(InsertError::BatchOverlaps { rect, batch, present });
         }
         tile.add(film, root);
+        self.has_passes = Some(has_passes);
         if tile.chunks == chunk_count && !tile.is_enough {
             self.complete_pixels += rect.pixel_count();
         }
@@ -172,7 +190,7 @@ impl Frame {
     /// Means of what is there; pixels without samples are transparent.
     #[must_use]
     pub fn picture(&self) -> Picture {
-        let mut means = Means::zeroed(self.window);
+        let mut means = Means::zeroed(self.window, self.has_passes == Some(true));
         for tile in self.tiles.values() {
             if let Some(sum) = tile.sum() {
                 means.put(&sum);
@@ -230,8 +248,9 @@ impl Tile {
         let mut roots = self.roots.values().rev();
         let mut sum = roots.next()?.clone();
         for lower in roots {
-            let pixels = lower.pixels().iter().zip(sum.pixels()).map(|(a, b)| a.plus(b)).collect();
-            sum = Film::from_pixels(lower.rect(), lower.batch(), pixels)
+            let mut sums = lower.sums().clone();
+            sums.add(sum.sums());
+            sum = Film::new(lower.rect(), lower.batch(), sums)
                 .expect("invariant: films of one tile have one size");
         }
         Some(sum)

@@ -15,7 +15,9 @@ mod frame;
 mod image_file;
 pub mod layer;
 pub mod noise;
+pub mod passes;
 mod picture;
+mod sums;
 pub mod tripwire;
 mod view;
 
@@ -23,12 +25,14 @@ pub use exr_file::{
     ChannelNames, ExrCompression, ExrOptions, FrameRate, Metadata, Precision, ReadError,
     WriteError, read_exr, read_exr_bytes, read_exr_metadata, write_exr,
 };
-pub use film::{Film, FilmError, PIXEL_BYTES, Pixel};
+pub use film::{Film, FilmError, PIXEL_BYTES, Pixel, film_pixel_bytes};
 pub use frame::{Frame, InsertError};
 pub use image_file::{ImageFileError, JpegQuality, PngDepth, write_jpeg, write_png};
 pub use layer::{Layer, LayerError, LayerKind, LayerValues};
 pub use noise::NoiseTarget;
+pub use passes::{Passes, Scattered};
 pub use picture::{Picture, Place, luminance};
+pub use sums::Sums;
 pub use view::{
     Look, Lut, LutError, View, WhiteBalance, WhiteBalanceError, display_rgb, view_rgba8,
     view_rgba16,

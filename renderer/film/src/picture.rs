@@ -6,6 +6,7 @@ use protocol::{Rect, RenderSettings, Size};
 
 use crate::film::{Film, Pixel};
 use crate::layer::{self, Layer, LayerError, LayerKind};
+use crate::passes::Passes;
 
 /// Means of a frame's samples, in rows from the upper left: the beauty, and named layers.
 ///
@@ -63,7 +64,7 @@ impl Picture {
     /// A picture of which nothing is there yet, with the layers that every film fills.
     #[must_use]
     pub fn transparent(size: Size) -> Self {
-        Means::zeroed(Rect::of_size(size)).into_picture()
+        Means::zeroed(Rect::of_size(size), false).into_picture()
     }
 
     /// A picture of which nothing is there yet, without layers.
@@ -112,9 +113,9 @@ impl Picture {
     #[must_use]
     pub fn of_film(film: &Film) -> Self {
         let rect = film.rect();
-        let mut means = Means::zeroed(rect);
-        for (index, pixel) in film.pixels().iter().enumerate() {
-            means.set(index, pixel);
+        let mut means = Means::zeroed(rect, film.passes().is_some());
+        for index in 0..film.pixels().len() {
+            means.set(index, film, index);
         }
         means.into_picture()
     }
@@ -191,11 +192,13 @@ pub(crate) struct Means {
     depth: Vec<f32>,
     variance: Vec<f32>,
     samples: Vec<u32>,
+    /// Light passes by name, where films have any.
+    passes: Vec<(&'static str, Vec<[f32; 3]>)>,
 }
 
 impl Means {
     /// Of nothing yet, of these pixels.
-    pub(crate) fn zeroed(window: Rect) -> Self {
+    pub(crate) fn zeroed(window: Rect, has_passes: bool) -> Self {
         let count = window.pixel_count() as usize;
         Self {
             window,
@@ -206,6 +209,12 @@ impl Means {
             depth: vec![0.0; count],
             variance: vec![0.0; count],
             samples: vec![0; count],
+            passes: match has_passes {
+                true => {
+                    Passes::default().named().map(|(name, _)| (name, vec![[0.0; 3]; count])).into()
+                }
+                false => Vec::new(),
+            },
         }
     }
 
@@ -214,9 +223,9 @@ impl Means {
         let rect = film.rect();
         let Rect { x0, y0, .. } = self.window;
         let width = self.window.width() as usize;
-        for ((x, y), pixel) in rect.pixels().zip(film.pixels()) {
+        for (from, (x, y)) in rect.pixels().enumerate() {
             if self.window.contains(x, y) {
-                self.set((y - y0) as usize * width + (x - x0) as usize, pixel);
+                self.set((y - y0) as usize * width + (x - x0) as usize, film, from);
             }
         }
     }
@@ -228,19 +237,25 @@ impl Means {
         };
         let one =
             |name, channel: &str, values| Layer::known(name, &[channel], LayerKind::Data, values);
-        // By name, as `Picture` keeps them.
-        let layers = vec![
+        let mut layers = vec![
             three(layer::ALBEDO, &["R", "G", "B"], LayerKind::Color, self.albedo),
             one(layer::DEPTH, "Z", self.depth),
             three(layer::NORMAL, &["X", "Y", "Z"], LayerKind::Data, self.normal),
             one(layer::VARIANCE, "Y", self.variance),
         ];
+        for (name, values) in self.passes {
+            layers.push(three(name, &["R", "G", "B"], LayerKind::Color, values));
+        }
+        // As `Picture` keeps them.
+        layers.sort_by(|a, b| a.name().cmp(b.name()));
         let size = self.window.size();
         let Self { beauty, alpha, samples, .. } = self;
         Picture { size, place: Place::whole(size), beauty, alpha, samples, layers }
     }
 
-    fn set(&mut self, index: usize, pixel: &Pixel) {
+    /// Sets a pixel to the means of pixel `from` of a film.
+    fn set(&mut self, index: usize, film: &Film, from: usize) {
+        let pixel = &film.pixels()[from];
         if pixel.samples == 0 {
             return;
         }
@@ -255,6 +270,11 @@ impl Means {
             if pixel.alpha > 0.0 { pixel.depth / pixel.alpha } else { f32::INFINITY };
         self.variance[index] = variance_of_mean(pixel) as f32;
         self.samples[index] = pixel.samples;
+        if let Some(passes) = film.sums().passes_of(from) {
+            for ((_, values), (_, sum)) in self.passes.iter_mut().zip(passes.named()) {
+                values[index] = mean(sum);
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use protocol::Batch;
 
 use crate::film::{Film, Pixel};
+use crate::passes::Passes;
 
 /// Most rays that a sample can cost, from the settings and the probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +111,7 @@ const ROUNDING: f32 = 0.01;
 pub fn check(film: &Film, frame_samples: u32, bounds: &RayBounds) -> Result<(), Trip> {
     let range = film.batch().samples(frame_samples);
     let wanted = range.end - range.start;
-    for ((x, y), pixel) in film.rect().pixels().zip(film.pixels()) {
+    for (at, ((x, y), pixel)) in film.rect().pixels().zip(film.pixels()).enumerate() {
         if pixel.samples != wanted {
             let (batch, got) = (film.batch(), pixel.samples);
             return Err(Trip::Samples { x, y, batch, got, wanted });
@@ -119,9 +120,20 @@ pub fn check(film: &Film, frame_samples: u32, bounds: &RayBounds) -> Result<(), 
             return Err(Trip::Reserved { x, y });
         }
         check_values(x, y, pixel)?;
+        if let Some(passes) = film.sums().passes_of(at) {
+            check_passes(x, y, passes)?;
+        }
         check_rays(x, y, pixel, bounds)?;
     }
     Ok(())
+}
+
+fn check_passes(x: u32, y: u32, passes: &Passes) -> Result<(), Trip> {
+    if !passes.values().iter().all(|sum| sum.is_finite()) {
+        return Err(Trip::NotFinite { x, y });
+    }
+    let negative = passes.named().into_iter().find(|(_, sums)| sums.iter().any(|&sum| sum < 0.0));
+    negative.map_or(Ok(()), |(value, _)| Err(Trip::Negative { x, y, value }))
 }
 
 fn check_values(x: u32, y: u32, pixel: &Pixel) -> Result<(), Trip> {

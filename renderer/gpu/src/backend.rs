@@ -1,6 +1,6 @@
 //! The GPU as a renderer of tiles.
 
-use film::{Film, Pixel};
+use film::{Film, Sums};
 use protocol::{Batch, Rect};
 use renderer::{Backend, Cancel, RenderError, RenderScene, Work};
 
@@ -68,13 +68,14 @@ impl Backend for GpuBackend {
         let order = blocks(work.rect);
         let places: Vec<u32> = order.iter().map(|&(x, y)| x | y << 16).collect();
         let sums = render_list(&self.device, &mut self.kernel, scene, &places, work.batch, cancel)?;
-        let mut film = Film::zeroed(work.rect, work.batch);
         let width = work.rect.width();
-        for ((x, y), pixel) in order.into_iter().zip(sums) {
+        let mut rows = Sums::zeroed(sums.len(), sums.passes().is_some());
+        for (from, (x, y)) in order.into_iter().enumerate() {
             let index = (y - work.rect.y0) * width + (x - work.rect.x0);
-            film.pixels_mut()[index as usize] = pixel;
+            rows.put(index as usize, &sums, from);
         }
-        Ok(film)
+        let film = Film::new(work.rect, work.batch, rows);
+        Ok(film.expect("invariant: as many pixels as the tile has"))
     }
 
     fn render_pixels(
@@ -83,7 +84,7 @@ impl Backend for GpuBackend {
         pixels: &[(u32, u32)],
         batch: Batch,
         cancel: &Cancel,
-    ) -> Result<Vec<Pixel>, RenderError> {
+    ) -> Result<Sums, RenderError> {
         for &(x, y) in pixels {
             let rect = Rect { x0: x, y0: y, x1: x.saturating_add(1), y1: y.saturating_add(1) };
             check_range(scene, Work { rect, batch })?;
@@ -114,9 +115,9 @@ pub(crate) fn render_list(
     places: &[u32],
     batch: Batch,
     cancel: &Cancel,
-) -> Result<Vec<Pixel>, RenderError> {
+) -> Result<Sums, RenderError> {
     if places.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Sums::zeroed(0, scene.settings().passes));
     }
     let samples = batch.samples(scene.settings().samples);
     let mut tree = Tree::default();
@@ -147,34 +148,36 @@ fn blocks(rect: Rect) -> Vec<(u32, u32)> {
 #[derive(Default)]
 struct Tree {
     /// Runs with their length's logarithm, ever shorter.
-    runs: Vec<(u32, Vec<Pixel>)>,
+    runs: Vec<(u32, Sums)>,
 }
 
 impl Tree {
-    fn push(&mut self, chunk: Vec<Pixel>) {
+    fn push(&mut self, chunk: Sums) {
         let mut level = 0;
         let mut run = chunk;
-        while let Some((_, low)) = self.runs.pop_if(|(below, _)| *below == level) {
-            run = plus(&low, &run);
+        while let Some((_, mut low)) = self.runs.pop_if(|(below, _)| *below == level) {
+            low.add(&run);
+            run = low;
             level += 1;
         }
         self.runs.push((level, run));
     }
 
     /// The whole batch: a run without its upper half is its lower half.
-    fn finish(self) -> Vec<Pixel> {
+    fn finish(self) -> Sums {
         let mut runs = self.runs.into_iter().rev().map(|(_, run)| run);
         let last = runs.next().unwrap_or_default();
-        runs.fold(last, |high, low| plus(&low, &high))
+        runs.fold(last, |high, mut low| {
+            low.add(&high);
+            low
+        })
     }
-}
-
-fn plus(low: &[Pixel], high: &[Pixel]) -> Vec<Pixel> {
-    low.iter().zip(high).map(|(a, b)| a.plus(b)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use film::Pixel;
+
     use super::*;
 
     #[test]
@@ -269,9 +272,9 @@ mod tests {
             };
             let chunks: Vec<Pixel> = (0..count).map(chunk).collect();
             let mut tree = Tree::default();
-            chunks.iter().for_each(|&chunk| tree.push(vec![chunk]));
+            chunks.iter().for_each(|&chunk| tree.push(vec![chunk].into()));
             let wanted = by_recursion(&chunks, count.next_power_of_two());
-            assert_eq!(tree.finish()[0].bits(), wanted.bits(), "{count} chunks");
+            assert_eq!(tree.finish().pixels()[0].bits(), wanted.bits(), "{count} chunks");
         }
     }
 }

@@ -7,7 +7,7 @@ use renderer::{RenderError, RenderScene};
 
 use crate::compute::{self, Binding};
 use crate::device::{AdapterSummary, Device, GpuOptions, OpenError};
-use crate::shader::{Motion, Rounding, ShaderChecks, Shaders};
+use crate::shader::{Abilities, Rounding, ShaderChecks, Shaders};
 use crate::tables::{self, Tables};
 
 /// Invocations of a workgroup.
@@ -111,7 +111,8 @@ pub(crate) fn evaluate(
         compute::layout(device, "rows", &[Binding::Read, Binding::Write, Binding::Uniform]);
     let mut layouts = vec![&layout];
     layouts.extend(scene.map(|(layout, _)| layout));
-    let pipeline = shaders.pipeline(text(function), "evaluate.wgsl", &layouts, Motion::Moving)?;
+    let abilities = Abilities { motion: true, ..Abilities::default() };
+    let pipeline = shaders.pipeline(text(function), "evaluate.wgsl", &layouts, abilities)?;
 
     let rows = inputs.len() as u32 / function.input_words;
     let workgroups = rows.div_ceil(WORKGROUP);

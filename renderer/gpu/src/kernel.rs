@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use bevy_render::render_resource::{
     BindGroup, BindGroupLayout, Buffer, ComputePipeline, ShaderType,
 };
-use film::{PIXEL_BYTES, Pixel};
+use film::{PIXEL_BYTES, Passes, Pixel, Sums};
 use protocol::settings::CHUNK_SAMPLES;
 use renderer::{Cancel, RenderError, RenderScene};
 
 use crate::compute::{self, Binding};
 use crate::device::{AdapterKind, Device, OpenError};
-use crate::shader::{Motion, Shaders};
+use crate::shader::{Abilities, Shaders};
 use crate::tables::{self, Uploaded};
 
 /// Invocations of a workgroup.
@@ -49,9 +49,8 @@ struct Share {
 
 /// The compiled kernel, the scenes it knows and the speed it was seen at.
 pub(crate) struct Kernel {
-    pipeline: ComputePipeline,
-    /// The kernel for scenes in which something moves, compiled for the first of them.
-    moving: Option<ComputePipeline>,
+    /// By what they can do: the simplest, and others since a scene first needed them.
+    pipelines: Vec<(Abilities, ComputePipeline)>,
     shaders: Shaders,
     work_layout: BindGroupLayout,
     scene_layout: BindGroupLayout,
@@ -65,22 +64,25 @@ impl Kernel {
         let bindings = [Binding::Uniform, Binding::Read, Binding::Write, Binding::Write];
         let work_layout = compute::layout(device, "work", &bindings);
         let scene_layout = tables::layout(device);
-        let pipeline = compile(&mut shaders, &[&work_layout, &scene_layout], Motion::Still)?;
+        let simplest = Abilities::default();
+        let pipeline = compile(&mut shaders, &[&work_layout, &scene_layout], simplest)?;
         let pace = Pace::new(device.summary.kind);
         let uploaded = Uploaded::default();
-        let moving = None;
-        Ok(Self { pipeline, moving, shaders, work_layout, scene_layout, uploaded, pace })
+        let pipelines = vec![(simplest, pipeline)];
+        Ok(Self { pipelines, shaders, work_layout, scene_layout, uploaded, pace })
     }
 
-    /// The kernel for scenes in which something moves.
-    fn moving(&mut self) -> Result<ComputePipeline, RenderError> {
-        if let Some(pipeline) = &self.moving {
+    /// The kernel that can do this, compiled where it is not yet.
+    fn pipeline(&mut self, abilities: Abilities) -> Result<ComputePipeline, RenderError> {
+        let known = self.pipelines.iter().find(|(able, _)| *able == abilities);
+        if let Some((_, pipeline)) = known {
             return Ok(pipeline.clone());
         }
         let layouts = [&self.work_layout, &self.scene_layout];
-        let compiled = compile(&mut self.shaders, &layouts, Motion::Moving);
+        let compiled = compile(&mut self.shaders, &layouts, abilities);
         let pipeline = compiled.map_err(|error| RenderError::DeviceLost(error.to_string()))?;
-        Ok(self.moving.insert(pipeline).clone())
+        self.pipelines.push((abilities, pipeline.clone()));
+        Ok(pipeline)
     }
 
     /// Drops the tables of all scenes.
@@ -102,15 +104,15 @@ impl Kernel {
         places: &[u32],
         samples: Range<u32>,
         cancel: &Cancel,
-        mut merge: impl FnMut(Vec<Pixel>),
+        mut merge: impl FnMut(Sums),
     ) -> Result<(), RenderError> {
         device.check()?;
-        let film_bytes = places.len() as u64 * PIXEL_BYTES as u64;
+        let passes = scene.settings().passes;
+        let pixel_bytes = if passes { PIXEL_BYTES + size_of::<Passes>() } else { PIXEL_BYTES };
+        let film_bytes = (places.len() * pixel_bytes) as u64;
         compute::check_size(device, film_bytes)?;
-        let pipeline = match scene.header().motion_keys {
-            0 => self.pipeline.clone(),
-            _ => self.moving()?,
-        };
+        let motion = scene.header().motion_keys > 0;
+        let pipeline = self.pipeline(Abilities { motion, passes })?;
         let scene = self.uploaded.get(device, &self.scene_layout, scene)?.group.clone();
         let pixels = compute::table(device, "pixels", bytemuck::must_cast_slice(places))?;
         let chunks: Vec<u32> = samples.clone().step_by(CHUNK_SAMPLES as usize).collect();
@@ -142,20 +144,37 @@ impl Kernel {
                 run.pace.samples_max = 1;
             }
             let words = compute::read(device, &film, film_bytes * group.len() as u64)?;
-            let sums: &[Pixel] = bytemuck::cast_slice(&words);
-            sums.chunks(places.len().max(1)).for_each(|layer| merge(layer.to_vec()));
+            let layer_words = places.len().max(1) * pixel_bytes / 4;
+            words.chunks(layer_words).for_each(|layer| merge(sums(layer, passes)));
         }
         Ok(())
     }
 }
 
+/// The sums that the kernel has written, pixel by pixel, each followed by its passes where there are
+/// any.
+fn sums(words: &[u32], has_passes: bool) -> Sums {
+    if !has_passes {
+        return Sums::from(bytemuck::cast_slice::<u32, Pixel>(words).to_vec());
+    }
+    let rows: &[[u32; (PIXEL_BYTES + size_of::<Passes>()) / 4]] = bytemuck::cast_slice(words);
+    let split = |row: &[u32; 40]| {
+        let (pixel, passes) = row.split_at(PIXEL_BYTES / 4);
+        let (pixel, passes): (&[Pixel], &[Passes]) =
+            (bytemuck::cast_slice(pixel), bytemuck::cast_slice(passes));
+        (pixel[0], passes[0])
+    };
+    let (pixels, passes) = rows.iter().map(split).unzip();
+    Sums::with_passes(pixels, passes)
+}
+
 fn compile(
     shaders: &mut Shaders,
     layouts: &[&BindGroupLayout],
-    motion: Motion,
+    abilities: Abilities,
 ) -> Result<ComputePipeline, OpenError> {
     let text = include_str!("shaders/render.wgsl").to_owned();
-    shaders.pipeline(text, "render.wgsl", layouts, motion)
+    shaders.pipeline(text, "render.wgsl", layouts, abilities)
 }
 
 /// One call's dispatches.

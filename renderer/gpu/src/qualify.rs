@@ -201,6 +201,7 @@ pub(crate) fn golden(
     let places: Vec<u32> = rect.pixels().map(|(x, y)| x | y << 16).collect();
     let got = render_list(device, kernel, &scene, &places, batch, &cancel)
         .map_err(|error| failed(device, error.to_string()))?;
+    let got = got.pixels();
     let pairs = || got.iter().zip(wanted.pixels());
     let share = |count: usize| count as f32 / got.len() as f32;
     let equal_share = share(pairs().filter(|(a, b)| a.bits() == b.bits()).count());

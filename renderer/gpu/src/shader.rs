@@ -32,6 +32,7 @@ const LIBRARY: &[(&str, &str)] = &[
     ("environment.wgsl", include_str!("shaders/environment.wgsl")),
     ("light_tree.wgsl", include_str!("shaders/light_tree.wgsl")),
     ("light.wgsl", include_str!("shaders/light.wgsl")),
+    ("passes.wgsl", include_str!("shaders/passes.wgsl")),
     ("integrator.wgsl", include_str!("shaders/integrator.wgsl")),
 ];
 
@@ -74,13 +75,14 @@ pub enum Rounding {
     Exact,
 }
 
-/// Whether a kernel is for scenes in which something moves while the shutter is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Motion {
-    /// Everything stays where the tables say: nothing is asked about time.
-    Still,
-    /// What moves is placed anew for every ray.
-    Moving,
+/// What a kernel can do: what it cannot is not compiled into it and costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Abilities {
+    /// Something moves while the shutter is open, and is placed anew for every ray; without it
+    /// everything stays where the tables say, and nothing is asked about time.
+    pub(crate) motion: bool,
+    /// Films have light passes.
+    pub(crate) passes: bool,
 }
 
 /// Compiles entry shaders against the library.
@@ -128,15 +130,14 @@ impl Shaders {
         text: String,
         name: &str,
         layouts: &[&BindGroupLayout],
-        motion: Motion,
+        abilities: Abilities,
     ) -> Result<ComputePipeline, OpenError> {
         let adapter = self.adapter.clone();
         let refused = |reason: String| OpenError::Shader { adapter: adapter.clone(), reason };
         let id = self.add(text, name);
         let mut defs = self.defs.clone();
-        if motion == Motion::Moving {
-            defs.push(ShaderDefVal::from("MOTION"));
-        }
+        let named = [(abilities.motion, "MOTION"), (abilities.passes, "PASSES")];
+        defs.extend(named.iter().filter(|(is_there, _)| *is_there).map(|(_, name)| (*name).into()));
         let module = self.cache.get(0, id, &defs).map_err(|error| refused(self.explain(error)))?;
         let scope = self.device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Validation);
         let layouts: Vec<Option<&wgpu::BindGroupLayout>> =

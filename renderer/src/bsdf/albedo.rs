@@ -3,8 +3,9 @@
 
 use rayon::prelude::*;
 
+use super::DIELECTRIC_INDEX;
 use super::lobe::{
-    SHEEN_ROUGHNESS_MIN, refract, sample_cosine, sample_visible_normal, schlick_between,
+    SHEEN_ROUGHNESS_MIN, fresnel_weight, refract, sample_cosine, sample_visible_normal,
     schlick_weight, sheen_value, smith_root, width_of,
 };
 use crate::math::{
@@ -42,47 +43,62 @@ fn cell(x: f32) -> (usize, f32) {
     cell_of(x, ALBEDO_SIDE)
 }
 
-/// Albedo of the GGX lobe as `(a, b)`: reflectances f0 and f90 give `f0·a + f90·b`.
+/// What the GGX lobe reflects in one direction, scattering light once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LobeAlbedo {
+    /// Where all is reflected.
+    pub white: f32,
+    /// With Schlick's weight.
+    pub schlick: f32,
+    /// With Fresnel's weight of index 1.5.
+    pub fresnel: f32,
+}
+
+/// The lobe's albedos for a direction's cosine.
 #[inline(always)]
 #[must_use]
-pub fn lobe_albedo(albedo: &AlbedoTable, cosine: f32, roughness: f32) -> (f32, f32) {
+pub fn lobe_albedo(albedo: &AlbedoTable, cosine: f32, roughness: f32) -> LobeAlbedo {
     let (column, fx) = cell(cosine);
     let (row, fy) = cell(roughness);
-    let at = (row * ALBEDO_SIDE + column) * 2;
-    let below = at + ALBEDO_SIDE * 2;
-    (
-        lerp(lerp(albedo[at], albedo[at + 2], fx), lerp(albedo[below], albedo[below + 2], fx), fy),
+    let at = (row * ALBEDO_SIDE + column) * 3;
+    let below = at + ALBEDO_SIDE * 3;
+    let read = |k: usize| {
         lerp(
-            lerp(albedo[at + 1], albedo[at + 3], fx),
-            lerp(albedo[below + 1], albedo[below + 3], fx),
+            lerp(albedo[at + k], albedo[at + 3 + k], fx),
+            lerp(albedo[below + k], albedo[below + 3 + k], fx),
             fy,
-        ),
-    )
+        )
+    };
+    LobeAlbedo { white: read(0), schlick: read(1), fresnel: read(2) }
 }
 
 /// What a white lobe loses per unit it keeps, because light is scattered once only.
 #[inline(always)]
 #[must_use]
-pub fn lobe_loss(a: f32, b: f32) -> f32 {
-    let kept = clamp(a + b, 1e-3, 1.0);
+pub fn lobe_loss(white: f32) -> f32 {
+    let kept = clamp(white, 1e-3, 1.0);
     div(1.0 - kept, kept)
 }
 
-/// Albedo of a compensated lobe in one direction.
+/// Albedo of a compensated lobe in one direction, from what a white one keeps and what its weight
+/// towards the horizon keeps.
 #[inline(always)]
 #[must_use]
-pub fn compensated(a: f32, b: f32, r: Reflectance) -> f32 {
-    (r.f0 * a + r.f90 * b) * (1.0 + r.f0 * lobe_loss(a, b))
+pub fn compensated(white: f32, weighted: f32, r: Reflectance) -> f32 {
+    (r.f0 * (white - weighted) + r.f90 * weighted) * (1.0 + r.f0 * lobe_loss(white))
 }
 
-/// Mean of [`compensated`] over all directions, weighted by the cosine.
+/// Mean of [`compensated`] over all directions, weighted by the cosine, for Fresnel's weight times
+/// `rise`, see [`super::lobe::fresnel_rise`].
 #[inline(always)]
 #[must_use]
-pub fn compensated_mean(albedo: &AlbedoTable, roughness: f32, r: Reflectance) -> f32 {
+pub fn compensated_mean(albedo: &AlbedoTable, roughness: f32, rise: f32, r: Reflectance) -> f32 {
     let (row, fy) = cell(roughness);
     let at = ALBEDO_MEANS_AT + row * 4;
     let mean = |k: usize| lerp(albedo[at + k], albedo[at + 4 + k], fy);
-    r.f0 * (mean(0) + r.f0 * mean(2)) + r.f90 * (mean(1) + r.f0 * mean(3))
+    let (weighted, weighted_loss) = (mean(1) * rise, mean(3) * rise);
+    r.f0 * (mean(0) - weighted + r.f0 * (mean(2) - weighted_loss))
+        + r.f90 * (weighted + r.f0 * weighted_loss)
 }
 
 /// Albedo of white sheen in one direction, at most 1.
@@ -119,8 +135,8 @@ pub fn glass_albedo(albedo: &AlbedoTable, cosine: f32, roughness: f32, eta: f32)
 ///
 /// # Shapes
 /// See [`ALBEDO_FLOATS`]: roughness grows by row, cosine by column, both from 0 to 1
-/// inclusive. First `(a, b)` of GGX per cell; then, per roughness, the means of `a`, `b`, `a·loss`
-/// and `b·loss`; then the albedo of sheen per cell; last that of glass, by side, index, roughness and
+/// inclusive. First [`LobeAlbedo`] per cell; then, per roughness, the means of its `white` and
+/// `fresnel`, and of both times the loss; then the albedo of sheen per cell; last that of glass, by side, index, roughness and
 /// cosine.
 #[must_use]
 pub fn albedo_table() -> Box<AlbedoTable> {
@@ -130,7 +146,7 @@ pub fn albedo_table() -> Box<AlbedoTable> {
     let roughness_of = |at: usize| div((at / ALBEDO_SIDE) as f32, last);
     // Cells do not depend on each other: any number of threads gives the same table.
     let cells = || (0..ALBEDO_SIDE * ALBEDO_SIDE).into_par_iter();
-    let lobes: Vec<[f32; 2]> =
+    let lobes: Vec<[f32; 3]> =
         cells().map(|at| integrate_lobe(cosine_of(at), width_of(roughness_of(at)))).collect();
     table[..ALBEDO_MEANS_AT].copy_from_slice(lobes.as_flattened());
     for row in 0..ALBEDO_SIDE {
@@ -138,9 +154,11 @@ pub fn albedo_table() -> Box<AlbedoTable> {
         let steps = 256;
         for step in 0..steps {
             let cosine = (step as f32 + 0.5) * rcp(steps as f32);
-            let (a, b) = lobe_albedo(&table, cosine, div(row as f32, last));
-            let loss = lobe_loss(a, b);
-            for (sum, value) in sums.iter_mut().zip([a, b, a * loss, b * loss]) {
+            let lobe = lobe_albedo(&table, cosine, div(row as f32, last));
+            let (white, fresnel) = (lobe.white, lobe.fresnel);
+            let loss = lobe_loss(white);
+            for (sum, value) in sums.iter_mut().zip([white, fresnel, white * loss, fresnel * loss])
+            {
                 *sum += value * cosine;
             }
         }
@@ -174,12 +192,12 @@ fn places() -> impl Iterator<Item = (f32, f32)> {
     (0..STEPS * STEPS).map(move |k| (at(k / STEPS), at(k % STEPS)))
 }
 
-/// Integrates the lobe over all directions, once without and once with Schlick's weight.
-fn integrate_lobe(cosine: f32, width: f32) -> [f32; 2] {
+/// Integrates the lobe over all directions: [`LobeAlbedo`]'s fields.
+fn integrate_lobe(cosine: f32, width: f32) -> [f32; 3] {
     let view = vec3(sqrt(1.0 - cosine * cosine), 0.0, cosine);
     let width_squared = width * width;
     let root_view = smith_root(cosine, width_squared);
-    let (mut a, mut b) = (0.0, 0.0);
+    let mut sums = [0.0; 3];
     for (u, v) in places() {
         let half = sample_visible_normal(view, (width, width), u, v);
         let light = half * (2.0 * dot(view, half)) - view;
@@ -188,12 +206,14 @@ fn integrate_lobe(cosine: f32, width: f32) -> [f32; 2] {
         }
         let root_light = smith_root(light.z, width_squared);
         let kept = div(light.z * (cosine + root_view), light.z * root_view + cosine * root_light);
-        let weight = schlick_weight(dot(view, half));
-        a += kept * (1.0 - weight);
-        b += kept * weight;
+        let cos_half = dot(view, half);
+        let weights = [1.0, schlick_weight(cos_half), fresnel_weight(cos_half, DIELECTRIC_INDEX)];
+        for (sum, weight) in sums.iter_mut().zip(weights) {
+            *sum += kept * weight;
+        }
     }
     let scale = rcp((STEPS * STEPS) as f32);
-    [min(a * scale, 1.0), min(b * scale, 1.0)]
+    sums.map(|sum| min(sum * scale, 1.0))
 }
 
 fn integrate_glass(cosine: f32, width: f32, eta: f32) -> f32 {
@@ -208,7 +228,7 @@ fn integrate_glass(cosine: f32, width: f32, eta: f32) -> f32 {
     let mut sum = 0.0;
     for (u, v) in places() {
         let half = sample_visible_normal(view, (width, width), u, v);
-        let weight = schlick_between(dot(view, half), eta);
+        let weight = fresnel_weight(dot(view, half), eta);
         let fresnel = lerp(ratio * ratio, 1.0, weight);
         let mirrored = half * (2.0 * dot(view, half)) - view;
         if mirrored.z > 0.0 {
@@ -243,10 +263,10 @@ mod tests {
         let table = albedo_table();
         assert_eq!(table.len(), ALBEDO_FLOATS);
         assert!(table[..ALBEDO_MEANS_AT].iter().all(|value| (0.0..=1.0).contains(value)));
-        let (a, b) = lobe_albedo(&table, 0.7, 0.05);
-        assert!(a + b > 0.99, "smooth surfaces lose little: {a} {b}");
-        let (a, b) = lobe_albedo(&table, 0.7, 1.0);
-        assert!(a + b > 0.3 && a + b < 0.5, "rough ones lose more than half: {a} {b}");
+        let smooth = lobe_albedo(&table, 0.7, 0.05).white;
+        assert!(smooth > 0.99, "smooth surfaces lose little: {smooth}");
+        let rough = lobe_albedo(&table, 0.7, 1.0).white;
+        assert!(rough > 0.3 && rough < 0.5, "rough ones lose more than half: {rough}");
     }
 
     #[test]
@@ -266,10 +286,11 @@ mod tests {
         let sum: f64 = (0..steps)
             .map(|i| {
                 let cosine = (i as f32 + 0.5) / steps as f32;
-                let (a, b) = lobe_albedo(&table, cosine, 0.6);
-                f64::from(compensated(a, b, r) * cosine * 2.0) / f64::from(steps)
+                let lobe = lobe_albedo(&table, cosine, 0.6);
+                f64::from(compensated(lobe.white, lobe.fresnel * 0.7, r) * cosine * 2.0)
+                    / f64::from(steps)
             })
             .sum();
-        assert!((f64::from(compensated_mean(&table, 0.6, r)) - sum).abs() < 1e-3);
+        assert!((f64::from(compensated_mean(&table, 0.6, 0.7, r)) - sum).abs() < 1e-3);
     }
 }

@@ -61,21 +61,22 @@ fn below(f0: f32, eta: f32, weight: f32) -> (f32, f32) {
     (reflected, if base < eta { 1.0 } else { 0.5 })
 }
 
-/// Reflectance along the normal that, by Schlick, gives what the film reflects in a direction.
+/// Reflectance along the normal that, by a weight towards the horizon, gives what the film reflects
+/// in a direction.
 ///
 /// # Shapes and units
 /// - `cosine`: of the viewer's direction, above 0
 /// - `ior`, `thickness`: of the film; nanometres
 /// - `f0`: of what is below the film, along the normal, per RGB component
+/// - `weight`: with which the result will be brought to the direction
 #[inline]
 #[must_use]
-pub fn iridescent_f0(cosine: f32, ior: f32, thickness: f32, f0: Vec3) -> Vec3 {
+pub fn iridescent_f0(cosine: f32, ior: f32, thickness: f32, f0: Vec3, weight: f32) -> Vec3 {
     // A film of no thickness is not there.
     let t = saturate(div(thickness, 30.0));
     let eta = lerp(1.0, ior, t * t * (3.0 - 2.0 * t));
     let within = sqrt(1.0 - div(1.0 - cosine * cosine, eta * eta));
-    let weight = schlick_weight(cosine);
-    let top = lerp(normal_reflectance(eta, 1.0), 1.0, weight);
+    let top = lerp(normal_reflectance(eta, 1.0), 1.0, schlick_weight(cosine));
     let path = 2.0 * eta * thickness * within;
     let weight_within = schlick_weight(within);
     let (rx, sx) = below(f0.x, eta, weight_within);
@@ -91,7 +92,7 @@ pub fn iridescent_f0(cosine: f32, ior: f32, thickness: f32, f0: Vec3) -> Vec3 {
     )
 }
 
-/// The direct reflection and two bounces of one component, by Schlick's formula backwards.
+/// The direct reflection and two bounces of one component, taken back by the weight.
 #[inline(always)]
 fn component(top: f32, weight: f32, bottom: f32, first: f32, second: f32) -> f32 {
     let through = 1.0 - top;
@@ -110,12 +111,14 @@ mod tests {
     #[test]
     fn no_film_changes_nothing_and_a_film_makes_colours() {
         let grey = vec3(0.04, 0.04, 0.04);
-        for value in iridescent_f0(0.8, 1.3, 0.0, grey).to_array() {
+        for value in iridescent_f0(0.8, 1.3, 0.0, grey, schlick_weight(0.8)).to_array() {
             assert!((value - 0.04).abs() < 0.02, "{value}");
         }
         let mut spread = 0.0_f32;
         for step in 0..40 {
-            let film = iridescent_f0(0.9, 1.5, 100.0 + 10.0 * step as f32, vec3(0.3, 0.3, 0.3));
+            let grey = vec3(0.3, 0.3, 0.3);
+            let thickness = 100.0 + 10.0 * step as f32;
+            let film = iridescent_f0(0.9, 1.5, thickness, grey, schlick_weight(0.9));
             assert!(film.to_array().iter().all(|value| (0.0..=1.0).contains(value)), "{film:?}");
             spread = spread.max((film.x - film.z).abs());
         }

@@ -95,18 +95,37 @@ pub fn schlick_weight(cosine: f32) -> f32 {
     squared * squared * m
 }
 
-/// Schlick's weight between two media, 1 for total reflection.
+/// Fresnel's reflectance of a dielectric without colour, between 0 along the normal and 1 at the
+/// horizon and for total reflection: what stands where glTF puts Schlick's weight.
 ///
-/// `eta` is the index of refraction beyond the surface over the one before it. Coming from the
-/// denser side the refracted cosine counts, so that both sides reflect alike.
+/// `eta` is the index of refraction beyond the surface over the one before it. The form is Cook
+/// and Torrance's ("A reflectance model for computer graphics", 1982).
 #[inline(always)]
 #[must_use]
-pub fn schlick_between(cosine: f32, eta: f32) -> f32 {
-    if eta >= 1.0 {
-        return schlick_weight(cosine);
-    }
-    let beyond = 1.0 - div(1.0 - cosine * cosine, eta * eta);
-    if beyond > 0.0 { schlick_weight(sqrt(beyond)) } else { 1.0 }
+pub fn fresnel_weight(cosine: f32, eta: f32) -> f32 {
+    let cosine = clamp(cosine, 0.0, 1.0);
+    let squared = eta * eta - 1.0 + cosine * cosine;
+    let bent = sqrt(max(squared, 0.0));
+    let across = div(bent - cosine, bent + cosine);
+    let along = div(cosine * (bent + cosine) - 1.0, cosine * (bent - cosine) + 1.0);
+    let reflected = 0.5 * across * across * (1.0 + along * along);
+    let ratio = div(eta - 1.0, eta + 1.0);
+    let normal = ratio * ratio;
+    let weight = clamp(div(reflected - normal, 1.0 - normal), 0.0, 1.0);
+    if squared > 0.0 { weight } else { 1.0 }
+}
+
+/// Mean of [`fresnel_weight`] over all directions in means of that of index 1.5.
+///
+/// From the mean reflectance's fit by Kulla and Conty ("Revisiting physically based shading", 2017)
+/// for indices of 1 to 3.
+#[inline(always)]
+#[must_use]
+pub fn fresnel_rise(index: f32) -> f32 {
+    let mean = div(index - 1.0, 4.085_67 + 1.000_71 * index);
+    let ratio = div(index - 1.0, index + 1.0);
+    let normal = ratio * ratio;
+    clamp(div(mean - normal, (1.0 - normal) * 0.051_56), 0.0, 2.0)
 }
 
 /// A direction with density cos/π (Malley's method).

@@ -17,6 +17,7 @@ use super::pose::{self, Poser};
 use super::shutter::{Pose, Shutter};
 use super::{PrepareError, checked, lamps};
 use crate::bvh::Effort;
+use crate::render_scene::Part;
 use crate::tables::{NONE, Shape, TRIANGLE_ALPHA, TRIANGLE_CULL, TRIANGLE_MOVES, Triangle};
 
 /// Vertices at all keys, and triangles, of what moves vertex by vertex: 5 GiB of tables.
@@ -30,6 +31,8 @@ struct Packer<'a> {
     default_material: u32,
     /// The scene's node that shows each shape, or [`NONE`] where instances do.
     shape_nodes: Vec<u32>,
+    /// Which part of that node's each shape is.
+    shape_parts: Vec<Part>,
     /// Materials of flat lamps, which follow the default one.
     lamps: &'a [scene::Material],
     /// Whether any shape moves.
@@ -173,9 +176,10 @@ pub fn pack(
         }
     }
     packer.shape_nodes.resize(packer.shapes.len(), NONE);
-    let Packer { shapes, indices, attributes, shape_nodes, moves, .. } = packer;
+    let Packer { shapes, indices, attributes, shape_nodes, shape_parts, moves, .. } = packer;
+    assert_eq!(shapes.len(), shape_parts.len(), "every shape is a part of something");
     let key_count = checked("keys", showing.keys().count())?;
-    let parts = Parts { shapes, indices, attributes, shape_nodes, moves };
+    let parts = Parts { shapes, indices, attributes, shape_nodes, shape_parts, moves };
     assemble(parts, &objects, &placed, key_count, effort)
 }
 
@@ -228,6 +232,7 @@ impl Packer<'_> {
             self.add_primitive(scene, &posed, &mut world)
                 .map_err(|problem| showing.problem(problem, node))?;
             self.shape_nodes.resize(self.shapes.len(), lamp.node);
+            self.shape_parts.push(Part::Lamp(number - 1));
         }
         Ok(world)
     }
@@ -239,7 +244,7 @@ impl Packer<'_> {
         course: &[Place],
         object: &mut Object,
     ) -> Result<(), Problem> {
-        for primitive in &mesh.primitives {
+        for (part, primitive) in mesh.primitives.iter().enumerate() {
             if primitive.indices.is_empty() {
                 continue;
             }
@@ -252,6 +257,7 @@ impl Packer<'_> {
             };
             let posed: Vec<Posed> = course.iter().map(|place| (primitive, place)).collect();
             self.add_primitive(scene, &posed, object)?;
+            self.shape_parts.push(Part::Mesh(checked("primitives", part)?));
         }
         Ok(())
     }
@@ -265,11 +271,15 @@ impl Packer<'_> {
         posers: &mut [Poser],
         object: &mut Object,
     ) -> Result<(), Problem> {
-        for primitive in mesh.primitives.iter().filter(|primitive| !primitive.indices.is_empty()) {
+        for (part, primitive) in mesh.primitives.iter().enumerate() {
+            if primitive.indices.is_empty() {
+                continue;
+            }
             let posed: Vec<(Primitive, Place)> =
                 posers.iter_mut().map(|poser| poser.pose(node, primitive)).collect();
             let posed: Vec<Posed> = posed.iter().map(|(posed, place)| (posed, place)).collect();
             self.add_primitive(scene, &posed, object)?;
+            self.shape_parts.push(Part::Mesh(checked("primitives", part)?));
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::bvh::{self, Bounds, Effort, TOP_DEPTH_MAX, TREE_DEPTH_MAX, Tree};
 use crate::math::Vec3;
 use crate::moving::{key_corners, swept_box};
 use crate::ray::triangle_box;
+use crate::render_scene::Part;
 use crate::tables::{
     INSTANCE_IDENTITY, INSTANCE_MOVES, Instance, NONE, Node, Shape, TRIANGLE_MOVES, Triangle,
 };
@@ -24,6 +25,8 @@ pub struct Geometry {
     pub root_node: u32,
     /// The scene's node that shows each shape, or [`NONE`] where instances do.
     pub shape_nodes: Vec<u32>,
+    /// Which part of that node's each shape is.
+    pub shape_parts: Vec<Part>,
     /// The scene's node of each instance, or [`NONE`] for the world's object.
     pub instance_nodes: Vec<u32>,
     /// Of everything, in world space, wherever it moves to; empty without geometry.
@@ -43,6 +46,8 @@ pub struct Parts {
     pub attributes: Vec<f32>,
     /// The scene's node that shows each shape, or [`NONE`] where instances do.
     pub shape_nodes: Vec<u32>,
+    /// Which part of that node's each shape is.
+    pub shape_parts: Vec<Part>,
     /// Whether any shape moves.
     pub moves: bool,
 }
@@ -125,6 +130,7 @@ pub fn assemble(
         attributes: parts.attributes,
         root_node: NONE,
         shape_nodes: parts.shape_nodes,
+        shape_parts: parts.shape_parts,
         instance_nodes: Vec::new(),
         bounds: Bounds::EMPTY,
         moves: parts.moves || placed.iter().any(|placed| !placed.keys.is_empty()),

@@ -11,7 +11,8 @@ use crate::texture::{Rgba, sample};
 #[must_use]
 pub fn vertices(scene: &RenderScene, shape: &Shape, primitive: u32) -> [u32; 3] {
     let at = (shape.indices_at + (primitive - shape.first_primitive) * 3) as usize;
-    [scene.indices[at], scene.indices[at + 1], scene.indices[at + 2]]
+    let [a, b, c] = scene.indices[at..at + 3] else { unreachable!("three of three") };
+    [a, b, c]
 }
 
 #[inline(always)]
@@ -23,16 +24,15 @@ fn attribute2(scene: &RenderScene, at: u32, vertex: u32) -> (f32, f32) {
 #[inline(always)]
 fn attribute3(scene: &RenderScene, at: u32, vertex: u32) -> Vec3 {
     let i = (at + vertex * 3) as usize;
-    vec3(scene.attributes[i], scene.attributes[i + 1], scene.attributes[i + 2])
+    let [x, y, z] = scene.attributes[i..i + 3] else { unreachable!("three of three") };
+    vec3(x, y, z)
 }
 
 #[inline(always)]
 fn attribute4(scene: &RenderScene, at: u32, vertex: u32) -> Rgba {
     let i = (at + vertex * 4) as usize;
-    Rgba {
-        rgb: vec3(scene.attributes[i], scene.attributes[i + 1], scene.attributes[i + 2]),
-        a: scene.attributes[i + 3],
-    }
+    let [x, y, z, a] = scene.attributes[i..i + 4] else { unreachable!("four of four") };
+    Rgba { rgb: vec3(x, y, z), a }
 }
 
 /// Normal of a vertex at a time, of any length; only for shapes that have normals.

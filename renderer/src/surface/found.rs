@@ -62,7 +62,9 @@ impl<'a> Found<'a> {
         let normal = |vertex| {
             if is_flat { Vec3::ZERO } else { vertex_normal(scene, self.shape, vertex, time) }
         };
-        let [normal_a, normal_b, normal_c] = index.map(normal);
+        // Not by `map`, which would be a call of its own here.
+        let [normal_a, normal_b, normal_c] =
+            [normal(index[0]), normal(index[1]), normal(index[2])];
         Met { a, b, c, normal_a, normal_b, normal_c, is_flat, u: hit.u, v: hit.v }
     }
 
@@ -83,6 +85,8 @@ impl<'a> Found<'a> {
             roughness: clamp(material.roughness * gloss.y, 0.0, 1.0),
             f0: Surface::PLAIN.f0,
             f90: Surface::PLAIN.f90,
+            index: Surface::PLAIN.index,
+            rise: Surface::PLAIN.rise,
         }
     }
 

@@ -3,7 +3,8 @@
 use super::Surface;
 use super::attributes::{blend3, sample_at, vertex_tangent};
 use crate::RenderScene;
-use crate::bsdf::lobe::SHEEN_ROUGHNESS_MIN;
+use crate::bsdf::DIELECTRIC_INDEX;
+use crate::bsdf::lobe::{SHEEN_ROUGHNESS_MIN, fresnel_rise};
 use crate::math::{
     Vec3, cross, div, dot, lerp, max, min, normalize_or, rcp, saturate, transform_direction, vec3,
 };
@@ -77,6 +78,10 @@ pub(super) fn add_layers(surface: &mut Surface, layers: &Layers, spot: &Spot<'_>
         reflectance(color[1], tint.y),
         reflectance(color[2], tint.z),
     );
+
+    // An index of 0 means reflection everywhere, from converted gloss: Fresnel has no say there.
+    surface.index = if layers.ior >= 1.0 { layers.ior } else { DIELECTRIC_INDEX };
+    surface.rise = fresnel_rise(surface.index);
 
     // What passes: KHR_materials_transmission and KHR_materials_volume.
     let passes = spot.factor(&layers.transmission_texture, false).rgb.x;

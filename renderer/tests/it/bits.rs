@@ -144,7 +144,7 @@ fn a_pixel_is_the_same_alone_and_in_any_tile() {
         three.render(&scene, Work { rect: part, batch: batch(0, 2) }, &cancel).expect("renders");
     let wanted = [(7, 3), (29, 19), (20, 10)];
     let alone = three.render_pixels(&scene, &wanted, batch(0, 2), &cancel).expect("renders");
-    for (&(x, y), alone) in wanted.iter().zip(&alone) {
+    for (&(x, y), alone) in wanted.iter().zip(alone.pixels()) {
         let bits = whole.pixel(x, y).map(Pixel::bits);
         assert_eq!(bits, Some(alone.bits()));
         assert_eq!(bits, tile.pixel(x, y).map(Pixel::bits));

@@ -1,6 +1,7 @@
 //! The layered material: energy, densities, and light whose way through a body is known.
 
 use renderer::RenderScene;
+use renderer::bsdf::lobe::fresnel_rise;
 use renderer::bsdf::{bsdf_of, evaluate, sample_direction};
 use renderer::math::{Vec3, max_component, normalize, vec3};
 use renderer::sampler::sample_pair;
@@ -186,6 +187,95 @@ fn no_surface_gives_more_than_it_gets() {
 }
 
 /// A white material of a roughness with layers.
+/// What comes back to a viewer of this cosine from a white sky above a surface, and what comes from
+/// below it.
+fn albedos(scene: &RenderScene, surface: &Surface, cosine: f32) -> [f64; 2] {
+    let view = vec3((1.0 - cosine * cosine).sqrt(), 0.0, cosine);
+    let bsdf = bsdf_of(scene.albedo(), surface, view);
+    let draws = 1 << 14;
+    let mut sums = [0.0; 2];
+    for i in 0..draws {
+        let (u, v) = sample_pair(31, i, 0);
+        let (choice, _) = sample_pair(32, i, 1);
+        let d = sample_direction(&bsdf, choice, u, v);
+        let scattered = evaluate(scene.albedo(), &bsdf, d);
+        if scattered.density > 0.0 {
+            let share = f64::from(scattered.value.y) / f64::from(scattered.density);
+            sums[usize::from(d.z < 0.0)] += share / f64::from(draws);
+        }
+    }
+    sums
+}
+
+/// Fresnel's equations by the angles on both sides.
+fn fresnel(cosine: f64, eta: f64) -> f64 {
+    let sine = (1.0 - cosine * cosine).sqrt() / eta;
+    if sine >= 1.0 {
+        return 1.0;
+    }
+    let beyond = (1.0 - sine * sine).sqrt();
+    let across = (cosine - eta * beyond) / (cosine + eta * beyond);
+    let along = (eta * cosine - beyond) / (eta * cosine + beyond);
+    0.5 * (across * across + along * along)
+}
+
+fn dielectric(index: f32, roughness: f32, base_color: Vec3) -> Surface {
+    let normal = ((index - 1.0) / (index + 1.0)).powi(2);
+    let f0 = vec3(normal, normal, normal);
+    let rise = fresnel_rise(index);
+    Surface { roughness, base_color, f0, index, rise, ..Surface::PLAIN }
+}
+
+#[test]
+fn dielectrics_reflect_as_fresnel_says() {
+    let scene = tables();
+    for index in [1.1, 1.33, 1.5, 2.0, 3.0] {
+        for cosine in [1.0, 0.87, 0.7, 0.5, 0.35] {
+            let black = dielectric(index, 0.05, Vec3::ZERO);
+            let [got, _] = albedos(&scene, &black, cosine);
+            let wanted = fresnel(cosine.into(), index.into());
+            let close = (got - wanted).abs() < 0.01 * wanted + 3e-4;
+            assert!(close, "index {index}, cosine {cosine}: {got}, Fresnel says {wanted}");
+        }
+    }
+}
+
+#[test]
+fn glass_reflects_and_transmits_as_fresnel_says() {
+    let scene = tables();
+    for eta in [1.5, 1.0 / 1.5] {
+        for cosine in [1.0, 0.87, 0.8, 0.6, 0.4] {
+            let white = dielectric(1.5, 0.05, Vec3::ONE);
+            let glass = Surface { transmission: 1.0, eta, is_thin: false, ..white };
+            let [reflected, transmitted] = albedos(&scene, &glass, cosine);
+            let wanted = fresnel(cosine.into(), eta.into());
+            for (got, wanted) in [(reflected, wanted), (transmitted, 1.0 - wanted)] {
+                let close = (got - wanted).abs() < 0.01;
+                assert!(close, "eta {eta}, cosine {cosine}: {got}, Fresnel says {wanted}");
+            }
+        }
+    }
+}
+
+#[test]
+fn white_dielectrics_of_any_index_keep_their_light() {
+    let scene = tables();
+    for index in [1.0, 1.1, 1.33, 1.5, 2.0, 3.0] {
+        for roughness in [0.1, 0.4, 0.7, 1.0] {
+            // All directions together: what one lobe takes from another here it gives back there.
+            let steps = 32;
+            let mut mean = 0.0;
+            for step in 0..steps {
+                let cosine = (step as f32 + 0.5) / steps as f32;
+                let white = dielectric(index, roughness, Vec3::ONE);
+                let [kept, _] = albedos(&scene, &white, cosine);
+                mean += kept * f64::from(2.0 * cosine) / f64::from(steps);
+            }
+            assert!((mean - 1.0).abs() < 0.01, "index {index}, roughness {roughness}: {mean}");
+        }
+    }
+}
+
 fn layered(metallic: f32, roughness: f32, layers: Layers) -> Material {
     Material { layers, double_sided: true, ..material([1.0; 3], metallic, roughness) }
 }

@@ -383,7 +383,7 @@ fn blurred_films_are_equal_however_they_are_made() {
     let places = [(3, 5), (20, 12), (39, 23)];
     let batch = whole(&scene).batch;
     let alone = CpuBackend::new(None).render_pixels(&scene, &places, batch, &Cancel::default());
-    for (&(x, y), pixel) in places.iter().zip(&alone.expect("renders")) {
+    for (&(x, y), pixel) in places.iter().zip(alone.expect("renders").pixels()) {
         assert_eq!(best.pixel(x, y).map(film::Pixel::bits), Some(pixel.bits()), "{x} {y}");
     }
     for count in [1, 3] {

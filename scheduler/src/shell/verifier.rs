@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::Context as _;
-use film::{Film, Pixel};
+use film::{Film, Sums};
 use protocol::{Class, Rect};
 use renderer::{Backend as _, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
@@ -149,8 +149,7 @@ impl Verifier {
         let batch = place.work.batch;
         let trusted = self.backend.render_pixels(place.frame, &places, batch, &self.cancel)?;
         self.count(places.len());
-        let claimed: Vec<Pixel> =
-            places.iter().filter_map(|&(x, y)| got.pixel(x, y).copied()).collect();
+        let claimed = picked(&got, &places).context("a challenged pixel is outside its tile")?;
         let refusal = match verify::judge(film.class, &places, &claimed, &trusted) {
             Ok(()) => return Ok(CheckOutcome::Passed { pixels: places.len() as u32 }),
             Err(refusal) => refusal,
@@ -160,7 +159,7 @@ impl Verifier {
         }
         // Across classes few pixels can have bad luck: the whole tile decides.
         let trusted = self.trusted(place)?;
-        let differing = verify::differing_pixels(film.class, got.pixels(), trusted.pixels());
+        let differing = verify::differing_pixels(film.class, got.sums(), trusted.sums());
         Ok(match differing {
             0 => CheckOutcome::Passed { pixels: trusted.pixels().len() as u32 },
             _ => CheckOutcome::Refused(refusal),
@@ -179,7 +178,7 @@ impl Verifier {
         let of_two_classes = films.iter().any(|film| film.class == Class::Tolerant);
         let agree = of_two_classes
             && got.windows(2).all(|pair| {
-                let (a, b) = (pair[0].pixels(), pair[1].pixels());
+                let (a, b) = (pair[0].sums(), pair[1].sums());
                 verify::differing_pixels(Class::Tolerant, a, b) == 0
             });
         if agree {
@@ -187,7 +186,7 @@ impl Verifier {
         }
         let trusted = self.trusted(place)?;
         let differing = films.iter().zip(&got).map(|(film, got)| {
-            let differing = verify::differing_pixels(film.class, got.pixels(), trusted.pixels());
+            let differing = verify::differing_pixels(film.class, got.sums(), trusted.sums());
             (film.lease, differing)
         });
         Ok(differing.collect())
@@ -201,7 +200,9 @@ impl Verifier {
 
     fn film(&self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<Film> {
         let bytes = self.films.read(film.root)?;
-        Ok(Film::from_bytes(place.work.rect, place.work.batch, &bytes)?)
+        let Work { rect, batch } = place.work;
+        let has_passes = place.frame.settings().passes;
+        Ok(Film::from_bytes(rect, batch, has_passes, &bytes)?)
     }
 
     fn count(&self, pixels: usize) {
@@ -213,6 +214,12 @@ impl Verifier {
 struct Place<'a> {
     frame: &'a RenderScene,
     work: Work,
+}
+
+/// The sums of some pixels of a film, in this order.
+fn picked(film: &Film, places: &[(u32, u32)]) -> Option<Sums> {
+    let indices: Option<Vec<usize>> = places.iter().map(|&(x, y)| film.index(x, y)).collect();
+    film.sums().picked(indices?.into_iter())
 }
 
 /// What decides a challenge's pixels, beside the film.
@@ -259,7 +266,8 @@ pub(super) fn trip(
     use film::tripwire::{Trip, check};
     use protocol::Refusal;
 
-    let film = Film::from_bytes(rect, batch, bytes).map_err(|_another_size| Refusal::Shape)?;
+    let film = Film::from_bytes(rect, batch, settings.passes, bytes);
+    let film = film.map_err(|_another_layout| Refusal::Shape)?;
     match check(&film, settings.samples, &ray_bounds(settings.bounces)) {
         Ok(()) => Ok(film),
         Err(Trip::Samples { x, y, got, wanted, .. }) => Err(Refusal::Samples { x, y, got, wanted }),

@@ -1,6 +1,6 @@
 //! Whether rendered pixels agree: to the bit within a class, within a tolerance across.
 
-use film::Pixel;
+use film::{Pixel, Sums};
 use protocol::{Class, Refusal};
 
 /// What films of another class may differ by, on pixels of the same seed.
@@ -38,33 +38,35 @@ impl Tolerance {
 }
 
 /// Judges challenged pixels: `got` from the film, `trusted` rendered again, in the order of
-/// `places`.
+/// `places`. Light passes are judged as the beauty is.
 ///
 /// # Errors
 /// [`Refusal::Pixels`] with the first pixel that differs.
 ///
 /// # Panics
-/// When the lists differ in length: the caller asked for the same pixels twice.
+/// When the lists differ in length, or in whether they have light passes: the caller asked for the
+/// same pixels twice.
 pub fn judge(
     class: Class,
     places: &[(u32, u32)],
-    got: &[Pixel],
-    trusted: &[Pixel],
+    got: &Sums,
+    trusted: &Sums,
 ) -> Result<(), Refusal> {
     assert!(places.len() == got.len() && got.len() == trusted.len(), "one pixel a place");
-    let differs: fn(&Pixel, &Pixel) -> bool = match class {
-        Class::Exact => |a, b| a.bits() != b.bits(),
-        Class::Tolerant => |a, b| is_outlier(a, b, &Tolerance::ACROSS_CLASSES),
+    assert_eq!(got.passes().is_some(), trusted.passes().is_some(), "light passes in both or none");
+    let tolerance = &Tolerance::ACROSS_CLASSES;
+    let differs = |at: usize| match class {
+        Class::Exact => !got.is_same(trusted, at),
+        Class::Tolerant => is_outlier(got, trusted, at, tolerance),
     };
     let agrees = match class {
-        Class::Exact => !got.iter().zip(trusted).any(|(a, b)| differs(a, b)),
-        Class::Tolerant => within(got, trusted, &Tolerance::ACROSS_CLASSES),
+        Class::Exact => !(0..places.len()).any(differs),
+        Class::Tolerant => within(got, trusted, tolerance),
     };
     if agrees {
         return Ok(());
     }
-    let differing: Vec<usize> =
-        (0..places.len()).filter(|&index| differs(&got[index], &trusted[index])).collect();
+    let differing: Vec<usize> = (0..places.len()).filter(|&at| differs(at)).collect();
     // A bias or a noise that no single pixel shows is laid to all of them.
     let first = differing.first().copied().unwrap_or(0);
     let count = if differing.is_empty() { places.len() } else { differing.len() };
@@ -74,8 +76,11 @@ pub fn judge(
 
 /// How many pixels of a whole film differ from the trusted one beyond what the class allows;
 /// 0 when the film holds.
+///
+/// # Panics
+/// As [`judge`].
 #[must_use]
-pub fn differing_pixels(class: Class, got: &[Pixel], trusted: &[Pixel]) -> u32 {
+pub fn differing_pixels(class: Class, got: &Sums, trusted: &Sums) -> u32 {
     let places = vec![(0, 0); got.len()];
     match judge(class, &places, got, trusted) {
         Err(Refusal::Pixels { differing, .. }) => differing.max(1),
@@ -83,67 +88,100 @@ pub fn differing_pixels(class: Class, got: &[Pixel], trusted: &[Pixel]) -> u32 {
     }
 }
 
-/// Relative difference of the radiance: the largest over the channels, against the larger value.
-fn relative_difference(a: &Pixel, b: &Pixel) -> f64 {
+/// A pass may be dark beside the beauty, and what a difference of two bright lights leaves of it is
+/// rounding: differences are held against no less than this share of the beauty.
+const PASS_SHARE_MIN: f64 = 1e-3;
+
+/// Relative difference of a pixel's light: the largest over the channels of the beauty and of all
+/// passes, against the larger value.
+fn relative_difference(got: &Sums, trusted: &Sums, at: usize) -> f64 {
+    let (a, b) = (&got.pixels()[at], &trusted.pixels()[at]);
     let samples = f64::from(a.samples.max(1));
     // Below a thousandth a difference is not seen: the prototype's measure.
     let floor = 1e-3 * samples;
-    let channels = a.beauty.iter().zip(&b.beauty);
-    channels
-        .map(|(&a, &b)| {
+    let largest = |a: [f32; 3], b: [f32; 3], floors: [f64; 3]| {
+        let channels = a.into_iter().zip(b).zip(floors);
+        let relative = channels.map(|((a, b), floor)| {
             let (a, b) = (f64::from(a), f64::from(b));
             (a - b).abs() / a.abs().max(b.abs()).max(floor)
-        })
-        .fold(0.0, f64::max)
+        });
+        relative.fold(0.0, f64::max)
+    };
+    let beauty = largest(a.beauty, b.beauty, [floor; 3]);
+    let floors = b.beauty.map(|beauty| floor.max(PASS_SHARE_MIN * f64::from(beauty)));
+    let (Some(a), Some(b)) = (got.passes_of(at), trusted.passes_of(at)) else { return beauty };
+    let pairs = a.named().into_iter().zip(b.named());
+    pairs.map(|((_, a), (_, b))| largest(a, b, floors)).fold(beauty, f64::max)
 }
 
-fn is_outlier(a: &Pixel, b: &Pixel, tolerance: &Tolerance) -> bool {
-    a.samples != b.samples || relative_difference(a, b) > tolerance.outlier
+fn is_outlier(got: &Sums, trusted: &Sums, at: usize, tolerance: &Tolerance) -> bool {
+    got.pixels()[at].samples != trusted.pixels()[at].samples
+        || relative_difference(got, trusted, at) > tolerance.outlier
 }
 
 /// The tolerance test: few outliers, no bias, rounding's noise, the same work.
-fn within(got: &[Pixel], trusted: &[Pixel], tolerance: &Tolerance) -> bool {
+fn within(got: &Sums, trusted: &Sums, tolerance: &Tolerance) -> bool {
     let count = got.len();
     if count == 0 {
         return true;
     }
-    let pairs = || got.iter().zip(trusted);
-    let outliers = pairs().filter(|(a, b)| is_outlier(a, b, tolerance)).count();
+    let pairs = || got.pixels().iter().zip(trusted.pixels());
+    let outliers = (0..count).filter(|&at| is_outlier(got, trusted, at, tolerance)).count();
     let outliers_max = (tolerance.outlier_share * count as f64).ceil() as usize;
     if outliers > outliers_max || pairs().any(|(a, b)| a.samples != b.samples) {
         return false;
     }
 
-    // Luminance of the means, the differences without the largest that are allowed.
-    let mean =
-        |pixel: &Pixel| f64::from(film::luminance(pixel.beauty)) / f64::from(pixel.samples.max(1));
-    let mut differences: Vec<f64> = pairs().map(|(a, b)| mean(a) - mean(b)).collect();
-    differences.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
-    differences.truncate(count - outliers.min(count - 1));
-    let kept = differences.len() as f64;
-    let level = trusted.iter().map(mean).sum::<f64>() / count as f64;
-    let bias = differences.iter().sum::<f64>() / kept;
-    let square = differences.iter().map(|difference| difference * difference).sum::<f64>() / kept;
-    let standard_error = ((square - bias * bias).max(0.0) / kept).sqrt();
-    if bias.abs() > tolerance.bias * level.abs().max(1e-3)
-        && bias.abs() > tolerance.bias_errors * standard_error
-    {
+    // Luminance of the means, the differences without the largest that are allowed. A pass has no
+    // noise of its own in the film, but none is brighter than the beauty or noisier.
+    let kept = count - outliers.min(count - 1);
+    let mean = |light: [f32; 3], pixel: &Pixel| {
+        f64::from(film::luminance(light)) / f64::from(pixel.samples.max(1))
+    };
+    let beauty = |pixel: &Pixel| mean(pixel.beauty, pixel);
+    let level = trusted.pixels().iter().map(beauty).sum::<f64>() / count as f64;
+    let noise = trusted.pixels().iter().map(variance_of_mean).sum::<f64>() / count as f64;
+    let holds = |mut differences: Vec<f64>| {
+        differences.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+        differences.truncate(kept);
+        is_rounding(&differences, level, noise, tolerance)
+    };
+    if !holds(pairs().map(|(a, b)| beauty(a) - beauty(b)).collect()) {
         return false;
     }
-
-    // The pixels' own noise: the standard error of their means.
-    let noise = trusted.iter().map(variance_of_mean).sum::<f64>() / count as f64;
-    let rmse_max = tolerance.rmse * noise.sqrt() + tolerance.outlier * level.abs().max(1e-3);
-    if square.sqrt() > rmse_max {
-        return false;
+    if let (Some(a), Some(b)) = (got.passes(), trusted.passes()) {
+        let all = || pairs().zip(a.iter().zip(b));
+        let passes = a.first().map_or(0, |passes| passes.named().len());
+        for pass in 0..passes {
+            let differences = all().map(|((got, trusted), (a, b))| {
+                mean(a.named()[pass].1, got) - mean(b.named()[pass].1, trusted)
+            });
+            if !holds(differences.collect()) {
+                return false;
+            }
+        }
     }
 
-    let rays = |pixels: &[Pixel]| {
+    let rays = |sums: &Sums| {
         let of = |pixel: &Pixel| f64::from(pixel.closest_rays) + f64::from(pixel.shadow_rays);
-        pixels.iter().map(of).sum::<f64>()
+        sums.pixels().iter().map(of).sum::<f64>()
     };
     let (claimed, counted) = (rays(got), rays(trusted));
     (claimed - counted).abs() <= tolerance.rays * counted.max(1.0)
+}
+
+/// Whether differences of luminance are what rounding leaves of a picture of this mean luminance and
+/// this variance of its pixels: no bias, little noise.
+fn is_rounding(differences: &[f64], level: f64, noise: f64, tolerance: &Tolerance) -> bool {
+    let count = differences.len() as f64;
+    let bias = differences.iter().sum::<f64>() / count;
+    let square = differences.iter().map(|difference| difference * difference).sum::<f64>() / count;
+    let standard_error = ((square - bias * bias).max(0.0) / count).sqrt();
+    let is_biased = bias.abs() > tolerance.bias * level.abs().max(1e-3)
+        && bias.abs() > tolerance.bias_errors * standard_error;
+    // The pixels' own noise: the standard error of their means.
+    let rmse_max = tolerance.rmse * noise.sqrt() + tolerance.outlier * level.abs().max(1e-3);
+    !is_biased && square.sqrt() <= rmse_max
 }
 
 /// Variance of a pixel's mean luminance, from its sums.
@@ -156,6 +194,8 @@ fn variance_of_mean(pixel: &Pixel) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use film::{Passes, Scattered};
+
     use super::*;
 
     /// Pixels of 64 samples with noise, from a seeded hash.
@@ -182,9 +222,75 @@ mod tests {
         let trusted = pixels(384, 64, 1);
         let mut got = trusted.clone();
         got.iter_mut().enumerate().for_each(|(index, pixel)| change(index, pixel));
+        verdict(class, got.into(), trusted.into(), holds);
+    }
+
+    fn verdict(class: Class, got: Sums, trusted: Sums, holds: bool) {
         let places: Vec<(u32, u32)> = (0..384).map(|index| (index, 7)).collect();
         let verdict = judge(class, &places, &got, &trusted);
         assert_eq!(verdict.is_ok(), holds, "{verdict:?}");
+    }
+
+    /// The same with light passes, which share the beauty: half is direct and diffuse, a quarter
+    /// emission and a quarter indirect and glossy.
+    fn check_passes(class: Class, change: impl Fn(usize, &mut Passes), holds: bool) {
+        let pixels = pixels(384, 64, 1);
+        let share = |pixel: &Pixel, share: f32| pixel.beauty.map(|channel| channel * share);
+        let of = |pixel: &Pixel| Passes {
+            direct: Scattered { diffuse: share(pixel, 0.5), ..Scattered::default() },
+            emission: share(pixel, 0.25),
+            indirect: Scattered { glossy: share(pixel, 0.25), ..Scattered::default() },
+            ..Passes::default()
+        };
+        let trusted: Vec<Passes> = pixels.iter().map(of).collect();
+        let mut got = trusted.clone();
+        got.iter_mut().enumerate().for_each(|(index, passes)| change(index, passes));
+        let got = Sums::with_passes(pixels.clone(), got);
+        verdict(class, got, Sums::with_passes(pixels, trusted), holds);
+    }
+
+    #[test]
+    fn passes_are_judged_to_the_bit() {
+        check_passes(Class::Exact, |_, _| (), true);
+        let one_bit = |i: usize, p: &mut Passes| p.emission[1] = flip(p.emission[1], i == 200);
+        check_passes(Class::Exact, one_bit, false);
+        // Light moved from one pass to another leaves the beauty as it is.
+        let moved = |i: usize, p: &mut Passes| {
+            if i == 383 {
+                std::mem::swap(&mut p.direct.diffuse, &mut p.direct.glossy);
+            }
+        };
+        check_passes(Class::Exact, moved, false);
+        check_passes(Class::Exact, |i, p| p.environment[0] = if i == 3 { 0.1 } else { 0.0 }, false);
+    }
+
+    #[test]
+    fn tolerance_of_passes_forgives_rounding_and_sees_forgeries() {
+        let rounding = |i: usize, p: &mut Passes| {
+            let factor = if i.is_multiple_of(2) { 1.000_02 } else { 0.999_98 };
+            p.direct.diffuse.iter_mut().for_each(|channel| *channel *= factor);
+            p.direct.glossy[0] = 1e-6 * p.emission[0];
+        };
+        check_passes(Class::Tolerant, rounding, true);
+        let another_path = |i: usize, p: &mut Passes| {
+            p.indirect.glossy[0] *= if i.is_multiple_of(192) { 1.3 } else { 1.0 };
+        };
+        check_passes(Class::Tolerant, another_path, true);
+        let moved = |i: usize, p: &mut Passes| {
+            if i.is_multiple_of(20) {
+                std::mem::swap(&mut p.indirect.glossy, &mut p.indirect.diffuse);
+            }
+        };
+        check_passes(Class::Tolerant, moved, false);
+        // No pixel of it is an outlier.
+        let bright = |_: usize, p: &mut Passes| {
+            p.emission.iter_mut().for_each(|channel| *channel *= 1.000_9);
+        };
+        let dim = |_: usize, p: &mut Passes| {
+            p.direct.diffuse.iter_mut().for_each(|channel| *channel *= 0.997);
+        };
+        check_passes(Class::Tolerant, bright, true);
+        check_passes(Class::Tolerant, dim, false);
     }
 
     #[test]
@@ -207,6 +313,7 @@ mod tests {
         got[8].depth = 1.0;
         let places: Vec<(u32, u32)> = (0..10).map(|index| (index, index * 2)).collect();
         let wanted = Refusal::Pixels { differing: 2, checked: 10, x: 3, y: 6 };
+        let (got, trusted) = (Sums::from(got), Sums::from(trusted));
         assert_eq!(judge(Class::Exact, &places, &got, &trusted), Err(wanted));
         assert_eq!(differing_pixels(Class::Exact, &got, &trusted), 2);
         assert_eq!(differing_pixels(Class::Exact, &trusted, &trusted), 0);
@@ -258,6 +365,7 @@ mod tests {
                 ..*pixel
             })
             .collect();
+        let (forged, trusted) = (Sums::from(forged), Sums::from(trusted));
         assert!(differing_pixels(Class::Tolerant, &forged, &trusted) > 0);
         assert!(differing_pixels(Class::Exact, &forged, &trusted) == 384);
     }

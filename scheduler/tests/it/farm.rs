@@ -12,8 +12,8 @@ use protocol::sign::public_key;
 use protocol::view::{JobStatus, JobUpdate};
 use protocol::{
     Class, Commitment, FrameRange, JobId, JobSpec, Lease, NodeHello, NodeId, Order,
-    PROTOCOL_VERSION, Quote, RenderSettings, Reply, Request, Role, Signed, SigningKey, Size,
-    Tokens, Unit,
+    PROTOCOL_VERSION, Quote, Refusal, RenderSettings, Reply, Request, Role, Signed, SigningKey,
+    Size, Tokens, Unit, VerdictKind,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, RenderScene, Work};
 use scheduler::{Config, Ready};
@@ -284,7 +284,7 @@ async fn assert_picture(client: &Caller, update: &JobUpdate, frame: &RenderScene
         let (reply, body) = got.expect("a film");
         assert_eq!(reply, Reply::Film);
         let rect = update.summary.spec.grid().rect(unit.tile).expect("a tile");
-        let film = Film::from_bytes(rect, unit.batch, &body).expect("a film");
+        let film = Film::from_bytes(rect, unit.batch, settings.passes, &body).expect("a film");
         assert_eq!(film.root(), unit.root);
         merged.insert(film).expect("fits");
     }
@@ -298,6 +298,7 @@ async fn assert_picture(client: &Caller, update: &JobUpdate, frame: &RenderScene
         frame.picture().beauty.iter().map(|rgb| rgb.map(f32::to_bits)).collect()
     };
     assert_eq!(bits(&merged), bits(&local));
+    assert_eq!(merged.picture(), local.picture(), "all layers");
 }
 
 async fn assert_ledger(caller: &Caller) {
@@ -349,6 +350,50 @@ fn a_frame_is_quoted_rendered_checked_and_paid() {
             RefusedCode::NotAllowed
         );
         for caller in [client, a, b, c] {
+            caller.peer.close().await;
+        }
+        farm.stop().await;
+    });
+}
+
+/// Says of some pixels that what is glossy were diffuse; the beauty stays as it is.
+fn relabelling(film: &mut Film) {
+    let passes = film.sums_mut().passes_mut().expect("the job asks for them");
+    for passes in passes.iter_mut().step_by(12) {
+        std::mem::swap(&mut passes.direct.diffuse, &mut passes.direct.glossy);
+        std::mem::swap(&mut passes.environment, &mut passes.emission);
+    }
+}
+
+#[test]
+fn light_passes_are_rendered_checked_and_a_forged_one_is_caught() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let farm = Farm::start(dir.path(), |_| ()).await;
+        let ticket = &farm.ready.ticket;
+        let client = client(10, ticket).await;
+        let mut spec = spec("passes");
+        spec.settings.passes = true;
+        let frame = renderer::prepare(&scene::golden(), &spec.settings, 0.0).expect("prepares");
+        let frame = Arc::new(frame);
+        let (a, b) = (node(1, ticket).await, node(2, ticket).await);
+        let job = ordered(&client, &spec).await;
+        work(&b, frame.clone(), relabelling, 200, 1).await;
+        work(&a, frame.clone(), honest, 1_500, 1_000).await;
+        let update = wait_for(&client, job, JobStatus::Done).await;
+        assert_picture(&client, &update, &frame).await;
+        for (node, barred) in [(&a, false), (&b, true)] {
+            let Reply::Node(view) = node.ask(Request::MyNode).await else { panic!("no view") };
+            assert_eq!((view.barred, view.earned.is_zero()), (barred, barred), "{view:?}");
+        }
+        let Reply::Verdicts(verdicts) = b.ask(Request::MyVerdicts { after: 0 }).await else {
+            panic!("no verdicts")
+        };
+        let verdict = verdicts[0].1.open_from(farm.ready.key).expect("signed");
+        let by_pixels =
+            |kind: &VerdictKind| matches!(kind, VerdictKind::Refused(Refusal::Pixels { .. }));
+        assert!(by_pixels(&verdict.kind), "{verdict:?}");
+        for caller in [client, a, b] {
             caller.peer.close().await;
         }
         farm.stop().await;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use film::{Film, Pixel};
+use film::{Film, Sums};
 use gpu::{GpuBackend, GpuOptions, OpenError};
 use protocol::Batch;
 use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
@@ -128,7 +128,7 @@ impl Backend for Card {
         pixels: &[(u32, u32)],
         batch: Batch,
         cancel: &Cancel,
-    ) -> Result<Vec<Pixel>, RenderError> {
+    ) -> Result<Sums, RenderError> {
         self.run(|backend| backend.render_pixels(scene, pixels, batch, cancel))
     }
 }
@@ -197,6 +197,6 @@ mod tests {
         assert_eq!(film.root(), wanted.root());
         assert!(card.gpu.is_none() && card.description().starts_with("cpu"));
         let pixels = card.render_pixels(&large, &[(3, 4)], batch, &cancel).expect("so it stays");
-        assert_eq!(Some(&pixels[0]), wanted.pixel(3, 4));
+        assert_eq!(pixels.pixels().first(), wanted.pixel(3, 4));
     }
 }

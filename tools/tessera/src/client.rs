@@ -261,7 +261,8 @@ impl Farm {
         let request = Request::Film { unit: Unit { job, shot, tile, batch } };
         let (reply, body) = self.call(request, limits::TRANSFER_TIMEOUT).await?;
         let Reply::Film = reply else { return Err(unexpected(&reply)) };
-        let film = Film::from_bytes(rect, batch, &body).context("a film has another size")?;
+        let film = Film::from_bytes(rect, batch, spec.settings.passes, &body);
+        let film = film.context("a film has another size or layout")?;
         if film.root() != root {
             anyhow::bail!("a film's bytes are not the accepted ones; fetch it again");
         }

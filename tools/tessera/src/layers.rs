@@ -1,10 +1,11 @@
 //! Layers of what camera rays meet first, for compositing.
 
+use anyhow::Context as _;
 use clap::ValueEnum;
 use film::cryptomatte::{self, Coverage, Manifest};
 use film::{Layer, LayerKind, LayerValues, Picture};
 use protocol::{JobSpec, TileGrid};
-use renderer::{Cancel, FirstHits, RenderError, RenderScene};
+use renderer::{Cancel, FirstHits, Moves, RenderError, RenderScene, first_hits, moving_first_hits};
 use scene::Scene;
 
 use crate::progress::Progress;
@@ -16,17 +17,29 @@ pub enum LayerName {
     Position,
     /// Mattes of every object and every material, as Cryptomatte
     Cryptomatte,
+    /// How what is seen moves in the picture from the frame before and to the frame after, pixels,
+    /// as Blender's pass Vector; frames are those of --fps
+    Motion,
+}
+
+/// When the frame is, and how far from its neighbours.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameTime {
+    /// Seconds.
+    pub time_s: f32,
+    /// Frames a second.
+    pub fps: f32,
 }
 
 /// Adds layers to a picture; returns the manifests of its mattes, or `None` where somebody asked
 /// for a stop: the picture is then as it was.
 ///
 /// # Errors
-/// A layer of that name is there already.
+/// A layer of that name is there already; the scene cannot be evaluated a frame before or after.
 pub fn add(
     picture: &mut Picture,
-    scene: &Scene,
-    render_scene: &RenderScene,
+    (scene, render_scene): (&Scene, &RenderScene),
+    time: FrameTime,
     names: &[LayerName],
     cancel: &Cancel,
 ) -> anyhow::Result<Option<Vec<Manifest>>> {
@@ -34,7 +47,12 @@ pub fn add(
         return Ok(Some(Vec::new()));
     }
     eprintln!("  layers      camera rays of {} px once more", picture.size);
-    let hits = match hits(render_scene, &picture.samples, cancel) {
+    let moves = names.contains(&LayerName::Motion).then(|| {
+        Moves::of(scene, render_scene, time.time_s, 1.0 / time.fps)
+            .context("there are no motion vectors: the neighbouring frames cannot be evaluated")
+    });
+    let moves = moves.transpose()?;
+    let hits = match hits(render_scene, moves.as_ref(), &picture.samples, cancel) {
         Ok(hits) => hits,
         Err(RenderError::Cancelled) => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -45,6 +63,11 @@ pub fn add(
         let values = LayerValues::Float(hits.iter().flat_map(mean).collect());
         let axes = ["X", "Y", "Z"];
         picture.add(Layer::try_new("position", &axes, LayerKind::Data, values)?)?;
+    }
+    if moves.is_some() {
+        let values = LayerValues::Float(hits.iter().flat_map(|hits| hits.motion).collect());
+        let channels = ["X", "Y", "Z", "W"];
+        picture.add(Layer::try_new("motion", &channels, LayerKind::Data, values)?)?;
     }
     if names.contains(&LayerName::Cryptomatte) {
         let objects: Vec<&str> = scene.nodes.iter().map(|node| node.name.as_str()).collect();
@@ -66,6 +89,7 @@ pub fn add(
 /// bar.
 fn hits(
     render_scene: &RenderScene,
+    moves: Option<&Moves<'_>>,
     samples: &[u32],
     cancel: &Cancel,
 ) -> Result<Vec<FirstHits>, RenderError> {
@@ -80,7 +104,11 @@ fn hits(
     for (done, &tile) in tiles.iter().enumerate() {
         progress.show(done as u64, tiles.len() as u64, "");
         let rect = grid.rect(tile).expect("invariant: the grid lists its own tiles");
-        let found = renderer::first_hits(render_scene, rect, |x, y| samples[at(x, y)], cancel)?;
+        let samples = |x, y| samples[at(x, y)];
+        let found = match moves {
+            Some(moves) => moving_first_hits(render_scene, moves, rect, samples, cancel)?,
+            None => first_hits(render_scene, rect, samples, cancel)?,
+        };
         for ((x, y), found) in rect.pixels().zip(found) {
             hits[at(x, y)] = found;
         }

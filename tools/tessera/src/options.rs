@@ -223,6 +223,10 @@ pub struct PictureArgs {
     /// Whether dim paths are ended at random
     #[arg(long, visible_alias = "roulette", value_enum, default_value_t = Switch::On)]
     pub rr: Switch,
+    /// Light passes, layers of an EXR: direct and indirect, each diffuse, glossy and transmitted;
+    /// emission and environment. Films are then three times as large
+    #[arg(long, help_heading = "Output")]
+    pub passes: bool,
     /// The scene's camera of this name; may be repeated, for a picture of each. Without it, the
     /// first one, or one that frames the scene
     #[arg(long, value_name = "NAME", conflicts_with_all = ["eye", "target"])]
@@ -281,6 +285,7 @@ impl PictureArgs {
             panorama: self.panorama,
             filter: self.filter.filter(),
             roulette: self.rr == Switch::On,
+            passes: self.passes,
         }
     }
 }

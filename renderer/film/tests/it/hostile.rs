@@ -1,6 +1,9 @@
 //! Bytes from a stranger: an error, never a panic, never memory out of proportion.
 
-use film::{ExrOptions, Film, FilmError, Frame, Metadata, PIXEL_BYTES, ReadError, read_exr_bytes};
+use film::{
+    ExrOptions, Film, FilmError, Frame, Metadata, PIXEL_BYTES, ReadError, film_pixel_bytes,
+    read_exr_bytes,
+};
 use proptest::prelude::*;
 use protocol::{Batch, Rect, Size};
 
@@ -68,14 +71,17 @@ proptest! {
 
     #[test]
     fn films_of_any_bytes_are_whole_or_refused(
-        width in 0_u32..5, height in 0_u32..5,
+        width in 0_u32..4, height in 0_u32..4, has_passes: bool,
         bytes in proptest::collection::vec(any::<u8>(), 0..1700),
     ) {
         let rect = Rect { x0: 3, y0: 1, x1: 3 + width, y1: 1 + height };
         let batch = Batch::new(0, 1).expect("aligned");
-        let wanted_bytes = rect.pixel_count() * PIXEL_BYTES as u64;
-        match Film::from_bytes(rect, batch, &bytes) {
+        let wanted_bytes = rect.pixel_count() * film_pixel_bytes(has_passes) as u64;
+        match Film::from_bytes(rect, batch, has_passes, &bytes) {
             Ok(film) => prop_assert_eq!(film.to_bytes(), bytes),
+            Err(FilmError::Reserved { word }) => {
+                prop_assert!(has_passes && bytes[word * 4..][..4].iter().any(|&byte| byte != 0));
+            }
             Err(error) => {
                 let got_bytes = bytes.len() as u64;
                 prop_assert_eq!(error, FilmError::Size { rect, wanted_bytes, got_bytes });
@@ -89,7 +95,8 @@ proptest! {
 fn any_bits_survive_a_film() {
     let rect = Rect { x0: 0, y0: 0, x1: 4, y1: 1 };
     let bytes: Vec<u8> = (0..4 * PIXEL_BYTES).map(|i| (i * 37) as u8).collect();
-    let film = Film::from_bytes(rect, Batch::new(0, 1).expect("aligned"), &bytes).expect("fits");
+    let film =
+        Film::from_bytes(rect, Batch::new(0, 1).expect("aligned"), false, &bytes).expect("fits");
     assert_eq!(film.to_bytes(), bytes);
 }
 

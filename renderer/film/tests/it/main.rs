@@ -1,8 +1,9 @@
-//! The crate from outside: frames by any split, files, hostile bytes.
+//! The crate from outside: frames by any split, light passes, files, hostile bytes.
 
 mod exr_file;
 mod frame;
 mod hostile;
+mod passes;
 
 use film::{Film, Pixel};
 use protocol::{Batch, Rect};

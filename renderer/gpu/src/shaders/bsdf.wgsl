@@ -4,8 +4,8 @@
 
 #import tessera::iridescence::iridescent_reflectance
 #import tessera::lobe::{
-    Widths, compensated, compensated_mean, ggx_distribution, glass_albedo, lobe_albedo, lobe_loss, refracted,
-    sample_cosine, sample_visible_normal, schlick_between, schlick_weight, sheen_albedo,
+    Widths, compensated, compensated_mean, fresnel_weight, ggx_distribution, glass_albedo, lobe_albedo,
+    lobe_loss, refracted, sample_cosine, sample_visible_normal, schlick_weight, sheen_albedo,
     sheen_value, smith_root, width_of, widths_distribution, widths_of, widths_root,
     widths_roughness,
 }
@@ -14,7 +14,7 @@
     normalize_or, rcp,
 }
 #import tessera::rounding::div
-#import tessera::surface::{DIELECTRIC_REFLECTANCE, Surface, shading_frame}
+#import tessera::surface::{DIELECTRIC_INDEX, DIELECTRIC_REFLECTANCE, Surface, shading_frame}
 
 const COSINE_MIN: f32 = 1e-6;
 
@@ -28,6 +28,8 @@ struct Bsdf {
     metallic: f32,
     reflectance: vec3<f32>,
     reflectance_rim: f32,
+    bend: f32,
+    rise: f32,
     gain: vec3<f32>,
     transmitted_gain: f32,
     eta: f32,
@@ -52,14 +54,16 @@ struct Bsdf {
     share_behind: f32,
 }
 
-// Scattering towards one direction: value times its cosine, and the density of sampling it.
+// Scattering towards one direction: value times its cosine, the part of it that diffuse reflection
+// and sheen make, and the density of sampling it.
 struct Scatter {
     value: vec3<f32>,
+    diffuse: vec3<f32>,
     density: f32,
 }
 
 fn nothing() -> Scatter {
-    return Scatter(vec3<f32>(0.0), 0.0);
+    return Scatter(vec3<f32>(0.0), vec3<f32>(0.0), 0.0);
 }
 
 // The coat's reflectance along its normal and at the horizon.
@@ -72,22 +76,27 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
     let widths = widths_of(surface.roughness, surface.anisotropy);
     var roughness = surface.roughness;
     if surface.anisotropy > 0.0 { roughness = widths_roughness(widths); }
-    let ab = lobe_albedo(view.z, roughness);
-    let loss = lobe_loss(ab.x, ab.y);
+    let kept = lobe_albedo(view.z, roughness);
+    let loss = lobe_loss(kept.white);
+    var bend = surface.eta;
+    if surface.is_thin { bend = surface.index; }
+    let weight = fresnel_weight(view.z, bend);
     // A thin film changes the reflectances below it, seen from the viewer.
     var reflectance = surface.reflectance;
     var metal_reflectance = surface.base_color;
     if surface.iridescence > 0.0 {
         let ior = surface.iridescence_ior;
         let thickness = surface.iridescence_thickness;
-        let over = iridescent_reflectance(view.z, ior, thickness, reflectance);
-        let over_metal = iridescent_reflectance(view.z, ior, thickness, metal_reflectance);
+        let over = iridescent_reflectance(view.z, ior, thickness, reflectance, weight);
+        let over_metal = iridescent_reflectance(
+            view.z, ior, thickness, metal_reflectance, schlick_weight(view.z),
+        );
         reflectance = lerp_vec(reflectance, over, surface.iridescence);
         metal_reflectance = lerp_vec(metal_reflectance, over_metal, surface.iridescence);
     }
     let highest = vec2<f32>(max_component(reflectance), surface.reflectance_rim);
-    let dielectric = compensated(ab, highest);
-    let mean = compensated_mean(roughness, highest);
+    let dielectric = compensated(kept.white, kept.fresnel * surface.rise, highest);
+    let mean = compensated_mean(roughness, surface.rise, highest);
     let body = surface.base_color * (1.0 - surface.metallic);
     let opaque = 1.0 - surface.transmission;
     let diffuse = body * (opaque * (1.0 - surface.translucency));
@@ -95,8 +104,8 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
         surface.translucent * ((1.0 - surface.metallic) * opaque * surface.translucency);
 
     // The base's shares.
-    let metal = compensated(ab, vec2<f32>(luminance(metal_reflectance), 1.0));
-    let weight = schlick_between(view.z, surface.eta);
+    let metal_lobe = vec2<f32>(luminance(metal_reflectance), 1.0);
+    let metal = compensated(kept.white, kept.schlick, metal_lobe);
     let reflected = lerp(highest.x, highest.y, weight);
     let lobe = lerp(lerp(dielectric, reflected, surface.transmission), metal, surface.metallic);
     let rest = luminance(diffuse) * (1.0 - dielectric);
@@ -119,7 +128,7 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
     // The layers above.
     var bsdf = Bsdf(
         view, diffuse, behind, transmitted, metal_reflectance, surface.metallic, reflectance,
-        surface.reflectance_rim, gain, through_gain, surface.eta, surface.is_thin,
+        surface.reflectance_rim, bend, surface.rise, gain, through_gain, surface.eta, surface.is_thin,
         roughness, widths, loss,
         div(1.0 - dielectric, fmax(1.0 - mean, 1e-3)),
         surface.coat, 0.0, 1.0, vec3<f32>(0.0, 0.0, 1.0), surface.sheen, surface.sheen_roughness,
@@ -139,9 +148,10 @@ fn bsdf_of(surface: Surface, view: vec3<f32>) -> Bsdf {
         bsdf.coat_normal = vec3<f32>(fdot(n, xy.s), fdot(n, xy.t), fdot(n, surface.normal));
         bsdf.coat_width = width_of(surface.coat_roughness);
         let cosine = fdot(bsdf.coat_normal, view);
-        let coat_ab = lobe_albedo(cosine, surface.coat_roughness);
-        bsdf.coat_gain = 1.0 + DIELECTRIC_REFLECTANCE * lobe_loss(coat_ab.x, coat_ab.y);
-        let albedo = surface.coat * compensated(coat_ab, coat_reflectance());
+        let coat_kept = lobe_albedo(cosine, surface.coat_roughness);
+        bsdf.coat_gain = 1.0 + DIELECTRIC_REFLECTANCE * lobe_loss(coat_kept.white);
+        let albedo = surface.coat
+            * compensated(coat_kept.white, coat_kept.fresnel, coat_reflectance());
         coat = albedo * bsdf.left_coat;
         bsdf.left = bsdf.left * (1.0 - albedo);
     }
@@ -182,9 +192,9 @@ fn evaluate(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
 
 // Share of light the dielectric's lobe leaves to what is below it, for a light's cosine.
 fn left_of(bsdf: Bsdf, cosine: f32) -> f32 {
-    let ab = lobe_albedo(cosine, bsdf.roughness);
+    let kept = lobe_albedo(cosine, bsdf.roughness);
     let highest = vec2<f32>(max_component(bsdf.reflectance), bsdf.reflectance_rim);
-    return 1.0 - compensated(ab, highest);
+    return 1.0 - compensated(kept.white, kept.fresnel * bsdf.rise, highest);
 }
 
 fn dielectric_and_metal(
@@ -209,8 +219,7 @@ fn reflected_to(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let cos_half = fdot(bsdf.view, halfway);
     let weight = schlick_weight(cos_half);
-    var between = weight;
-    if bsdf.eta < 1.0 { between = schlick_between(cos_half, bsdf.eta); }
+    let between = fresnel_weight(cos_half, bsdf.bend);
     let f = bsdf.reflectance;
     let m = bsdf.metal_reflectance;
     let g = bsdf.gain;
@@ -227,19 +236,21 @@ fn reflected_to(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let left_light = left_of(bsdf, cos_light);
     let diffuse = bsdf.diffuse * (bsdf.left_view * left_light * INV_PI * cos_light);
     var value = (lobe + diffuse) * bsdf.left;
+    var below = diffuse * bsdf.left;
     var density = bsdf.share_lobe * lobe_density + bsdf.share_cosine * (cos_light * INV_PI);
 
     // The layers above.
     if max_component(bsdf.sheen) > 0.0 {
         let sheen = sheen_value(half_sine, cos_view, cos_light, bsdf.sheen_roughness);
         value = value + bsdf.sheen * sheen;
+        below = below + bsdf.sheen * sheen;
     }
     if bsdf.coat > 0.0 {
         let coat = coat_to(bsdf, light, halfway, cos_half);
         value = value + coat.value;
         density = density + bsdf.share_coat * coat.density;
     }
-    return Scatter(value, density);
+    return Scatter(value, below, density);
 }
 
 // The coat's part of `reflected_to`, its density not yet weighted.
@@ -255,9 +266,13 @@ fn coat_to(bsdf: Bsdf, light: vec3<f32>, halfway: vec3<f32>, cos_half: f32) -> S
     let root_light = smith_root(cos_light, width_squared);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let r = coat_reflectance();
-    let fresnel = lerp(r.x, r.y, schlick_weight(cos_half)) * bsdf.coat_gain;
+    let fresnel = lerp(r.x, r.y, fresnel_weight(cos_half, DIELECTRIC_INDEX)) * bsdf.coat_gain;
     let value = bsdf.coat * bsdf.left_coat * fresnel * (distribution * visibility * cos_light);
-    return Scatter(vec3<f32>(value), div(distribution, 2.0 * (cos_view + root_view)));
+    return Scatter(
+        vec3<f32>(value),
+        vec3<f32>(0.0),
+        div(distribution, 2.0 * (cos_view + root_view)),
+    );
 }
 
 // `evaluate` beyond a thin wall: the mirrored lobe.
@@ -269,11 +284,12 @@ fn transmit_thin(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let root_light = widths_root(bsdf.widths, light);
     let distribution = widths_distribution(bsdf.widths, halfway);
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
-    let weight = schlick_weight(fdot(bsdf.view, halfway));
+    let weight = fresnel_weight(fdot(bsdf.view, halfway), bsdf.bend);
     let passes = 1.0 - lerp(max_component(bsdf.reflectance), bsdf.reflectance_rim, weight);
     let value = passes * bsdf.transmitted_gain * (distribution * visibility * cos_light);
     return Scatter(
         bsdf.transmitted * (value * bsdf.left),
+        vec3<f32>(0.0),
         bsdf.share_transmission * div(distribution, 2.0 * (cos_view + root_view)),
     );
 }
@@ -293,7 +309,7 @@ fn transmit(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let visibility = div(0.5, cos_light * root_view + cos_view * root_light);
     let along = half_light + div(half_view, bsdf.eta);
     let stretch = div(-half_light, along * along);
-    let weight = schlick_between(half_view, bsdf.eta);
+    let weight = fresnel_weight(half_view, bsdf.eta);
     let passes = 1.0 - lerp(max_component(bsdf.reflectance), bsdf.reflectance_rim, weight);
     let value = passes
         * bsdf.transmitted_gain
@@ -302,6 +318,7 @@ fn transmit(bsdf: Bsdf, light: vec3<f32>) -> Scatter {
     let seen = div(2.0 * distribution * half_view, cos_view + root_view);
     return Scatter(
         bsdf.transmitted * (value * bsdf.left),
+        vec3<f32>(0.0),
         bsdf.share_transmission * (seen * stretch),
     );
 }

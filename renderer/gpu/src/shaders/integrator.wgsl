@@ -12,6 +12,7 @@
 #import tessera::light::{hit_density, is_light, no_light, power_weight, sample_light, sky_density, sound}
 #import tessera::light_tree::{Vertex, pick_emitter, vertex_of}
 #import tessera::math::{FAR, fdot, fexp2, fmin, fsqrt, luminance, max_component, rcp}
+#import tessera::passes::{Split, Tally, finished, met, split_of, with_light}
 #import tessera::ray::{Hit, Query, Ray, offset_origin}
 #import tessera::sampler::{
     PAIR_CELL, PAIR_CHOICE, PAIR_COLOR, PAIR_FILTER, PAIR_LENS, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER,
@@ -66,6 +67,11 @@ struct Path {
     // Whether a driver ended a loop early: the sample is of no use.
     broken: bool,
     seen: Sample,
+#ifdef PASSES
+    // Shadow ray of the first event: how that splits its light.
+    gain_split: Split,
+    tally: Tally,
+#endif
 }
 
 // The path of one sample of a pixel of the canvas; its numbers hang on its place in the frame.
@@ -106,7 +112,19 @@ fn advance(path: ptr<function, Path>) {
     if !walked.finished { (*path).broken = true; }
     if shadow {
         (*path).seen.shadow_rays += 1u;
-        if !is_hit { (*path).radiance = (*path).radiance + (*path).gain; }
+        if !is_hit {
+            (*path).radiance = (*path).radiance + (*path).gain;
+#ifdef PASSES
+            let tally = (*path).tally;
+            if bounce == 0u {
+                (*path).tally.direct =
+                    with_light(tally.direct, (*path).gain, (*path).gain_split);
+            } else {
+                (*path).tally.indirect =
+                    with_light(tally.indirect, (*path).gain, tally.onward);
+            }
+#endif
+        }
         go_on(path);
         return;
     }
@@ -118,7 +136,11 @@ fn advance(path: ptr<function, Path>) {
             weight =
                 power_weight((*path).density, sky_density((*path).vertex, ray.direction));
         }
-        (*path).radiance = (*path).radiance + (*path).throughput * sky * weight;
+        let light = (*path).throughput * sky * weight;
+        (*path).radiance = (*path).radiance + light;
+#ifdef PASSES
+        (*path).tally = met((*path).tally, bounce, light, true);
+#endif
         (*path).pending = RAY_NONE;
         return;
     }
@@ -140,7 +162,11 @@ fn advance(path: ptr<function, Path>) {
                 hit_density((*path).vertex, walked.hit, ray.direction, (*path).time);
             weight = power_weight((*path).density, density);
         }
-        (*path).radiance = (*path).radiance + (*path).throughput * surface.emission * weight;
+        let light = (*path).throughput * surface.emission * weight;
+        (*path).radiance = (*path).radiance + light;
+#ifdef PASSES
+        (*path).tally = met((*path).tally, bounce, light, false);
+#endif
     }
     if bounce == header.bounces || surface.is_unlit {
         (*path).pending = RAY_NONE;
@@ -239,6 +265,9 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
                 (*path).ray = Ray(start, light.direction);
                 (*path).distance = light.distance;
                 (*path).gain = gain;
+#ifdef PASSES
+                if bounce == 0u { (*path).gain_split = split_of(scattered, local.z < 0.0); }
+#endif
             }
         }
     }
@@ -269,6 +298,9 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
         (*path).origin = offset_origin(surface.position, surface.geometric * side, surface.reach);
         (*path).direction = direction;
         (*path).goes_on = survives;
+#ifdef PASSES
+        if bounce == 0u { (*path).tally.onward = split_of(scattered, local.z < 0.0); }
+#endif
     }
     if (*path).pending == RAY_NONE { go_on(path); }
 }
@@ -282,3 +314,10 @@ fn finish(path: Path) -> Sample {
     seen.luminance_squared = light * light;
     return seen;
 }
+
+#ifdef PASSES
+// The light passes of a path's sample, once nothing is pending.
+fn finish_passes(path: Path) -> Tally {
+    return finished(path.tally, path.radiance);
+}
+#endif

@@ -39,16 +39,15 @@ fn below(reflectance: f32, eta: f32, weight: f32) -> vec2<f32> {
     return vec2<f32>(reflected, select(0.5, 1.0, base < eta));
 }
 
-// Reflectance along the normal that, by Schlick, gives what the film reflects in a direction:
-// iridescent_f0 in Rust.
+// Reflectance along the normal that, by a weight towards the horizon, gives what the film reflects
+// in a direction: iridescent_f0 in Rust.
 fn iridescent_reflectance(
-    cosine: f32, ior: f32, thickness: f32, reflectance: vec3<f32>,
+    cosine: f32, ior: f32, thickness: f32, reflectance: vec3<f32>, weight: f32,
 ) -> vec3<f32> {
     let t = fsaturate(div(thickness, 30.0));
     let eta = lerp(1.0, ior, t * t * (3.0 - 2.0 * t));
     let within = fsqrt(1.0 - div(1.0 - cosine * cosine, eta * eta));
-    let weight = schlick_weight(cosine);
-    let top = lerp(normal_reflectance(eta, 1.0), 1.0, weight);
+    let top = lerp(normal_reflectance(eta, 1.0), 1.0, schlick_weight(cosine));
     let path = 2.0 * eta * thickness * within;
     let weight_within = schlick_weight(within);
     let x = below(reflectance.x, eta, weight_within);
@@ -64,7 +63,7 @@ fn iridescent_reflectance(
     );
 }
 
-// The direct reflection and two bounces of one component, by Schlick's formula backwards.
+// The direct reflection and two bounces of one component, taken back by the weight.
 fn component(top: f32, weight: f32, bottom: f32, first: f32, second: f32) -> f32 {
     let through = 1.0 - top;
     let both = fclamp(top * bottom, 1e-5, 0.9999);

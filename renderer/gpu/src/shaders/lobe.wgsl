@@ -69,12 +69,28 @@ fn schlick_weight(cosine: f32) -> f32 {
     return squared * squared * m;
 }
 
-// Schlick's weight between two media, 1 for total reflection.
-fn schlick_between(cosine: f32, eta: f32) -> f32 {
-    if eta >= 1.0 { return schlick_weight(cosine); }
-    let beyond = 1.0 - div(1.0 - cosine * cosine, eta * eta);
-    if beyond > 0.0 { return schlick_weight(fsqrt(beyond)); }
+// Fresnel's reflectance of a dielectric, between 0 along the normal and 1 at the horizon and for
+// total reflection.
+fn fresnel_weight(cosine_given: f32, eta: f32) -> f32 {
+    let cosine = fclamp(cosine_given, 0.0, 1.0);
+    let squared = eta * eta - 1.0 + cosine * cosine;
+    let bent = fsqrt(fmax(squared, 0.0));
+    let across = div(bent - cosine, bent + cosine);
+    let along = div(cosine * (bent + cosine) - 1.0, cosine * (bent - cosine) + 1.0);
+    let reflected = 0.5 * across * across * (1.0 + along * along);
+    let ratio = div(eta - 1.0, eta + 1.0);
+    let normal = ratio * ratio;
+    let weight = fclamp(div(reflected - normal, 1.0 - normal), 0.0, 1.0);
+    if squared > 0.0 { return weight; }
     return 1.0;
+}
+
+// Mean of `fresnel_weight` over all directions in means of that of index 1.5.
+fn fresnel_rise(index: f32) -> f32 {
+    let mean = div(index - 1.0, 4.08567 + 1.00071 * index);
+    let ratio = div(index - 1.0, index + 1.0);
+    let normal = ratio * ratio;
+    return fclamp(div(mean - normal, (1.0 - normal) * 0.05156), 0.0, 2.0);
 }
 
 // A direction with density cos/pi.
@@ -134,47 +150,56 @@ fn albedo(at: u32) -> f32 {
     return word_f(header.albedo_at + at);
 }
 
-// Albedo of the GGX lobe as (a, b): reflectances f0 and f90 give f0 * a + f90 * b.
-fn lobe_albedo(cosine: f32, roughness: f32) -> vec2<f32> {
+// What the GGX lobe reflects in one direction: where all is reflected, with Schlick's weight, and
+// with Fresnel's of index 1.5.
+struct LobeAlbedo {
+    white: f32,
+    schlick: f32,
+    fresnel: f32,
+}
+
+fn lobe_albedo(cosine: f32, roughness: f32) -> LobeAlbedo {
     let x = cell(cosine);
     let y = cell(roughness);
-    let at = (y.index * ALBEDO_SIDE + x.index) * 2u;
-    let below = at + ALBEDO_SIDE * 2u;
-    return vec2<f32>(
-        lerp(
-            lerp(albedo(at), albedo(at + 2u), x.place),
-            lerp(albedo(below), albedo(below + 2u), x.place),
-            y.place,
-        ),
-        lerp(
-            lerp(albedo(at + 1u), albedo(at + 3u), x.place),
-            lerp(albedo(below + 1u), albedo(below + 3u), x.place),
-            y.place,
-        ),
+    let at = (y.index * ALBEDO_SIDE + x.index) * 3u;
+    return LobeAlbedo(
+        lobe_plane(at, x.place, y.place),
+        lobe_plane(at + 1u, x.place, y.place),
+        lobe_plane(at + 2u, x.place, y.place),
+    );
+}
+
+fn lobe_plane(at: u32, fx: f32, fy: f32) -> f32 {
+    let below = at + ALBEDO_SIDE * 3u;
+    return lerp(
+        lerp(albedo(at), albedo(at + 3u), fx), lerp(albedo(below), albedo(below + 3u), fx), fy,
     );
 }
 
 // What a white lobe loses per unit it keeps.
-fn lobe_loss(a: f32, b: f32) -> f32 {
-    let kept = fclamp(a + b, 1e-3, 1.0);
+fn lobe_loss(white: f32) -> f32 {
+    let kept = fclamp(white, 1e-3, 1.0);
     return div(1.0 - kept, kept);
 }
 
-// Albedo of a compensated lobe in one direction; `r` is the reflectance along the normal and at
-// the horizon.
-fn compensated(ab: vec2<f32>, r: vec2<f32>) -> f32 {
-    return (r.x * ab.x + r.y * ab.y) * (1.0 + r.x * lobe_loss(ab.x, ab.y));
+// Albedo of a compensated lobe in one direction, from what a white one keeps and what its weight
+// keeps; `r` is the reflectance along the normal and at the horizon.
+fn compensated(white: f32, weighted: f32, r: vec2<f32>) -> f32 {
+    return (r.x * (white - weighted) + r.y * weighted) * (1.0 + r.x * lobe_loss(white));
 }
 
-// Mean of `compensated` over all directions.
-fn compensated_mean(roughness: f32, r: vec2<f32>) -> f32 {
+// Mean of `compensated` over all directions, for Fresnel's weight times `rise`.
+fn compensated_mean(roughness: f32, rise: f32, r: vec2<f32>) -> f32 {
     let y = cell(roughness);
     let at = ALBEDO_MEANS_AT + y.index * 4u;
     let m0 = lerp(albedo(at), albedo(at + 4u), y.place);
     let m1 = lerp(albedo(at + 1u), albedo(at + 5u), y.place);
     let m2 = lerp(albedo(at + 2u), albedo(at + 6u), y.place);
     let m3 = lerp(albedo(at + 3u), albedo(at + 7u), y.place);
-    return r.x * (m0 + r.x * m2) + r.y * (m1 + r.x * m3);
+    let weighted = m1 * rise;
+    let weighted_loss = m3 * rise;
+    return r.x * (m0 - weighted + r.x * (m2 - weighted_loss))
+        + r.y * (weighted + r.x * weighted_loss);
 }
 
 // Albedo of white sheen in one direction.

@@ -2,6 +2,7 @@
 // renderer/src/surface.rs.
 #define_import_path tessera::surface
 
+#import tessera::lobe::fresnel_rise
 #import tessera::math::{
     Affine, Frame, fabs, fclamp, fcross, fdot, fmax, fmin, frame_of, fsaturate, lerp, max_component,
     normalize_or, rcp, transform_direction, transform_point, transform_transposed,
@@ -36,6 +37,8 @@ struct Surface {
     is_unlit: bool,
     reflectance: vec3<f32>,
     reflectance_rim: f32,
+    index: f32,
+    rise: f32,
     transmission: f32,
     eta: f32,
     is_thin: bool,
@@ -74,8 +77,9 @@ fn eta_of(surface: Surface, channel: u32) -> f32 {
     return rcp(rcp(surface.eta) + offset);
 }
 
-// Reflectance of a dielectric along its normal; smallest roughness of sheen: renderer/src/bsdf.
+// Reflectance of a dielectric along its normal, its index of refraction; smallest roughness of sheen: renderer/src/bsdf.
 const DIELECTRIC_REFLECTANCE: f32 = 0.04;
+const DIELECTRIC_INDEX: f32 = 1.5;
 const SHEEN_ROUGHNESS_MIN: f32 = 0.1;
 
 // Surface::PLAIN in Rust.
@@ -84,7 +88,7 @@ fn plain_surface() -> Surface {
     let black = vec3<f32>(0.0);
     return Surface(
         black, 1.0, up, up, vec3<f32>(1.0), 0.0, 1.0, black, false,
-        vec3<f32>(DIELECTRIC_REFLECTANCE), 1.0, 0.0, 1.0, true, 0.0, black, 0.0, 0.0, up, black,
+        vec3<f32>(DIELECTRIC_REFLECTANCE), 1.0, DIELECTRIC_INDEX, 1.0, 0.0, 1.0, true, 0.0, black, 0.0, 0.0, up, black,
         1.0, 0.0, black, 0.0, 1.0, 0.0, 0.0, black,
     );
 }
@@ -392,6 +396,10 @@ fn add_layers(surface: ptr<function, Surface>, index: u32, shown: Texels, front:
         fmin(normal * color.y * tint.y, 1.0) * rim,
         fmin(normal * color.z * tint.z, 1.0) * rim,
     );
+
+    // An index of 0 means reflection everywhere: Fresnel has no say there.
+    (*surface).index = select(DIELECTRIC_INDEX, layers.ior, layers.ior >= 1.0);
+    (*surface).rise = fresnel_rise((*surface).index);
 
     // What passes.
     (*surface).transmission = fsaturate(layers.transmission * shown.transmission.x);

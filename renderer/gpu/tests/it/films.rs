@@ -6,7 +6,7 @@ use protocol::{Batch, Crop, Lens, Opening, PixelFilter, Rect, Size};
 use renderer::{Backend, Cancel, CpuBackend, Effort, RenderError, RenderScene, Work};
 
 use crate::device::backend;
-use crate::make::{furnace, golden, many_lights, moving, settings, sun};
+use crate::make::{furnace, golden, layered, many_lights, moving, settings, sun};
 
 fn batch(first: u32, count: u32) -> Batch {
     Batch::new(first, count).expect("aligned")
@@ -122,6 +122,33 @@ fn clay() {
     check("velvet", &velvet, whole(&velvet));
 }
 
+/// Light passes, of scenes that stand still and that move; all else has the bits of a film without.
+#[test]
+fn light_passes() {
+    let with = |settings: RenderSettings| RenderSettings { passes: true, ..settings };
+    let scenes = [
+        ("golden", golden(&with(settings(48, 32, 40)))),
+        ("sun and sky", golden(&with(RenderSettings { lighting: sun(), ..settings(24, 16, 5) }))),
+        ("many lights", many_lights(&with(settings(24, 16, 4)))),
+        ("in motion", moving(&with(settings(32, 24, 8)))),
+        ("layers", layered(&with(settings(48, 32, 8)))),
+    ];
+    for (name, scene) in &scenes {
+        let Some(film) = check(name, scene, whole(scene)) else { return };
+        let lit = |passes: &film::Passes| passes.values().iter().any(|&light| light > 0.0);
+        assert!(film.passes().is_some_and(|passes| passes.iter().any(lit)), "{name}");
+    }
+    let scene = golden(&settings(48, 32, 40));
+    let plain = check("without passes", &scene, whole(&scene)).expect("there is a device");
+    let film = check("golden", &scenes[0].1, whole(&scenes[0].1)).expect("there is a device");
+    assert_eq!(plain.pixels(), film.pixels());
+    let mut backend = backend().expect("there is a device");
+    let places = [(3, 30), (47, 0), (20, 16)];
+    let alone = backend.render_pixels(&scenes[0].1, &places, film.batch(), &Cancel::default());
+    let indices = places.iter().filter_map(|&(x, y)| film.index(x, y));
+    assert_eq!(film.sums().picked(indices), alone.ok());
+}
+
 /// Chunks, batches and tiles: any way of cutting gives the same bits.
 #[test]
 fn however_the_work_is_cut() {
@@ -138,7 +165,7 @@ fn however_the_work_is_cut() {
     let pixels = backend
         .render_pixels(&scene, &picked, batch(0, 4), &Cancel::default())
         .expect("the GPU renders");
-    for (&(x, y), pixel) in picked.iter().zip(&pixels) {
+    for (&(x, y), pixel) in picked.iter().zip(pixels.pixels()) {
         let wanted = film.pixel(x, y).expect("inside").bits();
         assert_eq!(merged.pixel(x, y).expect("inside").bits(), wanted, "{x} {y}");
         assert_eq!(pixel.bits(), wanted, "{x} {y}");
@@ -173,7 +200,8 @@ fn work_outside_the_frame_is_refused() {
     assert!(matches!(backend.render(&scene, late, &cancel), Err(RenderError::OutOfRange(_))));
     let error = backend.render_pixels(&scene, &[(0, 12)], batch(0, 1), &cancel).err();
     assert!(matches!(error, Some(RenderError::OutOfRange(_))), "{error:?}");
-    assert_eq!(backend.render_pixels(&scene, &[], batch(0, 1), &cancel), Ok(Vec::new()));
+    let none = backend.render_pixels(&scene, &[], batch(0, 1), &cancel);
+    assert_eq!(none, Ok(film::Sums::default()));
 }
 
 #[test]

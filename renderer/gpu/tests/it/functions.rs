@@ -1,6 +1,7 @@
 //! The mirrored functions of the kernel, over a scene's tables.
 
 use gpu::{EvaluateError, Function, Rounding};
+use renderer::bsdf::lobe::fresnel_rise;
 use renderer::bsdf::{bsdf_of, evaluate, sample_direction};
 use renderer::light::sample_light;
 use renderer::light_tree::{Vertex, finite_probability, pick_emitter};
@@ -70,7 +71,7 @@ fn bits3(v: Vec3) -> [u32; 3] {
 }
 
 /// Words of a surface, of the directions to viewer and light, and of the numbers that draw one.
-const SCATTERING_WORDS: u32 = 41;
+const SCATTERING_WORDS: u32 = 43;
 
 /// A surface with some of the layers, as the words that [`scattering_is_the_same`] reads.
 fn layered(random: &mut Random) -> Vec<u32> {
@@ -119,9 +120,12 @@ fn scattering_is_the_same() {
         let film = if random.unit() < 0.4 { random.unit() } else { 0.0 };
         let (ior, thickness) = (random.between(1.0, 2.5), random.between(0.0, 900.0));
         inputs.extend([film, ior, thickness].map(f32::to_bits));
+        let index = random.between(1.0, 3.0);
+        inputs.extend([index, fresnel_rise(index)].map(f32::to_bits));
     }
     let code = (
         "#import tessera::bsdf
+        #import tessera::lobe
         #import tessera::surface::plain_surface",
         "var surface = plain_surface();
         surface.base_color = vec3<f32>(in_f(0u), in_f(1u), in_f(2u));
@@ -144,6 +148,8 @@ fn scattering_is_the_same() {
         surface.iridescence = in_f(38u);
         surface.iridescence_ior = in_f(39u);
         surface.iridescence_thickness = in_f(40u);
+        surface.index = in_f(41u);
+        surface.rise = lobe::fresnel_rise(surface.index);
         let view = vec3<f32>(in_f(29u), in_f(30u), in_f(31u));
         let b = bsdf::bsdf_of(surface, view);
         let e = bsdf::evaluate(b, vec3<f32>(in_f(32u), in_f(33u), in_f(34u)));
@@ -176,6 +182,8 @@ fn scattering_is_the_same() {
             iridescence: f(38),
             iridescence_ior: f(39),
             iridescence_thickness: f(40),
+            index: f(41),
+            rise: f(42),
             ..Surface::PLAIN
         };
         let bsdf = bsdf_of(scene.albedo(), &surface, vector(row, 29));

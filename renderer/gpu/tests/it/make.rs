@@ -4,7 +4,8 @@ use protocol::settings::{Lighting, RenderSettings, Sun};
 use protocol::{CameraChoice, Shutter, ShutterPosition, Size};
 use renderer::{RenderScene, sampler};
 use scene::{
-    AreaLight, AreaShape, Light, LightKind, Material, Mesh, Node, Primitive, Scene, Transform,
+    AreaLight, AreaShape, Layers, Light, LightKind, Material, Mesh, Node, Primitive, Scene,
+    Transform,
 };
 
 /// Numbers in 0..1 that look random, the same every time.
@@ -44,6 +45,35 @@ pub fn settings(width: u32, height: u32, samples: u32) -> RenderSettings {
 /// The built-in scene at a small size.
 pub fn golden(settings: &RenderSettings) -> RenderScene {
     renderer::prepare(&scene::golden(), settings, 0.0).expect("the golden scene is sound")
+}
+
+/// The built-in scene with a layer or two on each of its materials: every class of lobes at the first
+/// event of some path.
+pub fn layered(settings: &RenderSettings) -> RenderScene {
+    let mut scene = scene::golden();
+    let body = Layers {
+        transmission: 1.0,
+        is_body: true,
+        attenuation_color: [0.3, 0.6, 0.9],
+        attenuation_distance: 0.3,
+        dispersion: 0.4,
+        ..Layers::default()
+    };
+    let cloth = Layers {
+        sheen_color: [0.5, 0.3, 0.7],
+        sheen_roughness: 0.4,
+        coat: 0.8,
+        coat_roughness: 0.2,
+        ..Layers::default()
+    };
+    let leaf =
+        Layers { translucency: 0.6, translucent_color: [0.2, 0.7, 0.3], ..Layers::default() };
+    let pane = Layers { transmission: 0.6, iridescence: 0.8, ..Layers::default() };
+    let kinds = [cloth, body, leaf, pane];
+    for (material, layers) in scene.materials.iter_mut().zip(kinds.iter().cycle()) {
+        *material = Material { layers: layers.clone(), metallic: 0.0, ..material.clone() };
+    }
+    renderer::prepare(&scene, settings, 0.0).expect("the layers are sound")
 }
 
 /// The built-in scene in motion, with the shutter open for nearly all of it.

@@ -12,7 +12,7 @@ use crate::backend::BackendArgs;
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
-use crate::layers::{self, LayerName};
+use crate::layers::{self, FrameTime, LayerName};
 use crate::local::{self, Rendered};
 use crate::options::{EnvironmentArgs, PictureArgs};
 use crate::output::{Label, OutputArgs, Outputs, camera_words};
@@ -66,7 +66,8 @@ pub struct RenderArgs {
     /// Frame of the animation
     #[arg(long, value_name = "N", default_value_t = 0)]
     frame: u32,
-    /// Frames a second of the animation; a frame is what --shutter is a fraction of
+    /// Frames a second of the animation; a frame is what --shutter is a fraction of, and how far away
+    /// the neighbours are that --layers motion looks at
     #[arg(long, value_name = "RATE", default_value_t = 24.0)]
     fps: f32,
     /// Time of the animation, seconds, instead of a frame
@@ -113,7 +114,7 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let first = local::prepare(&scene, &jobs[0].0, time_s, effort)?;
     let backend = args.backend.open()?;
     let description = backend.description();
-    let mut easel = Easel { args, scene, outputs, noise, backend, description, interrupt };
+    let mut easel = Easel { args, time_s, scene, outputs, noise, backend, description, interrupt };
     let of_cameras = jobs.len() > 1;
     let mut prepared = Some(first);
     for (settings, camera) in &jobs {
@@ -132,6 +133,8 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
 /// What the pictures of one render share.
 struct Easel<'a> {
     args: &'a RenderArgs,
+    /// The frame's time, seconds.
+    time_s: f32,
     scene: Scene,
     outputs: Outputs,
     noise: Option<NoiseTarget>,
@@ -156,8 +159,9 @@ impl Easel<'_> {
 
         // Who interrupts does not want to wait for layers of pixels that are not there.
         let wanted = if rendered.complete { args.layers.as_slice() } else { &[] };
-        let picture = &mut rendered.picture;
-        let manifests = layers::add(picture, &self.scene, render_scene, wanted, cancel)?;
+        let time = FrameTime { time_s: self.time_s, fps: args.fps };
+        let scenes = (&self.scene, render_scene);
+        let manifests = layers::add(&mut rendered.picture, scenes, time, wanted, cancel)?;
         let has_layers = manifests.is_some();
         let metadata = Metadata {
             manifests: manifests.unwrap_or_default(),

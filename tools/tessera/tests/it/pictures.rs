@@ -221,6 +221,48 @@ fn glowing(document: &mut Value) {
 /// A square that glows with a luminance of 1 in the dark: a sample is 1 or 0, so of n samples whose
 /// share a met it the mean is a, and the variance of the mean a (1 - a) / (n - 1).
 #[test]
+fn light_passes_are_layers_that_add_up() {
+    let place = Place::new();
+    let seen = ["--camera", "front", "--sky", "1"];
+    render(&place, &[&seen[..], &["-o", "plain.exr"]].concat());
+    render(&place, &[&seen[..], &["-o", "passes.exr", "--passes"]].concat());
+    let [plain, passes] =
+        ["plain.exr", "passes.exr"].map(|name| film::read_exr(&place.path(name)).expect("an EXR"));
+    assert_eq!(plain.beauty, passes.beauty);
+    assert_eq!(passes.layers().len(), plain.layers().len() + 8);
+    let names = film::Passes::default().named().map(|(name, _)| name);
+    let light = names.map(|name| passes.triples(name).expect("a layer"));
+    for (at, beauty) in passes.beauty.iter().enumerate() {
+        let sum: f32 = light.iter().map(|light| light[at][1]).sum();
+        assert!((sum - beauty[1]).abs() <= 1e-5 * beauty[1], "pixel {at}: {sum}, {}", beauty[1]);
+    }
+    let middle = 12 * 40 + 20;
+    let of = |name: &str| passes.triples(name).expect("a layer");
+    // The square in the middle is of glTF's default material, a metal.
+    let [lit, diffuse, sky] =
+        ["glossy_direct", "diffuse_direct", "environment"].map(|name| of(name)[middle][1]);
+    assert!(lit > 0.1 && diffuse.abs() <= 0.0 && sky.abs() <= 0.0, "{lit}, {diffuse}, {sky}");
+    let open = passes.alpha.iter().zip(of("environment"));
+    let mut open = open.filter(|(alpha, _)| **alpha <= 0.0).peekable();
+    assert!(open.peek().is_some() && open.all(|(_, sky)| (sky[1] - 1.0).abs() < 1e-6));
+}
+
+#[test]
+fn motion_vectors_are_a_layer_of_four_channels() {
+    let place = Place::new();
+    for names in ["tessera", "blender"] {
+        let names = ["--exr-names", names, "--layers", "motion", "--fps", "25", "--frame", "3"];
+        render(&place, &[&["-o", "a.exr", "--sky", "1"], &names[..]].concat());
+        let picture = film::read_exr(&place.path("a.exr")).expect("an EXR");
+        let motion = picture.layer("motion").expect("a layer");
+        assert_eq!(motion.channels(), ["X", "Y", "Z", "W"]);
+        let film::LayerValues::Float(values) = motion.values() else { panic!("real numbers") };
+        assert_eq!(values.len(), 4 * 40 * 24);
+        assert!(values.iter().all(|value| value.abs() <= 0.0), "nothing moves here");
+    }
+}
+
+#[test]
 fn variance_and_sample_counts_are_told() {
     let place = Place::new();
     let scene = place.scene_with(glowing);
