@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use film::Film;
-use gpu::{BoundsChecks, GpuBackend, GpuOptions};
+use gpu::{GpuBackend, GpuOptions};
 use protocol::settings::RenderSettings;
 use protocol::{Batch, Rect, Size};
 use renderer::{Backend, Cancel, CpuBackend, RenderScene, Work};
@@ -115,23 +115,20 @@ fn run() -> Result<(), String> {
     let mut cpu = CpuBackend::new(None);
     let (wanted, first, best) = measure(&mut cpu, &scene)?;
     report(&cpu.description(), &wanted, first, best);
-    for bounds_checks in [BoundsChecks::Restrict, BoundsChecks::None] {
-        let start = Instant::now();
-        let options =
-            GpuOptions { software: arguments.software, bounds_checks, ..GpuOptions::default() };
-        let mut gpu = GpuBackend::open(&options).map_err(|why| why.to_string())?;
-        let opened = start.elapsed();
-        let (film, first, best) = measure(&mut gpu, &scene)?;
-        report(&format!("gpu, {bounds_checks:?} bounds checks"), &film, first, best);
-        let pairs = film.pixels().iter().zip(wanted.pixels());
-        let equal = pairs.filter(|(a, b)| a.bits() == b.bits()).count();
-        println!(
-            "    {}, opened and tested in {:.2} s, {equal} of {} pixels bit-equal",
-            gpu.description(),
-            opened.as_secs_f64(),
-            film.pixels().len(),
-        );
-    }
+    let start = Instant::now();
+    let options = GpuOptions { software: arguments.software, ..GpuOptions::default() };
+    let mut gpu = GpuBackend::open(&options).map_err(|why| why.to_string())?;
+    let opened = start.elapsed();
+    let (film, first, best) = measure(&mut gpu, &scene)?;
+    report("gpu", &film, first, best);
+    let pairs = film.pixels().iter().zip(wanted.pixels());
+    let equal = pairs.filter(|(a, b)| a.bits() == b.bits()).count();
+    println!(
+        "    {}, opened and tested in {:.2} s, {equal} of {} pixels bit-equal",
+        gpu.description(),
+        opened.as_secs_f64(),
+        film.pixels().len(),
+    );
     Ok(())
 }
 

@@ -34,7 +34,7 @@ impl GpuBackend {
         let device = Device::open(options)?;
         let arithmetic = qualify::arithmetic(&device)?;
         let rounding = options.rounding.unwrap_or(arithmetic.rounding());
-        let shaders = Shaders::new(&device, options.bounds_checks, rounding);
+        let shaders = Shaders::new(&device, options.checks, rounding);
         let mut kernel = Kernel::new(&device, shaders)?;
         let qualification = qualify::golden(&device, &mut kernel, arithmetic)?;
         Ok(Self { device, kernel, qualification })

@@ -9,7 +9,7 @@ use renderer::RenderError;
 use wgpu::{Backends, DeviceType, Features, PollError, PollType, SubmissionIndex};
 
 use crate::app;
-use crate::shader::{BoundsChecks, Rounding};
+use crate::shader::{Rounding, ShaderChecks};
 
 /// How long a submission may take before the device counts as lost: far above the tens of
 /// milliseconds a dispatch is cut to, and above a first dispatch that still compiles.
@@ -26,8 +26,8 @@ pub struct GpuOptions {
     pub software: bool,
     /// Part of the adapter's name, in any case; without it the first of the best kind is taken.
     pub adapter: Option<String>,
-    /// Whether the kernels check their indices.
-    pub bounds_checks: BoundsChecks,
+    /// What the kernels check.
+    pub checks: ShaderChecks,
     /// Whose division and square root the kernels use; without it ours where the self-test finds
     /// that the driver's are not correctly rounded.
     pub rounding: Option<Rounding>,

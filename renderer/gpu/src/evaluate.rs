@@ -7,7 +7,7 @@ use renderer::{RenderError, RenderScene};
 
 use crate::compute::{self, Binding};
 use crate::device::{AdapterSummary, Device, GpuOptions, OpenError};
-use crate::shader::{Abilities, BoundsChecks, Rounding, Shaders};
+use crate::shader::{Abilities, Rounding, ShaderChecks, Shaders};
 use crate::tables::{self, Tables};
 
 /// Invocations of a workgroup.
@@ -60,7 +60,7 @@ impl Evaluator {
     /// See [`OpenError`].
     pub fn open(options: &GpuOptions, rounding: Rounding) -> Result<Self, OpenError> {
         let device = Device::open(options)?;
-        let shaders = Shaders::new(&device, BoundsChecks::Restrict, rounding);
+        let shaders = Shaders::new(&device, ShaderChecks::default(), rounding);
         Ok(Self { device, shaders })
     }
 

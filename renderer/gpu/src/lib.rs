@@ -15,4 +15,4 @@ pub use backend::GpuBackend;
 pub use device::{AdapterKind, AdapterSummary, GpuOptions, OpenError, adapters};
 pub use evaluate::{EvaluateError, Evaluator, Function};
 pub use qualify::{Arithmetic, Qualification};
-pub use shader::{BoundsChecks, Rounding};
+pub use shader::{BoundsChecks, Rounding, ShaderChecks};

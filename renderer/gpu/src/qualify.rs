@@ -10,7 +10,7 @@ use crate::backend::render_list;
 use crate::device::{Device, OpenError};
 use crate::evaluate::{EvaluateError, Function, evaluate};
 use crate::kernel::Kernel;
-use crate::shader::{BoundsChecks, Rounding, Shaders};
+use crate::shader::{Rounding, ShaderChecks, Shaders};
 
 /// Rows of random inputs of the operation table, beside the special ones.
 const RANDOM_ROWS: u32 = 4096;
@@ -71,7 +71,7 @@ impl Qualification {
 /// # Errors
 /// [`OpenError::Shader`] or [`OpenError::SelfTest`] when nothing could be computed at all.
 pub(crate) fn arithmetic(device: &Device) -> Result<Arithmetic, OpenError> {
-    let mut shaders = Shaders::new(device, BoundsChecks::Restrict, Rounding::Driver);
+    let mut shaders = Shaders::new(device, ShaderChecks::default(), Rounding::Driver);
     let function = Function {
         imports: "#import tessera::math::fsqrt\n#import tessera::rounding::div",
         body: "let a = in_f(0u); let b = in_f(1u); let c = in_f(2u);

@@ -42,8 +42,27 @@ pub enum BoundsChecks {
     /// An index out of range reads the last element.
     #[default]
     Restrict,
+    /// Buffers are left to the device, whose accesses stay inside a buffer's memory whatever the
+    /// index (`robustBufferAccess`, which every Vulkan device has and wgpu turns on); arrays of an
+    /// invocation's own are checked by the shader.
+    Device,
     /// No checks: for measuring what they cost. Only sound for tables that are valid.
     None,
+}
+
+/// What kernels are compiled with, where SPIR-V goes to the driver as we wrote it.
+///
+/// Films have the same bits whatever is checked; whether operations may be contracted is for
+/// measuring what exact films cost, and makes a device one of another class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShaderChecks {
+    /// Of indices.
+    pub bounds: BoundsChecks,
+    /// Whether loops count their rounds, so that none goes on for ever, as wgpu's own shaders do:
+    /// for measuring, ours all end.
+    pub loops_are_bounded: bool,
+    /// Whether the driver may fuse and reorder float operations.
+    pub contraction: bool,
 }
 
 /// Whose division and square root the kernels use.
@@ -79,11 +98,11 @@ pub(crate) struct Shaders {
 struct Loader {
     device: RenderDevice,
     exact: bool,
-    checks: BoundsChecks,
+    checks: ShaderChecks,
 }
 
 impl Shaders {
-    pub(crate) fn new(device: &Device, checks: BoundsChecks, rounding: Rounding) -> Self {
+    pub(crate) fn new(device: &Device, checks: ShaderChecks, rounding: Rounding) -> Self {
         let loader = Loader { device: device.device.clone(), exact: device.summary.exact, checks };
         let features = device.device.features();
         let mut shaders = Self {
@@ -188,7 +207,10 @@ fn load(
     .map_err(|error| refused(error.into_inner()))?;
     let words = naga::back::spv::write_vec(&module, &info, &options(loader.checks), None)
         .map_err(refused)?;
-    let words = spirv::forbid_contraction(&words).map_err(refused)?;
+    let words = match loader.checks.contraction {
+        true => words,
+        false => spirv::forbid_contraction(&words).map_err(refused)?,
+    };
     Ok(passthrough(&loader.device, &words))
 }
 
@@ -198,10 +220,13 @@ fn refused(reason: impl std::fmt::Display) -> ShaderCacheError {
 
 /// How naga writes SPIR-V. Loops are not bounded artificially: ours end, and the kernels report
 /// one that a driver ends early.
-fn options(checks: BoundsChecks) -> naga::back::spv::Options<'static> {
-    let policy = match checks {
-        BoundsChecks::Restrict => BoundsCheckPolicy::Restrict,
-        BoundsChecks::None => BoundsCheckPolicy::Unchecked,
+fn options(checks: ShaderChecks) -> naga::back::spv::Options<'static> {
+    use BoundsCheckPolicy::{Restrict, Unchecked};
+
+    let (index, buffer) = match checks.bounds {
+        BoundsChecks::Restrict => (Restrict, Restrict),
+        BoundsChecks::Device => (Restrict, Unchecked),
+        BoundsChecks::None => (Unchecked, Unchecked),
     };
     naga::back::spv::Options {
         lang_version: (1, 0),
@@ -210,12 +235,12 @@ fn options(checks: BoundsChecks) -> naga::back::spv::Options<'static> {
         // group's bindings are numbered from 0 without gaps, as ours are.
         fake_missing_bindings: true,
         bounds_check_policies: BoundsCheckPolicies {
-            index: policy,
-            buffer: policy,
-            image_load: BoundsCheckPolicy::Restrict,
-            binding_array: BoundsCheckPolicy::Restrict,
+            index,
+            buffer,
+            image_load: Restrict,
+            binding_array: Restrict,
         },
-        force_loop_bounding: false,
+        force_loop_bounding: checks.loops_are_bounded,
         zero_initialize_workgroup_memory: naga::back::spv::ZeroInitializeWorkgroupMemoryMode::None,
         ..naga::back::spv::Options::default()
     }
@@ -231,4 +256,42 @@ fn passthrough(device: &RenderDevice, words: &[u32]) -> wgpu::ShaderModule {
     // SAFETY: the words are naga's output for a module that passed naga's full validation; what
     // was added are decorations of existing result ids, in the section they belong to.
     unsafe { device.wgpu_device().create_shader_module_passthrough(descriptor) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words of a kernel with one index into a buffer, one into an array of its own, and a loop.
+    fn words(checks: ShaderChecks) -> usize {
+        let source = "
+            @group(0) @binding(0) var<storage, read_write> values: array<f32>;
+            @compute @workgroup_size(1) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+                var own: array<f32, 4>;
+                for (var i = 0u; i < id.y; i++) { own[id.z] += values[id.x]; }
+                values[id.x] = own[id.y];
+            }";
+        let module = naga::front::wgsl::parse_str(source).expect("valid WGSL");
+        let flags = naga::valid::ValidationFlags::all();
+        let info = naga::valid::Validator::new(flags, naga::valid::Capabilities::empty())
+            .validate(&module)
+            .expect("a valid module");
+        let words = naga::back::spv::write_vec(&module, &info, &options(checks), None);
+        words.expect("writes SPIR-V").len()
+    }
+
+    #[test]
+    fn checks_are_written_where_they_are_asked_for() {
+        let of = |bounds| words(ShaderChecks { bounds, ..ShaderChecks::default() });
+        let [all, own, none] =
+            [BoundsChecks::Restrict, BoundsChecks::Device, BoundsChecks::None].map(of);
+        assert!(all > own && own > none, "{all}, {own}, {none}");
+        let counted = ShaderChecks { loops_are_bounded: true, ..ShaderChecks::default() };
+        assert!(words(counted) > all);
+        assert_eq!(
+            words(ShaderChecks::default()),
+            all,
+            "indices are checked, loops end by themselves"
+        );
+    }
 }
