@@ -485,7 +485,8 @@ mod tests {
             let settings = RenderSettings { passes, ..RenderSettings::default() };
             let (name, frames) = ("tiles".to_owned(), FrameRange::STILL);
             let scene = SceneId([0; 32]);
-            JobSpec { name, scene, settings, frames, tile_side_px, more_cameras: Vec::new() }.validate()
+            JobSpec { name, scene, settings, frames, tile_side_px, more_cameras: Vec::new() }
+                .validate()
         };
         assert_eq!((side(false, 512), side(true, 256)), (Ok(()), Ok(())));
         assert_eq!(side(false, 513), Err(SpecError::TileSide { side: 513 }));
