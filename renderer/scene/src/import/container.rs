@@ -1,6 +1,7 @@
 //! Binary glTF's container (glTF 2.0, section 4): a header and chunks.
 
 use super::error::ImportError;
+use super::foreign::Foreign;
 use super::report::{ImportWarning, Warnings};
 use crate::limits::JSON_BYTES_MAX;
 
@@ -22,7 +23,9 @@ pub fn split<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Result<Parts<'a>, 
         // A byte order mark is not JSON, but some exporters write one.
         let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if !json.trim_ascii_start().starts_with(b"{") {
-            return Err(ImportError::NotGltf);
+            return Err(Foreign::of(bytes).map_or(ImportError::NotGltf, |of| {
+                ImportError::Foreign { name: of.name, advice: of.advice }
+            }));
         }
         Parts { json, blob: None }
     };

@@ -23,6 +23,14 @@ pub enum ImportError {
     /// The file is neither `.glb` nor `.gltf`.
     #[error("the file begins with neither \"glTF\" nor JSON; only glTF 2.0 (.glb, .gltf) is read")]
     NotGltf,
+    /// The file is of another format.
+    #[error("the file is {name}; only glTF 2.0 (.glb, .gltf) is read: {advice}")]
+    Foreign {
+        /// What it is.
+        name: &'static str,
+        /// What to do instead.
+        advice: &'static str,
+    },
     /// A binary glTF of another version.
     #[error("the file is binary glTF version {version}; only version 2 is read")]
     GlbVersion {

@@ -13,6 +13,7 @@ mod draco;
 mod error;
 mod extension;
 mod extras;
+mod foreign;
 mod json;
 mod ktx;
 mod lamps;

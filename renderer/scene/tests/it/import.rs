@@ -366,6 +366,26 @@ fn sharing_does_not_multiply_past_the_limit() {
 }
 
 #[test]
+fn other_formats_are_refused_by_name() {
+    let files: [(&[u8], &str); 7] = [
+        (b"BLENDER-v500RENDH", "a Blender file; only glTF 2.0 (.glb, .gltf) is read: in Blender"),
+        (b"\x28\xb5\x2f\xfd\x24", "as Blender files are; only glTF"),
+        (b"#usda 1.0\n(\n)", "the file is USD;"),
+        (b"PK\x03\x04\x0a\x00", "as USDZ is;"),
+        (
+            b" BDV\x00\x00",
+            "an OpenVDB volume; only glTF 2.0 (.glb, .gltf) is read: volumes are not",
+        ),
+        (b"# made by hand\no cube\nv 1.0 0.0 0.0\n", "the file is Wavefront OBJ; "),
+        (b"a letter to an artist", "begins with neither \"glTF\" nor JSON"),
+    ];
+    for (bytes, expected) in files {
+        let error = read(bytes).expect_err("another format").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn every_truncation_is_refused() {
     let glb = rich().glb();
     for length in 0..glb.len() {
