@@ -44,8 +44,9 @@ pub struct FirstHits {
 /// Traces the camera rays of some pixels, rows from the upper left: of each its first samples, as
 /// many as `samples` says of its place, and at most those of the settings.
 ///
-/// `rect` lies inside the frame's canvas. Blocks until done; looks at `cancel` before every pixel. Who wants
-/// to show how far it is asks for one tile after the other, as with [`crate::Backend::render`].
+/// `rect` lies inside the frame's canvas. Blocks until done; looks at `cancel` before every pixel.
+/// Who wants to show how far it is asks for one tile after the other, as with
+/// [`crate::Backend::render`].
 ///
 /// # Errors
 /// [`RenderError::Cancelled`].

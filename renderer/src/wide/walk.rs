@@ -25,6 +25,7 @@ const SLOTS: usize = 16;
 const DONE: u32 = u32::MAX;
 /// Below an instance's nodes on a ray's stack: back to the world.
 const RETURN: u32 = u32::MAX - 1;
+
 /// Traces rays: the nearest hit of each, or with `ANY` the first that is found.
 ///
 /// Only for machines with AVX2: [`crate::trace::Path::best`] has looked. `hits` is as long as
@@ -48,13 +49,15 @@ pub fn walk<const ANY: bool>(
 
 /// A ray on its way.
 pub struct Slot {
-    /// Origin and one over the direction, in the space of the nodes that are walked.
+    /// Where it begins, in the space of the nodes that are walked.
     pub origin: [f32; 3],
+    /// One over its direction there.
     pub inverse: [f32; 3],
     /// Whether the upper planes are the near ones, per axis.
     from_above: [bool; 3],
-    /// Axes of the triangle test, the longest last, and its shear.
+    /// Axes of the triangle test, the longest last.
     pub axes: [usize; 3],
+    /// Its shear.
     pub shear: [f32; 3],
     /// What comes next: a node, or something with [`LEAF`] set.
     current: u32,
@@ -62,7 +65,9 @@ pub struct Slot {
     pub instance: u32,
     /// Number of the ray.
     cast: usize,
+    /// The hit that comes first so far.
     pub best: Hit,
+    /// What waits.
     pub stack: Stack,
 }
 
