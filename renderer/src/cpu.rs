@@ -76,7 +76,7 @@ impl CpuBackend {
                 .map(|pixels| (pixels, passes.next().unwrap_or_default()))
                 .collect();
             pieces.into_par_iter().enumerate().try_for_each_init(
-                Wave::default,
+                Wave::boxed,
                 |wave, (number, (pixels, passes))| {
                     let first = number * piece;
                     let places: Vec<_> = (first..first + pixels.len()).map(&place).collect();
@@ -138,5 +138,28 @@ impl Backend for CpuBackend {
             check(scene, Work { rect: Rect { x0: x, y0: y, x1, y1 }, batch })?;
         }
         self.render_places(scene, batch, cancel, pixels.len(), |index| pixels[index])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{RenderSettings, Size};
+
+    use super::*;
+
+    /// While a thread waits for what another took of its work, it begins on other work on top of
+    /// the same stack, and so on: little of it must be taken each time.
+    #[test]
+    fn threads_need_little_stack() {
+        let (size, samples) = (Size::new(64, 64), 1024);
+        let settings = RenderSettings { size, samples, ..RenderSettings::default() };
+        let scene = crate::prepare(&scene::golden(), &settings, 0.0).expect("prepares");
+        let work = Work { rect: Rect::of_size(size), batch: Batch::new(0, 1).expect("aligned") };
+        for path in Path::all() {
+            let mut backend = CpuBackend::with_path(None, path);
+            let pool = ThreadPoolBuilder::new().num_threads(4).stack_size(128 << 10).build();
+            backend.pool = Some(Arc::new(pool.expect("a pool")));
+            backend.render(&scene, work, &Cancel::default()).expect("renders");
+        }
     }
 }

@@ -226,6 +226,13 @@ impl<const PASSES: bool> Bounce<'_, PASSES> {
 }
 
 impl Wave {
+    /// No memory yet. Blocks of events take 100 kB, so nobody should hold a wave on a stack.
+    #[must_use]
+    #[inline(never)]
+    pub fn boxed() -> Box<Self> {
+        Box::default()
+    }
+
     /// Renders an aligned run of chunks of some pixels: halves are merged, the lower first.
     ///
     /// Chunks past the last sample are not there: a run without its upper half is its lower half.
