@@ -173,7 +173,7 @@ fn trace_rays(scene: &RenderScene) {
         }
         let surface = surface_at(scene, hit, ray.direction, 0.0);
         let origin = offset_origin(surface.position, surface.geometric, surface.reach);
-        let (u, v) = sample_pair(hash(index as u32), 0, 0);
+        let (u, v) = sample_pair(hash(index as u32), 0, 0, 0);
         let local = renderer::bsdf::lobe::sample_cosine(u, v);
         let (x, y) = frame_of(surface.geometric);
         let direction = x * local.x + y * local.y + surface.geometric * local.z;

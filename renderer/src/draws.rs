@@ -26,8 +26,8 @@ pub struct Draw {
 /// Numbers of many paths; memory that is used again and again.
 #[derive(Debug, Default)]
 pub struct Draws {
-    /// Keys of the paths' pixels.
-    pub keys: Vec<u32>,
+    /// Places of the paths' pixels.
+    pub places: Vec<u32>,
     /// Their samples.
     pub samples: Vec<u32>,
     scatter: Vec<[f32; 2]>,
@@ -38,9 +38,9 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// Draws for all paths in `keys` and `samples`, which are at the same bounce.
+    /// Draws for all paths in `places` and `samples`, which are at the same bounce.
     pub fn fill(&mut self, scene: &RenderScene, path: Path, bounce: u32) {
-        let count = self.keys.len();
+        let count = self.places.len();
         let header = &scene.header;
         let has_emitters = header.emitter_count > 0;
         let has_cells = header.environment_emitter != NONE;
@@ -53,7 +53,8 @@ impl Draws {
         ] {
             out.resize(count, [0.0; 2]);
             if is_asked {
-                draw(path, &self.keys, &self.samples, bounce_pair(bounce, purpose), out);
+                let pair = bounce_pair(bounce, purpose);
+                draw(path, header.frame_key, &self.places, &self.samples, pair, out);
             }
         }
     }
@@ -72,7 +73,7 @@ impl Draws {
 }
 
 vectors! {
-    fn draw(keys: &[u32], samples: &[u32], pair: u32, out: &mut [[f32; 2]]) {
-        sample_pairs(keys, samples, pair, out);
+    fn draw(frame: u32, places: &[u32], samples: &[u32], pair: u32, out: &mut [[f32; 2]]) {
+        sample_pairs(frame, places, samples, pair, out);
     }
 }

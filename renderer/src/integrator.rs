@@ -23,7 +23,7 @@ use crate::light_tree::{Vertex, pick_emitter};
 use crate::math::{FAR, Vec3, exp2, luminance, min, vec3};
 use crate::ray::{Cast, Hit, Query, Ray, offset_origin};
 use crate::sampler::{
-    PAIR_COLOR, PAIR_FILTER, PAIR_LENS, PAIR_TIME, pixel_key, ray_key, sample_pair,
+    PAIR_COLOR, PAIR_FILTER, PAIR_LENS, PAIR_TIME, place_of, ray_key, sample_pair,
 };
 use crate::scatter::{Arrival, Departure};
 use crate::surface::{Place, Surface};
@@ -31,7 +31,8 @@ use crate::surface::{Place, Surface};
 /// A path between two rays.
 #[derive(Debug, Clone, Copy)]
 pub struct Path {
-    key: u32,
+    /// Of its pixel, see [`place_of`].
+    place: u32,
     sample: u32,
     /// When, while the shutter is open, see [`Query::time`].
     time: f32,
@@ -66,14 +67,15 @@ struct Seen {
 #[must_use]
 pub fn begin(scene: &RenderScene, x: u32, y: u32, sample: u32) -> (Path, Cast) {
     let (x, y) = (x.wrapping_sub(scene.header.overscan), y.wrapping_sub(scene.header.overscan));
-    let key = pixel_key(scene.header.seed, scene.header.time_hash, x, y);
-    let (u, v) = sample_pair(key, sample, PAIR_FILTER);
+    let place = place_of(x, y);
+    let draw = |pair| sample_pair(scene.header.frame_key, place, sample, pair);
+    let (u, v) = draw(PAIR_FILTER);
     let place_x = x.cast_signed() as f32 + 0.5 + filter_offset(scene, u);
     let place_y = y.cast_signed() as f32 + 0.5 + filter_offset(scene, v);
     let moves = scene.header.motion_keys > 0;
-    let time = if moves { sample_pair(key, sample, PAIR_TIME).0 } else { 0.0 };
+    let time = if moves { draw(PAIR_TIME).0 } else { 0.0 };
     let path = Path {
-        key,
+        place,
         sample,
         time,
         bounce: 0,
@@ -85,26 +87,22 @@ pub fn begin(scene: &RenderScene, x: u32, y: u32, sample: u32) -> (Path, Cast) {
         shadow_rays: 0,
         seen: Seen::default(),
     };
-    let lens = if scene.header.lens_radius > 0.0 {
-        sample_pair(key, sample, PAIR_LENS)
-    } else {
-        (0.0, 0.0)
-    };
+    let lens = if scene.header.lens_radius > 0.0 { draw(PAIR_LENS) } else { (0.0, 0.0) };
     (path, path.closest(camera_ray(scene, place_x, place_y, lens, time)))
 }
 
 impl Path {
     #[inline(always)]
     fn closest(&self, ray: Ray) -> Cast {
-        let key = ray_key(self.key, self.sample, self.bounce, 0);
+        let key = ray_key(self.place, self.sample, self.bounce, 0);
         Cast { ray, query: Query { t_max: FAR, key, camera: self.bounce == 0, time: self.time } }
     }
 
-    /// What its random numbers hang on: the pixel's key and the sample.
+    /// What its random numbers hang on: the pixel's place and the sample.
     #[inline(always)]
     #[must_use]
     pub fn number(&self) -> (u32, u32) {
-        (self.key, self.sample)
+        (self.place, self.sample)
     }
 
     /// When, while the shutter is open, see [`Query::time`].
@@ -216,11 +214,11 @@ impl Path {
     /// A path that passes goes on with one colour for good, three times as bright: it is the same
     /// one at every surface.
     #[must_use]
-    pub fn disperse(&self, surface: &mut Surface) -> Vec3 {
+    pub fn disperse(&self, scene: &RenderScene, surface: &mut Surface) -> Vec3 {
         if surface.spread <= 0.0 {
             return Vec3::ONE;
         }
-        let (u, _) = sample_pair(self.key, self.sample, PAIR_COLOR);
+        let (u, _) = sample_pair(scene.header.frame_key, self.place, self.sample, PAIR_COLOR);
         let channel = min(u * 3.0, 2.0) as u32;
         surface.eta = surface.eta_of(channel);
         if self.is_single {
@@ -239,7 +237,7 @@ impl Path {
             return None;
         }
         self.shadow_rays += 1;
-        let key = ray_key(self.key, self.sample, self.bounce, 1);
+        let key = ray_key(self.place, self.sample, self.bounce, 1);
         Some(Cast {
             ray: Ray { origin: departure.shadow_origin, direction: light.direction },
             query: Query { t_max: light.distance, key, camera: false, time: self.time },

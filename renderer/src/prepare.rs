@@ -35,7 +35,7 @@ use crate::bsdf::albedo::{AlbedoTable, albedo_table};
 use crate::bvh::Effort;
 use crate::camera::filter_table;
 use crate::precise::srgb_to_linear;
-use crate::sampler::hash;
+use crate::sampler::frame_key;
 use crate::tables::{ENVIRONMENT_NONE, Header, NONE};
 
 /// Why a scene could not be made ready.
@@ -211,9 +211,8 @@ fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
         overscan: settings.overscan,
         samples: settings.samples,
         bounces: settings.bounces,
-        seed: settings.seed,
+        frame_key: frame_key(settings.seed, time_bits),
         roulette_after: if settings.roulette { ROULETTE_AFTER } else { u32::MAX },
-        time_hash: hash(time_bits),
         environment_kind: ENVIRONMENT_NONE,
         environment_emitter: NONE,
         root_node: NONE,

@@ -122,10 +122,11 @@ pub struct Header {
     /// Scattering events after the camera ray.
     pub bounces: u32,
 
-    /// Seed of the job.
-    pub seed: u32,
-    /// Hash of the frame's time.
-    pub time_hash: u32,
+    /// What the frame's random numbers hang on, see [`crate::sampler::frame_key`].
+    pub frame_key: u32,
+    /// Pixels that are rendered beyond each edge of the frame: the canvas, in whose pixels work is
+    /// told, begins so far to the left of it and above it.
+    pub overscan: u32,
     /// One of the `CAMERA_` constants.
     pub camera_kind: u32,
     /// One of the `ENVIRONMENT_` constants.
@@ -225,9 +226,8 @@ pub struct Header {
     /// Where the camera's keys begin in the attribute buffer, [`crate::moving::CAMERA_FLOATS`]
     /// each, or [`NONE`] where it stands still.
     pub camera_keys_at: u32,
-    /// Pixels that are rendered beyond each edge of the frame: the canvas, in whose pixels work is
-    /// told, begins so far to the left of it and above it.
-    pub overscan: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// One placed tree of triangles. The table is in the order of the leaves of the tree over

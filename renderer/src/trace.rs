@@ -15,7 +15,7 @@ use crate::moving::{corners_at, ray_into};
 use crate::ray::{
     Cast, Hit, Probe, Query, Ray, intersect_box, intersect_triangle, probe_of, sees_back,
 };
-use crate::sampler::{hash_with, to_unit};
+use crate::sampler::alpha_draw;
 use crate::surface::alpha_of;
 use crate::tables::{
     ALPHA_MASK, INSTANCE_IDENTITY, Instance, NONE, Node, TRIANGLE_ALPHA, TRIANGLE_CULL, Triangle,
@@ -78,8 +78,8 @@ pub fn is_there<const MOVES: bool>(
         if material.alpha_mode == ALPHA_MASK {
             return alpha >= material.alpha_cutoff;
         }
-        let draw = hash_with(hash_with(query.key, instance.id), triangle.primitive);
-        return to_unit(draw) < alpha;
+        let frame = scene.header.frame_key;
+        return alpha_draw(frame, query.key, instance.id, triangle.primitive) < alpha;
     }
     true
 }

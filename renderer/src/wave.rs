@@ -168,7 +168,7 @@ impl<const PASSES: bool> Bounce<'_, PASSES> {
             return Some((place, look));
         }
         let path = &mut self.paths[note.path as usize];
-        let passing = path.disperse(&mut surface);
+        let passing = path.disperse(scene, &mut surface);
         let draw = self.draws.get(note.draw as usize);
         let is_open = surface.transmission > 0.0 || surface.translucency > 0.0;
         let arrival = path.gather(scene, &place, is_open, &draw);
@@ -390,11 +390,11 @@ impl Wave {
     /// Draws the numbers for what the paths' rays have met.
     fn draw(&mut self, tracer: &Tracer<'_>, bounce: u32) {
         let Self { draws, alive, paths, .. } = self;
-        draws.keys.clear();
+        draws.places.clear();
         draws.samples.clear();
         for &number in alive.iter() {
-            let (key, sample) = paths[number as usize].number();
-            draws.keys.push(key);
+            let (place, sample) = paths[number as usize].number();
+            draws.places.push(place);
             draws.samples.push(sample);
         }
         draws.fill(tracer.scene, tracer.path(), bounce);

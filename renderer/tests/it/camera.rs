@@ -28,7 +28,7 @@ fn all_rays_of_a_place_meet_at_the_focus() {
             let (x, y) = (13.0, 50.0);
             let pinhole = camera_ray(&sharp, x, y, (0.0, 0.0), 0.0);
             let wanted = pinhole.origin + pinhole.direction * (4.0 / dot(pinhole.direction, axis));
-            let ray = camera_ray(&scene, x, y, sample_pair(7, sample, 0), 0.0);
+            let ray = camera_ray(&scene, x, y, sample_pair(7, 0, sample, 0), 0.0);
             let got = ray.origin + ray.direction * (4.0 / dot(ray.direction, axis));
             let off = got - wanted;
             assert!(dot(off, off) < 1e-8, "{off:?}");
@@ -49,7 +49,7 @@ fn irises_are_even() {
         let (mut mean, mut square) = ([0.0_f64; 2], [0.0_f64; 2]);
         let count = 1 << 14;
         for sample in 0..count {
-            let (u, v) = sample_pair(3, sample, 1);
+            let (u, v) = sample_pair(3, 0, sample, 1);
             let (x, y) = iris_place(scene.header(), u, v);
             for (at, value) in [f64::from(x), f64::from(y)].into_iter().enumerate() {
                 mean[at] += value / f64::from(count);

@@ -120,8 +120,8 @@ fn directions_are_drawn_with_the_density_that_is_told() {
             let mut counts = vec![0_u32; rows * columns];
             let mut lost = 0_u32;
             for i in 0..draws {
-                let (u, v) = sample_pair(11, i, 0);
-                let (choice, _) = sample_pair(12, i, 1);
+                let (u, v) = sample_pair(11, 0, i, 0);
+                let (choice, _) = sample_pair(12, 0, i, 1);
                 let d = sample_direction(&bsdf, choice, u, v);
                 if evaluate(scene.albedo(), &bsdf, d).density > 0.0 {
                     counts[cell(d, rows, columns)] += 1;
@@ -158,11 +158,11 @@ fn no_surface_gives_more_than_it_gets() {
         let white = Surface { base_color: Vec3::ONE, ..surface };
         for view in VIEWS {
             let bsdf = bsdf_of(scene.albedo(), &white, view);
-            let draws = 20_000_u32;
+            let draws = 1_u32 << 16;
             let mut sum = 0.0_f64;
             for i in 0..draws {
-                let (u, v) = sample_pair(21, i, 0);
-                let (choice, _) = sample_pair(22, i, 1);
+                let (u, v) = sample_pair(21, 0, i, 0);
+                let (choice, _) = sample_pair(22, 0, i, 1);
                 let d = sample_direction(&bsdf, choice, u, v);
                 let scatter = evaluate(scene.albedo(), &bsdf, d);
                 if scatter.density > 0.0 {
@@ -195,8 +195,8 @@ fn albedos(scene: &RenderScene, surface: &Surface, cosine: f32) -> [f64; 2] {
     let draws = 1 << 14;
     let mut sums = [0.0; 2];
     for i in 0..draws {
-        let (u, v) = sample_pair(31, i, 0);
-        let (choice, _) = sample_pair(32, i, 1);
+        let (u, v) = sample_pair(31, 0, i, 0);
+        let (choice, _) = sample_pair(32, 0, i, 1);
         let d = sample_direction(&bsdf, choice, u, v);
         let scattered = evaluate(scene.albedo(), &bsdf, d);
         if scattered.density > 0.0 {

@@ -251,7 +251,7 @@ fn neighbours_in_a_net_are_spread_over_the_tree() {
     for key in 0..64 {
         let mut picked = [false; 16];
         for sample in 0..16 {
-            let (u, v) = sample_pair(key, sample, 3);
+            let (u, v) = sample_pair(key, 0, sample, 3);
             if let Some(it) = pick_emitter(&scene, &at, u, v) {
                 picked[it.emitter as usize] = true;
             }

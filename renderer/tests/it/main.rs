@@ -1,6 +1,7 @@
 //! The renderer's promises: light that is right, bits that are the same.
 
 mod bits;
+mod blue;
 mod camera;
 mod golden;
 mod layers;

@@ -327,8 +327,8 @@ fn dim_parts_of_a_sky_with_a_sun_are_picked_as_often_as_they_should_be() {
     let draws = 200_000_u32;
     let (mut dim, mut mean) = (0_u32, 0.0_f64);
     for i in 0..draws {
-        let cell = renderer::sampler::sample_pair(7, i, 0);
-        let (u, v) = renderer::sampler::sample_pair(7, i, 1);
+        let cell = renderer::sampler::sample_pair(7, 0, i, 0);
+        let (u, v) = renderer::sampler::sample_pair(7, 0, i, 1);
         let sky = renderer::environment::pick(&scene, cell, u, v);
         let radiance = renderer::environment::radiance(&scene, sky.direction).x;
         dim += u32::from(radiance < 0.03);

@@ -16,7 +16,7 @@
 #import tessera::ray::{Hit, Query, Ray, offset_origin}
 #import tessera::sampler::{
     PAIR_CELL, PAIR_CHOICE, PAIR_COLOR, PAIR_FILTER, PAIR_LENS, PAIR_LIGHT, PAIR_PICK, PAIR_SCATTER,
-    PAIR_TIME, bounce_pair, pixel_key, ray_key, sample_pair,
+    PAIR_TIME, bounce_pair, place_of, ray_key, sample_pair,
 }
 #import tessera::surface::{Surface, eta_of, shading_frame, surface_at}
 #import tessera::tables::{NONE, header}
@@ -41,7 +41,7 @@ struct Sample {
 
 // A path on its way.
 struct Path {
-    key: u32,
+    place: u32,
     sample: u32,
     // While the shutter is open; 0 where nothing moves.
     time: f32,
@@ -78,18 +78,19 @@ struct Path {
 fn path_of(canvas_x: u32, canvas_y: u32, sample: u32) -> Path {
     let x = canvas_x - header.overscan;
     let y = canvas_y - header.overscan;
-    let key = pixel_key(header.seed, header.time_hash, x, y);
-    let uv = sample_pair(key, sample, PAIR_FILTER);
+    let frame = header.frame_key;
+    let place = place_of(x, y);
+    let uv = sample_pair(frame, place, sample, PAIR_FILTER);
     let place_x = f32(bitcast<i32>(x)) + 0.5 + filter_offset(uv.x);
     let place_y = f32(bitcast<i32>(y)) + 0.5 + filter_offset(uv.y);
     var path: Path;
-    path.key = key;
+    path.place = place;
     path.sample = sample;
     path.pending = RAY_CLOSEST;
     var lens = vec2<f32>(0.0);
-    if header.lens_radius > 0.0 { lens = sample_pair(key, sample, PAIR_LENS); }
+    if header.lens_radius > 0.0 { lens = sample_pair(frame, place, sample, PAIR_LENS); }
 #ifdef MOTION
-    if header.motion_keys > 0u { path.time = sample_pair(key, sample, PAIR_TIME).x; }
+    if header.motion_keys > 0u { path.time = sample_pair(frame, place, sample, PAIR_TIME).x; }
 #endif
     path.ray = camera_ray(place_x, place_y, lens, path.time);
     path.throughput = vec3<f32>(1.0);
@@ -102,7 +103,7 @@ fn advance(path: ptr<function, Path>) {
     let shadow = (*path).pending == RAY_SHADOW;
     let query = Query(
         select(FAR, (*path).distance, shadow),
-        ray_key((*path).key, (*path).sample, bounce, select(0u, 1u, shadow)),
+        ray_key((*path).place, (*path).sample, bounce, select(0u, 1u, shadow)),
         !shadow && bounce == 0u,
         (*path).time,
     );
@@ -210,7 +211,8 @@ fn side_of(surface: Surface, local: vec3<f32>, direction: vec3<f32>) -> f32 {
 
 // One scattering event: draws the light of one emitter, and the direction that goes on.
 fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
-    let key = (*path).key;
+    let frame = header.frame_key;
+    let place = (*path).place;
     let sample = (*path).sample;
     let bounce = (*path).bounce;
 
@@ -218,7 +220,7 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
     var surface = seen;
     var only = vec3<f32>(1.0);
     if surface.spread > 0.0 {
-        let channel = u32(fmin(sample_pair(key, sample, PAIR_COLOR).x * 3.0, 2.0));
+        let channel = u32(fmin(sample_pair(frame, place, sample, PAIR_COLOR).x * 3.0, 2.0));
         surface.eta = eta_of(seen, channel);
         if !(*path).is_single {
             only = vec3<f32>(
@@ -239,16 +241,16 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
 
     // One light.
     if header.emitter_count > 0u {
-        let pick = sample_pair(key, sample, bounce_pair(bounce, PAIR_PICK));
+        let pick = sample_pair(frame, place, sample, bounce_pair(bounce, PAIR_PICK));
         let picked = pick_emitter(vertex, pick.x, pick.y);
         var cell = vec2<f32>(0.0);
         if picked.emitter != NONE && picked.emitter == header.environment_emitter {
-            cell = sample_pair(key, sample, bounce_pair(bounce, PAIR_CELL));
+            cell = sample_pair(frame, place, sample, bounce_pair(bounce, PAIR_CELL));
         }
-        let place = sample_pair(key, sample, bounce_pair(bounce, PAIR_LIGHT));
+        let point = sample_pair(frame, place, sample, bounce_pair(bounce, PAIR_LIGHT));
         var light = no_light();
         if picked.emitter != NONE {
-            light = sample_light(picked, origin, cell, place.x, place.y, (*path).time);
+            light = sample_light(picked, origin, cell, point.x, point.y, (*path).time);
         }
         if light.shines {
             let local = to_local(xy.s, xy.t, z, light.direction);
@@ -274,9 +276,9 @@ fn scatter(path: ptr<function, Path>, seen: Surface, incoming: vec3<f32>) {
 
     // One direction.
     (*path).goes_on = false;
-    let choice = sample_pair(key, sample, bounce_pair(bounce, PAIR_CHOICE));
-    let place = sample_pair(key, sample, bounce_pair(bounce, PAIR_SCATTER));
-    let local = sample_direction(bsdf, choice.x, place.x, place.y);
+    let choice = sample_pair(frame, place, sample, bounce_pair(bounce, PAIR_CHOICE));
+    let way = sample_pair(frame, place, sample, bounce_pair(bounce, PAIR_SCATTER));
+    let local = sample_direction(bsdf, choice.x, way.x, way.y);
     let scattered = evaluate(bsdf, local);
     let direction = xy.s * local.x + xy.t * local.y + z * local.z;
     let side = side_of(surface, local, direction);

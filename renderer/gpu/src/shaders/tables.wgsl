@@ -62,8 +62,8 @@ struct Header {
     height: u32,
     samples: u32,
     bounces: u32,
-    seed: u32,
-    time_hash: u32,
+    frame_key: u32,
+    overscan: u32,
     camera_kind: u32,
     environment_kind: u32,
     camera_origin: vec3<f32>,
@@ -107,7 +107,7 @@ struct Header {
     infinite_irradiance: f32,
     motion_keys: u32,
     camera_keys_at: u32,
-    overscan: u32,
+    reserved: u32,
 }
 
 @group(1) @binding(0) var<uniform> header: Header;

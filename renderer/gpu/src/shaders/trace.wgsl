@@ -8,7 +8,7 @@
     Hit, Probe, Query, Ray, intersect_box, intersect_triangle, miss, probe_of, sees_back,
     transform_ray,
 }
-#import tessera::sampler::{hash_with, to_unit}
+#import tessera::sampler::alpha_draw
 #import tessera::surface::alpha_of
 #import tessera::tables::{
     ALPHA_MASK, INSTANCE_IDENTITY, NONE, TRIANGLE_ALPHA, TRIANGLE_CULL, Triangle, header,
@@ -51,8 +51,8 @@ fn is_there(
         let alpha = alpha_of(shape, material, triangle.primitive, weights);
         if material.alpha_mode == ALPHA_MASK { return alpha >= material.alpha_cutoff; }
         let id = instance_id(instance_at(instance));
-        let draw = hash_with(hash_with(query.key, id), triangle.primitive);
-        return to_unit(draw) < alpha;
+        let draw = alpha_draw(header.frame_key, query.key, id, triangle.primitive);
+        return draw < alpha;
     }
     return true;
 }

@@ -178,23 +178,25 @@ fn random_numbers_are_the_same() {
     let Some(mut evaluator) = evaluator(Rounding::Driver) else { return };
     let function = Function {
         imports: "#import tessera::sampler",
-        body: "let p = sampler::sample_pair(in_u(0u), in_u(1u), in_u(2u));
+        body: "let p = sampler::sample_pair(in_u(3u), in_u(0u), in_u(1u), in_u(2u));
             out_f(0u, p.x); out_f(1u, p.y);
-            out_u(2u, sampler::pixel_key(in_u(0u), in_u(1u), in_u(2u), 5u));
+            out_u(2u, sampler::place_of(in_u(0u), in_u(1u)));
             out_u(3u, sampler::ray_key(in_u(0u), in_u(1u), in_u(2u) & 63u, 1u));
-            out_u(4u, sampler::bounce_pair(in_u(0u) % 65u, sampler::PAIR_PICK));",
-        input_words: 3,
-        output_words: 5,
+            out_u(4u, sampler::bounce_pair(in_u(0u) % 65u, sampler::PAIR_PICK));
+            out_f(5u, sampler::alpha_draw(in_u(3u), in_u(0u), in_u(1u), in_u(2u)));",
+        input_words: 4,
+        output_words: 6,
     };
     let rust = |row: &[u32]| {
-        let [a, b, c] = [row[0], row[1], row[2]];
-        let (x, y) = sampler::sample_pair(a, b, c);
+        let [a, b, c, d] = [row[0], row[1], row[2], row[3]];
+        let (x, y) = sampler::sample_pair(d, a, b, c);
         vec![
             x.to_bits(),
             y.to_bits(),
-            sampler::pixel_key(a, b, c, 5),
+            sampler::place_of(a, b),
             sampler::ray_key(a, b, c & 63, 1),
             sampler::bounce_pair(a % 65, sampler::PAIR_PICK),
+            sampler::alpha_draw(d, a, b, c).to_bits(),
         ]
     };
     Check { name: "random numbers", function, inputs: &rows(10_000), rust: &rust }
