@@ -1,7 +1,7 @@
 //! Decisions that depend on the moment: who gets which lease, what has come due. They only read;
 //! what they decide enters the state as an event.
 
-use protocol::{JobId, LeaseId, NodeId};
+use protocol::{JobId, JobSpec, LeaseId, NodeId, Shot, ShotIndex};
 
 use crate::core::event::Event;
 use crate::core::state::{Job, JobPhase, LeasePhase, Node, State, UnitState};
@@ -96,17 +96,18 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
 
 /// Whether another owner has a node here that could render a twin.
 fn has_rival(state: &State, node: &Node) -> bool {
-    state.live.connected.keys().any(|id| {
-        state.book.nodes.get(id).is_some_and(|other| {
-            other.facts.owner != node.facts.owner
-                && other.class.is_some()
-                && !other.barred
-                && other.facts.engine == state.book.engine
-        })
+    able_nodes(state).any(|other| other.facts.owner != node.facts.owner)
+}
+
+/// Nodes that are here and could get a lease.
+fn able_nodes(state: &State) -> impl Iterator<Item = &Node> {
+    let known = state.live.connected.keys().filter_map(|id| state.book.nodes.get(id));
+    known.filter(|node| {
+        node.class.is_some() && !node.barred && node.facts.engine == state.book.engine
     })
 }
 
-/// What has come due: lapsed leases, twins that will not come, aged pay, exhausted jobs.
+/// What has come due: lapsed leases, twins that will not come, aged pay, jobs that cannot go on.
 #[must_use]
 pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
     let mut events = Vec::new();
@@ -118,7 +119,11 @@ pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
     });
     events.extend(lonely.map(|(&lease, _)| Event::TwinWaived { lease, now_ms }));
     events.extend(state.book.nodes.values().filter_map(|node| aged(state, node, now_ms)));
-    events.extend(state.book.active.values().filter_map(|job| exhausted(state, *job, now_ms)));
+    let stuck = |job: &JobId| exhausted(state, *job).or_else(|| hopeless(state, *job));
+    events.extend(state.book.active.values().filter_map(|job| {
+        let failure = Some(stuck(job)?);
+        Some(Event::Stopped { job: *job, failure, now_ms })
+    }));
     events
 }
 
@@ -152,17 +157,63 @@ fn aged(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
     (!ripe.is_empty()).then_some(Event::Aged { node: node.id, leases: ripe })
 }
 
-/// A job whose escrow is spent before its last unit.
-fn exhausted(state: &State, id: JobId, now_ms: u64) -> Option<Event> {
+/// Why a job whose escrow is spent before its last unit ends.
+fn exhausted(state: &State, id: JobId) -> Option<String> {
     let job = &state.book.jobs[&id];
     let stuck = job.phase == JobPhase::Open
         && job.leases == 0
         && job.available.is_zero()
         && !job.quote.price.is_zero()
         && job.waiting.iter().any(|&(_, index)| job.units[index as usize].clawed_back.is_zero());
-    let failure = format!(
-        "the frame cost more rays than the probe had bounded, and the price of {} is spent; order the rest with a new quote",
-        job.quote.price
-    );
-    stuck.then_some(Event::Stopped { job: id, failure: Some(failure), now_ms })
+    stuck.then(|| {
+        format!(
+            "the frame cost more rays than the probe had bounded, and the price of {} is spent; order the rest with a new quote",
+            job.quote.price
+        )
+    })
+}
+
+/// Why a job with a unit that nobody gets done ends.
+///
+/// Names are free, so what nodes without any fail at counts only as long as none with a name could
+/// try: else a few fresh keys would end any job by taking leases and never answering.
+fn hopeless(state: &State, id: JobId) -> Option<String> {
+    let book = &state.book;
+    let job = &book.jobs[&id];
+    let (lost_max, each_max) =
+        (book.policy.unit_failures_max, book.policy.unit_failures_per_node_max);
+    let proven = |node: &Node| {
+        !node.barred && node.accepted_for_others >= u64::from(book.policy.newcomer_units)
+    };
+    let is_hopeless = |unit: &UnitState| {
+        let by_proven = unit.failed_by.iter().filter(|(id, _)| proven(&book.nodes[id]));
+        unit.accepted.is_none()
+            && unit.lost >= lost_max
+            && (by_proven.map(|(_, failures)| failures).sum::<u32>() >= lost_max
+                || able_nodes(state)
+                    .filter(|node| proven(node))
+                    .all(|node| failures_of(unit, node.id) >= each_max))
+    };
+    if job.phase != JobPhase::Open {
+        return None;
+    }
+    // Units that were begun come first.
+    let begun = job.waiting.iter().take_while(|(is_fresh, _)| !is_fresh);
+    let unit =
+        begun.map(|&(_, index)| &job.units[index as usize]).find(|unit| is_hopeless(unit))?;
+    Some(format!(
+        "tile {} of {} failed {} times on the farm's nodes; what was not spent has been returned",
+        unit.unit.tile.0,
+        shot_words(&job.spec, unit.unit.shot),
+        unit.failures
+    ))
+}
+
+/// A shot in words; its camera where there are several.
+fn shot_words(spec: &JobSpec, shot: ShotIndex) -> String {
+    let Some(Shot { frame, view }) = spec.shot(shot) else { return format!("shot {}", shot.0) };
+    match spec.camera(view) {
+        Some(camera) if spec.view_count() > 1 => format!("frame {frame} of {camera}"),
+        _ => format!("frame {frame}"),
+    }
 }

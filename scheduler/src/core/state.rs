@@ -232,8 +232,10 @@ pub struct UnitState {
     pub leases: Vec<LeaseId>,
     /// Whether its films differ and are on trial.
     pub on_trial: bool,
-    /// Failures in all.
+    /// Soft failures in all.
     pub failures: u32,
+    /// Those that may be the unit's fault: leases that lapsed, films that were refused.
+    pub lost: u32,
     /// Failures by node.
     pub failed_by: Vec<(NodeId, u32)>,
     /// Pay taken back from a convicted node, to pay for the unit once more.
@@ -276,6 +278,9 @@ pub struct LeaseRecord {
     pub reserved: Tokens,
     /// Most it pays.
     pub pay_max: Tokens,
+    /// How its film is compared: the node's class when it was granted, whatever the node says of
+    /// itself since.
+    pub class: Class,
     /// Whether more pixels are challenged.
     pub boosted: bool,
     /// When it was granted.
@@ -313,7 +318,7 @@ pub struct Committed {
     pub root: Digest,
     /// Rays of the film.
     pub rays: RayCount,
-    /// Class of the node when it committed.
+    /// Class of the lease.
     pub class: Class,
     /// Which challenge is under way.
     pub round: u32,

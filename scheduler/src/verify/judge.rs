@@ -38,7 +38,7 @@ impl Tolerance {
 }
 
 /// Judges challenged pixels: `got` from the film, `trusted` rendered again, in the order of
-/// `places`. Light passes are judged as the beauty is.
+/// `places`. Light passes and what the camera saw first are judged as the beauty is.
 ///
 /// # Errors
 /// [`Refusal::Pixels`] with the first pixel that differs.
@@ -114,9 +114,26 @@ fn relative_difference(got: &Sums, trusted: &Sums, at: usize) -> f64 {
     pairs.map(|((_, a), (_, b))| largest(a, b, floors)).fold(beauty, f64::max)
 }
 
+/// Difference of what the camera saw first: of coverage, albedo and normal, whose whole range is
+/// about one, and of depth and squared luminance relative to the larger value.
+fn first_hit_difference(a: &Pixel, b: &Pixel) -> f64 {
+    let samples = f64::from(b.samples.max(1));
+    let pairs = std::iter::once((a.alpha, b.alpha))
+        .chain(a.albedo.into_iter().zip(b.albedo))
+        .chain(a.normal.into_iter().zip(b.normal));
+    let flat = pairs.map(|(a, b)| (f64::from(a) - f64::from(b)).abs() / samples);
+    let relative =
+        [(a.depth, b.depth), (a.luminance_squared, b.luminance_squared)].map(|(a, b)| {
+            let (a, b) = (f64::from(a), f64::from(b));
+            (a - b).abs() / a.abs().max(b.abs()).max(1e-3 * samples)
+        });
+    flat.chain(relative).fold(0.0, f64::max)
+}
+
 fn is_outlier(got: &Sums, trusted: &Sums, at: usize, tolerance: &Tolerance) -> bool {
-    got.pixels()[at].samples != trusted.pixels()[at].samples
-        || relative_difference(got, trusted, at) > tolerance.outlier
+    let (a, b) = (&got.pixels()[at], &trusted.pixels()[at]);
+    a.samples != b.samples
+        || relative_difference(got, trusted, at).max(first_hit_difference(a, b)) > tolerance.outlier
 }
 
 /// The tolerance test: few outliers, no bias, rounding's noise, the same work.
@@ -349,6 +366,23 @@ mod tests {
         check(Class::Tolerant, region, false);
         check(Class::Tolerant, |_, p| p.closest_rays += p.closest_rays / 20, false);
         check(Class::Tolerant, |_, p| p.samples /= 2, false);
+    }
+
+    #[test]
+    fn tolerance_sees_what_a_denoiser_would_be_misled_by() {
+        let rounding = |i: usize, p: &mut Pixel| {
+            let factor = if i.is_multiple_of(2) { 1.000_02 } else { 0.999_98 };
+            p.luminance_squared *= factor;
+            p.normal[2] += 1e-3;
+        };
+        check(Class::Tolerant, rounding, true);
+        let some = |i: usize| i.is_multiple_of(20);
+        check(Class::Tolerant, |i, p| p.alpha += if some(i) { 64.0 } else { 0.0 }, false);
+        check(Class::Tolerant, |i, p| p.albedo[1] += if some(i) { 1.0 } else { 0.0 }, false);
+        check(Class::Tolerant, |i, p| p.normal[0] -= if some(i) { 6.0 } else { 0.0 }, false);
+        check(Class::Tolerant, |i, p| p.depth += if some(i) { 64.0 } else { 0.0 }, false);
+        // A film that says its pixels are without noise.
+        check(Class::Tolerant, |_, p| p.luminance_squared *= 0.8, false);
     }
 
     #[test]

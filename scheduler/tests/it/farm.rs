@@ -9,7 +9,7 @@ use bytes::Bytes;
 use film::{Film, Frame, Pixel};
 use protocol::message::RefusedCode;
 use protocol::sign::public_key;
-use protocol::view::{JobStatus, JobUpdate};
+use protocol::view::{JobStatus, JobUpdate, NodeView};
 use protocol::{
     Class, Commitment, FrameRange, JobId, JobSpec, Lease, NodeHello, NodeId, Order,
     PROTOCOL_VERSION, Quote, Refusal, RenderSettings, Reply, Request, Role, Signed, SigningKey,
@@ -310,7 +310,7 @@ async fn assert_ledger(caller: &Caller) {
 fn a_frame_is_quoted_rendered_checked_and_paid() {
     runtime().block_on(async {
         let dir = tempfile::tempdir().expect("a folder");
-        let farm = Farm::start(dir.path(), |_| ()).await;
+        let farm = Farm::start(dir.path(), soon_paid).await;
         let ticket = &farm.ready.ticket;
         let client = client(10, ticket).await;
         let frame = frame();
@@ -333,10 +333,9 @@ fn a_frame_is_quoted_rendered_checked_and_paid() {
         assert!(!summary.refunded.is_zero() && !summary.spent.is_zero());
         assert_ledger(&client).await;
         for (node, barred) in [(&a, false), (&b, false), (&c, true)] {
-            let Reply::Node(view) = node.ask(Request::MyNode).await else { panic!("no view") };
+            let view = once_paid(node).await;
             assert_eq!(view.barred, barred, "{view:?}");
             assert_eq!(view.earned.is_zero(), barred);
-            assert!(view.held.is_zero(), "the job has ended: nothing is held");
             let Reply::Wallet(wallet) = node.ask(Request::Wallet).await else { panic!("none") };
             assert_eq!(wallet.balance, view.earned);
         }
@@ -356,6 +355,69 @@ fn a_frame_is_quoted_rendered_checked_and_paid() {
     });
 }
 
+/// Pay is held back for a moment only.
+fn soon_paid(config: &mut Config) {
+    config.policy.hold_ms = 1;
+}
+
+/// A node as it sees itself once nothing of it is held back.
+async fn once_paid(node: &Caller) -> NodeView {
+    for _ in 0..500 {
+        let Reply::Node(view) = node.ask(Request::MyNode).await else { panic!("no view") };
+        if view.held.is_zero() {
+            return view;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("held pay was never released");
+}
+
+/// A node's first units get a twin, paid from another account: while both are out, neither node's
+/// statement tells which it has.
+#[test]
+fn a_node_cannot_tell_a_twin_by_its_account() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let farm = Farm::start(dir.path(), |_| ()).await;
+        let ticket = &farm.ready.ticket;
+        let client = client(10, ticket).await;
+        let (a, b) = (node(1, ticket).await, node(2, ticket).await);
+        let job = ordered(&client, &spec("twins")).await;
+        let first = leases(&a, 1, 5_000).await.expect("leases").remove(0);
+        let second = leases(&b, 1, 5_000).await.expect("leases").remove(0);
+        assert_eq!(first.unit, second.unit, "twins");
+        let mut seen = Vec::new();
+        for node in [&a, &b] {
+            let account = ledger::account::held(NodeId(public_key(&node.key).0)).id();
+            let request = Request::Statement { account, offset: 0, limit: 10 };
+            let page = loop {
+                let reply = node.call(request.clone(), Bytes::new()).await;
+                match reply {
+                    Ok((Reply::Statement(page), _)) if page.total > 0 => break page,
+                    Ok(_) | Err(CallError::Refused(_)) => {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            };
+            let [row] = &page.rows[..] else { panic!("one lease, one row: {page:?}") };
+            assert_eq!(row.other, account, "nobody's name is told");
+            seen.push((row.code.clone(), row.amount, row.credit));
+        }
+        assert_eq!(seen[0], seen[1]);
+        assert_eq!(seen[0].0, "set aside");
+        // The artist's own account tells the artist all.
+        let escrow = ledger::account::escrow(job).id();
+        let request = Request::Statement { account: escrow, offset: 0, limit: 10 };
+        let Reply::Statement(page) = client.ask(request).await else { panic!("no statement") };
+        assert!(page.rows.iter().any(|row| row.code == "pay (set aside)"), "{page:?}");
+        for caller in [client, a, b] {
+            caller.peer.close().await;
+        }
+        farm.stop().await;
+    });
+}
+
 /// Says of some pixels that what is glossy were diffuse; the beauty stays as it is.
 fn relabelling(film: &mut Film) {
     let passes = film.sums_mut().passes_mut().expect("the job asks for them");
@@ -369,7 +431,7 @@ fn relabelling(film: &mut Film) {
 fn light_passes_are_rendered_checked_and_a_forged_one_is_caught() {
     runtime().block_on(async {
         let dir = tempfile::tempdir().expect("a folder");
-        let farm = Farm::start(dir.path(), |_| ()).await;
+        let farm = Farm::start(dir.path(), soon_paid).await;
         let ticket = &farm.ready.ticket;
         let client = client(10, ticket).await;
         let mut spec = spec("passes");
@@ -383,7 +445,7 @@ fn light_passes_are_rendered_checked_and_a_forged_one_is_caught() {
         let update = wait_for(&client, job, JobStatus::Done).await;
         assert_picture(&client, &update, &frame).await;
         for (node, barred) in [(&a, false), (&b, true)] {
-            let Reply::Node(view) = node.ask(Request::MyNode).await else { panic!("no view") };
+            let view = once_paid(node).await;
             assert_eq!((view.barred, view.earned.is_zero()), (barred, barred), "{view:?}");
         }
         let Reply::Verdicts(verdicts) = b.ask(Request::MyVerdicts { after: 0 }).await else {

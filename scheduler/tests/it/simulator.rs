@@ -3,7 +3,7 @@
 use ledger::account;
 use protocol::view::JobStatus;
 use protocol::{Class, Tokens};
-use scheduler::core::{JobPhase, Policy, view};
+use scheduler::core::{Event, JobPhase, Policy, plan, view};
 use scheduler::money;
 
 use crate::world::{Character, World, public, truth};
@@ -136,7 +136,7 @@ fn a_stopped_job_pays_what_is_here_and_returns_the_rest() {
             world.assert_invariants();
         }
         let now_ms = world.now_ms;
-        world.apply(scheduler::core::Event::Stopped { job, failure: None, now_ms });
+        world.apply(Event::Stopped { job, failure: None, now_ms });
         if world.state.book.jobs[&job].phase != JobPhase::Funding {
             run(&mut world, 300);
             let summary = view::summary(&world.state.book.jobs[&job]);
@@ -173,4 +173,115 @@ fn cheats_end_up_barred_and_without_their_held_pay() {
     }
     // Films wrong three times in ten, each seen two times in five, over dozens of units.
     assert!(barred >= 9, "{barred} of 10 cheats were barred");
+}
+
+#[test]
+fn a_node_that_cheated_in_an_earlier_job_pays_for_it() {
+    let policy = Policy { hold_ms: u64::MAX, hold_units: 10_000, ..policy() };
+    const SELDOM: Character = Character { forges_percent: 5, ..HONEST };
+    let (mut reopened, mut wrong) = (0, 0);
+    for seed in 500..512 {
+        let farm = [(1, HONEST), (2, HONEST), (3, SELDOM)];
+        let mut world = World::new(seed, &farm, policy.clone());
+        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+        for number in 1..=3 {
+            world.order(10, number, 140);
+            run(&mut world, 2_000);
+        }
+        let book = &world.state.book;
+        assert!(book.jobs.values().all(|job| job.phase == JobPhase::Done), "seed {seed}");
+        let cheat = &book.nodes[&world.nodes[2].id];
+        assert!(!cheat.barred || cheat.earned.is_zero(), "seed {seed}: nothing was released yet");
+        // Wrong films that are still in use are the cheat's own, and it was not caught at any.
+        for unit in book.jobs.values().flat_map(|job| &job.units) {
+            let film = unit.accepted.as_ref().expect("done");
+            let is_right = film.root == truth(&unit.unit, Class::Exact);
+            assert!(is_right || film.node == cheat.id, "seed {seed}");
+            wrong += u32::from(!is_right && cheat.barred);
+        }
+        reopened += world.reopened_done;
+    }
+    assert!(reopened >= 3, "{reopened} films of jobs that were done: proves little");
+    // A recheck misses one in twenty.
+    assert!(
+        wrong * 4 <= reopened,
+        "{wrong} wrong films of convicts are left, {reopened} were found"
+    );
+}
+
+#[test]
+fn a_lease_is_judged_by_the_class_it_was_granted_with() {
+    let mut world = World::new(9, &[(1, HONEST)], policy());
+    world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+    world.order(10, 1, 140);
+    while world.state.book.leases.is_empty() {
+        world.turn();
+    }
+    let id = world.nodes[0].id;
+    // Another backend would have to qualify anew; until then the old leases stay what they were.
+    let mut facts = world.state.book.nodes[&id].facts.clone();
+    facts.backend = "another".to_owned();
+    world.apply(Event::NodeMet { node: id, facts });
+    assert_eq!(world.state.book.nodes[&id].class, None);
+    assert!(plan::next_grant(&world.state, id, world.now_ms).is_none());
+    world.nodes[0].character.sleeps_percent = 0;
+    let committed = |world: &World| {
+        world.state.book.leases.values().find_map(|lease| lease.film().map(|film| film.class))
+    };
+    while committed(&world).is_none() {
+        world.turn();
+    }
+    assert_eq!(committed(&world), Some(Class::Exact));
+}
+
+#[test]
+fn keys_without_a_name_cannot_end_a_job() {
+    const HOSTAGE: Character = Character { sleeps_percent: 100, ..HONEST };
+    let mut farm = vec![(1, HONEST), (2, HONEST)];
+    farm.extend((3..=42).map(|owner| (owner, HOSTAGE)));
+    let mut world = World::new(11, &farm, policy());
+    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
+    let job = world.order(50, 1, 140);
+    // The two make a name while the others are still to come.
+    let hostages = world.nodes.split_off(2);
+    while world.nodes[..2].iter().any(|node| world.state.book.nodes[&node.id].accepted < 3) {
+        world.turn();
+    }
+    let lost = |world: &World| {
+        let units = &world.state.book.jobs[&job].units;
+        units.iter().map(|unit| unit.lost).max().expect("units")
+    };
+    for _ in 0..400 {
+        for (index, hostage) in hostages.iter().enumerate() {
+            let node = hostage.id;
+            let Some(event) = plan::next_grant(&world.state, node, world.now_ms) else { continue };
+            let Event::Granted { lease, .. } = event.clone() else { panic!("a plan is a grant") };
+            world.apply(event);
+            let now_ms = world.now_ms;
+            // Half of them give their leases back, half never answer.
+            world.apply(match index % 2 {
+                0 => Event::Released { lease, now_ms },
+                _ => Event::Lapsed { lease, now_ms },
+            });
+        }
+        let stopped = plan::due(&world.state, world.now_ms)
+            .into_iter()
+            .any(|event| matches!(event, Event::Stopped { .. }));
+        assert!(!stopped, "ended by keys without a name");
+    }
+    assert!(lost(&world) >= policy().unit_failures_max, "{}: proves little", lost(&world));
+    run(&mut world, 2_000);
+    assert_eq!(world.state.book.jobs[&job].phase, JobPhase::Done);
+}
+
+#[test]
+fn a_unit_that_nobody_gets_done_ends_its_job() {
+    const NEVER: Character = Character { sleeps_percent: 100, ..HONEST };
+    let mut world = World::new(12, &[(1, NEVER), (2, NEVER)], policy());
+    world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+    let job = world.order(10, 1, 140);
+    run(&mut world, 5_000);
+    let summary = view::summary(&world.state.book.jobs[&job]);
+    assert_eq!(summary.status, JobStatus::Failed);
+    assert!(summary.reason.expect("a reason").contains("failed"), "it says what failed");
 }

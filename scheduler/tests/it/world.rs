@@ -8,8 +8,8 @@ use protocol::{
     QuoteId, RayCount, Refusal, RenderSettings, SceneId, Signed, SigningKey, Size, Tokens, Unit,
 };
 use scheduler::core::{
-    Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, NodeFacts, Ordered,
-    Policy, Secret, State, outstanding, plan, step, view,
+    Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, JobPhase, NodeFacts,
+    Ordered, Policy, Secret, State, outstanding, plan, step, view,
 };
 use scheduler::money;
 
@@ -66,6 +66,8 @@ pub struct World {
     pub crashes: u32,
     pub trials: u32,
     pub reopened: u32,
+    /// Of these, films of jobs that were done.
+    pub reopened_done: u32,
     policy: Policy,
     journal: Vec<Vec<u8>>,
     synced: usize,
@@ -110,6 +112,7 @@ impl World {
             crashes: 0,
             trials: 0,
             reopened: 0,
+            reopened_done: 0,
             policy,
             journal: Vec::new(),
             synced: 0,
@@ -412,7 +415,10 @@ impl World {
             }
             CheckKind::Recheck { film, .. } => {
                 let outcome = self.outcome(&check.unit, &film, 5);
-                self.reopened += u32::from(matches!(outcome, CheckOutcome::Refused(_)));
+                let is_bad = matches!(outcome, CheckOutcome::Refused(_));
+                let was_done = self.state.book.jobs[&check.unit.job].phase == JobPhase::Done;
+                self.reopened += u32::from(is_bad);
+                self.reopened_done += u32::from(is_bad && was_done);
                 self.apply(Event::Rechecked { lease: film.lease, outcome, now_ms });
             }
             CheckKind::Trial { films } => {
@@ -449,8 +455,10 @@ impl World {
         }
     }
 
+    /// Whether every job is over, and no film of one is being checked once more.
     pub fn all_over(&self) -> bool {
-        self.state.book.active.is_empty()
+        let book = &self.state.book;
+        book.active.is_empty() && book.rechecks.is_empty()
     }
 
     /// What must hold whatever happens.

@@ -1,7 +1,7 @@
 //! Held pay: released when it has aged, taken when its node is convicted.
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{Digest, JobId, LeaseId, NodeId, PublicKey, Refusal, Tokens, Verdict, VerdictKind};
+use protocol::{Digest, LeaseId, NodeId, PublicKey, Refusal, Tokens, Verdict, VerdictKind};
 
 use super::{check, job, lease, verdict};
 use crate::core::event::{CheckKind, CheckOutcome, Effect, FilmRef};
@@ -25,22 +25,6 @@ pub(super) fn release(book: &mut Book, id: NodeId, leases: &[LeaseId], effects: 
     let accounts = (account::held(id), account::wallet(node.facts.owner));
     let release = money::release_id(id, &released);
     book.transfer(vec![Transfer::posted(release, accounts, sum, Code::Release)], effects);
-}
-
-/// Releases whatever is held for a job that ends.
-pub(super) fn release_job(book: &mut Book, job: JobId, effects: &mut Vec<Effect>) {
-    let ripe: Vec<(NodeId, Vec<LeaseId>)> = book
-        .nodes
-        .values()
-        .map(|node| {
-            let of_job = node.holds.values().filter(|hold| hold.unit.job == job);
-            (node.id, of_job.map(|hold| hold.lease).collect::<Vec<_>>())
-        })
-        .filter(|(_, leases)| !leases.is_empty())
-        .collect();
-    for (node, leases) in ripe {
-        release(book, node, &leases, effects);
-    }
 }
 
 /// Convicts a node by one of its films: the film is refused, the node gets no more work, its
@@ -81,11 +65,7 @@ fn seize_holds(state: &mut State, cause: LeaseId, id: NodeId, effects: &mut Vec<
     let seizure = money::lease_movement_id("conviction", cause);
     book.transfer(vec![Transfer::posted(seizure, accounts, sum, Code::Slash)], effects);
     for hold in holds.into_iter().filter(|hold| hold.primary) {
-        let job = book.job_mut(hold.unit.job);
-        if job.is_over() {
-            continue;
-        }
-        job.rechecks += 1;
+        book.job_mut(hold.unit.job).rechecks += 1;
         let lease = hold.lease;
         book.rechecks.insert(lease, Recheck { node: id, hold });
         effects.push(recheck(book, lease));
@@ -114,13 +94,16 @@ pub(super) fn conclude_recheck(
 ) {
     let book = &mut state.book;
     let Some(Recheck { node, hold }) = book.rechecks.remove(&id) else { return };
-    let job_id = hold.unit.job;
+    let (job_id, engine) = (hold.unit.job, book.engine);
     let job = book.job_mut(job_id);
     job.rechecks -= 1;
     match outcome {
         CheckOutcome::Passed { pixels } => job.pixels_checked += u64::from(pixels),
         CheckOutcome::Refused(refusal) => {
-            let open = job.phase == JobPhase::Open;
+            // Of a job that was stopped, or is of an older engine, the pay goes back instead.
+            let anew = matches!(job.phase, JobPhase::Open | JobPhase::Done)
+                && job.engine == engine
+                && !hold.amount.is_zero();
             let artist = job.artist;
             let unit = &mut job.units[hold.unit_index as usize];
             let in_use = unit.accepted.as_ref().is_some_and(|accepted| accepted.lease == id);
@@ -128,12 +111,15 @@ pub(super) fn conclude_recheck(
                 unit.accepted = None;
                 unit.films_wanted = 1;
                 unit.failures += 1;
-                if open {
+                if anew {
                     unit.clawed_back = hold.amount;
                 }
                 job.units_accepted -= 1;
-                job.refresh(hold.unit_index);
-                if !open {
+                if anew && job.is_over() {
+                    job::reopen(book, job_id);
+                }
+                book.job_mut(job_id).refresh(hold.unit_index);
+                if !anew {
                     book.transfer(vec![pay_back(&hold, artist)], effects);
                 }
             }
@@ -147,7 +133,7 @@ pub(super) fn conclude_recheck(
     job::end_if_over(state, job_id, now_ms, effects);
 }
 
-/// The artist of a stopped job gets the pay for a bad film back.
+/// The artist of a job that is not opened again gets the pay for a bad film back.
 fn pay_back(hold: &Hold, artist: PublicKey) -> Transfer {
     let accounts = (account::appeal(), account::wallet(artist));
     let id = money::lease_movement_id("paid back", hold.lease);

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{Digest, JobId, JobSpec, Shot, ShotIndex, Tokens};
+use protocol::{Digest, JobId, Tokens};
 
-use super::{accept, hold, lease, node, verdict};
+use super::{lease, node, verdict};
 use crate::core::event::{Effect, Ordered};
-use crate::core::state::{Job, JobPhase, LeasePhase, State, UnitState};
+use crate::core::state::{Book, Job, JobPhase, LeasePhase, State, UnitState};
 use crate::money;
 use crate::split;
 
@@ -30,6 +30,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
             leases: Vec::new(),
             on_trial: false,
             failures: 0,
+            lost: 0,
             failed_by: Vec::new(),
             clawed_back: Tokens::ZERO,
             accepted: None,
@@ -146,7 +147,17 @@ pub(super) fn close(
     end_if_over(state, id, now_ms, effects);
 }
 
-/// Ends a job that has nothing left to do: held pay is released, the rest goes back.
+/// Opens a job that was done again: one of its films was bad, and is rendered anew from what was
+/// taken back of its pay.
+pub(super) fn reopen(book: &mut Book, id: JobId) {
+    let job = book.job_mut(id);
+    job.phase = JobPhase::Open;
+    job.ended_ms = None;
+    let number = job.number;
+    book.active.insert(number, id);
+}
+
+/// Ends a job that has nothing left to do: the rest goes back. Held pay ages as before.
 pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &mut Vec<Effect>) {
     let job = state.book.job_mut(id);
     if job.leases > 0 || job.rechecks > 0 {
@@ -162,48 +173,15 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
     job.ended_ms = Some(now_ms);
     job.waiting.clear();
     job.version += 1;
-    job.refunded = job.available;
-    job.available = Tokens::ZERO;
+    // A job that was opened again has nothing left in its escrow.
+    let rest = std::mem::take(&mut job.available);
+    job.refunded = money::plus(job.refunded, rest);
     let accounts = (account::escrow(id), account::wallet(job.artist));
     let refund_id = money::job_movement_id("refund", id);
-    let refund = Transfer::posted(refund_id, accounts, job.refunded, Code::Refund);
+    let refund = Transfer::posted(refund_id, accounts, rest, Code::Refund);
     let number = job.number;
     let book = &mut state.book;
     book.active.remove(&number);
-    hold::release_job(book, id, effects);
     book.transfer(vec![refund.with_link(Link::job(id))], effects);
     effects.push(Effect::JobEnded(id));
-}
-
-/// A shot in words; its camera where there are several.
-fn shot_words(spec: &JobSpec, shot: ShotIndex) -> String {
-    let Some(Shot { frame, view }) = spec.shot(shot) else { return format!("shot {}", shot.0) };
-    match spec.camera(view) {
-        Some(camera) if spec.view_count() > 1 => format!("frame {frame} of {camera}"),
-        _ => format!("frame {frame}"),
-    }
-}
-
-/// Gives a job up when one of its units has failed too often.
-pub(super) fn give_up_if_hopeless(
-    state: &mut State,
-    id: JobId,
-    unit_index: u32,
-    now_ms: u64,
-    effects: &mut Vec<Effect>,
-) {
-    let failures_max = state.book.policy.unit_failures_max;
-    let job = &state.book.jobs[&id];
-    let unit = &job.units[unit_index as usize];
-    if job.phase == JobPhase::Open && unit.accepted.is_none() && unit.failures >= failures_max {
-        let failure = format!(
-            "tile {} of {} failed {} times on the farm's nodes; what was not spent has been returned",
-            unit.unit.tile.0,
-            shot_words(&job.spec, unit.unit.shot),
-            unit.failures
-        );
-        close(state, id, Some(failure), now_ms, effects);
-    } else {
-        accept::assert_money_adds_up(job);
-    }
 }

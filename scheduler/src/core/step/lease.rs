@@ -5,7 +5,7 @@ use protocol::{
     Class, Digest, JobId, LeaseId, NodeId, RayCount, Refusal, Tokens, Unit, Verdict, VerdictKind,
 };
 
-use super::{challenge, hold, job, verdict};
+use super::{accept, challenge, hold, job, verdict};
 use crate::core::event::Effect;
 use crate::core::state::{Committed, JobPhase, LeasePhase, LeasePurse, LeaseRecord, State};
 use crate::money;
@@ -70,6 +70,8 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
         purse,
         reserved,
         pay_max,
+        // Plans are for nodes that have qualified; what is unknown would be compared strictly.
+        class: book.nodes.get(&grant.node).and_then(|node| node.class).unwrap_or(Class::Exact),
         boosted: grant.boosted,
         granted_ms: now_ms,
         phase: LeasePhase::Out,
@@ -139,16 +141,26 @@ pub(super) fn detach(state: &mut State, id: LeaseId) -> Option<LeaseRecord> {
 }
 
 /// A lease lapsed or was given back: the unit goes elsewhere.
-pub(super) fn drop_lease(state: &mut State, id: LeaseId, now_ms: u64, effects: &mut Vec<Effect>) {
+///
+/// That a node gives a lease back says nothing about the unit; that it never answered may.
+pub(super) fn drop_lease(
+    state: &mut State,
+    id: LeaseId,
+    has_lapsed: bool,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
     if state.book.leases.get(&id).is_none_or(|lease| lease.phase != LeasePhase::Out) {
         return;
     }
     let Some(lease) = withdraw(state, id, effects) else { return };
     state.book.node_mut(lease.node).dropped += 1;
+    let unit = &mut state.book.job_mut(lease.job).units[lease.unit_index as usize];
+    unit.lost += u32::from(has_lapsed);
     count_failure(state, &lease, now_ms, effects);
 }
 
-/// Counts a soft failure of a node on a unit, and sees whether the job can still go on.
+/// Counts a soft failure of a node on a unit.
 pub(super) fn count_failure(
     state: &mut State,
     lease: &LeaseRecord,
@@ -164,8 +176,8 @@ pub(super) fn count_failure(
         None => unit.failed_by.push((lease.node, 1)),
     }
     job.refresh(lease.unit_index);
+    accept::assert_money_adds_up(job);
     verdict::consider(state, lease.job, lease.unit_index, now_ms, effects);
-    job::give_up_if_hopeless(state, lease.job, lease.unit_index, now_ms, effects);
     job::end_if_over(state, lease.job, now_ms, effects);
 }
 
@@ -182,8 +194,7 @@ pub(super) fn commit(
     else {
         return;
     };
-    let class = book.nodes[&lease.node].class.unwrap_or(Class::Tolerant);
-    let film = Committed { root, rays, class, round: 0, pixels: 0 };
+    let film = Committed { root, rays, class: lease.class, round: 0, pixels: 0 };
     let (job, unit_index) = (lease.job, lease.unit_index);
     state.live.deadlines.remove(&id);
     if book.policy.check {
@@ -232,5 +243,6 @@ pub(super) fn refuse(
     node.refused += 1;
     let kind = VerdictKind::Refused(refusal);
     node.verdicts.push(Verdict { lease: id, unit, node: lease.node, root, kind });
+    state.book.job_mut(lease.job).units[lease.unit_index as usize].lost += 1;
     count_failure(state, &lease, now_ms, effects);
 }

@@ -45,9 +45,10 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             let grant = lease::Grant { lease, node, job, unit_index, films_wanted, boosted };
             lease::grant(state, &grant, now_ms, out);
         }
-        Event::Released { lease, now_ms } | Event::Lapsed { lease, now_ms } => {
-            lease::drop_lease(state, lease, now_ms, out);
+        Event::Released { lease, now_ms } => {
+            lease::drop_lease(state, lease, false, now_ms, out);
         }
+        Event::Lapsed { lease, now_ms } => lease::drop_lease(state, lease, true, now_ms, out),
         Event::Committed { lease, root, rays, now_ms, .. } => {
             lease::commit(state, lease, (root, rays), now_ms, out);
         }
