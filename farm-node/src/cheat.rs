@@ -1,14 +1,186 @@
-//! A fraud worth catching: a quarter of the samples, dressed up as all of them.
+//! Frauds worth catching: films that look as ordered and are not, each cheaper to make or better
+//! paid than honest ones.
 
 use film::{Film, Passes, Pixel, Scattered, Sums};
-use protocol::Batch;
 use protocol::settings::CHUNK_SAMPLES;
+use protocol::{Batch, Rect, Size};
 use renderer::Work;
 
+use crate::config::Cheat;
 use crate::easel::Order;
 
+/// Films that a late cheat makes well.
+const HONEST_FILMS: u32 = 8;
+/// One pixel in so many is left out by who leaves out a few.
+const FEW: usize = 20;
+
+/// A node's fraud, and what it remembers for it.
+#[derive(Debug)]
+pub(crate) struct Fraud {
+    cheat: Cheat,
+    /// Films handed in.
+    films: u32,
+    /// The one that is handed in again.
+    kept: Option<Film>,
+}
+
+impl Fraud {
+    pub(crate) const fn new(cheat: Cheat) -> Self {
+        Self { cheat, films: 0, kept: None }
+    }
+
+    /// What is rendered instead of an order.
+    pub(crate) fn instead(&self, order: &Order) -> Order {
+        match self.cheat {
+            Cheat::QuarterSamples | Cheat::QuarterBlurred => quarter(order),
+            Cheat::Late if self.films >= HONEST_FILMS => quarter(order),
+            Cheat::HalfSize => halved(order),
+            Cheat::Replay if self.kept_for(order).is_some() => speck(order),
+            Cheat::Black => speck(order),
+            Cheat::OtherSeed => {
+                let mut shown = order.clone();
+                shown.settings.seed = !shown.settings.seed;
+                shown
+            }
+            Cheat::Late
+            | Cheat::Replay
+            | Cheat::FewPixels
+            | Cheat::MoreRays
+            | Cheat::Silent
+            | Cheat::Hostage => order.clone(),
+        }
+    }
+
+    /// The film that is handed in for an order, made of the film of what was rendered.
+    pub(crate) fn dressed(&mut self, film: Film, order: &Order, shown: &Order) -> Film {
+        let dressed = match self.cheat {
+            Cheat::QuarterSamples => inflate(&film, order, shown),
+            Cheat::Late if self.films >= HONEST_FILMS => inflate(&film, order, shown),
+            Cheat::QuarterBlurred => blurred(inflate(&film, order, shown)),
+            Cheat::HalfSize => enlarged(&film, order),
+            Cheat::Replay => match self.kept_for(order) {
+                Some(kept) => relabelled(kept.sums().clone(), order),
+                None => film,
+            },
+            Cheat::Black => black(order),
+            Cheat::FewPixels => with_few_left_out(film),
+            Cheat::MoreRays => with_more_rays(film),
+            Cheat::OtherSeed | Cheat::Late | Cheat::Silent | Cheat::Hostage => film,
+        };
+        self.films += 1;
+        if self.kept.is_none() {
+            self.kept = Some(dressed.clone());
+        }
+        dressed
+    }
+
+    /// The kept film, where it has the form that is ordered.
+    fn kept_for(&self, order: &Order) -> Option<&Film> {
+        let fits = |film: &&Film| {
+            film.rect().width() == order.work.rect.width()
+                && film.rect().height() == order.work.rect.height()
+                && film.batch().samples(order.settings.samples).len()
+                    == order.work.batch.samples(order.settings.samples).len()
+                && film.passes().is_some() == order.settings.passes
+        };
+        self.kept.as_ref().filter(fits)
+    }
+}
+
+/// An order of as little as can be rendered.
+fn speck(order: &Order) -> Order {
+    let Rect { x0, y0, .. } = order.work.rect;
+    let rect = Rect { x0, y0, x1: x0 + 1, y1: y0 + 1 };
+    Order { work: Work { rect, ..order.work }, ..order.clone() }
+}
+
+/// An order of the same tile at half the size.
+fn halved(order: &Order) -> Order {
+    let mut settings = order.settings.clone();
+    let half = |side: u32| side.div_ceil(2);
+    settings.size = Size::new(half(settings.size.width), half(settings.size.height));
+    let Rect { x0, y0, x1, y1 } = order.work.rect;
+    let rect = Rect { x0: x0 / 2, y0: y0 / 2, x1: half(x1), y1: half(y1) };
+    Order { settings, work: Work { rect, ..order.work }, ..order.clone() }
+}
+
+/// A film at half the size with every pixel repeated.
+fn enlarged(film: &Film, order: &Order) -> Film {
+    let (rect, small) = (order.work.rect, film.rect());
+    let places = (rect.y0..rect.y1).flat_map(|y| (rect.x0..rect.x1).map(move |x| (x, y)));
+    let sources: Vec<usize> = places
+        .map(|(x, y)| ((y / 2 - small.y0) * small.width() + (x / 2 - small.x0)) as usize)
+        .collect();
+    let pixels = sources.iter().map(|&at| film.pixels()[at]).collect::<Vec<_>>();
+    let sums = match film.passes() {
+        Some(all) => Sums::with_passes(pixels, sources.iter().map(|&at| all[at]).collect()),
+        None => Sums::from(pixels),
+    };
+    relabelled(sums, order)
+}
+
+/// A film that says it were what was ordered.
+fn relabelled(sums: Sums, order: &Order) -> Film {
+    Film::new(order.work.rect, order.work.batch, sums)
+        .expect("invariant: as many pixels as were ordered")
+}
+
+/// A film in which every camera ray met nothing.
+fn black(order: &Order) -> Film {
+    let samples = order.work.batch.samples(order.settings.samples).len() as u32;
+    let pixel = Pixel { samples, closest_rays: samples, ..Pixel::default() };
+    let count = order.work.rect.pixel_count() as usize;
+    let sums = if order.settings.passes {
+        Sums::with_passes(vec![pixel; count], vec![Passes::default(); count])
+    } else {
+        Sums::from(vec![pixel; count])
+    };
+    relabelled(sums, order)
+}
+
+/// A film whose light is the mean over three by three pixels.
+fn blurred(mut film: Film) -> Film {
+    let width = film.rect().width() as usize;
+    let sharp: Vec<[f32; 3]> = film.pixels().iter().map(|pixel| pixel.beauty).collect();
+    let height = sharp.len() / width;
+    for (at, pixel) in film.pixels_mut().iter_mut().enumerate() {
+        let (x, y) = (at % width, at / width);
+        let rows = y.saturating_sub(1)..(y + 2).min(height);
+        let around: Vec<[f32; 3]> = rows
+            .flat_map(|y| (x.saturating_sub(1)..(x + 2).min(width)).map(move |x| y * width + x))
+            .map(|at| sharp[at])
+            .collect();
+        for (channel, mean) in pixel.beauty.iter_mut().enumerate() {
+            *mean = around.iter().map(|rgb| rgb[channel]).sum::<f32>() / around.len() as f32;
+        }
+        // A wire looks whether the squares are as large as the mean asks for.
+        let mean = film::luminance(pixel.beauty) / pixel.samples.max(1) as f32;
+        let least = mean * mean * pixel.samples as f32;
+        pixel.luminance_squared = pixel.luminance_squared.max(1.01 * least);
+    }
+    film
+}
+
+/// A film with one pixel in [`FEW`] copied from its neighbour.
+fn with_few_left_out(mut film: Film) -> Film {
+    let pixels = film.pixels_mut();
+    for at in (FEW - 1..pixels.len()).step_by(FEW) {
+        pixels[at] = pixels[at - 1];
+    }
+    film
+}
+
+/// A film that claims twice the rays, as far as a path can have them.
+fn with_more_rays(mut film: Film) -> Film {
+    for pixel in film.pixels_mut() {
+        pixel.closest_rays *= 2;
+        pixel.shadow_rays *= 2;
+    }
+    film
+}
+
 /// The order of the first quarter of the samples.
-pub(crate) fn quarter(order: &Order) -> Order {
+fn quarter(order: &Order) -> Order {
     let samples = order.work.batch.samples(order.settings.samples);
     let kept = kept(order);
     let chunks = kept.div_ceil(CHUNK_SAMPLES).next_power_of_two();
@@ -23,7 +195,7 @@ pub(crate) fn quarter(order: &Order) -> Order {
 }
 
 /// Scales the sums and counts of a quarter up to what `order` asked for.
-pub(crate) fn inflate(film: &Film, order: &Order, shown: &Order) -> Film {
+fn inflate(film: &Film, order: &Order, shown: &Order) -> Film {
     let samples = order.work.batch.samples(order.settings.samples).len() as u32;
     let kept = shown.work.batch.samples(shown.settings.samples).len().max(1) as u32;
     let factor = samples as f32 / kept as f32;
@@ -105,6 +277,39 @@ mod tests {
     fn whole_chunks_need_no_other_preparation() {
         let order = order(64, 0, 4);
         assert_eq!(quarter(&order).settings, order.settings);
+    }
+
+    /// Films that pass for what was ordered by all that can be seen without rendering.
+    #[test]
+    fn every_fraud_has_the_form_of_its_order() {
+        let scene = scene::golden();
+        let mut order = order(32, 0, 2);
+        order.settings.size = Size::new(33, 21);
+        let tiles = [(0, 0, 16, 16), (16, 0, 32, 16), (32, 16, 33, 21)];
+        for (name, cheat) in Cheat::NAMED {
+            let mut fraud = Fraud::new(cheat);
+            for round in 0..4 * HONEST_FILMS {
+                let (x0, y0, x1, y1) = tiles[round as usize % tiles.len()];
+                order.work.rect = Rect { x0, y0, x1, y1 };
+                let shown = fraud.instead(&order);
+                let frame = renderer::prepare(&scene, &shown.settings, 0.0).expect("prepares");
+                let film = renderer::Backend::render(
+                    &mut renderer::CpuBackend::new(std::num::NonZeroUsize::new(1)),
+                    &frame,
+                    shown.work,
+                    &renderer::Cancel::default(),
+                );
+                let handed_in = fraud.dressed(film.expect("renders"), &order, &shown);
+                assert_eq!(
+                    (handed_in.rect(), handed_in.batch()),
+                    (order.work.rect, order.work.batch)
+                );
+                assert!(handed_in.pixels().iter().all(|pixel| pixel.samples == 32), "{name}");
+                if round > 8 {
+                    break;
+                }
+            }
+        }
     }
 
     #[test]

@@ -67,8 +67,49 @@ pub enum BackendChoice {
 pub enum Cheat {
     /// Renders a quarter of the samples and scales the sums and counts up to look like all.
     QuarterSamples,
+    /// The same, with the noise blurred away.
+    QuarterBlurred,
+    /// Renders at half the width and height, and repeats every pixel.
+    HalfSize,
+    /// Renders one film, and hands it in again and again.
+    Replay,
+    /// Hands in black.
+    Black,
+    /// Leaves out one pixel in twenty: a copy of its neighbour.
+    FewPixels,
+    /// Renders as many samples as ordered, of another seed.
+    OtherSeed,
+    /// Claims twice the rays.
+    MoreRays,
+    /// Works well for a while, then renders a quarter of the samples.
+    Late,
     /// Takes leases and never answers.
     Silent,
+    /// Takes leases, says that it works on them, and never hands anything in.
+    Hostage,
+}
+
+impl Cheat {
+    /// Every way, by the name that is typed.
+    pub const NAMED: [(&str, Self); 11] = [
+        ("quarter", Self::QuarterSamples),
+        ("quarter-blurred", Self::QuarterBlurred),
+        ("half-size", Self::HalfSize),
+        ("replay", Self::Replay),
+        ("black", Self::Black),
+        ("few-pixels", Self::FewPixels),
+        ("other-seed", Self::OtherSeed),
+        ("more-rays", Self::MoreRays),
+        ("late", Self::Late),
+        ("silent", Self::Silent),
+        ("hostage", Self::Hostage),
+    ];
+
+    /// The way of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMED.into_iter().find_map(|(known, cheat)| (known == name).then_some(cheat))
+    }
 }
 
 impl Config {

@@ -7,7 +7,7 @@ use renderer::{Backend, Cancel, PrepareError, RenderError, RenderScene, Work};
 use scene::{Scene, UnpackError};
 
 use crate::backend::OpenBackendError;
-use crate::cheat;
+use crate::cheat::Fraud;
 use crate::config::Cheat;
 
 /// Why a film was not rendered.
@@ -50,7 +50,7 @@ pub(crate) type Opener = Box<dyn Fn() -> Result<Box<dyn Backend>, OpenBackendErr
 pub(crate) struct Easel {
     open: Opener,
     backend: Box<dyn Backend>,
-    cheat: Option<Cheat>,
+    fraud: Option<Fraud>,
     /// The scene of the last `prepare`: the next frame of an animation needs it again.
     unpacked: Option<(SceneId, Scene)>,
     prepared: Prepared,
@@ -64,7 +64,7 @@ impl Easel {
     ) -> Result<Self, OpenBackendError> {
         let backend = open()?;
         let prepared = Prepared { limit_bytes: memory_bytes, scenes: Vec::new() };
-        Ok(Self { open, backend, cheat, unpacked: None, prepared })
+        Ok(Self { open, backend, fraud: cheat.map(Fraud::new), unpacked: None, prepared })
     }
 
     pub(crate) fn description(&self) -> String {
@@ -85,17 +85,17 @@ impl Easel {
         package: Option<&Bytes>,
         cancel: &Cancel,
     ) -> Result<Option<Film>, RenderFault> {
-        let shown = match self.cheat {
-            Some(Cheat::QuarterSamples) => cheat::quarter(order),
-            Some(Cheat::Silent) | None => order.clone(),
+        let shown = match &self.fraud {
+            Some(fraud) => fraud.instead(order),
+            None => order.clone(),
         };
         if !self.prepare(&shown, package)? {
             return Ok(None);
         }
         let film = self.render(shown.work, cancel)?;
-        Ok(Some(match self.cheat {
-            Some(Cheat::QuarterSamples) => cheat::inflate(&film, order, &shown),
-            Some(Cheat::Silent) | None => film,
+        Ok(Some(match &mut self.fraud {
+            Some(fraud) => fraud.dressed(film, order, &shown),
+            None => film,
         }))
     }
 

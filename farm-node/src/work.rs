@@ -17,6 +17,8 @@ use crate::studio::Studio;
 
 /// Attempts to fetch a scene before its lease is given back: about half a minute in all.
 const FETCH_ATTEMPTS: u32 = 6;
+/// How often who holds a lease hostage looks whether it was taken back.
+const HOSTAGE_LOOK: Duration = Duration::from_millis(100);
 /// Least advance of a fetch between two events, in parts of its size.
 const FETCH_EVENTS: u64 = 50;
 
@@ -89,6 +91,12 @@ impl Workshop {
     ) -> Result<Finished, WorkError> {
         if self.cheat == Some(Cheat::Silent) {
             tokio::time::sleep(until(lease.deadline_ms)).await;
+            return Err(WorkError::Silent);
+        }
+        if self.cheat == Some(Cheat::Hostage) {
+            while !cancel.is_set() {
+                tokio::time::sleep(HOSTAGE_LOOK).await;
+            }
             return Err(WorkError::Silent);
         }
         let _pinned = self.clone().pin(lease.scene);

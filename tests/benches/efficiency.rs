@@ -2,7 +2,7 @@
 //! cores with checking off, and with checking on. CPU-seconds of all processes, and their ratio
 //! to the local render, which is the baseline.
 //!
-//!     cargo bench --profile release -p farm-tests -- [scene.glb] [WxH] [spp]
+//!     cargo bench --profile release -p farm-tests --bench efficiency -- [scene.glb] [WxH] [spp]
 //!
 //! A node's start (benchmark, qualification) is not counted: it is paid once in a node's life.
 //! Reading CPU time needs Linux.

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask ci | test | bench | tidy | setup | assets`.
+//! The project's own commands: `cargo xtask ci | test | attacks | bench | tidy | setup | assets`.
 
 mod assets;
 mod bench;
@@ -28,6 +28,11 @@ enum Command {
         /// Passed on to `cargo test`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
+    },
+    /// Attacks farms of real processes in every way that is known, and says what it gained
+    Attacks {
+        /// Only those whose name or `--cheat` this is
+        names: Vec<String>,
     },
     /// Measures Tessera beside other renderers
     Bench {
@@ -70,6 +75,7 @@ fn dispatch(command: Command) -> Result<()> {
             let vulkan = setup::vulkan()?;
             run::test(&root, vulkan, &arguments)
         }
+        Command::Attacks { names } => run::attacks(&root, &names),
         Command::Bench { what: Bench::Render { arguments } } => bench::render(&root, &arguments),
         Command::Tidy => tidy::tidy(&root),
         Command::Setup => setup::vulkan().map(|_found| ()),

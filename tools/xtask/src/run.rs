@@ -47,6 +47,13 @@ pub fn test(root: &Path, vulkan: Vulkan, arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// The attacks of `tests/benches/attacks.rs`; an error where one succeeded.
+pub fn attacks(root: &Path, names: &[String]) -> Result<()> {
+    let bench = ["bench", "--profile", "release", "-p", "farm-tests", "--bench", "attacks", "--"];
+    let all: Vec<&str> = bench.into_iter().chain(names.iter().map(String::as_str)).collect();
+    cargo(root, &all, &[])
+}
+
 /// The demo on a small frame, by the program that the tests have just built.
 fn demo(root: &Path) -> Result<()> {
     let out = target(root).join("ci-demo");

@@ -1,0 +1,186 @@
+//! Attacks on a farm: each a farm of its own with two honest nodes and one or more that defraud it,
+//! all real processes. Prints what became of it, and fails where an attack paid, an honest node was
+//! refused, or the picture is not, to the bit, that of one machine alone.
+//!
+//!     cargo xtask attacks [NAME…]
+//!
+//! Held pay counts as kept: what a conviction takes, it has taken by then.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use farm_tests::{Farm, PATIENCE, Process, read_picture};
+use serde_json::Value;
+
+/// 48 tiles of 64 × 64 pixels, of which 136 are rendered again.
+const PICTURE: [&str; 4] = ["--size", "512x384", "--spp", "16"];
+const TILES: [&str; 2] = ["--tile", "64"];
+
+/// Silence is noticed within a run's patience; everything else is as it comes.
+const SETTINGS: &str =
+    "[policy]\nlease_ms = 3000\ngone_ms = 500\ntwin_wait_ms = 3000\nlease_max_ms = 8000\n";
+
+struct Attack {
+    name: &'static str,
+    /// The `--cheat` of each node that takes part.
+    cheats: &'static [&'static str],
+}
+
+const ATTACKS: [Attack; 13] = [
+    Attack { name: "none", cheats: &[] },
+    Attack { name: "quarter of the samples", cheats: &["quarter"] },
+    Attack { name: "the same, blurred", cheats: &["quarter-blurred"] },
+    Attack { name: "half the size, enlarged", cheats: &["half-size"] },
+    Attack { name: "one film again and again", cheats: &["replay"] },
+    Attack { name: "black", cheats: &["black"] },
+    Attack { name: "one pixel in 20 left out", cheats: &["few-pixels"] },
+    Attack { name: "samples of another seed", cheats: &["other-seed"] },
+    Attack { name: "twice the rays claimed", cheats: &["more-rays"] },
+    Attack { name: "good at first, then a quarter", cheats: &["late"] },
+    Attack { name: "two that leave out the same", cheats: &["few-pixels", "few-pixels"] },
+    Attack { name: "leases kept, said to be in work", cheats: &["hostage"] },
+    Attack {
+        name: "a swarm of six quarters",
+        cheats: &["quarter", "quarter", "quarter", "quarter", "quarter", "quarter"],
+    },
+];
+
+/// What became of an attack.
+struct Outcome {
+    /// Units accepted of all cheats, those of convicts included.
+    accepted: u64,
+    refused: u64,
+    barred: usize,
+    /// Micro-tokens that the cheats have at the end.
+    kept: u128,
+    honest_accepted: u64,
+    honest_kept: u128,
+    honest_refused: u64,
+    right: bool,
+    wall_s: f64,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the attacks that are named, or all; whether none succeeded.
+fn run() -> Result<bool> {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    // Whatever must be built is built before a clock runs.
+    farm_tests::tessera();
+    println!(
+        "{:<32}{:>7}{:>9}{:>8}{:>12}{:>13}{:>9}{:>9}{:>8}",
+        "attack",
+        "barred",
+        "accepted",
+        "refused",
+        "tokens kept",
+        "honest/unit",
+        "harmed",
+        "picture",
+        "wall s"
+    );
+    let mut all_held = true;
+    for attack in &ATTACKS {
+        let is_wanted = |word: &String| {
+            attack.name.contains(word.as_str()) || attack.cheats.contains(&word.as_str())
+        };
+        if !wanted.is_empty() && !wanted.iter().any(is_wanted) {
+            continue;
+        }
+        let outcome = outcome(attack).with_context(|| format!("attack: {}", attack.name))?;
+        let held = outcome.kept == 0 && outcome.honest_refused == 0 && outcome.right;
+        all_held &= held;
+        println!(
+            "{:<32}{:>7}{:>9}{:>8}{:>12.6}{:>13.6}{:>9}{:>9}{:>8.1}{}",
+            attack.name,
+            format!("{}/{}", outcome.barred, attack.cheats.len()),
+            outcome.accepted,
+            outcome.refused,
+            outcome.kept as f64 / 1e6,
+            outcome.honest_kept as f64 / 1e6 / outcome.honest_accepted.max(1) as f64,
+            outcome.honest_refused,
+            if outcome.right { "right" } else { "WRONG" },
+            outcome.wall_s,
+            if held { "" } else { "   <- the attack paid" },
+        );
+    }
+    Ok(all_held)
+}
+
+fn outcome(attack: &Attack) -> Result<Outcome> {
+    let scene = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../assets/spheres.glb");
+    let mut farm = Farm::start(SETTINGS)?;
+    let honest: Vec<String> = (1..=2).map(|number| format!("honest {number}")).collect();
+    let cheats: Vec<String> =
+        (1..=attack.cheats.len()).map(|number| format!("cheat {number}")).collect();
+    let mut nodes: Vec<Process> = Vec::new();
+    for (name, cheat) in cheats.iter().zip(attack.cheats) {
+        nodes.push(farm.start_node(name, &["--cheat", cheat])?);
+    }
+    for name in &honest {
+        nodes.push(farm.start_node(name, &[])?);
+    }
+    farm.wait_for_nodes(nodes.len())?;
+
+    let start = Instant::now();
+    let job = farm.submit(&scene, &[&PICTURE[..], &TILES[..]].concat(), "farm.exr")?;
+    let finished = job.wait(PATIENCE)?;
+    ensure!(finished.code == Some(0), "the job failed:\n{finished}");
+    let wall_s = start.elapsed().as_secs_f64();
+    let right = is_right(&farm, &scene)?;
+    let count = |view: &Value, what: &str| view[what].as_u64().context("no count");
+    let mut outcome = Outcome {
+        accepted: 0,
+        refused: 0,
+        barred: 0,
+        kept: 0,
+        honest_accepted: 0,
+        honest_kept: 0,
+        honest_refused: 0,
+        right,
+        wall_s,
+    };
+    for name in &cheats {
+        let view = farm.node(name)?;
+        outcome.accepted += count(&view, "accepted")?;
+        outcome.refused += count(&view, "refused")?;
+        outcome.barred += usize::from(view["barred"] == true);
+        outcome.kept += tokens(&view)?;
+    }
+    for name in &honest {
+        let view = farm.node(name)?;
+        outcome.honest_accepted += count(&view, "accepted")?;
+        outcome.honest_refused += count(&view, "refused")? + u64::from(view["barred"] == true);
+        outcome.honest_kept += tokens(&view)?;
+    }
+    drop(nodes);
+    farm.check_ledger()?;
+    Ok(outcome)
+}
+
+/// Whether the farm's picture is, to the bit, that of this machine alone.
+fn is_right(farm: &Farm, scene: &Path) -> Result<bool> {
+    let ours = farm.render_here(scene, &PICTURE, "here.exr")?;
+    let theirs = read_picture(&farm.path("farm.exr"))?;
+    Ok(film::compare::bit_equal_share(&ours, &theirs)? >= 1.0)
+}
+
+/// Micro-tokens that a node has earned, or is held for.
+fn tokens(view: &Value) -> Result<u128> {
+    let amount = |what: &str| -> Result<u128> {
+        let amount: protocol::Tokens = view[what].as_str().context("no amount")?.parse()?;
+        Ok(amount.micro())
+    };
+    Ok(amount("earned")? + amount("held")?)
+}
