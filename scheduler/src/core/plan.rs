@@ -4,8 +4,13 @@
 use protocol::{JobId, JobSpec, LeaseId, NodeId, Shot, ShotIndex};
 
 use crate::core::event::Event;
-use crate::core::state::{Job, JobPhase, LeasePhase, Node, State, UnitState};
+use crate::core::state::{Job, JobPhase, LeasePhase, LeaseRecord, Node, State, UnitState};
 use crate::reputation;
+
+/// A lease is raced that has been out so many times longer than the job's films took on average.
+const RACE_FACTOR: u64 = 4;
+/// And at least so long, milliseconds.
+const RACE_AFTER_MS: u64 = 10_000;
 
 /// The next lease for a node, or `None` when there is nothing for it now.
 #[must_use]
@@ -20,17 +25,44 @@ pub fn next_grant(state: &State, id: NodeId, now_ms: u64) -> Option<Event> {
     if out >= book.policy.leases_per_node as usize || node.facts.engine != book.engine {
         return None;
     }
-    book.active.values().find_map(|job_id| {
-        let job = &book.jobs[job_id];
-        let failures = job.failures.get(&id).copied().unwrap_or(0);
-        if job.phase != JobPhase::Open
-            || failures >= book.policy.job_failures_per_node_max && has_rival(state, node)
-        {
-            return None;
-        }
-        job.waiting
-            .iter()
-            .find_map(|&(_, unit_index)| grant_of(state, node, job, unit_index, now_ms))
+    let waiting = || {
+        let jobs = book.active.values().map(|job| &book.jobs[job]);
+        let offered = jobs.filter(|job| is_offered(state, node, job));
+        offered
+            .flat_map(|job| job.waiting.iter().map(move |&(_, unit_index)| (job, unit_index)))
+            .find_map(|(job, unit_index)| grant_of(state, node, job, unit_index, now_ms))
+    };
+    waiting().or_else(|| race(state, node, now_ms))
+}
+
+/// Whether a job's units are for this node.
+fn is_offered(state: &State, node: &Node, job: &Job) -> bool {
+    let failures = job.failures.get(&node.id).copied().unwrap_or(0);
+    job.phase == JobPhase::Open
+        && (failures < state.book.policy.job_failures_per_node_max || !has_rival(state, node))
+}
+
+/// One more lease of a unit that another node is slow with, for a node that has nothing else to do:
+/// the first film that holds is taken, and paid once.
+fn race(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
+    let book = &state.book;
+    book.leases.values().find_map(|lease| {
+        let job = &book.jobs[&lease.job];
+        let unit = &job.units[lease.unit_index as usize];
+        let is_raced = is_slow(job, lease, now_ms)
+            && unit.leases.len() <= usize::from(unit.films_wanted)
+            && unit.accepted.is_none()
+            && !unit.on_trial;
+        (is_raced && is_offered(state, node, job))
+            .then(|| grant_of(state, node, job, lease.unit_index, now_ms))?
+    })
+}
+
+/// Whether a film takes much longer than those of its job did; never before one has come.
+fn is_slow(job: &Job, lease: &LeaseRecord, now_ms: u64) -> bool {
+    job.films_ms.checked_div(job.films).is_some_and(|usual_ms| {
+        let slow_ms = usual_ms.saturating_mul(RACE_FACTOR).max(RACE_AFTER_MS);
+        lease.phase == LeasePhase::Out && now_ms.saturating_sub(lease.granted_ms) >= slow_ms
     })
 }
 
@@ -115,7 +147,7 @@ pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
     events.extend(lapsed.map(|(&lease, _)| Event::Lapsed { lease, now_ms }));
     let lonely = state.live.waiting_since.iter().filter(|(lease, since)| {
         let waited_ms = now_ms.saturating_sub(**since);
-        waits_in_vain(state, **lease, waited_ms)
+        waits_in_vain(state, **lease, waited_ms, now_ms)
     });
     events.extend(lonely.map(|(&lease, _)| Event::TwinWaived { lease, now_ms }));
     events.extend(state.book.nodes.values().filter_map(|node| aged(state, node, now_ms)));
@@ -127,14 +159,16 @@ pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
     events
 }
 
-/// Whether a film that held has no twin to wait for.
-fn waits_in_vain(state: &State, lease: LeaseId, waited_ms: u64) -> bool {
+/// Whether a film that held has no twin to wait for: nobody renders one, or only who is slow.
+fn waits_in_vain(state: &State, lease: LeaseId, waited_ms: u64, now_ms: u64) -> bool {
     let book = &state.book;
     let Some(record) = book.leases.get(&lease).filter(|record| record.has_passed()) else {
         return false;
     };
-    let unit = &book.jobs[&record.job].units[record.unit_index as usize];
-    if unit.on_trial || unit.leases.len() != 1 {
+    let job = &book.jobs[&record.job];
+    let unit = &job.units[record.unit_index as usize];
+    let mut others = unit.leases.iter().filter(|other| **other != lease);
+    if unit.on_trial || !others.all(|other| is_slow(job, &book.leases[other], now_ms)) {
         return false;
     }
     let policy = &book.policy;

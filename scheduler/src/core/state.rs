@@ -198,6 +198,10 @@ pub struct Job {
     pub version: u64,
     /// Pixels rendered again for it.
     pub pixels_checked: u64,
+    /// Films that came for it.
+    pub films: u64,
+    /// From their leases to these films, milliseconds in all.
+    pub films_ms: u64,
 }
 
 /// Where a job stands.

@@ -275,6 +275,39 @@ fn keys_without_a_name_cannot_end_a_job() {
 }
 
 #[test]
+fn who_holds_leases_hostage_is_raced() {
+    let mut world = World::new(13, &[(1, HONEST), (2, HONEST), (3, HONEST), (4, HONEST)], policy());
+    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
+    let job = world.order(50, 1, 140);
+    let hostages = world.nodes.split_off(2);
+    let start_ms = world.now_ms;
+    while !world.all_over() {
+        for hostage in &hostages {
+            let node = hostage.id;
+            let granted = plan::next_grant(&world.state, node, world.now_ms);
+            granted.into_iter().for_each(|event| world.apply(event));
+            // They say that they work on it, again and again.
+            let now_ms = world.now_ms;
+            let theirs: Vec<_> =
+                world.state.book.leases.values().filter(|l| l.node == node).collect();
+            let leases: Vec<_> = theirs.iter().map(|lease| lease.id).collect();
+            leases.into_iter().for_each(|lease| world.apply(Event::Beat { node, lease, now_ms }));
+        }
+        world.turn();
+        world.assert_invariants();
+        let elapsed_ms = world.now_ms - start_ms;
+        assert!(elapsed_ms < policy().lease_max_ms / 4, "after {elapsed_ms} ms: held hostage");
+    }
+    world.assert_settled();
+    let book = &world.state.book;
+    assert_eq!(book.jobs[&job].phase, JobPhase::Done);
+    for hostage in &hostages {
+        let node = &book.nodes[&hostage.id];
+        assert!(node.dropped > 0 && node.earned.is_zero() && node.holds.is_empty(), "{node:?}");
+    }
+}
+
+#[test]
 fn a_unit_that_nobody_gets_done_ends_its_job() {
     const NEVER: Character = Character { sleeps_percent: 100, ..HONEST };
     let mut world = World::new(12, &[(1, NEVER), (2, NEVER)], policy());

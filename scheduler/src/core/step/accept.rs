@@ -7,7 +7,7 @@ use super::lease::{reservation, void};
 use super::{job, lease};
 use crate::core::event::Effect;
 use crate::core::state::{
-    Accepted, Book, Committed, Hold, Job, JobPhase, LeasePurse, LeaseRecord, State,
+    Accepted, Book, Committed, Hold, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, State,
 };
 use crate::money;
 
@@ -25,7 +25,12 @@ pub(super) fn accept(
     let (passed, others): (Vec<LeaseId>, Vec<LeaseId>) =
         unit.leases.iter().copied().partition(|lease| state.book.leases[lease].has_passed());
     for id in others {
-        lease::withdraw(state, id, effects);
+        let Some(other) = lease::withdraw(state, id, effects) else { continue };
+        // Whoever is raced and loses was slow, or never meant to answer.
+        if other.phase == LeasePhase::Out {
+            state.book.node_mut(other.node).dropped += 1;
+            *state.book.job_mut(job_id).failures.entry(other.node).or_default() += 1;
+        }
     }
     let mut records: Vec<LeaseRecord> =
         passed.iter().filter_map(|&id| lease::detach(state, id)).collect();

@@ -69,6 +69,8 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         failures: BTreeMap::new(),
         version: 0,
         pixels_checked: 0,
+        films: 0,
+        films_ms: 0,
     };
     book.active.insert(job.number, id);
     book.jobs.insert(id, job);

@@ -197,6 +197,9 @@ pub(super) fn commit(
     let film = Committed { root, rays, class: lease.class, round: 0, pixels: 0 };
     let (job, unit_index) = (lease.job, lease.unit_index);
     state.live.deadlines.remove(&id);
+    let counted = book.jobs.get_mut(&job).expect("invariant: a lease's job is known");
+    counted.films += 1;
+    counted.films_ms += now_ms.saturating_sub(lease.granted_ms);
     if book.policy.check {
         lease.phase = LeasePhase::Committed(film);
         book.job_mut(job).version += 1;

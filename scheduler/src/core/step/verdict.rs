@@ -59,7 +59,10 @@ pub(super) fn consider(
         JobPhase::Closing { .. } => !passed.is_empty() && passed.len() == unit.leases.len(),
         _ => passed.len() >= usize::from(unit.films_wanted),
     };
-    if !enough {
+    // A film that came while another was challenged is judged as well, and paid.
+    let is_challenged =
+        |lease: &LeaseId| matches!(book.leases[lease].phase, LeasePhase::Committed(_));
+    if !enough || unit.leases.iter().any(is_challenged) {
         return;
     }
     let films: Vec<(Class, Digest)> = passed
@@ -90,16 +93,21 @@ pub(super) fn consider(
 /// No twin can be had: the film is challenged once more, on more pixels.
 pub(super) fn waive_twin(state: &mut State, id: LeaseId, now_ms: u64, effects: &mut Vec<Effect>) {
     let book = &mut state.book;
-    let Some(lease) = book.leases.get_mut(&id) else { return };
+    let Some(lease) = book.leases.get(&id) else { return };
     let LeasePhase::Passed(film) = &lease.phase else { return };
     let mut film = film.clone();
     let (job_id, unit_index) = (lease.job, lease.unit_index);
     let unit =
         &mut book.jobs.get_mut(&job_id).expect("invariant: known").units[unit_index as usize];
-    if unit.on_trial || unit.leases.len() != 1 || unit.films_wanted < 2 {
+    let is_out = |other: &LeaseId| book.leases[other].phase == LeasePhase::Out;
+    if unit.on_trial
+        || unit.films_wanted < 2
+        || !unit.leases.iter().all(|other| *other == id || is_out(other))
+    {
         return;
     }
     unit.films_wanted = 1;
+    let lease = book.leases.get_mut(&id).expect("invariant: it was just looked at");
     if lease.boosted {
         consider(state, job_id, unit_index, now_ms, effects);
         return;
