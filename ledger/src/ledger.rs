@@ -12,7 +12,7 @@ use protocol::{AccountId, PublicKey, SigningKey, TransferId, limits};
 use crate::apply::{ApplyError, Broken, Outcome};
 use crate::books::{Books, Staged};
 use crate::index::{Index, IndexStatus};
-use crate::journal::{self, AppendError, CutTail, FollowError, Journal};
+use crate::journal::{self, AppendError, CutTail, Disk, FollowError, Journal, SystemDisk};
 use crate::offline;
 use crate::statement::Row;
 use crate::totals::Balance;
@@ -165,6 +165,16 @@ impl Ledger {
     /// See [`OpenError`]: a journal that is damaged, altered, or shorter than a checkpoint is
     /// refused, never repaired.
     pub fn open(dir: &Path, key: SigningKey, options: &Options) -> Result<Self, OpenError> {
+        Self::open_on(Box::new(SystemDisk), dir, key, options)
+    }
+
+    /// The same on another disk.
+    pub(crate) fn open_on(
+        disk: Box<dyn Disk>,
+        dir: &Path,
+        key: SigningKey,
+        options: &Options,
+    ) -> Result<Self, OpenError> {
         let public = public_key(&key);
         let journal_options = journal::Options {
             origin: ledger_origin(public),
@@ -175,9 +185,8 @@ impl Ledger {
         };
         let path = dir.join(JOURNAL_DIR);
         let mut books = Books::default();
-        let (mut journal, cut) = Journal::open_with(&path, journal_options, &mut |seq, bytes| {
-            Ok(books.replay(seq, &Entry::decode(bytes)?)?)
-        })?;
+        let mut replay = |seq, bytes: &[u8]| Ok(books.replay(seq, &Entry::decode(bytes)?)?);
+        let (mut journal, cut) = Journal::open_on(disk, &path, journal_options, &mut replay)?;
         books.check()?;
         let index = match options.index {
             true => Some(

@@ -33,3 +33,6 @@ pub use proof::entry::{Code, Entry, Event, Link, Transfer, TransferKind, transfe
 pub use proof::{account, entry};
 pub use statement::{Phase, Row};
 pub use totals::{Balance, MICRO_TOKENS_MAX, Totals};
+
+#[cfg(test)]
+mod crash;
