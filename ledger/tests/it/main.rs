@@ -1,5 +1,6 @@
 //! The ledger from outside: against a simple model, killed, on a full disk, without a scheduler.
 
+mod damage;
 mod full_disk;
 mod index;
 mod journal;
@@ -46,4 +47,12 @@ fn small() -> Options {
 
 fn open(dir: &std::path::Path, options: &Options) -> Ledger {
     Ledger::open(dir, key(), options).expect("the ledger opens")
+}
+
+/// A size from the environment, for long runs by hand, or the size for every run.
+fn number(variable: &str, small: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
+        Err(_unset) => small,
+    }
 }
