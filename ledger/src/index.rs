@@ -104,7 +104,8 @@ impl Index {
     /// The store once it holds `size` entries; `None` when it fails or takes too long.
     pub(crate) fn wait_for(&self, size: u64, timeout: Duration) -> Option<Store> {
         let waits = |state: &mut State| {
-            state.status.applied < size && state.status.problem.is_none() && !state.stop
+            let is_behind = state.store.is_none() || state.status.applied < size;
+            is_behind && state.status.problem.is_none() && !state.stop
         };
         let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), timeout, waits);
         let (state, _timeout) = waited.unwrap_or_else(PoisonError::into_inner);
