@@ -432,3 +432,6 @@ impl Books {
 const fn is_equal(sums: &Totals) -> bool {
     sums.debits_posted == sums.credits_posted && sums.debits_pending == sums.credits_pending
 }
+
+#[cfg(test)]
+mod model;

@@ -275,7 +275,7 @@ fn what_many_writers_were_told_survives_kill_9() {
         let sum: i128 = ledger.books().accounts().map(|(_, _, totals)| totals.posted()).sum();
         assert_eq!(sum, 0, "{what}");
         if round.is_multiple_of(5) {
-            assert_eq!(ledger.check_index(), Some(true), "{:?}", ledger.index_status());
+            assert_eq!(ledger.check_index(), Some(true), "{what}: {:?}", ledger.index_status());
             let check = ledger.check();
             assert!(check.verified && check.sum_is_zero, "{check:?}");
         }
