@@ -386,6 +386,20 @@ fn a_disk_that_fails_for_good_loses_nothing_acknowledged() {
 }
 
 #[test]
+fn a_full_disk_that_never_writes_in_place_still_opens() {
+    let mut owner = Owner::new(Faults::default());
+    owner.live();
+    owner.ledger = None;
+    owner.disk.set(Faults { room: Some(0), ..Faults::default() });
+    let mut ledger = owner.open().expect("opens");
+    assert!(*ledger.books() == owner.known);
+    let error = ledger.apply(&[grant(99)], time_ms(99)).expect_err("no room");
+    assert!(matches!(error, ApplyError::Journal(AppendError::Write { .. })), "{error:?}");
+    owner.disk.set(Faults::default());
+    ledger.apply(&[grant(99)], time_ms(99)).expect("there is room again");
+}
+
+#[test]
 fn a_refused_ledger_is_left_as_it_is() {
     let mut owner = Owner::new(Faults::default());
     owner.live();

@@ -3,11 +3,14 @@
 //!
 //! Every step takes O(log n), so that ten million transfers are a matter of a minute.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+mod caller;
 
-use proof::{Account, Code, Event, Transfer, TransferKind, account};
-use protocol::{JobId, NodeId, PublicKey, Tokens, TransferId};
+use std::collections::{BTreeSet, HashMap};
 
+use proof::{Account, Event, Transfer, TransferKind, account};
+use protocol::{JobId, NodeId, PublicKey, TransferId};
+
+use self::caller::{Caller, Kind, Move};
 use super::{Books, Staged};
 use crate::apply::{ApplyError, BATCH_TRANSFERS_MAX, Ended, Outcome};
 use crate::totals::MICRO_TOKENS_MAX;
@@ -20,28 +23,6 @@ const TRANSFERS_SMALL: u64 = 200_000;
 const REPLAYED_MAX: u64 = 1_000_000;
 /// Steps between two comparisons of everything.
 const FULL_CHECK_STEPS: u64 = 20_000;
-/// Pending transfers that are remembered to be ended, in time or not.
-const LEASES: usize = 3000;
-
-/// SplitMix64 (Steele, Lea and Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn one_in(&mut self, bound: u64) -> bool {
-        self.below(bound) == 0
-    }
-}
 
 /// The first may go below zero.
 fn accounts() -> Vec<Account> {
@@ -60,43 +41,8 @@ fn id(number: u64) -> TransferId {
     TransferId(u128::from(number).to_be_bytes())
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Posted,
-    Pending { timeout_ms: u32 },
-    Post { pending: u64, amount: u128 },
-    Void { pending: u64 },
-}
-
-/// A transfer in numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Move {
-    number: u64,
-    debit: u8,
-    credit: u8,
-    is_fee: bool,
-    amount: u128,
-    kind: Kind,
-}
-
-impl Move {
-    fn transfer(&self, accounts: &[Account]) -> Transfer {
-        let pair = (accounts[usize::from(self.debit)], accounts[usize::from(self.credit)]);
-        let code = if self.is_fee { Code::Fee } else { Code::Pay };
-        let amount = Tokens::from_micro(self.amount);
-        let mut transfer = Transfer::posted(id(self.number), pair, amount, code);
-        transfer.kind = match self.kind {
-            Kind::Posted => TransferKind::Posted,
-            Kind::Pending { timeout_ms } => {
-                TransferKind::Pending { timeout_ms: u64::from(timeout_ms) }
-            }
-            Kind::Post { pending, amount } => {
-                TransferKind::Post { pending: id(pending), amount: Tokens::from_micro(amount) }
-            }
-            Kind::Void { pending } => TransferKind::Void { pending: id(pending) },
-        };
-        transfer
-    }
+fn number_of(id: TransferId) -> u64 {
+    u128::from_be_bytes(id.0) as u64
 }
 
 /// What can be wrong with a transfer.
@@ -333,106 +279,6 @@ impl Model {
     }
 }
 
-/// Draws transfers: most of them sound, all kinds of wrong ones among them.
-struct Caller {
-    random: Random,
-    next: u64,
-    leases: VecDeque<u64>,
-    now_ms: u64,
-}
-
-impl Caller {
-    fn draw(&mut self, model: &Model, is_careful: bool) -> Move {
-        let random = &mut self.random;
-        let count = model.held.len() as u64;
-        let is_grant = random.one_in(3);
-        let debit = if is_grant { 0 } else { 1 + random.below(count - 1) as u8 };
-        let credit = (u64::from(debit) + 1 + random.below(count - 1)) % count;
-        let held = &model.held[usize::from(debit)];
-        let free = (held.posted - held.leaving as i128).max(0) as u64;
-        // Much from issuance, at most a third of what others have.
-        let most = if debit == 0 { 1_000_000 } else { free / 3 };
-        let amount = u128::from(1 + random.below(most.max(1)));
-        let timeout_ms = if random.one_in(4) { 0 } else { 1 + random.below(3000) as u32 };
-        let is_fee = random.one_in(2);
-        let kind = if random.one_in(2) { Kind::Posted } else { Kind::Pending { timeout_ms } };
-        self.next += 1;
-        let number = self.next;
-        let mut is = Move { number, debit, credit: credit as u8, is_fee, amount, kind };
-        // A third of all end a lease, the older ones of which have mostly ended.
-        if !self.leases.is_empty() && random.one_in(3) {
-            let mut at = random.below(self.leases.len() as u64) as usize;
-            if is_careful {
-                at = self.leases.len() - 1 - at / 40;
-            }
-            let pending = self.leases.swap_remove_back(at).expect("it is there");
-            let lease = model.records.get(&pending).map_or(is, |record| record.is);
-            let share = u128::from(random.below(1000)) * lease.amount / 999;
-            let posted = share.clamp(1, lease.amount.max(1));
-            let kind = match random.below(3) {
-                0 => Kind::Void { pending },
-                _ => Kind::Post { pending, amount: posted },
-            };
-            is = Move { number, kind, ..lease };
-            if !is_careful || random.one_in(30) {
-                // It will be ended a second time.
-                self.leases.push_back(pending);
-            }
-        }
-        if is_careful { is } else { self.spoil(is, model) }
-    }
-
-    /// Makes a transfer wrong in one of many ways, or leaves it.
-    fn spoil(&mut self, mut is: Move, model: &Model) -> Move {
-        let random = &mut self.random;
-        let old = 1 + random.below(self.next);
-        match random.below(14) {
-            0 => is.amount = 0,
-            1 => is.credit = is.debit,
-            2 => is.debit = random.below(model.held.len() as u64) as u8,
-            3 => is.amount += 1,
-            4 => is.amount = is.amount.saturating_mul(1 << random.below(60)),
-            5 => is.amount = MICRO_TOKENS_MAX + 1 + u128::from(random.next()),
-            6 => is.number = old,
-            7 | 8 => {
-                // Said again, word for word or almost.
-                is = model.records.get(&old).map_or(is, |record| record.is);
-                is.is_fee ^= random.one_in(3);
-            }
-            9 => is.kind = Kind::Void { pending: old },
-            10 => is.kind = Kind::Post { pending: self.next + 5, amount: 1 },
-            11 => is.kind = Kind::Post { pending: old, amount: u128::from(random.below(2)) },
-            12 => {
-                if let Kind::Post { pending, amount } = is.kind {
-                    is.kind = Kind::Post { pending, amount: amount + is.amount };
-                }
-            }
-            _ => {}
-        }
-        is
-    }
-
-    fn batch(&mut self, model: &Model) -> Vec<Move> {
-        let size = match self.random.below(20) {
-            0 => 20 + self.random.below(60),
-            1..=5 => 2 + self.random.below(8),
-            _ => 1,
-        };
-        let is_careful = !self.random.one_in(6);
-        (0..size).map(|_| self.draw(model, is_careful)).collect()
-    }
-
-    /// The clock goes on; now and then it is set back a little, or stands.
-    fn tick(&mut self) -> u64 {
-        match self.random.below(200) {
-            0 => self.now_ms = self.now_ms.saturating_sub(self.random.below(500)),
-            1 => self.now_ms += self.random.below(2000),
-            more => self.now_ms += more % 3,
-        }
-        self.now_ms
-    }
-}
-
 /// What came of the transfers.
 #[derive(Debug, Default)]
 struct Tally {
@@ -460,8 +306,7 @@ impl Run {
         let accounts = accounts();
         let held = vec![Held::default(); accounts.len()];
         let model = Model { held, ..Model::default() };
-        let random = Random(seed);
-        let caller = Caller { random, next: 0, leases: VecDeque::new(), now_ms: 1_000_000 };
+        let caller = Caller::new(seed);
         let entries = (transfers <= REPLAYED_MAX).then(Vec::new);
         let (books, tally) = (Books::default(), Tally::default());
         Self { accounts, books, model, caller, tally, entries }
@@ -519,14 +364,11 @@ impl Run {
     fn keep(&mut self, staged: &Staged) {
         self.tally.applied += staged.entries.len() as u64;
         for entry in &staged.entries {
-            if let Event::Transfer(Transfer { id, kind: TransferKind::Pending { .. }, .. }) =
-                &entry.event
+            if let Event::Transfer(transfer) = &entry.event
+                && let TransferKind::Pending { .. } = transfer.kind
             {
-                self.caller.leases.push_back(u128::from_be_bytes(id.0) as u64);
+                self.caller.remember(number_of(transfer.id));
             }
-        }
-        while self.caller.leases.len() > LEASES {
-            self.caller.leases.pop_front();
         }
         if let Some(entries) = &mut self.entries {
             entries.extend(staged.entries.iter().map(proof::Entry::encode));
@@ -545,7 +387,7 @@ impl Run {
             }
             for entry in &staged.entries {
                 let Event::Expired(transfer) = &entry.event else { panic!("{entry:?}") };
-                expired.push(u128::from_be_bytes(transfer.id.0) as u64);
+                expired.push(number_of(transfer.id));
             }
             self.keep(&staged);
         }
@@ -579,7 +421,7 @@ impl Run {
         (0..self.accounts.len() as u8).for_each(|account| self.compare_account(account));
         assert_eq!(self.model.held.iter().map(|held| held.posted).sum::<i128>(), 0);
         assert_eq!(self.books.check(), Ok(()));
-        let open = self.books.open().map(|transfer| u128::from_be_bytes(transfer.id.0) as u64);
+        let open = self.books.open().map(|transfer| number_of(transfer.id));
         assert!(open.eq(self.model.open.iter().copied()), "other transfers are open");
     }
 

@@ -125,8 +125,15 @@ pub(super) fn make_dirs(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
 pub(super) fn sync_above(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
     for dir in dir.ancestors().filter(|dir| dir.parent().is_some()) {
         match disk.sync_dir(above(dir)).map_err(|error| error.kind()) {
-            // What may not be opened was not made by us; what cannot be written is durable.
-            Err(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) | Ok(()) => {}
+            // What may not be opened was not made by us, what cannot be written needs no sync, and
+            // what knows no sync of directories is no disk.
+            Err(
+                io::ErrorKind::PermissionDenied
+                | io::ErrorKind::ReadOnlyFilesystem
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::Unsupported,
+            )
+            | Ok(()) => {}
             Err(kind) => return Err(kind.into()),
         }
     }
@@ -176,7 +183,8 @@ impl Drop for Lock {
 /// `is_cut` says that there is one.
 ///
 /// After a failed sync the kernel shows pages as good that never reached the disk, and a second
-/// sync passes over them; so the record is written once more, where it is.
+/// sync passes over them; so the record is written once more, where it is. A file system that
+/// never writes in place may have no room for that: a full disk is no reason not to open.
 pub(super) fn settle(
     disk: &mut dyn Disk,
     path: &Path,
@@ -189,10 +197,17 @@ pub(super) fn settle(
         disk.cut(&mut output, good_bytes)?;
     }
     if !record.is_empty() {
-        disk.write(&mut output, good_bytes - record.len() as u64, record)?;
+        match disk.write(&mut output, good_bytes - record.len() as u64, record) {
+            Err(error) if is_full(&error) => {}
+            written => written?,
+        }
     }
     disk.sync(&mut output)?;
     Ok(output)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Writes a file that is there as a whole or not at all, and leaves it open. Its name is durable
