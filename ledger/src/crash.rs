@@ -17,8 +17,15 @@ use crate::offline;
 
 const NAMES: [Names; 2] = [Names::Synced, Names::All];
 const DATA: [Data; 4] = [Data::Synced, Data::All, Data::Zeroed, Data::Torn];
+/// How many drawings of torn sectors each power cut is tried with besides.
+const DRAWINGS: &str = "TESSERA_TEST_LEDGER_DRAWINGS";
 /// How often a caller tries what a disk refused.
 const TRIES: u32 = 6;
+
+/// In memory where the system has such a place: the disk that matters here is a model.
+fn directory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).expect("a directory")
+}
 
 fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
@@ -99,7 +106,7 @@ struct Owner {
 
 impl Owner {
     fn new(faults: Faults) -> Self {
-        Self::of(tempfile::tempdir().expect("a directory"), faults, Books::default())
+        Self::of(directory(), faults, Books::default())
     }
 
     fn of(root: TempDir, faults: Faults, known: Books) -> Self {
@@ -163,7 +170,7 @@ impl Owner {
 
     /// What is there when power is back.
     fn survivors(&self, names: Names, data: Data) -> TempDir {
-        let root = tempfile::tempdir().expect("a directory");
+        let root = directory();
         self.disk.survivors(names, data, root.path());
         root
     }
@@ -251,6 +258,10 @@ fn a_life_passes_every_kind_of_point() {
 
 #[test]
 fn a_power_cut_at_any_point_loses_nothing_acknowledged() {
+    let drawings = std::env::var(DRAWINGS).map_or(1, |text| text.parse().expect("a number"));
+    let drawn = (0..drawings).map(|seed| (Names::All, Data::Drawn(seed)));
+    let left = NAMES.iter().flat_map(|&names| DATA.map(|data| (names, data)));
+    let left: Vec<(Names, Data)> = left.chain(drawn).collect();
     let mut cuts = 0;
     for (at, point) in (0..).zip(points()) {
         for written in shares(point) {
@@ -258,7 +269,7 @@ fn a_power_cut_at_any_point_loses_nothing_acknowledged() {
             let stopped = owner.live();
             owner.ledger = None;
             assert!(owner.disk.is_dead(), "point {at} was passed");
-            for (names, data) in NAMES.iter().flat_map(|names| DATA.map(|data| (*names, data))) {
+            for &(names, data) in &left {
                 let what = format!(
                     "point {at}, {} ({written} of {} bytes), {names:?} names, {data:?} data",
                     point.what, point.bytes

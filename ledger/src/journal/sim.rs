@@ -11,6 +11,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use protocol::Digest;
+
 use super::disk::{Disk, Output, SystemDisk};
 
 /// Bytes that reach the disk together in [`Data::Torn`].
@@ -62,6 +64,8 @@ pub(crate) enum Data {
     Zeroed,
     /// Every other sector was written in time.
     Torn,
+    /// Sectors were written in time or not as drawn from this seed.
+    Drawn(u64),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,8 +181,14 @@ impl Contents {
             Data::Synced => self.synced.clone(),
             Data::All => self.live.clone(),
             Data::Zeroed => live.map(|(at, &b)| if is_safe(at) { b } else { 0 }).collect(),
-            Data::Torn => {
-                let is_written = |at: usize| (at / SECTOR_BYTES).is_multiple_of(2);
+            Data::Torn | Data::Drawn(_) => {
+                let is_written = |at: usize| match (data, at / SECTOR_BYTES) {
+                    (Data::Drawn(seed), sector) => {
+                        let drawn = [&seed.to_le_bytes()[..], &sector.to_le_bytes()];
+                        Digest::of("sectors", &drawn).0[0].is_multiple_of(2)
+                    }
+                    (_, sector) => sector.is_multiple_of(2),
+                };
                 live.map(|(at, &b)| if is_written(at) { b } else { safe(at) }).collect()
             }
         }
