@@ -145,7 +145,7 @@ impl Journal {
     /// All of it is verified: checksums, sequence, hash chain, the last signature (which covers
     /// the chain and so every entry), the stored checkpoint and those in
     /// [`Options::witnessed`]. A record that a crash cut short at the very end is cut off and
-    /// reported in [`Replay::cut`].
+    /// reported in [`Replay::cut`]. A checkpoint of what is there is stored if there is none.
     ///
     /// # Errors
     /// See [`OpenError`]: whatever is not a cut-short last record is refused, never repaired.
@@ -210,7 +210,7 @@ impl Journal {
         };
         disk::remove_leftovers(&mut *disk, dir).map_err(failed("removing leftovers", dir))?;
         disk.sync_dir(dir).map_err(failed("syncing the directory", dir))?;
-        let journal = Self {
+        let mut journal = Self {
             dir: dir.to_owned(),
             options,
             disk,
@@ -223,6 +223,11 @@ impl Journal {
             is_poisoned: false,
             _lock: lock,
         };
+        if found.checkpoint != Some(journal.head().size) {
+            // What a crash left without one is held to from now on. The next record tries again.
+            journal.records_since_checkpoint = journal.options.checkpoint_records;
+            let _retried = journal.checkpoint();
+        }
         Ok((journal, found.cut))
     }
 
@@ -267,7 +272,7 @@ impl Journal {
         self.verifier
             .take_in(chain, group.entries())
             .expect("invariant: no checkpoint is expected beyond the end");
-        self.records_since_checkpoint += 1;
+        self.records_since_checkpoint = self.records_since_checkpoint.saturating_add(1);
         if self.records_since_checkpoint >= self.options.checkpoint_records {
             // The entries are durable whether this succeeds or not; the next record tries again.
             let _retried = self.checkpoint();

@@ -189,7 +189,7 @@ impl Ledger {
         let path = dir.join(JOURNAL_DIR);
         let mut books = Books::default();
         let mut replay = |seq, bytes: &[u8]| Ok(books.replay(seq, &Entry::decode(bytes)?)?);
-        let (mut journal, cut) = Journal::open_on(disk, &path, journal_options, &mut replay)?;
+        let (journal, cut) = Journal::open_on(disk, &path, journal_options, &mut replay)?;
         books.check()?;
         let index = match options.index {
             true => Some(
@@ -197,10 +197,6 @@ impl Ledger {
             ),
             false => None,
         };
-        // From its first moment on, a ledger says whose it is: see `offline::claimed_key`.
-        if offline::claimed_key(dir).is_none() {
-            let _retried_later = journal.checkpoint();
-        }
         let (clock, opened) = (Clock::default(), Instant::now());
         Ok(Self { dir: dir.to_owned(), key: public, journal, books, clock, opened, cut, index })
     }

@@ -34,6 +34,8 @@ pub(crate) struct Found {
     pub last: Option<LastSegment>,
     /// A cut-short record at the end. It is still there.
     pub cut: Option<CutTail>,
+    /// Entries at the stored checkpoint.
+    pub checkpoint: Option<u64>,
 }
 
 /// The segment that grows.
@@ -55,9 +57,9 @@ pub(crate) fn read(source: &Source<'_>, visit: &mut Visit<'_>) -> Result<Found, 
     let mut verifier =
         Verifier::new(source.origin, source.key, source.signatures).map_err(broken(source.dir))?;
     source.witnessed.iter().for_each(|point| verifier.expect(point.clone()));
-    if let Some(point) = stored_checkpoint(source)? {
-        verifier.expect(point);
-    }
+    let stored = stored_checkpoint(source)?;
+    let checkpoint = stored.as_ref().map(|point| point.size);
+    stored.into_iter().for_each(|point| verifier.expect(point));
     let segments = disk::segments(source.dir).map_err(failed("listing segments", source.dir))?;
     let (mut last, mut cut) = (None, None);
     for (index, (first_seq, path)) in segments.iter().enumerate() {
@@ -99,7 +101,7 @@ pub(crate) fn read(source: &Source<'_>, visit: &mut Visit<'_>) -> Result<Found, 
         }
     }
     verifier.finish().map_err(broken(source.dir))?;
-    Ok(Found { verifier, last, cut })
+    Ok(Found { verifier, last, cut, checkpoint })
 }
 
 fn visit_entries(group: &Group<'_>, visit: &mut Visit<'_>) -> Result<(), OpenError> {

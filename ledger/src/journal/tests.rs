@@ -273,6 +273,23 @@ fn checkpoints_are_stored_as_records_pass() {
 }
 
 #[test]
+fn opening_stores_the_checkpoint_that_a_crash_left_out() {
+    let dir = filled(true);
+    let checkpoint = dir.path().join(read::CHECKPOINT);
+    let old = fs::read(&checkpoint).expect("stored");
+    fill(dir.path(), 2);
+    // Killed before it could close: the checkpoint is two records behind.
+    fs::write(&checkpoint, old).expect("writes");
+    drop(Journal::open(dir.path(), options()).expect("opens"));
+    // From now on the last record cannot be lost unseen.
+    let path = paths(dir.path()).pop().expect("a segment");
+    let bytes = fs::read(&path).expect("reads");
+    fs::write(&path, &bytes[..bytes.len() - 1]).expect("writes");
+    let opened = Journal::open(dir.path(), options());
+    assert!(matches!(opened, Err(OpenError::Broken { .. })), "{opened:?}");
+}
+
+#[test]
 fn a_follower_reads_on_over_segments() {
     let dir = tempfile::tempdir().expect("a directory");
     let (mut journal, _) = Journal::open(dir.path(), options()).expect("opens");
