@@ -106,6 +106,17 @@ pub enum ApplyError {
         /// The transfer.
         transfer: TransferId,
     },
+    /// The clock is further ahead than it can be.
+    #[error(
+        "the clock says {now_ms} ms since 1970, but it can be at most {believed_ms}; set it right \
+         and try again, or if it is right, open the ledger again"
+    )]
+    ClockAhead {
+        /// What it says, milliseconds since 1970.
+        now_ms: u64,
+        /// The latest time that would have been believed, milliseconds since 1970.
+        believed_ms: u64,
+    },
     /// The journal could not record it.
     #[error("the journal did not record the batch")]
     Journal(#[from] AppendError),

@@ -118,7 +118,7 @@ impl Books {
             return Err(ApplyError::BatchTooLarge(batch.len()));
         }
         let mut staged = self.begin();
-        // A clock that was set back must not stop the farm; the journal's time stands still then.
+        // The owner judges the clock; whatever he believes, time does not go back here.
         let time_ms = now_ms.max(self.time_ms);
         for transfer in batch {
             match self.transfer(transfer, time_ms, &mut staged) {
@@ -432,3 +432,6 @@ impl Books {
 const fn is_equal(sums: &Totals) -> bool {
     sums.debits_posted == sums.credits_posted && sums.debits_pending == sums.credits_pending
 }
+
+#[cfg(test)]
+mod model;

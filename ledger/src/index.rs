@@ -104,7 +104,8 @@ impl Index {
     /// The store once it holds `size` entries; `None` when it fails or takes too long.
     pub(crate) fn wait_for(&self, size: u64, timeout: Duration) -> Option<Store> {
         let waits = |state: &mut State| {
-            state.status.applied < size && state.status.problem.is_none() && !state.stop
+            let is_behind = state.store.is_none() || state.status.applied < size;
+            is_behind && state.status.problem.is_none() && !state.stop
         };
         let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), timeout, waits);
         let (state, _timeout) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -186,7 +187,16 @@ type Kept = (Account, Totals, u64);
 
 impl Store {
     fn open(dir: &Path) -> Result<Self, IndexError> {
-        let tree = open_unlocked(&sled::Config::new().path(dir).cache_capacity(CACHE_BYTES))?;
+        let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
+        let tree = match open_unlocked(&config) {
+            // A kill while sled began its files leaves some that it cannot read: seen in one of
+            // some hundred kills. The journal gives all of it again.
+            Err(sled::Error::Corruption { .. }) => {
+                std::fs::remove_dir_all(dir).map_err(sled::Error::from)?;
+                open_unlocked(&config)?
+            }
+            opened => opened?,
+        };
         let (size, chain) = match tree.get(b"m")? {
             Some(bytes) => decode(&bytes)?,
             None => (0, [0; 32]),

@@ -35,8 +35,8 @@ use proof::{Checkpoint, Head, Signatures};
 use protocol::SigningKey;
 use protocol::sign::public_key;
 
-pub(crate) use disk::Lock;
 use disk::Output;
+pub(crate) use disk::{Disk, Lock, SystemDisk};
 pub use error::{AppendError, FollowError, OpenError};
 pub(crate) use read::{Follower, Source, read};
 
@@ -128,10 +128,11 @@ impl Iterator for Replay {
 pub struct Journal {
     dir: PathBuf,
     options: Options,
+    disk: Box<dyn Disk>,
     verifier: proof::Verifier,
     segment: SegmentHeader,
     segment_bytes: u64,
-    output: Box<dyn Output>,
+    output: Output,
     waiting: GroupBuilder,
     records_since_checkpoint: u32,
     is_poisoned: bool,
@@ -144,7 +145,7 @@ impl Journal {
     /// All of it is verified: checksums, sequence, hash chain, the last signature (which covers
     /// the chain and so every entry), the stored checkpoint and those in
     /// [`Options::witnessed`]. A record that a crash cut short at the very end is cut off and
-    /// reported in [`Replay::cut`].
+    /// reported in [`Replay::cut`]. A checkpoint of what is there is stored if there is none.
     ///
     /// # Errors
     /// See [`OpenError`]: whatever is not a cut-short last record is refused, never repaired.
@@ -167,11 +168,21 @@ impl Journal {
         options: Options,
         visit: &mut Visit<'_>,
     ) -> Result<(Self, Option<CutTail>), OpenError> {
+        Self::open_on(Box::new(SystemDisk), dir, options, visit)
+    }
+
+    /// The same on another disk.
+    pub(crate) fn open_on(
+        mut disk: Box<dyn Disk>,
+        dir: &Path,
+        options: Options,
+        visit: &mut Visit<'_>,
+    ) -> Result<(Self, Option<CutTail>), OpenError> {
         let forbidden = |c: char| c.is_whitespace() || c == '+';
         if options.origin.is_empty() || options.origin.contains(forbidden) {
             return Err(OpenError::Origin(options.origin));
         }
-        disk::make_dir(dir).map_err(failed("making the directory", dir))?;
+        disk::make_dirs(&mut *disk, dir).map_err(failed("making the directory", dir))?;
         let lock = Lock::take(dir)?;
         let source = Source {
             dir,
@@ -182,33 +193,41 @@ impl Journal {
         };
         let found = read(&source, visit)?;
 
-        let (path, segment, segment_bytes) = match found.last {
-            Some((path, header, good_bytes)) => {
-                disk::settle(&path, found.cut.is_some().then_some(good_bytes))
-                    .map_err(failed("settling the last segment", &path))?;
-                (path, header, good_bytes)
+        let (output, segment, segment_bytes) = match found.last {
+            Some(last) => {
+                let (path, is_cut) = (&last.path, found.cut.is_some());
+                let output = disk::settle(&mut *disk, path, last.good_bytes, is_cut, &last.record)
+                    .map_err(failed("settling the last segment", path))?;
+                (output, last.header, last.good_bytes)
             }
             None => {
-                let (path, header) = begin_segment(dir, &found.verifier.head())
+                disk::sync_above(&mut *disk, dir)
+                    .map_err(failed("syncing the directories above", dir))?;
+                let (output, header) = begin_segment(&mut *disk, dir, &found.verifier.head())
                     .map_err(failed("beginning a segment", dir))?;
-                (path, header, SEGMENT_HEADER_BYTES as u64)
+                (output, header, SEGMENT_HEADER_BYTES as u64)
             }
         };
-        disk::remove_leftovers(dir).map_err(failed("removing leftovers", dir))?;
-        disk::sync_dir(dir).map_err(failed("syncing the directory", dir))?;
-        let output = disk::output(&path).map_err(failed("opening the segment", &path))?;
-        let journal = Self {
+        disk::remove_leftovers(&mut *disk, dir).map_err(failed("removing leftovers", dir))?;
+        disk.sync_dir(dir).map_err(failed("syncing the directory", dir))?;
+        let mut journal = Self {
             dir: dir.to_owned(),
             options,
+            disk,
             verifier: found.verifier,
             segment,
             segment_bytes,
-            output: Box::new(output),
+            output,
             waiting: GroupBuilder::default(),
             records_since_checkpoint: 0,
             is_poisoned: false,
             _lock: lock,
         };
+        if found.checkpoint != Some(journal.head().size) {
+            // What a crash left without one is held to from now on. The next record tries again.
+            journal.records_since_checkpoint = journal.options.checkpoint_records;
+            let _retried = journal.checkpoint();
+        }
         Ok((journal, found.cut))
     }
 
@@ -253,7 +272,7 @@ impl Journal {
         self.verifier
             .take_in(chain, group.entries())
             .expect("invariant: no checkpoint is expected beyond the end");
-        self.records_since_checkpoint += 1;
+        self.records_since_checkpoint = self.records_since_checkpoint.saturating_add(1);
         if self.records_since_checkpoint >= self.options.checkpoint_records {
             // The entries are durable whether this succeeds or not; the next record tries again.
             let _retried = self.checkpoint();
@@ -310,8 +329,8 @@ impl Journal {
         self.check_open()?;
         let note = self.verifier.checkpoint().to_note(self.options.signing_key.as_ref());
         let path = self.dir.join(read::CHECKPOINT);
-        disk::write_whole(&path, note.as_bytes())
-            .and_then(|()| disk::sync_dir(&self.dir))
+        disk::write_whole(&mut *self.disk, &path, note.as_bytes())
+            .and_then(|_closed| self.disk.sync_dir(&self.dir))
             .map_err(|source| AppendError::Write { path, source })?;
         self.records_since_checkpoint = 0;
         Ok(note)
@@ -323,33 +342,43 @@ impl Journal {
         if is_empty || self.segment_bytes + record_bytes <= self.options.segment_bytes_max {
             return Ok(false);
         }
-        let failed = |source| AppendError::Write { path: self.dir.clone(), source };
-        let (path, segment) = begin_segment(&self.dir, &self.head()).map_err(failed)?;
-        // From here on the old segment must not grow: the new one continues what it holds now.
-        let opened = disk::sync_dir(&self.dir).and_then(|()| disk::output(&path));
-        match opened {
-            Ok(output) => self.output = Box::new(output),
+        let head = self.head();
+        let begun = begin_segment(&mut *self.disk, &self.dir, &head);
+        let (output, segment) = match begun {
+            Ok(begun) => begun,
             Err(source) => {
-                self.is_poisoned = true;
-                return Err(AppendError::Unsure { path, source });
+                let path = disk::segment_path(&self.dir, head.size);
+                // A disk that reports an error may have done it all the same.
+                self.is_poisoned = !path.try_exists().is_ok_and(|exists| !exists);
+                return Err(match self.is_poisoned {
+                    true => AppendError::Unsure { path, source },
+                    false => AppendError::Write { path, source },
+                });
             }
+        };
+        // From here on the old segment must not grow: the new one continues what it holds now.
+        if let Err(source) = self.disk.sync_dir(&self.dir) {
+            self.is_poisoned = true;
+            return Err(AppendError::Unsure { path: output.path, source });
         }
+        self.output = output;
         (self.segment, self.segment_bytes) = (segment, SEGMENT_HEADER_BYTES as u64);
         Ok(true)
     }
 
     fn write(&mut self, record: &[u8]) -> Result<(), AppendError> {
-        let path = disk::segment_path(&self.dir, self.segment.first_seq);
-        if let Err(source) = self.output.append(record) {
+        let (disk, output) = (&mut self.disk, &mut self.output);
+        let path = output.path.clone();
+        if let Err(source) = disk.write(output, self.segment_bytes, record) {
             // Take back what part of it arrived, so that the next record follows the last.
-            let undone = self.output.cut(self.segment_bytes).and_then(|()| self.output.sync());
+            let undone = disk.cut(output, self.segment_bytes).and_then(|()| disk.sync(output));
             self.is_poisoned = undone.is_err();
             return Err(match undone {
                 Ok(()) => AppendError::Write { path, source },
                 Err(source) => AppendError::Unsure { path, source },
             });
         }
-        if let Err(source) = self.output.sync() {
+        if let Err(source) = disk.sync(output) {
             // After a failed sync the kernel may have dropped the pages and a second sync would
             // succeed without them: only reading the disk again tells what is there.
             self.is_poisoned = true;
@@ -376,18 +405,23 @@ impl Drop for Journal {
     }
 }
 
-fn begin_segment(dir: &Path, head: &Head) -> io::Result<(PathBuf, SegmentHeader)> {
+fn begin_segment(
+    disk: &mut dyn Disk,
+    dir: &Path,
+    head: &Head,
+) -> io::Result<(Output, SegmentHeader)> {
     let mut salt = [0; 8];
     getrandom::fill(&mut salt).map_err(io::Error::other)?;
     let header = SegmentHeader { first_seq: head.size, salt, chain: head.chain.0 };
     let path = disk::segment_path(dir, header.first_seq);
-    disk::write_whole(&path, &header.encode())?;
-    Ok((path, header))
+    Ok((disk::write_whole(disk, &path, &header.encode())?, header))
 }
 
 fn failed<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> OpenError + 'a {
     move |source| OpenError::Io { what, path: path.to_owned(), source }
 }
 
+#[cfg(test)]
+pub(crate) mod sim;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proof::{Account, Checkpoint, Entry, Head, Transfer, ledger_origin};
 use protocol::sign::public_key;
@@ -11,8 +11,9 @@ use protocol::{AccountId, PublicKey, SigningKey, TransferId, limits};
 
 use crate::apply::{ApplyError, Broken, Outcome};
 use crate::books::{Books, Staged};
+use crate::clock::Clock;
 use crate::index::{Index, IndexStatus};
-use crate::journal::{self, AppendError, CutTail, FollowError, Journal};
+use crate::journal::{self, AppendError, CutTail, Disk, FollowError, Journal, SystemDisk};
 use crate::offline;
 use crate::statement::Row;
 use crate::totals::Balance;
@@ -88,8 +89,8 @@ pub enum StatementError {
 pub struct Applied {
     /// What became of each transfer, in order.
     pub outcomes: Vec<Outcome>,
-    /// Time of its entries, milliseconds since 1970: the time given, or the last entry's when the
-    /// clock was set back.
+    /// Time of its entries, milliseconds since 1970: the time given, or one from the last entry's on
+    /// when the clock was set back.
     pub time_ms: u64,
 }
 
@@ -151,6 +152,8 @@ pub struct Ledger {
     key: PublicKey,
     journal: Journal,
     books: Books,
+    clock: Clock,
+    opened: Instant,
     cut: Option<CutTail>,
     index: Option<Index>,
 }
@@ -165,6 +168,16 @@ impl Ledger {
     /// See [`OpenError`]: a journal that is damaged, altered, or shorter than a checkpoint is
     /// refused, never repaired.
     pub fn open(dir: &Path, key: SigningKey, options: &Options) -> Result<Self, OpenError> {
+        Self::open_on(Box::new(SystemDisk), dir, key, options)
+    }
+
+    /// The same on another disk.
+    pub(crate) fn open_on(
+        disk: Box<dyn Disk>,
+        dir: &Path,
+        key: SigningKey,
+        options: &Options,
+    ) -> Result<Self, OpenError> {
         let public = public_key(&key);
         let journal_options = journal::Options {
             origin: ledger_origin(public),
@@ -175,9 +188,8 @@ impl Ledger {
         };
         let path = dir.join(JOURNAL_DIR);
         let mut books = Books::default();
-        let (mut journal, cut) = Journal::open_with(&path, journal_options, &mut |seq, bytes| {
-            Ok(books.replay(seq, &Entry::decode(bytes)?)?)
-        })?;
+        let mut replay = |seq, bytes: &[u8]| Ok(books.replay(seq, &Entry::decode(bytes)?)?);
+        let (journal, cut) = Journal::open_on(disk, &path, journal_options, &mut replay)?;
         books.check()?;
         let index = match options.index {
             true => Some(
@@ -185,22 +197,25 @@ impl Ledger {
             ),
             false => None,
         };
-        // From its first moment on, a ledger says whose it is: see `offline::claimed_key`.
-        if offline::claimed_key(dir).is_none() {
-            let _retried_later = journal.checkpoint();
-        }
-        Ok(Self { dir: dir.to_owned(), key: public, journal, books, cut, index })
+        let (clock, opened) = (Clock::default(), Instant::now());
+        Ok(Self { dir: dir.to_owned(), key: public, journal, books, clock, opened, cut, index })
     }
 
     /// Applies a batch, all of it or nothing. It is durable when this returns.
     ///
     /// A transfer that was applied before, with the same content, is passed over and reported:
-    /// saying the same twice is harmless. `now_ms` is in milliseconds since 1970.
+    /// saying the same twice is harmless. `now_ms` is in milliseconds since 1970; a clock behind
+    /// the last entry does not stop the ledger, whose time then goes on half as fast as the machine
+    /// counts.
     ///
     /// # Errors
     /// See [`ApplyError`]; nothing of the batch was applied then. After
-    /// [`AppendError::Unsure`] the ledger takes no more until it is opened again.
+    /// [`AppendError::Unsure`] the ledger takes no more until it is opened again. A clock more than
+    /// [`CLOCK_AHEAD_MS_MAX`](crate::CLOCK_AHEAD_MS_MAX) ahead of the time that passed since it was
+    /// last read, or since the last entry more than [`CLOSED_MS_MAX`](crate::CLOSED_MS_MAX) when it
+    /// is read first, is [`ApplyError::ClockAhead`].
     pub fn apply(&mut self, batch: &[Transfer], now_ms: u64) -> Result<Applied, ApplyError> {
+        let now_ms = self.believe(now_ms)?;
         let mut staged = self.books.stage(batch, now_ms)?;
         let (outcomes, time_ms) = (std::mem::take(&mut staged.outcomes), self.books.time_ms());
         self.commit(vec![staged])?;
@@ -211,13 +226,14 @@ impl Ledger {
     /// one `fdatasync` for all.
     ///
     /// # Errors
-    /// The inner errors refuse their batch alone. The outer error is the journal's: none of the
-    /// batches was applied then.
+    /// The inner errors refuse their batch alone. The outer error is the journal's or the clock's:
+    /// none of the batches was applied then.
     pub fn apply_all(
         &mut self,
         batches: &[&[Transfer]],
         now_ms: u64,
     ) -> Result<Vec<Result<Applied, ApplyError>>, ApplyError> {
+        let now_ms = self.believe(now_ms)?;
         let mut results = Vec::with_capacity(batches.len());
         let mut all_staged = Vec::with_capacity(batches.len());
         for batch in batches {
@@ -236,8 +252,10 @@ impl Ledger {
     /// Until this is called they stay set aside, though they can no longer be posted.
     ///
     /// # Errors
-    /// [`ApplyError::Journal`]; those that were not returned are still set aside.
+    /// [`ApplyError::Journal`], [`ApplyError::ClockAhead`]; those that were not returned are still
+    /// set aside.
     pub fn expire(&mut self, now_ms: u64) -> Result<Vec<Transfer>, ApplyError> {
+        let now_ms = self.believe(now_ms)?;
         let mut expired = Vec::new();
         loop {
             let staged = self.books.stage_expiries(now_ms);
@@ -373,6 +391,12 @@ impl Ledger {
     /// See [`Journal::checkpoint`].
     pub fn checkpoint(&mut self) -> Result<String, AppendError> {
         self.journal.checkpoint()
+    }
+
+    fn believe(&mut self, now_ms: u64) -> Result<u64, ApplyError> {
+        let at_ms = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let last_ms = (self.books.size() > 0).then(|| self.books.time_ms());
+        self.clock.believe(now_ms, last_ms, at_ms)
     }
 
     /// Makes staged batches durable, or takes all of them back.

@@ -1,7 +1,10 @@
 //! Files: what a journal needs of a disk, and in which order.
+//!
+//! Whatever a journal changes goes through [`Disk`], one call a change, so that tests can lose
+//! power at each of them. Only the [`Lock`] does not: it holds nothing, and losing it loses nothing.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::OpenError;
@@ -9,33 +12,79 @@ use super::OpenError;
 const LEFTOVER: &str = "tmp";
 const SEGMENT: &str = "segment";
 
-/// The end of the last segment. A trait, so that tests can make disks fail.
-pub(super) trait Output: Send + std::fmt::Debug {
-    /// Writes at the end.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Returns when what was written would survive a power cut.
-    fn sync(&mut self) -> io::Result<()>;
-    /// Shortens the file.
-    fn cut(&mut self, bytes: u64) -> io::Result<()>;
+/// A file that is open for writing.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub path: PathBuf,
+    pub file: File,
 }
 
-impl Output for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn cut(&mut self, bytes: u64) -> io::Result<()> {
-        self.set_len(bytes)
-    }
+/// The changes a journal makes to a disk. Each call is a point at which power may fail.
+pub(crate) trait Disk: Send + std::fmt::Debug {
+    /// Makes a directory in one that exists.
+    fn make_dir(&mut self, dir: &Path) -> io::Result<()>;
+    /// Makes an empty file.
+    fn create(&mut self, path: &Path) -> io::Result<Output>;
+    /// Opens a file for writing; changes nothing.
+    fn open(&mut self, path: &Path) -> io::Result<Output>;
+    /// Writes `bytes` from byte `at` on.
+    fn write(&mut self, output: &mut Output, at: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Returns when what the file holds would survive a power cut.
+    fn sync(&mut self, output: &mut Output) -> io::Result<()>;
+    /// Shortens the file to `bytes`.
+    fn cut(&mut self, output: &mut Output, bytes: u64) -> io::Result<()>;
+    /// Gives a file another name in the same directory; what had that name before is gone.
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&mut self, path: &Path) -> io::Result<()>;
+    /// Returns when the names in a directory would survive a power cut.
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
 }
 
-/// Opens a segment for writing at its end.
-pub(super) fn output(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).open(path)
+/// The disk of the operating system.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SystemDisk;
+
+impl Disk for SystemDisk {
+    fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
+        fs::create_dir(dir)
+    }
+
+    fn create(&mut self, path: &Path) -> io::Result<Output> {
+        Ok(Output { path: path.to_owned(), file: File::create(path)? })
+    }
+
+    fn open(&mut self, path: &Path) -> io::Result<Output> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        Ok(Output { path: path.to_owned(), file })
+    }
+
+    fn write(&mut self, output: &mut Output, at: u64, bytes: &[u8]) -> io::Result<()> {
+        output.file.seek(SeekFrom::Start(at))?;
+        output.file.write_all(bytes)
+    }
+
+    fn sync(&mut self, output: &mut Output) -> io::Result<()> {
+        // The file's length counts as data here; only its times do not.
+        output.file.sync_data()
+    }
+
+    fn cut(&mut self, output: &mut Output, bytes: u64) -> io::Result<()> {
+        output.file.set_len(bytes)
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
+        // Elsewhere directories cannot be opened as files; the file systems there journal names.
+        if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
+    }
 }
 
 /// Name of the segment that begins with entry `first_seq`.
@@ -59,22 +108,43 @@ pub(super) fn segments(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     Ok(segments)
 }
 
-/// Makes a directory that survives a power cut.
-pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
-    if dir.is_dir() {
+/// Makes a directory, and those above it that are missing. Their names are durable only after
+/// [`sync_above`].
+pub(super) fn make_dirs(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
+    if dir.as_os_str().is_empty() || dir.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(dir)?;
-    match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
-        _ => Ok(()),
+    if let Some(above) = dir.parent() {
+        make_dirs(disk, above)?;
     }
+    disk.make_dir(dir)
 }
 
-/// Makes the names in a directory durable.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    // Elsewhere directories cannot be opened as files; the file systems there journal names.
-    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
+/// Makes the names of a new journal's directory and of all above it durable, whoever made them:
+/// he may have been killed before he could.
+pub(super) fn sync_above(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
+    for dir in dir.ancestors().filter(|dir| dir.parent().is_some()) {
+        match disk.sync_dir(above(dir)).map_err(|error| error.kind()) {
+            // What may not be opened was not made by us, what cannot be written needs no sync, and
+            // what knows no sync of directories is no disk.
+            Err(
+                io::ErrorKind::PermissionDenied
+                | io::ErrorKind::ReadOnlyFilesystem
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::Unsupported,
+            )
+            | Ok(()) => {}
+            Err(kind) => return Err(kind.into()),
+        }
+    }
+    Ok(())
+}
+
+fn above(dir: &Path) -> &Path {
+    match dir.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    }
 }
 
 /// Keeps other writers out for as long as it lives; a killed process lets go of it.
@@ -108,40 +178,69 @@ impl Drop for Lock {
     }
 }
 
-/// Cuts a segment to `bytes`, if asked to, and makes sure that what was read is on the disk and
-/// not only in memory.
-pub(super) fn settle(path: &Path, bytes: Option<u64>) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).open(path)?;
-    if let Some(bytes) = bytes {
-        file.set_len(bytes)?;
+/// Makes sure that what was read of a segment is on the disk and not only in memory: the first
+/// `good_bytes`, of which the last `record` may never have been synced. The rest is cut off if
+/// `is_cut` says that there is one.
+///
+/// After a failed sync the kernel shows pages as good that never reached the disk, and a second
+/// sync passes over them; so the record is written once more, where it is. A file system that
+/// never writes in place may have no room for that: a full disk is no reason not to open.
+pub(super) fn settle(
+    disk: &mut dyn Disk,
+    path: &Path,
+    good_bytes: u64,
+    is_cut: bool,
+    record: &[u8],
+) -> io::Result<Output> {
+    let mut output = disk.open(path)?;
+    if is_cut {
+        disk.cut(&mut output, good_bytes)?;
     }
-    file.sync_all()
+    if !record.is_empty() {
+        match disk.write(&mut output, good_bytes - record.len() as u64, record) {
+            Err(error) if is_full(&error) => {}
+            written => written?,
+        }
+    }
+    disk.sync(&mut output)?;
+    Ok(output)
 }
 
-/// Writes a file that is there as a whole or not at all. Its name is durable only after
-/// [`sync_dir`].
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Writes a file that is there as a whole or not at all, and leaves it open. Its name is durable
+/// only after [`Disk::sync_dir`].
+pub(super) fn write_whole(disk: &mut dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Output> {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(LEFTOVER);
-    let made = File::create(&name).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
+    let name = PathBuf::from(name);
+    let made = fill(disk, &name, bytes).and_then(|output| {
+        disk.rename(&name, path)?;
+        Ok(Output { path: path.to_owned(), ..output })
     });
-    let made = made.and_then(|()| fs::rename(&name, path));
     if made.is_err() {
         // The next opening removes it otherwise.
-        let _best_effort = fs::remove_file(&name);
+        let _best_effort = disk.remove(&name);
     }
     made
 }
 
+fn fill(disk: &mut dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Output> {
+    let mut output = disk.create(path)?;
+    disk.write(&mut output, 0, bytes)?;
+    disk.sync(&mut output)?;
+    Ok(output)
+}
+
 /// Removes files that [`write_whole`] left when it was killed.
-pub(super) fn remove_leftovers(dir: &Path) -> io::Result<()> {
+pub(super) fn remove_leftovers(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
     for file in fs::read_dir(dir)? {
         let path = file?.path();
         if path.extension().is_some_and(|extension| extension == LEFTOVER) {
-            fs::remove_file(path)?;
+            disk.remove(&path)?;
         }
     }
     Ok(())

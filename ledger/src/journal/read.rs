@@ -30,10 +30,22 @@ pub(crate) struct Source<'a> {
 pub(crate) struct Found {
     /// Stands at the end.
     pub verifier: Verifier,
-    /// The last segment: path, header, bytes that are good.
-    pub last: Option<(PathBuf, SegmentHeader, u64)>,
+    /// The last segment.
+    pub last: Option<LastSegment>,
     /// A cut-short record at the end. It is still there.
     pub cut: Option<CutTail>,
+    /// Entries at the stored checkpoint.
+    pub checkpoint: Option<u64>,
+}
+
+/// The segment that grows.
+pub(crate) struct LastSegment {
+    pub path: PathBuf,
+    pub header: SegmentHeader,
+    /// Bytes that are good.
+    pub good_bytes: u64,
+    /// The bytes of its last good record, which end there; none when it has no record.
+    pub record: Vec<u8>,
 }
 
 /// Reads and verifies a journal.
@@ -45,9 +57,9 @@ pub(crate) fn read(source: &Source<'_>, visit: &mut Visit<'_>) -> Result<Found, 
     let mut verifier =
         Verifier::new(source.origin, source.key, source.signatures).map_err(broken(source.dir))?;
     source.witnessed.iter().for_each(|point| verifier.expect(point.clone()));
-    if let Some(point) = stored_checkpoint(source)? {
-        verifier.expect(point);
-    }
+    let stored = stored_checkpoint(source)?;
+    let checkpoint = stored.as_ref().map(|point| point.size);
+    stored.into_iter().for_each(|point| verifier.expect(point));
     let segments = disk::segments(source.dir).map_err(failed("listing segments", source.dir))?;
     let (mut last, mut cut) = (None, None);
     for (index, (first_seq, path)) in segments.iter().enumerate() {
@@ -64,13 +76,13 @@ pub(crate) fn read(source: &Source<'_>, visit: &mut Visit<'_>) -> Result<Found, 
             }
             checked => checked.map_err(broken(path))?,
         }
-        let mut good_bytes = SEGMENT_HEADER_BYTES;
+        let (mut good_bytes, mut record) = (SEGMENT_HEADER_BYTES, 0..0);
         for group in header.groups(&bytes, SEGMENT_HEADER_BYTES) {
             match group {
                 Ok(group) => {
                     verifier.group(&group).map_err(broken(path))?;
                     visit_entries(&group, visit)?;
-                    good_bytes = group.end;
+                    (good_bytes, record) = (group.end, group.offset..group.end);
                 }
                 Err(BadRecord { offset, good_after: None }) if is_last => {
                     let left = bytes.len() - offset;
@@ -83,10 +95,13 @@ pub(crate) fn read(source: &Source<'_>, visit: &mut Visit<'_>) -> Result<Found, 
                 }
             }
         }
-        last = Some((path.clone(), header, good_bytes as u64));
+        if is_last {
+            let (path, good_bytes) = (path.clone(), good_bytes as u64);
+            last = Some(LastSegment { path, header, good_bytes, record: bytes[record].to_vec() });
+        }
     }
     verifier.finish().map_err(broken(source.dir))?;
-    Ok(Found { verifier, last, cut })
+    Ok(Found { verifier, last, cut, checkpoint })
 }
 
 fn visit_entries(group: &Group<'_>, visit: &mut Visit<'_>) -> Result<(), OpenError> {

@@ -1,5 +1,6 @@
 //! The ledger from outside: against a simple model, killed, on a full disk, without a scheduler.
 
+mod damage;
 mod full_disk;
 mod index;
 mod journal;
@@ -46,4 +47,24 @@ fn small() -> Options {
 
 fn open(dir: &std::path::Path, options: &Options) -> Ledger {
     Ledger::open(dir, key(), options).expect("the ledger opens")
+}
+
+/// A size from the environment, for long runs by hand, or the size for every run.
+fn number(variable: &str, small: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
+        Err(_unset) => small,
+    }
+}
+
+/// SplitMix64 (Steele, Lea and Flood 2014): enough to draw moments.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ z >> 31) % bound
+    }
 }

@@ -165,6 +165,87 @@ fn time_never_goes_back() {
     assert!(ledger.expire(120).expect("not due").is_empty());
 }
 
+/// A time in 2027 and a day, milliseconds.
+const NOW_MS: u64 = 1_800_000_000_000;
+const DAY_MS: u64 = 86_400_000;
+
+/// A ledger with 1000 micro-tokens in the first wallet, closed in 2027.
+fn of_2027() -> TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut ledger = without_index(&dir);
+    ledger.apply(&[grant(0, wallet(1), 1000)], NOW_MS).expect("applies");
+    dir
+}
+
+fn without_index(dir: &TempDir) -> Ledger {
+    open(dir.path(), &Options { index: false, ..Options::default() })
+}
+
+#[test]
+fn a_clock_far_ahead_is_refused_and_leaves_no_trace() {
+    let dir = of_2027();
+    let mut ledger = without_index(&dir);
+    let pending = lease(1, 100, 60_000);
+    ledger.apply(from_ref(&pending), NOW_MS + DAY_MS).expect("the farm slept for a day");
+    let far_ms = NOW_MS + 30 * DAY_MS;
+    let error = refused(&mut ledger, &[lease(2, 1, 0)], far_ms);
+    assert!(matches!(error, ApplyError::ClockAhead { now_ms, .. } if now_ms == far_ms), "{error}");
+    assert!(error.to_string().contains("set it right and try again"), "{error}");
+    for error in [
+        ledger.expire(far_ms).expect_err("nothing expires"),
+        ledger.apply_all(&[&[lease(2, 1, 0)]], u64::MAX).expect_err("no batch is applied"),
+    ] {
+        assert!(matches!(error, ApplyError::ClockAhead { .. }), "{error}");
+    }
+    // Set right, all is as it was: the lease is open and can be paid.
+    let post = Transfer::post(id(3), &pending, micro(60));
+    let applied = ledger.apply(&[post], NOW_MS + DAY_MS + 5).expect("in time");
+    assert_eq!(applied.time_ms, NOW_MS + DAY_MS + 5);
+}
+
+#[test]
+fn a_farm_that_paused_goes_on_but_not_after_more_years_than_a_pause_has() {
+    for days in [1, 40, 400, 3600] {
+        let dir = of_2027();
+        let mut ledger = without_index(&dir);
+        let now_ms = NOW_MS + days * DAY_MS;
+        assert_eq!(ledger.apply(&[lease(1, 1, 0)], now_ms).expect("applies").time_ms, now_ms);
+    }
+    let dir = of_2027();
+    let mut ledger = without_index(&dir);
+    let error = refused(&mut ledger, &[lease(1, 1, 0)], NOW_MS + 4000 * DAY_MS);
+    assert!(matches!(error, ApplyError::ClockAhead { .. }), "{error}");
+    ledger.apply(&[lease(1, 1, 0)], NOW_MS + 40 * DAY_MS).expect("set right");
+}
+
+#[test]
+fn a_farm_that_wakes_in_1970_works_and_is_set_right_weeks_later() {
+    let dir = of_2027();
+    let mut ledger = without_index(&dir);
+    let applied = ledger.apply(&[lease(1, 10, 50)], 7).expect("a clock without a battery");
+    assert!((NOW_MS..NOW_MS + 1000).contains(&applied.time_ms), "{}", applied.time_ms);
+    let now_ms = NOW_MS + 20 * DAY_MS;
+    assert_eq!(ledger.apply(&[lease(2, 10, 50)], now_ms).expect("set right").time_ms, now_ms);
+}
+
+#[test]
+fn a_journal_from_the_future_does_not_stop_the_timeouts() {
+    // The machine woke five years ahead, which nothing there could tell from a pause.
+    let dir = of_2027();
+    let mut ledger = without_index(&dir);
+    let ahead_ms = NOW_MS + 1800 * DAY_MS;
+    ledger.apply(&[lease(1, 10, 0)], ahead_ms).expect("believed");
+    drop(ledger);
+    let mut ledger = without_index(&dir);
+    let pending = lease(2, 10, 20);
+    let applied = ledger.apply(from_ref(&pending), NOW_MS + DAY_MS).expect("set right");
+    assert!((ahead_ms..ahead_ms + 1000).contains(&applied.time_ms), "{}", applied.time_ms);
+    // Time goes on half as fast, so forty milliseconds are enough for twenty.
+    std::thread::sleep(std::time::Duration::from_millis(60));
+    assert_eq!(ledger.expire(NOW_MS + DAY_MS).expect("expires"), [pending]);
+    assert!(ledger.check().verified);
+}
+
 #[test]
 fn nonsense_is_refused_by_name() {
     let (_dir, mut ledger) = funded();
