@@ -6,8 +6,8 @@
 //! of samples, so more can always be added. Integers only.
 //!
 //! All pixels of a frame take their points of one sequence, so that neighbours' errors differ and
-//! cancel: blue noise. Which points, [`of_digits`] says; what that gives, docs/renderer.md,
-//! Samples, and decision 0008.
+//! cancel: blue noise. Which points, `of_digits` says; what that gives, docs/renderer.md, Samples,
+//! and decision 0008.
 
 /// Pair of the pixel filter.
 pub const PAIR_FILTER: u32 = 0;
