@@ -18,9 +18,9 @@ use serde_json::Value;
 const PICTURE: [&str; 4] = ["--size", "512x384", "--spp", "16"];
 const TILES: [&str; 2] = ["--tile", "64"];
 
-/// Silence is noticed within a run's patience; everything else is as it comes.
-const SETTINGS: &str =
-    "[policy]\nlease_ms = 3000\ngone_ms = 500\ntwin_wait_ms = 3000\nlease_max_ms = 8000\n";
+/// Silence is noticed within a run's patience; everything else is as it comes. Not for who says
+/// that he works: a node says so every few seconds only.
+const IMPATIENT: &str = "[policy]\nlease_ms = 3000\ngone_ms = 500\ntwin_wait_ms = 3000\n";
 
 struct Attack {
     name: &'static str,
@@ -120,7 +120,8 @@ fn run() -> Result<bool> {
 
 fn outcome(attack: &Attack) -> Result<Outcome> {
     let scene = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../assets/spheres.glb");
-    let mut farm = Farm::start(SETTINGS)?;
+    let settings = if attack.cheats.contains(&"hostage") { "" } else { IMPATIENT };
+    let mut farm = Farm::start(settings)?;
     let honest: Vec<String> = (1..=2).map(|number| format!("honest {number}")).collect();
     let cheats: Vec<String> =
         (1..=attack.cheats.len()).map(|number| format!("cheat {number}")).collect();
