@@ -128,14 +128,10 @@ fn relabelled(sums: Sums, order: &Order) -> Film {
 /// A film in which every camera ray met nothing.
 fn black(order: &Order) -> Film {
     let samples = order.work.batch.samples(order.settings.samples).len() as u32;
-    let pixel = Pixel { samples, closest_rays: samples, ..Pixel::default() };
     let count = order.work.rect.pixel_count() as usize;
-    let sums = if order.settings.passes {
-        Sums::with_passes(vec![pixel; count], vec![Passes::default(); count])
-    } else {
-        Sums::from(vec![pixel; count])
-    };
-    relabelled(sums, order)
+    let mut film = relabelled(Sums::zeroed(count, order.settings.passes), order);
+    film.pixels_mut().fill(Pixel { samples, closest_rays: samples, ..Pixel::default() });
+    film
 }
 
 /// A film whose light is the mean over three by three pixels.
@@ -170,7 +166,7 @@ fn with_few_left_out(mut film: Film) -> Film {
     film
 }
 
-/// A film that claims twice the rays, as far as a path can have them.
+/// A film that claims twice the rays.
 fn with_more_rays(mut film: Film) -> Film {
     for pixel in film.pixels_mut() {
         pixel.closest_rays *= 2;
@@ -288,7 +284,7 @@ mod tests {
         let tiles = [(0, 0, 16, 16), (16, 0, 32, 16), (32, 16, 33, 21)];
         for (name, cheat) in Cheat::NAMED {
             let mut fraud = Fraud::new(cheat);
-            for round in 0..4 * HONEST_FILMS {
+            for round in 0..HONEST_FILMS + 2 {
                 let (x0, y0, x1, y1) = tiles[round as usize % tiles.len()];
                 order.work.rect = Rect { x0, y0, x1, y1 };
                 let shown = fraud.instead(&order);
@@ -305,9 +301,6 @@ mod tests {
                     (order.work.rect, order.work.batch)
                 );
                 assert!(handed_in.pixels().iter().all(|pixel| pixel.samples == 32), "{name}");
-                if round > 8 {
-                    break;
-                }
             }
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use farm_tests::{Farm, PATIENCE, Process, read_picture};
 use serde_json::Value;
 
@@ -76,6 +76,13 @@ fn main() -> ExitCode {
 /// Runs the attacks that are named, or all; whether none succeeded.
 fn run() -> Result<bool> {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let is_meant = |attack: &Attack, word: &String| {
+        attack.name.contains(word.as_str()) || attack.cheats.contains(&word.as_str())
+    };
+    if let Some(word) = wanted.iter().find(|word| !ATTACKS.iter().any(|one| is_meant(one, word))) {
+        let names = ATTACKS.map(|attack| attack.name).join("; ");
+        bail!("no attack is called {word:?}; there are: {names}");
+    }
     // Whatever must be built is built before a clock runs.
     farm_tests::tessera();
     println!(
@@ -92,10 +99,7 @@ fn run() -> Result<bool> {
     );
     let mut all_held = true;
     for attack in &ATTACKS {
-        let is_wanted = |word: &String| {
-            attack.name.contains(word.as_str()) || attack.cheats.contains(&word.as_str())
-        };
-        if !wanted.is_empty() && !wanted.iter().any(is_wanted) {
+        if !wanted.is_empty() && !wanted.iter().any(|word| is_meant(attack, word)) {
             continue;
         }
         let outcome = outcome(attack).with_context(|| format!("attack: {}", attack.name))?;

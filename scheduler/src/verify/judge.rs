@@ -101,11 +101,7 @@ fn relative_difference(got: &Sums, trusted: &Sums, at: usize) -> f64 {
     let floor = 1e-3 * samples;
     let largest = |a: [f32; 3], b: [f32; 3], floors: [f64; 3]| {
         let channels = a.into_iter().zip(b).zip(floors);
-        let relative = channels.map(|((a, b), floor)| {
-            let (a, b) = (f64::from(a), f64::from(b));
-            (a - b).abs() / a.abs().max(b.abs()).max(floor)
-        });
-        relative.fold(0.0, f64::max)
+        channels.map(|((a, b), floor)| relative(a, b, floor)).fold(0.0, f64::max)
     };
     let beauty = largest(a.beauty, b.beauty, [floor; 3]);
     let floors = b.beauty.map(|beauty| floor.max(PASS_SHARE_MIN * f64::from(beauty)));
@@ -122,12 +118,15 @@ fn first_hit_difference(a: &Pixel, b: &Pixel) -> f64 {
         .chain(a.albedo.into_iter().zip(b.albedo))
         .chain(a.normal.into_iter().zip(b.normal));
     let flat = pairs.map(|(a, b)| (f64::from(a) - f64::from(b)).abs() / samples);
-    let relative =
-        [(a.depth, b.depth), (a.luminance_squared, b.luminance_squared)].map(|(a, b)| {
-            let (a, b) = (f64::from(a), f64::from(b));
-            (a - b).abs() / a.abs().max(b.abs()).max(1e-3 * samples)
-        });
-    flat.chain(relative).fold(0.0, f64::max)
+    let scaled = [(a.depth, b.depth), (a.luminance_squared, b.luminance_squared)]
+        .map(|(a, b)| relative(a, b, 1e-3 * samples));
+    flat.chain(scaled).fold(0.0, f64::max)
+}
+
+/// Difference over the larger value, or over the floor where both are below it.
+fn relative(a: f32, b: f32, floor: f64) -> f64 {
+    let (a, b) = (f64::from(a), f64::from(b));
+    (a - b).abs() / a.abs().max(b.abs()).max(floor)
 }
 
 fn is_outlier(got: &Sums, trusted: &Sums, at: usize, tolerance: &Tolerance) -> bool {
