@@ -6,7 +6,7 @@ use crate::geometry::Rect;
 use crate::id::{Digest, JobId, LeaseId, NodeId, PublicKey, SceneId};
 use crate::job::{RayCount, Unit};
 use crate::settings::RenderSettings;
-use crate::sign::Signable;
+use crate::sign::{Signable, Signed};
 use crate::tokens::Tokens;
 
 /// The version of everything that decides a film's bits. Films of two engines never mix.
@@ -84,6 +84,14 @@ pub struct Commitment {
     pub engine: Engine,
 }
 
+impl Commitment {
+    /// The signed form of a commitment of which only the signature was kept.
+    #[must_use]
+    pub fn signed(&self, signature: [u8; 64]) -> Signed<Self> {
+        Signed::from_parts(self, self.node.into(), signature)
+    }
+}
+
 impl Signable for Commitment {
     const DOMAIN: &'static str = "tessera 2026 commitment v1";
 }
@@ -110,15 +118,17 @@ pub struct Verdict {
     pub node: NodeId,
     /// The film that was judged.
     pub root: Digest,
-    /// The decision with its evidence.
+    /// The decision.
     pub kind: VerdictKind,
+    /// Hash of the signed [`Evidence`](crate::Evidence) that a refusal rests on.
+    pub evidence: Option<Digest>,
 }
 
 impl Signable for Verdict {
     const DOMAIN: &'static str = "tessera 2026 verdict v1";
 }
 
-/// A decision with its evidence.
+/// A decision with its reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VerdictKind {
     /// The pixels agreed.

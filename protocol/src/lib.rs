@@ -16,6 +16,8 @@
 //! # Ok::<(), protocol::SettingsError>(())
 //! ```
 
+pub mod challenge;
+pub mod evidence;
 pub mod geometry;
 pub mod id;
 pub mod job;
@@ -28,6 +30,8 @@ pub mod tokens;
 pub mod view;
 pub mod wire;
 
+pub use challenge::Challenge;
+pub use evidence::{EVIDENCE_PIXELS_MAX, Evidence};
 pub use geometry::{Rect, Size, TileGrid};
 pub use id::{
     AccountId, Digest, JobId, LeaseId, NodeId, ParseIdError, PublicKey, QuoteId, SceneId,
@@ -48,4 +52,4 @@ pub use tokens::{Tokens, TokensError};
 pub use wire::{DecodeError, decode, encode};
 
 /// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;

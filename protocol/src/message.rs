@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::Evidence;
 use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId};
 use crate::job::{JobSpec, Order, Quote, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
@@ -123,6 +124,18 @@ pub enum Request {
     CheckLedger,
     /// The farm at a glance.
     Farm,
+    /// What a refusal rests on: to the node that was refused and to the artist of the job.
+    Evidence {
+        /// The lease whose film was refused.
+        lease: LeaseId,
+    },
+    /// Films of one of the caller's jobs that were refused, in order, after number `after`.
+    Refusals {
+        /// The job.
+        job: JobId,
+        /// Number of the last already seen; 0 for all.
+        after: u64,
+    },
 }
 
 /// What a caller is.
@@ -176,7 +189,7 @@ pub enum Reply {
     Lapsed(Vec<LeaseId>),
     /// To [`Request::MyNode`].
     Node(NodeView),
-    /// To [`Request::MyVerdicts`]: numbered, in order.
+    /// To [`Request::MyVerdicts`] and [`Request::Refusals`]: numbered, in order.
     Verdicts(Vec<(u64, Signed<Verdict>)>),
     /// To [`Request::Quote`].
     Quote(Signed<Quote>),
@@ -201,6 +214,8 @@ pub enum Reply {
     Farm(FarmView),
     /// The request was not done.
     Refused(Refused),
+    /// To [`Request::Evidence`].
+    Evidence(Box<Signed<Evidence>>),
 }
 
 /// A small built-in scene to be rendered with a fresh seed.

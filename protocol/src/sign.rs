@@ -66,6 +66,18 @@ impl<T: Signable> Signed<T> {
         Self { signer: public_key(key), payload, signature, value: PhantomData }
     }
 
+    /// What was signed elsewhere, put together again: it opens if the signature fits.
+    #[must_use]
+    pub fn from_parts(value: &T, signer: PublicKey, signature: [u8; 64]) -> Self {
+        Self { signer, payload: wire::encode(value), signature, value: PhantomData }
+    }
+
+    /// The signature alone.
+    #[must_use]
+    pub const fn signature(&self) -> [u8; 64] {
+        self.signature
+    }
+
     /// Who claims to have signed; believed only after [`Signed::open`].
     #[must_use]
     pub const fn signer(&self) -> PublicKey {

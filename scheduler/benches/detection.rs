@@ -15,7 +15,7 @@ use std::path::Path as FilePath;
 use std::time::Instant;
 
 use film::{Film, Sums};
-use protocol::{Batch, Class, Digest, LeaseId, NodeId, Rect, RenderSettings, Size};
+use protocol::{Batch, Challenge, Class, Digest, LeaseId, NodeId, Rect, RenderSettings, Size};
 use renderer::trace::Path;
 use renderer::{Backend, Cancel, CpuBackend, RenderScene, Work, prepare};
 use scene::Scene;
@@ -73,7 +73,8 @@ fn draw(number: u64, root: Digest, rect: Rect, class: Class) -> Vec<(u32, u32)> 
     let mut lease = [0; 16];
     lease[..8].copy_from_slice(&number.to_le_bytes());
     let wanted = Policy::default().pixels(class, false);
-    challenge_pixels(LeaseId(lease), NodeId([1; 32]), root, &[2; 32], 0, rect, wanted)
+    let challenge = Challenge { nonce: [2; 32], round: 0, pixels: wanted };
+    challenge_pixels(LeaseId(lease), NodeId([1; 32]), root, &challenge, rect)
 }
 
 fn picked(film: &Film, places: &[(u32, u32)]) -> Sums {

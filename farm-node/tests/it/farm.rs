@@ -149,7 +149,8 @@ impl Farm {
                 pay: Tokens::from_whole(1),
             };
             let root = blake3_of(film);
-            let verdict = Verdict { lease, unit: unit(0), node: NodeId(caller.0), root, kind };
+            let (unit, node) = (unit(0), NodeId(caller.0));
+            let verdict = Verdict { lease, unit, node, root, kind, evidence: None };
             (index as u64 + 1, Signed::new(&verdict, &self.key))
         };
         let verdicts = book.films.iter().enumerate();

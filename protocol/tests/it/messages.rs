@@ -72,6 +72,7 @@ fn verdict() -> Verdict {
         node: NodeId([4; 32]),
         root: Digest([6; 32]),
         kind: VerdictKind::Refused(refusal),
+        evidence: Some(Digest([7; 32])),
     }
 }
 

@@ -3,7 +3,8 @@
 use bytemuck::{Pod, Zeroable};
 use protocol::{Batch, Digest, RayCount, Rect};
 
-use crate::passes::{self, Passes};
+use crate::bytes::film_pixel_bytes;
+use crate::passes::Passes;
 use crate::sums::Sums;
 
 /// Sums over the samples of one pixel: 64 bytes, little-endian on the wire.
@@ -35,21 +36,6 @@ pub struct Pixel {
     pub reserved: u32,
 }
 
-/// Bytes of a pixel.
-pub const PIXEL_BYTES: usize = size_of::<Pixel>();
-
-/// Bytes of a pixel of a film.
-#[must_use]
-pub const fn film_pixel_bytes(has_passes: bool) -> usize {
-    if has_passes { SHEETS_WITH_PASSES * PIXEL_BYTES } else { PIXEL_BYTES }
-}
-
-/// A film with light passes is three sheets of 64 bytes a pixel, one after the other: the pixels;
-/// direct light and emission; indirect light and environment.
-const SHEETS_WITH_PASSES: usize = 3;
-/// Numbers of a pixel in each of the last two sheets; zeros fill them up.
-const SHEET_VALUES: usize = passes::WORDS / (SHEETS_WITH_PASSES - 1);
-
 /// The pixels of one batch of one tile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Film {
@@ -62,6 +48,16 @@ pub struct Film {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilmError {
+    /// Another number of bytes than these pixels need.
+    #[error("{pixels} pixels have {wanted_bytes} bytes, these are {got_bytes}")]
+    Length {
+        /// Pixels.
+        pixels: usize,
+        /// Bytes that fit.
+        wanted_bytes: usize,
+        /// Bytes that came.
+        got_bytes: usize,
+    },
     /// Another number of bytes than the rectangle needs.
     #[error("a film of {rect:?} has {wanted_bytes} bytes, these are {got_bytes}")]
     Size {
@@ -167,50 +163,14 @@ impl Film {
         bytes: &[u8],
     ) -> Result<Self, FilmError> {
         check_size(rect, film_pixel_bytes(has_passes), bytes.len() as u64)?;
-        let count = rect.pixel_count() as usize;
-        let (first, more) = bytes.split_at(count * PIXEL_BYTES);
-        let pixels = first.chunks_exact(PIXEL_BYTES).map(|it| bytemuck::must_cast(words(it)));
-        let pixels: Vec<Pixel> = pixels.collect();
-        if !has_passes {
-            return Ok(Self { rect, batch, sums: Sums::from(pixels) });
-        }
-        let (direct, indirect) = more.split_at(count * PIXEL_BYTES);
-        let mut passes = Vec::with_capacity(count);
-        let rows = direct.chunks_exact(PIXEL_BYTES).zip(indirect.chunks_exact(PIXEL_BYTES));
-        for (at, (direct, indirect)) in rows.enumerate() {
-            let mut values = [0_u32; passes::WORDS];
-            for (sheet, row) in [direct, indirect].into_iter().enumerate() {
-                let row = words(row);
-                let (used, rest) = row.split_at(SHEET_VALUES);
-                if let Some(odd) = rest.iter().position(|&word| word != 0) {
-                    let word = ((sheet + 1) * count + at) * PIXEL_WORDS + SHEET_VALUES + odd;
-                    return Err(FilmError::Reserved { word });
-                }
-                values[sheet * SHEET_VALUES..][..SHEET_VALUES].copy_from_slice(used);
-            }
-            passes.push(bytemuck::must_cast(values));
-        }
-        Ok(Self { rect, batch, sums: Sums::with_passes(pixels, passes) })
+        let sums = Sums::from_bytes(rect.pixel_count() as usize, has_passes, bytes)?;
+        Ok(Self { rect, batch, sums })
     }
 
-    /// Canonical bytes: 16 little-endian words a pixel, rows from the upper left; with light passes
-    /// two more sheets of as many, in each of which a pixel has twelve values and four zeros.
+    /// Canonical bytes, see [`Sums::to_bytes`]: rows from the upper left.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let passes = self.sums.passes();
-        let pixel_bytes = film_pixel_bytes(passes.is_some());
-        let mut bytes = Vec::with_capacity(self.sums.len() * pixel_bytes);
-        let mut push = |word: u32| bytes.extend(word.to_le_bytes());
-        self.sums.pixels().iter().flat_map(Pixel::bits).for_each(&mut push);
-        for sheet in 0..SHEETS_WITH_PASSES - 1 {
-            for pixel in passes.into_iter().flatten() {
-                pixel.bits()[sheet * SHEET_VALUES..][..SHEET_VALUES]
-                    .iter()
-                    .for_each(|&it| push(it));
-                (SHEET_VALUES..PIXEL_WORDS).for_each(|_| push(0));
-            }
-        }
-        bytes
+        self.sums.to_bytes()
     }
 
     /// BLAKE3 of [`Film::to_bytes`]: what a node commits to.
@@ -310,15 +270,6 @@ impl Film {
         sums.add(&high.sums);
         Ok(Self { rect: self.rect, batch: self.batch.parent(), sums })
     }
-}
-
-/// Words of a pixel in a sheet.
-const PIXEL_WORDS: usize = PIXEL_BYTES / 4;
-
-/// The words of a pixel in a sheet.
-fn words(bytes: &[u8]) -> [u32; PIXEL_WORDS] {
-    let (words, _) = bytes.as_chunks::<4>();
-    std::array::from_fn(|at| u32::from_le_bytes(words[at]))
 }
 
 fn check_size(rect: Rect, pixel_bytes: usize, got_bytes: u64) -> Result<(), FilmError> {

@@ -6,26 +6,30 @@
 //! ([`denoise`]) or compared ([`compare`]).
 
 mod atomic;
+mod bytes;
 pub mod compare;
 pub mod cryptomatte;
 pub mod denoise;
+pub mod evidence;
 mod exr_file;
 pub mod film;
 mod frame;
 mod image_file;
 pub mod layer;
 pub mod noise;
+pub mod opening;
 pub mod passes;
 mod picture;
 mod sums;
 pub mod tripwire;
 mod view;
 
+pub use bytes::{PIXEL_BYTES, film_pixel_bytes};
 pub use exr_file::{
     ChannelNames, ExrCompression, ExrOptions, FrameRate, Metadata, Precision, ReadError,
     WriteError, read_exr, read_exr_bytes, read_exr_metadata, write_exr,
 };
-pub use film::{Film, FilmError, PIXEL_BYTES, Pixel, film_pixel_bytes};
+pub use film::{Film, FilmError, Pixel};
 pub use frame::{Frame, InsertError};
 pub use image_file::{ImageFileError, JpegQuality, PngDepth, write_jpeg, write_png};
 pub use layer::{Layer, LayerError, LayerKind, LayerValues};

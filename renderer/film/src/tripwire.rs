@@ -98,6 +98,22 @@ pub enum Trip {
     },
 }
 
+impl Trip {
+    /// The pixel, in frame coordinates.
+    #[must_use]
+    pub const fn place(&self) -> (u32, u32) {
+        match *self {
+            Self::Samples { x, y, .. }
+            | Self::NotFinite { x, y }
+            | Self::Negative { x, y, .. }
+            | Self::TooLarge { x, y, .. }
+            | Self::Rays { x, y, .. }
+            | Self::Variance { x, y }
+            | Self::Reserved { x, y } => (x, y),
+        }
+    }
+}
+
 /// Rounding that sums of a batch may have gathered, relative: 65 536 additions at 2⁻²⁴ stay
 /// under 0.4 %.
 const ROUNDING: f32 = 0.01;

@@ -2,8 +2,8 @@
 
 use ledger::Transfer;
 use protocol::{
-    Class, Commitment, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote, RayCount,
-    Refusal, RenderSettings, SceneId, Signed, Unit,
+    Challenge, Class, Commitment, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote,
+    RayCount, Refusal, RenderSettings, SceneId, Signed, Unit,
 };
 use protocol::{Digest, Tokens};
 use serde::{Deserialize, Serialize};
@@ -145,6 +145,8 @@ pub enum Event {
         root: Digest,
         /// Which wire.
         refusal: Refusal,
+        /// Hash of what shows it.
+        evidence: Option<Digest>,
         /// When.
         now_ms: u64,
     },
@@ -172,8 +174,8 @@ pub enum Event {
         job: JobId,
         /// Index of the unit.
         unit_index: u32,
-        /// The films with the pixels in which each differs beyond what its class allows.
-        differing: Vec<(LeaseId, u32)>,
+        /// What was found of each film.
+        films: Vec<Tried>,
         /// When.
         now_ms: u64,
     },
@@ -266,7 +268,23 @@ pub enum CheckOutcome {
         pixels: u32,
     },
     /// It does not.
-    Refused(Refusal),
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// Hash of the evidence, which is on disk.
+        evidence: Option<Digest>,
+    },
+}
+
+/// A film that was compared whole with a trusted render.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// The lease it came from.
+    pub lease: LeaseId,
+    /// Pixels in which it differs beyond what its class allows.
+    pub differing: u32,
+    /// Hash of the evidence, which is on disk, where it differs.
+    pub evidence: Option<Digest>,
 }
 
 /// What the core asks of its shell.
@@ -300,6 +318,8 @@ pub struct Check {
     pub tile_side_px: u32,
     /// Time of the frame, seconds.
     pub time_s: f32,
+    /// Engine of the job.
+    pub engine: Engine,
     /// How.
     pub kind: CheckKind,
 }
@@ -311,12 +331,8 @@ pub enum CheckKind {
     Challenge {
         /// The film.
         film: FilmRef,
-        /// Which challenge of the lease.
-        round: u32,
-        /// Pixels asked for.
-        pixels: u32,
-        /// The nonce, opened.
-        nonce: [u8; 32],
+        /// Which pixels.
+        challenge: Challenge,
     },
     /// Whole tiles of twins that differ: answered by [`Event::Tried`].
     Trial {
@@ -327,15 +343,13 @@ pub enum CheckKind {
     Recheck {
         /// The film.
         film: FilmRef,
-        /// Pixels asked for.
-        pixels: u32,
-        /// A fresh nonce.
-        nonce: [u8; 32],
+        /// Which pixels, by a fresh nonce.
+        challenge: Challenge,
     },
 }
 
 /// A film on disk, and who answers for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FilmRef {
     /// The lease it came from.
     pub lease: LeaseId,
@@ -345,4 +359,17 @@ pub struct FilmRef {
     pub class: Class,
     /// Its hash.
     pub root: Digest,
+    /// Its rays.
+    pub rays: RayCount,
+    /// The node's signature under its [`Commitment`].
+    pub signature: [u8; 64],
+}
+
+impl FilmRef {
+    /// The node's word on the film; `engine` is that of the job, which the film was held to.
+    #[must_use]
+    pub fn commitment(&self, engine: Engine) -> Signed<Commitment> {
+        let Self { lease, node, root, rays, signature, .. } = *self;
+        Commitment { lease, node, root, rays, engine }.signed(signature)
+    }
 }

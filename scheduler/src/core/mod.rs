@@ -15,7 +15,7 @@ pub mod view;
 
 pub use draw::Secret;
 pub use event::{
-    Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, NodeFacts, Ordered,
+    Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, NodeFacts, Ordered, Tried,
 };
 pub use policy::Policy;
 pub use state::{

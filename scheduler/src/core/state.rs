@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::Transfer;
 use protocol::{
-    Class, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, PublicKey, Quote, QuoteId, RayCount,
-    Tokens, Unit, Verdict,
+    Class, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote, QuoteId, RayCount,
+    Signed, Tokens, Unit, Verdict,
 };
 
 use crate::core::draw::Secret;
-use crate::core::event::{Effect, NodeFacts};
+use crate::core::event::{Effect, FilmRef, NodeFacts};
 use crate::core::policy::Policy;
 use crate::money;
 
@@ -120,15 +120,11 @@ pub struct Node {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hold {
     /// What was accepted.
-    pub lease: LeaseId,
+    pub film: FilmRef,
     /// Of which unit.
     pub unit: Unit,
     /// Index of the unit in its job.
     pub unit_index: u32,
-    /// Hash of the film.
-    pub root: Digest,
-    /// Class of the node then.
-    pub class: Class,
     /// How much.
     pub amount: Tokens,
     /// Whether the film is the one in use, and not its twin.
@@ -140,8 +136,6 @@ pub struct Hold {
 /// An accepted film that is being checked once more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recheck {
-    /// Who rendered it.
-    pub node: NodeId,
     /// Its pay, which is on the appeal account now.
     pub hold: Hold,
 }
@@ -159,6 +153,8 @@ pub struct Job {
     pub spec: JobSpec,
     /// The firm price.
     pub quote: Quote,
+    /// The artist's word.
+    pub order: Signed<Order>,
     /// What each unit gets for setting up its frame.
     pub setup_per_unit: Tokens,
     /// The engine it is pinned to.
@@ -196,6 +192,8 @@ pub struct Job {
     /// Counts every change that an artist can see; every run of the scheduler begins above all
     /// that earlier ones can have told.
     pub version: u64,
+    /// Verdicts that refused films of it, by node and number among its verdicts.
+    pub refusals: Vec<(NodeId, u64)>,
     /// Pixels rendered again for it.
     pub pixels_checked: u64,
     /// Films that came for it.
@@ -251,16 +249,12 @@ pub struct UnitState {
 /// The film in use for a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// The lease it came from.
-    pub lease: LeaseId,
-    /// Who rendered it.
-    pub node: NodeId,
-    /// Hash of the film.
-    pub root: Digest,
-    /// Rays paid for.
-    pub rays: RayCount,
+    /// The film, all of whose rays are paid for.
+    pub film: FilmRef,
     /// Pixels rendered again.
     pub pixels_checked: u32,
+    /// What the node was paid.
+    pub pay: Tokens,
     /// The job's version when it was accepted.
     pub version: u64,
 }
@@ -318,12 +312,8 @@ pub enum LeasePhase {
 /// A film that a node has committed to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Committed {
-    /// Hash of the film.
-    pub root: Digest,
-    /// Rays of the film.
-    pub rays: RayCount,
-    /// Class of the lease.
-    pub class: Class,
+    /// The film.
+    pub film: FilmRef,
     /// Which challenge is under way.
     pub round: u32,
     /// Pixels rendered again so far.
@@ -425,10 +415,10 @@ impl Job {
 impl LeaseRecord {
     /// The film, once there is one.
     #[must_use]
-    pub const fn film(&self) -> Option<&Committed> {
+    pub const fn committed(&self) -> Option<&Committed> {
         match &self.phase {
             LeasePhase::Out => None,
-            LeasePhase::Committed(film) | LeasePhase::Passed(film) => Some(film),
+            LeasePhase::Committed(committed) | LeasePhase::Passed(committed) => Some(committed),
         }
     }
 

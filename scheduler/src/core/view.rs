@@ -3,7 +3,7 @@
 use protocol::view::{
     AcceptedUnit, FarmView, JobStatus, JobSummary, JobUpdate, NodeView, TileStatus,
 };
-use protocol::{JobId, Lease, LeaseId, NodeId, PublicKey, Tokens, Unit};
+use protocol::{JobId, Lease, LeaseId, NodeId, PublicKey, Tokens, Unit, Verdict, VerdictKind};
 
 use crate::core::state::{Accepted, Book, Job, JobPhase, LeasePhase, Node, State, UnitState};
 use crate::{money, reputation, split};
@@ -86,9 +86,9 @@ pub fn update(book: &Book, id: JobId, after: u64) -> Option<JobUpdate> {
             shot: unit.unit.shot,
             tile: unit.unit.tile,
             batch: unit.unit.batch,
-            node: accepted.node,
-            root: accepted.root,
-            rays: accepted.rays,
+            node: accepted.film.node,
+            root: accepted.film.root,
+            rays: accepted.film.rays,
             pixels_checked: accepted.pixels_checked,
         })
         .collect();
@@ -165,6 +165,31 @@ pub fn accepted<'a>(book: &'a Book, unit: &Unit) -> Option<(PublicKey, &'a Accep
     let job = book.jobs.get(&unit.job)?;
     let state = &job.units[*job.index.get(unit)? as usize];
     Some((job.artist, state.accepted.as_ref()?))
+}
+
+/// Verdicts that refused films of a job, in order.
+pub fn refusals(book: &Book, job: JobId) -> impl Iterator<Item = &Verdict> {
+    let refusals = book.jobs.get(&job).into_iter().flat_map(|job| &job.refusals);
+    refusals.filter_map(|(node, number)| {
+        book.nodes.get(node)?.verdicts.get(usize::try_from(*number).ok()?.checked_sub(1)?)
+    })
+}
+
+/// The verdict that refused a lease's film, for its node, the node's owner and the job's artist.
+#[must_use]
+pub fn refusal(book: &Book, caller: PublicKey, lease: LeaseId) -> Option<&Verdict> {
+    let is_it = |verdict: &&Verdict| {
+        verdict.lease == lease && matches!(verdict.kind, VerdictKind::Refused(_))
+    };
+    let own_nodes = book
+        .nodes
+        .values()
+        .filter(|node| node.facts.owner == caller || PublicKey::from(node.id) == caller);
+    let own_jobs = book.jobs.values().filter(|job| job.artist == caller);
+    own_nodes
+        .flat_map(|node| &node.verdicts)
+        .find(is_it)
+        .or_else(|| own_jobs.flat_map(|job| refusals(book, job.id)).find(is_it))
 }
 
 /// What a key has in escrow, and what is held back for its nodes.

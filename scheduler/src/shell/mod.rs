@@ -3,9 +3,9 @@
 //! One thread owns the state and its journal ([`desk`]), one the ledger ([`till`]), one renders
 //! challenges ([`verifier`]); the door ([`door`]) answers peers from what those say.
 
+mod by_hash;
 mod desk;
 mod door;
-mod films;
 mod frames;
 mod golden;
 mod queue;

@@ -13,13 +13,13 @@ use renderer::{Cancel, CpuBackend};
 use tokio::sync::Semaphore;
 use transport::{Peer, PeerConfig, Ticket, identity};
 
+use super::by_hash::ByHash;
 use super::desk::{self, DeskHandle, Outlets};
 use super::door::Door;
-use super::films::Films;
 use super::frames::Frames;
 use super::queue::Queue;
 use super::till::{self, TillHandle};
-use super::verifier::{Meter, Verifier};
+use super::verifier::{Meter, Tools, Verifier};
 use crate::config::Config;
 use crate::core::{Event, Job, Secret, State, outstanding};
 
@@ -81,7 +81,8 @@ struct Opened {
     state: State,
     journal: Journal,
     ledger: Ledger,
-    films: Films,
+    films: ByHash,
+    evidence: ByHash,
 }
 
 fn open(config: &Config) -> anyhow::Result<Opened> {
@@ -90,7 +91,8 @@ fn open(config: &Config) -> anyhow::Result<Opened> {
         .with_context(|| format!("the data folder cannot be made: {}", dir.display()))?;
     let key = identity::load_or_create(&dir.join("key"))?;
     let secret = identity::load_or_create(&dir.join("secret"))?;
-    let films = Films::open(dir.join("films"))?;
+    let films = ByHash::open(dir.join("films"), "film")?;
+    let evidence = ByHash::open(dir.join("evidence"), "evidence")?;
     let origin = format!("tessera-scheduler/{}", public_key(&key));
     let options = Options::new(origin).signed_by(key.clone());
     let (journal, replay) = Journal::open(&dir.join("journal"), options)
@@ -101,7 +103,7 @@ fn open(config: &Config) -> anyhow::Result<Opened> {
     let state = desk::replay(State::new(Secret::new(secret.to_bytes())), replay)?;
     let ledger = Ledger::open(&dir.join("ledger"), key.clone(), &ledger::Options::default())
         .context("the ledger was not opened")?;
-    Ok(Opened { key, state, journal, ledger, films })
+    Ok(Opened { key, state, journal, ledger, films, evidence })
 }
 
 /// The threads and what they share.
@@ -116,7 +118,7 @@ struct Parts {
 
 impl Parts {
     async fn start(config: &Config, opened: Opened, peer: &Peer) -> anyhow::Result<Self> {
-        let Opened { key, state, journal, ledger, films } = opened;
+        let Opened { key, state, journal, ledger, films, evidence } = opened;
         let (money, checks) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
         let meter = Arc::new(Meter::default());
         let ended = {
@@ -132,16 +134,18 @@ impl Parts {
         let runtime = tokio::runtime::Handle::current();
         let scenes = peer.scenes().clone();
         let frames = Arc::new(Frames::new(scenes.clone(), runtime, config.frames_kept));
-        let films = Arc::new(films);
+        let (films, evidence) = (Arc::new(films), Arc::new(evidence));
         let cancel = Arc::new(Cancel::default());
-        let verifier = Verifier::new(
-            config.cpu_threads,
-            frames.clone(),
-            films.clone(),
-            desk.clone(),
+        let tools = Tools {
+            frames: frames.clone(),
+            films: films.clone(),
+            evidence: evidence.clone(),
+            key: key.clone(),
+            desk: desk.clone(),
             meter,
-            cancel.clone(),
-        );
+            cancel: cancel.clone(),
+        };
+        let verifier = Verifier::new(config.cpu_threads, tools);
         let threads = vec![
             spawn("verifier", {
                 let checks = checks.clone();
@@ -160,6 +164,7 @@ impl Parts {
             scenes,
             frames,
             films,
+            evidence,
             qualifying: Mutex::default(),
             backend: Arc::new(Mutex::new(CpuBackend::new(config.cpu_threads))),
             renders: Semaphore::new(1),

@@ -7,14 +7,14 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use film::{Film, Sums};
-use protocol::{Class, Rect};
+use protocol::{Challenge, Class, Digest, EVIDENCE_PIXELS_MAX, Evidence, Rect, Signed, SigningKey};
 use renderer::{Backend as _, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
+use super::by_hash::ByHash;
 use super::desk::DeskHandle;
-use super::films::Films;
 use super::frames::Frames;
 use super::queue::Queue;
-use crate::core::{Check, CheckKind, CheckOutcome, Event, FilmRef};
+use crate::core::{Check, CheckKind, CheckOutcome, Event, FilmRef, Tried};
 use crate::verify;
 
 /// Checks looked at together, so that those of one frame come one after the other.
@@ -45,25 +45,27 @@ impl Meter {
 /// The trusted renderer.
 pub(super) struct Verifier {
     backend: CpuBackend,
-    frames: Arc<Frames>,
-    films: Arc<Films>,
-    desk: DeskHandle,
-    meter: Arc<Meter>,
-    cancel: Arc<Cancel>,
+    tools: Tools,
+}
+
+/// What the trusted renderer works with.
+pub(super) struct Tools {
+    pub(super) frames: Arc<Frames>,
+    pub(super) films: Arc<ByHash>,
+    pub(super) evidence: Arc<ByHash>,
+    /// Signs evidence.
+    pub(super) key: SigningKey,
+    pub(super) desk: DeskHandle,
+    pub(super) meter: Arc<Meter>,
+    pub(super) cancel: Arc<Cancel>,
 }
 
 impl Verifier {
-    pub(super) fn new(
-        threads: Option<NonZeroUsize>,
-        frames: Arc<Frames>,
-        films: Arc<Films>,
-        desk: DeskHandle,
-        meter: Arc<Meter>,
-        cancel: Arc<Cancel>,
-    ) -> Self {
+    pub(super) fn new(threads: Option<NonZeroUsize>, tools: Tools) -> Self {
         let count = threads.or_else(|| std::thread::available_parallelism().ok());
-        meter.threads.store(count.map_or(1, |count| count.get() as u64), Ordering::Relaxed);
-        Self { backend: CpuBackend::new(threads), frames, films, desk, meter, cancel }
+        let count = count.map_or(1, |count| count.get() as u64);
+        tools.meter.threads.store(count, Ordering::Relaxed);
+        Self { backend: CpuBackend::new(threads), tools }
     }
 
     /// Works until the queue is closed.
@@ -74,9 +76,9 @@ impl Verifier {
                 let begun = Instant::now();
                 let answer = self.answer(&check);
                 let busy_ns = begun.elapsed().as_nanos() as u64;
-                self.meter.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
+                self.tools.meter.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
                 match answer {
-                    Ok(Some(answer)) => self.desk.tell(move |desk| {
+                    Ok(Some(answer)) => self.tools.desk.tell(move |desk| {
                         let now_ms = desk.now_ms();
                         desk.apply(stamped(answer, now_ms));
                     }),
@@ -84,7 +86,7 @@ impl Verifier {
                     Err(error) => {
                         // A film or a scene that was promised to be durable is not.
                         let error = error.context(format!("checking {:?} failed", check.unit));
-                        self.desk.tell(move |desk| desk.fail(error));
+                        self.tools.desk.tell(move |desk| desk.fail(error));
                         return;
                     }
                 }
@@ -94,38 +96,25 @@ impl Verifier {
 
     /// The event that answers a check; `None` when asked to stop.
     fn answer(&mut self, check: &Check) -> anyhow::Result<Option<Event>> {
-        let frame = self.frames.frame(check.scene, &check.settings, check.time_s)?;
+        let frame = self.tools.frames.frame(check.scene, &check.settings, check.time_s)?;
         let grid = protocol::TileGrid::new(check.settings.window(), check.tile_side_px);
         let rect = grid.rect(check.unit.tile).context("the tile is outside its frame")?;
-        let place = Place { frame: &frame, work: Work { rect, batch: check.unit.batch } };
+        let place = Place { check, frame: &frame, work: Work { rect, batch: check.unit.batch } };
         let answer = match &check.kind {
-            CheckKind::Challenge { film, round, pixels, nonce } => {
-                let draw = Draw { nonce, round: *round, pixels: *pixels };
-                let lease = film.lease;
-                self.challenge(&place, film, &draw).map(|outcome| Event::Judged {
-                    lease,
-                    round: *round,
-                    outcome,
-                    now_ms: 0,
-                })
+            CheckKind::Challenge { film, challenge } => {
+                let (lease, round) = (film.lease, challenge.round);
+                let outcome = self.challenge(&place, film, challenge);
+                outcome.map(|outcome| Event::Judged { lease, round, outcome, now_ms: 0 })
             }
-            CheckKind::Recheck { film, pixels, nonce } => {
-                let draw = Draw { nonce, round: 0, pixels: *pixels };
+            CheckKind::Recheck { film, challenge } => {
                 let lease = film.lease;
-                self.challenge(&place, film, &draw).map(|outcome| Event::Rechecked {
-                    lease,
-                    outcome,
-                    now_ms: 0,
-                })
+                let outcome = self.challenge(&place, film, challenge);
+                outcome.map(|outcome| Event::Rechecked { lease, outcome, now_ms: 0 })
             }
             CheckKind::Trial { films } => {
                 let (job, unit_index) = (check.unit.job, check.unit_index);
-                self.trial(&place, films).map(|differing| Event::Tried {
-                    job,
-                    unit_index,
-                    differing,
-                    now_ms: 0,
-                })
+                let films = self.trial(&place, films);
+                films.map(|films| Event::Tried { job, unit_index, films, now_ms: 0 })
             }
         };
         match answer {
@@ -139,39 +128,34 @@ impl Verifier {
         &mut self,
         place: &Place<'_>,
         film: &FilmRef,
-        draw: &Draw<'_>,
+        challenge: &Challenge,
     ) -> anyhow::Result<CheckOutcome> {
         let got = self.film(place, film)?;
-        let rect = place.work.rect;
+        let Work { rect, batch } = place.work;
         let (lease, node, root) = (film.lease, film.node, film.root);
-        let Draw { nonce, round, pixels } = *draw;
-        let places = verify::challenge_pixels(lease, node, root, nonce, round, rect, pixels);
-        let batch = place.work.batch;
-        let trusted = self.backend.render_pixels(place.frame, &places, batch, &self.cancel)?;
+        let places = verify::challenge_pixels(lease, node, root, challenge, rect);
+        let cancel = &self.tools.cancel;
+        let trusted = self.backend.render_pixels(place.frame, &places, batch, cancel)?;
         self.count(places.len());
         let claimed = picked(&got, &places).context("a challenged pixel is outside its tile")?;
         let refusal = match verify::judge(film.class, &places, &claimed, &trusted) {
             Ok(()) => return Ok(CheckOutcome::Passed { pixels: places.len() as u32 }),
             Err(refusal) => refusal,
         };
-        if film.class == Class::Exact {
-            return Ok(CheckOutcome::Refused(refusal));
+        if film.class == Class::Tolerant {
+            // Across classes few pixels can have bad luck: the whole tile decides.
+            let whole = self.trusted(place)?;
+            if verify::differing_pixels(film.class, got.sums(), whole.sums()) == 0 {
+                return Ok(CheckOutcome::Passed { pixels: whole.pixels().len() as u32 });
+            }
         }
-        // Across classes few pixels can have bad luck: the whole tile decides.
-        let trusted = self.trusted(place)?;
-        let differing = verify::differing_pixels(film.class, got.sums(), trusted.sums());
-        Ok(match differing {
-            0 => CheckOutcome::Passed { pixels: trusted.pixels().len() as u32 },
-            _ => CheckOutcome::Refused(refusal),
-        })
+        let shown = Shown { places: &places, got: &claimed, trusted: &trusted };
+        let evidence = self.keep_evidence(place, film, Some(*challenge), &shown)?;
+        Ok(CheckOutcome::Refused { refusal, evidence: Some(evidence) })
     }
 
     /// How many pixels of each film differ from the truth beyond what its class allows.
-    fn trial(
-        &mut self,
-        place: &Place<'_>,
-        films: &[FilmRef],
-    ) -> anyhow::Result<Vec<(protocol::LeaseId, u32)>> {
+    fn trial(&mut self, place: &Place<'_>, films: &[FilmRef]) -> anyhow::Result<Vec<Tried>> {
         let got: Vec<Film> =
             films.iter().map(|film| self.film(place, film)).collect::<anyhow::Result<_>>()?;
         // Films of different classes that agree within the tolerance need no third.
@@ -182,36 +166,83 @@ impl Verifier {
                 verify::differing_pixels(Class::Tolerant, a, b) == 0
             });
         if agree {
-            return Ok(films.iter().map(|film| (film.lease, 0)).collect());
+            let held = |film: &FilmRef| Tried { lease: film.lease, differing: 0, evidence: None };
+            return Ok(films.iter().map(held).collect());
         }
         let trusted = self.trusted(place)?;
-        let differing = films.iter().zip(&got).map(|(film, got)| {
-            let differing = verify::differing_pixels(film.class, got.sums(), trusted.sums());
-            (film.lease, differing)
+        let places: Vec<(u32, u32)> = place.work.rect.pixels().collect();
+        let tried = films.iter().zip(&got).map(|(film, got)| {
+            let (got, trusted) = (got.sums(), trusted.sums());
+            let differing = verify::differing_pixels(film.class, got, trusted);
+            let shown = Shown { places: &places, got, trusted };
+            let evidence = match differing {
+                0 => None,
+                _ => Some(self.keep_evidence(place, film, None, &shown)?),
+            };
+            Ok(Tried { lease: film.lease, differing, evidence })
         });
-        Ok(differing.collect())
+        tried.collect()
+    }
+
+    /// Writes down which pixels prove a film wrong; durable when it returns.
+    fn keep_evidence(
+        &self,
+        place: &Place<'_>,
+        film: &FilmRef,
+        challenge: Option<Challenge>,
+        shown: &Shown<'_>,
+    ) -> anyhow::Result<Digest> {
+        let Shown { places, got, trusted } = shown;
+        let mut wrong = verify::differing(film.class, got, trusted);
+        if wrong.is_empty() {
+            // No pixel is far off, but all are a little: those that are not the same show it.
+            wrong = (0..places.len()).filter(|&at| !got.is_same(trusted, at)).collect();
+        }
+        wrong.truncate(EVIDENCE_PIXELS_MAX);
+        let trusted = trusted.picked(wrong.iter().copied()).context("a pixel is not there")?;
+        let wrong: Vec<(u32, u32)> = wrong.iter().map(|&at| places[at]).collect();
+        let evidence = Evidence {
+            lease: film.lease,
+            node: film.node,
+            unit: place.check.unit,
+            scene: place.check.scene,
+            settings: place.check.settings.clone(),
+            time_s: place.check.time_s,
+            rect: place.work.rect,
+            engine: place.check.engine,
+            class: film.class,
+            commitment: film.commitment(place.check.engine),
+            challenge,
+            places: Vec::new(),
+            opening: Vec::new(),
+            trusted: Vec::new(),
+        };
+        let bytes = self.tools.films.read(film.root)?;
+        let evidence = film::evidence::gather(evidence, &bytes, &wrong, Some(&trusted))?;
+        keep(&self.tools.evidence, &evidence, &self.tools.key)
     }
 
     fn trusted(&mut self, place: &Place<'_>) -> anyhow::Result<Film> {
-        let film = self.backend.render(place.frame, place.work, &self.cancel)?;
+        let film = self.backend.render(place.frame, place.work, &self.tools.cancel)?;
         self.count(film.pixels().len());
         Ok(film)
     }
 
     fn film(&self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<Film> {
-        let bytes = self.films.read(film.root)?;
+        let bytes = self.tools.films.read(film.root)?;
         let Work { rect, batch } = place.work;
         let has_passes = place.frame.settings().passes;
         Ok(Film::from_bytes(rect, batch, has_passes, &bytes)?)
     }
 
     fn count(&self, pixels: usize) {
-        self.meter.pixels.fetch_add(pixels as u64, Ordering::Relaxed);
+        self.tools.meter.pixels.fetch_add(pixels as u64, Ordering::Relaxed);
     }
 }
 
 /// Where a check looks.
 struct Place<'a> {
+    check: &'a Check,
     frame: &'a RenderScene,
     work: Work,
 }
@@ -222,12 +253,23 @@ fn picked(film: &Film, places: &[(u32, u32)]) -> Option<Sums> {
     film.sums().picked(indices?.into_iter())
 }
 
-/// What decides a challenge's pixels, beside the film.
-#[derive(Clone, Copy)]
-struct Draw<'a> {
-    nonce: &'a [u8; 32],
-    round: u32,
-    pixels: u32,
+/// Pixels of a film beside the same, rendered again.
+struct Shown<'a> {
+    places: &'a [(u32, u32)],
+    got: &'a Sums,
+    trusted: &'a Sums,
+}
+
+/// Signs evidence and makes it durable; its hash is what the verdict names.
+pub(super) fn keep(
+    store: &ByHash,
+    evidence: &Evidence,
+    key: &SigningKey,
+) -> anyhow::Result<Digest> {
+    let bytes = protocol::encode(&Signed::new(evidence, key));
+    let hash = Digest::from(blake3::hash(&bytes));
+    store.write(hash, &bytes)?;
+    Ok(hash)
 }
 
 /// The event with the time at which it enters the state.
@@ -239,8 +281,8 @@ fn stamped(event: Event, at_ms: u64) -> Event {
         Event::Rechecked { lease, outcome, .. } => {
             Event::Rechecked { lease, outcome, now_ms: at_ms }
         }
-        Event::Tried { job, unit_index, differing, .. } => {
-            Event::Tried { job, unit_index, differing, now_ms: at_ms }
+        Event::Tried { job, unit_index, films, .. } => {
+            Event::Tried { job, unit_index, films, now_ms: at_ms }
         }
         other => other,
     }
@@ -256,22 +298,28 @@ pub(super) const fn ray_bounds(bounces: u32) -> film::tripwire::RayBounds {
     }
 }
 
+/// Why a film is refused unchallenged, with the pixel that shows it, where one does.
+pub(super) type Tripped = (protocol::Refusal, Option<(u32, u32)>);
+
 /// Reads a film and looks for what no honest film can be.
 pub(super) fn trip(
     bytes: &[u8],
     rect: Rect,
     batch: protocol::Batch,
     settings: &protocol::RenderSettings,
-) -> Result<Film, protocol::Refusal> {
+) -> Result<Film, Tripped> {
     use film::tripwire::{Trip, check};
     use protocol::Refusal;
 
     let film = Film::from_bytes(rect, batch, settings.passes, bytes);
-    let film = film.map_err(|_another_layout| Refusal::Shape)?;
-    match check(&film, settings.samples, &ray_bounds(settings.bounces)) {
-        Ok(()) => Ok(film),
-        Err(Trip::Samples { x, y, got, wanted, .. }) => Err(Refusal::Samples { x, y, got, wanted }),
-        Err(Trip::NotFinite { x, y }) => Err(Refusal::NotFinite { x, y }),
-        Err(other) => Err(Refusal::Implausible(other.to_string())),
-    }
+    let film = film.map_err(|_another_layout| (Refusal::Shape, None))?;
+    let Err(trip) = check(&film, settings.samples, &ray_bounds(settings.bounces)) else {
+        return Ok(film);
+    };
+    let refusal = match trip {
+        Trip::Samples { x, y, got, wanted, .. } => Refusal::Samples { x, y, got, wanted },
+        Trip::NotFinite { x, y } => Refusal::NotFinite { x, y },
+        other => Refusal::Implausible(other.to_string()),
+    };
+    Err((refusal, Some(trip.place())))
 }

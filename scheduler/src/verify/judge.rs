@@ -54,24 +54,34 @@ pub fn judge(
 ) -> Result<(), Refusal> {
     assert!(places.len() == got.len() && got.len() == trusted.len(), "one pixel a place");
     assert_eq!(got.passes().is_some(), trusted.passes().is_some(), "light passes in both or none");
-    let tolerance = &Tolerance::ACROSS_CLASSES;
-    let differs = |at: usize| match class {
-        Class::Exact => !got.is_same(trusted, at),
-        Class::Tolerant => is_outlier(got, trusted, at, tolerance),
-    };
+    let differing = differing(class, got, trusted);
     let agrees = match class {
-        Class::Exact => !(0..places.len()).any(differs),
-        Class::Tolerant => within(got, trusted, tolerance),
+        Class::Exact => differing.is_empty(),
+        Class::Tolerant => within(got, trusted, &Tolerance::ACROSS_CLASSES),
     };
     if agrees {
         return Ok(());
     }
-    let differing: Vec<usize> = (0..places.len()).filter(|&at| differs(at)).collect();
     // A bias or a noise that no single pixel shows is laid to all of them.
     let first = differing.first().copied().unwrap_or(0);
     let count = if differing.is_empty() { places.len() } else { differing.len() };
     let (x, y) = places.get(first).copied().unwrap_or_default();
     Err(Refusal::Pixels { differing: count as u32, checked: places.len() as u32, x, y })
+}
+
+/// Indices of the pixels that differ by themselves: in a bit, or beyond the tolerance, which allows
+/// a few such.
+///
+/// # Panics
+/// When the lists differ in length.
+#[must_use]
+pub fn differing(class: Class, got: &Sums, trusted: &Sums) -> Vec<usize> {
+    assert_eq!(got.len(), trusted.len(), "the same pixels");
+    let differs = |at: &usize| match class {
+        Class::Exact => !got.is_same(trusted, *at),
+        Class::Tolerant => is_outlier(got, trusted, *at, &Tolerance::ACROSS_CLASSES),
+    };
+    (0..got.len()).filter(differs).collect()
 }
 
 /// How many pixels of a whole film differ from the trusted one beyond what the class allows;

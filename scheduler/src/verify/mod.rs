@@ -1,7 +1,6 @@
 //! Trust by rendering again: which pixels, how many, and what counts as agreement.
 
 mod judge;
-mod pixels;
 
-pub use judge::{Tolerance, differing_pixels, judge};
-pub use pixels::{challenge_pixels, detection_probability};
+pub use judge::{Tolerance, differing, differing_pixels, judge};
+pub use protocol::challenge::{challenge_pixels, detection_probability};

@@ -2,6 +2,7 @@
 
 mod bank;
 mod callers;
+mod evidence;
 mod farm;
 mod simulator;
 mod trust;

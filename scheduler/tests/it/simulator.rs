@@ -93,7 +93,7 @@ fn honest_nodes_are_never_convicted_and_every_pixel_is_right() {
         assert!(book.nodes.values().all(|node| !node.barred && node.refused == 0));
         let job = &book.jobs[&job];
         for unit in &job.units {
-            let film = unit.accepted.as_ref().expect("done");
+            let film = unit.accepted.as_ref().expect("done").film;
             let class = [Class::Exact, Class::Tolerant];
             assert!(class.iter().any(|class| truth(&unit.unit, *class) == film.root));
             assert!(world.bank.has(money::payment_id(&unit.unit)));
@@ -194,7 +194,7 @@ fn a_node_that_cheated_in_an_earlier_job_pays_for_it() {
         assert!(!cheat.barred || cheat.earned.is_zero(), "seed {seed}: nothing was released yet");
         // Wrong films that are still in use are the cheat's own, and it was not caught at any.
         for unit in book.jobs.values().flat_map(|job| &job.units) {
-            let film = unit.accepted.as_ref().expect("done");
+            let film = unit.accepted.as_ref().expect("done").film;
             let is_right = film.root == truth(&unit.unit, Class::Exact);
             assert!(is_right || film.node == cheat.id, "seed {seed}");
             wrong += u32::from(!is_right && cheat.barred);
@@ -226,7 +226,7 @@ fn a_lease_is_judged_by_the_class_it_was_granted_with() {
     assert!(plan::next_grant(&world.state, id, world.now_ms).is_none());
     world.nodes[0].character.sleeps_percent = 0;
     let committed = |world: &World| {
-        world.state.book.leases.values().find_map(|lease| lease.film().map(|film| film.class))
+        world.state.book.leases.values().find_map(|lease| lease.committed().map(|it| it.film.class))
     };
     while committed(&world).is_none() {
         world.turn();

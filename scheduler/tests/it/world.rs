@@ -9,7 +9,7 @@ use protocol::{
 };
 use scheduler::core::{
     Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, JobPhase, NodeFacts,
-    Ordered, Policy, Secret, State, outstanding, plan, step, view,
+    Ordered, Policy, Secret, State, Tried, outstanding, plan, step, view,
 };
 use scheduler::money;
 
@@ -307,8 +307,8 @@ impl World {
         for job in self.state.book.jobs.values() {
             let told = &self.watchers[&job.id].told;
             for unit in &job.units {
-                if let Some(film) = &unit.accepted {
-                    assert_eq!(told.get(&unit.unit), Some(&film.root), "{:?}", unit.unit);
+                if let Some(accepted) = &unit.accepted {
+                    assert_eq!(told.get(&unit.unit), Some(&accepted.film.root), "{:?}", unit.unit);
                 }
             }
         }
@@ -354,14 +354,14 @@ impl World {
         let Some(record) = self.state.book.leases.get(&lease).filter(|l| l.node == id) else {
             return;
         };
-        if record.film().is_some() {
+        if record.committed().is_some() {
             return;
         }
         let unit = self.state.book.jobs[&record.job].units[record.unit_index as usize].unit;
         if character.forges_percent > 0 && self.dice.percent(3) {
             let root = Digest([0; 32]);
-            let refusal = Refusal::Shape;
-            self.apply(Event::Tripped { lease, root, refusal, now_ms: self.now_ms });
+            let (refusal, evidence, now_ms) = (Refusal::Shape, None, self.now_ms);
+            self.apply(Event::Tripped { lease, root, refusal, evidence, now_ms });
             self.settled.insert(lease);
             return;
         }
@@ -398,7 +398,8 @@ impl World {
             self.confirmed.insert((*unit, film.root));
             return CheckOutcome::Passed { pixels: 136 };
         }
-        CheckOutcome::Refused(Refusal::Pixels { differing: 7, checked: 136, x: 0, y: 0 })
+        let refusal = Refusal::Pixels { differing: 7, checked: 136, x: 0, y: 0 };
+        CheckOutcome::Refused { refusal, evidence: Some(Digest([9; 32])) }
     }
 
     fn verifier_works(&mut self) {
@@ -409,13 +410,14 @@ impl World {
         let check = self.checks.swap_remove(index);
         let now_ms = self.now_ms;
         match check.kind {
-            CheckKind::Challenge { film, round, .. } => {
+            CheckKind::Challenge { film, challenge } => {
+                let round = challenge.round;
                 let outcome = self.outcome(&check.unit, &film, 60);
                 self.apply(Event::Judged { lease: film.lease, round, outcome, now_ms });
             }
             CheckKind::Recheck { film, .. } => {
                 let outcome = self.outcome(&check.unit, &film, 5);
-                let is_bad = matches!(outcome, CheckOutcome::Refused(_));
+                let is_bad = matches!(outcome, CheckOutcome::Refused { .. });
                 let was_done = self.state.book.jobs[&check.unit.job].phase == JobPhase::Done;
                 self.reopened += u32::from(is_bad);
                 self.reopened_done += u32::from(is_bad && was_done);
@@ -423,15 +425,16 @@ impl World {
             }
             CheckKind::Trial { films } => {
                 self.trials += 1;
-                let differing = films
+                let films = films
                     .iter()
                     .map(|film| {
                         let good = film.root == truth(&check.unit, film.class);
-                        (film.lease, u32::from(!good) * 9)
+                        let differing = u32::from(!good) * 9;
+                        Tried { lease: film.lease, differing, evidence: None }
                     })
                     .collect();
                 let (job, unit_index) = (check.unit.job, check.unit_index);
-                self.apply(Event::Tried { job, unit_index, differing, now_ms });
+                self.apply(Event::Tried { job, unit_index, films, now_ms });
             }
         }
     }
@@ -467,10 +470,10 @@ impl World {
         for job in book.jobs.values() {
             let mut accepted = 0;
             for unit in &job.units {
-                if let Some(film) = &unit.accepted {
+                if let Some(in_use) = &unit.accepted {
                     accepted += 1;
                     assert!(
-                        self.confirmed.contains(&(unit.unit, film.root)),
+                        self.confirmed.contains(&(unit.unit, in_use.film.root)),
                         "accepted without a check"
                     );
                 }

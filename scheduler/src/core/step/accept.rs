@@ -39,35 +39,38 @@ pub(super) fn accept(
     records.sort_by_key(|record| record.purse == LeasePurse::Reserve);
     for (index, record) in records.iter().enumerate() {
         let primary = index == 0;
-        let film = record.film().expect("invariant: what passed is a film").clone();
+        let committed = record.committed().expect("invariant: what passed is a film").clone();
         let (pay, transfers) = if primary {
-            pay_primary(&mut state.book, record, &film, unit_id)
+            pay_primary(&mut state.book, record, &committed, unit_id)
         } else {
-            pay_twin(&mut state.book, record, &film, unit_id)
+            pay_twin(&mut state.book, record, &committed, unit_id)
         };
         let verdict = Verdict {
             lease: record.id,
             unit: unit_id,
             node: record.node,
-            root: film.root,
-            kind: VerdictKind::Accepted { pixels_checked: film.pixels, rays: film.rays, pay },
+            root: committed.film.root,
+            kind: VerdictKind::Accepted {
+                pixels_checked: committed.pixels,
+                rays: committed.film.rays,
+                pay,
+            },
+            evidence: None,
         };
         let evidence = Digest::of("tessera 2026 verdict link v1", &[&encode(&verdict)]);
         let link = Link::unit(unit_id).with_evidence(evidence);
         let transfers = transfers.into_iter().map(|transfer| transfer.with_link(link)).collect();
         state.book.transfer(transfers, effects);
         state.book.node_mut(record.node).verdicts.push(verdict);
-        credit_node(state, record, &film, (unit_id, primary, pay), now_ms);
+        credit_node(state, record, &committed, (unit_id, primary, pay), now_ms);
         if primary {
             let job = state.book.job_mut(job_id);
             job.version += 1;
             job.units_accepted += 1;
             job.units[unit_index as usize].accepted = Some(Accepted {
-                lease: record.id,
-                node: record.node,
-                root: film.root,
-                rays: film.rays,
-                pixels_checked: film.pixels,
+                film: committed.film,
+                pixels_checked: committed.pixels,
+                pay,
                 version: job.version,
             });
         }
@@ -82,11 +85,11 @@ pub(super) fn accept(
 fn pay_primary(
     book: &mut Book,
     lease: &LeaseRecord,
-    film: &Committed,
+    committed: &Committed,
     unit: Unit,
 ) -> (Tokens, Vec<Transfer>) {
     let job = book.jobs.get_mut(&lease.job).expect("invariant: a lease's job is known");
-    let due = job.worth(film.rays).min(lease.pay_max);
+    let due = job.worth(committed.film.rays).min(lease.pay_max);
     let clawed_back = std::mem::take(&mut job.units[lease.unit_index as usize].clawed_back);
     let held = account::held(lease.node);
     let anew = money::lease_movement_id("anew", lease.id);
@@ -144,11 +147,11 @@ fn pay_primary(
 fn pay_twin(
     book: &mut Book,
     lease: &LeaseRecord,
-    film: &Committed,
+    committed: &Committed,
     unit: Unit,
 ) -> (Tokens, Vec<Transfer>) {
     assert!(lease.purse == LeasePurse::Reserve, "invariant: one primary lease a unit");
-    let due = book.jobs[&lease.job].worth(film.rays).min(lease.pay_max);
+    let due = book.jobs[&lease.job].worth(committed.film.rays).min(lease.pay_max);
     book.reserve = money::plus(book.reserve, lease.reserved);
     let posted = due.min(lease.reserved);
     let pay = due.min(book.reserve);
@@ -177,7 +180,7 @@ fn settle(lease: &LeaseRecord, unit: Unit, amount: Tokens, id: TransferId) -> Tr
 fn credit_node(
     state: &mut State,
     lease: &LeaseRecord,
-    film: &Committed,
+    committed: &Committed,
     (unit, primary, pay): (Unit, bool, Tokens),
     now_ms: u64,
 ) {
@@ -190,13 +193,11 @@ fn credit_node(
     if artist != node.facts.owner {
         node.accepted_for_others += 1;
     }
-    node.rays += film.rays;
+    node.rays += committed.film.rays;
     let hold = Hold {
-        lease: lease.id,
+        film: committed.film,
         unit,
         unit_index: lease.unit_index,
-        root: film.root,
-        class: film.class,
         amount: pay,
         primary,
         since_ms: now_ms,

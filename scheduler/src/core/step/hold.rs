@@ -1,10 +1,11 @@
 //! Held pay: released when it has aged, taken when its node is convicted.
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{Digest, LeaseId, NodeId, PublicKey, Refusal, Tokens, Verdict, VerdictKind};
+use protocol::{Challenge, LeaseId, NodeId, PublicKey, Tokens};
 
-use super::{check, job, lease, verdict};
-use crate::core::event::{CheckKind, CheckOutcome, Effect, FilmRef};
+use super::verdict::{self, Wrong};
+use super::{check, job, lease};
+use crate::core::event::{CheckKind, CheckOutcome, Effect};
 use crate::core::state::{Book, Hold, JobPhase, Recheck, State};
 use crate::money;
 
@@ -14,9 +15,9 @@ pub(super) fn release(book: &mut Book, id: NodeId, leases: &[LeaseId], effects: 
     let mut released = Vec::new();
     let mut sum = Tokens::ZERO;
     node.holds.retain(|_, hold| {
-        let ripe = leases.contains(&hold.lease);
+        let ripe = leases.contains(&hold.film.lease);
         if ripe {
-            released.push(hold.lease);
+            released.push(hold.film.lease);
             sum = money::plus(sum, hold.amount);
         }
         !ripe
@@ -32,8 +33,7 @@ pub(super) fn release(book: &mut Book, id: NodeId, leases: &[LeaseId], effects: 
 pub(super) fn convict(
     state: &mut State,
     id: LeaseId,
-    root: Digest,
-    refusal: Refusal,
+    wrong: Wrong,
     now_ms: u64,
     effects: &mut Vec<Effect>,
 ) {
@@ -47,7 +47,7 @@ pub(super) fn convict(
         .map(|lease| lease.id)
         .collect();
     seize_holds(state, id, node_id, effects);
-    lease::refuse(state, id, root, refusal, now_ms, effects);
+    lease::refuse(state, id, wrong, now_ms, effects);
     for other in others {
         if let Some(lease) = lease::withdraw(state, other, effects) {
             verdict::consider(state, lease.job, lease.unit_index, now_ms, effects);
@@ -66,19 +66,22 @@ fn seize_holds(state: &mut State, cause: LeaseId, id: NodeId, effects: &mut Vec<
     book.transfer(vec![Transfer::posted(seizure, accounts, sum, Code::Slash)], effects);
     for hold in holds.into_iter().filter(|hold| hold.primary) {
         book.job_mut(hold.unit.job).rechecks += 1;
-        let lease = hold.lease;
-        book.rechecks.insert(lease, Recheck { node: id, hold });
+        let lease = hold.film.lease;
+        book.rechecks.insert(lease, Recheck { hold });
         effects.push(recheck(book, lease));
     }
 }
 
 /// The check of an accepted film, asked for once more, with a fresh nonce and more pixels.
 pub(super) fn recheck(book: &Book, lease: LeaseId) -> Effect {
-    let Recheck { node, hold } = &book.rechecks[&lease];
+    let Recheck { hold } = &book.rechecks[&lease];
     let kind = CheckKind::Recheck {
-        film: FilmRef { lease, node: *node, class: hold.class, root: hold.root },
-        pixels: book.policy.pixels(hold.class, true),
-        nonce: book.secret.recheck_nonce(lease),
+        film: hold.film,
+        challenge: Challenge {
+            nonce: book.secret.recheck_nonce(lease),
+            round: 0,
+            pixels: book.policy.pixels(hold.film.class, true),
+        },
     };
     check(book, hold.unit.job, hold.unit_index, kind)
 }
@@ -93,20 +96,20 @@ pub(super) fn conclude_recheck(
     effects: &mut Vec<Effect>,
 ) {
     let book = &mut state.book;
-    let Some(Recheck { node, hold }) = book.rechecks.remove(&id) else { return };
+    let Some(Recheck { hold }) = book.rechecks.remove(&id) else { return };
     let (job_id, engine) = (hold.unit.job, book.engine);
     let job = book.job_mut(job_id);
     job.rechecks -= 1;
     match outcome {
         CheckOutcome::Passed { pixels } => job.pixels_checked += u64::from(pixels),
-        CheckOutcome::Refused(refusal) => {
+        CheckOutcome::Refused { refusal, evidence } => {
             // Of a job that was stopped, or is of an older engine, the pay goes back instead.
             let anew = matches!(job.phase, JobPhase::Open | JobPhase::Done)
                 && job.engine == engine
                 && !hold.amount.is_zero();
             let artist = job.artist;
             let unit = &mut job.units[hold.unit_index as usize];
-            let in_use = unit.accepted.as_ref().is_some_and(|accepted| accepted.lease == id);
+            let in_use = unit.accepted.as_ref().is_some_and(|accepted| accepted.film.lease == id);
             if in_use {
                 unit.accepted = None;
                 unit.films_wanted = 1;
@@ -123,11 +126,8 @@ pub(super) fn conclude_recheck(
                     book.transfer(vec![pay_back(&hold, artist)], effects);
                 }
             }
-            let convict = book.node_mut(node);
-            convict.refused += 1;
-            let kind = VerdictKind::Refused(refusal);
-            let (unit, root) = (hold.unit, hold.root);
-            convict.verdicts.push(Verdict { lease: id, unit, node, root, kind });
+            let wrong = Wrong { root: hold.film.root, refusal, evidence };
+            verdict::record_refusal(book, id, hold.film.node, hold.unit, wrong);
         }
     }
     job::end_if_over(state, job_id, now_ms, effects);
@@ -136,6 +136,6 @@ pub(super) fn conclude_recheck(
 /// The artist of a job that is not opened again gets the pay for a bad film back.
 fn pay_back(hold: &Hold, artist: PublicKey) -> Transfer {
     let accounts = (account::appeal(), account::wallet(artist));
-    let id = money::lease_movement_id("paid back", hold.lease);
+    let id = money::lease_movement_id("paid back", hold.film.lease);
     Transfer::posted(id, accounts, hold.amount, Code::Refund).with_link(Link::unit(hold.unit))
 }

@@ -1,12 +1,11 @@
 //! The life of a lease up to its film.
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{
-    Class, Digest, JobId, LeaseId, NodeId, RayCount, Refusal, Tokens, Unit, Verdict, VerdictKind,
-};
+use protocol::{Class, Digest, JobId, LeaseId, NodeId, RayCount, Tokens, Unit};
 
-use super::{accept, challenge, hold, job, verdict};
-use crate::core::event::Effect;
+use super::verdict::{self, Wrong};
+use super::{accept, challenge, hold, job};
+use crate::core::event::{Effect, FilmRef};
 use crate::core::state::{Committed, JobPhase, LeasePhase, LeasePurse, LeaseRecord, State};
 use crate::money;
 
@@ -181,11 +180,18 @@ pub(super) fn count_failure(
     job::end_if_over(state, lease.job, now_ms, effects);
 }
 
+/// What a node has committed to.
+pub(super) struct Told {
+    pub(super) root: Digest,
+    pub(super) rays: RayCount,
+    pub(super) signature: [u8; 64],
+}
+
 /// The first film of a lease: it is challenged.
 pub(super) fn commit(
     state: &mut State,
     id: LeaseId,
-    (root, rays): (Digest, RayCount),
+    told: &Told,
     now_ms: u64,
     effects: &mut Vec<Effect>,
 ) {
@@ -194,7 +200,9 @@ pub(super) fn commit(
     else {
         return;
     };
-    let film = Committed { root, rays, class: lease.class, round: 0, pixels: 0 };
+    let Told { root, rays, signature } = *told;
+    let film = FilmRef { lease: id, node: lease.node, class: lease.class, root, rays, signature };
+    let film = Committed { film, round: 0, pixels: 0 };
     let (job, unit_index) = (lease.job, lease.unit_index);
     state.live.deadlines.remove(&id);
     let counted = book.jobs.get_mut(&job).expect("invariant: a lease's job is known");
@@ -214,8 +222,7 @@ pub(super) fn commit(
 pub(super) fn trip(
     state: &mut State,
     id: LeaseId,
-    root: Digest,
-    refusal: Refusal,
+    wrong: Wrong,
     now_ms: u64,
     effects: &mut Vec<Effect>,
 ) {
@@ -225,9 +232,9 @@ pub(super) fn trip(
     let node = state.book.leases[&id].node;
     let refusals = state.book.nodes[&node].refused + 1;
     if refusals >= state.book.policy.refusals_max {
-        hold::convict(state, id, root, refusal, now_ms, effects);
+        hold::convict(state, id, wrong, now_ms, effects);
     } else {
-        refuse(state, id, root, refusal, now_ms, effects);
+        refuse(state, id, wrong, now_ms, effects);
     }
 }
 
@@ -235,17 +242,13 @@ pub(super) fn trip(
 pub(super) fn refuse(
     state: &mut State,
     id: LeaseId,
-    root: Digest,
-    refusal: Refusal,
+    wrong: Wrong,
     now_ms: u64,
     effects: &mut Vec<Effect>,
 ) {
     let Some(lease) = withdraw(state, id, effects) else { return };
     let unit = state.book.jobs[&lease.job].units[lease.unit_index as usize].unit;
-    let node = state.book.node_mut(lease.node);
-    node.refused += 1;
-    let kind = VerdictKind::Refused(refusal);
-    node.verdicts.push(Verdict { lease: id, unit, node: lease.node, root, kind });
+    verdict::record_refusal(&mut state.book, id, lease.node, unit, wrong);
     state.book.job_mut(lease.job).units[lease.unit_index as usize].lost += 1;
     count_failure(state, &lease, now_ms, effects);
 }

@@ -7,9 +7,9 @@ mod lease;
 mod node;
 mod verdict;
 
-use protocol::{JobId, LeaseId};
+use protocol::{Challenge, JobId, LeaseId};
 
-use crate::core::event::{Check, CheckKind, Effect, Event, FilmRef};
+use crate::core::event::{Check, CheckKind, Effect, Event};
 use crate::core::state::{Book, LeasePhase, State};
 use crate::split;
 
@@ -49,18 +49,20 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             lease::drop_lease(state, lease, false, now_ms, out);
         }
         Event::Lapsed { lease, now_ms } => lease::drop_lease(state, lease, true, now_ms, out),
-        Event::Committed { lease, root, rays, now_ms, .. } => {
-            lease::commit(state, lease, (root, rays), now_ms, out);
+        Event::Committed { lease, root, rays, commitment, now_ms } => {
+            let told = lease::Told { root, rays, signature: commitment.signature() };
+            lease::commit(state, lease, &told, now_ms, out);
         }
-        Event::Tripped { lease, root, refusal, now_ms } => {
-            lease::trip(state, lease, root, refusal, now_ms, out);
+        Event::Tripped { lease, root, refusal, evidence, now_ms } => {
+            let wrong = verdict::Wrong { root, refusal, evidence };
+            lease::trip(state, lease, wrong, now_ms, out);
         }
         Event::Judged { lease, round, outcome, now_ms } => {
             verdict::judge(state, lease, round, outcome, now_ms, out);
         }
         Event::TwinWaived { lease, now_ms } => verdict::waive_twin(state, lease, now_ms, out),
-        Event::Tried { job, unit_index, differing, now_ms } => {
-            verdict::conclude_trial(state, job, unit_index, &differing, now_ms, out);
+        Event::Tried { job, unit_index, films, now_ms } => {
+            verdict::conclude_trial(state, job, unit_index, &films, now_ms, out);
         }
         Event::Rechecked { lease, outcome, now_ms } => {
             hold::conclude_recheck(state, lease, outcome, now_ms, out);
@@ -94,12 +96,14 @@ pub fn outstanding(book: &Book) -> Vec<Effect> {
 /// The challenge of a lease that has committed.
 fn challenge(book: &Book, lease: LeaseId) -> Effect {
     let record = &book.leases[&lease];
-    let film = record.film().expect("invariant: only a film is challenged");
+    let committed = record.committed().expect("invariant: only a film is challenged");
     let kind = CheckKind::Challenge {
-        film: FilmRef { lease, node: record.node, class: film.class, root: film.root },
-        round: film.round,
-        pixels: book.policy.pixels(film.class, record.boosted),
-        nonce: book.secret.nonce(lease),
+        film: committed.film,
+        challenge: Challenge {
+            nonce: book.secret.nonce(lease),
+            round: committed.round,
+            pixels: book.policy.pixels(committed.film.class, record.boosted),
+        },
     };
     check(book, record.job, record.unit_index, kind)
 }
@@ -109,12 +113,7 @@ fn trial(book: &Book, job: JobId, unit_index: u32) -> Effect {
     let films = book.jobs[&job].units[unit_index as usize]
         .leases
         .iter()
-        .filter_map(|lease| {
-            let record = &book.leases[lease];
-            let film = record.film()?;
-            let (node, class, root) = (record.node, film.class, film.root);
-            Some(FilmRef { lease: *lease, node, class, root })
-        })
+        .filter_map(|lease| Some(book.leases[lease].committed()?.film))
         .collect();
     check(book, job, unit_index, CheckKind::Trial { films })
 }
@@ -131,6 +130,7 @@ fn check(book: &Book, job: JobId, unit_index: u32, kind: CheckKind) -> Effect {
         settings,
         tile_side_px: job.spec.tile_side_px,
         time_s,
+        engine: job.engine,
         kind,
     }))
 }

@@ -1,10 +1,35 @@
 //! From challenges to decisions.
 
-use protocol::{Class, Digest, JobId, LeaseId, Refusal, Verdict, VerdictKind};
+use protocol::{Class, Digest, JobId, LeaseId, NodeId, Refusal, Unit, Verdict, VerdictKind};
 
 use super::{accept, challenge, hold, trial};
-use crate::core::event::{CheckOutcome, Effect};
-use crate::core::state::{JobPhase, LeasePhase, State};
+use crate::core::event::{CheckOutcome, Effect, Tried};
+use crate::core::state::{Book, JobPhase, LeasePhase, State};
+
+/// What is wrong with a film.
+pub(super) struct Wrong {
+    pub(super) root: Digest,
+    pub(super) refusal: Refusal,
+    /// Hash of the evidence, which is on disk.
+    pub(super) evidence: Option<Digest>,
+}
+
+/// Writes a refused film to the node's name, and for the artist to see.
+pub(super) fn record_refusal(
+    book: &mut Book,
+    lease: LeaseId,
+    node: NodeId,
+    unit: Unit,
+    wrong: Wrong,
+) {
+    let Wrong { root, refusal, evidence } = wrong;
+    let refused = book.node_mut(node);
+    refused.refused += 1;
+    let kind = VerdictKind::Refused(refusal);
+    refused.verdicts.push(Verdict { lease, unit, node, root, kind, evidence });
+    let number = refused.verdicts.len() as u64;
+    book.job_mut(unit.job).refusals.push((node, number));
+}
 
 /// The trusted renderer has answered a challenge.
 pub(super) fn judge(
@@ -16,24 +41,25 @@ pub(super) fn judge(
     effects: &mut Vec<Effect>,
 ) {
     let Some(lease) = state.book.leases.get_mut(&id) else { return };
-    let LeasePhase::Committed(film) = &lease.phase else { return };
-    if film.round != round {
+    let LeasePhase::Committed(committed) = &lease.phase else { return };
+    if committed.round != round {
         return;
     }
-    let mut film = film.clone();
+    let mut committed = committed.clone();
     let (job, unit_index) = (lease.job, lease.unit_index);
     match outcome {
         CheckOutcome::Passed { pixels } => {
-            film.pixels += pixels;
-            lease.phase = LeasePhase::Passed(film);
+            committed.pixels += pixels;
+            lease.phase = LeasePhase::Passed(committed);
             state.live.waiting_since.insert(id, now_ms);
             let job_mut = state.book.job_mut(job);
             job_mut.pixels_checked += u64::from(pixels);
             job_mut.version += 1;
             consider(state, job, unit_index, now_ms, effects);
         }
-        CheckOutcome::Refused(refusal) => {
-            hold::convict(state, id, film.root, refusal, now_ms, effects);
+        CheckOutcome::Refused { refusal, evidence } => {
+            let wrong = Wrong { root: committed.film.root, refusal, evidence };
+            hold::convict(state, id, wrong, now_ms, effects);
         }
     }
 }
@@ -67,8 +93,8 @@ pub(super) fn consider(
     }
     let films: Vec<(Class, Digest)> = passed
         .iter()
-        .filter_map(|lease| book.leases[lease].film())
-        .map(|film| (film.class, film.root))
+        .filter_map(|lease| book.leases[lease].committed())
+        .map(|committed| (committed.film.class, committed.film.root))
         .collect();
     if films.windows(2).all(|pair| pair[0] == pair[1]) {
         accept::accept(state, job_id, unit_index, now_ms, effects);
@@ -80,7 +106,8 @@ pub(super) fn consider(
         for (index, (&lease, &node)) in passed.iter().zip(&node_of).enumerate() {
             let other_root = films[(index + 1) % films.len()].1;
             let kind = VerdictKind::Disputed { other_root };
-            let verdict = Verdict { lease, unit: unit_id, node, root: films[index].1, kind };
+            let root = films[index].1;
+            let verdict = Verdict { lease, unit: unit_id, node, root, kind, evidence: None };
             book.node_mut(node).verdicts.push(verdict);
         }
     }
@@ -94,8 +121,8 @@ pub(super) fn consider(
 pub(super) fn waive_twin(state: &mut State, id: LeaseId, now_ms: u64, effects: &mut Vec<Effect>) {
     let book = &mut state.book;
     let Some(lease) = book.leases.get(&id) else { return };
-    let LeasePhase::Passed(film) = &lease.phase else { return };
-    let mut film = film.clone();
+    let LeasePhase::Passed(committed) = &lease.phase else { return };
+    let mut committed = committed.clone();
     let (job_id, unit_index) = (lease.job, lease.unit_index);
     let unit =
         &mut book.jobs.get_mut(&job_id).expect("invariant: known").units[unit_index as usize];
@@ -112,9 +139,9 @@ pub(super) fn waive_twin(state: &mut State, id: LeaseId, now_ms: u64, effects: &
         consider(state, job_id, unit_index, now_ms, effects);
         return;
     }
-    film.round += 1;
+    committed.round += 1;
     lease.boosted = true;
-    lease.phase = LeasePhase::Committed(film);
+    lease.phase = LeasePhase::Committed(committed);
     book.job_mut(job_id).refresh(unit_index);
     effects.push(challenge(book, id));
 }
@@ -124,7 +151,7 @@ pub(super) fn conclude_trial(
     state: &mut State,
     job_id: JobId,
     unit_index: u32,
-    differing: &[(LeaseId, u32)],
+    tried: &[Tried],
     now_ms: u64,
     effects: &mut Vec<Effect>,
 ) {
@@ -134,17 +161,19 @@ pub(super) fn conclude_trial(
         return;
     };
     // An answer about other films than those on trial now is of an older trial.
-    if !unit.leases.iter().all(|lease| differing.iter().any(|(tried, _)| tried == lease)) {
+    if !unit.leases.iter().all(|lease| tried.iter().any(|film| film.lease == *lease)) {
         return;
     }
     unit.on_trial = false;
-    let mut guilty: Vec<(LeaseId, u32, Digest)> = Vec::new();
-    for &(id, pixels) in differing.iter().filter(|(_, pixels)| *pixels > 0) {
+    let mut guilty: Vec<(LeaseId, Wrong)> = Vec::new();
+    for &Tried { lease: id, differing, evidence } in tried.iter().filter(|film| film.differing > 0)
+    {
         let Some(lease) = book.leases.get_mut(&id) else { continue };
-        let Some(film) = lease.film().cloned() else { continue };
-        guilty.push((id, pixels, film.root));
+        let Some(committed) = lease.committed().cloned() else { continue };
+        let refusal = Refusal::Duplicate { differing };
+        guilty.push((id, Wrong { root: committed.film.root, refusal, evidence }));
         // A guilty film no longer counts as one that held.
-        lease.phase = LeasePhase::Committed(film);
+        lease.phase = LeasePhase::Committed(committed);
     }
     if guilty.is_empty() {
         // Films of different classes that are both right differ in their last bits.
@@ -152,8 +181,7 @@ pub(super) fn conclude_trial(
         return;
     }
     unit.films_wanted = 1;
-    for (id, pixels, root) in guilty {
-        let refusal = Refusal::Duplicate { differing: pixels };
-        hold::convict(state, id, root, refusal, now_ms, effects);
+    for (id, wrong) in guilty {
+        hold::convict(state, id, wrong, now_ms, effects);
     }
 }

@@ -246,7 +246,7 @@ impl Door {
             .ask(move |desk| {
                 own_job(desk.state(), caller, unit.job)?;
                 let accepted = view::accepted(&desk.state().book, &unit);
-                accepted.map(|(_, accepted)| accepted.root).ok_or_else(|| {
+                accepted.map(|(_, accepted)| accepted.film.root).ok_or_else(|| {
                     let message = "that tile is not accepted yet; watch the job until it is";
                     refused(RefusedCode::NotFound, message)
                 })
@@ -260,7 +260,7 @@ impl Door {
 }
 
 /// Whether a job is the caller's. Somebody else's is answered like one that is not there.
-fn own_job(state: &State, caller: PublicKey, job: JobId) -> Result<(), Refused> {
+pub(super) fn own_job(state: &State, caller: PublicKey, job: JobId) -> Result<(), Refused> {
     let found = state.book.jobs.get(&job).filter(|job| job.artist == caller);
     found
         .map(|_job| ())

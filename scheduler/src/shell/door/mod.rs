@@ -2,6 +2,7 @@
 
 mod anyone;
 mod artist;
+mod evidence;
 mod hello;
 mod node;
 
@@ -14,8 +15,8 @@ use renderer::CpuBackend;
 use tokio::sync::Semaphore;
 use transport::{BoxFuture, Scenes, Service};
 
+use super::by_hash::ByHash;
 use super::desk::{DeskHandle, Stopped};
-use super::films::Films;
 use super::frames::Frames;
 use super::till::TillHandle;
 use crate::config::Config;
@@ -34,7 +35,8 @@ pub(super) struct Door {
     pub(super) till: TillHandle,
     pub(super) scenes: Scenes,
     pub(super) frames: Arc<Frames>,
-    pub(super) films: Arc<Films>,
+    pub(super) films: Arc<ByHash>,
+    pub(super) evidence: Arc<ByHash>,
     /// Golden frames that nodes were asked for.
     pub(super) qualifying: Mutex<BTreeMap<NodeId, RenderSettings>>,
     /// Renders probes and golden frames; one at a time, for both use all threads.
@@ -107,6 +109,8 @@ impl Door {
             }
             Request::CheckLedger => self.check_ledger().await,
             Request::Farm => self.farm().await,
+            Request::Evidence { lease } => self.evidence(caller, lease).await,
+            Request::Refusals { job, after } => self.refusals(caller, job, after).await,
         };
         reply.map(|reply| (reply, Bytes::new()))
     }

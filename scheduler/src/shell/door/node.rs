@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    Commitment, Digest, Lease, LeaseId, NodeId, PublicKey, RayCount, Refusal, Reply, Signed, limits,
+    Class, Commitment, Digest, Evidence, Lease, LeaseId, NodeId, PublicKey, RayCount, Refusal,
+    Reply, Signed, limits,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -12,7 +13,7 @@ use super::hello::BARRED;
 use super::{Bytes, Door, blocking, internal, refused};
 use crate::core::{Event, LeasePhase, plan, view};
 use crate::shell::desk::Desk;
-use crate::shell::verifier;
+use crate::shell::verifier::{self, Tripped};
 
 /// Verdicts in one reply.
 const VERDICTS_PER_REPLY_MAX: usize = 500;
@@ -109,33 +110,47 @@ impl Door {
             return Err(refused(RefusedCode::BadRequest, message));
         }
         let Commitment { lease: id, root, .. } = commitment;
-        let lease = match self.desk.ask(move |desk| standing(desk, node, id, root)).await? {
-            Standing::Open(lease) => lease,
+        let open = match self.desk.ask(move |desk| standing(desk, node, id, root)).await? {
+            Standing::Open(open) => open,
             Standing::Answered => return Ok(Reply::Done),
             Standing::Lapsed => {
                 let message = "the lease is not yours, has lapsed, or was answered with another film; ask for new leases";
                 return Err(refused(RefusedCode::LeaseLapsed, message));
             }
         };
-        let films = self.films.clone();
-        let looked = blocking(move || {
-            let rays = look(&lease, &commitment, &body)?;
+        let (films, store, key) = (self.films.clone(), self.evidence.clone(), self.key.clone());
+        let word = signed.clone();
+        let looked = blocking(move || match look(&open.lease, &commitment, &body) {
             // The film first: a commitment in the journal promises that its film is there.
-            Ok(films.write(root, &body).map(|()| rays))
+            Ok(rays) => films.write(root, &body).map(|()| Ok(rays)).map_err(anyhow::Error::from),
+            Err((refusal, place)) => {
+                let shown = place.map(|place| {
+                    let evidence = tripped(&open, word);
+                    let evidence = film::evidence::gather(evidence, &body, &[place], None)?;
+                    verifier::keep(&store, &evidence, &key)
+                });
+                Ok(Err((refusal, shown.transpose()?)))
+            }
         })
-        .await?;
+        .await?
+        .map_err(|error| internal("the film was not written", error))?;
         let event: Box<dyn FnOnce(u64) -> Event + Send> = match looked {
-            Ok(Ok(rays)) => Box::new(move |now_ms| Event::Committed {
+            Ok(rays) => Box::new(move |now_ms| Event::Committed {
                 lease: id,
                 root,
                 rays,
                 commitment: signed,
                 now_ms,
             }),
-            Ok(Err(error)) => return Err(internal("the film was not written", error)),
-            Err(refusal) => {
+            Err((refusal, evidence)) => {
                 tracing::warn!(%node, lease = %id, "film refused: {refusal}");
-                Box::new(move |now_ms| Event::Tripped { lease: id, root, refusal, now_ms })
+                Box::new(move |now_ms| Event::Tripped {
+                    lease: id,
+                    root,
+                    refusal,
+                    evidence,
+                    now_ms,
+                })
             }
         };
         let taken = self
@@ -225,22 +240,28 @@ fn grant(desk: &mut Desk, node: NodeId, max: usize) -> Result<Vec<Lease>, Refuse
 /// How a lease stands towards a node that answers it.
 enum Standing {
     /// It may be answered.
-    Open(Box<Lease>),
+    Open(Box<Open>),
     /// This very film was taken before: the reply was lost, say it again.
     Answered,
     /// It may not.
     Lapsed,
 }
 
+/// A lease that may be answered.
+struct Open {
+    lease: Lease,
+    class: Class,
+}
+
 fn standing(desk: &Desk, node: NodeId, id: LeaseId, root: Digest) -> Standing {
     let book = &desk.state().book;
     if let Some(record) = book.leases.get(&id).filter(|record| record.node == node) {
-        return match (&record.phase, record.film()) {
+        return match (&record.phase, record.committed()) {
             (LeasePhase::Out, _) => match view::lease(desk.state(), id) {
-                Some(lease) => Standing::Open(Box::new(lease)),
+                Some(lease) => Standing::Open(Box::new(Open { lease, class: record.class })),
                 None => Standing::Lapsed,
             },
-            (_, Some(film)) if film.root == root => Standing::Answered,
+            (_, Some(committed)) if committed.film.root == root => Standing::Answered,
             _ => Standing::Lapsed,
         };
     }
@@ -251,14 +272,37 @@ fn standing(desk: &Desk, node: NodeId, id: LeaseId, root: Digest) -> Standing {
 }
 
 /// What can be said of a film without rendering: engine, layout, tripwires, hash, ray sum.
-fn look(lease: &Lease, commitment: &Commitment, body: &[u8]) -> Result<RayCount, Refusal> {
+///
+/// What it trips over comes with the pixel that shows it, where one does.
+fn look(lease: &Lease, commitment: &Commitment, body: &[u8]) -> Result<RayCount, Tripped> {
     if commitment.engine != lease.engine {
-        return Err(Refusal::Engine { got: commitment.engine, wanted: lease.engine });
+        return Err((Refusal::Engine { got: commitment.engine, wanted: lease.engine }, None));
     }
     if Digest::from(blake3::hash(body)) != commitment.root {
-        return Err(Refusal::Root);
+        return Err((Refusal::Root, None));
     }
     let film = verifier::trip(body, lease.rect, lease.unit.batch, &lease.settings)?;
     let rays = film.rays();
-    if rays == commitment.rays { Ok(rays) } else { Err(Refusal::Root) }
+    if rays == commitment.rays { Ok(rays) } else { Err((Refusal::Root, None)) }
+}
+
+/// Evidence against a film that holds what no honest one can; the pixel is still to be shown.
+fn tripped(open: &Open, commitment: Signed<Commitment>) -> Evidence {
+    let Open { lease, class } = open;
+    Evidence {
+        lease: lease.id,
+        node: lease.node,
+        unit: lease.unit,
+        scene: lease.scene,
+        settings: lease.settings.clone(),
+        time_s: lease.time_s,
+        rect: lease.rect,
+        engine: lease.engine,
+        class: *class,
+        commitment,
+        challenge: None,
+        places: Vec::new(),
+        opening: Vec::new(),
+        trusted: Vec::new(),
+    }
 }

@@ -2,7 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{Digest, LeaseId, NodeId, Rect};
+use serde::{Deserialize, Serialize};
+
+use crate::geometry::Rect;
+use crate::id::{Digest, LeaseId, NodeId};
+
+/// What a challenge's pixels are drawn from, beside the commitment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// The lease's nonce, opened; its hash stood in the lease.
+    pub nonce: [u8; 32],
+    /// Which challenge of the lease.
+    pub round: u32,
+    /// Pixels asked for.
+    pub pixels: u32,
+}
 
 /// Fewest pixels of a challenge, for tiles so small that a share of them would be next to none.
 const PIXELS_MIN: u32 = 32;
@@ -12,24 +26,23 @@ const SHARE_MAX: u64 = 8;
 /// Draws the pixels of a challenge: different ones, every set equally likely, known to nobody
 /// before both the commitment and the nonce are fixed.
 ///
-/// Returns `wanted` pixels in the order of their place; fewer of a tile under 8 × `wanted`
-/// pixels: an eighth of it, but at least 32, or all it has.
+/// Returns the pixels asked for in the order of their place; fewer of a tile of under 8 times as
+/// many: an eighth of it, but at least 32, or all it has.
 #[must_use]
 pub fn challenge_pixels(
     lease: LeaseId,
     node: NodeId,
     root: Digest,
-    nonce: &[u8; 32],
-    round: u32,
+    challenge: &Challenge,
     rect: Rect,
-    wanted: u32,
 ) -> Vec<(u32, u32)> {
+    let Challenge { nonce, round, pixels: wanted } = *challenge;
     let all = rect.pixel_count();
     let most = (all / SHARE_MAX).max(u64::from(PIXELS_MIN.min(wanted))).min(all);
     let count = u64::from(wanted).min(most);
 
     let mut hasher = blake3::Hasher::new_derive_key("tessera 2026 challenge pixels v1");
-    for part in [&lease.0[..], &node.0, &root.0, nonce, &round.to_le_bytes()] {
+    for part in [&lease.0[..], &node.0, &root.0, &nonce, &round.to_le_bytes()] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
@@ -78,7 +91,8 @@ mod tests {
         let mut id = [0; 16];
         id[..4].copy_from_slice(&lease.to_le_bytes());
         let (node, root) = (NodeId([1; 32]), Digest([2; 32]));
-        challenge_pixels(LeaseId(id), node, root, &[3; 32], 0, rect, wanted)
+        let challenge = Challenge { nonce: [3; 32], round: 0, pixels: wanted };
+        challenge_pixels(LeaseId(id), node, root, &challenge, rect)
     }
 
     #[test]
@@ -98,10 +112,8 @@ mod tests {
                 LeaseId([lease; 16]),
                 NodeId([node; 32]),
                 Digest([root; 32]),
-                &[nonce; 32],
-                round,
+                &Challenge { nonce: [nonce; 32], round, pixels: 16 },
                 TILE,
-                16,
             )
         };
         let draws = [
