@@ -133,6 +133,10 @@ impl fmt::Display for NodeEvent {
                     VerdictKind::Disputed { .. } => {
                         write!(f, "disputed {unit}: another node's film differs")
                     }
+                    VerdictKind::Overturned { returned, stake, pay } => write!(
+                        f,
+                        "appeal won for {unit}: {returned} tokens returned, {stake} at risk again, {pay} paid"
+                    ),
                 }
             }
             Self::Standing(view) => write!(

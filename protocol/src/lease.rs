@@ -147,6 +147,15 @@ pub enum VerdictKind {
         /// The root of the other film.
         other_root: Digest,
     },
+    /// An appeal has shown that the film was good: what was taken is returned.
+    Overturned {
+        /// Held pay that goes to the owner's wallet.
+        returned: Tokens,
+        /// Stake that is at risk again.
+        stake: Tokens,
+        /// Pay for the film itself.
+        pay: Tokens,
+    },
 }
 
 /// Why a film was refused.

@@ -11,6 +11,7 @@ use crate::job::{JobSpec, Order, Quote, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
 use crate::settings::RenderSettings;
 use crate::sign::Signed;
+use crate::tokens::Tokens;
 use crate::view::{
     FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView, StatementPage, WalletView,
 };
@@ -128,6 +129,23 @@ pub enum Request {
     Evidence {
         /// The lease whose film was refused.
         lease: LeaseId,
+    },
+    /// Has the tile of a film that convicted a node of the caller's rendered once more.
+    Appeal {
+        /// The lease whose film it was.
+        lease: LeaseId,
+    },
+    /// Puts tokens of the caller's wallet at risk for the good work of the caller's nodes.
+    Stake {
+        /// How much.
+        amount: Tokens,
+        /// A number of the caller's choice: said twice, it is done once.
+        id: [u8; 16],
+    },
+    /// Asks for tokens at risk back; they come free after a while.
+    Unstake {
+        /// How much, or all there is.
+        amount: Tokens,
     },
     /// Films of one of the caller's jobs that were refused, in order, after number `after`.
     Refusals {

@@ -134,6 +134,8 @@ pub struct NodeView {
     pub earned: Tokens,
     /// Tokens held back for a while.
     pub held: Tokens,
+    /// Tokens that its owner has at risk.
+    pub stake: Tokens,
     /// Leases it holds now.
     pub leases: u32,
     /// Last heard of, milliseconds since 1970.
@@ -151,6 +153,8 @@ pub struct WalletView {
     pub escrowed: Tokens,
     /// Pay held back for a while.
     pub held: Tokens,
+    /// At risk for the good work of nodes; what was asked back but is not free yet is in it.
+    pub staked: Tokens,
 }
 
 /// Entries of an account.

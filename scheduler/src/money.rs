@@ -42,6 +42,18 @@ pub fn release_id(node: NodeId, leases: &[LeaseId]) -> TransferId {
     transfer_id("release", &[&node.0, &encode(&leases)])
 }
 
+/// Id of tokens put at risk: the owner chooses a number for each time.
+#[must_use]
+pub fn stake_id(owner: PublicKey, id: [u8; 16]) -> TransferId {
+    transfer_id("stake", &[&owner.0, &id])
+}
+
+/// Id of an owner's `number`th return of a stake.
+#[must_use]
+pub fn unstake_id(owner: PublicKey, number: u64) -> TransferId {
+    transfer_id("unstake", &[&owner.0, &number.to_le_bytes()])
+}
+
 /// Id of a key's welcome grant: one for each key.
 #[must_use]
 pub fn grant_id(to: PublicKey) -> TransferId {

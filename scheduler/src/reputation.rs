@@ -1,6 +1,7 @@
 //! A node's good name: the mean of a Beta posterior over verified work, with its reasons, and
 //! how often that name asks for a twin.
 
+use protocol::Tokens;
 use protocol::view::Reputation;
 
 /// What one accepted unit adds to the good side, in tenths.
@@ -33,6 +34,16 @@ pub fn twin_ppm(name: &Reputation, floor_ppm: u32) -> u32 {
     (1_000_000 - name.mean_ppm.min(1_000_000)).max(floor_ppm)
 }
 
+/// The same for an owner with a stake: what goes beyond the floor is halved by a full stake, and by
+/// less in proportion. All of it is lost with one film that is found wrong.
+#[must_use]
+pub fn staked_twin_ppm(ppm: u32, floor_ppm: u32, stake: Tokens, full: Tokens) -> u32 {
+    let beyond = u64::from(ppm.saturating_sub(floor_ppm));
+    let share = stake.min(full).micro() * 1_000_000 / full.micro().max(1);
+    let less = u128::from(beyond) * share / 2_000_000;
+    ppm.saturating_sub(less as u32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +60,15 @@ mod tests {
         let refused = reputation(100, 1, 0).mean_ppm;
         let dropped = reputation(100, 0, 30).mean_ppm;
         assert!(refused < dropped && dropped < reputation(100, 0, 0).mean_ppm);
+    }
+
+    #[test]
+    fn a_stake_halves_what_goes_beyond_the_floor() {
+        let full = Tokens::from_whole(100);
+        let ppm = |stake| staked_twin_ppm(160_000, 20_000, Tokens::from_whole(stake), full);
+        assert_eq!([0, 50, 100, 1000].map(ppm), [160_000, 125_000, 90_000, 90_000]);
+        assert_eq!(staked_twin_ppm(20_000, 20_000, full, full), 20_000);
+        assert_eq!(staked_twin_ppm(160_000, 20_000, Tokens::ZERO, Tokens::ZERO), 160_000);
     }
 
     #[test]

@@ -75,6 +75,7 @@ pub fn node(seed: u8, name: &str, owner: PublicKey) -> NodeView {
         rays: RayCount { closest: 41_300_000_000, shadow: 30_100_000_000 },
         earned: Tokens::from_micro(18_624_511),
         held: Tokens::from_micro(1_204_000),
+        stake: Tokens::ZERO,
         leases: 2,
         seen_ms: NOW_MS - 2_000,
     }
@@ -107,6 +108,7 @@ pub fn wallet() -> WalletView {
         balance: Tokens::from_micro(128_401_234),
         escrowed: Tokens::from_micro(1_740_000),
         held: Tokens::from_micro(1_204_000),
+        staked: Tokens::ZERO,
     }
 }
 

@@ -205,6 +205,52 @@ pub enum Event {
         now_ms: u64,
     },
 
+    /// A conviction is appealed against.
+    Appealed {
+        /// The lease whose film convicted the node.
+        lease: LeaseId,
+    },
+    /// An appeal was decided by a render of the whole tile.
+    AppealHeard {
+        /// The lease whose film convicted the node.
+        lease: LeaseId,
+        /// Whether the film was good after all.
+        holds: bool,
+    },
+    /// The time for an appeal is over.
+    AppealLapsed {
+        /// The lease whose film convicted the node.
+        lease: LeaseId,
+    },
+    /// An owner of nodes puts tokens at risk.
+    Staked {
+        /// Who.
+        owner: PublicKey,
+        /// How much.
+        amount: Tokens,
+        /// The owner's number for it: said twice, it is done once.
+        id: [u8; 16],
+    },
+    /// The wallet held less than the stake when the ledger was asked.
+    StakeUnfunded {
+        /// Number of the movement.
+        seq: u64,
+    },
+    /// An owner asks for tokens at risk back.
+    Unstaked {
+        /// Who.
+        owner: PublicKey,
+        /// How much, or all there is.
+        amount: Tokens,
+        /// When.
+        now_ms: u64,
+    },
+    /// What was asked back is free.
+    StakeLeft {
+        /// Whose.
+        owner: PublicKey,
+    },
+
     /// A node is connected. Not kept.
     Heard {
         /// The node.
@@ -338,6 +384,11 @@ pub enum CheckKind {
     Trial {
         /// The films.
         films: Vec<FilmRef>,
+    },
+    /// The whole tile of a film that convicted its node: answered by [`Event::AppealHeard`].
+    Appeal {
+        /// The film.
+        film: FilmRef,
     },
     /// Random pixels of an accepted film: answered by [`Event::Rechecked`].
     Recheck {

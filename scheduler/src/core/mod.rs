@@ -19,7 +19,7 @@ pub use event::{
 };
 pub use policy::Policy;
 pub use state::{
-    Accepted, Book, Committed, Hold, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Live,
-    Node, Quoted, Recheck, State, UnitState,
+    Accepted, Appeal, Book, Committed, Conviction, Hold, Job, JobPhase, LeasePhase, LeasePurse,
+    LeaseRecord, Live, Node, Quoted, Recheck, Stake, State, UnitState,
 };
-pub use step::{outstanding, step};
+pub use step::{AppealError, may_appeal, outstanding, step};

@@ -1,10 +1,10 @@
 //! Decisions that depend on the moment: who gets which lease, what has come due. They only read;
 //! what they decide enters the state as an event.
 
-use protocol::{JobId, JobSpec, LeaseId, NodeId, Shot, ShotIndex};
+use protocol::{JobId, JobSpec, LeaseId, NodeId, Shot, ShotIndex, Tokens};
 
 use crate::core::event::Event;
-use crate::core::state::{Job, JobPhase, LeasePhase, LeaseRecord, Node, State, UnitState};
+use crate::core::state::{Appeal, Job, JobPhase, LeasePhase, LeaseRecord, Node, State, UnitState};
 use crate::reputation;
 
 /// A lease is raced that has been out so many times longer than the job's films took on average.
@@ -120,7 +120,10 @@ fn failures_of(unit: &UnitState, node: NodeId) -> u32 {
 fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
     let book = &state.book;
     let name = reputation::reputation(node.accepted_for_others, node.refused, node.dropped);
-    let ppm = reputation::twin_ppm(&name, book.policy.twin_floor_ppm);
+    let floor_ppm = book.policy.twin_floor_ppm;
+    let stake = book.stakes.get(&node.facts.owner).map_or(Tokens::ZERO, |stake| stake.amount);
+    let ppm = reputation::twin_ppm(&name, floor_ppm);
+    let ppm = reputation::staked_twin_ppm(ppm, floor_ppm, stake, book.policy.stake_full);
     let attempt = job.units[unit_index as usize].failures;
     node.granted < u64::from(book.policy.newcomer_units)
         || book.secret.twin_draw_ppm(job.id, unit_index, attempt, book.leases_granted) < ppm
@@ -151,6 +154,17 @@ pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
     });
     events.extend(lonely.map(|(&lease, _)| Event::TwinWaived { lease, now_ms }));
     events.extend(state.book.nodes.values().filter_map(|node| aged(state, node, now_ms)));
+    let appeal_ms = state.book.policy.appeal_ms;
+    let final_ones = state.book.convictions.iter().filter(|(_, conviction)| {
+        conviction.appeal == Appeal::Open && now_ms >= conviction.since_ms.saturating_add(appeal_ms)
+    });
+    events.extend(final_ones.map(|(&lease, _)| Event::AppealLapsed { lease }));
+    let free = state
+        .book
+        .stakes
+        .iter()
+        .filter(|(_, stake)| !stake.leaving.is_zero() && now_ms >= stake.leaves_ms);
+    events.extend(free.map(|(&owner, _)| Event::StakeLeft { owner }));
     let stuck = |job: &JobId| exhausted(state, *job).or_else(|| hopeless(state, *job));
     events.extend(state.book.active.values().filter_map(|job| {
         let failure = Some(stuck(job)?);

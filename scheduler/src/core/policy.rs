@@ -1,7 +1,7 @@
 //! What the operator decides. It enters the journal with every start, so that a replay judges
 //! each event by the policy of its time.
 
-use protocol::Class;
+use protocol::{Class, Tokens};
 use serde::{Deserialize, Serialize};
 
 /// The core's rules.
@@ -20,6 +20,12 @@ pub struct Policy {
     pub hold_ms: u64,
     /// Held pay is released earlier once the node has this many newer accepted units.
     pub hold_units: u32,
+    /// A conviction can be appealed against this long, milliseconds; what was taken stays on the
+    /// appeal account until then.
+    pub appeal_ms: u64,
+    /// Tokens at risk that halve what a name asks in twins beyond the floor; less halves less.
+    #[serde(with = "crate::config::tokens_text")]
+    pub stake_full: Tokens,
     /// A newcomer's first units that are always paired with another owner's.
     pub newcomer_units: u32,
     /// Smallest share of units that get a twin, in millionths.
@@ -71,6 +77,9 @@ impl Default for Policy {
             // Long enough that a later conviction still finds something to take.
             hold_ms: 3_600_000,
             hold_units: 100,
+            // A night and a day: somebody who looks once a day sees it.
+            appeal_ms: 36 * 3_600_000,
+            stake_full: Tokens::from_whole(100),
             newcomer_units: 2,
             twin_floor_ppm: 20_000,
             twin_wait_ms: 60_000,

@@ -47,6 +47,12 @@ pub struct Book {
     pub leases: BTreeMap<LeaseId, LeaseRecord>,
     /// Accepted films that are being checked once more.
     pub rechecks: BTreeMap<LeaseId, Recheck>,
+    /// Convictions that are not settled, by the lease whose film was bad.
+    pub convictions: BTreeMap<LeaseId, Conviction>,
+    /// What owners of nodes have at risk.
+    pub stakes: BTreeMap<PublicKey, Stake>,
+    /// Stakes that the ledger has not moved yet, by number in the outbox.
+    pub stakes_ordered: BTreeMap<u64, (PublicKey, Tokens, [u8; 16])>,
     /// Whether the operator has given the verification reserve its first tokens.
     pub reserve_seeded: bool,
     /// What the verification reserve holds, less what is reserved for twins.
@@ -96,6 +102,8 @@ pub struct Node {
     pub class: Option<Class>,
     /// Whether it was convicted.
     pub barred: bool,
+    /// Convictions, and other films of a convict's that were bad, less those that were overturned.
+    pub convictions: u32,
     /// Leases ever granted.
     pub granted: u64,
     /// Units accepted.
@@ -136,8 +144,63 @@ pub struct Hold {
 /// An accepted film that is being checked once more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recheck {
+    /// The lease whose film convicted the node.
+    pub cause: LeaseId,
     /// Its pay, which is on the appeal account now.
     pub hold: Hold,
+}
+
+/// A conviction that can still be appealed against, or is being.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conviction {
+    /// Who was convicted.
+    pub node: NodeId,
+    /// The film; none where it was refused for what it holds, and was not kept.
+    pub film: Option<FilmRef>,
+    /// Of which unit.
+    pub unit: Unit,
+    /// Index of the unit in its job.
+    pub unit_index: u32,
+    /// Whose job it is.
+    pub artist: PublicKey,
+    /// The average price of the unit: what the artist gets for the wait.
+    pub harm: Tokens,
+    /// Held pay on the appeal account that no bad film has used up.
+    pub taken: Tokens,
+    /// Stake on the appeal account.
+    pub stake: Tokens,
+    /// When.
+    pub since_ms: u64,
+    /// How far an appeal is.
+    pub appeal: Appeal,
+}
+
+/// How far an appeal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appeal {
+    /// Nobody has appealed yet.
+    Open,
+    /// The tile is being rendered again.
+    Asked,
+    /// The conviction stands.
+    Upheld,
+    /// The film was good.
+    Overturned,
+}
+
+/// What an owner of nodes has at risk.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stake {
+    /// At risk, and counted.
+    pub amount: Tokens,
+    /// Asked back: still at risk, no longer counted.
+    pub leaving: Tokens,
+    /// When what was asked back goes to the wallet.
+    pub leaves_ms: u64,
+    /// Times that some went back.
+    pub withdrawals: u64,
+    /// The owner's numbers of what was put at risk: each counts once.
+    pub said: BTreeSet<[u8; 16]>,
 }
 
 /// A job.
@@ -336,6 +399,9 @@ impl State {
             jobs_ordered: 0,
             leases: BTreeMap::new(),
             rechecks: BTreeMap::new(),
+            convictions: BTreeMap::new(),
+            stakes: BTreeMap::new(),
+            stakes_ordered: BTreeMap::new(),
             reserve_seeded: false,
             reserve: Tokens::ZERO,
             outbox: BTreeMap::new(),

@@ -5,7 +5,9 @@ use protocol::view::{
 };
 use protocol::{JobId, Lease, LeaseId, NodeId, PublicKey, Tokens, Unit, Verdict, VerdictKind};
 
-use crate::core::state::{Accepted, Book, Job, JobPhase, LeasePhase, Node, State, UnitState};
+use crate::core::state::{
+    Accepted, Book, Job, JobPhase, LeasePhase, Node, Stake, State, UnitState,
+};
 use crate::{money, reputation, split};
 
 /// Accepted units in one update: what fits a message with room to spare.
@@ -144,6 +146,7 @@ pub fn node(state: &State, node: &Node) -> NodeView {
         rays: node.rays,
         earned: node.earned,
         held,
+        stake: staked(&state.book, node.facts.owner),
         leases: state.book.leases.values().filter(out).count() as u32,
         seen_ms: state.live.seen.get(&node.id).copied().unwrap_or(0),
     }
@@ -201,6 +204,13 @@ pub fn escrowed_and_held(book: &Book, key: PublicKey) -> (Tokens, Tokens) {
     let nodes = book.nodes.values().filter(|node| node.facts.owner == key);
     let held = nodes.flat_map(|node| node.holds.values());
     (escrowed, held.fold(Tokens::ZERO, |sum, hold| money::plus(sum, hold.amount)))
+}
+
+/// What a key has at risk.
+#[must_use]
+pub fn staked(book: &Book, owner: PublicKey) -> Tokens {
+    let sum = |stake: &Stake| money::plus(stake.amount, stake.leaving);
+    book.stakes.get(&owner).map_or(Tokens::ZERO, sum)
 }
 
 /// Whether a node belongs to a key.

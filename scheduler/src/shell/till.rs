@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ledger::{Account, ApplyError, Ledger, Transfer};
-use protocol::JobId;
 use tokio::sync::oneshot;
 
 use super::desk::{DeskHandle, Stopped};
@@ -93,13 +92,13 @@ fn move_money(ledger: &mut Ledger, batches: Vec<Batch>, desk: &DeskHandle) {
 
 fn report(batch: &Batch, result: Result<(), ApplyError>, desk: &DeskHandle) {
     let seq = batch.seq;
-    match (result, escrow_of(batch)) {
+    match (result, unfunded(batch)) {
         (Ok(()), _) => desk.tell(move |desk| {
             let now_ms = desk.now_ms();
             desk.apply(Event::Moved { seq, now_ms });
         }),
-        (Err(ApplyError::NotEnough { .. }), Some(job)) => {
-            desk.tell(move |desk| desk.apply(Event::Unfunded { job }));
+        (Err(ApplyError::NotEnough { .. }), Some(unfunded)) => {
+            desk.tell(move |desk| desk.apply(unfunded));
         }
         (Err(error), _) => {
             // The book and the ledger disagree about money: stop rather than guess.
@@ -110,10 +109,12 @@ fn report(batch: &Batch, result: Result<(), ApplyError>, desk: &DeskHandle) {
     }
 }
 
-/// The job whose escrow a batch fills.
-fn escrow_of(batch: &Batch) -> Option<JobId> {
+/// What it means when the wallet that a batch is paid from holds less: the two that people order,
+/// whose wallet may have changed since it was looked at.
+fn unfunded(batch: &Batch) -> Option<Event> {
     match (batch.transfers.first()?.debit, batch.transfers.first()?.credit) {
-        (Account::Wallet(_), Account::Escrow(job)) => Some(job),
+        (Account::Wallet(_), Account::Escrow(job)) => Some(Event::Unfunded { job }),
+        (Account::Wallet(_), Account::Stake(_)) => Some(Event::StakeUnfunded { seq: batch.seq }),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use film::{Film, Sums};
 use protocol::{Challenge, Class, Digest, EVIDENCE_PIXELS_MAX, Evidence, Rect, Signed, SigningKey};
+use renderer::trace::Path;
 use renderer::{Backend as _, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
 use super::by_hash::ByHash;
@@ -111,6 +112,11 @@ impl Verifier {
                 let outcome = self.challenge(&place, film, challenge);
                 outcome.map(|outcome| Event::Rechecked { lease, outcome, now_ms: 0 })
             }
+            CheckKind::Appeal { film } => {
+                let lease = film.lease;
+                let holds = self.hearing(&place, film);
+                holds.map(|holds| Event::AppealHeard { lease, holds })
+            }
             CheckKind::Trial { films } => {
                 let (job, unit_index) = (check.unit.job, check.unit_index);
                 let films = self.trial(&place, films);
@@ -182,6 +188,17 @@ impl Verifier {
             Ok(Tried { lease: film.lease, differing, evidence })
         });
         tried.collect()
+    }
+
+    /// Whether a film that convicted its node was good after all: the whole tile, by the plainest
+    /// code path there is, which gives the same bits and shares least with the first judge.
+    fn hearing(&self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<bool> {
+        let got = self.film(place, film)?;
+        let threads = NonZeroUsize::new(self.tools.meter.threads.load(Ordering::Relaxed) as usize);
+        let mut other = CpuBackend::with_path(threads, Path::Portable);
+        let trusted = other.render(place.frame, place.work, &self.tools.cancel)?;
+        self.count(trusted.pixels().len());
+        Ok(verify::differing_pixels(film.class, got.sums(), trusted.sums()) == 0)
     }
 
     /// Writes down which pixels prove a film wrong; durable when it returns.

@@ -11,6 +11,7 @@ pub struct Bank {
     posted: BTreeMap<Account, i128>,
     pending: BTreeMap<TransferId, (Account, Account, u128)>,
     applied: BTreeMap<TransferId, Digest>,
+    flows: BTreeMap<(Account, Account), u128>,
 }
 
 /// The one refusal that may happen: the debit account holds less.
@@ -22,10 +23,11 @@ pub struct NotEnough {
 impl Bank {
     /// Applies a batch, all or nothing. Anything but a lack of tokens is a bug and panics.
     pub fn apply(&mut self, batch: &[Transfer]) -> Result<(), NotEnough> {
-        let before = (self.posted.clone(), self.pending.clone(), self.applied.clone());
+        let before =
+            (self.posted.clone(), self.pending.clone(), self.applied.clone(), self.flows.clone());
         for transfer in batch {
             if let Err(refusal) = self.apply_one(transfer) {
-                (self.posted, self.pending, self.applied) = before;
+                (self.posted, self.pending, self.applied, self.flows) = before;
                 return Err(refusal);
             }
         }
@@ -75,6 +77,7 @@ impl Bank {
     fn shift(&mut self, debit: Account, credit: Account, amount: u128) {
         *self.posted.entry(debit).or_default() -= amount as i128;
         *self.posted.entry(credit).or_default() += amount as i128;
+        *self.flows.entry((debit, credit)).or_default() += amount;
         assert!(debit.may_go_below_zero() || self.posted[&debit] >= 0, "{debit} below zero");
     }
 
@@ -89,6 +92,11 @@ impl Bank {
     /// What an account holds, reservations included.
     pub fn posted(&self, account: Account) -> i128 {
         self.posted.get(&account).copied().unwrap_or(0)
+    }
+
+    /// What has gone from one account to another in all.
+    pub fn flow(&self, from: Account, to: Account) -> u128 {
+        self.flows.get(&(from, to)).copied().unwrap_or(0)
     }
 
     /// Whether a transfer was applied.

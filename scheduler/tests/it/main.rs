@@ -2,6 +2,7 @@
 
 mod bank;
 mod callers;
+mod convictions;
 mod evidence;
 mod farm;
 mod simulator;

@@ -6,10 +6,11 @@ use ledger::{Account, Code, Transfer, account};
 use protocol::{
     Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote,
     QuoteId, RayCount, Refusal, RenderSettings, SceneId, Signed, SigningKey, Size, Tokens, Unit,
+    VerdictKind,
 };
 use scheduler::core::{
     Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, JobPhase, NodeFacts,
-    Ordered, Policy, Secret, State, Tried, outstanding, plan, step, view,
+    Ordered, Policy, Secret, State, Tried, may_appeal, outstanding, plan, step, view,
 };
 use scheduler::money;
 
@@ -68,6 +69,11 @@ pub struct World {
     pub reopened: u32,
     /// Of these, films of jobs that were done.
     pub reopened_done: u32,
+    /// Good films that the verifier refuses: a machine that is sick now and then.
+    pub faults_percent: u64,
+    /// Whether owners of nodes appeal, and put tokens at risk.
+    pub owners_act: bool,
+    stakes_made: u8,
     policy: Policy,
     journal: Vec<Vec<u8>>,
     synced: usize,
@@ -113,6 +119,9 @@ impl World {
             trials: 0,
             reopened: 0,
             reopened_done: 0,
+            faults_percent: 0,
+            owners_act: false,
+            stakes_made: 0,
             policy,
             journal: Vec::new(),
             synced: 0,
@@ -284,6 +293,9 @@ impl World {
             }
             _ => self.connection_changes(),
         }
+        if self.owners_act && self.dice.percent(10) {
+            self.owner_acts();
+        }
         self.watch();
     }
 
@@ -383,11 +395,12 @@ impl World {
         match self.bank.apply(&transfers) {
             Ok(()) => self.apply(Event::Moved { seq, now_ms: self.now_ms }),
             Err(refusal) => {
-                let escrow = transfers[0].credit;
-                let Account::Escrow(job) = escrow else {
-                    panic!("{} has not enough for {transfers:?}", refusal.account)
+                let unfunded = match transfers[0].credit {
+                    Account::Escrow(job) => Event::Unfunded { job },
+                    Account::Stake(_) => Event::StakeUnfunded { seq },
+                    _other => panic!("{} has not enough for {transfers:?}", refusal.account),
                 };
-                self.apply(Event::Unfunded { job });
+                self.apply(unfunded);
             }
         }
     }
@@ -402,6 +415,34 @@ impl World {
         CheckOutcome::Refused { refusal, evidence: Some(Digest([9; 32])) }
     }
 
+    /// Somebody appeals, puts tokens at risk or asks for them back.
+    fn owner_acts(&mut self) {
+        let index = self.pick();
+        let node = &self.state.book.nodes[&self.nodes[index].id];
+        let (id, owner) = (node.id, node.facts.owner);
+        let book = &self.state.book;
+        match self.dice.below(3) {
+            0 => {
+                let convictions = book.convictions.iter();
+                let own = convictions.filter(|(_, it)| it.node == id).map(|(lease, _)| *lease);
+                let appealed: Vec<LeaseId> =
+                    own.filter(|lease| may_appeal(book, owner, *lease).is_ok()).collect();
+                for lease in appealed {
+                    self.apply(Event::Appealed { lease });
+                }
+            }
+            1 => {
+                self.stakes_made += 1;
+                let (amount, id) = (Tokens::from_whole(1), [self.stakes_made; 16]);
+                self.apply(Event::Staked { owner, amount, id });
+            }
+            _ => {
+                let (amount, now_ms) = (Tokens::from_micro(700_000), self.now_ms);
+                self.apply(Event::Unstaked { owner, amount, now_ms });
+            }
+        }
+    }
+
     fn verifier_works(&mut self) {
         if self.checks.is_empty() {
             return;
@@ -412,7 +453,11 @@ impl World {
         match check.kind {
             CheckKind::Challenge { film, challenge } => {
                 let round = challenge.round;
-                let outcome = self.outcome(&check.unit, &film, 60);
+                let mut outcome = self.outcome(&check.unit, &film, 60);
+                if self.faults_percent > 0 && self.dice.percent(self.faults_percent) {
+                    let refusal = Refusal::Pixels { differing: 1, checked: 136, x: 9, y: 9 };
+                    outcome = CheckOutcome::Refused { refusal, evidence: None };
+                }
                 self.apply(Event::Judged { lease: film.lease, round, outcome, now_ms });
             }
             CheckKind::Recheck { film, .. } => {
@@ -422,6 +467,10 @@ impl World {
                 self.reopened += u32::from(is_bad);
                 self.reopened_done += u32::from(is_bad && was_done);
                 self.apply(Event::Rechecked { lease: film.lease, outcome, now_ms });
+            }
+            CheckKind::Appeal { film } => {
+                let holds = film.root == truth(&check.unit, film.class);
+                self.apply(Event::AppealHeard { lease: film.lease, holds });
             }
             CheckKind::Trial { films } => {
                 self.trials += 1;
@@ -487,11 +536,18 @@ impl World {
             assert!(node.holds.is_empty(), "a convict's pay is held on");
             assert!(book.leases.values().all(|lease| lease.node != node.id));
         }
+        // What a node had under way when it was convicted went to others.
+        let was_barred = |node: &scheduler::core::Node| {
+            let won = |verdict: &protocol::Verdict| {
+                matches!(verdict.kind, VerdictKind::Overturned { .. })
+            };
+            node.barred || node.verdicts.iter().any(won)
+        };
         for lease in self.acknowledged.difference(&self.settled) {
             let judged = book
                 .nodes
                 .values()
-                .any(|node| node.barred || node.verdicts.iter().any(|v| v.lease == *lease));
+                .any(|node| was_barred(node) || node.verdicts.iter().any(|v| v.lease == *lease));
             assert!(judged || book.leases.contains_key(lease), "an acknowledged film was lost");
         }
     }
@@ -510,8 +566,23 @@ impl World {
             assert_eq!(money::plus(job.spent, job.refunded), job.quote.price);
         }
         assert_eq!(self.bank.available(account::reserve()), book.reserve);
+        self.assert_risk_adds_up(book);
         self.assert_pay_matches(book);
         self.assert_all_was_told();
+    }
+
+    /// On the appeal account is what was taken and may go back, and what is to render bad films
+    /// anew: nothing is left there for ever. Stakes are where the book says.
+    fn assert_risk_adds_up(&self, book: &Book) {
+        let taken = book.convictions.values().map(|it| it.taken.micro() + it.stake.micro());
+        let units = book.jobs.values().flat_map(|job| &job.units);
+        let anew = units.map(|unit| unit.clawed_back.micro());
+        let on_appeal = taken.chain(anew).sum::<u128>();
+        assert_eq!(self.bank.posted(account::appeal()), on_appeal as i128);
+        for (&owner, stake) in &book.stakes {
+            let sum = stake.amount.micro() + stake.leaving.micro();
+            assert_eq!(self.bank.posted(account::stake(owner)), sum as i128);
+        }
     }
 
     /// The bank holds for each node what the book says it holds.
@@ -523,7 +594,11 @@ impl World {
             *earned.entry(node.facts.owner).or_default() += node.earned.micro();
         }
         for (owner, sum) in earned {
-            assert_eq!(self.bank.posted(account::wallet(owner)), sum as i128);
+            let (wallet, stake) = (account::wallet(owner), account::stake(owner));
+            let flow = |from, to| self.bank.flow(from, to) as i128;
+            let other = flow(account::issuance(), wallet) + flow(stake, wallet);
+            let expected = sum as i128 + other - flow(wallet, stake);
+            assert_eq!(self.bank.posted(wallet), expected);
         }
     }
 }

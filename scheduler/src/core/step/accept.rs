@@ -109,6 +109,7 @@ fn pay_primary(
         LeasePurse::Appeal => {
             let posted = due.min(lease.reserved);
             transfers.push(settle(lease, unit, posted, anew));
+            transfers.push(left_over(lease, money::minus(lease.reserved, posted)));
             return (posted, transfers);
         }
         // A twin that is left alone: its reservation returns, and the primary purse pays.
@@ -119,6 +120,7 @@ fn pay_primary(
                 let pay = due.min(clawed_back);
                 let accounts = (account::appeal(), held);
                 transfers.push(Transfer::posted(anew, accounts, pay, Code::Correction));
+                transfers.push(left_over(lease, money::minus(clawed_back, pay)));
                 return (pay, transfers);
             }
             let pay = due.min(job.available);
@@ -141,6 +143,12 @@ fn pay_primary(
     let share_id = money::unit_movement_id("reserve", &unit);
     transfers.push(Transfer::posted(share_id, (escrow, account::reserve()), share, Code::Reserve));
     (pay, transfers)
+}
+
+/// What rendering a unit anew did not use of a bad film's pay: the treasury's.
+fn left_over(lease: &LeaseRecord, amount: Tokens) -> Transfer {
+    let id = money::lease_movement_id("left over", lease.id);
+    Transfer::posted(id, (account::appeal(), account::treasury()), amount, Code::Slash)
 }
 
 /// Pays a twin from the verification reserve, as far as that reaches.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ledger::{Code, Link, Transfer, account};
 use protocol::{Digest, JobId, Tokens};
 
-use super::{lease, node, verdict};
+use super::{lease, node, stake, verdict};
 use crate::core::event::{Effect, Ordered};
 use crate::core::state::{Book, Job, JobPhase, LeasePhase, State, UnitState};
 use crate::money;
@@ -84,6 +84,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
 /// The ledger has done a batch; the one that fills an escrow opens the job.
 pub(super) fn moved(state: &mut State, seq: u64, now_ms: u64, effects: &mut Vec<Effect>) {
     state.book.outbox.remove(&seq);
+    stake::moved(&mut state.book, seq);
     let funded = state.book.active.values().copied().find(|id| {
         let job = &state.book.jobs[id];
         job.escrow_seq == seq && job.phase == JobPhase::Funding
@@ -183,9 +184,18 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
     let accounts = (account::escrow(id), account::wallet(job.artist));
     let refund_id = money::job_movement_id("refund", id);
     let refund = Transfer::posted(refund_id, accounts, rest, Code::Refund);
+    let mut transfers = vec![refund.with_link(Link::job(id))];
+    // What was taken back to render a unit anew, and will not be.
+    for unit in &mut job.units {
+        let back = std::mem::take(&mut unit.clawed_back);
+        let id = money::unit_movement_id("paid back", &unit.unit);
+        let accounts = (account::appeal(), account::wallet(job.artist));
+        let back = Transfer::posted(id, accounts, back, Code::Refund);
+        transfers.push(back.with_link(Link::unit(unit.unit)));
+    }
     let number = job.number;
     let book = &mut state.book;
     book.active.remove(&number);
-    book.transfer(vec![refund.with_link(Link::job(id))], effects);
+    book.transfer(transfers, effects);
     effects.push(Effect::JobEnded(id));
 }

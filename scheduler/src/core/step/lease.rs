@@ -4,7 +4,7 @@ use ledger::{Code, Link, Transfer, account};
 use protocol::{Class, Digest, JobId, LeaseId, NodeId, RayCount, Tokens, Unit};
 
 use super::verdict::{self, Wrong};
-use super::{accept, challenge, hold, job};
+use super::{accept, challenge, conviction, job};
 use crate::core::event::{Effect, FilmRef};
 use crate::core::state::{Committed, JobPhase, LeasePhase, LeasePurse, LeaseRecord, State};
 use crate::money;
@@ -232,7 +232,7 @@ pub(super) fn trip(
     let node = state.book.leases[&id].node;
     let refusals = state.book.nodes[&node].refused + 1;
     if refusals >= state.book.policy.refusals_max {
-        hold::convict(state, id, wrong, now_ms, effects);
+        conviction::convict(state, id, wrong, now_ms, effects);
     } else {
         refuse(state, id, wrong, now_ms, effects);
     }

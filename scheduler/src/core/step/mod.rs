@@ -1,16 +1,19 @@
 //! One event in, the new state and what it asks for out.
 
 mod accept;
+mod conviction;
 mod hold;
 mod job;
 mod lease;
 mod node;
+mod stake;
 mod verdict;
 
 use protocol::{Challenge, JobId, LeaseId};
 
+pub use self::conviction::{AppealError, may_appeal};
 use crate::core::event::{Check, CheckKind, Effect, Event};
-use crate::core::state::{Book, LeasePhase, State};
+use crate::core::state::{Appeal, Book, LeasePhase, State};
 use crate::split;
 
 /// Applies one event.
@@ -65,8 +68,19 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             verdict::conclude_trial(state, job, unit_index, &films, now_ms, out);
         }
         Event::Rechecked { lease, outcome, now_ms } => {
-            hold::conclude_recheck(state, lease, outcome, now_ms, out);
+            conviction::conclude_recheck(state, lease, outcome, now_ms, out);
         }
+        Event::Appealed { lease } => conviction::appeal(&mut state.book, lease, out),
+        Event::AppealHeard { lease, holds } => conviction::hear(state, lease, holds, out),
+        Event::AppealLapsed { lease } => conviction::lapse(state, lease, out),
+        Event::Staked { owner, amount, id } => {
+            stake::order(&mut state.book, owner, amount, id, out);
+        }
+        Event::StakeUnfunded { seq } => stake::unfunded(&mut state.book, seq),
+        Event::Unstaked { owner, amount, now_ms } => {
+            stake::withdraw(&mut state.book, owner, amount, now_ms);
+        }
+        Event::StakeLeft { owner } => stake::leave(&mut state.book, owner, out),
         Event::Aged { node, leases } => hold::release(&mut state.book, node, &leases, out),
     }
     effects
@@ -89,8 +103,10 @@ pub fn outstanding(book: &Book) -> Vec<Effect> {
         let units = book.jobs[job].units.iter().enumerate();
         units.filter(|(_, unit)| unit.on_trial).map(|(index, _)| trial(book, *job, index as u32))
     });
-    let rechecks = book.rechecks.keys().map(|&lease| hold::recheck(book, lease));
-    moves.chain(challenges).chain(trials).chain(rechecks).collect()
+    let rechecks = book.rechecks.keys().map(|&lease| conviction::recheck(book, lease));
+    let asked = book.convictions.iter().filter(|(_, it)| it.appeal == Appeal::Asked);
+    let hearings = asked.filter_map(|(&lease, _)| conviction::hearing(book, lease));
+    moves.chain(challenges).chain(trials).chain(rechecks).chain(hearings).collect()
 }
 
 /// The challenge of a lease that has committed.

@@ -85,6 +85,7 @@ pub(super) fn meet(state: &mut State, id: NodeId, facts: NodeFacts) {
         facts: facts.clone(),
         class: None,
         barred: false,
+        convictions: 0,
         granted: 0,
         accepted: 0,
         accepted_for_others: 0,

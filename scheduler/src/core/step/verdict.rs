@@ -2,7 +2,7 @@
 
 use protocol::{Class, Digest, JobId, LeaseId, NodeId, Refusal, Unit, Verdict, VerdictKind};
 
-use super::{accept, challenge, hold, trial};
+use super::{accept, challenge, conviction, trial};
 use crate::core::event::{CheckOutcome, Effect, Tried};
 use crate::core::state::{Book, JobPhase, LeasePhase, State};
 
@@ -59,7 +59,7 @@ pub(super) fn judge(
         }
         CheckOutcome::Refused { refusal, evidence } => {
             let wrong = Wrong { root: committed.film.root, refusal, evidence };
-            hold::convict(state, id, wrong, now_ms, effects);
+            conviction::convict(state, id, wrong, now_ms, effects);
         }
     }
 }
@@ -182,6 +182,6 @@ pub(super) fn conclude_trial(
     }
     unit.films_wanted = 1;
     for (id, wrong) in guilty {
-        hold::convict(state, id, wrong, now_ms, effects);
+        conviction::convict(state, id, wrong, now_ms, effects);
     }
 }

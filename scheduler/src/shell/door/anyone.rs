@@ -6,7 +6,7 @@ use protocol::view::{StatementPage, WalletView};
 use protocol::{AccountId, NodeId, PublicKey, Reply, limits};
 
 use super::{Door, internal, refused};
-use crate::core::view;
+use crate::core::{Book, view};
 
 /// Takes out of a node's own statement where the pay of a lease is set aside and as what: a twin's
 /// comes from the verification reserve, and who knew that before the film was judged could cheat
@@ -25,9 +25,13 @@ impl Door {
     pub(super) async fn wallet(&self, caller: PublicKey) -> Result<Reply, Refused> {
         let account = account::wallet(caller);
         let balance = self.till.ask(move |ledger| ledger.balance(account).available).await?;
-        let (escrowed, held) =
-            self.desk.ask(move |desk| view::escrowed_and_held(&desk.state().book, caller)).await?;
-        Ok(Reply::Wallet(WalletView { account: account.id(), balance, escrowed, held }))
+        let told = move |book: &Book| {
+            let (escrowed, held) = view::escrowed_and_held(book, caller);
+            let staked = view::staked(book, caller);
+            WalletView { account: account.id(), balance, escrowed, held, staked }
+        };
+        let wallet = self.desk.ask(move |desk| told(&desk.state().book)).await?;
+        Ok(Reply::Wallet(wallet))
     }
 
     pub(super) async fn statement(

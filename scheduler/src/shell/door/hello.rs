@@ -148,7 +148,7 @@ impl Door {
 }
 
 /// What a convicted node is told.
-pub(super) const BARRED: &str = "this node was convicted of a wrong film and gets no more work; its held pay is on the appeal account, ask the farm's operator";
+pub(super) const BARRED: &str = "this node was convicted of a wrong film and gets no more work; its held pay is on the appeal account; if the film was good, appeal: tessera node appeal";
 
 /// The owner that a hello proves, or the node itself.
 fn owner_of(node: NodeId, hello: &NodeHello) -> Result<PublicKey, Refused> {

@@ -5,6 +5,7 @@ mod artist;
 mod evidence;
 mod hello;
 mod node;
+mod risk;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -109,6 +110,9 @@ impl Door {
             }
             Request::CheckLedger => self.check_ledger().await,
             Request::Farm => self.farm().await,
+            Request::Appeal { lease } => self.appeal(caller, lease).await,
+            Request::Stake { amount, id } => self.stake(caller, amount, id).await,
+            Request::Unstake { amount } => self.unstake(caller, amount).await,
             Request::Evidence { lease } => self.evidence(caller, lease).await,
             Request::Refusals { job, after } => self.refusals(caller, job, after).await,
         };

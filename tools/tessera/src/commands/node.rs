@@ -177,6 +177,13 @@ fn of_verdict(kind: &VerdictKind, unit: &Unit) -> Value {
             json!({ "event": "refused", "unit": unit, "reason": refusal.to_string() })
         }
         VerdictKind::Disputed { .. } => json!({ "event": "disputed", "unit": unit }),
+        VerdictKind::Overturned { returned, stake, pay } => json!({
+            "event": "overturned",
+            "unit": unit,
+            "returned": returned.to_string(),
+            "stake": stake.to_string(),
+            "pay": pay.to_string(),
+        }),
     }
 }
 

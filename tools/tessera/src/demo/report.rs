@@ -198,6 +198,7 @@ mod tests {
             rays: RayCount::default(),
             earned,
             held: Tokens::ZERO,
+            stake: Tokens::ZERO,
             leases: 0,
             seen_ms: 0,
         }

@@ -1,0 +1,294 @@
+//! Convictions: what is taken, what is checked again, appeals, and where what was taken ends.
+//!
+//! ```text
+//!  held pay ──┐                    a bad film rendered anew, or its pay back to the artist
+//!             ├─► appeal account ──┤
+//!  stake ─────┘        │           upheld, or nobody appealed: compensation to the artist whose
+//!                      │           film was bad, the rest to the treasury
+//!                      └────────── overturned: back to the owner
+//! ```
+
+use ledger::{Code, Link, Transfer, account};
+use protocol::{Challenge, LeaseId, NodeId, PublicKey, Tokens, Verdict, VerdictKind};
+
+use super::verdict::{self, Wrong};
+use super::{check, job, lease, stake};
+use crate::core::event::{CheckKind, CheckOutcome, Effect};
+use crate::core::state::{Appeal, Book, Conviction, Hold, JobPhase, Recheck, State};
+use crate::money;
+
+/// Convicts a node by one of its films: the film is refused, the node gets no more work, its held
+/// pay and its owner's stake go to the appeal account, and what the pay was held for is checked once
+/// more.
+pub(super) fn convict(
+    state: &mut State,
+    id: LeaseId,
+    wrong: Wrong,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let Some(record) = state.book.leases.get(&id) else { return };
+    let (node_id, job_id, unit_index) = (record.node, record.job, record.unit_index);
+    let film = record.committed().map(|committed| committed.film);
+    let others: Vec<LeaseId> = state
+        .book
+        .leases
+        .values()
+        .filter(|lease| lease.node == node_id && lease.id != id)
+        .map(|lease| lease.id)
+        .collect();
+    let book = &mut state.book;
+    let job = &book.jobs[&job_id];
+    let conviction = Conviction {
+        node: node_id,
+        film,
+        unit: job.units[unit_index as usize].unit,
+        unit_index,
+        artist: job.artist,
+        harm: job.average_pay(&job.units[unit_index as usize].unit),
+        taken: Tokens::ZERO,
+        stake: stake::seize(book, id, node_id, effects),
+        since_ms: now_ms,
+        appeal: Appeal::Open,
+    };
+    let node = book.node_mut(node_id);
+    node.barred = true;
+    node.convictions += 1;
+    book.convictions.insert(id, conviction);
+    seize_holds(book, id, node_id, effects);
+    lease::refuse(state, id, wrong, now_ms, effects);
+    for other in others {
+        if let Some(lease) = lease::withdraw(state, other, effects) {
+            verdict::consider(state, lease.job, lease.unit_index, now_ms, effects);
+            job::end_if_over(state, lease.job, now_ms, effects);
+        }
+    }
+}
+
+/// Moves a convicted node's held pay to the appeal account and has its films checked again.
+fn seize_holds(book: &mut Book, cause: LeaseId, id: NodeId, effects: &mut Vec<Effect>) {
+    let holds: Vec<Hold> = std::mem::take(&mut book.node_mut(id).holds).into_values().collect();
+    let sum = holds.iter().fold(Tokens::ZERO, |sum, hold| money::plus(sum, hold.amount));
+    let accounts = (account::held(id), account::appeal());
+    let seizure = money::lease_movement_id("conviction", cause);
+    book.transfer(vec![Transfer::posted(seizure, accounts, sum, Code::Slash)], effects);
+    conviction_mut(book, cause).taken = sum;
+    for hold in holds.into_iter().filter(|hold| hold.primary) {
+        book.job_mut(hold.unit.job).rechecks += 1;
+        let lease = hold.film.lease;
+        book.rechecks.insert(lease, Recheck { cause, hold });
+        effects.push(recheck(book, lease));
+    }
+}
+
+fn conviction_mut(book: &mut Book, cause: LeaseId) -> &mut Conviction {
+    book.convictions.get_mut(&cause).expect("invariant: a conviction outlives its rechecks")
+}
+
+/// The check of an accepted film, asked for once more, with a fresh nonce and more pixels.
+pub(super) fn recheck(book: &Book, lease: LeaseId) -> Effect {
+    let hold = &book.rechecks[&lease].hold;
+    let kind = CheckKind::Recheck {
+        film: hold.film,
+        challenge: Challenge {
+            nonce: book.secret.recheck_nonce(lease),
+            round: 0,
+            pixels: book.policy.pixels(hold.film.class, true),
+        },
+    };
+    check(book, hold.unit.job, hold.unit_index, kind)
+}
+
+/// An accepted film of a convicted node was checked again: a bad one is rendered anew at no
+/// charge, from what was taken back.
+pub(super) fn conclude_recheck(
+    state: &mut State,
+    id: LeaseId,
+    outcome: CheckOutcome,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let book = &mut state.book;
+    let Some(Recheck { cause, hold }) = book.rechecks.remove(&id) else { return };
+    let (job_id, engine) = (hold.unit.job, book.engine);
+    let job = book.job_mut(job_id);
+    job.rechecks -= 1;
+    match outcome {
+        CheckOutcome::Passed { pixels } => job.pixels_checked += u64::from(pixels),
+        CheckOutcome::Refused { refusal, evidence } => {
+            // Of a job that was stopped, or is of an older engine, the pay goes back instead.
+            let anew = matches!(job.phase, JobPhase::Open | JobPhase::Done)
+                && job.engine == engine
+                && !hold.amount.is_zero();
+            let artist = job.artist;
+            let unit = &mut job.units[hold.unit_index as usize];
+            let in_use = unit.accepted.as_ref().is_some_and(|accepted| accepted.film.lease == id);
+            if in_use {
+                unit.accepted = None;
+                unit.films_wanted = 1;
+                unit.failures += 1;
+                if anew {
+                    unit.clawed_back = hold.amount;
+                }
+                job.units_accepted -= 1;
+                if anew && job.is_over() {
+                    job::reopen(book, job_id);
+                }
+                book.job_mut(job_id).refresh(hold.unit_index);
+                let conviction = conviction_mut(book, cause);
+                conviction.taken = money::minus(conviction.taken, hold.amount);
+                if !anew {
+                    let id = money::lease_movement_id("paid back", hold.film.lease);
+                    let accounts = (account::appeal(), account::wallet(artist));
+                    let back = Transfer::posted(id, accounts, hold.amount, Code::Refund);
+                    book.transfer(vec![back.with_link(Link::unit(hold.unit))], effects);
+                }
+            }
+            let wrong = Wrong { root: hold.film.root, refusal, evidence };
+            verdict::record_refusal(book, id, hold.film.node, hold.unit, wrong);
+            // Whatever becomes of the film that convicted it, this one was bad as well.
+            book.node_mut(hold.film.node).convictions += 1;
+        }
+    }
+    close_if_decided(state, cause, effects);
+    job::end_if_over(state, job_id, now_ms, effects);
+}
+
+/// Why a conviction cannot be appealed against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AppealError {
+    /// No such conviction, or it is settled.
+    #[error(
+        "no conviction of a node of yours rests on that lease, or the time for an appeal is over"
+    )]
+    Unknown,
+    /// Said already.
+    #[error("an appeal was made and is being decided")]
+    Asked,
+    /// Nothing to render again.
+    #[error("the film was refused for what it holds, which no second render can change")]
+    NoFilm,
+    /// A key without a name or pay: another one costs nothing.
+    #[error("the node had no accepted work yet and nothing was taken; start again with a new key")]
+    NothingTaken,
+}
+
+/// Whether the conviction that a film caused can be appealed against by a caller.
+///
+/// # Errors
+/// See [`AppealError`].
+pub fn may_appeal(book: &Book, caller: PublicKey, lease: LeaseId) -> Result<(), AppealError> {
+    let conviction = book.convictions.get(&lease).ok_or(AppealError::Unknown)?;
+    let node = &book.nodes[&conviction.node];
+    if node.facts.owner != caller && PublicKey::from(node.id) != caller {
+        return Err(AppealError::Unknown);
+    }
+    match (conviction.appeal, conviction.film) {
+        (Appeal::Asked, _) => Err(AppealError::Asked),
+        (Appeal::Upheld | Appeal::Overturned, _) => Err(AppealError::Unknown),
+        (Appeal::Open, None) => Err(AppealError::NoFilm),
+        (Appeal::Open, Some(_)) => {
+            let nothing = conviction.taken.is_zero() && conviction.stake.is_zero();
+            let nameless = node.accepted_for_others == 0;
+            if nothing && nameless { Err(AppealError::NothingTaken) } else { Ok(()) }
+        }
+    }
+}
+
+/// An appeal: the whole tile is rendered once more.
+pub(super) fn appeal(book: &mut Book, lease: LeaseId, effects: &mut Vec<Effect>) {
+    let Some(conviction) = book.convictions.get_mut(&lease) else { return };
+    if conviction.appeal == Appeal::Open && conviction.film.is_some() {
+        conviction.appeal = Appeal::Asked;
+        effects.extend(hearing(book, lease));
+    }
+}
+
+/// The render that decides an appeal.
+pub(super) fn hearing(book: &Book, lease: LeaseId) -> Option<Effect> {
+    let conviction = &book.convictions[&lease];
+    let kind = CheckKind::Appeal { film: conviction.film? };
+    Some(check(book, conviction.unit.job, conviction.unit_index, kind))
+}
+
+/// The appeal was decided.
+pub(super) fn hear(state: &mut State, id: LeaseId, holds: bool, effects: &mut Vec<Effect>) {
+    let Some(conviction) = state.book.convictions.get_mut(&id) else { return };
+    if conviction.appeal == Appeal::Asked {
+        conviction.appeal = if holds { Appeal::Overturned } else { Appeal::Upheld };
+        close_if_decided(state, id, effects);
+    }
+}
+
+/// Nobody appealed in time.
+pub(super) fn lapse(state: &mut State, id: LeaseId, effects: &mut Vec<Effect>) {
+    let Some(conviction) = state.book.convictions.get_mut(&id) else { return };
+    if conviction.appeal == Appeal::Open {
+        conviction.appeal = Appeal::Upheld;
+        close_if_decided(state, id, effects);
+    }
+}
+
+/// Moves what was taken to where it belongs, once the appeal is decided and no film is being checked
+/// again: what that would cost is not known before.
+fn close_if_decided(state: &mut State, id: LeaseId, effects: &mut Vec<Effect>) {
+    let book = &mut state.book;
+    let Some(conviction) = book.convictions.get(&id) else { return };
+    let is_decided = matches!(conviction.appeal, Appeal::Upheld | Appeal::Overturned);
+    if !is_decided || book.rechecks.values().any(|recheck| recheck.cause == id) {
+        return;
+    }
+    let conviction = book.convictions.remove(&id).expect("invariant: it was just looked at");
+    match conviction.appeal {
+        Appeal::Overturned => overturn(book, id, &conviction, effects),
+        _upheld => forfeit(book, id, &conviction, effects),
+    }
+}
+
+/// The film was good: all that is left goes back, the unit's pay with it.
+fn overturn(book: &mut Book, id: LeaseId, conviction: &Conviction, effects: &mut Vec<Effect>) {
+    let Some(film) = conviction.film else { return };
+    let due = book.jobs[&conviction.unit.job].worth(film.rays);
+    let pay = due.min(book.reserve);
+    book.reserve = money::minus(book.reserve, pay);
+    let returned = conviction.taken;
+    let node = book.node_mut(conviction.node);
+    node.refused -= 1;
+    node.convictions -= 1;
+    node.barred = node.convictions > 0;
+    node.earned = money::plus(node.earned, money::plus(returned, pay));
+    let owner = node.facts.owner;
+    let kind = VerdictKind::Overturned { returned, stake: conviction.stake, pay };
+    let (unit, root) = (conviction.unit, film.root);
+    let verdict = Verdict { lease: id, unit, node: conviction.node, root, kind, evidence: None };
+    node.verdicts.push(verdict);
+    let back = |what, from, to, amount| {
+        let id = money::lease_movement_id(what, id);
+        Transfer::posted(id, (from, to), amount, Code::Correction).with_link(Link::unit(unit))
+    };
+    let (appeal, wallet) = (account::appeal(), account::wallet(owner));
+    let transfers = vec![
+        back("returned", appeal, wallet, returned),
+        back("stake returned", appeal, account::stake(owner), conviction.stake),
+        back("paid after all", account::reserve(), wallet, pay),
+    ];
+    stake::restore(book, owner, conviction.stake);
+    book.transfer(transfers, effects);
+}
+
+/// The film was bad: the artist is compensated for the wait with the price of the unit, no more, so
+/// that nobody gains by convicting himself; the rest is the treasury's.
+fn forfeit(book: &mut Book, id: LeaseId, conviction: &Conviction, effects: &mut Vec<Effect>) {
+    let all = money::plus(conviction.taken, conviction.stake);
+    let compensation = conviction.harm.min(all);
+    let slash = |what, to, amount| {
+        let id = money::lease_movement_id(what, id);
+        let accounts = (account::appeal(), to);
+        Transfer::posted(id, accounts, amount, Code::Slash).with_link(Link::unit(conviction.unit))
+    };
+    let transfers = vec![
+        slash("compensation", account::wallet(conviction.artist), compensation),
+        slash("forfeited", account::treasury(), money::minus(all, compensation)),
+    ];
+    book.transfer(transfers, effects);
+}
