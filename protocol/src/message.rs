@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId};
 use crate::job::{JobSpec, Order, Quote, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
+use crate::offer::Offer;
 use crate::settings::RenderSettings;
 use crate::sign::Signed;
+use crate::tokens::Tokens;
 use crate::view::{
     FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView, StatementPage, WalletView,
 };
@@ -72,6 +74,8 @@ pub enum Request {
     Quote {
         /// What is to be rendered.
         spec: JobSpec,
+        /// On which terms.
+        offer: Offer,
     },
     /// Takes a quote: moves the price into escrow and starts the job.
     Order {
@@ -147,6 +151,9 @@ pub struct NodeHello {
     pub rays_per_second: u64,
     /// Memory for scenes, bytes.
     pub memory_bytes: u64,
+    /// Least that it works for, tokens per billion metered rays: it is never offered a unit of a
+    /// job that pays less.
+    pub ask_per_gray: Tokens,
     /// The owner's word; without it the node owns itself.
     pub owner: Option<Signed<OwnerBinding>>,
 }

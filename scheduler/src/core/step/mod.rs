@@ -50,6 +50,7 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Lapsed { lease, now_ms } => lease::drop_lease(state, lease, true, now_ms, out),
         Event::Committed { lease, root, rays, now_ms, .. } => {
+            node::clock(&mut state.book, lease, rays, now_ms);
             lease::commit(state, lease, (root, rays), now_ms, out);
         }
         Event::Tripped { lease, root, refusal, now_ms } => {
@@ -66,6 +67,9 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             hold::conclude_recheck(state, lease, outcome, now_ms, out);
         }
         Event::Aged { node, leases } => hold::release(&mut state.book, node, &leases, out),
+        Event::Repriced { base_per_gray, now_ms } => {
+            node::reprice(&mut state.book, base_per_gray, now_ms);
+        }
     }
     effects
 }
@@ -98,7 +102,11 @@ fn challenge(book: &Book, lease: LeaseId) -> Effect {
     let kind = CheckKind::Challenge {
         film: FilmRef { lease, node: record.node, class: film.class, root: film.root },
         round: film.round,
-        pixels: book.policy.pixels(film.class, record.boosted),
+        pixels: book.policy.pixels_for(
+            (film.class, record.boosted),
+            book.jobs[&record.job].quote.offer.assurance,
+            book.nodes[&record.node].accepted_for_others,
+        ),
         nonce: book.secret.nonce(lease),
     };
     check(book, record.job, record.unit_index, kind)
