@@ -81,6 +81,7 @@ impl Agent {
             backend: studio.description().to_owned(),
             rays_per_second,
             memory_bytes,
+            ask_per_gray: config.ask,
             owner,
         };
         let shelf = Mutex::new(Shelf { cache, pins: BTreeMap::new() });

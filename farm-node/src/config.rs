@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use protocol::Tokens;
+use protocol::tokens::as_text;
 use serde::{Deserialize, Serialize};
 use transport::Ticket;
 
@@ -31,6 +33,10 @@ pub struct Config {
     /// signs once, at start, that the node is its owner's, and is not kept.
     #[serde(default)]
     pub owner_key: Option<PathBuf>,
+    /// Least that the node works for, tokens per billion metered rays, as text: `ask = "8.5"`.
+    /// Nothing by default: whatever the farm pays.
+    #[serde(default, with = "as_text")]
+    pub ask: Tokens,
     /// Disk space for scenes, bytes; the least recently used go first.
     #[serde(default = "Config::default_cache_bytes")]
     pub cache_bytes: u64,
@@ -124,6 +130,7 @@ impl Config {
             software_gpu: false,
             threads: None,
             owner_key: None,
+            ask: Tokens::ZERO,
             cache_bytes: Self::default_cache_bytes(),
             memory_bytes: None,
             benchmark: Self::default_benchmark(),
@@ -178,6 +185,12 @@ mod tests {
         let unknown = format!("{text}cach_bytes = 3\n");
         let error = toml::from_str::<Config>(&unknown).expect_err("a typing mistake");
         assert!(error.to_string().contains("cach_bytes"), "{error}");
+        let ask = |ask: &str| toml::from_str::<Config>(&format!("{text}ask = {ask}\n"));
+        let asked = ask("\"8.5\"").expect("a config").ask;
+        assert_eq!(asked, Tokens::from_micro(8_500_000));
+        let error = ask("\"a lot\"").expect_err("no amount").to_string();
+        assert!(error.contains("a lot") && error.contains("as 3.5"), "{error}");
+        assert!(ask("8.5").is_err(), "a number is no amount");
         let cheat = format!("{text}cheat = \"quarter-samples\"\nbackend = \"cpu\"\n");
         let cheat: Config = toml::from_str(&cheat).expect("a config");
         assert_eq!((cheat.cheat, cheat.backend), (Some(Cheat::QuarterSamples), BackendChoice::Cpu));

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::geometry::TileGrid;
 use crate::id::{Digest, JobId, PublicKey, QuoteId, SceneId};
 use crate::limits;
+use crate::offer::Offer;
 use crate::settings::{CHUNK_SAMPLES, CameraChoice, RenderSettings, SettingsError};
 use crate::sign::Signable;
 use crate::tokens::Tokens;
@@ -405,16 +406,53 @@ pub struct Quote {
     pub price: Tokens,
     /// The part of `price` that pays for rays and set-up.
     pub work: Tokens,
+    /// The part of `work` that pays for making scenes ready.
+    pub setup: Tokens,
     /// The part of `price` that goes to the farm's fee.
     pub fee: Tokens,
     /// The part of `price` that goes to the verification reserve.
     pub reserve: Tokens,
-    /// Base price, micro-tokens per billion metered rays.
+    /// The part of `reserve` that pays for challenged pixels: it falls with the assurance.
+    pub checking: Tokens,
+    /// The terms it was asked for on.
+    pub offer: Offer,
+    /// The farm's base price of the moment, tokens per billion metered rays.
+    pub base_per_gray: Tokens,
+    /// What the job pays at weight 100, tokens per billion metered rays: the bid, or else the base
+    /// price. Nodes that ask more are not offered it.
     pub price_per_gray: Tokens,
-    /// Rays that the probe expects of the whole job, its margin included.
+    /// How long a metered ray of this scene takes, in percent of one of the reference scene.
+    pub weight_percent: u32,
+    /// Rays of the whole job at most: what the probe counted, with its margin.
     pub rays: RayCount,
+    /// Where `rays` comes from.
+    pub probed: Probed,
     /// Last moment the quote can be ordered, milliseconds since 1970.
     pub valid_until_ms: u64,
+}
+
+/// What a quote was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Probed {
+    /// Shots that were looked at.
+    pub shots: u32,
+    /// Pixels rendered of each.
+    pub pixels: u32,
+    /// Rays expected of the whole job, without a margin.
+    pub expected: RayCount,
+}
+
+impl Quote {
+    /// What a billion metered rays of this job pay: the price, times the scene's weight; rounded
+    /// down.
+    #[must_use]
+    pub const fn pay_per_gray(&self) -> Tokens {
+        match self.price_per_gray.checked_mul_div(self.weight_percent as u128, 100) {
+            Some(pay) => pay,
+            // Only prices beyond the limits; they are refused before.
+            None => self.price_per_gray,
+        }
+    }
 }
 
 impl Signable for Quote {

@@ -24,6 +24,7 @@ pub mod job;
 pub mod lease;
 pub mod limits;
 pub mod message;
+pub mod offer;
 pub mod settings;
 pub mod sign;
 pub mod tokens;
@@ -38,11 +39,12 @@ pub use id::{
     TransferId,
 };
 pub use job::{
-    Batch, FrameRange, JobSpec, Order, Quote, RayCount, Shot, ShotIndex, SpecError, TileIndex,
-    Unit, ViewIndex,
+    Batch, FrameRange, JobSpec, Order, Probed, Quote, RayCount, Shot, ShotIndex, SpecError,
+    TileIndex, Unit, ViewIndex,
 };
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
+pub use offer::{Assurance, AssuranceError, Offer, PriceError};
 pub use settings::{
     CameraChoice, Crop, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError,
     Shutter, ShutterPosition, Sun,

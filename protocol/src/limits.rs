@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::tokens::Tokens;
+
 /// A frame's sides, in pixels: the widest film scan in use is half of it.
 pub const FRAME_SIDE_PX_MAX: u32 = 32_768;
 /// A frame's pixels: 16 K × 16 K.
@@ -21,6 +23,9 @@ pub const TILE_SIDE_PX_MAX_WITH_PASSES: u32 = 256;
 pub const FRAMES_MAX: u32 = 100_000;
 /// Cameras of one job: a quote looks through each of them.
 pub const VIEWS_MAX: u32 = 32;
+/// Tokens per billion metered rays that a node may ask or a job may bid: products with any count
+/// of rays stay far below 2^128.
+pub const PRICE_PER_GRAY_MAX: Tokens = Tokens::from_whole(1_000_000);
 /// Characters of a name that a person chose.
 pub const NAME_CHARS_MAX: usize = 200;
 /// Bytes of one encoded message, its body not counted.

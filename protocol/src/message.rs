@@ -9,6 +9,7 @@ use crate::evidence::Evidence;
 use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId};
 use crate::job::{JobSpec, Order, Quote, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
+use crate::offer::Offer;
 use crate::settings::RenderSettings;
 use crate::sign::Signed;
 use crate::tokens::Tokens;
@@ -74,6 +75,8 @@ pub enum Request {
     Quote {
         /// What is to be rendered.
         spec: JobSpec,
+        /// On which terms.
+        offer: Offer,
     },
     /// Takes a quote: moves the price into escrow and starts the job.
     Order {
@@ -178,6 +181,9 @@ pub struct NodeHello {
     pub rays_per_second: u64,
     /// Memory for scenes, bytes.
     pub memory_bytes: u64,
+    /// Least that it works for, tokens per billion metered rays: it is never offered a unit of a
+    /// job that pays less.
+    pub ask_per_gray: Tokens,
     /// The owner's word; without it the node owns itself.
     pub owner: Option<Signed<OwnerBinding>>,
 }

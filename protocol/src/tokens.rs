@@ -113,6 +113,32 @@ impl FromStr for Tokens {
     }
 }
 
+/// Amounts as text in settings files: `"3.5"`. TOML has no integer that is wide enough.
+///
+/// For `#[serde(with = "protocol::tokens::as_text")]`.
+pub mod as_text {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::Tokens;
+
+    /// Writes an amount with all six decimals.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(amount: &Tokens, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(amount)
+    }
+
+    /// Reads an amount from text.
+    ///
+    /// # Errors
+    /// The text is no amount.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Tokens, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, Digest, JobId, NodeId, PublicKey, TransferId};
 use crate::job::{Batch, JobSpec, RayCount, ShotIndex, TileIndex};
 use crate::lease::Class;
+use crate::offer::Assurance;
 use crate::tokens::Tokens;
 
 /// Where a job stands.
@@ -56,6 +57,10 @@ pub struct JobSummary {
     pub units_accepted: u32,
     /// The quote's price.
     pub price: Tokens,
+    /// What it pays, tokens per billion metered rays of weight 100.
+    pub price_per_gray: Tokens,
+    /// How surely a forgery of 5 % of a film is caught.
+    pub assurance: Assurance,
     /// Spent so far, fees included.
     pub spent: Tokens,
     /// Returned to the artist.
@@ -122,6 +127,8 @@ pub struct NodeView {
     pub backend: String,
     /// Who is paid.
     pub owner: PublicKey,
+    /// Least that it works for, tokens per billion metered rays.
+    pub ask_per_gray: Tokens,
     /// How its films are compared; none before it has qualified.
     pub class: Option<Class>,
     /// Whether it was convicted and gets no more work.
@@ -209,6 +216,34 @@ pub struct FarmView {
     pub nodes: Vec<NodeView>,
     /// Jobs under way.
     pub jobs_active: u32,
-    /// Base price, micro-tokens per billion metered rays.
+    /// Base price, tokens per billion metered rays.
     pub price_per_gray: Tokens,
+    /// Why it is that, and where it goes.
+    pub market: MarketView,
+}
+
+/// What moves the base price.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MarketView {
+    /// Lowest that the base price may be, tokens per billion metered rays; no bid may be below it.
+    pub floor: Tokens,
+    /// Where it stands on a farm without a market, or with a line of the usual length.
+    pub per_gray: Tokens,
+    /// Highest that the base price may be.
+    pub ceiling: Tokens,
+    /// Where the base price goes if everything stays as it is.
+    pub heading: Tokens,
+    /// Most that it moves in an epoch, in millionths.
+    pub step_ppm: u32,
+    /// Length of an epoch, milliseconds.
+    pub epoch_ms: u64,
+    /// How far a job that pays `per_gray` more than another comes before it in line, milliseconds.
+    pub bid_moves_ms: u64,
+    /// How long the nodes that work for the base price need for what waits and what is under way,
+    /// milliseconds; none while none of them has shown its speed.
+    pub line_ms: Option<u64>,
+    /// Nodes that are here and may work.
+    pub nodes_able: u32,
+    /// Of these, nodes that work for the base price.
+    pub nodes_willing: u32,
 }

@@ -5,9 +5,11 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use protocol::Tokens;
+use protocol::tokens::as_text;
 use serde::{Deserialize, Serialize};
 
 use crate::core::Policy;
+use crate::market::RulesError;
 use crate::quote::Prices;
 
 /// Settings of a scheduler. All have defaults but `data_dir`, which has one too.
@@ -19,14 +21,14 @@ pub struct Config {
     /// Where to listen. Port 0 takes a free one: a farm that is to be found again after a
     /// restart needs a fixed port.
     pub bind: SocketAddr,
-    /// What work costs.
+    /// What a quote adds to the price of rays; that is in `policy.market`.
     pub prices: Prices,
     /// Tokens that a new client gets once.
-    #[serde(with = "tokens_text")]
+    #[serde(with = "as_text")]
     pub welcome_grant: Tokens,
     /// Tokens that the operator gives the verification reserve once, so that the first
     /// newcomers' twins can be paid.
-    #[serde(with = "tokens_text")]
+    #[serde(with = "as_text")]
     pub reserve_grant: Tokens,
     /// How long a unit should take on a node, milliseconds.
     pub unit_ms: u64,
@@ -95,6 +97,9 @@ pub enum ConfigError {
         /// What it should be.
         rule: &'static str,
     },
+    /// The market's rules cannot be used.
+    #[error(transparent)]
+    Market(#[from] RulesError),
     /// Checking is off without the word that says so.
     #[error(
         "policy.check is false: films would be paid unchecked; set dangerously_accept_unchecked_films to say that this is meant"
@@ -119,12 +124,13 @@ impl Config {
     /// Checks every value against its range.
     ///
     /// # Errors
-    /// [`ConfigError::Range`] or [`ConfigError::Unchecked`].
+    /// [`ConfigError::Range`], [`ConfigError::Market`] or [`ConfigError::Unchecked`].
     pub fn validate(&self) -> Result<(), ConfigError> {
         let policy = &self.policy;
         if !policy.check && !self.dangerously_accept_unchecked_films {
             return Err(ConfigError::Unchecked);
         }
+        policy.market.validate()?;
         let at_least_one = "it must be at least 1";
         let at_most_all = "it is in millionths, at most 1000000";
         let checks = [
@@ -175,6 +181,12 @@ impl Config {
                 self.prices.reserve_ppm <= 1_000_000,
                 at_most_all,
             ),
+            (
+                "prices.checking_ppm",
+                u64::from(self.prices.checking_ppm),
+                self.prices.checking_ppm <= 1_000_000,
+                at_most_all,
+            ),
         ];
         match checks.into_iter().find(|(_, _, good, _)| !good) {
             Some((name, value, _, rule)) => Err(ConfigError::Range { name, value, rule }),
@@ -186,21 +198,6 @@ impl Config {
     #[must_use]
     pub fn policy(&self) -> Policy {
         Policy { check: !self.dangerously_accept_unchecked_films, ..self.policy.clone() }
-    }
-}
-
-/// Amounts as text: `"3.5"`. TOML has no integer that is wide enough.
-pub(crate) mod tokens_text {
-    use protocol::Tokens;
-    use serde::de::Error as _;
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(amount: &Tokens, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(amount)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Tokens, D::Error> {
-        String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -243,5 +240,9 @@ mod tests {
         config.policy.leases_per_node = 0;
         let refused = config.validate().expect_err("out of range");
         assert!(refused.to_string().starts_with("policy.leases_per_node is 0"));
+        let text = "[policy.market]\nper_gray = \"3\"";
+        let config: Config = toml::from_str(text).expect("parses");
+        let refused = config.validate().expect_err("below the floor").to_string();
+        assert!(refused.contains("per_gray 3.000000") && refused.contains("floor 5"), "{refused}");
     }
 }

@@ -1,11 +1,12 @@
 //! The scheduler: jobs to tiles, tiles to leases, leases to verdicts, verdicts to payments.
 //!
-//! [`core`] is a state machine without clock, thread or network; [`verify`], [`quote`](mod@quote),
-//! [`split`](mod@split), [`reputation`] and [`money`] are pure; the shell around them, [`run()`],
+//! [`core`] is a state machine without clock, thread or network; [`verify`], [`market`],
+//! [`quote`](mod@quote), [`split`](mod@split), [`reputation`] and [`money`] are pure; the shell around them, [`run()`],
 //! is the rest: one journal, one ledger, one trusted renderer, one door.
 
 mod config;
 pub mod core;
+pub mod market;
 pub mod money;
 pub mod quote;
 pub mod reputation;

@@ -119,7 +119,7 @@ pub fn minus(a: Tokens, b: Tokens) -> Tokens {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{Batch, Digest, QuoteId, ShotIndex, TileIndex};
+    use protocol::{Batch, Digest, Offer, Probed, QuoteId, ShotIndex, TileIndex};
 
     use super::*;
 
@@ -158,10 +158,16 @@ mod tests {
             spec: Digest([0; 32]),
             price: Tokens::from_micro(1_150),
             work: Tokens::from_micro(1_000),
+            setup: Tokens::ZERO,
             fee: Tokens::from_micro(50),
             reserve: Tokens::from_micro(100),
+            checking: Tokens::ZERO,
+            offer: Offer::default(),
+            base_per_gray: Tokens::from_whole(1),
             price_per_gray: Tokens::from_whole(1),
+            weight_percent: 100,
             rays: RayCount::default(),
+            probed: Probed::default(),
             valid_until_ms: 0,
         };
         let mut sum = (0, 0);

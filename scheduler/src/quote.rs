@@ -1,27 +1,29 @@
 //! The firm price of a job, from a probe of its scene.
 
-use protocol::{JobSpec, Quote, QuoteId, RayCount, Tokens};
+use protocol::{JobSpec, Offer, PriceError, Probed, Quote, QuoteId, RayCount, Tokens};
 use serde::{Deserialize, Serialize};
 
 use crate::core::Quoted;
+use crate::market::Rules;
 use crate::money;
 use crate::split::{self, SplitError};
 
-/// What the operator asks for.
+/// What the operator asks for beside the price of rays, which is [`Rules`]'s.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Prices {
-    /// Tokens for a billion metered rays.
-    #[serde(with = "crate::config::tokens_text")]
-    pub per_gray: Tokens,
     /// Tokens for fetching and preparing the scene of one shot (a frame of one camera), shared by
     /// its units.
-    #[serde(with = "crate::config::tokens_text")]
+    #[serde(with = "protocol::tokens::as_text")]
     pub setup_per_frame: Tokens,
     /// The farm's fee on the work, in millionths.
     pub fee_ppm: u32,
-    /// The verification reserve's share on the work, in millionths.
+    /// The verification reserve's share on the work for twins, in millionths; the same for every
+    /// assurance.
     pub reserve_ppm: u32,
+    /// Its share for challenged pixels where a forgery is caught 999 times in 1000; less where less
+    /// is enough.
+    pub checking_ppm: u32,
     /// How long a quote stands, milliseconds.
     pub valid_ms: u64,
 }
@@ -29,23 +31,69 @@ pub struct Prices {
 impl Default for Prices {
     fn default() -> Self {
         Self {
-            per_gray: Tokens::from_whole(10),
             setup_per_frame: Tokens::from_micro(10_000),
             fee_ppm: 50_000,
             // Twins: all of a newcomer's first units and 2 % of the rest, with room.
-            reserve_ppm: 50_000,
+            reserve_ppm: 35_000,
+            // 136 pixels are 0.8 % of a tile of 128 x 128, those of other classes thrice as many.
+            checking_ppm: 15_000,
             valid_ms: 15 * 60_000,
         }
     }
 }
 
-/// Rays of one sample of one pixel: an upper bound of the mean over a job's shots, from probes.
+/// Rays of one sample of one pixel, the mean over a job's shots.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SampleCost {
     /// Rays that look for the closest hit.
     pub closest: f64,
     /// Rays that only ask whether something is in the way.
     pub shadow: f64,
+}
+
+impl SampleCost {
+    /// No rays at all.
+    pub const ZERO: Self = Self { closest: 0.0, shadow: 0.0 };
+
+    /// Raises each count to another where that is higher.
+    pub fn raise(&mut self, closest: f64, shadow: f64) {
+        self.closest = self.closest.max(closest);
+        self.shadow = self.shadow.max(shadow);
+    }
+
+    /// Adds one of so many equal parts.
+    pub fn add(&mut self, other: Self, parts: f64) {
+        self.closest += other.closest / parts;
+        self.shadow += other.shadow / parts;
+    }
+}
+
+/// What probes of a job's shots have shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Probe {
+    /// What is priced: an upper bound.
+    pub bound: SampleCost,
+    /// What is expected.
+    pub mean: SampleCost,
+    /// Shots looked at.
+    pub shots: u32,
+    /// Pixels of each.
+    pub pixels: u32,
+    /// How heavy the scene is, see [`crate::market::weight`].
+    pub weight_percent: u32,
+}
+
+/// On which terms a job is priced.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// What the operator asks for.
+    pub prices: &'a Prices,
+    /// His rules of the market.
+    pub rules: &'a Rules,
+    /// The base price of the moment, tokens per billion metered rays.
+    pub base_per_gray: Tokens,
+    /// What the artist asks for.
+    pub offer: Offer,
 }
 
 /// A job that cannot be priced.
@@ -58,6 +106,19 @@ pub enum QuoteError {
     /// The probe found no finite cost.
     #[error("the probe counted {0:?} rays a sample, which is no price; check the scene")]
     Cost(SampleCost),
+    /// A bid that cannot be.
+    #[error(transparent)]
+    Bid(#[from] PriceError),
+    /// A bid below the farm's floor.
+    #[error(
+        "the bid of {bid} tokens per billion rays is below this farm's floor; bid at least {floor}, or leave it out to pay the base price"
+    )]
+    BelowFloor {
+        /// What was bid.
+        bid: Tokens,
+        /// Least that may be.
+        floor: Tokens,
+    },
     /// The price is beyond any number of tokens.
     #[error("the price is beyond any amount of tokens; ask for fewer samples or pixels")]
     Overflow,
@@ -72,57 +133,75 @@ pub enum QuoteError {
 /// See [`QuoteError`].
 pub fn quote(
     spec: &JobSpec,
-    cost: SampleCost,
-    prices: &Prices,
+    probe: &Probe,
+    terms: Terms<'_>,
     id: QuoteId,
     now_ms: u64,
 ) -> Result<Quoted, QuoteError> {
-    let usable = |rays: f64| rays.is_finite() && (0.0..=1e6).contains(&rays);
-    if !usable(cost.closest) || !usable(cost.shadow) {
-        return Err(QuoteError::Cost(cost));
+    let Terms { prices, rules, base_per_gray, offer } = terms;
+    offer.validate()?;
+    if let Some(bid) = offer.bid.filter(|bid| *bid < rules.floor) {
+        return Err(QuoteError::BelowFloor { bid, floor: rules.floor });
     }
     let settings = &spec.settings;
     let shots = u128::from(spec.shot_count());
     let samples =
         u128::from(settings.window().pixel_count()) * u128::from(settings.samples) * shots;
-    let rays = RayCount {
-        closest: rays_of(cost.closest, samples)?,
-        shadow: rays_of(cost.shadow, samples)?,
+    let mut quote = Quote {
+        id,
+        spec: spec.digest(),
+        offer,
+        base_per_gray,
+        price_per_gray: offer.bid.unwrap_or(base_per_gray),
+        weight_percent: probe.weight_percent,
+        rays: rays_of(probe.bound, samples)?,
+        probed: Probed {
+            shots: probe.shots,
+            pixels: probe.pixels,
+            expected: rays_of(probe.mean, samples)?,
+        },
+        valid_until_ms: now_ms.saturating_add(prices.valid_ms),
+        price: Tokens::ZERO,
+        work: Tokens::ZERO,
+        setup: Tokens::ZERO,
+        fee: Tokens::ZERO,
+        reserve: Tokens::ZERO,
+        checking: Tokens::ZERO,
     };
-    let setup = prices.setup_per_frame.checked_mul_div(shots, 1);
-    let tracing = money::price_for(rays, prices.per_gray);
-    let work = tracing.zip(setup).and_then(|(tracing, setup)| tracing.checked_add(setup));
-    let work = work.ok_or(QuoteError::Overflow)?;
-    let fee = share_up(work, prices.fee_ppm).ok_or(QuoteError::Overflow)?;
-    let reserve = share_up(work, prices.reserve_ppm).ok_or(QuoteError::Overflow)?;
-    let price = work.checked_add(fee).and_then(|sum| sum.checked_add(reserve));
+    price(&mut quote, prices, shots).ok_or(QuoteError::Overflow)?;
+    let cost = probe.bound;
     let millirays_per_sample = ((cost.closest + cost.shadow) * 1e3).ceil().max(1.0) as u64;
     // A job that is priced must be one that can be split, however its batches come out.
     let chunks = split::chunks_per_batch(spec, millirays_per_sample, 1, 1);
     split::split(protocol::JobId([0; 16]), spec, chunks)?;
-    Ok(Quoted {
-        quote: Quote {
-            id,
-            spec: spec.digest(),
-            price: price.ok_or(QuoteError::Overflow)?,
-            work,
-            fee,
-            reserve,
-            price_per_gray: prices.per_gray,
-            rays,
-            valid_until_ms: now_ms.saturating_add(prices.valid_ms),
-        },
-        setup_per_frame: prices.setup_per_frame,
-        millirays_per_sample,
-    })
+    Ok(Quoted { quote, setup_per_frame: prices.setup_per_frame, millirays_per_sample })
+}
+
+/// Fills in the amounts; none when one is beyond any number of tokens.
+fn price(quote: &mut Quote, prices: &Prices, shots: u128) -> Option<()> {
+    quote.setup = prices.setup_per_frame.checked_mul_div(shots, 1)?;
+    let tracing = money::price_for(quote.rays, quote.pay_per_gray())?;
+    quote.work = tracing.checked_add(quote.setup)?;
+    quote.fee = share_up(quote.work, prices.fee_ppm)?;
+    let all_checking = share_up(quote.work, prices.checking_ppm)?;
+    quote.checking = Tokens::from_micro(quote.offer.assurance.part_of(all_checking.micro())?);
+    quote.reserve = share_up(quote.work, prices.reserve_ppm)?.checked_add(quote.checking)?;
+    quote.price = quote.work.checked_add(quote.fee)?.checked_add(quote.reserve)?;
+    Some(())
 }
 
 /// Whole rays of so many samples, rounded up.
-fn rays_of(per_sample: f64, samples: u128) -> Result<u64, QuoteError> {
-    // Millionths of a ray a sample: a u128 holds the product exactly.
-    let millionths = (per_sample * 1e6).ceil() as u128;
-    let rays = (millionths * samples).div_ceil(1_000_000);
-    u64::try_from(rays).map_err(|_too_many| QuoteError::Overflow)
+fn rays_of(cost: SampleCost, samples: u128) -> Result<RayCount, QuoteError> {
+    let count = |per_sample: f64| {
+        if !per_sample.is_finite() || !(0.0..=1e6).contains(&per_sample) {
+            return Err(QuoteError::Cost(cost));
+        }
+        // Millionths of a ray a sample: a u128 holds the product exactly.
+        let millionths = (per_sample * 1e6).ceil() as u128;
+        let rays = (millionths * samples).div_ceil(1_000_000);
+        u64::try_from(rays).map_err(|_too_many| QuoteError::Overflow)
+    };
+    Ok(RayCount { closest: count(cost.closest)?, shadow: count(cost.shadow)? })
 }
 
 fn share_up(amount: Tokens, ppm: u32) -> Option<Tokens> {
@@ -132,7 +211,7 @@ fn share_up(amount: Tokens, ppm: u32) -> Option<Tokens> {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{FrameRange, RenderSettings, SceneId, Size};
+    use protocol::{Assurance, FrameRange, RenderSettings, SceneId, Size};
 
     use super::*;
 
@@ -151,10 +230,22 @@ mod tests {
         }
     }
 
+    fn quote_of(
+        spec: &JobSpec,
+        cost: SampleCost,
+        offer: Offer,
+        weight_percent: u32,
+    ) -> Result<Quote, QuoteError> {
+        let mean = SampleCost { closest: cost.closest / 2.0, shadow: cost.shadow / 2.0 };
+        let probe = Probe { bound: cost, mean, shots: 1, pixels: 1_024, weight_percent };
+        let (prices, rules) = (Prices::default(), Rules::default());
+        let base_per_gray = Tokens::from_whole(10);
+        let terms = Terms { prices: &prices, rules: &rules, base_per_gray, offer };
+        quote(spec, &probe, terms, QuoteId([1; 16]), 1_000).map(|quoted| quoted.quote)
+    }
+
     fn price(samples: u32, frames: u32, cost: SampleCost) -> Quote {
-        let id = QuoteId([1; 16]);
-        let quoted = quote(&spec(samples, frames), cost, &Prices::default(), id, 1_000);
-        quoted.expect("a price").quote
+        quote_of(&spec(samples, frames), cost, Offer::default(), 100).expect("a price")
     }
 
     const COST: SampleCost = SampleCost { closest: 5.0, shadow: 2.5 };
@@ -168,6 +259,8 @@ mod tests {
         assert_eq!(quote.fee, Tokens::from_micro(325_500));
         assert_eq!(quote.price.micro(), 6_510_000 + 325_500 + 325_500);
         assert_eq!(quote.valid_until_ms, 901_000);
+        assert_eq!((quote.setup.micro(), quote.checking.micro()), (10_000, 97_650));
+        assert_eq!(quote.probed.expected.closest, 250_000_000);
     }
 
     #[test]
@@ -177,8 +270,8 @@ mod tests {
         assert_eq!(price(100, 2, COST).work.micro(), 2 * one.work.micro());
         let left = protocol::CameraChoice::Named("left".to_owned());
         let both = JobSpec { more_cameras: vec![left], ..spec(100, 1) };
-        let both = quote(&both, COST, &Prices::default(), QuoteId([1; 16]), 1_000);
-        assert_eq!(both.expect("a price").quote.work.micro(), 2 * one.work.micro());
+        let both = quote_of(&both, COST, Offer::default(), 100).expect("a price");
+        assert_eq!(both.work.micro(), 2 * one.work.micro());
     }
 
     #[test]
@@ -188,15 +281,57 @@ mod tests {
     }
 
     #[test]
+    fn a_bid_takes_the_base_prices_place_within_bounds() {
+        let bid = |micro| {
+            let offer = Offer { bid: Some(Tokens::from_micro(micro)), ..Offer::default() };
+            quote_of(&spec(100, 1), COST, offer, 100)
+        };
+        let quote = bid(20_000_000).expect("a price");
+        assert_eq!(quote.work.micro(), 13_000_000 + 10_000);
+        assert_eq!(quote.base_per_gray, Tokens::from_whole(10));
+        assert_eq!(quote.price_per_gray, Tokens::from_whole(20));
+        assert!(bid(5_000_000).is_ok(), "the floor itself");
+        let refused = bid(4_999_999).expect_err("below").to_string();
+        assert!(refused.contains("4.999999") && refused.contains("at least 5.0"), "{refused}");
+        assert!(matches!(bid(0), Err(QuoteError::Bid(PriceError::Nothing))));
+        assert!(matches!(bid(u128::MAX), Err(QuoteError::Bid(PriceError::TooHigh(_)))));
+    }
+
+    #[test]
+    fn a_heavy_scene_pays_its_weight_for_the_same_rays() {
+        let heavy = quote_of(&spec(100, 1), COST, Offer::default(), 200).expect("a price");
+        let usual = price(100, 1, COST);
+        assert_eq!(heavy.rays, usual.rays);
+        assert_eq!(heavy.price_per_gray, usual.price_per_gray);
+        assert_eq!(heavy.pay_per_gray(), Tokens::from_whole(20));
+        assert_eq!(heavy.work.micro() - 10_000, 2 * (usual.work.micro() - 10_000));
+    }
+
+    #[test]
+    fn less_assurance_costs_less_checking_and_the_same_twins() {
+        let at = |assurance| {
+            let offer = Offer { assurance, ..Offer::default() };
+            quote_of(&spec(100, 1), COST, offer, 100).expect("a price")
+        };
+        let [low, middle, full] = Assurance::ALL.map(at);
+        assert_eq!(middle.checking.micro(), 97_650 * 2 / 3);
+        assert!(low.checking < middle.checking && middle.checking < full.checking);
+        for quote in [&low, &middle, &full] {
+            assert_eq!(quote.work, full.work);
+            let twins = quote.reserve.checked_sub(quote.checking);
+            assert_eq!(twins, full.reserve.checked_sub(full.checking));
+        }
+        assert_eq!(low.price.micro(), full.price.micro() - 97_650 + low.checking.micro());
+    }
+
+    #[test]
     fn nonsense_has_no_price() {
+        let refused = |spec: &JobSpec, cost| quote_of(spec, cost, Offer::default(), 100);
         for closest in [f64::NAN, f64::INFINITY, -1.0, 1e9] {
-            let cost = SampleCost { closest, shadow: 0.0 };
-            let id = QuoteId([1; 16]);
-            let refused = quote(&spec(1, 1), cost, &Prices::default(), id, 0);
+            let refused = refused(&spec(1, 1), SampleCost { closest, shadow: 0.0 });
             assert!(matches!(refused, Err(QuoteError::Cost(_))), "{closest}");
         }
-        let cost = SampleCost { closest: 1.0, shadow: 0.0 };
-        let refused = quote(&spec(16, 100_000), cost, &Prices::default(), QuoteId([1; 16]), 0);
+        let refused = refused(&spec(16, 100_000), SampleCost { closest: 1.0, shadow: 0.0 });
         assert!(matches!(refused, Err(QuoteError::Split(_))));
     }
 }

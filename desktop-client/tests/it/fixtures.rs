@@ -5,12 +5,12 @@ use desktop_client::bridge::{FarEnds, wires};
 use desktop_client::state::{Door, Event, Identity, Link, State};
 use egui_kittest::Harness;
 use protocol::view::{
-    AcceptedUnit, FarmView, JobStatus, JobSummary, NodeView, Reputation, StatementPage,
+    AcceptedUnit, FarmView, JobStatus, JobSummary, MarketView, NodeView, Reputation, StatementPage,
     StatementRow, TileStatus, WalletView,
 };
 use protocol::{
-    AccountId, Batch, Class, Digest, FrameRange, JobId, JobSpec, NodeId, PublicKey, RayCount,
-    RenderSettings, SceneId, ShotIndex, Size, TileIndex, Tokens, TransferId,
+    AccountId, Assurance, Batch, Class, Digest, FrameRange, JobId, JobSpec, NodeId, PublicKey,
+    RayCount, RenderSettings, SceneId, ShotIndex, Size, TileIndex, Tokens, TransferId,
 };
 
 /// 2026-11-23 10:31 UTC.
@@ -45,6 +45,8 @@ pub fn job(seed: u8, name: &str, status: JobStatus, accepted: u32, spent: u64) -
         units: 60,
         units_accepted: accepted,
         price: Tokens::from_micro(3_600_000),
+        price_per_gray: Tokens::from_micro(20_000),
+        assurance: Assurance::P999,
         spent: Tokens::from_micro(u128::from(spent)),
         refunded: Tokens::from_micro(if over { 3_600_000 - u128::from(spent) } else { 0 }),
         ordered_ms: NOW_MS - 240_000 - u64::from(seed) * 1_900_000,
@@ -69,6 +71,7 @@ pub fn node(seed: u8, name: &str, owner: PublicKey) -> NodeView {
         name: name.to_owned(),
         backend: "cpu (avx2, 16 threads)".to_owned(),
         owner,
+        ask_per_gray: Tokens::from_micro(15_000),
         class: Some(Class::Exact),
         barred: false,
         reputation: Reputation { mean_ppm: 941_000, accepted: 312, refused: 1, dropped: 2 },
@@ -99,6 +102,7 @@ pub fn farm() -> FarmView {
         ],
         jobs_active: 1,
         price_per_gray: Tokens::from_micro(20_000),
+        market: MarketView::default(),
     }
 }
 

@@ -89,6 +89,7 @@ fn requests() -> Vec<Request> {
         backend: "cpu (avx2, 16 threads)".into(),
         rays_per_second: 5_000_000,
         memory_bytes: 1 << 34,
+        ask_per_gray: Tokens::from_micro(8_500_000),
         owner: Some(Signed::new(&OwnerBinding { node: NodeId([4; 32]) }, &key())),
     };
     vec![
@@ -101,7 +102,7 @@ fn requests() -> Vec<Request> {
         Request::Release { leases: vec![LeaseId([3; 16])], reason: "stopping".into() },
         Request::MyVerdicts { after: 12 },
         Request::OfferScene { scene: SceneId([2; 32]), size_bytes: 1 << 30 },
-        Request::Quote { spec: spec() },
+        Request::Quote { spec: spec(), offer: Offer::default() },
         Request::Order { spec: spec(), order: Signed::new(&order, &key()) },
         Request::Cancel { job: JobId([1; 16]) },
         Request::Jobs { offset: 0, limit: 50 },
@@ -122,6 +123,8 @@ fn replies() -> Vec<Reply> {
         units: 30,
         units_accepted: 11,
         price: Tokens::from_whole(9),
+        price_per_gray: Tokens::from_whole(10),
+        assurance: Assurance::P99,
         spent: Tokens::from_micro(5),
         refunded: Tokens::ZERO,
         ordered_ms: 1,
@@ -219,7 +222,7 @@ proptest! {
             let place = place.index(bytes.len());
             bytes[place] = byte;
         }
-        if let Ok(Request::Quote { spec } | Request::Order { spec, .. }) =
+        if let Ok(Request::Quote { spec, .. } | Request::Order { spec, .. }) =
             decode(bytes, limits::MESSAGE_BYTES_MAX)
         {
             let _outcome = spec.validate();

@@ -23,6 +23,8 @@ pub struct NodeFacts {
     pub owner: PublicKey,
     /// Own measure of speed, metered rays a second.
     pub rays_per_second: u64,
+    /// Least that it works for, tokens per billion metered rays.
+    pub ask_per_gray: Tokens,
 }
 
 /// An order as the shell has checked it.
@@ -274,6 +276,14 @@ pub enum Event {
         /// When.
         now_ms: u64,
     },
+
+    /// The base price has moved, as planned by [`crate::core::plan::due`].
+    Repriced {
+        /// Tokens per billion metered rays, from now on.
+        base_per_gray: Tokens,
+        /// When.
+        now_ms: u64,
+    },
 }
 
 /// How soon an event must be on the disk.
@@ -299,7 +309,8 @@ impl Event {
             | Self::Granted { .. }
             | Self::Released { .. }
             | Self::Lapsed { .. }
-            | Self::TwinWaived { .. } => Durability::Lazy,
+            | Self::TwinWaived { .. }
+            | Self::Repriced { .. } => Durability::Lazy,
             _ => Durability::Sync,
         }
     }

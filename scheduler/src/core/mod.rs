@@ -7,6 +7,7 @@
 
 mod draw;
 mod event;
+pub mod gauge;
 pub mod plan;
 mod policy;
 mod state;

@@ -4,7 +4,9 @@
 use protocol::{JobId, JobSpec, LeaseId, NodeId, Shot, ShotIndex, Tokens};
 
 use crate::core::event::Event;
+use crate::core::gauge;
 use crate::core::state::{Appeal, Job, JobPhase, LeasePhase, LeaseRecord, Node, State, UnitState};
+use crate::market::{base, place};
 use crate::reputation;
 
 /// A lease is raced that has been out so many times longer than the job's films took on average.
@@ -26,20 +28,36 @@ pub fn next_grant(state: &State, id: NodeId, now_ms: u64) -> Option<Event> {
         return None;
     }
     let waiting = || {
-        let jobs = book.active.values().map(|job| &book.jobs[job]);
-        let offered = jobs.filter(|job| is_offered(state, node, job));
-        offered
+        jobs_in_turn(state, node)
+            .into_iter()
             .flat_map(|job| job.waiting.iter().map(move |&(_, unit_index)| (job, unit_index)))
             .find_map(|(job, unit_index)| grant_of(state, node, job, unit_index, now_ms))
     };
     waiting().or_else(|| race(state, node, now_ms))
 }
 
+/// The jobs that have units for a node, whose turn is next first.
+fn jobs_in_turn<'a>(state: &'a State, node: &Node) -> Vec<&'a Job> {
+    let book = &state.book;
+    let rules = &book.policy.market;
+    let jobs = book.active.values().map(|job| &book.jobs[job]);
+    let mut jobs: Vec<&Job> =
+        jobs.filter(|job| !job.waiting.is_empty() && is_offered(state, node, job)).collect();
+    // Boots count from 0 again: by need goes one in so many of each run.
+    let by_need = place::goes_by_need(rules, book.leases_granted + 1);
+    jobs.sort_by(|a, b| match by_need {
+        true => place::by_need(&a.standing(), &b.standing()),
+        false => place::by_place(rules, &a.standing(), &b.standing()),
+    });
+    jobs
+}
+
 /// Whether a job's units are for this node.
 fn is_offered(state: &State, node: &Node, job: &Job) -> bool {
     let failures = job.failures.get(&node.id).copied().unwrap_or(0);
     job.phase == JobPhase::Open
-        && (failures < state.book.policy.job_failures_per_node_max || !has_rival(state, node))
+        && job.pays(node)
+        && (failures < state.book.policy.job_failures_per_node_max || !has_rival(state, node, job))
 }
 
 /// One more lease of a unit that another node is slow with, for a node that has nothing else to do:
@@ -75,7 +93,7 @@ fn grant_of(state: &State, node: &Node, job: &Job, unit_index: u32, now_ms: u64)
         return None;
     }
     if failures_of(unit, node.id) >= book.policy.unit_failures_per_node_max
-        && has_rival(state, node)
+        && has_rival(state, node, job)
     {
         return None;
     }
@@ -94,7 +112,7 @@ fn grant_of(state: &State, node: &Node, job: &Job, unit_index: u32, now_ms: u64)
     }
     let number = book.leases_granted + 1;
     let wants_twin = !is_second && book.policy.check && draws_twin(state, node, job, unit_index);
-    let twin_possible = has_rival(state, node) && book.reserve >= job.average_pay(&unit.unit);
+    let twin_possible = has_rival(state, node, job) && book.reserve >= job.average_pay(&unit.unit);
     let films_wanted = match (is_second, wants_twin && twin_possible) {
         (true, _) => unit.films_wanted,
         (false, true) => 2,
@@ -129,20 +147,21 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
         || book.secret.twin_draw_ppm(job.id, unit_index, attempt, book.leases_granted) < ppm
 }
 
-/// Whether another owner has a node here that could render a twin.
-fn has_rival(state: &State, node: &Node) -> bool {
-    able_nodes(state).any(|other| other.facts.owner != node.facts.owner)
+/// Whether another owner has a node here that could render a twin, for what the job pays.
+fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
+    able_nodes(state).any(|other| other.facts.owner != node.facts.owner && job.pays(other))
 }
 
 /// Nodes that are here and could get a lease.
-fn able_nodes(state: &State) -> impl Iterator<Item = &Node> {
+pub(super) fn able_nodes(state: &State) -> impl Iterator<Item = &Node> {
     let known = state.live.connected.keys().filter_map(|id| state.book.nodes.get(id));
     known.filter(|node| {
         node.class.is_some() && !node.barred && node.facts.engine == state.book.engine
     })
 }
 
-/// What has come due: lapsed leases, twins that will not come, aged pay, jobs that cannot go on.
+/// What has come due: lapsed leases, twins that will not come, aged pay, jobs that cannot go on, the
+/// base price's next step.
 #[must_use]
 pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
     let mut events = Vec::new();
@@ -170,7 +189,22 @@ pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
         let failure = Some(stuck(job)?);
         Some(Event::Stopped { job: *job, failure, now_ms })
     }));
+    events.extend(repriced(state, now_ms));
     events
+}
+
+/// The base price's step, when an epoch has passed since the last and it does not stand where it
+/// belongs.
+fn repriced(state: &State, now_ms: u64) -> Option<Event> {
+    let book = &state.book;
+    let rules = &book.policy.market;
+    if now_ms < book.base_since_ms.saturating_add(rules.epoch_ms) {
+        return None;
+    }
+    let old = book.base_per_gray;
+    let heading = base::heading(rules, old, &gauge::signal(state, now_ms));
+    let base_per_gray = base::next(rules, old, heading);
+    (base_per_gray != old).then_some(Event::Repriced { base_per_gray, now_ms })
 }
 
 /// Whether a film that held has no twin to wait for: nobody renders one, or only who is slow.
@@ -187,7 +221,7 @@ fn waits_in_vain(state: &State, lease: LeaseId, waited_ms: u64, now_ms: u64) -> 
     }
     let policy = &book.policy;
     waited_ms >= policy.twin_wait_ms
-        || waited_ms >= policy.gone_ms && !has_rival(state, &book.nodes[&record.node])
+        || waited_ms >= policy.gone_ms && !has_rival(state, &book.nodes[&record.node], job)
 }
 
 /// The held pay of a node that is old enough, or has enough newer units behind it.
@@ -239,7 +273,7 @@ fn hopeless(state: &State, id: JobId) -> Option<String> {
             && unit.lost >= lost_max
             && (by_proven.map(|(_, failures)| failures).sum::<u32>() >= lost_max
                 || able_nodes(state)
-                    .filter(|node| proven(node))
+                    .filter(|node| proven(node) && job.pays(node))
                     .all(|node| failures_of(unit, node.id) >= each_max))
     };
     if job.phase != JobPhase::Open {

@@ -11,6 +11,8 @@ use protocol::{
 use crate::core::draw::Secret;
 use crate::core::event::{Effect, FilmRef, NodeFacts};
 use crate::core::policy::Policy;
+use crate::market::pace::{self, Pace};
+use crate::market::place::Standing;
 use crate::money;
 
 /// Everything the scheduler knows.
@@ -57,6 +59,10 @@ pub struct Book {
     pub reserve_seeded: bool,
     /// What the verification reserve holds, less what is reserved for twins.
     pub reserve: Tokens,
+    /// The base price, tokens per billion metered rays.
+    pub base_per_gray: Tokens,
+    /// When it last moved.
+    pub base_since_ms: u64,
     /// Transfers that the ledger has not confirmed.
     pub outbox: BTreeMap<u64, Vec<Transfer>>,
     /// Batches of transfers ever asked for.
@@ -116,6 +122,8 @@ pub struct Node {
     pub dropped: u64,
     /// Rays paid for.
     pub rays: RayCount,
+    /// What it has shown that it can do.
+    pub pace: Pace,
     /// Released to the owner's wallet.
     pub earned: Tokens,
     /// Held back, oldest first by number.
@@ -404,6 +412,8 @@ impl State {
             stakes_ordered: BTreeMap::new(),
             reserve_seeded: false,
             reserve: Tokens::ZERO,
+            base_per_gray: Tokens::ZERO,
+            base_since_ms: 0,
             outbox: BTreeMap::new(),
             moves: 0,
         };
@@ -457,7 +467,33 @@ impl Job {
     /// What counted rays of a unit are worth, set-up included.
     #[must_use]
     pub fn worth(&self, rays: RayCount) -> Tokens {
-        money::plus(money::pay_for(rays, self.quote.price_per_gray), self.setup_per_unit)
+        money::plus(money::pay_for(rays, self.quote.pay_per_gray()), self.setup_per_unit)
+    }
+
+    /// Whether it pays what a node works for. Weight is no part of it: a heavy scene pays more and
+    /// takes as much longer.
+    #[must_use]
+    pub fn pays(&self, node: &Node) -> bool {
+        self.quote.price_per_gray >= node.facts.ask_per_gray
+    }
+
+    /// What its turn depends on.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        Standing {
+            number: self.number,
+            ordered_ms: self.ordered_ms,
+            price: self.quote.price_per_gray,
+            served: self.films + self.leases as u64,
+        }
+    }
+
+    /// What is left to do of it: weighted centirays, as the quote bounds them.
+    #[must_use]
+    pub fn work_left(&self) -> u128 {
+        let all = pace::weighted(self.quote.rays, self.quote.weight_percent);
+        let units = self.units.len() as u128;
+        all * (units - u128::from(self.units_accepted)) / units.max(1)
     }
 
     /// Puts a unit among those that want a film, or takes it out.

@@ -1,13 +1,15 @@
 //! What the state looks like from outside. Views carry data and decide nothing.
 
 use protocol::view::{
-    AcceptedUnit, FarmView, JobStatus, JobSummary, JobUpdate, NodeView, TileStatus,
+    AcceptedUnit, FarmView, JobStatus, JobSummary, JobUpdate, MarketView, NodeView, TileStatus,
 };
 use protocol::{JobId, Lease, LeaseId, NodeId, PublicKey, Tokens, Unit, Verdict, VerdictKind};
 
+use crate::core::gauge;
 use crate::core::state::{
     Accepted, Book, Job, JobPhase, LeasePhase, Node, Stake, State, UnitState,
 };
+use crate::market::base;
 use crate::{money, reputation, split};
 
 /// Accepted units in one update: what fits a message with room to spare.
@@ -58,6 +60,8 @@ pub fn summary(job: &Job) -> JobSummary {
         units: job.units.len() as u32,
         units_accepted: job.units_accepted,
         price: job.quote.price,
+        price_per_gray: job.quote.price_per_gray,
+        assurance: job.quote.offer.assurance,
         spent: job.spent,
         refunded: job.refunded,
         ordered_ms: job.ordered_ms,
@@ -140,6 +144,7 @@ pub fn node(state: &State, node: &Node) -> NodeView {
         name: node.facts.name.clone(),
         backend: node.facts.backend.clone(),
         owner: node.facts.owner,
+        ask_per_gray: node.facts.ask_per_gray,
         class: node.class,
         barred: node.barred,
         reputation: name,
@@ -154,12 +159,35 @@ pub fn node(state: &State, node: &Node) -> NodeView {
 
 /// The farm at a glance: nodes heard of since the start, best reputation first.
 #[must_use]
-pub fn farm(state: &State, price_per_gray: Tokens, nodes_max: usize) -> FarmView {
+pub fn farm(state: &State, nodes_max: usize, now_ms: u64) -> FarmView {
     let heard = state.live.seen.keys().filter_map(|id| state.book.nodes.get(id));
     let mut nodes: Vec<NodeView> = heard.map(|heard| node(state, heard)).collect();
     nodes.sort_by_key(|node| (std::cmp::Reverse(node.reputation.mean_ppm), node.node));
     nodes.truncate(nodes_max);
-    FarmView { nodes, jobs_active: state.book.active.len() as u32, price_per_gray }
+    FarmView {
+        nodes,
+        jobs_active: state.book.active.len() as u32,
+        price_per_gray: state.book.base_per_gray,
+        market: market(state, now_ms),
+    }
+}
+
+/// What moves the base price.
+fn market(state: &State, now_ms: u64) -> MarketView {
+    let rules = &state.book.policy.market;
+    let signal = gauge::signal(state, now_ms);
+    MarketView {
+        floor: rules.floor,
+        per_gray: rules.per_gray,
+        ceiling: rules.ceiling,
+        heading: base::heading(rules, state.book.base_per_gray, &signal),
+        step_ppm: rules.step_ppm,
+        epoch_ms: rules.epoch_ms,
+        bid_moves_ms: rules.bid_moves_ms,
+        line_ms: signal.line_ms(),
+        nodes_able: signal.able,
+        nodes_willing: signal.willing,
+    }
 }
 
 /// The film in use for a unit, with the artist it belongs to.

@@ -3,6 +3,7 @@
 //! One thread owns the state and its journal ([`desk`]), one the ledger ([`till`]), one renders
 //! challenges ([`verifier`]); the door ([`door`]) answers peers from what those say.
 
+mod assay;
 mod by_hash;
 mod desk;
 mod door;

@@ -13,6 +13,7 @@ use renderer::{Cancel, CpuBackend};
 use tokio::sync::Semaphore;
 use transport::{Peer, PeerConfig, Ticket, identity};
 
+use super::assay::Assays;
 use super::by_hash::ByHash;
 use super::desk::{self, DeskHandle, Outlets};
 use super::door::Door;
@@ -166,6 +167,7 @@ impl Parts {
             films,
             evidence,
             qualifying: Mutex::default(),
+            assays: Arc::new(Assays::default()),
             backend: Arc::new(Mutex::new(CpuBackend::new(config.cpu_threads))),
             renders: Semaphore::new(1),
             ledger_checks: Semaphore::new(1),

@@ -11,8 +11,9 @@ use protocol::message::RefusedCode;
 use protocol::sign::public_key;
 use protocol::view::{JobStatus, JobUpdate, NodeView};
 use protocol::{
-    Class, Commitment, FrameRange, JobId, JobSpec, Lease, NodeHello, NodeId, Order,
-    PROTOCOL_VERSION, Quote, RenderSettings, Reply, Request, Role, Signed, SigningKey, Size, Unit,
+    Class, Commitment, FrameRange, JobId, JobSpec, Lease, NodeHello, NodeId, Offer, Order,
+    PROTOCOL_VERSION, Quote, RenderSettings, Reply, Request, Role, Signed, SigningKey, Size,
+    Tokens, Unit,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, RenderScene, Work};
 use scheduler::{Config, Ready};
@@ -132,7 +133,9 @@ pub async fn client(number: u8, ticket: &Ticket) -> Caller {
 }
 
 pub async fn quote(client: &Caller, spec: &JobSpec) -> Quote {
-    let Reply::Quote(signed) = client.ask(Request::Quote { spec: spec.clone() }).await else {
+    let Reply::Quote(signed) =
+        client.ask(Request::Quote { spec: spec.clone(), offer: Offer::default() }).await
+    else {
         panic!("no quote")
     };
     signed.open().expect("signed")
@@ -177,6 +180,7 @@ pub fn node_hello(backend: &str) -> Role {
         backend: backend.to_owned(),
         rays_per_second: 1,
         memory_bytes: 1 << 30,
+        ask_per_gray: Tokens::ZERO,
         owner: None,
     })
 }

@@ -162,20 +162,18 @@ fn who_may_not_is_told_why() {
         let theirs = order(&artist, &spec, &quoted);
         assert_eq!(stranger.refusal(theirs).await.code, RefusedCode::NotAllowed);
 
+        let asked = |spec| Request::Quote { spec, offer: protocol::Offer::default() };
         // Settings that cannot be, scenes that are not here, cameras that are not in them.
         let mut bad = spec.clone();
         bad.settings.samples = 0;
-        assert_eq!(
-            artist.refusal(Request::Quote { spec: bad }).await.code,
-            RefusedCode::BadRequest
-        );
+        assert_eq!(artist.refusal(asked(bad)).await.code, RefusedCode::BadRequest);
         let mut elsewhere = spec.clone();
         elsewhere.scene = protocol::SceneId([7; 32]);
-        let refused = artist.refusal(Request::Quote { spec: elsewhere }).await;
+        let refused = artist.refusal(asked(elsewhere)).await;
         assert_eq!(refused.code, RefusedCode::NotFound);
         let mut blind = spec.clone();
         blind.settings.camera = protocol::CameraChoice::Named("no such camera".to_owned());
-        let refused = artist.refusal(Request::Quote { spec: blind }).await;
+        let refused = artist.refusal(asked(blind)).await;
         assert_eq!(refused.code, RefusedCode::BadScene);
         assert!(refused.message.contains("no such camera"), "{refused}");
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ledger::{Account, Code, Transfer, account};
 use protocol::{
-    Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote,
-    QuoteId, RayCount, Refusal, RenderSettings, SceneId, Signed, SigningKey, Size, Tokens, Unit,
-    VerdictKind,
+    Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Offer, Order, Probed,
+    PublicKey, Quote, QuoteId, RayCount, Refusal, RenderSettings, SceneId, Signed, SigningKey,
+    Size, Tokens, Unit, VerdictKind,
 };
 use scheduler::core::{
     Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, JobPhase, NodeFacts,
@@ -144,6 +144,7 @@ impl World {
                 engine: ENGINE,
                 owner: public(owner),
                 rays_per_second: 1_000_000,
+                ask_per_gray: Tokens::ZERO,
             };
             world.nodes.push(Node { id, character, leases: Vec::new() });
             world.apply(Event::NodeMet { node: id, facts });
@@ -184,10 +185,16 @@ impl World {
             spec: spec.digest(),
             price: money::plus(work, money::plus(fee, reserve)),
             work,
+            setup: Tokens::ZERO,
             fee,
             reserve,
+            checking: Tokens::ZERO,
+            offer: Offer::default(),
+            base_per_gray: price_per_gray,
             price_per_gray,
+            weight_percent: 100,
             rays: counted,
+            probed: Probed::default(),
             valid_until_ms: u64::MAX,
         };
         let order =

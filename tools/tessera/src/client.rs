@@ -13,8 +13,8 @@ use protocol::view::{
     AcceptedUnit, FarmView, JobSummary, JobUpdate, LedgerCheck, StatementPage, WalletView,
 };
 use protocol::{
-    AccountId, JobId, JobSpec, Order, PROTOCOL_VERSION, PublicKey, Quote, Reply, Request, SceneId,
-    Signed, SigningKey, Unit, limits,
+    AccountId, JobId, JobSpec, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote, Reply, Request,
+    SceneId, Signed, SigningKey, Unit, limits,
 };
 use tokio::sync::Mutex;
 use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identity};
@@ -181,14 +181,17 @@ impl Farm {
     ///
     /// # Errors
     /// The scheduler's reason, or the quote is not its word on this job.
-    pub async fn quote(&self, spec: &JobSpec) -> anyhow::Result<Quote> {
-        let request = Request::Quote { spec: spec.clone() };
+    pub async fn quote(&self, spec: &JobSpec, offer: Offer) -> anyhow::Result<Quote> {
+        let request = Request::Quote { spec: spec.clone(), offer };
         let (Reply::Quote(signed), _) = self.call(request, limits::QUOTE_TIMEOUT).await? else {
             anyhow::bail!("the scheduler answered something else than a quote");
         };
         let quote = signed.open_from(self.shared.scheduler).context("the quote is not genuine")?;
         if quote.spec != spec.digest() {
             anyhow::bail!("the quote is for another job; nothing was ordered");
+        }
+        if quote.offer != offer {
+            anyhow::bail!("the quote is on other terms than were asked for; nothing was ordered");
         }
         Ok(quote)
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use protocol::view::{
-    JobStatus, JobSummary, LedgerCheck, NodeView, StatementRow, TileStatus, WalletView,
+    FarmView, JobStatus, JobSummary, LedgerCheck, NodeView, StatementRow, TileStatus, WalletView,
 };
 use protocol::{CameraChoice, Class, JobSpec, Quote, Shot, ViewIndex};
 use serde_json::{Value, json};
@@ -31,6 +31,8 @@ pub fn job(job: &JobSummary) -> Value {
         "units": job.units,
         "units_accepted": job.units_accepted,
         "price": job.price.to_string(),
+        "price_per_gray": job.price_per_gray.to_string(),
+        "assurance": job.assurance.to_string(),
         "spent": job.spent.to_string(),
         "refunded": job.refunded.to_string(),
         "ordered_ms": job.ordered_ms,
@@ -65,9 +67,39 @@ pub fn quote(quote: &Quote) -> Value {
         "work": quote.work.to_string(),
         "fee": quote.fee.to_string(),
         "reserve": quote.reserve.to_string(),
+        "setup": quote.setup.to_string(),
+        "checking": quote.checking.to_string(),
+        "bid": quote.offer.bid.map(|bid| bid.to_string()),
+        "assurance": quote.offer.assurance.to_string(),
+        "base_per_gray": quote.base_per_gray.to_string(),
         "price_per_gray": quote.price_per_gray.to_string(),
+        "weight_percent": quote.weight_percent,
+        "pay_per_gray": quote.pay_per_gray().to_string(),
         "rays": { "closest": quote.rays.closest, "shadow": quote.rays.shadow },
+        "expected": {
+            "closest": quote.probed.expected.closest,
+            "shadow": quote.probed.expected.shadow,
+        },
+        "probed": { "shots": quote.probed.shots, "pixels": quote.probed.pixels },
         "valid_until_ms": quote.valid_until_ms,
+    })
+}
+
+/// What moves a farm's base price.
+pub fn market(farm: &FarmView) -> Value {
+    let market = &farm.market;
+    json!({
+        "base_per_gray": farm.price_per_gray.to_string(),
+        "floor": market.floor.to_string(),
+        "per_gray": market.per_gray.to_string(),
+        "ceiling": market.ceiling.to_string(),
+        "heading": market.heading.to_string(),
+        "step_ppm": market.step_ppm,
+        "epoch_ms": market.epoch_ms,
+        "bid_moves_ms": market.bid_moves_ms,
+        "line_ms": market.line_ms,
+        "nodes_able": market.nodes_able,
+        "nodes_willing": market.nodes_willing,
     })
 }
 
@@ -79,6 +111,7 @@ pub fn node(node: &NodeView) -> Value {
         "name": node.name,
         "backend": node.backend,
         "owner": node.owner.to_string(),
+        "ask_per_gray": node.ask_per_gray.to_string(),
         "class": node.class.map(class),
         "barred": node.barred,
         "reputation_ppm": node.reputation.mean_ppm,

@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod download;
 mod exit;
+mod explain;
 mod follow;
 mod interrupt;
 mod json;

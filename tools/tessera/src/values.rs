@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use protocol::{Crop, Size};
+use protocol::{Crop, Offer, Size, Tokens, offer};
 
 /// Text that is not the wanted value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +73,21 @@ impl FromStr for Overscan {
 pub fn shutter(text: &str) -> Result<f32, ValueError> {
     let share = number(text).filter(|share| (0.0..=100.0).contains(share));
     share.ok_or(ValueError { wanted: "a fraction of a frame from 0 to 100, as 0.5" })
+}
+
+/// What a node asks per billion rays, `8.5`.
+pub fn ask(text: &str) -> Result<Tokens, String> {
+    let ask = text.parse::<Tokens>().map_err(|error| error.to_string())?;
+    offer::check_ask(ask).map_err(|error| error.to_string())?;
+    Ok(ask)
+}
+
+/// What a job bids per billion rays, `15`.
+pub fn bid(text: &str) -> Result<Tokens, String> {
+    let bid = text.parse::<Tokens>().map_err(|error| error.to_string())?;
+    let offer = Offer { bid: Some(bid), ..Offer::default() };
+    offer.validate().map_err(|error| error.to_string())?;
+    Ok(bid)
 }
 
 /// Three numbers with commas, `1,2.5,-3`.

@@ -53,6 +53,7 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Lapsed { lease, now_ms } => lease::drop_lease(state, lease, true, now_ms, out),
         Event::Committed { lease, root, rays, commitment, now_ms } => {
+            node::clock(&mut state.book, lease, rays, now_ms);
             let told = lease::Told { root, rays, signature: commitment.signature() };
             lease::commit(state, lease, &told, now_ms, out);
         }
@@ -82,6 +83,9 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::StakeLeft { owner } => stake::leave(&mut state.book, owner, out),
         Event::Aged { node, leases } => hold::release(&mut state.book, node, &leases, out),
+        Event::Repriced { base_per_gray, now_ms } => {
+            node::reprice(&mut state.book, base_per_gray, now_ms);
+        }
     }
     effects
 }
@@ -118,7 +122,11 @@ fn challenge(book: &Book, lease: LeaseId) -> Effect {
         challenge: Challenge {
             nonce: book.secret.nonce(lease),
             round: committed.round,
-            pixels: book.policy.pixels(committed.film.class, record.boosted),
+            pixels: book.policy.pixels_for(
+                (committed.film.class, record.boosted),
+                book.jobs[&record.job].quote.offer.assurance,
+                book.nodes[&record.node].accepted_for_others,
+            ),
         },
     };
     check(book, record.job, record.unit_index, kind)

@@ -7,6 +7,7 @@ use super::job;
 use crate::core::event::{Effect, NodeFacts};
 use crate::core::policy::Policy;
 use crate::core::state::{Book, LeasePhase, Node, State};
+use crate::market::pace::{self, Pace};
 use crate::money;
 
 /// A new run: new rules, fresh deadlines, jobs of another engine end.
@@ -17,7 +18,7 @@ pub(super) fn start(
     now_ms: u64,
     effects: &mut Vec<Effect>,
 ) {
-    state.book.policy = policy;
+    set_rules(&mut state.book, policy, now_ms);
     state.book.engine = engine;
     state.book.boot += 1;
     state.book.leases_granted = 0;
@@ -40,6 +41,36 @@ pub(super) fn start(
         }
     }
     end_jobs_of_other_engines(state, now_ms, effects);
+}
+
+/// New rules. A base price that the operator has not touched goes on where it was.
+fn set_rules(book: &mut Book, policy: Policy, now_ms: u64) {
+    let market = &policy.market;
+    if book.boot == 0 || book.policy.market.per_gray != market.per_gray {
+        reprice(book, market.per_gray, now_ms);
+    }
+    let kept = book.base_per_gray.clamp(market.floor, market.ceiling);
+    if kept != book.base_per_gray {
+        reprice(book, kept, now_ms);
+    }
+    book.policy = policy;
+}
+
+/// The base price has moved: quotes from now on are made at it.
+pub(super) fn reprice(book: &mut Book, base_per_gray: Tokens, now_ms: u64) {
+    book.base_per_gray = base_per_gray;
+    book.base_since_ms = now_ms;
+}
+
+/// A film came: its node has shown what it can do. That the rays are claimed is no matter: a claim
+/// that is wrong convicts.
+pub(super) fn clock(book: &mut Book, lease: LeaseId, rays: RayCount, now_ms: u64) {
+    let Some(lease) = book.leases.get(&lease).filter(|lease| lease.phase == LeasePhase::Out) else {
+        return;
+    };
+    let weight = book.jobs[&lease.job].quote.weight_percent;
+    let (id, granted_ms) = (lease.node, lease.granted_ms);
+    book.node_mut(id).pace.observe(pace::weighted(rays, weight), granted_ms, now_ms);
 }
 
 /// Samples of two engines do not mix: what was ordered of another engine ends here.
@@ -92,6 +123,7 @@ pub(super) fn meet(state: &mut State, id: NodeId, facts: NodeFacts) {
         refused: 0,
         dropped: 0,
         rays: RayCount::default(),
+        pace: Pace::default(),
         earned: Tokens::ZERO,
         holds: std::collections::BTreeMap::new(),
         verdicts: Vec::new(),

@@ -87,9 +87,12 @@ impl Door {
     }
 
     pub(super) async fn farm(&self) -> Result<Reply, Refused> {
-        let price = self.config.prices.per_gray;
         let rows = limits::PAGE_ROWS_MAX as usize;
-        let farm = self.desk.ask(move |desk| view::farm(desk.state(), price, rows)).await?;
+        let farm = self.desk.ask(move |desk| {
+            let now_ms = desk.now_ms();
+            view::farm(desk.state(), rows, now_ms)
+        });
+        let farm = farm.await?;
         Ok(Reply::Farm(farm))
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
-use protocol::{JobId, JobSpec, Order, PublicKey, Reply, SceneId, Signed, Unit, ViewIndex, limits};
-use renderer::Cancel;
+use protocol::{JobId, JobSpec, Offer, Order, PublicKey, Reply, SceneId, Signed, Unit, limits};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Bytes, Door, blocking, chain, internal, refused};
 use crate::core::{Event, JobPhase, Ordered, Quoted, State, view};
-use crate::quote::{self, SampleCost};
+use crate::quote::{self, Terms};
+use crate::shell::assay::AssayError;
 use crate::shell::frames::FrameError;
 use crate::split;
 
@@ -43,10 +43,11 @@ impl Door {
     }
 
     /// A firm price: fetches nothing, probes on this machine's CPU.
-    pub(super) async fn quote(&self, spec: JobSpec) -> Result<Reply, Refused> {
+    pub(super) async fn quote(&self, spec: JobSpec, offer: Offer) -> Result<Reply, Refused> {
         let bad_request =
             |error: &dyn std::error::Error| refused(RefusedCode::BadRequest, chain(error));
         spec.validate().map_err(|error| bad_request(&error))?;
+        offer.validate().map_err(|error| bad_request(&error))?;
         match self.scenes.has(spec.scene).await {
             Ok(true) => {}
             Ok(false) => {
@@ -57,11 +58,19 @@ impl Door {
         }
         let _turn = self.renders.acquire().await;
         let (frames, backend, probed) = (self.frames.clone(), self.backend.clone(), spec.clone());
-        let cost = blocking(move || {
+        let assays = self.assays.clone();
+        let probe = blocking(move || {
             let mut backend = backend.lock().unwrap_or_else(PoisonError::into_inner);
-            probe(&frames, &mut backend, &probed)
+            assays.assay(&frames, &mut backend, &probed)
         })
-        .await??;
+        .await?
+        .map_err(|error| match error {
+            AssayError::Frame(FrameError::Store { .. }) => {
+                internal("the scene cannot be read", error)
+            }
+            AssayError::Reference(_) => internal("the scene cannot be weighed", error),
+            error => refused(RefusedCode::BadScene, chain(&error)),
+        })?;
         let prices = self.config.prices.clone();
         let quoted = self
             .desk
@@ -70,7 +79,9 @@ impl Door {
                 desk.live_mut().quotes_made += 1;
                 let State { book, live } = desk.state();
                 let id = book.secret.quote_id(book.boot, live.quotes_made);
-                let quoted = quote::quote(&spec, cost, &prices, id, now_ms)?;
+                let (rules, base_per_gray) = (&book.policy.market, book.base_per_gray);
+                let terms = Terms { prices: &prices, rules, base_per_gray, offer };
+                let quoted = quote::quote(&spec, &probe, terms, id, now_ms)?;
                 desk.live_mut().quotes.insert(id, quoted.clone());
                 Ok::<Quoted, quote::QuoteError>(quoted)
             })
@@ -294,37 +305,4 @@ fn typical_speed(state: &State) -> u64 {
         .collect();
     speeds.sort_unstable();
     speeds.get(speeds.len() / 2).copied().unwrap_or(RAYS_PER_SECOND)
-}
-
-/// Counts the rays of a few pixels of the first, middle and last frame through every camera, takes
-/// the dearest frame of each, and the mean over the cameras: all have the same number of frames.
-fn probe(
-    frames: &crate::shell::frames::Frames,
-    backend: &mut renderer::CpuBackend,
-    spec: &JobSpec,
-) -> Result<SampleCost, Refused> {
-    let all: Vec<u32> = spec.frames.frames().collect();
-    let mut looked = vec![0, all.len() / 2, all.len() - 1];
-    looked.dedup();
-    let views = spec.view_count();
-    let mut sum = SampleCost { closest: 0.0, shadow: 0.0 };
-    for settings in (0..views).filter_map(|view| spec.settings_of(ViewIndex(view))) {
-        let mut dearest = SampleCost { closest: 0.0, shadow: 0.0 };
-        for &index in &looked {
-            let time_s = split::time_s(&spec.frames, all[index]);
-            let frame =
-                frames.frame(spec.scene, &settings, time_s).map_err(|error| match error {
-                    FrameError::Store { .. } => internal("the scene cannot be read", error),
-                    error => refused(RefusedCode::BadScene, chain(&error)),
-                })?;
-            let probe = renderer::probe(backend, &frame, &Cancel::default())
-                .map_err(|error| refused(RefusedCode::BadScene, chain(&error)))?;
-            dearest.closest = dearest.closest.max(probe.closest_bound);
-            dearest.shadow = dearest.shadow.max(probe.shadow_bound);
-        }
-        sum.closest += dearest.closest;
-        sum.shadow += dearest.shadow;
-    }
-    let mean = |sum: f64| sum / f64::from(views);
-    Ok(SampleCost { closest: mean(sum.closest), shadow: mean(sum.shadow) })
 }

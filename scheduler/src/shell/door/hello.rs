@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use ledger::{ApplyError, Code, Transfer, account};
 use protocol::message::{NodeHello, Qualification, Refused, RefusedCode};
+use protocol::offer;
 use protocol::sign::public_key;
 use protocol::{NodeId, PROTOCOL_VERSION, PublicKey, Reply, Role, limits};
 
@@ -76,6 +77,10 @@ impl Door {
                 return Err(refused(RefusedCode::BadRequest, message));
             }
         }
+        offer::check_ask(hello.ask_per_gray).map_err(|error| {
+            let message = format!("the node's ask cannot be met: {error}");
+            refused(RefusedCode::BadRequest, message)
+        })?;
         let owner = owner_of(node, &hello)?;
         let facts = NodeFacts {
             name: hello.name,
@@ -83,6 +88,7 @@ impl Door {
             engine: hello.engine,
             owner,
             rays_per_second: hello.rays_per_second,
+            ask_per_gray: hello.ask_per_gray,
         };
         let (class, barred, seed) = self
             .desk

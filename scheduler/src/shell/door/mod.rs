@@ -16,6 +16,7 @@ use renderer::CpuBackend;
 use tokio::sync::Semaphore;
 use transport::{BoxFuture, Scenes, Service};
 
+use super::assay::Assays;
 use super::by_hash::ByHash;
 use super::desk::{DeskHandle, Stopped};
 use super::frames::Frames;
@@ -40,6 +41,8 @@ pub(super) struct Door {
     pub(super) evidence: Arc<ByHash>,
     /// Golden frames that nodes were asked for.
     pub(super) qualifying: Mutex<BTreeMap<NodeId, RenderSettings>>,
+    /// What probes have found.
+    pub(super) assays: Arc<Assays>,
     /// Renders probes and golden frames; one at a time, for both use all threads.
     pub(super) backend: Arc<Mutex<CpuBackend>>,
     /// Probes and golden frames that wait for it.
@@ -98,7 +101,7 @@ impl Door {
             Request::OfferScene { scene, size_bytes } => {
                 self.offer_scene(caller, scene, size_bytes).await
             }
-            Request::Quote { spec } => self.quote(spec).await,
+            Request::Quote { spec, offer } => self.quote(spec, offer).await,
             Request::Order { spec, order } => self.order(caller, spec, order).await,
             Request::Cancel { job } => self.cancel(caller, job).await,
             Request::Jobs { offset, limit } => self.jobs(caller, offset, limit).await,

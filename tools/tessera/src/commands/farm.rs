@@ -1,7 +1,9 @@
 //! `tessera farm`: who renders here.
 
+use std::time::Duration;
+
 use clap::Args;
-use protocol::view::NodeView;
+use protocol::view::{MarketView, NodeView};
 
 use crate::client::{self, Farm};
 use crate::exit::Exit;
@@ -49,8 +51,27 @@ pub fn run(args: &FarmCommandArgs, interrupt: &Interrupt) -> anyhow::Result<Exit
             text::plural(u64::from(view.jobs_active), "job", "jobs"),
             view.price_per_gray
         );
+        eprintln!("  {}", market_line(&view.market));
         Ok(Exit::Done)
     })
+}
+
+/// The line, and where the base price goes.
+fn market_line(market: &MarketView) -> String {
+    let line = match market.line_ms {
+        Some(0) => "no line".to_owned(),
+        Some(u64::MAX) => "nobody works for that".to_owned(),
+        Some(ms) => format!("a line of {}", text::span(Duration::from_millis(ms))),
+        None => "a line that no node has shown the speed for".to_owned(),
+    };
+    format!(
+        "{line}; {} of {} work for the base price, which goes to {} ({} to {})",
+        market.nodes_willing,
+        text::plural(u64::from(market.nodes_able), "node", "nodes"),
+        text::tokens(market.heading),
+        text::tokens(market.floor),
+        text::tokens(market.ceiling)
+    )
 }
 
 fn node_table(nodes: &[NodeView]) -> comfy_table::Table {
@@ -65,6 +86,7 @@ fn node_table(nodes: &[NodeView]) -> comfy_table::Table {
             text::count(node.reputation.accepted),
             text::count(node.reputation.refused),
             text::rays(node.rays),
+            text::tokens(node.ask_per_gray),
             node.earned.to_string(),
             text::ago(node.seen_ms, now_ms),
         ]
@@ -78,10 +100,11 @@ fn node_table(nodes: &[NodeView]) -> comfy_table::Table {
         "accepted",
         "refused",
         "rays",
+        "asks",
         "earned",
         "seen",
     ];
-    text::table(&header, &[4, 5, 6, 7, 8], rows.collect())
+    text::table(&header, &[4, 5, 6, 7, 8, 9], rows.collect())
 }
 
 /// A node's class, or why it has none.

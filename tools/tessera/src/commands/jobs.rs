@@ -219,6 +219,8 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         ("accepted", format!("{} of {}", job.units_accepted, job.units)),
         ("tiles", tile_counts(&update)),
         ("price", job.price.to_string()),
+        ("pays", format!("{} per billion rays", text::tokens(job.price_per_gray))),
+        ("assurance", job.assurance.to_string()),
         ("spent", job.spent.to_string()),
         ("refunded", job.refunded.to_string()),
         ("ordered", text::ago(job.ordered_ms, text::now_ms())),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueHint};
 use farm_node::{BackendChoice, Cheat, Config, NodeEvent};
-use protocol::{Unit, VerdictKind};
+use protocol::{Tokens, Unit, VerdictKind};
 use serde_json::{Value, json};
 
 use crate::backend::{BackendArgs, BackendName};
@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::text;
+use crate::values;
 
 /// Options of `tessera node`.
 #[derive(Debug, Args)]
@@ -23,6 +24,7 @@ Examples:
   tessera node --farm @ticket --data node
   tessera node --farm @ticket --data node --name attic --threads 8
   tessera node --farm @ticket --data node --owner owner.key --backend gpu
+  tessera node --farm @ticket --data node --ask 8.5
 
 ")]
 pub struct NodeArgs {
@@ -40,6 +42,9 @@ pub struct NodeArgs {
     /// Key file of the owner whose wallet is paid; without it the node owns itself
     #[arg(long, value_name = "KEYFILE", value_hint = ValueHint::FilePath)]
     owner: Option<PathBuf>,
+    /// Least that the node works for, tokens per billion rays; without it, whatever the farm pays
+    #[arg(long, value_name = "TOKENS", default_value = "0", value_parser = values::ask)]
+    ask: Tokens,
     /// Disk space for scenes, gigabytes
     #[arg(long, value_name = "GB", default_value_t = 20)]
     cache: u32,
@@ -85,6 +90,7 @@ fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     config.software_gpu = args.backend.software_gpu;
     config.threads = args.backend.threads;
     config.owner_key.clone_from(&args.owner);
+    config.ask = args.ask;
     config.cache_bytes = u64::from(args.cache) << 30;
     config.cheat = args.cheat.as_deref().and_then(Cheat::named);
     Ok(config)

@@ -2,9 +2,10 @@
 
 use clap::Args;
 
-use crate::client;
-use crate::commands::submit::JobArgs;
+use crate::client::{self, Farm};
+use crate::commands::submit::{JobArgs, PreparedJob};
 use crate::exit::Exit;
+use crate::explain::{self, Explained};
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::options::FarmArgs;
@@ -16,6 +17,8 @@ use crate::text;
 Examples:
   tessera quote scene.glb --farm @ticket --size 1920x1080 --spp 256
   tessera quote scene.glb --farm @ticket --frames 1-240 --json
+  tessera quote scene.glb --farm @ticket --explain
+  tessera quote scene.glb --farm @ticket --bid 15 --assurance 99
   TESSERA_FARM=@ticket tessera quote scene.glb
 
 ")]
@@ -24,6 +27,9 @@ pub struct QuoteArgs {
     job: JobArgs,
     #[command(flatten)]
     farm: FarmArgs,
+    /// Say what the price is made of, and what would change it
+    #[arg(long)]
+    explain: bool,
     /// Print the quote as a JSON object
     #[arg(long)]
     json: bool,
@@ -36,14 +42,33 @@ pub struct QuoteArgs {
 pub fn run(args: &QuoteArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let prepared = args.job.prepare(interrupt, None)?;
     client::block_on(async {
-        let farm = client::Farm::connect(&args.farm, interrupt).await?;
-        let quoted = prepared.quote(&farm).await;
+        let farm = Farm::connect(&args.farm, interrupt).await?;
+        let said = quote(args, prepared, &farm).await;
         farm.close().await;
-        let (_spec, quote) = quoted?;
+        said.map(|()| Exit::Done)
+    })
+}
+
+async fn quote(args: &QuoteArgs, prepared: PreparedJob, farm: &Farm) -> anyhow::Result<()> {
+    let (spec, quote) = prepared.quote(farm).await?;
+    if !args.explain {
         match args.json {
             true => text::print(json::quote(&quote))?,
             false => text::print(quote.price)?,
         }
-        Ok(Exit::Done)
-    })
+        return Ok(());
+    }
+    let view = farm.farm().await?;
+    let mut what_ifs = Vec::new();
+    // The farm keeps what it has counted: these are firm quotes too, and cost next to nothing.
+    for alternative in explain::alternatives(&spec, &quote, view.market.floor) {
+        let other = farm.quote(&alternative.spec, alternative.offer).await?;
+        what_ifs.push((alternative, other));
+    }
+    let explained = Explained { quote, farm: view, what_ifs };
+    match args.json {
+        true => text::print(explained.json())?,
+        false => explained.lines().into_iter().try_for_each(text::print)?,
+    }
+    Ok(())
 }

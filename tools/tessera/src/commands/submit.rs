@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
-use protocol::{CameraChoice, JobId, JobSpec, Quote, RenderSettings, SceneId, Tokens, ViewIndex};
+use protocol::{
+    Assurance, CameraChoice, JobId, JobSpec, Offer, Quote, RenderSettings, SceneId, Tokens,
+    ViewIndex,
+};
 use renderer::{Effort, Probe, RenderScene};
 use scene::Scene;
 
@@ -19,6 +22,7 @@ use crate::local;
 use crate::options::{EnvironmentArgs, FarmArgs, FrameArgs, PictureArgs};
 use crate::output::OutputArgs;
 use crate::text;
+use crate::values;
 use crate::wishes::{self, Asked};
 
 /// What a job renders.
@@ -42,6 +46,20 @@ pub struct JobArgs {
     /// Side of the square tiles, pixels
     #[arg(long, value_name = "PX", default_value_t = JobSpec::TILE_SIDE_PX)]
     tile: u32,
+    #[command(flatten)]
+    offer: OfferArgs,
+}
+
+/// On which terms.
+#[derive(Debug, Args)]
+struct OfferArgs {
+    /// Pay this per billion rays instead of the farm's base price, tokens: more to come sooner, less
+    /// to wait for nodes that work for it
+    #[arg(long, value_name = "TOKENS", value_parser = values::bid)]
+    bid: Option<Tokens>,
+    /// How surely a forgery of 5 % of a tile is caught: 95, 99 or 99.9 per cent; less costs less
+    #[arg(long, value_name = "PERCENT", default_value = "99.9")]
+    assurance: Assurance,
 }
 
 /// Options of `tessera jobs submit`.
@@ -51,6 +69,7 @@ Examples:
   tessera jobs submit scene.glb --farm @ticket --follow -o frame.exr
   tessera jobs submit scene.glb --farm @ticket --frames 1-240 --yes --max-cost 5.00
   tessera jobs submit scene.glb --farm @ticket --all-cameras --follow -o '{camera}.exr'
+  tessera jobs submit scene.glb --farm @ticket --bid 15 --assurance 99
   tessera jobs submit scene.glb --farm @ticket --dry-run
 
 ")]
@@ -81,6 +100,7 @@ pub struct SubmitArgs {
 /// A job ready to be quoted.
 pub struct PreparedJob {
     spec: JobSpec,
+    offer: Offer,
     /// The scene's package, for a farm that does not hold it.
     package: Option<Vec<u8>>,
     /// What the scene's file asks of the picture.
@@ -129,7 +149,8 @@ impl JobArgs {
             let probes = probes(&imported.scene, &spec, interrupt)?;
             eprintln!("  estimate    {}", estimate(&probes, &spec.settings, frames.count()));
         }
-        Ok(PreparedJob { spec, package, asked })
+        let offer = Offer { bid: self.offer.bid, assurance: self.offer.assurance };
+        Ok(PreparedJob { spec, offer, package, asked })
     }
 }
 
@@ -173,7 +194,7 @@ impl PreparedJob {
             eprintln!("  scene       {size}, {}", self.spec.scene.short());
             farm.offer_scene(package).await.context("the farm did not take the scene")?;
         }
-        let quote = farm.quote(&self.spec).await.context("there is no quote")?;
+        let quote = farm.quote(&self.spec, self.offer).await.context("there is no quote")?;
         Ok((self.spec, quote))
     }
 }

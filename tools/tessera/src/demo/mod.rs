@@ -14,7 +14,9 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use protocol::view::{FarmView, JobStatus, LedgerCheck, WalletView};
-use protocol::{CameraChoice, FrameRange, JobSpec, Rect, RenderSettings, Size, TileGrid, limits};
+use protocol::{
+    CameraChoice, FrameRange, JobSpec, Offer, Rect, RenderSettings, Size, TileGrid, limits,
+};
 use renderer::{Effort, RenderScene};
 use scene::{ImportOptions, Scene};
 use transport::identity;
@@ -238,7 +240,8 @@ impl Artist<'_> {
         let size = text::bytes(package.len() as u64);
         self.client.offer_scene(package).await.context("the farm did not take the scene")?;
         say("uploaded", &format!("{size}, {}", self.spec.scene.short()));
-        let quote = self.client.quote(self.spec).await.context("there is no quote")?;
+        let quote = self.client.quote(self.spec, Offer::default()).await;
+        let quote = quote.context("there is no quote")?;
         say("quote", &submit::price_line(&quote));
         let before = self.client.wallet().await?;
         let job = self.client.order(self.spec, &quote).await.context("the order was not taken")?;

@@ -192,6 +192,7 @@ mod tests {
             name: name.to_owned(),
             backend: "cpu".to_owned(),
             owner: PublicKey([1; 32]),
+            ask_per_gray: Tokens::ZERO,
             class: None,
             barred,
             reputation: Reputation { refused, ..Reputation::default() },

@@ -1,0 +1,104 @@
+//! Whose turn it is.
+//!
+//! A job's place in line is the time of its order, moved forward by what it pays above the fair
+//! price. So at equal price the oldest comes first; who pays more passes whoever was ordered within
+//! the time bought, and nobody else; and a job that waits is passed by a bounded amount of work,
+//! whatever others bid. One lease in so many is given by need instead: to the job that has had the
+//! fewest films for its price.
+
+use std::cmp::Ordering;
+
+use protocol::Tokens;
+
+use super::Rules;
+
+/// What decides a job's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Place in the order of orders.
+    pub number: u64,
+    /// When it was ordered, milliseconds.
+    pub ordered_ms: u64,
+    /// What it pays, tokens per billion metered rays.
+    pub price: Tokens,
+    /// Films that it has had, and leases of it that are out.
+    pub served: u64,
+}
+
+/// Whether the `number`th lease is one that goes by need.
+#[must_use]
+pub const fn goes_by_need(rules: &Rules, number: u64) -> bool {
+    number.is_multiple_of(rules.fair_every)
+}
+
+/// A job's place in line, milliseconds: the lowest comes first.
+#[must_use]
+pub fn place_ms(rules: &Rules, job: &Standing) -> i128 {
+    let above = job.price.micro() as i128 - rules.per_gray.micro() as i128;
+    let moved = above * i128::from(rules.bid_moves_ms) / rules.per_gray.micro().max(1) as i128;
+    i128::from(job.ordered_ms) - moved
+}
+
+/// The order of two jobs by their places in line; at equal places the older comes first.
+#[must_use]
+pub fn by_place(rules: &Rules, a: &Standing, b: &Standing) -> Ordering {
+    place_ms(rules, a).cmp(&place_ms(rules, b)).then(a.number.cmp(&b.number))
+}
+
+/// The order of two jobs by need: who has had less for its price comes first, then the older.
+#[must_use]
+pub fn by_need(a: &Standing, b: &Standing) -> Ordering {
+    // served / price, without dividing.
+    let left = u128::from(a.served).saturating_mul(b.price.micro());
+    let right = u128::from(b.served).saturating_mul(a.price.micro());
+    left.cmp(&right).then(a.number.cmp(&b.number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: u64 = 3_600_000;
+
+    fn job(number: u64, ordered_ms: u64, price: u64, served: u64) -> Standing {
+        Standing { number, ordered_ms, price: Tokens::from_whole(price), served }
+    }
+
+    fn first(a: Standing, b: Standing) -> u64 {
+        match by_place(&Rules::default(), &a, &b) {
+            Ordering::Less => a.number,
+            _ => b.number,
+        }
+    }
+
+    #[test]
+    fn at_equal_price_the_oldest_comes_first() {
+        assert_eq!(first(job(1, 0, 10, 0), job(2, 1, 10, 0)), 1);
+        assert_eq!(first(job(2, 5, 10, 0), job(1, 5, 10, 0)), 1);
+    }
+
+    #[test]
+    fn who_pays_more_passes_those_of_the_time_bought_and_no_others() {
+        // Twice the fair price is an hour.
+        assert_eq!(first(job(1, 0, 10, 0), job(2, HOUR_MS - 1, 20, 0)), 2);
+        assert_eq!(first(job(1, 0, 10, 0), job(2, HOUR_MS, 20, 0)), 1);
+        assert_eq!(first(job(1, 0, 10, 0), job(2, 3 * HOUR_MS - 1, 40, 0)), 2);
+        // Half of it is half an hour back.
+        assert_eq!(first(job(1, 0, 5, 0), job(2, HOUR_MS / 2 - 1, 10, 0)), 2);
+        assert_eq!(first(job(1, 0, 5, 0), job(2, HOUR_MS / 2, 10, 0)), 1);
+        // The order of numbers has no hole and no overflow at the ends.
+        let most = Standing { price: protocol::limits::PRICE_PER_GRAY_MAX, ..job(2, 0, 0, 0) };
+        assert_eq!(first(job(1, 0, 10, 0), most), 2);
+        assert_eq!(first(job(1, u64::MAX, 1, 0), most), 2);
+    }
+
+    #[test]
+    fn need_is_films_for_the_price() {
+        assert_eq!(by_need(&job(1, 0, 10, 4), &job(2, 0, 10, 3)), Ordering::Greater);
+        assert_eq!(by_need(&job(1, 0, 20, 4), &job(2, 0, 10, 3)), Ordering::Less);
+        assert_eq!(by_need(&job(1, 0, 20, 4), &job(2, 0, 10, 2)), Ordering::Less);
+        let every: Vec<u64> =
+            (1..10).filter(|&number| goes_by_need(&Rules::default(), number)).collect();
+        assert_eq!(every, [4, 8]);
+    }
+}

@@ -1,0 +1,210 @@
+//! What a job's rays are: counted on a few pixels, and timed beside those of a reference scene.
+//!
+//! The result of a job is kept, so that asking twice gives the same price and what-ifs cost nothing:
+//! else an artist would ask until the clock was kind.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use protocol::settings::CHUNK_SAMPLES;
+use protocol::{Digest, JobSpec, RenderSettings, Size, ViewIndex};
+use renderer::{Cancel, CpuBackend, RenderScene};
+
+use super::frames::{FrameError, Frames};
+use crate::market::weight::{Timed, weight_percent};
+use crate::quote::{Probe, SampleCost};
+use crate::split;
+
+/// Results kept.
+const KEPT_MAX: usize = 256;
+/// Side of the reference picture, pixels.
+const REFERENCE_SIDE_PX: u32 = 256;
+/// Shots are timed so many times, and the least time counts: whatever disturbs makes it longer.
+const ROUNDS: u32 = 3;
+/// No further round is begun after this long: long times need it least.
+const ROUNDS_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Probes and what they found.
+#[derive(Default)]
+pub(super) struct Assays {
+    kept: Mutex<Vec<(Digest, Probe)>>,
+    reference: Mutex<Option<Arc<RenderScene>>>,
+}
+
+/// A job that cannot be probed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AssayError {
+    /// One of its frames cannot be prepared.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// One of its frames cannot be rendered.
+    #[error("the probe failed")]
+    Render(#[from] renderer::RenderError),
+    /// The reference scene cannot be prepared here.
+    #[error("the reference scene cannot be prepared")]
+    Reference(#[source] renderer::PrepareError),
+}
+
+impl Assays {
+    /// Probes the first, middle and last frame through every camera, takes the dearest frame of
+    /// each, and the mean over the cameras: all have the same number of frames. Blocks.
+    pub(super) fn assay(
+        &self,
+        frames: &Frames,
+        backend: &mut CpuBackend,
+        spec: &JobSpec,
+    ) -> Result<Probe, AssayError> {
+        let key = key(spec);
+        let kept = |list: &[(Digest, Probe)]| {
+            list.iter().find(|(other, _)| *other == key).map(|(_, probe)| *probe)
+        };
+        if let Some(probe) = kept(&self.lock()) {
+            return Ok(probe);
+        }
+        let probe = self.probe(frames, backend, spec)?;
+        let mut list = self.lock();
+        list.insert(0, (key, probe));
+        list.truncate(KEPT_MAX);
+        Ok(probe)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Digest, Probe)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn probe(
+        &self,
+        frames: &Frames,
+        backend: &mut CpuBackend,
+        spec: &JobSpec,
+    ) -> Result<Probe, AssayError> {
+        let all: Vec<u32> = spec.frames.frames().collect();
+        let mut looked = vec![0, all.len() / 2, all.len() - 1];
+        looked.dedup();
+        let reference = self.reference()?;
+        let mut clock = Clock::new();
+        let views = spec.view_count();
+        let (mut bound, mut mean) = (SampleCost::ZERO, SampleCost::ZERO);
+        let (mut shots, mut pixels) = (0, 0);
+        for settings in (0..views).filter_map(|view| spec.settings_of(ViewIndex(view))) {
+            let (mut dear_bound, mut dear_mean) = (SampleCost::ZERO, SampleCost::ZERO);
+            for &index in &looked {
+                let time_s = split::time_s(&spec.frames, all[index]);
+                let frame = frames.frame(spec.scene, &settings, time_s)?;
+                let probe = clock.time(backend, &frame, &reference)?;
+                let closest = (probe.closest_bound, probe.shadow_bound);
+                dear_bound.raise(closest.0, closest.1);
+                dear_mean.raise(probe.closest_mean, probe.shadow_mean);
+                shots += 1;
+                pixels = probe.pixels;
+            }
+            bound.add(dear_bound, f64::from(views));
+            mean.add(dear_mean, f64::from(views));
+        }
+        let weight_percent = weight_percent(clock.scene, clock.reference);
+        tracing::debug!(
+            scene = %spec.scene,
+            weight_percent,
+            scene_ms = clock.scene.took.as_secs_f64() * 1e3,
+            reference_ms = clock.reference.took.as_secs_f64() * 1e3,
+            "probed"
+        );
+        Ok(Probe { bound, mean, shots, pixels, weight_percent })
+    }
+
+    fn reference(&self) -> Result<Arc<RenderScene>, AssayError> {
+        let mut reference = self.reference.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(frame) = &*reference {
+            return Ok(frame.clone());
+        }
+        let size = Size::new(REFERENCE_SIDE_PX, REFERENCE_SIDE_PX);
+        let settings = RenderSettings { size, samples: CHUNK_SAMPLES, ..RenderSettings::default() };
+        let frame = renderer::prepare(&scene::golden(), &settings, 0.0);
+        let frame = Arc::new(frame.map_err(AssayError::Reference)?);
+        Ok(reference.insert(frame).clone())
+    }
+}
+
+/// What decides a job's rays a sample. Its name, its seed and samples beyond the first chunk do not.
+fn key(spec: &JobSpec) -> Digest {
+    let settings = RenderSettings {
+        seed: 0,
+        samples: spec.settings.samples.min(CHUNK_SAMPLES),
+        ..spec.settings.clone()
+    };
+    JobSpec { name: String::new(), settings, ..spec.clone() }.digest()
+}
+
+/// Times of the shots and of the reference, taken in turn on one machine.
+struct Clock {
+    begun: Instant,
+    scene: Timed,
+    reference: Timed,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self { begun: Instant::now(), scene: Timed::default(), reference: Timed::default() }
+    }
+
+    /// Probes a shot, with the reference before each round.
+    fn time(
+        &mut self,
+        backend: &mut CpuBackend,
+        frame: &RenderScene,
+        reference: &RenderScene,
+    ) -> Result<renderer::Probe, renderer::RenderError> {
+        let (mut of_reference, mut of_shot) = (Duration::MAX, Duration::MAX);
+        let mut round = 0;
+        loop {
+            let (begun, looked) =
+                (Instant::now(), renderer::probe(backend, reference, &Cancel::default())?);
+            of_reference = of_reference.min(begun.elapsed());
+            let (begun, probe) =
+                (Instant::now(), renderer::probe(backend, frame, &Cancel::default())?);
+            of_shot = of_shot.min(begun.elapsed());
+            round += 1;
+            if round >= ROUNDS || self.begun.elapsed() >= ROUNDS_TIME_MAX {
+                self.reference.rays += looked.rays;
+                self.reference.took += of_reference;
+                self.scene.rays += probe.rays;
+                self.scene.took += of_shot;
+                return Ok(probe);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{FrameRange, SceneId};
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_change_the_rays_does_not_change_the_key() {
+        let spec = |name: &str, seed, samples, bounces| JobSpec {
+            name: name.to_owned(),
+            scene: SceneId([1; 32]),
+            settings: RenderSettings { seed, samples, bounces, ..RenderSettings::default() },
+            more_cameras: Vec::new(),
+            frames: FrameRange::STILL,
+            tile_side_px: 64,
+        };
+        let one = key(&spec("one", 1, 64, 4));
+        assert_eq!(key(&spec("two", 2, 4_096, 4)), one);
+        assert_ne!(key(&spec("one", 1, 8, 4)), one);
+        assert_ne!(key(&spec("one", 1, 64, 5)), one);
+    }
+
+    #[test]
+    fn the_reference_weighs_what_it_weighs() {
+        let assays = Assays::default();
+        let reference = assays.reference().expect("prepares");
+        let mut backend = CpuBackend::new(std::num::NonZeroUsize::new(1));
+        let mut clock = Clock::new();
+        clock.time(&mut backend, &reference, &reference).expect("renders");
+        assert_eq!(clock.scene.rays, clock.reference.rays);
+        assert!(clock.scene.rays.closest > 10_000, "{:?}", clock.scene);
+    }
+}
