@@ -62,6 +62,11 @@ pub enum Commands {
     /// Check and read a ledger on this disk
     #[command(subcommand)]
     Ledger(commands::ledger::LedgerCommand),
+    /// Show why films were refused, and appeal
+    #[command(subcommand)]
+    Verdicts(commands::verdicts::VerdictsCommand),
+    /// Check a receipt or evidence without believing the farm
+    Verify(commands::verify::VerifyArgs),
     /// Show what this machine can render with
     Doctor(commands::doctor::DoctorArgs),
     /// Print completions for a shell

@@ -13,8 +13,8 @@ use protocol::view::{
     AcceptedUnit, FarmView, JobSummary, JobUpdate, LedgerCheck, StatementPage, WalletView,
 };
 use protocol::{
-    AccountId, JobId, JobSpec, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote, Reply, Request,
-    SceneId, Signed, SigningKey, Unit, limits,
+    AccountId, Evidence, JobId, JobSpec, LeaseId, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote,
+    Reply, Request, SceneId, Signed, SigningKey, Unit, Verdict, limits,
 };
 use tokio::sync::Mutex;
 use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identity};
@@ -270,6 +270,57 @@ impl Farm {
             anyhow::bail!("a film's bytes are not the accepted ones; fetch it again");
         }
         Ok(film)
+    }
+
+    /// Films of one of our jobs that were refused, or verdicts on our own node's films.
+    ///
+    /// # Errors
+    /// No such job of ours, or a verdict is not the scheduler's.
+    pub async fn verdicts(&self, job: Option<JobId>) -> anyhow::Result<Vec<(u64, Verdict)>> {
+        let mut verdicts = Vec::new();
+        loop {
+            let after = verdicts.last().map_or(0, |(number, _)| *number);
+            let request = match job {
+                Some(job) => Request::Refusals { job, after },
+                None => Request::MyVerdicts { after },
+            };
+            let (reply, _) = self.call(request, limits::CALL_TIMEOUT).await?;
+            let Reply::Verdicts(page) = reply else { return Err(unexpected(&reply)) };
+            if page.is_empty() {
+                return Ok(verdicts);
+            }
+            for (number, signed) in page {
+                let verdict = signed.open_from(self.shared.scheduler);
+                verdicts.push((number, verdict.context("a verdict is not genuine")?));
+            }
+        }
+    }
+
+    /// What the refusal of a film rests on, as the scheduler signed it.
+    ///
+    /// # Errors
+    /// No such refusal of our node, or in our jobs.
+    pub async fn evidence(&self, lease: LeaseId) -> anyhow::Result<Signed<Evidence>> {
+        match self.call(Request::Evidence { lease }, limits::CALL_TIMEOUT).await? {
+            (Reply::Evidence(signed), _) => Ok(*signed),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// Asks for something that is answered with no more than done.
+    ///
+    /// # Errors
+    /// The scheduler's reason.
+    pub async fn ask(&self, request: Request) -> anyhow::Result<()> {
+        match self.call(request, limits::CALL_TIMEOUT).await? {
+            (Reply::Done, _) => Ok(()),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// Whose farm it is.
+    pub fn scheduler(&self) -> PublicKey {
+        self.shared.scheduler
     }
 
     /// Our balances.

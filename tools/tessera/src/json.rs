@@ -134,6 +134,7 @@ pub fn wallet(wallet: &WalletView) -> Value {
         "balance": wallet.balance.to_string(),
         "escrowed": wallet.escrowed.to_string(),
         "held": wallet.held.to_string(),
+        "at_risk": wallet.staked.to_string(),
     })
 }
 

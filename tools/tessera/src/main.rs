@@ -15,6 +15,7 @@ mod layers;
 mod local;
 mod options;
 mod output;
+mod papers;
 mod progress;
 mod text;
 mod values;
@@ -56,6 +57,8 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Commands::Node(args) => commands::node::run(args, &interrupt),
         Commands::Scheduler(args) => commands::scheduler::run(args, &interrupt),
         Commands::Ledger(command) => commands::ledger::run(&command),
+        Commands::Verdicts(command) => commands::verdicts::run(&command, &interrupt),
+        Commands::Verify(args) => commands::verify::run(&args),
         Commands::Doctor(args) => commands::doctor::run(&args),
         Commands::Completions(args) => commands::completions::run(&args),
     }

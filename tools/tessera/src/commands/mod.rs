@@ -11,4 +11,6 @@ pub mod quote;
 pub mod render;
 pub mod scheduler;
 pub mod submit;
+pub mod verdicts;
+pub mod verify;
 pub mod wallet;

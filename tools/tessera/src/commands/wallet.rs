@@ -1,7 +1,8 @@
 //! `tessera wallet`: the tokens of the key that asks.
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use protocol::{AccountId, limits};
+use protocol::{AccountId, Request, Tokens, limits};
 
 use crate::client::{self, Farm};
 use crate::exit::{Exit, WithExit as _};
@@ -17,6 +18,25 @@ pub enum WalletCommand {
     Balance(BalanceArgs),
     /// The entries of your wallet, newest first
     Statement(StatementArgs),
+    /// Put tokens at risk for the good work of your nodes: fewer twins, more to lose
+    Stake(StakeArgs),
+    /// Ask for tokens at risk back; they come free after a while
+    Unstake(StakeArgs),
+}
+
+/// Options of `tessera wallet stake` and `unstake`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera wallet stake 50 --farm @ticket --key owner.key
+  tessera wallet unstake 50 --farm @ticket --key owner.key
+
+")]
+pub struct StakeArgs {
+    /// Tokens
+    amount: Tokens,
+    #[command(flatten)]
+    farm: FarmArgs,
 }
 
 /// Options of `tessera wallet balance`.
@@ -73,6 +93,14 @@ pub fn run(command: &WalletCommand, interrupt: &Interrupt) -> anyhow::Result<Exi
             farm.close().await;
             shown
         }),
+        WalletCommand::Stake(args) => {
+            let mut id = [0; 16];
+            getrandom::fill(&mut id).context("the system gives no random bytes")?;
+            risk(args, interrupt, Request::Stake { amount: args.amount, id })
+        }
+        WalletCommand::Unstake(args) => {
+            risk(args, interrupt, Request::Unstake { amount: args.amount })
+        }
         WalletCommand::Statement(args) => client::block_on(async {
             let farm = Farm::connect(&args.farm, interrupt).await?;
             let shown = statement(args, &farm).await;
@@ -80,6 +108,18 @@ pub fn run(command: &WalletCommand, interrupt: &Interrupt) -> anyhow::Result<Exi
             shown
         }),
     }
+}
+
+/// Changes what is at risk, and shows the wallet as it is then.
+fn risk(args: &StakeArgs, interrupt: &Interrupt, request: Request) -> anyhow::Result<Exit> {
+    client::block_on(async {
+        let farm = Farm::connect(&args.farm, interrupt).await?;
+        let asked = farm.ask(request).await;
+        farm.close().await;
+        asked?;
+        eprintln!("  done; see it with: tessera wallet balance");
+        Ok(Exit::Done)
+    })
 }
 
 async fn balance(args: &BalanceArgs, farm: &Farm) -> anyhow::Result<Exit> {
@@ -91,6 +131,7 @@ async fn balance(args: &BalanceArgs, farm: &Farm) -> anyhow::Result<Exit> {
     text::print(format_args!("balance   {:>16}", wallet.balance.to_string()))?;
     text::print(format_args!("escrowed  {:>16}", wallet.escrowed.to_string()))?;
     text::print(format_args!("held      {:>16}", wallet.held.to_string()))?;
+    text::print(format_args!("at risk   {:>16}", wallet.staked.to_string()))?;
     eprintln!("  you are {}", farm.id());
     Ok(Exit::Done)
 }

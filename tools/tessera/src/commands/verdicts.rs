@@ -1,0 +1,172 @@
+//! `tessera verdicts`: films that were refused, why, and appeals.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+use protocol::{JobId, LeaseId, Request, Verdict, VerdictKind};
+use serde_json::json;
+
+use crate::client::{self, Farm};
+use crate::exit::Exit;
+use crate::interrupt::Interrupt;
+use crate::json;
+use crate::options::FarmArgs;
+use crate::papers::{self, Paper};
+use crate::text;
+
+/// What to do with verdicts.
+#[derive(Debug, Subcommand)]
+pub enum VerdictsCommand {
+    /// List verdicts on a node's films, or the refused films of a job
+    List(ListArgs),
+    /// Fetch the pixels that a refusal rests on
+    Evidence(EvidenceArgs),
+    /// Have the film that convicted a node rendered once more
+    Appeal(AppealArgs),
+}
+
+/// Options of `tessera verdicts list`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera verdicts list --farm @ticket --key node/key
+  tessera verdicts list --job job_3f… --farm @ticket
+
+")]
+pub struct ListArgs {
+    /// Films of this job of yours that were refused; without it, all verdicts on the node whose key
+    /// it is
+    #[arg(long, value_name = "job_…")]
+    job: Option<JobId>,
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Print a JSON object a verdict
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `tessera verdicts evidence`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera verdicts evidence lse_3f… --farm @ticket
+  tessera verdicts evidence lse_3f… --farm @ticket -o evidence.json
+  tessera verify evidence.json --scene scene.glb
+
+")]
+pub struct EvidenceArgs {
+    /// The lease whose film was refused
+    lease: LeaseId,
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Keep it in this file, for `tessera verify`
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: Option<PathBuf>,
+}
+
+/// Options of `tessera verdicts appeal`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera verdicts appeal lse_3f… --farm @ticket --key node/key
+
+")]
+pub struct AppealArgs {
+    /// The lease whose film convicted the node
+    lease: LeaseId,
+    #[command(flatten)]
+    farm: FarmArgs,
+}
+
+/// Does it.
+///
+/// # Errors
+/// The farm; no such verdict; a file that cannot be written.
+pub fn run(command: &VerdictsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    let farm_args = match command {
+        VerdictsCommand::List(args) => &args.farm,
+        VerdictsCommand::Evidence(args) => &args.farm,
+        VerdictsCommand::Appeal(args) => &args.farm,
+    };
+    client::block_on(async {
+        let farm = Farm::connect(farm_args, interrupt).await?;
+        let exit = match command {
+            VerdictsCommand::List(args) => list(args, &farm).await,
+            VerdictsCommand::Evidence(args) => evidence(args, &farm).await,
+            VerdictsCommand::Appeal(args) => appeal(args, &farm).await,
+        };
+        farm.close().await;
+        exit
+    })
+}
+
+async fn list(args: &ListArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let verdicts = farm.verdicts(args.job).await?;
+    if args.json {
+        verdicts.iter().try_for_each(|(number, verdict)| text::print(object(*number, verdict)))?;
+        return Ok(Exit::Done);
+    }
+    if verdicts.is_empty() {
+        eprintln!("  no verdicts");
+        return Ok(Exit::Done);
+    }
+    let rows = verdicts.iter().map(|(number, verdict)| {
+        let unit = &verdict.unit;
+        vec![
+            number.to_string(),
+            verdict.lease.to_string(),
+            verdict.node.short(),
+            format!("{} shot {} tile {}", unit.job.short(), unit.shot.0, unit.tile.0),
+            words(&verdict.kind),
+        ]
+    });
+    text::print(text::table(&["", "lease", "node", "unit", "verdict"], &[0], rows.collect()))?;
+    Ok(Exit::Done)
+}
+
+fn words(kind: &VerdictKind) -> String {
+    match kind {
+        VerdictKind::Accepted { pixels_checked, pay, .. } => {
+            format!("accepted, {pixels_checked} pixels checked, {pay} tokens")
+        }
+        VerdictKind::Refused(refusal) => format!("refused: {refusal}"),
+        VerdictKind::Disputed { .. } => "disputed: another node's film differs".to_owned(),
+        VerdictKind::Overturned { returned, .. } => {
+            format!("appeal won, {returned} tokens returned")
+        }
+    }
+}
+
+fn object(number: u64, verdict: &Verdict) -> serde_json::Value {
+    let unit = &verdict.unit;
+    json!({
+        "v": json::VERSION,
+        "number": number,
+        "lease": verdict.lease.to_string(),
+        "node": verdict.node.to_string(),
+        "job": unit.job.to_string(),
+        "shot": unit.shot.0,
+        "tile": unit.tile.0,
+        "batch": unit.batch.to_string(),
+        "film": verdict.root.to_string(),
+        "verdict": words(&verdict.kind),
+        "evidence": verdict.evidence.map(|hash| hash.to_string()),
+    })
+}
+
+async fn evidence(args: &EvidenceArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let signed = farm.evidence(args.lease).await?;
+    let examined = film::evidence::examine(&signed, farm.scheduler())?;
+    text::print(papers::pixel_table(&examined))?;
+    if let Some(path) = &args.output {
+        papers::write(path, farm.scheduler(), &Paper::Evidence(signed))?;
+        eprintln!("  check it with: tessera verify {} --scene SCENE", path.display());
+    }
+    Ok(Exit::Done)
+}
+
+async fn appeal(args: &AppealArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    farm.ask(Request::Appeal { lease: args.lease }).await?;
+    eprintln!("  the tile is being rendered once more; what comes of it is among your verdicts");
+    Ok(Exit::Done)
+}
