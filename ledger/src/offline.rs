@@ -16,10 +16,13 @@ use crate::books::Books;
 use crate::index::{self, IndexError};
 use crate::journal::{self, CutTail, EntryProblem, Follower, Lock, OpenError, Source};
 use crate::ledger::{INDEX_DIR, JOURNAL_DIR, StatementError};
+use crate::opening::{PassedOver, Places};
+use crate::snapshot;
 use crate::statement::{Phase, Row};
 use crate::totals::{Balance, Effect, Totals};
 
-type VisitEntry<'a> = dyn FnMut(u64, &Entry, &[u8]) -> Result<(), EntryProblem> + 'a;
+/// Takes each entry with its bytes, and the books after it.
+type VisitEntry<'a> = dyn FnMut(&Books, &Entry, &[u8]) -> Result<(), EntryProblem> + 'a;
 
 /// A ledger that was verified from its first entry to its last.
 #[derive(Debug)]
@@ -32,6 +35,12 @@ pub struct Verified {
     pub checkpoint: Checkpoint,
     /// A record at the end that is cut short: opening the ledger would cut it off.
     pub cut: Option<CutTail>,
+    /// Entries at the snapshots that hold and give the same books as the journal.
+    pub snapshots: Vec<u64>,
+    /// Snapshots that opening would pass over: damaged, of another key or another version.
+    pub unusable: Vec<PassedOver>,
+    /// Entries at snapshots that are whole and signed, but hold other books than the journal gives.
+    pub contradicted: Vec<u64>,
 }
 
 /// An account and what it holds.
@@ -74,10 +83,10 @@ pub enum RebuildError {
     /// The journal does not hold, or the ledger is in use.
     #[error("the index was not rebuilt: its journal cannot be read")]
     Journal(#[from] OpenError),
-    /// The old index could not be removed.
-    #[error("the old index could not be removed: {}", path.display())]
+    /// The old index or a snapshot could not be removed.
+    #[error("what was there could not be removed: {}", path.display())]
     Remove {
-        /// The index.
+        /// The index, or the snapshot.
         path: PathBuf,
         /// The system's words.
         #[source]
@@ -116,7 +125,7 @@ pub fn claimed_key(dir: &Path) -> Option<PublicKey> {
 /// # Errors
 /// See [`OpenError`].
 pub fn verify(dir: &Path, key: PublicKey, witnessed: &[Checkpoint]) -> Result<Verified, OpenError> {
-    verify_with(dir, key, witnessed, &mut |_seq, _entry, _bytes| Ok(()))
+    verify_with(dir, key, witnessed, &mut |_books, _entry, _bytes| Ok(()))
 }
 
 /// Verifies the ledger and says what came out in a form to show. Never fails: what is wrong is in
@@ -133,14 +142,19 @@ pub fn check(dir: &Path, key: PublicKey, expected: Option<&Books>) -> LedgerChec
     };
     let balanced = verified.books.check();
     let is_expected = expected.is_none_or(|books| *books == verified.books);
-    let problem = match (&balanced, is_expected) {
-        (Err(broken), _) => Some(in_full(broken)),
-        (Ok(()), false) => Some("the books in memory differ from the journal's replay".to_owned()),
-        (Ok(()), true) => None,
+    let problem = match (&balanced, is_expected, verified.contradicted.first()) {
+        (Err(broken), _, _) => Some(in_full(broken)),
+        (Ok(()), false, _) => {
+            Some("the books in memory differ from the journal's replay".to_owned())
+        }
+        (Ok(()), true, Some(size)) => {
+            Some(format!("the snapshot at entry {size} holds other books than the journal gives"))
+        }
+        (Ok(()), true, None) => None,
     };
     LedgerCheck {
         sum_is_zero: balanced.is_ok(),
-        verified: is_expected,
+        verified: is_expected && verified.contradicted.is_empty(),
         entries: verified.head.size,
         head: verified.head.chain,
         problem,
@@ -173,12 +187,12 @@ pub fn statement(
     limit: Option<u32>,
 ) -> Result<(Vec<Row>, u64), OpenError> {
     let mut rows = Rows::new(account);
-    verify_with(dir, key, &[], &mut |seq, entry, _bytes| rows.take_in(seq, entry))?;
+    verify_with(dir, key, &[], &mut |books, entry, _bytes| rows.take_in(books.size() - 1, entry))?;
     Ok(rows.page(offset, limit.map_or(usize::MAX, |limit| limit as usize)))
 }
 
-/// Builds the index anew from the journal and returns the number of entries in it. The ledger
-/// must not be in use.
+/// Builds the index anew from the journal and returns the number of entries in it; snapshots are
+/// removed, so that the next opening reads the journal alone. The ledger must not be in use.
 ///
 /// # Errors
 /// See [`RebuildError`].
@@ -186,6 +200,9 @@ pub fn rebuild(dir: &Path, key: PublicKey) -> Result<u64, RebuildError> {
     let journal = dir.join(JOURNAL_DIR);
     let _lock = Lock::take(&journal)?;
     let size = verify(dir, key, &[])?.head.size;
+    for (_, path) in snapshot::list(&journal).unwrap_or_default() {
+        std::fs::remove_file(&path).map_err(|source| RebuildError::Remove { path, source })?;
+    }
     let path = dir.join(INDEX_DIR);
     match std::fs::remove_dir_all(&path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -201,7 +218,8 @@ pub fn rebuild(dir: &Path, key: PublicKey) -> Result<u64, RebuildError> {
 /// See [`ExportError`]; lines already written are not taken back.
 pub fn export(dir: &Path, key: PublicKey, to: &mut dyn Write) -> Result<u64, ExportError> {
     let mut failed = None;
-    let verified = verify_with(dir, key, &[], &mut |seq, entry, _bytes| {
+    let verified = verify_with(dir, key, &[], &mut |books, entry, _bytes| {
+        let seq = books.size() - 1;
         // A broken pipe ends the export, not the journal's reading: tell the two apart below.
         writeln!(to, "{}", json_line(seq, entry)).map_err(|error| {
             failed = Some(error);
@@ -229,7 +247,8 @@ pub fn prove(
     transfer: TransferId,
 ) -> Result<Option<Inclusion>, OpenError> {
     let (mut leaves, mut found) = (Vec::new(), None);
-    let verified = verify_with(dir, key, &[], &mut |seq, entry, bytes| {
+    let verified = verify_with(dir, key, &[], &mut |books, entry, bytes| {
+        let seq = books.size() - 1;
         leaves.push(merkle::leaf(bytes));
         if let Event::Transfer(this) = &entry.event
             && this.id == transfer
@@ -298,7 +317,33 @@ impl Rows {
     }
 }
 
+/// Verifies the ledger and what its snapshots hold.
 fn verify_with(
+    dir: &Path,
+    key: PublicKey,
+    witnessed: &[Checkpoint],
+    visit: &mut VisitEntry<'_>,
+) -> Result<Verified, OpenError> {
+    let journal = dir.join(JOURNAL_DIR);
+    let origin = ledger_origin(key);
+    let places = Places::find(&journal, &origin, key);
+    let mut points = witnessed.to_vec();
+    points.extend(places.signed);
+    let (mut snapshots, mut contradicted) = (Vec::new(), Vec::new());
+    let verified = verify_journal(dir, key, &points, &mut |books, entry, bytes| {
+        let size = books.size();
+        let here = places.good.iter().filter(|one| one.state.checkpoint.size == size);
+        for outline in here {
+            let list = if outline.is_of(books) { &mut snapshots } else { &mut contradicted };
+            list.push(size);
+        }
+        visit(books, entry, bytes)
+    })?;
+    Ok(Verified { snapshots, unusable: places.bad, contradicted, ..verified })
+}
+
+/// Verifies the ledger but not its snapshots.
+pub(crate) fn verify_journal(
     dir: &Path,
     key: PublicKey,
     witnessed: &[Checkpoint],
@@ -311,10 +356,11 @@ fn verify_with(
     let found = journal::read(&source, &mut |seq, bytes| {
         let entry = Entry::decode(bytes)?;
         books.replay(seq, &entry)?;
-        visit(seq, &entry, bytes)
+        visit(&books, &entry, bytes)
     })?;
     let (head, checkpoint) = (found.verifier.head(), found.verifier.checkpoint());
-    Ok(Verified { books, head, checkpoint, cut: found.cut })
+    let (snapshots, unusable, contradicted) = (Vec::new(), Vec::new(), Vec::new());
+    Ok(Verified { books, head, checkpoint, cut: found.cut, snapshots, unusable, contradicted })
 }
 
 /// One entry as JSON. All values are numbers or our own words, so nothing needs escaping.
@@ -367,7 +413,7 @@ fn json_line(seq: u64, entry: &Entry) -> String {
 }
 
 /// An error with all its causes.
-fn in_full(error: &dyn std::error::Error) -> String {
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

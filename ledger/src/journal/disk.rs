@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use super::OpenError;
 
 const LEFTOVER: &str = "tmp";
+/// Bytes of a file that are written between two syncs.
+const BYTES_AT_ONCE: usize = 4 << 20;
 const SEGMENT: &str = "segment";
 
 /// A file that is open for writing.
@@ -21,6 +23,8 @@ pub(crate) struct Output {
 
 /// The changes a journal makes to a disk. Each call is a point at which power may fail.
 pub(crate) trait Disk: Send + std::fmt::Debug {
+    /// The same disk for another thread.
+    fn share(&self) -> Box<dyn Disk>;
     /// Makes a directory in one that exists.
     fn make_dir(&mut self, dir: &Path) -> io::Result<()>;
     /// Makes an empty file.
@@ -46,6 +50,10 @@ pub(crate) trait Disk: Send + std::fmt::Debug {
 pub(crate) struct SystemDisk;
 
 impl Disk for SystemDisk {
+    fn share(&self) -> Box<dyn Disk> {
+        Box::new(*self)
+    }
+
     fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
         fs::create_dir(dir)
     }
@@ -93,7 +101,7 @@ pub(super) fn segment_path(dir: &Path, first_seq: u64) -> PathBuf {
 }
 
 /// All segments by the number of their first entry, in order.
-pub(super) fn segments(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+pub(crate) fn segments(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut segments = Vec::new();
     for file in fs::read_dir(dir)? {
         let path = file?.path();
@@ -212,7 +220,7 @@ fn is_full(error: &io::Error) -> bool {
 
 /// Writes a file that is there as a whole or not at all, and leaves it open. Its name is durable
 /// only after [`Disk::sync_dir`].
-pub(super) fn write_whole(disk: &mut dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Output> {
+pub(crate) fn write_whole(disk: &mut dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Output> {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(LEFTOVER);
@@ -230,8 +238,13 @@ pub(super) fn write_whole(disk: &mut dyn Disk, path: &Path, bytes: &[u8]) -> io:
 
 fn fill(disk: &mut dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Output> {
     let mut output = disk.create(path)?;
-    disk.write(&mut output, 0, bytes)?;
-    disk.sync(&mut output)?;
+    let mut at = 0;
+    // Little by little: a record that waits for its own sync should not wait for a whole snapshot.
+    for part in bytes.chunks(BYTES_AT_ONCE) {
+        disk.write(&mut output, at, part)?;
+        disk.sync(&mut output)?;
+        at += part.len() as u64;
+    }
     Ok(output)
 }
 

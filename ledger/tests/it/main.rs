@@ -8,6 +8,7 @@ mod kill;
 mod model;
 mod offline;
 mod rules;
+mod snapshots;
 
 use ledger::{Account, Code, Ledger, Options, Transfer, account, transfer_id};
 use protocol::{JobId, PublicKey, SigningKey, Tokens, TransferId};
