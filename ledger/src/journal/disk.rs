@@ -11,7 +11,7 @@ use super::OpenError;
 
 const LEFTOVER: &str = "tmp";
 /// Bytes of a file that are written between two syncs.
-const BYTES_AT_ONCE: usize = 4 << 20;
+const BYTES_AT_ONCE: usize = 1 << 20;
 const SEGMENT: &str = "segment";
 
 /// A file that is open for writing.

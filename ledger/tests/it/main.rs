@@ -41,9 +41,14 @@ fn grant(number: u64, to: Account, amount: u128) -> Transfer {
     Transfer::posted(id(number), (account::issuance(), to), micro(amount), Code::Grant)
 }
 
-/// Small segments and frequent checkpoints, so that few transfers reach every path.
+/// Small segments, frequent checkpoints and snapshots, so that few transfers reach every path.
 fn small() -> Options {
-    Options { segment_bytes_max: 4000, checkpoint_records: 3, ..Options::default() }
+    Options {
+        segment_bytes_max: 4000,
+        checkpoint_records: 3,
+        snapshot_entries: 20,
+        ..Options::default()
+    }
 }
 
 fn open(dir: &std::path::Path, options: &Options) -> Ledger {

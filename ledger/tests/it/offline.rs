@@ -14,7 +14,7 @@ use crate::{escrow, grant, id, open, public, small, wallet};
 
 fn filled() -> (TempDir, u64) {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut ledger = open(dir.path(), &Options { index: false, ..small() });
+    let mut ledger = open(dir.path(), &Options { index: false, snapshot_entries: 0, ..small() });
     for _ in 0..30 {
         let size = ledger.head().size;
         ledger.apply(&batch(size), size).expect("applies");
@@ -43,7 +43,7 @@ fn a_good_ledger_verifies() {
 #[test]
 fn a_ledger_says_whose_it_is_before_it_was_ever_closed() {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut ledger = open(dir.path(), &Options { index: false, ..small() });
+    let mut ledger = open(dir.path(), &Options { index: false, snapshot_entries: 0, ..small() });
     assert_eq!(offline::claimed_key(dir.path()), Some(public()));
     ledger.apply(&batch(0), 0).expect("applies");
     let check = offline::check(dir.path(), public(), None);
