@@ -31,13 +31,14 @@ use std::path::{Path, PathBuf};
 
 use proof::record::{ENTRY_BYTES_MAX, GroupBuilder, SEGMENT_HEADER_BYTES, SegmentHeader};
 use proof::verify::sign_group;
-use proof::{Checkpoint, Head, Place, Signatures};
+use proof::{Checkpoint, Head, Place};
 use protocol::SigningKey;
 use protocol::sign::public_key;
 
 use disk::Output;
 pub(crate) use disk::{Disk, Lock, SystemDisk};
 pub use error::{AppendError, FollowError, OpenError};
+pub(crate) use proof::Signatures;
 pub(crate) use read::{
     Follower, Found, Source, Start, read, read_from, segments_before, stored_checkpoint,
 };

@@ -3,14 +3,16 @@
 //! All of them read the journal without taking its lock, so that they can look at a ledger in
 //! use; only [`rebuild`] needs it to itself.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
+mod backup;
+mod export;
+mod prove;
+
+use std::io;
 use std::path::{Path, PathBuf};
 
-use proof::merkle::{self, Hash};
-use proof::{Account, Checkpoint, Entry, Event, Head, Signatures, TransferKind, ledger_origin};
+use proof::{Account, Checkpoint, Entry, Head, Signatures, ledger_origin};
 use protocol::view::LedgerCheck;
-use protocol::{AccountId, Digest, PublicKey, TransferId};
+use protocol::{AccountId, Digest, PublicKey};
 
 use crate::books::Books;
 use crate::index::{self, IndexError};
@@ -18,8 +20,12 @@ use crate::journal::{self, CutTail, EntryProblem, Follower, Lock, OpenError, Sou
 use crate::ledger::{INDEX_DIR, JOURNAL_DIR, StatementError};
 use crate::opening::{PassedOver, Places};
 use crate::snapshot;
-use crate::statement::{Phase, Row};
+use crate::statement::Row;
 use crate::totals::{Balance, Effect, Totals};
+
+pub use backup::{BackupError, Copied, RestoreError, backup, restore};
+pub use export::{ExportError, Format, export};
+pub use prove::{Against, ProveError, Wanted, prove};
 
 /// Takes each entry with its bytes, and the books after it.
 type VisitEntry<'a> = dyn FnMut(&Books, &Entry, &[u8]) -> Result<(), EntryProblem> + 'a;
@@ -54,28 +60,6 @@ pub struct AccountBalance {
     pub balance: Balance,
 }
 
-/// An entry, and what ties it to a checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inclusion {
-    /// Number of the entry.
-    pub seq: u64,
-    /// The entry's bytes.
-    pub entry: Vec<u8>,
-    /// Hashes from the entry up to the root.
-    pub path: Vec<Hash>,
-    /// The root and its size. Not signed: compare it with one that was.
-    pub checkpoint: Checkpoint,
-}
-
-impl Inclusion {
-    /// Whether the path ties the entry to the checkpoint.
-    #[must_use]
-    pub fn holds(&self) -> bool {
-        let (leaf, size) = (merkle::leaf(&self.entry), self.checkpoint.size);
-        merkle::is_included(leaf, self.seq, size, &self.path, &self.checkpoint.root)
-    }
-}
-
 /// Why an index was not rebuilt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -95,18 +79,6 @@ pub enum RebuildError {
     /// The new index could not be written.
     #[error("the new index could not be written")]
     Index(#[from] IndexError),
-}
-
-/// Why a ledger was not exported.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExportError {
-    /// The journal does not hold.
-    #[error("the ledger was not exported: its journal does not hold")]
-    Journal(#[from] OpenError),
-    /// The output failed.
-    #[error("writing the export failed")]
-    Write(#[source] io::Error),
 }
 
 /// The key whose ledger lies in `dir`, by the name in its stored checkpoint: a claim that
@@ -212,57 +184,6 @@ pub fn rebuild(dir: &Path, key: PublicKey) -> Result<u64, RebuildError> {
     }
 }
 
-/// Writes every entry as a line of JSON and returns how many.
-///
-/// # Errors
-/// See [`ExportError`]; lines already written are not taken back.
-pub fn export(dir: &Path, key: PublicKey, to: &mut dyn Write) -> Result<u64, ExportError> {
-    let mut failed = None;
-    let verified = verify_with(dir, key, &[], &mut |books, entry, _bytes| {
-        let seq = books.size() - 1;
-        // A broken pipe ends the export, not the journal's reading: tell the two apart below.
-        writeln!(to, "{}", json_line(seq, entry)).map_err(|error| {
-            failed = Some(error);
-            "the export could not be written".into()
-        })
-    });
-    match (verified, failed) {
-        (_, Some(error)) => Err(ExportError::Write(error)),
-        (Err(error), None) => Err(error.into()),
-        (Ok(verified), None) => {
-            to.flush().map_err(ExportError::Write)?;
-            Ok(verified.head.size)
-        }
-    }
-}
-
-/// Proves that a transfer is in the ledger: its entry and the hashes that tie it to the root.
-/// `None` when it is not.
-///
-/// # Errors
-/// See [`OpenError`].
-pub fn prove(
-    dir: &Path,
-    key: PublicKey,
-    transfer: TransferId,
-) -> Result<Option<Inclusion>, OpenError> {
-    let (mut leaves, mut found) = (Vec::new(), None);
-    let verified = verify_with(dir, key, &[], &mut |books, entry, bytes| {
-        let seq = books.size() - 1;
-        leaves.push(merkle::leaf(bytes));
-        if let Event::Transfer(this) = &entry.event
-            && this.id == transfer
-        {
-            found = Some((seq, bytes.to_vec()));
-        }
-        Ok(())
-    })?;
-    Ok(found.and_then(|(seq, entry)| {
-        let path = merkle::inclusion(&leaves, usize::try_from(seq).ok()?)?;
-        Some(Inclusion { seq, entry, path, checkpoint: verified.checkpoint })
-    }))
-}
-
 /// Rows of an account read from the journal of a ledger in use, of which `size` entries are
 /// durable.
 pub(crate) fn scan(
@@ -317,6 +238,15 @@ impl Rows {
     }
 }
 
+/// Verifies a journal that lies in a directory of its own.
+fn verify_dir(
+    journal: &Path,
+    key: PublicKey,
+    witnessed: &[Checkpoint],
+) -> Result<Verified, OpenError> {
+    verify_at(journal, key, witnessed, &mut |_books, _entry, _bytes| Ok(()))
+}
+
 /// Verifies the ledger and what its snapshots hold.
 fn verify_with(
     dir: &Path,
@@ -349,9 +279,18 @@ pub(crate) fn verify_journal(
     witnessed: &[Checkpoint],
     visit: &mut VisitEntry<'_>,
 ) -> Result<Verified, OpenError> {
-    let (dir, origin) = (dir.join(JOURNAL_DIR), ledger_origin(key));
+    verify_at(&dir.join(JOURNAL_DIR), key, witnessed, visit)
+}
+
+fn verify_at(
+    dir: &Path,
+    key: PublicKey,
+    witnessed: &[Checkpoint],
+    visit: &mut VisitEntry<'_>,
+) -> Result<Verified, OpenError> {
+    let origin = ledger_origin(key);
     let (key, signatures) = (Some(key), Signatures::Every);
-    let source = Source { dir: &dir, origin: &origin, key, signatures, witnessed };
+    let source = Source { dir, origin: &origin, key, signatures, witnessed };
     let mut books = Books::default();
     let found = journal::read(&source, &mut |seq, bytes| {
         let entry = Entry::decode(bytes)?;
@@ -361,55 +300,6 @@ pub(crate) fn verify_journal(
     let (head, checkpoint) = (found.verifier.head(), found.verifier.checkpoint());
     let (snapshots, unusable, contradicted) = (Vec::new(), Vec::new(), Vec::new());
     Ok(Verified { books, head, checkpoint, cut: found.cut, snapshots, unusable, contradicted })
-}
-
-/// One entry as JSON. All values are numbers or our own words, so nothing needs escaping.
-fn json_line(seq: u64, entry: &Entry) -> String {
-    let transfer = entry.transfer();
-    let mut fields: BTreeMap<&str, String> = BTreeMap::new();
-    let text = |value: &dyn std::fmt::Display| format!("\"{value}\"");
-    fields.insert("seq", seq.to_string());
-    fields.insert("time_ms", entry.time_ms.to_string());
-    fields.insert("transfer", text(&transfer.id));
-    fields.insert("debit", text(&transfer.debit));
-    fields.insert("credit", text(&transfer.credit));
-    fields.insert("micro_tokens", text(&transfer.amount.micro()));
-    fields.insert("code", text(&transfer.code));
-    let phase = match Phase::of(&entry.event) {
-        Phase::Posted => "posted",
-        Phase::SetAside => "pending",
-        Phase::PostedPending => "post",
-        Phase::Voided => "void",
-        Phase::Expired => "expired",
-    };
-    fields.insert("phase", text(&phase));
-    match transfer.kind {
-        TransferKind::Posted => {}
-        TransferKind::Pending { timeout_ms } => {
-            fields.insert("timeout_ms", timeout_ms.to_string());
-        }
-        TransferKind::Post { pending, amount } => {
-            fields.insert("pending", text(&pending));
-            fields.insert("posted_micro_tokens", text(&amount.micro()));
-        }
-        TransferKind::Void { pending } => {
-            fields.insert("pending", text(&pending));
-        }
-    }
-    if let Some(job) = transfer.link.job {
-        fields.insert("job", text(&job));
-    }
-    if let Some(unit) = transfer.link.unit {
-        fields.insert("shot", unit.shot.0.to_string());
-        fields.insert("tile", unit.tile.0.to_string());
-        fields.insert("batch", text(&unit.batch));
-    }
-    if let Some(evidence) = transfer.link.evidence {
-        fields.insert("evidence", text(&evidence));
-    }
-    let fields: Vec<String> =
-        fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-    format!("{{{}}}", fields.join(","))
 }
 
 /// An error with all its causes.

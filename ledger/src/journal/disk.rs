@@ -96,7 +96,7 @@ impl Disk for SystemDisk {
 }
 
 /// Name of the segment that begins with entry `first_seq`.
-pub(super) fn segment_path(dir: &Path, first_seq: u64) -> PathBuf {
+pub(crate) fn segment_path(dir: &Path, first_seq: u64) -> PathBuf {
     dir.join(format!("{first_seq:020}.{SEGMENT}"))
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn segments(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 
 /// Makes a directory, and those above it that are missing. Their names are durable only after
 /// [`sync_above`].
-pub(super) fn make_dirs(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
+pub(crate) fn make_dirs(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
     if dir.as_os_str().is_empty() || dir.is_dir() {
         return Ok(());
     }
@@ -130,7 +130,7 @@ pub(super) fn make_dirs(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
 
 /// Makes the names of a new journal's directory and of all above it durable, whoever made them:
 /// he may have been killed before he could.
-pub(super) fn sync_above(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_above(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
     for dir in dir.ancestors().filter(|dir| dir.parent().is_some()) {
         match disk.sync_dir(above(dir)).map_err(|error| error.kind()) {
             // What may not be opened was not made by us, what cannot be written needs no sync, and
@@ -193,7 +193,7 @@ impl Drop for Lock {
 /// After a failed sync the kernel shows pages as good that never reached the disk, and a second
 /// sync passes over them; so the record is written once more, where it is. A file system that
 /// never writes in place may have no room for that: a full disk is no reason not to open.
-pub(super) fn settle(
+pub(crate) fn settle(
     disk: &mut dyn Disk,
     path: &Path,
     good_bytes: u64,
@@ -249,7 +249,7 @@ fn fill(disk: &mut dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Output> {
 }
 
 /// Removes files that [`write_whole`] left when it was killed.
-pub(super) fn remove_leftovers(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
+pub(crate) fn remove_leftovers(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
     for file in fs::read_dir(dir)? {
         let path = file?.path();
         if path.extension().is_some_and(|extension| extension == LEFTOVER) {

@@ -63,7 +63,7 @@ pub(crate) fn read(source: &Source<'_>, visit: &mut Visit<'_>) -> Result<Found, 
     let mut verifier =
         Verifier::new(source.origin, source.key, source.signatures).map_err(broken(source.dir))?;
     source.witnessed.iter().for_each(|point| verifier.expect(point.clone()));
-    let stored = stored_checkpoint(source)?;
+    let stored = stored_checkpoint(source)?.map(|(_note, point)| point);
     let checkpoint = stored.as_ref().map(|point| point.size);
     stored.into_iter().for_each(|point| verifier.expect(point));
     let mut reader = Reader { source, verifier, approach: None, last: None, cut: None };
@@ -83,7 +83,7 @@ pub(crate) fn read_from(
     let place = start.place.clone();
     let mut verifier = Verifier::starting_at(place, source.origin, source.key, source.signatures)
         .map_err(broken(source.dir))?;
-    let stored = stored_checkpoint(source)?;
+    let stored = stored_checkpoint(source)?.map(|(_note, point)| point);
     let checkpoint = stored.as_ref().map(|point| point.size);
     let points = source.witnessed.iter().cloned().chain(stored);
     points.filter(|point| point.size >= size).for_each(|point| verifier.expect(point));
@@ -251,8 +251,10 @@ fn read_segment(path: &Path) -> Result<Vec<u8>, OpenError> {
     fs::read(path).map_err(failed("reading the segment", path))
 }
 
-/// The checkpoint that is stored beside the segments.
-pub(crate) fn stored_checkpoint(source: &Source<'_>) -> Result<Option<Checkpoint>, OpenError> {
+/// The checkpoint that is stored beside the segments, and its note.
+pub(crate) fn stored_checkpoint(
+    source: &Source<'_>,
+) -> Result<Option<(String, Checkpoint)>, OpenError> {
     let path = source.dir.join(CHECKPOINT);
     let mut bytes = Vec::new();
     match File::open(&path) {
@@ -265,7 +267,10 @@ pub(crate) fn stored_checkpoint(source: &Source<'_>) -> Result<Option<Checkpoint
     };
     let opened = String::from_utf8(bytes)
         .map_err(|_why| CheckpointError::Malformed("it is not text"))
-        .and_then(|note| Checkpoint::open(&note, source.origin, source.key));
+        .and_then(|note| {
+            let point = Checkpoint::open(&note, source.origin, source.key)?;
+            Ok((note, point))
+        });
     opened.map(Some).map_err(|source| OpenError::Checkpoint { path, source })
 }
 

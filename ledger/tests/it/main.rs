@@ -1,5 +1,6 @@
 //! The ledger from outside: against a simple model, killed, on a full disk, without a scheduler.
 
+mod copies;
 mod damage;
 mod full_disk;
 mod index;
@@ -7,6 +8,7 @@ mod journal;
 mod kill;
 mod model;
 mod offline;
+mod proofs;
 mod rules;
 mod snapshots;
 
