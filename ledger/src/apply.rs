@@ -117,6 +117,9 @@ pub enum ApplyError {
         /// The latest time that would have been believed, milliseconds since 1970.
         believed_ms: u64,
     },
+    /// The whole journal gives other books than the snapshot that the ledger was opened from.
+    #[error("the ledger takes no more: {0}")]
+    Contradicted(String),
     /// The journal could not record it.
     #[error("the journal did not record the batch")]
     Journal(#[from] AppendError),

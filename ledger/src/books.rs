@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use proof::{Account, Entry, Event, Transfer, TransferKind};
+pub(crate) use image::ImageError;
+use proof::merkle::{Frontier, Hash};
+use proof::{Account, AccountState, Entry, Event, Transfer, TransferKind};
 use protocol::{AccountId, Digest, Tokens, TransferId};
 
 use crate::apply::{ApplyError, BATCH_TRANSFERS_MAX, Broken, Ended, Outcome, ReplayError};
@@ -87,6 +89,19 @@ impl Books {
     #[must_use]
     pub fn account(&self, id: AccountId) -> Option<Account> {
         self.accounts.get(&id).map(|(account, _)| *account)
+    }
+
+    /// All accounts with their sums, by id: the leaves of the account tree.
+    pub fn account_states(&self) -> impl Iterator<Item = AccountState> {
+        self.accounts.values().map(|(account, totals)| totals.of_account(*account))
+    }
+
+    /// How many accounts there are, and the root of the tree over them.
+    #[must_use]
+    pub fn account_tree(&self) -> (u64, Hash) {
+        let mut tree = Frontier::default();
+        self.account_states().for_each(|state| tree.push(state.leaf()));
+        (tree.size(), tree.root())
     }
 
     /// The entry that applied a transfer.
@@ -433,5 +448,6 @@ const fn is_equal(sums: &Totals) -> bool {
     sums.debits_posted == sums.credits_posted && sums.debits_pending == sums.credits_pending
 }
 
+mod image;
 #[cfg(test)]
 mod model;

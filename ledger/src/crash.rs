@@ -14,6 +14,7 @@ use crate::journal::sim::{Data, Faults, Names, Point, SimDisk};
 use crate::journal::{AppendError, Source, read};
 use crate::ledger::{JOURNAL_DIR, Ledger, OpenError, Options};
 use crate::offline;
+use crate::snapshot::list;
 
 const NAMES: [Names; 2] = [Names::Synced, Names::All];
 const DATA: [Data; 4] = [Data::Synced, Data::All, Data::Zeroed, Data::Torn];
@@ -31,10 +32,16 @@ fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
-/// Small segments and frequent checkpoints, so that a short life has several of each.
+/// Small segments, frequent checkpoints and snapshots, so that a short life has several of each.
 fn options() -> Options {
-    let index = false;
-    Options { index, segment_bytes_max: 1200, checkpoint_records: 3, ..Options::default() }
+    Options {
+        index: false,
+        audit: false,
+        segment_bytes_max: 1200,
+        checkpoint_records: 3,
+        snapshot_entries: 8,
+        ..Options::default()
+    }
 }
 
 fn id(number: u64) -> TransferId {
@@ -152,6 +159,7 @@ impl Owner {
         }
         self.acknowledged.extend(ids);
         self.known = self.hoped.clone();
+        self.opened().wait_for_snapshot();
         Ok(())
     }
 
@@ -180,6 +188,8 @@ impl Owner {
     fn check(&self, left: TempDir, stopped: Option<usize>, what: &str) {
         let mut next = Self::of(left, Faults::default(), Books::default());
         let ledger = next.open().unwrap_or_else(|error| panic!("{what}: {error:?}"));
+        let passed_over = ledger.passed_over();
+        assert!(passed_over.is_empty(), "{what}: half a snapshot: {passed_over:?}");
         let books = ledger.books().clone();
         assert!(books == self.known || books == self.hoped, "{what}: neither before nor after");
         assert_eq!(ledger.books().check().err(), None, "{what}");
@@ -253,7 +263,21 @@ fn a_life_passes_every_kind_of_point() {
         assert!(points.iter().filter(|point| point.what == what).count() >= 2, "{what}");
     }
     let renames = points.iter().filter(|point| point.what == "rename a file").count();
-    assert!(points.len() >= 80 && renames >= 8, "{} points, {renames} renames", points.len());
+    assert!(points.len() >= 100 && renames >= 12, "{} points, {renames} renames", points.len());
+}
+
+#[test]
+fn a_life_writes_snapshots_and_opens_from_them() {
+    let mut owner = Owner::new(Faults::default());
+    assert_eq!(owner.live(), None);
+    let (last, problem) = owner.opened().snapshot_status();
+    assert_eq!(problem, None);
+    // Both those that a thread writes and those that closing writes.
+    let dir = owner.root.path().join("farm").join("ledger").join(JOURNAL_DIR);
+    let places: Vec<u64> = list(&dir).expect("lists").into_iter().map(|(size, _)| size).collect();
+    assert_eq!(places.len(), 2, "{places:?}");
+    assert_eq!(last, Some(places[0]));
+    assert!(owner.opened().opened_at() >= 8, "{places:?}");
 }
 
 #[test]

@@ -22,7 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod disk;
+pub(crate) mod disk;
 mod error;
 mod read;
 
@@ -31,14 +31,17 @@ use std::path::{Path, PathBuf};
 
 use proof::record::{ENTRY_BYTES_MAX, GroupBuilder, SEGMENT_HEADER_BYTES, SegmentHeader};
 use proof::verify::sign_group;
-use proof::{Checkpoint, Head, Signatures};
+use proof::{Checkpoint, Head, Place};
 use protocol::SigningKey;
 use protocol::sign::public_key;
 
 use disk::Output;
 pub(crate) use disk::{Disk, Lock, SystemDisk};
 pub use error::{AppendError, FollowError, OpenError};
-pub(crate) use read::{Follower, Source, read};
+pub(crate) use proof::Signatures;
+pub(crate) use read::{
+    Follower, Found, Source, Start, read, read_from, segments_before, stored_checkpoint,
+};
 
 /// Why a caller could not use an entry.
 pub type EntryProblem = Box<dyn std::error::Error + Send + Sync>;
@@ -173,10 +176,20 @@ impl Journal {
 
     /// The same on another disk.
     pub(crate) fn open_on(
-        mut disk: Box<dyn Disk>,
+        disk: Box<dyn Disk>,
         dir: &Path,
         options: Options,
         visit: &mut Visit<'_>,
+    ) -> Result<(Self, Option<CutTail>), OpenError> {
+        Self::open_by(disk, dir, options, &mut |source| read(source, visit))
+    }
+
+    /// The same, read in the caller's way.
+    pub(crate) fn open_by(
+        mut disk: Box<dyn Disk>,
+        dir: &Path,
+        options: Options,
+        read: &mut dyn FnMut(&Source<'_>) -> Result<Found, OpenError>,
     ) -> Result<(Self, Option<CutTail>), OpenError> {
         let forbidden = |c: char| c.is_whitespace() || c == '+';
         if options.origin.is_empty() || options.origin.contains(forbidden) {
@@ -191,7 +204,7 @@ impl Journal {
             signatures: Signatures::Last,
             witnessed: &options.witnessed,
         };
-        let found = read(&source, visit)?;
+        let found = read(&source)?;
 
         let (output, segment, segment_bytes) = match found.last {
             Some(last) => {
@@ -314,6 +327,16 @@ impl Journal {
         self.head().size + u64::from(self.waiting.count())
     }
 
+    /// The place after the last durable entry.
+    pub(crate) fn place(&self) -> Place {
+        self.verifier.place()
+    }
+
+    /// Its disk, for another thread that writes beside it.
+    pub(crate) fn disk(&self) -> Box<dyn Disk> {
+        self.disk.share()
+    }
+
     /// Where it lies.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -417,7 +440,10 @@ fn begin_segment(
     Ok((disk::write_whole(disk, &path, &header.encode())?, header))
 }
 
-fn failed<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> OpenError + 'a {
+pub(crate) fn failed<'a>(
+    what: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(io::Error) -> OpenError + 'a {
     move |source| OpenError::Io { what, path: path.to_owned(), source }
 }
 

@@ -10,11 +10,14 @@ use protocol::view::{LedgerCheck, StatementPage};
 use protocol::{AccountId, PublicKey, SigningKey, TransferId, limits};
 
 use crate::apply::{ApplyError, Broken, Outcome};
+use crate::audit::{Audit, Auditor};
 use crate::books::{Books, Staged};
 use crate::clock::Clock;
 use crate::index::{Index, IndexStatus};
 use crate::journal::{self, AppendError, CutTail, Disk, FollowError, Journal, SystemDisk};
 use crate::offline;
+use crate::opening::{Opening, PassedOver};
+use crate::snapshot::Keeper;
 use crate::statement::Row;
 use crate::totals::Balance;
 
@@ -38,6 +41,17 @@ pub struct Options {
     pub segment_bytes_max: u64,
     /// See [`journal::Options::checkpoint_records`].
     pub checkpoint_records: u32,
+    /// Entries between two snapshots, which make the next opening short; 0 for none. A ledger
+    /// that is eight times as long waits for an eighth of its length.
+    pub snapshot_entries: u64,
+    /// Whether what opening from a snapshot did not read is read in the background.
+    pub audit: bool,
+}
+
+impl Options {
+    /// Entries between two snapshots when nothing else is asked for: replaying them takes less
+    /// than half a second.
+    pub const SNAPSHOT_ENTRIES: u64 = 100_000;
 }
 
 impl Default for Options {
@@ -47,6 +61,8 @@ impl Default for Options {
             witnessed: Vec::new(),
             segment_bytes_max: journal::Options::SEGMENT_BYTES,
             checkpoint_records: journal::Options::CHECKPOINT_RECORDS,
+            snapshot_entries: Self::SNAPSHOT_ENTRIES,
+            audit: true,
         }
     }
 }
@@ -61,8 +77,8 @@ pub enum OpenError {
     /// The journal replays, but what it gives does not add up.
     #[error("the ledger's books do not add up; verify the journal and restore it from a backup")]
     Broken(#[from] Broken),
-    /// The index's thread.
-    #[error("no thread for the ledger's index")]
+    /// The threads beside it.
+    #[error("no thread for the ledger's index or audit")]
     Thread(#[source] io::Error),
 }
 
@@ -155,18 +171,23 @@ pub struct Ledger {
     clock: Clock,
     opened: Instant,
     cut: Option<CutTail>,
+    opened_at: u64,
+    passed_over: Vec<PassedOver>,
+    keeper: Keeper,
+    auditor: Auditor,
     index: Option<Index>,
 }
 
 impl Ledger {
     /// Opens the ledger in `dir`, or begins one there. `key` signs it: a ledger belongs to one.
     ///
-    /// The whole journal is replayed; a snapshot would make that shorter and does not exist yet.
-    /// The index catches up in the background.
+    /// The books come from the newest good snapshot and the journal after it; without one, from
+    /// the whole journal. What was not read is read in the background (see [`Ledger::audit`]), and
+    /// the index catches up there too.
     ///
     /// # Errors
-    /// See [`OpenError`]: a journal that is damaged, altered, or shorter than a checkpoint is
-    /// refused, never repaired.
+    /// See [`OpenError`]: a journal that is altered, or shorter than a checkpoint or snapshot, or
+    /// damaged where it is read, is refused, never repaired.
     pub fn open(dir: &Path, key: SigningKey, options: &Options) -> Result<Self, OpenError> {
         Self::open_on(Box::new(SystemDisk), dir, key, options)
     }
@@ -179,18 +200,27 @@ impl Ledger {
         options: &Options,
     ) -> Result<Self, OpenError> {
         let public = public_key(&key);
+        let origin = ledger_origin(public);
         let journal_options = journal::Options {
-            origin: ledger_origin(public),
-            signing_key: Some(key),
+            origin: origin.clone(),
+            signing_key: Some(key.clone()),
             segment_bytes_max: options.segment_bytes_max,
             checkpoint_records: options.checkpoint_records,
             witnessed: options.witnessed.clone(),
         };
         let path = dir.join(JOURNAL_DIR);
-        let mut books = Books::default();
-        let mut replay = |seq, bytes: &[u8]| Ok(books.replay(seq, &Entry::decode(bytes)?)?);
-        let (journal, cut) = Journal::open_on(disk, &path, journal_options, &mut replay)?;
+        let mut opening = Opening::default();
+        let (journal, cut) =
+            Journal::open_by(disk, &path, journal_options, &mut |source| opening.read(source))?;
+        let Opening { books, used, passed_over } = opening;
         books.check()?;
+        let opened_at = used.as_ref().map_or(0, |used| used.state.checkpoint.size);
+        let last = used.is_some().then_some(opened_at);
+        let keeper = Keeper::new(&path, origin, key, options.snapshot_entries, last);
+        let auditor = match used.filter(|_used| options.audit) {
+            Some(used) => Auditor::start(dir, public, used).map_err(OpenError::Thread)?,
+            None => Auditor::default(),
+        };
         let index = match options.index {
             true => Some(
                 Index::start(dir.join(INDEX_DIR), path, books.size()).map_err(OpenError::Thread)?,
@@ -198,7 +228,20 @@ impl Ledger {
             false => None,
         };
         let (clock, opened) = (Clock::default(), Instant::now());
-        Ok(Self { dir: dir.to_owned(), key: public, journal, books, clock, opened, cut, index })
+        Ok(Self {
+            dir: dir.to_owned(),
+            key: public,
+            journal,
+            books,
+            clock,
+            opened,
+            cut,
+            opened_at,
+            passed_over,
+            keeper,
+            auditor,
+            index,
+        })
     }
 
     /// Applies a batch, all of it or nothing. It is durable when this returns.
@@ -321,6 +364,47 @@ impl Ledger {
         self.cut.as_ref()
     }
 
+    /// Entries of the snapshot that the books were opened from; 0 when the whole journal was read.
+    #[must_use]
+    pub const fn opened_at(&self) -> u64 {
+        self.opened_at
+    }
+
+    /// Snapshots that were not used when the ledger was opened.
+    #[must_use]
+    pub fn passed_over(&self) -> &[PassedOver] {
+        &self.passed_over
+    }
+
+    /// Entries at the newest good snapshot, and why the last one was not written, if it was not.
+    #[must_use]
+    pub fn snapshot_status(&self) -> (Option<u64>, Option<String>) {
+        (self.keeper.last(), self.keeper.problem().map(|problem| offline::in_full(problem)))
+    }
+
+    /// What reading the whole journal in the background has found so far.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        self.auditor.found()
+    }
+
+    /// The same once it is done; it takes as long as the journal is.
+    pub fn wait_for_audit(&mut self) -> Audit {
+        self.auditor.wait()
+    }
+
+    /// Where the journal stands, as a snapshot says it.
+    #[cfg(test)]
+    pub(crate) fn place(&self) -> proof::Place {
+        self.journal.place()
+    }
+
+    /// Waits for a snapshot that is being made, so that a test's disk counts alike in every run.
+    #[cfg(test)]
+    pub(crate) fn wait_for_snapshot(&mut self) {
+        self.keeper.wait();
+    }
+
     /// How far the index is; `None` when none is kept.
     #[must_use]
     pub fn index_status(&self) -> Option<IndexStatus> {
@@ -394,6 +478,9 @@ impl Ledger {
     }
 
     fn believe(&mut self, now_ms: u64) -> Result<u64, ApplyError> {
+        if let Some(problem) = self.auditor.contradiction() {
+            return Err(ApplyError::Contradicted(problem));
+        }
         let at_ms = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         let last_ms = (self.books.size() > 0).then(|| self.books.time_ms());
         self.clock.believe(now_ms, last_ms, at_ms)
@@ -414,6 +501,15 @@ impl Ledger {
         if let Some(index) = &self.index {
             index.advance(self.books.size());
         }
+        let (journal, size) = (&self.journal, self.books.size());
+        self.keeper.advance(|| journal.head(), size, &|| journal.disk());
         Ok(())
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        let mut disk = self.journal.disk();
+        self.keeper.close(&self.journal.place(), &self.books, &mut *disk);
     }
 }

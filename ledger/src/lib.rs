@@ -16,23 +16,29 @@
 //! comes in as an argument, and is only compared with how long the process has counted.
 
 pub mod apply;
+mod audit;
 pub mod books;
 mod clock;
 mod index;
 pub mod journal;
 mod ledger;
 pub mod offline;
+mod opening;
+mod snapshot;
 pub mod statement;
 pub mod totals;
 
 pub use apply::{ApplyError, BATCH_TRANSFERS_MAX, Broken, Ended, Outcome, ReplayError};
+pub use audit::Audit;
 pub use books::Books;
 pub use clock::{CLOCK_AHEAD_MS_MAX, CLOSED_MS_MAX};
 pub use index::{IndexError, IndexStatus};
 pub use ledger::{Applied, INDEX_DIR, JOURNAL_DIR, Ledger, OpenError, Options, StatementError};
+pub use opening::{PassedOver, PassedOverWhy};
 pub use proof::account::Account;
 pub use proof::entry::{Code, Entry, Event, Link, Transfer, TransferKind, transfer_id};
 pub use proof::{account, entry};
+pub use snapshot::SnapshotError;
 pub use statement::{Phase, Row};
 pub use totals::{Balance, MICRO_TOKENS_MAX, Totals};
 

@@ -1,6 +1,6 @@
 //! What an account adds up to, and how an event changes the two accounts it names.
 
-use proof::{Event, TransferKind};
+use proof::{Account, AccountState, Event, TransferKind};
 use protocol::Tokens;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,13 @@ impl Totals {
         }
     }
 
+    /// The same as a leaf of the account tree.
+    #[must_use]
+    pub const fn of_account(&self, account: Account) -> AccountState {
+        let Self { debits_posted, credits_posted, debits_pending, credits_pending } = *self;
+        AccountState { account, debits_posted, credits_posted, debits_pending, credits_pending }
+    }
+
     /// Adds other totals, or `None` when a sum passes [`MICRO_TOKENS_MAX`].
     pub(crate) fn checked_add(&self, other: &Self) -> Option<Self> {
         let add = |a: u128, b: u128| a.checked_add(b).filter(|&sum| sum <= MICRO_TOKENS_MAX);
@@ -78,6 +85,14 @@ impl Totals {
             debits_pending: self.debits_pending.checked_sub(other.debits_pending)?,
             credits_pending: self.credits_pending.checked_sub(other.credits_pending)?,
         })
+    }
+}
+
+impl From<AccountState> for Totals {
+    fn from(state: AccountState) -> Self {
+        let AccountState { debits_posted, credits_posted, debits_pending, credits_pending, .. } =
+            state;
+        Self { debits_posted, credits_posted, debits_pending, credits_pending }
     }
 }
 

@@ -8,20 +8,18 @@
 //! tessera/ledger/3f…          origin
 //! 17                          entries
 //! 2jHk…=                      root of the tree over them, base64
+//!                             more lines may follow (see [`crate::state`]): passed over here
 //!
 //! — tessera/ledger/3f… kB2…=  key hash and ed25519 signature, base64
 //! ```
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::SigningKey;
 use protocol::PublicKey;
-use sha2::{Digest as _, Sha256};
 
 use crate::merkle::Hash;
+use crate::note;
 
-/// Most bytes of a checkpoint's text: a dozen co-signatures fit.
-pub const CHECKPOINT_BYTES_MAX: usize = 4096;
+pub use crate::note::NOTE_BYTES_MAX as CHECKPOINT_BYTES_MAX;
 
 /// How many entries a journal had, and the root of the tree over them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,90 +66,56 @@ impl Checkpoint {
     /// The text that is signed.
     #[must_use]
     pub fn body(&self) -> String {
-        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root))
+        format!("{}\n{}\n{}\n", self.origin, self.size, note::hash_text(&self.root))
     }
 
     /// The text with a signature, or without one when there is no key.
     #[must_use]
     pub fn to_note(&self, key: Option<&SigningKey>) -> String {
-        let mut note = self.body() + "\n";
-        if let Some(key) = key {
-            let mut bytes = key_hash(&self.origin, &key.verifying_key()).to_vec();
-            bytes.extend_from_slice(&key.sign(self.body().as_bytes()).to_bytes());
-            note += &format!("\u{2014} {} {}\n", self.origin, STANDARD.encode(bytes));
-        }
-        note
+        note::seal(&self.body(), &self.origin, key)
     }
 
     /// Reads a checkpoint of `origin` and, when a key is given, checks that the key signed it.
     ///
-    /// Signatures of others (witnesses) are passed over.
+    /// Signatures of others (witnesses) are passed over, and so are lines after the root.
     ///
     /// # Errors
     /// See [`CheckpointError`]; hostile text never panics.
     pub fn open(note: &str, origin: &str, key: Option<PublicKey>) -> Result<Self, CheckpointError> {
+        Self::open_extended(note, origin, key).map(|(checkpoint, _more)| checkpoint)
+    }
+
+    /// The same, and the lines after the root.
+    pub(crate) fn open_extended<'a>(
+        note: &'a str,
+        origin: &str,
+        key: Option<PublicKey>,
+    ) -> Result<(Self, &'a str), CheckpointError> {
         let malformed = CheckpointError::Malformed;
-        if note.len() > CHECKPOINT_BYTES_MAX {
-            return Err(malformed("it is too long"));
-        }
-        let (body, signatures) = note
-            .split_once("\n\n")
-            .ok_or(malformed("no empty line between the text and its signatures"))?;
-        let mut lines = body.split('\n');
+        let (text, signatures) = note::split(note)?;
+        let mut lines = text.splitn(4, '\n');
         let mut line = |what| lines.next().ok_or(malformed(what));
         let (got, size, root) = (line("no origin")?, line("no size")?, line("no root")?);
-        if lines.next().is_some() {
-            return Err(malformed("lines after the root are not known here"));
-        }
+        let more = line("no line end after the root")?;
         if got != origin {
             let (got, expected) = (got.to_owned(), origin.to_owned());
             return Err(CheckpointError::Origin { got, expected });
         }
-        let root = STANDARD.decode(root).map_err(|_why| malformed("the root is not base64"))?;
         let checkpoint = Self {
             origin: got.to_owned(),
             size: size.parse().map_err(|_why| malformed("the size is not a number"))?,
-            root: root.try_into().map_err(|_why| malformed("the root has not 32 bytes"))?,
+            root: note::parse_hash(root).ok_or(malformed("the root is not 32 bytes in base64"))?,
         };
-        if checkpoint.body().strip_suffix('\n') != Some(body) {
+        if text.strip_prefix(&checkpoint.body()) != Some(more) {
             return Err(malformed("a number or the root is not in its one canonical form"));
         }
         match key {
-            Some(key) if !checkpoint.is_signed(signatures, key)? => {
-                Err(CheckpointError::Signature(key))
-            }
-            _ => Ok(checkpoint),
+            Some(key) => note::check(text, signatures, origin, key)?,
+            None if !more.is_empty() => return Err(malformed("more lines, and nobody signed")),
+            None => {}
         }
+        Ok((checkpoint, more))
     }
-
-    fn is_signed(&self, signatures: &str, key: PublicKey) -> Result<bool, CheckpointError> {
-        let verifying =
-            VerifyingKey::from_bytes(&key.0).map_err(|_not_a_point| CheckpointError::Key(key))?;
-        let start = format!("\u{2014} {} ", self.origin);
-        let hash = key_hash(&self.origin, &verifying);
-        Ok(signatures
-            .lines()
-            .filter_map(|line| STANDARD.decode(line.strip_prefix(&start)?).ok())
-            .filter_map(|bytes| <[u8; 68]>::try_from(bytes).ok())
-            .any(|bytes| {
-                let mut signature = [0; 64];
-                signature.copy_from_slice(&bytes[4..]);
-                let signature = Signature::from_bytes(&signature);
-                bytes[..4] == hash
-                    && verifying.verify_strict(self.body().as_bytes(), &signature).is_ok()
-            }))
-    }
-}
-
-/// The hint that says which key signed: the start of SHA-256 of name, 0x0A, 0x01 and key.
-fn key_hash(name: &str, key: &VerifyingKey) -> [u8; 4] {
-    let hash: Hash = Sha256::new()
-        .chain_update(name.as_bytes())
-        .chain_update([b'\n', 1])
-        .chain_update(key.as_bytes())
-        .finalize()
-        .into();
-    [hash[0], hash[1], hash[2], hash[3]]
 }
 
 #[cfg(test)]

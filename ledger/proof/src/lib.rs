@@ -11,15 +11,22 @@
 //! | [`verify`] | chain, sequence, signatures and checkpoints of a journal |
 //! | [`merkle`] | the tree over all entries (RFC 6962), inclusion and consistency |
 //! | [`checkpoint`] | signed heads that others keep (C2SP signed note, tlog-checkpoint) |
+//! | [`state`] | what all accounts held there: the account tree |
+//! | [`inclusion`] | proofs of an entry or of a balance, as text (C2SP tlog-proof) |
 
 pub mod account;
 pub mod checkpoint;
 pub mod entry;
+pub mod inclusion;
 pub mod merkle;
+mod note;
 pub mod record;
+pub mod state;
 pub mod verify;
 
 pub use account::Account;
 pub use checkpoint::{Checkpoint, CheckpointError, ledger_origin};
 pub use entry::{Code, Entry, EntryError, Event, Link, Transfer, TransferKind, transfer_id};
-pub use verify::{Head, Signatures, Verifier, VerifyError};
+pub use inclusion::{Kind as ProofKind, Proof, ProofError, Proven};
+pub use state::{AccountState, AccountStateError, State};
+pub use verify::{Head, Place, Signatures, Verifier, VerifyError};

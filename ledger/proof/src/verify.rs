@@ -22,6 +22,15 @@ pub struct Head {
     pub root: Hash,
 }
 
+/// A place in a journal from which it can be followed without reading what came before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The chain there.
+    pub chain: Hash,
+    /// The tree over the entries before it.
+    pub frontier: Frontier,
+}
+
 /// Which signatures are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signatures {
@@ -107,6 +116,21 @@ impl Verifier {
         key: Option<PublicKey>,
         signatures: Signatures,
     ) -> Result<Self, VerifyError> {
+        let place = Place { chain: genesis(origin), frontier: Frontier::default() };
+        Self::starting_at(place, origin, key, signatures)
+    }
+
+    /// Starts at a place that is known to be the journal's. Checkpoints before it are not checked.
+    ///
+    /// # Errors
+    /// [`VerifyError::Key`] when `key` is no key.
+    pub fn starting_at(
+        place: Place,
+        origin: &str,
+        key: Option<PublicKey>,
+        signatures: Signatures,
+    ) -> Result<Self, VerifyError> {
+        let Place { chain, frontier } = place;
         let key = match key {
             Some(key) => {
                 let verifying = VerifyingKey::from_bytes(&key.0);
@@ -119,8 +143,8 @@ impl Verifier {
             key,
             signatures,
             checkpoints: Vec::new(),
-            chain: genesis(origin),
-            frontier: Frontier::default(),
+            chain,
+            frontier,
             unchecked: Vec::new(),
         })
     }
@@ -128,6 +152,12 @@ impl Verifier {
     /// Adds a checkpoint that the journal must agree with. All come before the first record.
     pub fn expect(&mut self, checkpoint: Checkpoint) {
         self.checkpoints.push(checkpoint);
+    }
+
+    /// From here on it can be followed without what came before.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { chain: self.chain, frontier: self.frontier.clone() }
     }
 
     /// Where the journal stands.
@@ -200,9 +230,7 @@ impl Verifier {
     pub fn finish(&mut self) -> Result<Head, VerifyError> {
         self.check_signatures()?;
         let size = self.frontier.size();
-        if size == 0 {
-            self.check_story()?;
-        }
+        self.check_story()?;
         match self.checkpoints.iter().map(|point| point.size).max() {
             Some(checkpoint) if checkpoint > size => Err(VerifyError::Short { size, checkpoint }),
             _ => {
@@ -220,7 +248,11 @@ impl Verifier {
         if *chain != self.chain { Err(VerifyError::Chain { seq }) } else { Ok(()) }
     }
 
-    fn check_story(&self) -> Result<(), VerifyError> {
+    /// Checks the checkpoints that were expected here.
+    ///
+    /// # Errors
+    /// [`VerifyError::Story`].
+    pub fn check_story(&self) -> Result<(), VerifyError> {
         let size = self.frontier.size();
         let here = || self.checkpoints.iter().filter(|point| point.size == size);
         match here().next() {

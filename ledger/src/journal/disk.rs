@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use super::OpenError;
 
 const LEFTOVER: &str = "tmp";
+/// Bytes of a file that are written between two syncs.
+const BYTES_AT_ONCE: usize = 1 << 20;
 const SEGMENT: &str = "segment";
 
 /// A file that is open for writing.
@@ -21,6 +23,8 @@ pub(crate) struct Output {
 
 /// The changes a journal makes to a disk. Each call is a point at which power may fail.
 pub(crate) trait Disk: Send + std::fmt::Debug {
+    /// The same disk for another thread.
+    fn share(&self) -> Box<dyn Disk>;
     /// Makes a directory in one that exists.
     fn make_dir(&mut self, dir: &Path) -> io::Result<()>;
     /// Makes an empty file.
@@ -46,6 +50,10 @@ pub(crate) trait Disk: Send + std::fmt::Debug {
 pub(crate) struct SystemDisk;
 
 impl Disk for SystemDisk {
+    fn share(&self) -> Box<dyn Disk> {
+        Box::new(*self)
+    }
+
     fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
         fs::create_dir(dir)
     }
@@ -88,12 +96,12 @@ impl Disk for SystemDisk {
 }
 
 /// Name of the segment that begins with entry `first_seq`.
-pub(super) fn segment_path(dir: &Path, first_seq: u64) -> PathBuf {
+pub(crate) fn segment_path(dir: &Path, first_seq: u64) -> PathBuf {
     dir.join(format!("{first_seq:020}.{SEGMENT}"))
 }
 
 /// All segments by the number of their first entry, in order.
-pub(super) fn segments(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+pub(crate) fn segments(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut segments = Vec::new();
     for file in fs::read_dir(dir)? {
         let path = file?.path();
@@ -110,7 +118,7 @@ pub(super) fn segments(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 
 /// Makes a directory, and those above it that are missing. Their names are durable only after
 /// [`sync_above`].
-pub(super) fn make_dirs(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
+pub(crate) fn make_dirs(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
     if dir.as_os_str().is_empty() || dir.is_dir() {
         return Ok(());
     }
@@ -122,7 +130,7 @@ pub(super) fn make_dirs(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
 
 /// Makes the names of a new journal's directory and of all above it durable, whoever made them:
 /// he may have been killed before he could.
-pub(super) fn sync_above(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_above(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
     for dir in dir.ancestors().filter(|dir| dir.parent().is_some()) {
         match disk.sync_dir(above(dir)).map_err(|error| error.kind()) {
             // What may not be opened was not made by us, what cannot be written needs no sync, and
@@ -185,7 +193,7 @@ impl Drop for Lock {
 /// After a failed sync the kernel shows pages as good that never reached the disk, and a second
 /// sync passes over them; so the record is written once more, where it is. A file system that
 /// never writes in place may have no room for that: a full disk is no reason not to open.
-pub(super) fn settle(
+pub(crate) fn settle(
     disk: &mut dyn Disk,
     path: &Path,
     good_bytes: u64,
@@ -212,7 +220,7 @@ fn is_full(error: &io::Error) -> bool {
 
 /// Writes a file that is there as a whole or not at all, and leaves it open. Its name is durable
 /// only after [`Disk::sync_dir`].
-pub(super) fn write_whole(disk: &mut dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Output> {
+pub(crate) fn write_whole(disk: &mut dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Output> {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(LEFTOVER);
@@ -230,13 +238,18 @@ pub(super) fn write_whole(disk: &mut dyn Disk, path: &Path, bytes: &[u8]) -> io:
 
 fn fill(disk: &mut dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Output> {
     let mut output = disk.create(path)?;
-    disk.write(&mut output, 0, bytes)?;
-    disk.sync(&mut output)?;
+    let mut at = 0;
+    // Little by little: a record that waits for its own sync should not wait for a whole snapshot.
+    for part in bytes.chunks(BYTES_AT_ONCE) {
+        disk.write(&mut output, at, part)?;
+        disk.sync(&mut output)?;
+        at += part.len() as u64;
+    }
     Ok(output)
 }
 
 /// Removes files that [`write_whole`] left when it was killed.
-pub(super) fn remove_leftovers(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
+pub(crate) fn remove_leftovers(disk: &mut dyn Disk, dir: &Path) -> io::Result<()> {
     for file in fs::read_dir(dir)? {
         let path = file?.path();
         if path.extension().is_some_and(|extension| extension == LEFTOVER) {

@@ -5,8 +5,9 @@ use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use proof::checkpoint::CHECKPOINT_BYTES_MAX;
+use proof::merkle::Hash;
 use proof::record::{BadRecord, Group, SEGMENT_HEADER_BYTES, SegmentHeader};
-use proof::{Checkpoint, CheckpointError, Signatures, Verifier, VerifyError};
+use proof::{Checkpoint, CheckpointError, Place, Signatures, Verifier, VerifyError};
 use protocol::PublicKey;
 
 use super::{CutTail, EntryProblem, FollowError, OpenError, Visit, disk, failed};
@@ -18,6 +19,7 @@ pub(super) const CHECKPOINT: &str = "checkpoint";
 const SEGMENT_BYTES_LIMIT: u64 = 1 << 30;
 
 /// Which journal, and what it must agree with.
+#[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub dir: &'a Path,
     pub origin: &'a str,
@@ -48,60 +50,190 @@ pub(crate) struct LastSegment {
     pub record: Vec<u8>,
 }
 
+/// A place to read from, when what came before is known already.
+pub(crate) struct Start<'a> {
+    pub place: &'a Place,
+    /// The segments that ended before it: first entry and bytes. They are not read, but must be
+    /// there, as long as they were.
+    pub before: &'a [(u64, u64)],
+}
+
 /// Reads and verifies a journal.
 pub(crate) fn read(source: &Source<'_>, visit: &mut Visit<'_>) -> Result<Found, OpenError> {
-    let broken = |path: &Path| {
-        let path = path.to_owned();
-        move |source| OpenError::Broken { path, source }
-    };
     let mut verifier =
         Verifier::new(source.origin, source.key, source.signatures).map_err(broken(source.dir))?;
     source.witnessed.iter().for_each(|point| verifier.expect(point.clone()));
-    let stored = stored_checkpoint(source)?;
+    let stored = stored_checkpoint(source)?.map(|(_note, point)| point);
     let checkpoint = stored.as_ref().map(|point| point.size);
     stored.into_iter().for_each(|point| verifier.expect(point));
-    let segments = disk::segments(source.dir).map_err(failed("listing segments", source.dir))?;
-    let (mut last, mut cut) = (None, None);
-    for (index, (first_seq, path)) in segments.iter().enumerate() {
-        let is_last = index + 1 == segments.len();
+    let mut reader = Reader { source, verifier, approach: None, last: None, cut: None };
+    reader.segments(&list(source.dir)?, visit)?;
+    reader.finish(checkpoint)
+}
+
+/// The same from a place on: what came before is not read, and checkpoints before it are not
+/// checked. It refuses at least what [`read`] refuses from there on, but not always in the best
+/// words: whoever is refused reads it all.
+pub(crate) fn read_from(
+    source: &Source<'_>,
+    start: &Start<'_>,
+    visit: &mut Visit<'_>,
+) -> Result<Found, OpenError> {
+    let size = start.place.frontier.size();
+    let place = start.place.clone();
+    let mut verifier = Verifier::starting_at(place, source.origin, source.key, source.signatures)
+        .map_err(broken(source.dir))?;
+    let stored = stored_checkpoint(source)?.map(|(_note, point)| point);
+    let checkpoint = stored.as_ref().map(|point| point.size);
+    let points = source.witnessed.iter().cloned().chain(stored);
+    points.filter(|point| point.size >= size).for_each(|point| verifier.expect(point));
+    verifier.check_story().map_err(broken(source.dir))?;
+
+    let segments = list(source.dir)?;
+    let (before, rest) = segments.split_at(start.before.len().min(segments.len()));
+    for ((first_seq, path), known) in before.iter().zip(start.before) {
+        let bytes = fs::metadata(path).map_err(failed("reading the segment", path))?.len();
+        if (*first_seq, bytes) != *known || header_of(path)?.first_seq != *first_seq {
+            return Err(OpenError::Header { segment: path.clone() });
+        }
+    }
+    let Some((first_seq, path)) = rest.first().filter(|(first_seq, _)| *first_seq < size) else {
+        let gap = VerifyError::Gap { expected: size, got: 0 };
+        return Err(broken(source.dir)(gap));
+    };
+    let approach = Some((*first_seq, header_of(path)?.chain, start.place));
+    let mut reader = Reader { source, verifier, approach, last: None, cut: None };
+    reader.segments(rest, visit)?;
+    reader.finish(checkpoint)
+}
+
+/// The segments that end before entry `size`: first entry and bytes.
+pub(crate) fn segments_before(dir: &Path, size: u64) -> io::Result<Vec<(u64, u64)>> {
+    let mut segments = disk::segments(dir)?;
+    segments.retain(|(first_seq, _)| *first_seq < size);
+    segments.pop();
+    segments
+        .into_iter()
+        .map(|(first_seq, path)| Ok((first_seq, fs::metadata(path)?.len())))
+        .collect()
+}
+
+fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
+    disk::segments(dir).map_err(failed("listing segments", dir))
+}
+
+fn header_of(path: &Path) -> Result<SegmentHeader, OpenError> {
+    let mut bytes = [0; SEGMENT_HEADER_BYTES];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
+    read.ok()
+        .and_then(|()| SegmentHeader::decode(&bytes).ok())
+        .ok_or_else(|| OpenError::Header { segment: path.to_owned() })
+}
+
+fn broken(path: &Path) -> impl FnOnce(VerifyError) -> OpenError + use<> {
+    let path = path.to_owned();
+    move |source| OpenError::Broken { path, source }
+}
+
+/// Goes through the segments in order.
+struct Reader<'a> {
+    source: &'a Source<'a>,
+    verifier: Verifier,
+    /// On the way to the place where verifying begins only the chain is followed: the next entry,
+    /// the chain before it, and the place.
+    approach: Option<(u64, Hash, &'a Place)>,
+    last: Option<LastSegment>,
+    cut: Option<CutTail>,
+}
+
+impl Reader<'_> {
+    fn segments(
+        &mut self,
+        segments: &[(u64, PathBuf)],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), OpenError> {
+        for (index, (first_seq, path)) in segments.iter().enumerate() {
+            self.segment(*first_seq, path, index + 1 == segments.len(), visit)?;
+        }
+        Ok(())
+    }
+
+    fn segment(
+        &mut self,
+        first_seq: u64,
+        path: &Path,
+        is_last: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), OpenError> {
         let bytes = read_segment(path)?;
         let header = SegmentHeader::decode(&bytes)
             .ok()
-            .filter(|header| header.first_seq == *first_seq)
-            .ok_or_else(|| OpenError::Header { segment: path.clone() })?;
-        match verifier.segment(&header) {
-            Err(VerifyError::Chain { seq: 0 }) => {
-                let (origin, segment) = (source.origin.to_owned(), path.clone());
-                return Err(OpenError::OtherJournal { origin, segment });
+            .filter(|header| header.first_seq == first_seq)
+            .ok_or_else(|| OpenError::Header { segment: path.to_owned() })?;
+        if self.approach.is_none() {
+            match self.verifier.segment(&header) {
+                Err(VerifyError::Chain { seq: 0 }) => {
+                    let (origin, segment) = (self.source.origin.to_owned(), path.to_owned());
+                    return Err(OpenError::OtherJournal { origin, segment });
+                }
+                checked => checked.map_err(broken(path))?,
             }
-            checked => checked.map_err(broken(path))?,
         }
         let (mut good_bytes, mut record) = (SEGMENT_HEADER_BYTES, 0..0);
         for group in header.groups(&bytes, SEGMENT_HEADER_BYTES) {
             match group {
                 Ok(group) => {
-                    verifier.group(&group).map_err(broken(path))?;
-                    visit_entries(&group, visit)?;
                     (good_bytes, record) = (group.end, group.offset..group.end);
+                    if self.approaches(&group).map_err(broken(path))? {
+                        continue;
+                    }
+                    self.verifier.group(&group).map_err(broken(path))?;
+                    visit_entries(&group, visit)?;
                 }
                 Err(BadRecord { offset, good_after: None }) if is_last => {
                     let left = bytes.len() - offset;
                     let (offset, left) = (offset as u64, left as u64);
-                    cut = Some(CutTail { segment: path.clone(), offset, bytes: left });
+                    self.cut = Some(CutTail { segment: path.to_owned(), offset, bytes: left });
                 }
                 Err(BadRecord { offset, .. }) => {
-                    let (segment, size) = (path.clone(), verifier.head().size);
+                    let (segment, size) = (path.to_owned(), self.verifier.head().size);
                     return Err(OpenError::Damaged { segment, offset: offset as u64, size });
                 }
             }
         }
         if is_last {
-            let (path, good_bytes) = (path.clone(), good_bytes as u64);
-            last = Some(LastSegment { path, header, good_bytes, record: bytes[record].to_vec() });
+            let (path, good_bytes) = (path.to_owned(), good_bytes as u64);
+            let record = bytes[record].to_vec();
+            self.last = Some(LastSegment { path, header, good_bytes, record });
         }
+        Ok(())
     }
-    verifier.finish().map_err(broken(source.dir))?;
-    Ok(Found { verifier, last, cut, checkpoint })
+
+    /// Whether the record lies before the place where verifying begins; the chain must lead there.
+    fn approaches(&mut self, group: &Group<'_>) -> Result<bool, VerifyError> {
+        let Some((seq, chain, place)) = self.approach.take() else { return Ok(false) };
+        if (group.head.first_seq, group.head.prev) != (seq, chain) {
+            return Err(VerifyError::Chain { seq });
+        }
+        let (size, next) = (place.frontier.size(), seq + u64::from(group.head.count));
+        let chain = group.chain();
+        if next < size {
+            self.approach = Some((next, chain, place));
+        } else if (next, chain) != (size, place.chain) {
+            return Err(VerifyError::Story { checkpoint: size });
+        }
+        Ok(true)
+    }
+
+    fn finish(mut self, checkpoint: Option<u64>) -> Result<Found, OpenError> {
+        let broken = broken(self.source.dir);
+        if let Some((size, _, place)) = self.approach {
+            let checkpoint = place.frontier.size();
+            return Err(broken(VerifyError::Short { size, checkpoint }));
+        }
+        self.verifier.finish().map_err(broken)?;
+        Ok(Found { verifier: self.verifier, last: self.last, cut: self.cut, checkpoint })
+    }
 }
 
 fn visit_entries(group: &Group<'_>, visit: &mut Visit<'_>) -> Result<(), OpenError> {
@@ -119,7 +251,10 @@ fn read_segment(path: &Path) -> Result<Vec<u8>, OpenError> {
     fs::read(path).map_err(failed("reading the segment", path))
 }
 
-fn stored_checkpoint(source: &Source<'_>) -> Result<Option<Checkpoint>, OpenError> {
+/// The checkpoint that is stored beside the segments, and its note.
+pub(crate) fn stored_checkpoint(
+    source: &Source<'_>,
+) -> Result<Option<(String, Checkpoint)>, OpenError> {
     let path = source.dir.join(CHECKPOINT);
     let mut bytes = Vec::new();
     match File::open(&path) {
@@ -132,7 +267,10 @@ fn stored_checkpoint(source: &Source<'_>) -> Result<Option<Checkpoint>, OpenErro
     };
     let opened = String::from_utf8(bytes)
         .map_err(|_why| CheckpointError::Malformed("it is not text"))
-        .and_then(|note| Checkpoint::open(&note, source.origin, source.key));
+        .and_then(|note| {
+            let point = Checkpoint::open(&note, source.origin, source.key)?;
+            Ok((note, point))
+        });
     opened.map(Some).map_err(|source| OpenError::Checkpoint { path, source })
 }
 
@@ -164,7 +302,7 @@ impl Follower {
                 Some(at) => at,
                 None => self.enter()?,
             };
-            let bytes = read_from(&path, offset)
+            let bytes = read_after(&path, offset)
                 .map_err(|source| FollowError::Io { path: path.clone(), source })?;
             let mut good_bytes = 0;
             let before = self.next_seq;
@@ -203,7 +341,7 @@ impl Follower {
     }
 }
 
-fn read_from(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
+fn read_after(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     file.seek(io::SeekFrom::Start(offset))?;
     let mut bytes = Vec::new();

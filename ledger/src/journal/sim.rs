@@ -251,6 +251,10 @@ impl Sim {
 }
 
 impl Disk for SimDisk {
+    fn share(&self) -> Box<dyn Disk> {
+        Box::new(self.clone())
+    }
+
     fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
         self.pass("make a directory", |sim| {
             SystemDisk.make_dir(dir)?;

@@ -18,7 +18,14 @@ const BATCHES: &str = "TESSERA_TEST_LEDGER_DAMAGE_BATCHES";
 
 /// Several segments and a checkpoint in as few bytes as they fit.
 fn options() -> Options {
-    Options { index: false, segment_bytes_max: 800, checkpoint_records: 4, ..Options::default() }
+    Options {
+        index: false,
+        audit: false,
+        segment_bytes_max: 800,
+        checkpoint_records: 4,
+        snapshot_entries: 0,
+        ..Options::default()
+    }
 }
 
 fn fill(dir: &Path, batches: u64) -> Books {
@@ -47,7 +54,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn in_full(error: &OpenError) -> String {
+pub(crate) fn in_full(error: &OpenError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -126,6 +133,59 @@ fn every_cut_of_every_file_is_refused() {
         fs::write(&path, &good).expect("writes");
     }
     assert!(is_full(dir.path(), &full, "as it was"));
+}
+
+#[test]
+fn no_damage_to_a_ledger_with_snapshots_gives_other_books() {
+    let with = Options { snapshot_entries: 6, audit: false, ..options() };
+    // In memory where the system has such a place: it is opened, and synced, some ten thousand
+    // times.
+    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir());
+    let dir = dir.expect("a directory");
+    let mut ledger = open(dir.path(), &with);
+    for _ in 0..number(BATCHES, 4) {
+        let size = ledger.head().size;
+        ledger.apply(&batch(size), size).expect("applies");
+    }
+    let full = ledger.books().clone();
+    drop(ledger);
+    let is_snapshot = |path: &Path| path.extension().is_some_and(|end| end == "snapshot");
+    assert!(files(dir.path()).iter().any(|path| is_snapshot(path)));
+    let (mut kept, mut bits) = (0, 0);
+    for path in files(dir.path()) {
+        let good = fs::read(&path).expect("reads");
+        let mut file = OpenOptions::new().write(true).open(&path).expect("opens");
+        let mut put = |at: usize, byte: u8| {
+            file.seek(SeekFrom::Start(at as u64)).expect("seeks");
+            file.write_all(&[byte]).expect("writes");
+        };
+        // Every bit of the journal is flipped above; here one of each byte is enough.
+        let step = if is_snapshot(&path) { 1 } else { 8 };
+        for bit in (0..good.len() * 8).skip(3 * (step / 8)).step_by(step) {
+            put(bit / 8, good[bit / 8] ^ 1 << (bit % 8));
+            let what = format!("bit {bit} of {}", path.display());
+            // Opened, it is the full ledger; that is what this asserts.
+            let opened = is_full(dir.path(), &full, &what);
+            assert!(opened || !is_snapshot(&path), "{what}: the journal is whole");
+            if opened && bit % 8 == 3 {
+                let verified = offline::verify(dir.path(), public(), &[]);
+                let is_seen = verified.is_err() || verified.is_ok_and(|it| !it.unusable.is_empty());
+                assert!(is_seen, "{what}: verify is blind");
+            }
+            put(bit / 8, good[bit / 8]);
+            (kept, bits) = (kept + u32::from(opened), bits + 1);
+        }
+        if is_snapshot(&path) {
+            for length in 0..good.len() {
+                fs::write(&path, &good[..length]).expect("writes");
+                assert!(is_full(dir.path(), &full, "a snapshot cut short"), "{length}");
+            }
+            fs::write(&path, &good).expect("writes");
+        }
+    }
+    let verified = offline::verify(dir.path(), public(), &[]).expect("as it was");
+    assert!(!verified.snapshots.is_empty() && verified.contradicted.is_empty());
+    println!("{bits} bits, {kept} of them made no difference to opening");
 }
 
 /// A checkpoint of the ledger as it is, in the hands of somebody else.

@@ -1,5 +1,6 @@
 //! The ledger from outside: against a simple model, killed, on a full disk, without a scheduler.
 
+mod copies;
 mod damage;
 mod full_disk;
 mod index;
@@ -7,7 +8,9 @@ mod journal;
 mod kill;
 mod model;
 mod offline;
+mod proofs;
 mod rules;
+mod snapshots;
 
 use ledger::{Account, Code, Ledger, Options, Transfer, account, transfer_id};
 use protocol::{JobId, PublicKey, SigningKey, Tokens, TransferId};
@@ -40,9 +43,14 @@ fn grant(number: u64, to: Account, amount: u128) -> Transfer {
     Transfer::posted(id(number), (account::issuance(), to), micro(amount), Code::Grant)
 }
 
-/// Small segments and frequent checkpoints, so that few transfers reach every path.
+/// Small segments, frequent checkpoints and snapshots, so that few transfers reach every path.
 fn small() -> Options {
-    Options { segment_bytes_max: 4000, checkpoint_records: 3, ..Options::default() }
+    Options {
+        segment_bytes_max: 4000,
+        checkpoint_records: 3,
+        snapshot_entries: 20,
+        ..Options::default()
+    }
 }
 
 fn open(dir: &std::path::Path, options: &Options) -> Ledger {

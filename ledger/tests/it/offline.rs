@@ -1,12 +1,14 @@
 //! The commands that need no scheduler, on good ledgers and bad ones.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 
+use ledger::offline::Format;
 use ledger::{JOURNAL_DIR, Options, account, offline};
 use proof::{Checkpoint, Entry, Event, ledger_origin};
-use protocol::PublicKey;
+use protocol::{PublicKey, Tokens};
 use tempfile::TempDir;
 
 use crate::kill::batch;
@@ -14,7 +16,7 @@ use crate::{escrow, grant, id, open, public, small, wallet};
 
 fn filled() -> (TempDir, u64) {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut ledger = open(dir.path(), &Options { index: false, ..small() });
+    let mut ledger = open(dir.path(), &Options { index: false, snapshot_entries: 0, ..small() });
     for _ in 0..30 {
         let size = ledger.head().size;
         ledger.apply(&batch(size), size).expect("applies");
@@ -43,7 +45,7 @@ fn a_good_ledger_verifies() {
 #[test]
 fn a_ledger_says_whose_it_is_before_it_was_ever_closed() {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut ledger = open(dir.path(), &Options { index: false, ..small() });
+    let mut ledger = open(dir.path(), &Options { index: false, snapshot_entries: 0, ..small() });
     assert_eq!(offline::claimed_key(dir.path()), Some(public()));
     ledger.apply(&batch(0), 0).expect("applies");
     let check = offline::check(dir.path(), public(), None);
@@ -98,35 +100,71 @@ fn balances_say_what_accounts_are() {
     assert!(text.contains("+0.000050 pay (set aside) from wallet of key_0101"), "{text}");
 }
 
+fn exported(dir: &Path, format: Format) -> String {
+    let mut bytes = Vec::new();
+    offline::export(dir, public(), format, &mut bytes).expect("exports");
+    String::from_utf8(bytes).expect("text")
+}
+
 #[test]
 fn an_export_is_one_line_of_json_an_entry() {
     let (dir, size) = filled();
-    let mut lines = Vec::new();
-    assert_eq!(offline::export(dir.path(), public(), &mut lines).expect("exports"), size);
-    let text = String::from_utf8(lines).expect("text");
+    let text = exported(dir.path(), Format::Jsonl);
     assert_eq!(text.lines().count() as u64, size);
     let first = text.lines().next().expect("one");
     assert!(first.starts_with("{\"code\":\"grant\",\"credit\":\"wallet of key_01"), "{first}");
     assert!(first.ends_with(&format!("\"time_ms\":0,\"transfer\":\"{}\"}}", id(0))), "{first}");
     let mut full = &mut [0_u8; 10][..];
-    let error = offline::export(dir.path(), public(), &mut full).expect_err("no room");
+    let error =
+        offline::export(dir.path(), public(), Format::Jsonl, &mut full).expect_err("no room");
     assert!(matches!(error, offline::ExportError::Write(_)), "{error}");
 }
 
 #[test]
-fn a_transfer_is_proven_with_the_checkpoint_alone() {
+fn a_csv_export_has_a_row_an_entry_and_adds_up_to_the_balances() {
     let (dir, size) = filled();
-    for number in [0, 1, 2, 40] {
-        let proof = offline::prove(dir.path(), public(), id(number)).expect("reads");
-        let Some(proof) = proof else { continue };
-        assert!(proof.holds() && proof.checkpoint.size == size);
-        let entry = Entry::decode(&proof.entry).expect("an entry");
-        assert!(matches!(entry.event, Event::Transfer(transfer) if transfer.id == id(number)));
-        let forged = offline::Inclusion { seq: proof.seq + 1, ..proof };
-        assert!(!forged.holds());
+    let text = exported(dir.path(), Format::Csv);
+    assert!(text.ends_with("\r\n") && !text.replace("\r\n", "").contains('\n'));
+    let rows: Vec<Vec<&str>> = text.lines().map(|row| row.split(',').collect()).collect();
+    let column = |name| rows[0].iter().position(|it| *it == name).expect("a column");
+    assert!(rows.len() as u64 == size + 1 && rows.iter().all(|row| row.len() == rows[0].len()));
+    let mut sums: BTreeMap<&str, i128> = BTreeMap::new();
+    for row in &rows[1..] {
+        let moved: Tokens = row[column("moved")].parse().expect("an amount");
+        *sums.entry(row[column("credit")]).or_default() += moved.micro() as i128;
+        *sums.entry(row[column("debit")]).or_default() -= moved.micro() as i128;
     }
-    assert!(offline::prove(dir.path(), public(), id(0)).expect("reads").is_some());
-    assert_eq!(offline::prove(dir.path(), public(), id(999_999)).expect("reads"), None);
+    for row in offline::balances(dir.path(), public()).expect("reads") {
+        assert_eq!(sums[&*row.account.to_string()], row.balance.posted, "{}", row.account);
+    }
+    assert!(rows[1][column("time")] == "1970-01-01T00:00:00.000Z", "{:?}", rows[1]);
+}
+
+#[test]
+fn a_beancount_export_moves_what_was_moved_and_asserts_every_balance() {
+    let (dir, _) = filled();
+    let text = exported(dir.path(), Format::Beancount);
+    let mut sums: BTreeMap<&str, i128> = BTreeMap::new();
+    let micro = |text: &str| -> i128 {
+        let tokens: Tokens = text.trim_start_matches('-').parse().expect("an amount");
+        tokens.micro() as i128 * if text.starts_with('-') { -1 } else { 1 }
+    };
+    let mut asserted = 0;
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [account, amount, "TES"] if line.starts_with("  ") => {
+                *sums.entry(account).or_default() += micro(amount);
+            }
+            [_date, "balance", account, amount, "~", "0", "TES"] => {
+                assert_eq!(sums.get(account).copied().unwrap_or(0), micro(amount), "{account}");
+                asserted += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(asserted, offline::balances(dir.path(), public()).expect("reads").len());
+    assert!(text.contains("; 1970-01-01 entry ") && text.contains("set aside of 0.0000"));
 }
 
 #[test]

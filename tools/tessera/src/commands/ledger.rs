@@ -1,13 +1,15 @@
 //! `tessera ledger`: a ledger on this disk, without a scheduler.
 
-use std::io::Write as _;
+mod copies;
+mod proofs;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueHint};
 use ledger::offline::{self, AccountBalance};
 use ledger::{Account, JOURNAL_DIR, Row};
-use protocol::{AccountId, PublicKey};
+use protocol::{AccountId, PublicKey, SigningKey};
 use transport::identity;
 
 use crate::exit::{Exit, WithExit as _, fail};
@@ -23,9 +25,17 @@ pub enum LedgerCommand {
     Balance(BalanceArgs),
     /// Show the entries of an account, newest first
     Statement(StatementArgs),
-    /// Print every entry as a JSON object a line
-    Export(ExportArgs),
-    /// Build the index anew from the journal; the scheduler must not run
+    /// Write every entry as JSON lines, CSV or Beancount
+    Export(copies::ExportArgs),
+    /// Prove a transfer, an entry or what an account held, for people who have the farm's key only
+    Prove(proofs::ProveArgs),
+    /// Check such a proof
+    CheckProof(proofs::CheckProofArgs),
+    /// Copy it to another folder, verified, while it is in use; again to bring the copy up to date
+    Backup(copies::BackupArgs),
+    /// Put a backup where no ledger is
+    Restore(copies::RestoreArgs),
+    /// Build the index anew from the journal and drop its snapshots; the scheduler must not run
     Rebuild(RebuildArgs),
 }
 
@@ -46,11 +56,16 @@ pub struct Place {
 Examples:
   tessera ledger verify --data farm
   tessera ledger verify --data farm --farm-key key_3f… --json
+  tessera ledger verify --data farm --checkpoint kept.txt
 
 ")]
 pub struct VerifyArgs {
     #[command(flatten)]
     place: Place,
+    /// A checkpoint that somebody kept: the ledger must reach it and agree with it; may be given
+    /// several times
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    checkpoint: Vec<PathBuf>,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
@@ -101,18 +116,6 @@ pub struct StatementArgs {
     json: bool,
 }
 
-/// Options of `tessera ledger export`.
-#[derive(Debug, Args)]
-#[command(before_help = "\
-Examples:
-  tessera ledger export --data farm > ledger.jsonl
-
-")]
-pub struct ExportArgs {
-    #[command(flatten)]
-    place: Place,
-}
-
 /// Options of `tessera ledger rebuild`.
 #[derive(Debug, Args)]
 #[command(before_help = "\
@@ -134,14 +137,11 @@ pub fn run(command: &LedgerCommand) -> anyhow::Result<Exit> {
         LedgerCommand::Verify(args) => verify(args),
         LedgerCommand::Balance(args) => balance(args),
         LedgerCommand::Statement(args) => statement(args),
-        LedgerCommand::Export(args) => {
-            let (dir, key) = args.place.find()?;
-            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-            let entries = offline::export(&dir, key, &mut out)?;
-            out.flush()?;
-            eprintln!("  {}", text::plural(entries, "entry", "entries"));
-            Ok(Exit::Done)
-        }
+        LedgerCommand::Export(args) => copies::export(args),
+        LedgerCommand::Prove(args) => proofs::prove(args),
+        LedgerCommand::CheckProof(args) => proofs::check(args),
+        LedgerCommand::Backup(args) => copies::backup(args),
+        LedgerCommand::Restore(args) => copies::restore(args),
         LedgerCommand::Rebuild(args) => {
             let (dir, key) = args.place.find()?;
             let entries = offline::rebuild(&dir, key)?;
@@ -164,10 +164,7 @@ impl Place {
                 fail(Exit::NotFound, message)
             })?;
         // A young ledger that was cut off has no checkpoint yet; its scheduler's key lies beside it.
-        let beside = || {
-            let key = identity::load(&dir.parent()?.join("key")).ok()?;
-            Some(protocol::sign::public_key(&key))
-        };
+        let beside = || Some(protocol::sign::public_key(&Self::signing_key(&dir)?));
         let key = self.farm_key.or_else(|| offline::claimed_key(&dir)).or_else(beside);
         let key = key.ok_or_else(|| {
             let message = format!(
@@ -178,11 +175,18 @@ impl Place {
         })?;
         Ok((dir, key))
     }
+
+    /// The key of the scheduler whose ledger lies in `dir`, when it lies beside it.
+    fn signing_key(dir: &Path) -> Option<SigningKey> {
+        identity::load(&dir.parent()?.join("key")).ok()
+    }
 }
 
 fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     let (dir, key) = args.place.find()?;
-    let check = offline::check(&dir, key, None);
+    let witnessed = args.checkpoint.iter().map(|path| proofs::kept(path, key));
+    let witnessed = witnessed.collect::<anyhow::Result<Vec<_>>>()?;
+    let check = offline::check(&dir, key, &witnessed);
     if args.json {
         text::print(json::ledger_check(&check))?;
     } else if check.problem.is_none() {

@@ -1,0 +1,151 @@
+//! A ledger of a million entries: how long its snapshots hold up who waits for an acknowledgement,
+//! and how long it takes to open. Single runs on whatever disk holds the temporary directory.
+//!
+//! `cargo bench --profile release -p ledger --bench million`; `TESSERA_BENCH_LEDGER_ENTRIES`
+//! makes another size.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ledger::{Account, Audit, Code, JOURNAL_DIR, Ledger, Options, Transfer, account, offline};
+use ledger::{Link, transfer_id};
+use protocol::{JobId, NodeId, PublicKey, SigningKey, Tokens};
+
+const ENTRIES: &str = "TESSERA_BENCH_LEDGER_ENTRIES";
+/// Transfers of a batch; each waits for the disk.
+const BATCH: usize = 100;
+/// Films of a job: each sets pay aside, pays, and brings a fee.
+const FILMS: u64 = 16;
+
+fn main() {
+    // `cargo test --benches` runs this too; it measures only when asked to.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let entries = std::env::var(ENTRIES).map_or(1_000_000, |text| text.parse().expect("a number"));
+    let dir = tempfile::tempdir().expect("a directory");
+    for snapshot_entries in [0, Options::SNAPSHOT_ENTRIES] {
+        std::fs::remove_dir_all(dir.path()).expect("removes");
+        let options = Options { index: false, snapshot_entries, ..Options::default() };
+        println!("snapshots every {snapshot_entries} entries");
+        fill(dir.path(), entries, &options);
+    }
+    let options = Options { index: false, ..Options::default() };
+    let without = Options { audit: false, ..options.clone() };
+    println!(
+        "files: {} MiB of segments, {} MiB of snapshots",
+        mib(dir.path(), "segment"),
+        mib(dir.path(), "snapshot")
+    );
+    let mut ledger = timed("open", || open(dir.path(), &options));
+    let (size, at) = (ledger.books().size(), ledger.opened_at());
+    println!(
+        "  from the snapshot at {at} of {size}, {} accounts",
+        ledger.books().accounts().count()
+    );
+    let found = timed("audit in the background", || ledger.wait_for_audit());
+    assert!(matches!(found, Audit::Holds { .. }), "{found:?}");
+    drop(ledger);
+    timed("verify, every signature", || offline::verify(dir.path(), public(), &[]).expect("holds"));
+    for file in std::fs::read_dir(dir.path().join(JOURNAL_DIR)).expect("lists") {
+        let path = file.expect("a file").path();
+        if path.extension().is_some_and(|end| end == "snapshot") {
+            std::fs::remove_file(path).expect("removes");
+        }
+    }
+    let ledger = timed("open without a snapshot", || open(dir.path(), &without));
+    assert_eq!(ledger.opened_at(), 0);
+    timed("close, with a snapshot", || drop(ledger));
+    let ledger = timed("open from the one that closing wrote", || open(dir.path(), &without));
+    assert_eq!(ledger.opened_at(), size);
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[1; 32])
+}
+
+fn public() -> PublicKey {
+    protocol::sign::public_key(&key())
+}
+
+fn open(dir: &Path, options: &Options) -> Ledger {
+    Ledger::open(dir, key(), options).expect("opens")
+}
+
+fn timed<T>(what: &str, run: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let done = run();
+    println!("{what}: {:.2} s", start.elapsed().as_secs_f64());
+    done
+}
+
+fn mib(dir: &Path, extension: &str) -> u64 {
+    let files = std::fs::read_dir(dir.join(JOURNAL_DIR)).expect("lists");
+    let files = files.map(|file| file.expect("a file"));
+    let of_kind = files.filter(|file| file.path().extension().is_some_and(|end| end == extension));
+    of_kind.map(|file| file.metadata().expect("its size").len()).sum::<u64>() >> 20
+}
+
+/// Jobs from order to refund, in batches; says how long the batches took.
+fn fill(dir: &Path, entries: u64, options: &Options) {
+    let mut ledger = open(dir, options);
+    let (mut waiting, mut took) = (Vec::new(), Vec::new());
+    let start = Instant::now();
+    for number in 0.. {
+        waiting.extend(job(number));
+        while waiting.len() >= BATCH {
+            let batch: Vec<Transfer> = waiting.drain(..BATCH).collect();
+            let asked = Instant::now();
+            ledger.apply(&batch, number).expect("applies");
+            took.push(asked.elapsed());
+        }
+        if ledger.books().size() >= entries {
+            break;
+        }
+    }
+    let rate = ledger.books().size() as f64 / start.elapsed().as_secs_f64();
+    took.sort();
+    let at = |share: f64| ms(took[((took.len() - 1) as f64 * share) as usize]);
+    println!(
+        "  {rate:.0} transfers/s; a batch of {BATCH} took {:.2} ms at p50, {:.2} at p99, {:.2} at p99.9, {:.2} at most",
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        at(1.0)
+    );
+    println!("  newest snapshot {:?}", ledger.snapshot_status());
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// A job's transfers: grant, order, films, refund.
+fn job(number: u64) -> Vec<Transfer> {
+    let bytes = number.to_le_bytes();
+    let id = |what: &str, film: u64| transfer_id(what, &[&bytes, &film.to_le_bytes()]);
+    let (mut job, mut owner) = ([0; 16], [0; 32]);
+    job[..8].copy_from_slice(&bytes);
+    owner[..8].copy_from_slice(&(number % 1000).to_le_bytes());
+    let job = JobId(job);
+    let (wallet, escrow) = (account::wallet(PublicKey(owner)), account::escrow(job));
+    let micro = Tokens::from_micro;
+    let posted = |what, pair: (Account, Account), amount, code| {
+        Transfer::posted(id(what, 0), pair, micro(amount), code).with_link(Link::job(job))
+    };
+    let mut all = vec![
+        posted("grant", (account::issuance(), wallet), 1000 * u128::from(FILMS), Code::Grant),
+        posted("order", (wallet, escrow), 1000 * u128::from(FILMS), Code::Escrow),
+    ];
+    for film in 0..FILMS {
+        let held = account::held(NodeId([(film % 64) as u8; 32]));
+        let lease = Transfer::pending(id("lease", film), (escrow, held), micro(900), Code::Pay, 0)
+            .with_link(Link::job(job));
+        all.push(lease.clone());
+        all.push(Transfer::post(id("pay", film), &lease, micro(800)));
+        let fee = Transfer::posted(id("fee", film), (escrow, account::fee()), micro(50), Code::Fee);
+        all.push(fee.with_link(Link::job(job)));
+    }
+    all.push(posted("refund", (escrow, wallet), 150 * u128::from(FILMS), Code::Refund));
+    all
+}

@@ -1,0 +1,216 @@
+//! Makes snapshots behind the acknowledgement.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use proof::{Entry, Head, Place, Signatures, Verifier, VerifyError};
+use protocol::SigningKey;
+use protocol::sign::public_key;
+
+use super::{Snapshot, list, load, store};
+use crate::books::Books;
+use crate::journal::{Disk, FollowError, Follower};
+
+/// A ledger writes its next snapshot when it has grown by this part of itself, if that is more
+/// than the entries it was told: so all snapshots of a ledger's life together are a few times its
+/// last one.
+const GROWTH_PART: u64 = 8;
+
+/// Whose snapshots they are, and where they lie.
+#[derive(Clone)]
+struct Owner {
+    dir: PathBuf,
+    origin: String,
+    key: SigningKey,
+}
+
+/// Why a snapshot was not made. The ledger goes on without it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeepError {
+    /// The disk.
+    #[error("writing a snapshot failed")]
+    Io(#[from] io::Error),
+    /// The journal could not be read.
+    #[error("the journal could not be followed")]
+    Follow(#[from] FollowError),
+    /// What was read does not hold.
+    #[error("the journal on disk does not hold")]
+    Verify(#[from] VerifyError),
+    /// What was read is not what was written.
+    #[error("the journal on disk is not the one that was written; verify it")]
+    OtherHead,
+    /// The thread.
+    #[error("the snapshot's thread panicked")]
+    Panicked,
+}
+
+/// Makes snapshots in a thread of their own.
+///
+/// It takes nothing from the books in memory, so it never holds them up: it reads the last
+/// snapshot and what the journal got since, by the rules, as opening would.
+pub(crate) struct Keeper {
+    owner: Owner,
+    /// Entries between two snapshots; 0 for none.
+    entries: u64,
+    /// Entries at the newest good snapshot.
+    last: Option<u64>,
+    /// The next is made at so many entries.
+    next: u64,
+    stop: Arc<AtomicBool>,
+    thread: Option<(u64, JoinHandle<Result<(), KeepError>>)>,
+    problem: Option<KeepError>,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        dir: &Path,
+        origin: String,
+        key: SigningKey,
+        entries: u64,
+        last: Option<u64>,
+    ) -> Self {
+        let owner = Owner { dir: dir.to_owned(), origin, key };
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut keeper = Self { owner, entries, last, next: 0, stop, thread: None, problem: None };
+        keeper.plan(last.unwrap_or(0));
+        keeper
+    }
+
+    /// Entries at the newest good snapshot.
+    pub(crate) const fn last(&self) -> Option<u64> {
+        self.last
+    }
+
+    /// Why the last one was not made.
+    pub(crate) const fn problem(&self) -> Option<&KeepError> {
+        self.problem.as_ref()
+    }
+
+    /// Says that the journal has grown to `head`: begins a snapshot when it is time for one.
+    pub(crate) fn advance(
+        &mut self,
+        head: impl FnOnce() -> Head,
+        size: u64,
+        disk: &dyn Fn() -> Box<dyn Disk>,
+    ) {
+        if self.entries == 0 || size < self.next {
+            return;
+        }
+        if let Some((_, thread)) = &self.thread
+            && !thread.is_finished()
+        {
+            return;
+        }
+        if self.collect() && size < self.next {
+            return;
+        }
+        let (owner, last, head) = (self.owner.clone(), self.last, head());
+        let (mut disk, stop) = (disk(), Arc::clone(&self.stop));
+        let made = std::thread::Builder::new()
+            .name("ledger snapshot".into())
+            .spawn(move || owner.make(&mut *disk, last, &head, &stop));
+        match made {
+            Ok(thread) => self.thread = Some((size, thread)),
+            Err(error) => {
+                self.problem = Some(error.into());
+                self.next = size + self.entries;
+            }
+        }
+    }
+
+    /// Waits for a snapshot that is being made.
+    #[cfg(test)]
+    pub(crate) fn wait(&mut self) {
+        self.collect();
+    }
+
+    /// Stops, and makes a last snapshot from the books at hand when enough entries came.
+    pub(crate) fn close(&mut self, place: &Place, books: &Books, disk: &mut dyn Disk) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.collect();
+        let since = books.size().saturating_sub(self.last.unwrap_or(0));
+        if self.entries > 0 && since >= self.entries {
+            let (to, by) = (&self.owner.dir, (&*self.owner.origin, &self.owner.key));
+            // Nothing is lost when it fails: the journal gives all of it again.
+            let _best_effort = store(disk, to, (place, books), by, self.last);
+        }
+    }
+
+    /// Takes in what the thread came to, waiting for it; says whether there was one.
+    fn collect(&mut self) -> bool {
+        let Some((size, thread)) = self.thread.take() else { return false };
+        match thread.join().unwrap_or(Err(KeepError::Panicked)) {
+            Ok(()) => {
+                (self.last, self.problem) = (Some(size), None);
+                self.plan(size);
+            }
+            Err(error) => {
+                self.problem = Some(error);
+                self.next = size + self.entries;
+            }
+        }
+        true
+    }
+
+    fn plan(&mut self, size: u64) {
+        self.next = size.saturating_add(self.entries.max(size / GROWTH_PART));
+    }
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (last, next) = (self.last, self.next);
+        f.debug_struct("Keeper").field("last", &last).field("next", &next).finish_non_exhaustive()
+    }
+}
+
+impl Owner {
+    /// Reads the last snapshot and what came since, up to `head`, and writes the next.
+    fn make(
+        &self,
+        disk: &mut dyn Disk,
+        last: Option<u64>,
+        head: &Head,
+        stop: &AtomicBool,
+    ) -> Result<(), KeepError> {
+        let (mut verifier, mut books) = self.begin(last)?;
+        let from = books.size();
+        let mut follower = Follower::starting_at(&self.dir, from)?;
+        follower.follow(head.size, &mut |group| {
+            if stop.load(Ordering::Relaxed) {
+                return Err("the ledger is being closed".into());
+            }
+            if group.head.first_seq < from {
+                return Ok(());
+            }
+            verifier.group(group)?;
+            for (seq, bytes) in (group.head.first_seq..).zip(group.entries()) {
+                books.replay(seq, &Entry::decode(bytes)?)?;
+            }
+            Ok(())
+        })?;
+        if verifier.finish()? != *head {
+            return Err(KeepError::OtherHead);
+        }
+        let by = (&*self.origin, &self.key);
+        Ok(store(disk, &self.dir, (&verifier.place(), &books), by, last)?)
+    }
+
+    /// The books at the last snapshot; at the journal's beginning when it is not to be had.
+    fn begin(&self, last: Option<u64>) -> Result<(Verifier, Books), KeepError> {
+        let (origin, key) = (&*self.origin, public_key(&self.key));
+        let path = list(&self.dir)?.into_iter().find(|(size, _)| Some(*size) == last);
+        let loaded = path.and_then(|(_, path)| load(&path, origin, key).ok());
+        Ok(match loaded {
+            Some(Snapshot { outline, books }) => {
+                let place = outline.place;
+                (Verifier::starting_at(place, origin, Some(key), Signatures::Last)?, books)
+            }
+            None => (Verifier::new(origin, Some(key), Signatures::Last)?, Books::default()),
+        })
+    }
+}
