@@ -25,7 +25,7 @@ use crate::totals::{Balance, Effect, Totals};
 
 pub use backup::{BackupError, Copied, RestoreError, backup, restore};
 pub use export::{ExportError, Format, export};
-pub use prove::{Against, ProveError, Wanted, prove};
+pub use prove::{Against, ProveError, Wanted, prove, prove_entries};
 
 /// Takes each entry with its bytes, and the books after it.
 type VisitEntry<'a> = dyn FnMut(&Books, &Entry, &[u8]) -> Result<(), EntryProblem> + 'a;

@@ -25,6 +25,7 @@ pub mod lease;
 pub mod limits;
 pub mod message;
 pub mod offer;
+pub mod receipt;
 pub mod settings;
 pub mod sign;
 pub mod tokens;
@@ -45,6 +46,7 @@ pub use job::{
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
 pub use offer::{Assurance, AssuranceError, Offer, PriceError};
+pub use receipt::{Payment, RECEIPT_UNITS_MAX, Receipt, UnitReceipt};
 pub use settings::{
     CameraChoice, Crop, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError,
     Shutter, ShutterPosition, Sun,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId};
-use crate::job::{JobSpec, Order, Quote, Unit};
+use crate::job::{JobSpec, Order, Quote, ShotIndex, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
 use crate::offer::Offer;
 use crate::settings::RenderSettings;
@@ -133,6 +133,21 @@ pub enum Request {
         /// The lease whose film was refused.
         lease: LeaseId,
     },
+    /// What there is to show of a shot's accepted units. The reply's body holds a
+    /// [`Receipt`](crate::Receipt).
+    Receipt {
+        /// The job.
+        job: JobId,
+        /// The shot.
+        shot: ShotIndex,
+    },
+    /// Pixels of an accepted film, opened against its root; see `film::opening`.
+    Opening {
+        /// Which film.
+        unit: Unit,
+        /// Which pixels, at most [`EVIDENCE_PIXELS_MAX`](crate::EVIDENCE_PIXELS_MAX).
+        places: Vec<(u32, u32)>,
+    },
     /// Has the tile of a film that convicted a node of the caller's rendered once more.
     Appeal {
         /// The lease whose film it was.
@@ -240,6 +255,10 @@ pub enum Reply {
     Refused(Refused),
     /// To [`Request::Evidence`].
     Evidence(Box<Signed<Evidence>>),
+    /// To [`Request::Receipt`]; the body follows.
+    Receipt,
+    /// To [`Request::Opening`].
+    Opening(Vec<u8>),
 }
 
 /// A small built-in scene to be rendered with a fresh seed.
@@ -294,7 +313,7 @@ impl Request {
     /// Whether a film may come with the reply.
     #[must_use]
     pub const fn reply_has_body(&self) -> bool {
-        matches!(self, Self::Film { .. })
+        matches!(self, Self::Film { .. } | Self::Receipt { .. })
     }
 }
 

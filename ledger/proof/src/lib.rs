@@ -20,6 +20,7 @@ pub mod entry;
 pub mod inclusion;
 pub mod merkle;
 mod note;
+pub mod receipt;
 pub mod record;
 pub mod state;
 pub mod verify;

@@ -93,6 +93,39 @@ pub fn inclusion(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
     Some(path)
 }
 
+/// All hashes of a tree, for many proofs at once: twice as many as leaves.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// From the leaves up; a last hash without a sibling is carried up as it is.
+    levels: Vec<Vec<Hash>>,
+}
+
+impl Tree {
+    /// The tree over these leaves.
+    #[must_use]
+    pub fn new(leaves: Vec<Hash>) -> Self {
+        let mut levels = vec![leaves];
+        while let Some(last) = levels.last().filter(|level| level.len() > 1) {
+            let pairs = last.chunks(2).map(|pair| match pair {
+                [left, right] => node(left, right),
+                _ => pair[0],
+            });
+            let next = pairs.collect();
+            levels.push(next);
+        }
+        Self { levels }
+    }
+
+    /// The same as [`inclusion`] of its leaves, in as many steps as the tree is high.
+    #[must_use]
+    pub fn inclusion(&self, index: usize) -> Option<Vec<Hash>> {
+        let leaves = self.levels.first()?.len();
+        let at_level =
+            |(level, hashes): (usize, &Vec<Hash>)| hashes.get((index >> level) ^ 1).copied();
+        (index < leaves).then(|| self.levels.iter().enumerate().filter_map(at_level).collect())
+    }
+}
+
 /// Whether `path` ties the leaf at `index` to the root of a tree of `size` leaves
 /// (RFC 9162 section 2.1.3.2).
 #[must_use]
@@ -242,6 +275,7 @@ mod tests {
             let (all, root) = (leaves(count), root(&leaves(count)));
             for index in 0..count {
                 let path = inclusion(&all, index).expect("inside");
+                assert_eq!(Tree::new(all.clone()).inclusion(index).as_ref(), Some(&path));
                 for other in 0..count as u64 + 1 {
                     let held = is_included(all[index], other, count as u64, &path, &root);
                     assert_eq!(held, other == index as u64, "{index} of {count} as {other}");
@@ -256,6 +290,7 @@ mod tests {
                 }
             }
             assert_eq!(inclusion(&all, count), None);
+            assert_eq!(Tree::new(all).inclusion(count), None);
         }
     }
 

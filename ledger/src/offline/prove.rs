@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use proof::merkle::{self, Hash};
-use proof::{Checkpoint, CheckpointError, Event, Proof, ProofKind, State, ledger_origin};
+use proof::{Checkpoint, CheckpointError, Entry, Event, Proof, ProofKind, State, ledger_origin};
 use protocol::{AccountId, PublicKey, SigningKey, TransferId};
 
 use super::verify_journal;
@@ -110,6 +110,37 @@ fn prove_entry(
     let (seq, content) = found.ok_or(ProveError::Unknown)?;
     let path = path(&leaves, seq).ok_or(ProveError::Later { seq, size: point.size })?;
     Ok(Proof { kind: ProofKind::Entry, content, index: seq, path, note })
+}
+
+/// Proves all entries that `wanted` picks against a checkpoint that somebody holds, in one pass over
+/// the journal.
+///
+/// # Errors
+/// See [`ProveError`]; entries after the checkpoint are not looked at.
+pub fn prove_entries(
+    dir: &Path,
+    key: PublicKey,
+    note: &str,
+    wanted: &mut dyn FnMut(&Entry) -> bool,
+) -> Result<Vec<Proof>, ProveError> {
+    let (note, point) = checkpoint(dir, key, Some(note))?;
+    let (mut leaves, mut found) = (Vec::new(), Vec::new());
+    verify_journal(dir, key, std::slice::from_ref(&point), &mut |books, entry, bytes| {
+        let seq = books.size() - 1;
+        if seq < point.size {
+            leaves.push(merkle::leaf(bytes));
+            if wanted(entry) {
+                found.push((seq, bytes.to_vec()));
+            }
+        }
+        Ok(())
+    })?;
+    let tree = merkle::Tree::new(leaves);
+    let proven = found.into_iter().filter_map(|(index, content)| {
+        let path = tree.inclusion(usize::try_from(index).ok()?)?;
+        Some(Proof { kind: ProofKind::Entry, content, index, path, note: note.clone() })
+    });
+    Ok(proven.collect())
 }
 
 fn prove_account(

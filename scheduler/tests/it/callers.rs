@@ -228,8 +228,11 @@ pub fn commit(node: &Caller, lease: &Lease, film: &Film) -> Request {
 }
 
 pub fn render(frame: &RenderScene, lease: &Lease) -> Film {
-    let work = Work { rect: lease.rect, batch: lease.unit.batch };
-    backend().render(frame, work, &Cancel::default()).expect("renders")
+    render_unit(frame, lease.rect, lease.unit.batch)
+}
+
+pub fn render_unit(frame: &RenderScene, rect: protocol::Rect, batch: protocol::Batch) -> Film {
+    backend().render(frame, Work { rect, batch }, &Cancel::default()).expect("renders")
 }
 
 /// Works until there is nothing to do for `idle_ms`, or `units` are done. Returns how many were.

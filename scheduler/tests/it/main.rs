@@ -5,6 +5,7 @@ mod callers;
 mod convictions;
 mod evidence;
 mod farm;
+mod receipts;
 mod simulator;
 mod trust;
 mod world;

@@ -14,7 +14,7 @@ use protocol::view::{
 };
 use protocol::{
     AccountId, Evidence, JobId, JobSpec, LeaseId, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote,
-    Reply, Request, SceneId, Signed, SigningKey, Unit, Verdict, limits,
+    Receipt, Reply, Request, SceneId, ShotIndex, Signed, SigningKey, Unit, Verdict, limits,
 };
 use tokio::sync::Mutex;
 use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identity};
@@ -303,6 +303,29 @@ impl Farm {
     pub async fn evidence(&self, lease: LeaseId) -> anyhow::Result<Signed<Evidence>> {
         match self.call(Request::Evidence { lease }, limits::CALL_TIMEOUT).await? {
             (Reply::Evidence(signed), _) => Ok(*signed),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// What there is to show of a shot of one of our jobs.
+    ///
+    /// # Errors
+    /// No such job of ours, nothing of it accepted yet, or a reply that is no receipt.
+    pub async fn receipt(&self, job: JobId, shot: ShotIndex) -> anyhow::Result<Receipt> {
+        let request = Request::Receipt { job, shot };
+        let (reply, body) = self.call(request, limits::TRANSFER_TIMEOUT).await?;
+        let Reply::Receipt = reply else { return Err(unexpected(&reply)) };
+        protocol::decode(&body, limits::FILM_BYTES_MAX).context("the reply is no receipt")
+    }
+
+    /// Pixels of an accepted film of ours, as far as its root proves them.
+    ///
+    /// # Errors
+    /// The film is not there, or the reply does not lead to the root.
+    pub async fn opening(&self, unit: Unit, places: &[(u32, u32)]) -> anyhow::Result<Vec<u8>> {
+        let request = Request::Opening { unit, places: places.to_vec() };
+        match self.call(request, limits::TRANSFER_TIMEOUT).await? {
+            (Reply::Opening(opening), _) => Ok(opening),
             (other, _) => Err(unexpected(&other)),
         }
     }

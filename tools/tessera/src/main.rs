@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod demo;
 mod download;
+mod drawn;
 mod exit;
 mod explain;
 mod follow;
@@ -58,7 +59,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Commands::Scheduler(args) => commands::scheduler::run(args, &interrupt),
         Commands::Ledger(command) => commands::ledger::run(&command),
         Commands::Verdicts(command) => commands::verdicts::run(&command, &interrupt),
-        Commands::Verify(args) => commands::verify::run(&args),
+        Commands::Verify(args) => commands::verify::run(&args, &interrupt),
         Commands::Doctor(args) => commands::doctor::run(&args),
         Commands::Completions(args) => commands::completions::run(&args),
     }

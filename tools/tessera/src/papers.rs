@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use film::evidence::Examined;
-use protocol::{Evidence, PublicKey, Signed};
+use proof::receipt::Checked;
+use protocol::{Evidence, PublicKey, Receipt, Signed};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Exit, WithExit as _};
@@ -20,6 +21,8 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 pub enum Paper {
     /// Why a film was refused.
     Evidence(Signed<Evidence>),
+    /// Who rendered a picture, and where it was paid.
+    Receipt(Box<Receipt>),
 }
 
 /// The file. Nothing but `farm` and `signed` is looked at when it is read.
@@ -36,6 +39,7 @@ struct Sheet {
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Evidence,
+    Receipt,
 }
 
 /// Writes a paper; what was there is replaced.
@@ -47,6 +51,12 @@ pub fn write(path: &Path, farm: PublicKey, paper: &Paper) -> anyhow::Result<()> 
         Paper::Evidence(signed) => {
             let evidence = signed.open().context("the evidence is not genuine")?;
             (Kind::Evidence, about_evidence(&evidence), protocol::encode(signed))
+        }
+        Paper::Receipt(receipt) => {
+            let checked =
+                proof::receipt::check(receipt, farm).context("the receipt is not genuine")?;
+            let about = about_receipt(receipt, &checked);
+            (Kind::Receipt, about, protocol::encode(receipt))
         }
     };
     let (farm, signed) = (farm.to_string(), STANDARD.encode(bytes));
@@ -72,12 +82,38 @@ pub fn read(path: &Path) -> anyhow::Result<(PublicKey, Paper)> {
         let farm = sheet.farm.parse().context("it does not name its farm")?;
         let paper = match sheet.kind {
             Kind::Evidence => Paper::Evidence(protocol::decode(&bytes, FILE_BYTES_MAX as usize)?),
+            Kind::Receipt => Paper::Receipt(protocol::decode(&bytes, FILE_BYTES_MAX as usize)?),
         };
         Ok((farm, paper))
     })();
     parsed
         .with_context(|| format!("this is neither a receipt nor evidence: {}", path.display()))
         .exit(Exit::Usage)
+}
+
+fn about_receipt(receipt: &Receipt, checked: &Checked) -> serde_json::Value {
+    let shot = receipt.spec.shot(receipt.shot);
+    let units = checked.units.iter().map(|unit| {
+        serde_json::json!({
+            "tile": unit.unit.tile.0,
+            "batch": unit.unit.batch.to_string(),
+            "node": unit.node.to_string(),
+            "film": unit.root.to_string(),
+            "pixels_checked": unit.pixels_checked,
+            "pay": unit.pay.to_string(),
+        })
+    });
+    serde_json::json!({
+        "job": checked.job.to_string(),
+        "name": receipt.spec.name,
+        "artist": checked.artist.to_string(),
+        "scene": receipt.spec.scene.to_string(),
+        "engine": receipt.engine.0,
+        "shot": shot.map(|shot| json::shot(&receipt.spec, shot)),
+        "complete": checked.complete,
+        "ledger_entries": checked.checkpoint.size,
+        "units": units.collect::<Vec<_>>(),
+    })
 }
 
 fn about_evidence(evidence: &Evidence) -> serde_json::Value {

@@ -1,7 +1,7 @@
 //! Acceptance: one film into the picture, one primary payment, the twin from the reserve.
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{Digest, JobId, LeaseId, Tokens, TransferId, Unit, Verdict, VerdictKind, encode};
+use protocol::{JobId, LeaseId, Tokens, TransferId, Unit, Verdict, VerdictKind};
 
 use super::lease::{reservation, void};
 use super::{job, lease};
@@ -57,7 +57,7 @@ pub(super) fn accept(
             },
             evidence: None,
         };
-        let evidence = Digest::of("tessera 2026 verdict link v1", &[&encode(&verdict)]);
+        let evidence = proof::receipt::verdict_link(&verdict);
         let link = Link::unit(unit_id).with_evidence(evidence);
         let transfers = transfers.into_iter().map(|transfer| transfer.with_link(link)).collect();
         state.book.transfer(transfers, effects);

@@ -5,6 +5,7 @@ mod artist;
 mod evidence;
 mod hello;
 mod node;
+mod receipt;
 mod risk;
 
 use std::collections::BTreeMap;
@@ -107,6 +108,8 @@ impl Door {
             Request::Jobs { offset, limit } => self.jobs(caller, offset, limit).await,
             Request::Watch { job, after, wait_ms } => self.watch(caller, job, after, wait_ms).await,
             Request::Film { unit } => return self.film(caller, unit).await,
+            Request::Receipt { job, shot } => return self.receipt(caller, job, shot).await,
+            Request::Opening { unit, places } => self.opening(caller, unit, places).await,
             Request::Wallet => self.wallet(caller).await,
             Request::Statement { account, offset, limit } => {
                 self.statement(caller, account, offset, limit).await

@@ -1,20 +1,22 @@
 //! `tessera jobs`: our jobs on a farm.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use protocol::view::{JobStatus, JobSummary, JobUpdate};
-use protocol::{JobId, JobSpec, ViewIndex, limits};
+use protocol::{JobId, JobSpec, Shot, ViewIndex, limits};
 
 use crate::client::{self, Farm};
 use crate::commands::submit::{self, SubmitArgs};
 use crate::download::Download;
-use crate::exit::Exit;
+use crate::exit::{Exit, fail};
 use crate::follow::{self, Followed};
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::options::FarmArgs;
 use crate::output::OutputArgs;
+use crate::papers::{self, Paper};
 use crate::progress::Progress;
 use crate::text;
 
@@ -31,6 +33,8 @@ pub enum JobsCommand {
     Watch(JobArgs),
     /// Save a job's picture, as far as it is accepted
     Download(DownloadArgs),
+    /// Save what proves who rendered a picture, and where it was paid
+    Receipt(ReceiptArgs),
     /// Stop a job; what is left in escrow returns
     Cancel(CancelArgs),
 }
@@ -113,6 +117,31 @@ pub struct DownloadArgs {
     json: bool,
 }
 
+/// Options of `tessera jobs receipt`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs receipt job_3f… --farm @ticket -o receipt.json
+  tessera jobs receipt job_3f… --farm @ticket --frame 12 -o receipt.0012.json
+  tessera verify receipt.json --scene scene.glb --picture frame.exr
+
+")]
+pub struct ReceiptArgs {
+    /// The job
+    job: JobId,
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// The frame, of a job with several
+    #[arg(long, value_name = "N")]
+    frame: Option<u32>,
+    /// Number of the camera, of a job with several: 0 is the first
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    camera: u32,
+    /// The file
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: PathBuf,
+}
+
 /// Options of `tessera jobs cancel`.
 #[derive(Debug, Args)]
 #[command(before_help = "\
@@ -141,6 +170,7 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
         JobsCommand::List(args) => &args.farm,
         JobsCommand::Show(args) | JobsCommand::Watch(args) => &args.farm,
         JobsCommand::Download(args) => &args.farm,
+        JobsCommand::Receipt(args) => &args.farm,
         JobsCommand::Cancel(args) => &args.farm,
     };
     client::block_on(async {
@@ -151,6 +181,7 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
             JobsCommand::Show(args) => show(args, &farm).await,
             JobsCommand::Watch(args) => watch(args, &farm, interrupt).await,
             JobsCommand::Download(args) => download(args, &farm).await,
+            JobsCommand::Receipt(args) => receipt(args, &farm).await,
             JobsCommand::Cancel(args) => cancel(args, &farm).await,
         };
         farm.close().await;
@@ -363,6 +394,29 @@ async fn download(args: &DownloadArgs, farm: &Farm) -> anyhow::Result<Exit> {
         (Exit::Failed, JobStatus::Waiting | JobStatus::Rendering) => Exit::Partial,
         (exit, _) => exit,
     })
+}
+
+async fn receipt(args: &ReceiptArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let spec = farm.watch(args.job, 0, std::time::Duration::ZERO).await?.summary.spec;
+    let frame = args.frame.unwrap_or(spec.frames.first);
+    let shot = Shot { frame, view: ViewIndex(args.camera) };
+    let index = spec.shot_index(shot).ok_or_else(|| {
+        let message = format!(
+            "the job has no frame {frame} of camera {}; it has frames {} to {} of {}",
+            args.camera,
+            spec.frames.first,
+            spec.frames.last,
+            text::plural(u64::from(spec.view_count()), "camera", "cameras")
+        );
+        fail(Exit::NotFound, message)
+    })?;
+    if args.frame.is_none() && spec.frames.count() > 1 {
+        return Err(fail(Exit::Usage, "the job has several frames; choose one with --frame"));
+    }
+    let receipt = farm.receipt(args.job, index).await?;
+    papers::write(&args.output, farm.scheduler(), &Paper::Receipt(Box::new(receipt)))?;
+    text::print(args.output.display())?;
+    Ok(Exit::Done)
 }
 
 async fn cancel(args: &CancelArgs, farm: &Farm) -> anyhow::Result<Exit> {

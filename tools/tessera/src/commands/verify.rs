@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use film::evidence::{Examined, examine};
-use protocol::{Evidence, PublicKey, SceneId, Signed};
+use proof::receipt::Checked;
+use protocol::{Evidence, PublicKey, Receipt, SceneId, Signed, Tokens};
 use renderer::{Backend as _, Cancel, CpuBackend, Effort};
 use scene::Scene;
+use transport::identity;
 
+use crate::client::{self, Farm};
+use crate::drawn::{Drawn, of_this_engine};
 use crate::exit::{Exit, WithExit as _, fail};
+use crate::interrupt::Interrupt;
 use crate::local;
 use crate::options::EnvironmentArgs;
 use crate::papers::{self, Paper};
@@ -19,34 +24,121 @@ use crate::text;
 #[derive(Debug, Args)]
 #[command(before_help = "\
 Examples:
-  tessera verify evidence.json
+  tessera verify receipt.json
+  tessera verify receipt.json --scene scene.glb --picture frame.exr --pixels 200
   tessera verify evidence.json --scene scene.glb --farm-key key_3f…
 
 ")]
 pub struct VerifyArgs {
-    /// Evidence from `tessera verdicts evidence`
+    /// A receipt from `tessera jobs receipt`, or evidence from `tessera verdicts evidence`
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
-    /// The scene that was rendered, to render its pixels here
+    /// The scene that was rendered, to render some of its pixels here
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     scene: Option<PathBuf>,
+    /// The finished picture, to hold these pixels against it
+    #[arg(long, value_name = "FILE.exr", value_hint = ValueHint::FilePath, requires = "scene")]
+    picture: Option<PathBuf>,
+    /// Random pixels to render
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pixels: u32,
     #[command(flatten)]
     environment: EnvironmentArgs,
     /// The farm's key, to be sure whose word it is; without it, the one the file names
     #[arg(long, value_name = "key_…")]
     farm_key: Option<PublicKey>,
+    /// The scheduler's ticket, or @FILE: the artist can hold the pixels against the nodes' own films
+    #[arg(long, value_name = "TICKET|@FILE", requires = "scene")]
+    farm: Option<String>,
+    /// The artist's key file, for --farm
+    #[arg(long, value_name = "FILE", env = "TESSERA_KEY", value_hint = ValueHint::FilePath)]
+    key: Option<PathBuf>,
 }
 
 /// Does it.
 ///
 /// # Errors
 /// Not found, usage: no such file. Failed: it does not hold, or the pixels say otherwise.
-pub fn run(args: &VerifyArgs) -> anyhow::Result<Exit> {
+pub fn run(args: &VerifyArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let (named, paper) = papers::read(&args.file)?;
     let farm = args.farm_key.unwrap_or(named);
     match paper {
         Paper::Evidence(signed) => verify_evidence(args, &signed, farm),
+        Paper::Receipt(receipt) => verify_receipt(args, &receipt, farm, interrupt),
     }
+}
+
+fn verify_receipt(
+    args: &VerifyArgs,
+    receipt: &Receipt,
+    farm: PublicKey,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    let checked = proof::receipt::check(receipt, farm);
+    let checked = checked.context("the receipt does not hold").exit(Exit::Failed)?;
+    say_receipt(receipt, &checked, farm)?;
+    let Some(scene) = args.imported(receipt.spec.scene)? else {
+        eprintln!("  to see whether its pixels are right, give the scene: --scene FILE");
+        return Ok(Exit::Done);
+    };
+    let drawn = Drawn::render(receipt, &checked, &scene, args.pixels)?;
+    if let Some(path) = &args.picture {
+        drawn.compare_picture(path)?;
+    }
+    if let Some(ticket) = &args.farm {
+        let key = identity::load_or_create(&client::key_path(args.key.as_ref())?)?;
+        let ticket = client::ticket(ticket)?;
+        client::block_on(async {
+            let farm = Farm::connect_as(key, ticket, interrupt).await?;
+            let compared = drawn.compare_films(&farm).await;
+            farm.close().await;
+            compared
+        })?;
+    }
+    if args.picture.is_none() && args.farm.is_none() {
+        eprintln!(
+            "  to hold them against the result, give the picture (--picture) or the farm (--farm)"
+        );
+    }
+    Ok(Exit::Done)
+}
+
+fn say_receipt(receipt: &Receipt, checked: &Checked, farm: PublicKey) -> anyhow::Result<()> {
+    let units = &checked.units;
+    let mut nodes: Vec<_> = units.iter().map(|unit| unit.node).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    let pay = units.iter().try_fold(Tokens::ZERO, |sum, unit| sum.checked_add(unit.pay));
+    let pixels: u64 = units.iter().map(|unit| u64::from(unit.pixels_checked)).sum();
+    let shot = receipt.spec.shot(receipt.shot).context("a shot that the job does not have")?;
+    let rows = [
+        ("job", format!("{} \"{}\", frame {}", checked.job, receipt.spec.name, shot.frame)),
+        ("farm", farm.to_string()),
+        ("artist", checked.artist.to_string()),
+        ("scene", receipt.spec.scene.to_string()),
+        (
+            "films",
+            format!(
+                "{} by {}, signed by their nodes and accepted by the farm{}",
+                units.len(),
+                text::plural(nodes.len() as u64, "node", "nodes"),
+                if checked.complete { "; the picture is complete" } else { "; some are missing" }
+            ),
+        ),
+        ("checked", format!("{} pixels rendered again by the farm", text::count(pixels))),
+        (
+            "paid",
+            format!(
+                "{} tokens, each payment in the ledger's first {} entries",
+                pay.unwrap_or_default(),
+                text::count(checked.checkpoint.size)
+            ),
+        ),
+    ];
+    for (name, value) in rows {
+        text::print(format_args!("{name:<9}{value}"))?;
+    }
+    Ok(())
 }
 
 fn verify_evidence(
@@ -84,14 +176,7 @@ impl VerifyArgs {
 
 fn who_is_right(examined: &Examined, scene: &Scene) -> anyhow::Result<Exit> {
     let Examined { evidence, got, trusted } = examined;
-    if evidence.engine != renderer::ENGINE {
-        let message = format!(
-            "this program renders as {}, the film is of {}; use that version of Tessera",
-            renderer::ENGINE,
-            evidence.engine
-        );
-        return Err(fail(Exit::Failed, message));
-    }
+    of_this_engine(evidence.engine)?;
     let frame = local::prepare(scene, &evidence.settings, evidence.time_s, Effort::default())?;
     let batch = evidence.unit.batch;
     let own =
