@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId};
+use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId, TransferId};
 use crate::job::{JobSpec, Order, Quote, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
 use crate::settings::RenderSettings;
@@ -13,6 +13,7 @@ use crate::sign::Signed;
 use crate::view::{
     FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView, StatementPage, WalletView,
 };
+use crate::voucher::Voucher;
 
 /// What a peer asks of the scheduler.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,6 +124,13 @@ pub enum Request {
     CheckLedger,
     /// The farm at a glance.
     Farm,
+    /// Pays a voucher of this farm out.
+    Redeem {
+        /// The operator's word.
+        voucher: Signed<Voucher>,
+        /// Whose wallet it goes to.
+        to: PublicKey,
+    },
 }
 
 /// What a caller is.
@@ -201,6 +209,13 @@ pub enum Reply {
     Farm(FarmView),
     /// The request was not done.
     Refused(Refused),
+    /// To [`Request::Redeem`]: the wallet has the tokens.
+    Redeemed {
+        /// The transfer that brought them.
+        transfer: TransferId,
+        /// Whether it had them already: a voucher pays once.
+        before: bool,
+    },
 }
 
 /// A small built-in scene to be rendered with a fresh seed.

@@ -14,6 +14,8 @@ use renderer::CpuBackend;
 use tokio::sync::Semaphore;
 use transport::{BoxFuture, Scenes, Service};
 
+pub(super) use anyone::LedgerChecks;
+
 use super::desk::{DeskHandle, Stopped};
 use super::films::Films;
 use super::frames::Frames;
@@ -41,8 +43,10 @@ pub(super) struct Door {
     pub(super) backend: Arc<Mutex<CpuBackend>>,
     /// Probes and golden frames that wait for it.
     pub(super) renders: Semaphore,
-    /// Looks at the whole ledger: one at a time.
-    pub(super) ledger_checks: Semaphore,
+    /// The last look at the whole ledger: one at a time, and shared for a while.
+    pub(super) ledger_check: LedgerChecks,
+    /// Statements that are being read.
+    pub(super) statements: Semaphore,
 }
 
 impl Service for Door {
@@ -107,6 +111,7 @@ impl Door {
             }
             Request::CheckLedger => self.check_ledger().await,
             Request::Farm => self.farm().await,
+            Request::Redeem { voucher, to } => self.redeem(voucher, to).await,
         };
         reply.map(|reply| (reply, Bytes::new()))
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum, ValueHint};
-use ledger::offline::{self, Format, RestoreError};
 use ledger::JOURNAL_DIR;
+use ledger::offline::{self, Format, RestoreError};
 use proof::Checkpoint;
 use protocol::PublicKey;
 

@@ -223,7 +223,6 @@ fn read(path: &Path, bytes_max: usize) -> anyhow::Result<String> {
         let message = format!("the file is over {bytes_max} bytes long: {}", path.display());
         return Err(fail(Exit::Usage, message));
     }
-    String::from_utf8(bytes).map_err(|_why| {
-        fail(Exit::Usage, format!("the file is not text: {}", path.display()))
-    })
+    String::from_utf8(bytes)
+        .map_err(|_why| fail(Exit::Usage, format!("the file is not text: {}", path.display())))
 }
