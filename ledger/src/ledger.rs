@@ -474,6 +474,15 @@ impl Ledger {
         self.journal.checkpoint()
     }
 
+    /// Stores a checkpoint when entries came since the last one: what no checkpoint covers cannot
+    /// be proven to anyone, nor is it missed when all of it is lost.
+    ///
+    /// # Errors
+    /// As [`Ledger::checkpoint`].
+    pub fn checkpoint_if_behind(&mut self) -> Result<(), AppendError> {
+        self.journal.checkpoint_if_behind()
+    }
+
     fn believe(&mut self, now_ms: u64) -> Result<u64, ApplyError> {
         if let Some(problem) = self.auditor.contradiction() {
             return Err(ApplyError::Contradicted(problem));

@@ -72,6 +72,7 @@ pub async fn run(
     let ended = tokio::select! {
         () = shutdown => "asked to",
         () = tick(&parts.door.desk, config.tick_ms) => "the desk stopped",
+        () = till::tend(&parts.door.till) => "the till stopped",
     };
     tracing::info!("stopping: {ended}");
     peer.close().await;

@@ -1,11 +1,12 @@
 //! The one owner of the ledger.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ledger::{Account, ApplyError, Ended, Ledger, Transfer, TransferKind};
 use protocol::JobId;
 use tokio::sync::oneshot;
+use tokio::time::MissedTickBehavior;
 
 use super::desk::{DeskHandle, Stopped};
 use super::queue::Queue;
@@ -13,6 +14,9 @@ use crate::core::Event;
 
 /// Batches that share one fsync.
 const TOGETHER_MAX: usize = 64;
+
+/// How long entries go without a checkpoint at most: until then they cannot be proven.
+const TEND_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Something for the till to do.
 pub(super) enum Errand {
@@ -54,6 +58,27 @@ impl TillHandle {
 /// Milliseconds since 1970; the ledger keeps its own time from going back.
 pub(super) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
+
+/// Looks after a ledger that nobody moves money in, once in a while and for ever; ends when the
+/// till has.
+pub(super) async fn tend(till: &TillHandle) {
+    let mut interval = tokio::time::interval(TEND_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        let tended = till.ask(|ledger| {
+            if let Err(error) = expire(ledger, now_ms()) {
+                tracing::warn!("nothing was freed that was set aside too long: {error}");
+            }
+            if let Err(error) = ledger.checkpoint_if_behind() {
+                tracing::warn!("the ledger's checkpoint was not stored: {error}");
+            }
+        });
+        if tended.await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Frees what was set aside for longer than it may be, before money moves. The scheduler resolves
@@ -167,7 +192,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let options = Options { index: false, ..Options::default() };
         let key = SigningKey::from_bytes(&[1; 32]);
-        let mut ledger = Ledger::open(dir.path(), key, &options).expect("opens");
+        let open = || Ledger::open(dir.path(), key.clone(), &options).expect("opens");
+        let mut ledger = open();
         let id = |number| TransferId([number; 16]);
         let (escrow, held) = (account::escrow(JobId([1; 16])), account::held(NodeId([2; 32])));
         let tokens = Tokens::from_whole;
@@ -188,7 +214,9 @@ mod tests {
         expire(&mut ledger, 2 * DAY_MS - 1).expect("nothing to do");
         assert_eq!(without_expired(&ledger, &verdict), verdict);
 
-        // A month later the ledger alone would refuse it, and the scheduler would stop.
+        // Started a month later, the ledger alone would refuse it, and the scheduler would stop.
+        drop(ledger);
+        let mut ledger = open();
         let now_ms = 40 * DAY_MS;
         assert!(ledger.apply(&verdict, now_ms).is_err());
         expire(&mut ledger, now_ms).expect("expires");

@@ -5,4 +5,5 @@ mod callers;
 mod farm;
 mod simulator;
 mod trust;
+mod vouchers;
 mod world;
