@@ -1,5 +1,5 @@
 //! A ledger of a million entries: how long its snapshots hold up who waits for an acknowledgement,
-//! and how long it takes to open. Single runs on whatever disk holds the temporary directory.
+//! how long it takes to open, and what each command takes. Single runs on whatever disk holds the temporary directory.
 //!
 //! `cargo bench --profile release -p ledger --bench million`; `TESSERA_BENCH_LEDGER_ENTRIES`
 //! makes another size.
@@ -7,8 +7,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ledger::{Account, Audit, Code, JOURNAL_DIR, Ledger, Options, Transfer, account, offline};
-use ledger::{Link, transfer_id};
+use ledger::offline::{self, Against, Format, Wanted};
+use ledger::{
+    Account, Audit, Code, JOURNAL_DIR, Ledger, Link, Options, Transfer, account, transfer_id,
+};
 use protocol::{JobId, NodeId, PublicKey, SigningKey, Tokens};
 
 const ENTRIES: &str = "TESSERA_BENCH_LEDGER_ENTRIES";
@@ -58,6 +60,48 @@ fn main() {
     timed("close, with a snapshot", || drop(ledger));
     let ledger = timed("open from the one that closing wrote", || open(dir.path(), &without));
     assert_eq!(ledger.opened_at(), size);
+    drop(ledger);
+    commands(dir.path(), size);
+}
+
+/// Each command once.
+fn commands(dir: &Path, size: u64) {
+    let (signing, last) = (key(), transfer_id("order", &[&[0; 8], &[0; 8]]));
+    let against = Against { kept: None, key: Some(&signing) };
+    for (what, wanted) in [
+        ("prove a transfer", Wanted::Transfer(last)),
+        ("prove a balance", Wanted::Account(account::fee().id())),
+    ] {
+        let proof = timed(what, || offline::prove(dir, public(), wanted, against).expect("proves"));
+        let start = Instant::now();
+        proof.check(public()).expect("holds");
+        let (bytes, us) = (proof.to_text().len(), start.elapsed().as_micros());
+        println!("  {bytes} bytes, checked in {us} µs");
+    }
+    timed("balance", || offline::balances(dir, public()).expect("reads"));
+    let account = account::fee().id();
+    timed("statement", || offline::statement(dir, public(), account, 0, Some(100)).expect("reads"));
+    let copy = tempfile::tempdir().expect("a directory");
+    for what in ["backup", "backup again, nothing new"] {
+        let made = || offline::backup(dir, public(), copy.path()).expect("backs up");
+        let copied = timed(what, made);
+        println!("  {} MiB", copied.bytes >> 20);
+    }
+    let to = copy.path().join("restored");
+    timed("restore", || offline::restore(copy.path(), public(), &to, &[]).expect("restores"));
+    for (what, format) in [
+        ("export as JSON lines", Format::Jsonl),
+        ("export as CSV", Format::Csv),
+        ("export as Beancount", Format::Beancount),
+    ] {
+        let path = copy.path().join("export");
+        let file = std::fs::File::create(&path).expect("creates");
+        let mut file = std::io::BufWriter::new(file);
+        timed(what, || offline::export(dir, public(), format, &mut file).expect("exports"));
+        println!("  {} MiB", std::fs::metadata(&path).expect("its size").len() >> 20);
+    }
+    let entries = timed("rebuild the index", || offline::rebuild(dir, public()).expect("rebuilds"));
+    assert_eq!(entries, size);
 }
 
 fn key() -> SigningKey {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use protocol::PublicKey;
@@ -29,6 +29,8 @@ pub enum Audit {
         /// What is wrong, with the file.
         problem: String,
     },
+    /// The ledger was closed before all was read.
+    Stopped,
     /// The journal holds, but gives other books than the snapshot: the ledger takes no more.
     Contradicted {
         /// What is wrong, and what to do.
@@ -39,6 +41,7 @@ pub enum Audit {
 #[derive(Debug, Default)]
 struct Shared {
     found: Mutex<Audit>,
+    changed: Condvar,
     stop: AtomicBool,
 }
 
@@ -46,6 +49,31 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Audit> {
         // Every change is one assignment: a panic leaves nothing half done.
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, found: Audit) {
+        *self.lock() = found;
+        self.changed.notify_all();
+    }
+}
+
+/// Asks for what was found, in any thread.
+#[derive(Debug, Clone)]
+pub struct AuditReader(Arc<Shared>);
+
+impl AuditReader {
+    /// What was found so far.
+    #[must_use]
+    pub fn found(&self) -> Audit {
+        self.0.lock().clone()
+    }
+
+    /// Waits until all is read, or the ledger is closed.
+    #[must_use]
+    pub fn wait(&self) -> Audit {
+        let runs = |found: &mut Audit| *found == Audit::Running;
+        let found = self.0.changed.wait_while(self.0.lock(), runs);
+        found.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -64,13 +92,17 @@ impl Auditor {
         let (its, dir) = (Arc::clone(&shared), dir.to_owned());
         let thread = std::thread::Builder::new().name("ledger audit".into()).spawn(move || {
             let found = read(&dir, key, &used, &its.stop);
-            *its.lock() = found;
+            its.set(found);
         })?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
     pub(crate) fn found(&self) -> Audit {
         self.shared.lock().clone()
+    }
+
+    pub(crate) fn reader(&self) -> AuditReader {
+        AuditReader(Arc::clone(&self.shared))
     }
 
     /// What is wrong, when the ledger must take no more.
@@ -87,7 +119,7 @@ impl Auditor {
             && thread.join().is_err()
         {
             let problem = "the thread that read the journal panicked".to_owned();
-            *self.shared.lock() = Audit::Damaged { problem };
+            self.shared.set(Audit::Damaged { problem });
         }
         self.found()
     }
@@ -112,6 +144,7 @@ fn read(dir: &Path, key: PublicKey, used: &Outline, stop: &AtomicBool) -> Audit 
         }
     });
     match (verified, is_of) {
+        (Err(_), _) if stop.load(Ordering::Relaxed) => Audit::Stopped,
         (Err(error), _) => Audit::Damaged { problem: in_full(&error) },
         (Ok(verified), Some(true)) => Audit::Holds { entries: verified.head.size },
         (Ok(_), _) => {

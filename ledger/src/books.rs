@@ -110,6 +110,35 @@ impl Books {
         self.known.get(&id).map(|known| known.seq)
     }
 
+    /// How a pending transfer ended; `None` while it is open, and for any other.
+    #[must_use]
+    pub fn ended(&self, id: TransferId) -> Option<Ended> {
+        match self.known.get(&id)?.state {
+            State::Ended(ended) => Some(ended),
+            State::Done | State::Open => None,
+        }
+    }
+
+    /// The same without the ids of transfers, which are most of it.
+    #[must_use]
+    pub(crate) fn without_ids(&self) -> Self {
+        Self {
+            known: HashMap::new(),
+            accounts: self.accounts.clone(),
+            open: self.open.clone(),
+            expiries: self.expiries.clone(),
+            ..*self
+        }
+    }
+
+    /// Whether accounts, sums and open transfers are the same.
+    pub(crate) fn holds_like(&self, other: &Self) -> bool {
+        (self.size, self.time_ms, self.sums) == (other.size, other.time_ms, other.sums)
+            && self.accounts == other.accounts
+            && self.open == other.open
+            && self.expiries == other.expiries
+    }
+
     /// An open pending transfer.
     #[must_use]
     pub fn pending(&self, id: TransferId) -> Option<&Transfer> {

@@ -101,13 +101,24 @@ impl Index {
         self.shared.lock().status.clone()
     }
 
+    /// For reading it in any thread.
+    pub(crate) fn reader(&self) -> IndexReader {
+        IndexReader(Arc::clone(&self.shared))
+    }
+}
+
+/// Reads the index.
+#[derive(Debug, Clone)]
+pub(crate) struct IndexReader(Arc<Shared>);
+
+impl IndexReader {
     /// The store once it holds `size` entries; `None` when it fails or takes too long.
     pub(crate) fn wait_for(&self, size: u64, timeout: Duration) -> Option<Store> {
         let waits = |state: &mut State| {
             let is_behind = state.store.is_none() || state.status.applied < size;
             is_behind && state.status.problem.is_none() && !state.stop
         };
-        let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), timeout, waits);
+        let waited = self.0.changed.wait_timeout_while(self.0.lock(), timeout, waits);
         let (state, _timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         let is_there = state.status.applied >= size && state.status.problem.is_none();
         if is_there { state.store.clone() } else { None }

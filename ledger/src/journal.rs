@@ -359,6 +359,17 @@ impl Journal {
         Ok(note)
     }
 
+    /// Stores a checkpoint when records came since the last one.
+    ///
+    /// # Errors
+    /// As [`Journal::checkpoint`].
+    pub fn checkpoint_if_behind(&mut self) -> Result<(), AppendError> {
+        if self.records_since_checkpoint > 0 {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
     /// Begins the next segment when a record would make this one too long; says whether it did.
     fn make_room(&mut self, record_bytes: u64) -> Result<bool, AppendError> {
         let is_empty = self.segment_bytes <= SEGMENT_HEADER_BYTES as u64;

@@ -7,16 +7,17 @@ use std::time::{Duration, Instant};
 use proof::{Account, Checkpoint, Entry, Head, Transfer, ledger_origin};
 use protocol::sign::public_key;
 use protocol::view::{LedgerCheck, StatementPage};
-use protocol::{AccountId, PublicKey, SigningKey, TransferId, limits};
+use protocol::{AccountId, PublicKey, SigningKey, TransferId};
 
-use crate::apply::{ApplyError, Broken, Outcome};
-use crate::audit::{Audit, Auditor};
+use crate::apply::{ApplyError, Broken, Ended, Outcome};
+use crate::audit::{Audit, AuditReader, Auditor};
 use crate::books::{Books, Staged};
 use crate::clock::Clock;
 use crate::index::{Index, IndexStatus};
-use crate::journal::{self, AppendError, CutTail, Disk, FollowError, Journal, SystemDisk};
+use crate::journal::{self, AppendError, CutTail, Disk, Journal, SystemDisk};
 use crate::offline;
 use crate::opening::{Opening, PassedOver};
+use crate::reader::{Checker, Reader, StatementError};
 use crate::snapshot::Keeper;
 use crate::statement::Row;
 use crate::totals::Balance;
@@ -25,8 +26,6 @@ use crate::totals::Balance;
 pub const JOURNAL_DIR: &str = "journal";
 /// Where in the ledger's directory the index lies.
 pub const INDEX_DIR: &str = "index";
-/// How long a statement waits for the index before it reads the journal itself.
-const INDEX_WAIT: Duration = Duration::from_secs(5);
 /// How long a check waits for the index: a check without it says less.
 const INDEX_CHECK_WAIT: Duration = Duration::from_secs(60);
 
@@ -80,24 +79,6 @@ pub enum OpenError {
     /// The threads beside it.
     #[error("no thread for the ledger's index or audit")]
     Thread(#[source] io::Error),
-}
-
-/// Why a statement could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StatementError {
-    /// The journal could not be read.
-    #[error("the statement could not be read from the journal")]
-    Journal(#[from] FollowError),
-    /// The journal could not be listed.
-    #[error("the journal could not be listed: {}", path.display())]
-    Io {
-        /// The journal.
-        path: PathBuf,
-        /// The system's words.
-        #[source]
-        source: io::Error,
-    },
 }
 
 /// A durable batch.
@@ -334,6 +315,12 @@ impl Ledger {
         self.books.entry_of(id).is_some()
     }
 
+    /// How a pending transfer ended; `None` while it is open, and for any other.
+    #[must_use]
+    pub fn ended(&self, id: TransferId) -> Option<Ended> {
+        self.books.ended(id)
+    }
+
     /// A pending transfer that has not ended.
     #[must_use]
     pub fn pending(&self, id: TransferId) -> Option<&Transfer> {
@@ -388,6 +375,12 @@ impl Ledger {
         self.auditor.found()
     }
 
+    /// For asking in any thread.
+    #[must_use]
+    pub fn audit_reader(&self) -> AuditReader {
+        self.auditor.reader()
+    }
+
     /// The same once it is done; it takes as long as the journal is.
     pub fn wait_for_audit(&mut self) -> Audit {
         self.auditor.wait()
@@ -411,53 +404,57 @@ impl Ledger {
         self.index.as_ref().map(Index::status)
     }
 
-    /// Entries of an account, newest first: at most `limit` rows (and at most
-    /// [`limits::PAGE_ROWS_MAX`]) after `offset` rows.
+    /// Reads statements as of now, in any thread and however long it takes.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        let (journal, size) = (self.journal.dir().to_owned(), self.books.size());
+        Reader { journal, size, index: self.index.as_ref().map(Index::reader) }
+    }
+
+    /// Checks the ledger as it is now, in any thread and however long it takes.
+    #[must_use]
+    pub fn checker(&self) -> Checker {
+        let (dir, key, audit) = (self.dir.clone(), self.key, self.audit());
+        Checker { dir, key, books: self.books.without_ids(), audit }
+    }
+
+    /// The same at once.
+    #[must_use]
+    pub fn check(&self) -> LedgerCheck {
+        self.checker().run()
+    }
+
+    /// Entries of an account, as of now.
     ///
     /// # Errors
-    /// See [`StatementError`]. A failing index is no error: the journal is read instead.
+    /// See [`Reader::statement`].
     pub fn statement(
         &self,
         account: impl Into<AccountId>,
         offset: u64,
         limit: u32,
     ) -> Result<StatementPage, StatementError> {
-        let account = account.into();
-        let (rows, total) = self.rows(account, offset, limit)?;
-        Ok(StatementPage { account, rows: rows.iter().map(Row::view).collect(), total })
+        self.reader().statement(account, offset, limit)
     }
 
-    /// The same with all that the ledger knows of each row, and the number of rows in all.
+    /// Rows of an account, as of now.
     ///
     /// # Errors
-    /// As [`Ledger::statement`].
+    /// See [`Reader::rows`].
     pub fn rows(
         &self,
         account: AccountId,
         offset: u64,
         limit: u32,
     ) -> Result<(Vec<Row>, u64), StatementError> {
-        let limit = limit.min(limits::PAGE_ROWS_MAX) as usize;
-        let size = self.books.size();
-        let store = self.index.as_ref().and_then(|index| index.wait_for(size, INDEX_WAIT));
-        if let Some(Ok(page)) = store.map(|store| store.page(account, offset, limit)) {
-            return Ok(page);
-        }
-        offline::scan(self.journal.dir(), account, size, offset, limit)
-    }
-
-    /// Verifies the journal on disk, replays it, and compares the result with the books in
-    /// memory. It takes as long as the journal is.
-    #[must_use]
-    pub fn check(&self) -> LedgerCheck {
-        offline::check(&self.dir, self.key, Some(&self.books))
+        self.reader().rows(account, offset, limit)
     }
 
     /// Whether the index, once it has caught up, says the same as the books: totals of every
     /// account and the ids of open transfers. `None` when there is no working index.
     #[must_use]
     pub fn check_index(&self) -> Option<bool> {
-        let store = self.index.as_ref()?.wait_for(self.books.size(), INDEX_CHECK_WAIT)?;
+        let store = self.index.as_ref()?.reader().wait_for(self.books.size(), INDEX_CHECK_WAIT)?;
         let accounts = self
             .books
             .accounts()
@@ -475,6 +472,15 @@ impl Ledger {
     /// See [`Journal::checkpoint`].
     pub fn checkpoint(&mut self) -> Result<String, AppendError> {
         self.journal.checkpoint()
+    }
+
+    /// Stores a checkpoint when entries came since the last one: what no checkpoint covers cannot
+    /// be proven to anyone, nor is it missed when all of it is lost.
+    ///
+    /// # Errors
+    /// As [`Ledger::checkpoint`].
+    pub fn checkpoint_if_behind(&mut self) -> Result<(), AppendError> {
+        self.journal.checkpoint_if_behind()
     }
 
     fn believe(&mut self, now_ms: u64) -> Result<u64, ApplyError> {

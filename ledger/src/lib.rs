@@ -7,7 +7,7 @@
 //! | [`Ledger`] | the books in memory with the journal behind them |
 //! | [`books`] | the rules, pure |
 //! | [`journal`] | an append-only journal for any entries; the scheduler keeps its events in one |
-//! | [`offline`] | verify, balances, statement, rebuild, export, prove: without a scheduler |
+//! | [`offline`] | verify, balances, statement, rebuild, export, prove, backup: without a scheduler |
 //!
 //! The journal is the truth. sled is an index that it rebuilds, written behind the
 //! acknowledgement. `docs/ledger.md` tells the whole story.
@@ -24,23 +24,27 @@ pub mod journal;
 mod ledger;
 pub mod offline;
 mod opening;
+mod reader;
 mod snapshot;
 pub mod statement;
 pub mod totals;
+mod voucher;
 
 pub use apply::{ApplyError, BATCH_TRANSFERS_MAX, Broken, Ended, Outcome, ReplayError};
-pub use audit::Audit;
+pub use audit::{Audit, AuditReader};
 pub use books::Books;
 pub use clock::{CLOCK_AHEAD_MS_MAX, CLOSED_MS_MAX};
 pub use index::{IndexError, IndexStatus};
-pub use ledger::{Applied, INDEX_DIR, JOURNAL_DIR, Ledger, OpenError, Options, StatementError};
+pub use ledger::{Applied, INDEX_DIR, JOURNAL_DIR, Ledger, OpenError, Options};
 pub use opening::{PassedOver, PassedOverWhy};
 pub use proof::account::Account;
 pub use proof::entry::{Code, Entry, Event, Link, Transfer, TransferKind, transfer_id};
 pub use proof::{account, entry};
+pub use reader::{Checker, Reader, StatementError};
 pub use snapshot::SnapshotError;
 pub use statement::{Phase, Row};
 pub use totals::{Balance, MICRO_TOKENS_MAX, Totals};
+pub use voucher::{RedeemError, Redeemed, genuine, issue};
 
 #[cfg(test)]
 mod crash;

@@ -30,6 +30,7 @@ pub mod settings;
 pub mod sign;
 pub mod tokens;
 pub mod view;
+pub mod voucher;
 pub mod wire;
 
 pub use challenge::Challenge;
@@ -53,6 +54,7 @@ pub use settings::{
 };
 pub use sign::{SignError, Signable, Signed, SigningKey};
 pub use tokens::{Tokens, TokensError};
+pub use voucher::{ParseVoucherError, Voucher, VoucherText};
 pub use wire::{DecodeError, decode, encode};
 
 /// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
-use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId};
+use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId, TransferId};
 use crate::job::{JobSpec, Order, Quote, ShotIndex, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
 use crate::offer::Offer;
@@ -16,6 +16,7 @@ use crate::tokens::Tokens;
 use crate::view::{
     FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView, StatementPage, WalletView,
 };
+use crate::voucher::Voucher;
 
 /// What a peer asks of the scheduler.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -172,6 +173,13 @@ pub enum Request {
         /// Number of the last already seen; 0 for all.
         after: u64,
     },
+    /// Pays a voucher of this farm out.
+    Redeem {
+        /// The operator's word.
+        voucher: Signed<Voucher>,
+        /// Whose wallet it goes to.
+        to: PublicKey,
+    },
 }
 
 /// What a caller is.
@@ -259,6 +267,13 @@ pub enum Reply {
     Receipt,
     /// To [`Request::Opening`].
     Opening(Vec<u8>),
+    /// To [`Request::Redeem`]: the wallet has the tokens.
+    Redeemed {
+        /// The transfer that brought them.
+        transfer: TransferId,
+        /// Whether it had them already: a voucher pays once.
+        before: bool,
+    },
 }
 
 /// A small built-in scene to be rendered with a fresh seed.

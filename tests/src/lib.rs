@@ -200,7 +200,7 @@ impl Farm {
             scheduler.kill()?;
         }
         let (dir, key) = self.ledger()?;
-        let check = ledger::offline::check(&dir, key, None);
+        let check = ledger::offline::check(&dir, key, &[]);
         if !check.verified || !check.sum_is_zero {
             bail!("the ledger does not verify: {check:?}");
         }
@@ -215,7 +215,7 @@ impl Farm {
     pub fn check_each_unit_paid_once(&self, units: usize) -> Result<()> {
         let (dir, key) = self.ledger()?;
         let mut lines = Vec::new();
-        ledger::offline::export(&dir, key, &mut lines)?;
+        ledger::offline::export(&dir, key, ledger::offline::Format::Jsonl, &mut lines)?;
         let mut paid: BTreeMap<[String; 4], [u32; 2]> = BTreeMap::new();
         for line in String::from_utf8(lines)?.lines() {
             let entry: Value = serde_json::from_str(line)?;

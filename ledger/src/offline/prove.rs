@@ -50,8 +50,8 @@ pub enum ProveError {
     Unknown,
     /// It came after the checkpoint.
     #[error(
-        "it is entry {seq}, and the checkpoint covers the first {size}; try again when another \
-         was stored, which takes a few hundred records or closing the ledger"
+        "it is entry {seq}, and the checkpoint covers the first {size}; try again against a later \
+         one: a scheduler stores one every half minute"
     )]
     Later {
         /// Its entry.

@@ -66,7 +66,7 @@ fn a_signed_snapshot_of_other_books_is_found_and_stops_the_ledger() {
         offline::verify(dir.path(), public, &[]).expect("the journal holds").contradicted,
         [30]
     );
-    let check = offline::check(dir.path(), public, None);
+    let check = offline::check(dir.path(), public, &[]);
     assert!(!check.verified && check.problem.is_some_and(|problem| problem.contains("snapshot")));
     // Rebuilding goes back to the truth.
     offline::rebuild(dir.path(), public).expect("rebuilds");

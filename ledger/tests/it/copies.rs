@@ -1,6 +1,6 @@
 //! Backups of a ledger in use, and what is restored from them.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -202,11 +202,7 @@ fn a_backup_behind_a_checkpoint_is_not_restored() {
     // A half that an earlier run left does not matter.
     let again = to.path().join("again");
     fs::create_dir_all(again.join("journal.restoring")).expect("makes");
-    OpenOptions::new()
-        .create(true)
-        .write(true)
-        .open(again.join("journal.restoring").join("left"))
-        .expect("writes");
+    fs::write(again.join("journal.restoring").join("left"), "half").expect("writes");
     offline::restore(to.path(), public(), &again, &[]).expect("restores");
     assert!(!again.join(JOURNAL_DIR).join("left").exists());
 }

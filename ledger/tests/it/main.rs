@@ -11,6 +11,7 @@ mod offline;
 mod proofs;
 mod rules;
 mod snapshots;
+mod vouchers;
 
 use ledger::{Account, Code, Ledger, Options, Transfer, account, transfer_id};
 use protocol::{JobId, PublicKey, SigningKey, Tokens, TransferId};

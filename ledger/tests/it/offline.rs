@@ -37,7 +37,7 @@ fn a_good_ledger_verifies() {
     let verified = offline::verify(dir.path(), public(), &[]).expect("verifies");
     assert_eq!((verified.head.size, verified.cut), (size, None));
     assert_eq!(offline::claimed_key(dir.path()), Some(public()));
-    let check = offline::check(dir.path(), public(), None);
+    let check = offline::check(dir.path(), public(), &[]);
     assert!(check.verified && check.sum_is_zero && check.problem.is_none(), "{check:?}");
     assert_eq!((check.entries, check.head), (size, verified.head.chain));
 }
@@ -48,20 +48,20 @@ fn a_ledger_says_whose_it_is_before_it_was_ever_closed() {
     let mut ledger = open(dir.path(), &Options { index: false, snapshot_entries: 0, ..small() });
     assert_eq!(offline::claimed_key(dir.path()), Some(public()));
     ledger.apply(&batch(0), 0).expect("applies");
-    let check = offline::check(dir.path(), public(), None);
+    let check = offline::check(dir.path(), public(), &[]);
     assert!(check.verified && check.problem.is_none(), "{check:?}");
 }
 
 #[test]
 fn another_key_or_a_damaged_byte_is_named() {
     let (dir, _) = filled();
-    let other = offline::check(dir.path(), PublicKey([0; 32]), None);
+    let other = offline::check(dir.path(), PublicKey([0; 32]), &[]);
     assert!(!other.verified && other.problem.is_some(), "{other:?}");
     let path = last_segment(dir.path());
     let mut bytes = fs::read(&path).expect("reads");
     bytes[100] ^= 4;
     fs::write(&path, bytes).expect("writes");
-    let check = offline::check(dir.path(), public(), None);
+    let check = offline::check(dir.path(), public(), &[]);
     let problem = check.problem.expect("a problem");
     assert!(!check.verified && problem.contains("damaged"), "{problem}");
     assert!(problem.contains("backup") && problem.contains("segment"), "{problem}");
@@ -182,7 +182,7 @@ fn a_journal_that_breaks_the_rules_is_refused_though_it_is_signed() {
     let entry = Entry { time_ms: 5, event: Event::Transfer(stolen) };
     journal.append_sync(&[entry.encode()]).expect("writes");
     drop(journal);
-    let problem = offline::check(dir.path(), public(), None).problem.expect("a problem");
+    let problem = offline::check(dir.path(), public(), &[]).problem.expect("a problem");
     assert!(problem.contains("entry 0") && problem.contains("0.000000 available"), "{problem}");
     assert!(ledger::Ledger::open(dir.path(), crate::key(), &small()).is_err());
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use ledger::Ledger;
 use ledger::journal::{Journal, Options};
+use ledger::{Audit, AuditReader, Ledger};
 use protocol::sign::public_key;
 use protocol::{PublicKey, SigningKey};
 use renderer::{Cancel, CpuBackend};
@@ -16,7 +16,7 @@ use transport::{Peer, PeerConfig, Ticket, identity};
 use super::assay::Assays;
 use super::by_hash::ByHash;
 use super::desk::{self, DeskHandle, Outlets};
-use super::door::Door;
+use super::door::{Door, LedgerChecks};
 use super::frames::Frames;
 use super::queue::Queue;
 use super::till::{self, TillHandle};
@@ -26,6 +26,9 @@ use crate::core::{Event, Job, Secret, State, outstanding};
 
 /// How long the parts may take to stop before they are left to the system.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Statements that are read at once: without a working index each reads the whole journal.
+const STATEMENTS_AT_ONCE: usize = 4;
 
 /// A scheduler that can be called.
 #[derive(Debug, Clone)]
@@ -70,6 +73,7 @@ pub async fn run(
     let ended = tokio::select! {
         () = shutdown => "asked to",
         () = tick(&parts.door.desk, config.tick_ms) => "the desk stopped",
+        () = till::tend(&parts.door.till) => "the till stopped",
     };
     tracing::info!("stopping: {ended}");
     peer.close().await;
@@ -104,7 +108,24 @@ fn open(config: &Config) -> anyhow::Result<Opened> {
     let state = desk::replay(State::new(Secret::new(secret.to_bytes())), replay)?;
     let ledger = Ledger::open(&dir.join("ledger"), key.clone(), &ledger::Options::default())
         .context("the ledger was not opened")?;
+    for snapshot in ledger.passed_over() {
+        let why = anyhow::Error::msg(snapshot.why.to_string());
+        tracing::warn!("a snapshot of the ledger is not used, {why}: {}", snapshot.path.display());
+    }
+    tell_audit(ledger.audit_reader())?;
     Ok(Opened { key, state, journal, ledger, films, evidence })
+}
+
+/// Logs what reading the whole ledger in the background finds.
+fn tell_audit(audit: AuditReader) -> anyhow::Result<()> {
+    // It ends by itself when the ledger is closed.
+    let _detached = spawn("ledger audit's log", move || match audit.wait() {
+        Audit::Damaged { problem } => tracing::error!("the ledger is damaged: {problem}"),
+        Audit::Contradicted { problem } => tracing::error!("the ledger has stopped: {problem}"),
+        Audit::Holds { entries } => tracing::info!(entries, "the whole ledger was verified"),
+        _ => {}
+    })?;
+    Ok(())
 }
 
 /// The threads and what they share.
@@ -170,7 +191,9 @@ impl Parts {
             assays: Arc::new(Assays::default()),
             backend: Arc::new(Mutex::new(CpuBackend::new(config.cpu_threads))),
             renders: Semaphore::new(1),
-            ledger_checks: Semaphore::new(1),
+            ledger_check: LedgerChecks::default(),
+            receipts: Semaphore::new(1),
+            statements: Semaphore::new(STATEMENTS_AT_ONCE),
         });
         let parts = Self { door, threads, desk: desk_thread, money, checks, cancel };
         match started {

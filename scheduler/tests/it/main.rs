@@ -8,4 +8,5 @@ mod farm;
 mod receipts;
 mod simulator;
 mod trust;
+mod vouchers;
 mod world;

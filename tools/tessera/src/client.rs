@@ -14,7 +14,8 @@ use protocol::view::{
 };
 use protocol::{
     AccountId, Evidence, JobId, JobSpec, LeaseId, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote,
-    Receipt, Reply, Request, SceneId, ShotIndex, Signed, SigningKey, Unit, Verdict, limits,
+    Receipt, Reply, Request, SceneId, ShotIndex, Signed, SigningKey, TransferId, Unit, Verdict,
+    Voucher, limits,
 };
 use tokio::sync::Mutex;
 use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identity};
@@ -134,7 +135,7 @@ impl Farm {
     }
 
     /// Asks; dials again for a while when the connection is lost. Every request of an artist may
-    /// be sent twice: an order names its job, the rest only asks.
+    /// be sent twice: an order names its job, a voucher pays once, the rest only asks.
     async fn call(&self, request: Request, timeout: Duration) -> anyhow::Result<(Reply, Bytes)> {
         let interrupt = &self.shared.interrupt;
         let give_up = Instant::now() + RECONNECT_MAX + timeout;
@@ -370,6 +371,22 @@ impl Farm {
         let request = Request::Statement { account, offset, limit };
         match self.call(request, limits::CALL_TIMEOUT).await? {
             (Reply::Statement(page), _) => Ok(page),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// Pays a voucher out to a wallet; returns the transfer, and whether it was done before.
+    ///
+    /// # Errors
+    /// The voucher is not of this farm, not for that wallet, spent or too late.
+    pub async fn redeem(
+        &self,
+        voucher: &Signed<Voucher>,
+        to: PublicKey,
+    ) -> anyhow::Result<(TransferId, bool)> {
+        let request = Request::Redeem { voucher: voucher.clone(), to };
+        match self.call(request, limits::CALL_TIMEOUT).await? {
+            (Reply::Redeemed { transfer, before }, _) => Ok((transfer, before)),
             (other, _) => Err(unexpected(&other)),
         }
     }

@@ -57,7 +57,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Commands::Farm(args) => commands::farm::run(&args, &interrupt),
         Commands::Node(args) => commands::node::run(args, &interrupt),
         Commands::Scheduler(args) => commands::scheduler::run(args, &interrupt),
-        Commands::Ledger(command) => commands::ledger::run(&command),
+        Commands::Ledger(command) => commands::ledger::run(&command, &interrupt),
         Commands::Verdicts(command) => commands::verdicts::run(&command, &interrupt),
         Commands::Verify(args) => commands::verify::run(&args, &interrupt),
         Commands::Doctor(args) => commands::doctor::run(&args),

@@ -1,12 +1,17 @@
 //! Anyone's requests: the own wallet, the ledger's health, the farm at a glance.
 
-use ledger::{Account, Phase, account};
-use protocol::message::{Refused, RefusedCode};
-use protocol::view::{StatementPage, WalletView};
-use protocol::{AccountId, NodeId, PublicKey, Reply, limits};
+use std::time::{Duration, Instant};
 
-use super::{Door, internal, refused};
+use ledger::{Account, ApplyError, Phase, RedeemError, Redeemed, account};
+use protocol::message::{Refused, RefusedCode};
+use protocol::sign::public_key;
+use protocol::view::{LedgerCheck, StatementPage, WalletView};
+use protocol::{AccountId, NodeId, PublicKey, Reply, Signed, Voucher, limits};
+use tokio::sync::Mutex;
+
+use super::{Door, blocking, chain, internal, refused};
 use crate::core::{Book, view};
+use crate::shell::till;
 
 /// Takes out of a node's own statement where the pay of a lease is set aside and as what: a twin's
 /// comes from the verification reserve, and who knew that before the film was judged could cheat
@@ -19,6 +24,34 @@ fn conceal(page: &mut StatementPage) {
         set_aside.clone_into(&mut row.code);
         row.other = account;
     }
+}
+
+/// How long the result of a look at the whole ledger is shared, at least.
+const CHECK_REST: Duration = Duration::from_secs(30);
+/// And as a multiple of how long it took: whoever asks for ever keeps a tenth of a processor busy.
+const CHECK_REST_FACTOR: u32 = 10;
+
+/// The last look at the whole ledger.
+#[derive(Debug, Default)]
+pub(in crate::shell) struct LedgerChecks(Mutex<Option<Shared>>);
+
+#[derive(Debug)]
+struct Shared {
+    check: LedgerCheck,
+    until: Instant,
+}
+
+/// What whoever cannot redeem a voucher is told.
+fn not_redeemed(error: RedeemError) -> Refused {
+    let code = match &error {
+        RedeemError::Apply(ApplyError::NoAmount { .. } | ApplyError::Overflow { .. }) => {
+            RefusedCode::BadRequest
+        }
+        RedeemError::Apply(_) => return internal("the voucher was not paid out", error),
+        RedeemError::Signature(_) | RedeemError::OtherRecipient { .. } => RefusedCode::NotAllowed,
+        _ => RefusedCode::BadRequest,
+    };
+    refused(code, chain(&error))
 }
 
 impl Door {
@@ -71,8 +104,9 @@ impl Door {
             return Err(refused(RefusedCode::NotAllowed, message));
         }
         let limit = limit.min(limits::PAGE_ROWS_MAX);
-        let page: Result<StatementPage, _> =
-            self.till.ask(move |ledger| ledger.statement(id, u64::from(offset), limit)).await?;
+        let reader = self.till.ask(|ledger| ledger.reader()).await?;
+        let _turn = self.statements.acquire().await;
+        let page = blocking(move || reader.statement(id, u64::from(offset), limit)).await?;
         let mut page = page.map_err(|error| internal("the statement was not made", error))?;
         if is_held {
             conceal(&mut page);
@@ -80,10 +114,38 @@ impl Door {
         Ok(Reply::Statement(page))
     }
 
+    /// Verifies the ledger beside the till, which goes on meanwhile. Whoever asks while a check
+    /// runs waits for that one; whoever asks soon after gets its result.
     pub(super) async fn check_ledger(&self) -> Result<Reply, Refused> {
-        let _turn = self.ledger_checks.acquire().await;
-        let check = self.till.ask(|ledger| ledger.check()).await?;
+        let mut last = self.ledger_check.0.lock().await;
+        if let Some(shared) = &*last
+            && Instant::now() < shared.until
+        {
+            return Ok(Reply::Ledger(shared.check.clone()));
+        }
+        let checker = self.till.ask(|ledger| ledger.checker()).await?;
+        let started = Instant::now();
+        let check = blocking(move || checker.run()).await?;
+        let rest = CHECK_REST.max(CHECK_REST_FACTOR * started.elapsed());
+        *last = Some(Shared { check: check.clone(), until: Instant::now() + rest });
         Ok(Reply::Ledger(check))
+    }
+
+    /// Pays a voucher out. The till writes it like any other movement of money.
+    pub(super) async fn redeem(
+        &self,
+        voucher: Signed<Voucher>,
+        to: PublicKey,
+    ) -> Result<Reply, Refused> {
+        // A forged one costs the till nothing.
+        ledger::genuine(&voucher, public_key(&self.key)).map_err(not_redeemed)?;
+        let redeemed =
+            self.till.ask(move |ledger| ledger.redeem(&voucher, to, till::now_ms())).await?;
+        let Redeemed { transfer, amount, before } = redeemed.map_err(not_redeemed)?;
+        if !before {
+            tracing::info!(%to, %amount, %transfer, "a voucher was redeemed");
+        }
+        Ok(Reply::Redeemed { transfer, before })
     }
 
     pub(super) async fn farm(&self) -> Result<Reply, Refused> {

@@ -17,6 +17,8 @@ use renderer::CpuBackend;
 use tokio::sync::Semaphore;
 use transport::{BoxFuture, Scenes, Service};
 
+pub(super) use anyone::LedgerChecks;
+
 use super::assay::Assays;
 use super::by_hash::ByHash;
 use super::desk::{DeskHandle, Stopped};
@@ -48,8 +50,12 @@ pub(super) struct Door {
     pub(super) backend: Arc<Mutex<CpuBackend>>,
     /// Probes and golden frames that wait for it.
     pub(super) renders: Semaphore,
-    /// Looks at the whole ledger: one at a time.
-    pub(super) ledger_checks: Semaphore,
+    /// The last look at the whole ledger: one at a time, and shared for a while.
+    pub(super) ledger_check: LedgerChecks,
+    /// Receipts that are being made: each reads the whole ledger.
+    pub(super) receipts: Semaphore,
+    /// Statements that are being read.
+    pub(super) statements: Semaphore,
 }
 
 impl Service for Door {
@@ -121,6 +127,7 @@ impl Door {
             Request::Unstake { amount } => self.unstake(caller, amount).await,
             Request::Evidence { lease } => self.evidence(caller, lease).await,
             Request::Refusals { job, after } => self.refusals(caller, job, after).await,
+            Request::Redeem { voucher, to } => self.redeem(voucher, to).await,
         };
         reply.map(|reply| (reply, Bytes::new()))
     }

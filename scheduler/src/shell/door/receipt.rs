@@ -16,7 +16,7 @@ use crate::core::{Accepted, Book, view};
 impl Door {
     /// A receipt of the accepted units of one shot. It reads the whole ledger: one at a time.
     pub(super) async fn receipt(&self, caller: PublicKey, job: JobId, shot: ShotIndex) -> Answer {
-        let _turn = self.ledger_checks.acquire().await;
+        let _turn = self.receipts.acquire().await;
         let drafted = self.desk.ask(move |desk| {
             artist::own_job(desk.state(), caller, job)?;
             draft(&desk.state().book, job, shot)

@@ -1,6 +1,7 @@
 //! `tessera ledger`: a ledger on this disk, without a scheduler.
 
 mod copies;
+mod grant;
 mod proofs;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use protocol::{AccountId, PublicKey, SigningKey};
 use transport::identity;
 
 use crate::exit::{Exit, WithExit as _, fail};
+use crate::interrupt::Interrupt;
 use crate::json;
 use crate::text;
 
@@ -35,6 +37,8 @@ pub enum LedgerCommand {
     Backup(copies::BackupArgs),
     /// Put a backup where no ledger is
     Restore(copies::RestoreArgs),
+    /// Sign a voucher with the farm's key: tokens for a wallet
+    Grant(grant::GrantArgs),
     /// Build the index anew from the journal and drop its snapshots; the scheduler must not run
     Rebuild(RebuildArgs),
 }
@@ -132,7 +136,7 @@ pub struct RebuildArgs {
 ///
 /// # Errors
 /// Not found: no ledger there. Failed: it does not hold.
-pub fn run(command: &LedgerCommand) -> anyhow::Result<Exit> {
+pub fn run(command: &LedgerCommand, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     match command {
         LedgerCommand::Verify(args) => verify(args),
         LedgerCommand::Balance(args) => balance(args),
@@ -142,6 +146,7 @@ pub fn run(command: &LedgerCommand) -> anyhow::Result<Exit> {
         LedgerCommand::CheckProof(args) => proofs::check(args),
         LedgerCommand::Backup(args) => copies::backup(args),
         LedgerCommand::Restore(args) => copies::restore(args),
+        LedgerCommand::Grant(args) => grant::grant(args, interrupt),
         LedgerCommand::Rebuild(args) => {
             let (dir, key) = args.place.find()?;
             let entries = offline::rebuild(&dir, key)?;

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use protocol::{AccountId, Request, Tokens, limits};
+use protocol::{AccountId, Request, Tokens, VoucherText, limits};
 
 use crate::client::{self, Farm};
 use crate::exit::{Exit, WithExit as _};
@@ -22,6 +22,8 @@ pub enum WalletCommand {
     Stake(StakeArgs),
     /// Ask for tokens at risk back; they come free after a while
     Unstake(StakeArgs),
+    /// Pay a voucher out to your wallet
+    Redeem(RedeemArgs),
 }
 
 /// Options of `tessera wallet stake` and `unstake`.
@@ -81,6 +83,23 @@ pub struct StatementArgs {
     json: bool,
 }
 
+/// Options of `tessera wallet redeem`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera wallet redeem vou_3f… --farm @ticket
+
+")]
+pub struct RedeemArgs {
+    /// The voucher
+    voucher: String,
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
 /// Shows it.
 ///
 /// # Errors
@@ -100,6 +119,15 @@ pub fn run(command: &WalletCommand, interrupt: &Interrupt) -> anyhow::Result<Exi
         }
         WalletCommand::Unstake(args) => {
             risk(args, interrupt, Request::Unstake { amount: args.amount })
+        }
+        WalletCommand::Redeem(args) => {
+            let voucher: VoucherText = args.voucher.parse().exit(Exit::Usage)?;
+            client::block_on(async {
+                let farm = Farm::connect(&args.farm, interrupt).await?;
+                let redeemed = redeem(args, &voucher, &farm).await;
+                farm.close().await;
+                redeemed
+            })
         }
         WalletCommand::Statement(args) => client::block_on(async {
             let farm = Farm::connect(&args.farm, interrupt).await?;
@@ -133,6 +161,28 @@ async fn balance(args: &BalanceArgs, farm: &Farm) -> anyhow::Result<Exit> {
     text::print(format_args!("held      {:>16}", wallet.held.to_string()))?;
     text::print(format_args!("at risk   {:>16}", wallet.staked.to_string()))?;
     eprintln!("  you are {}", farm.id());
+    Ok(Exit::Done)
+}
+
+async fn redeem(args: &RedeemArgs, voucher: &VoucherText, farm: &Farm) -> anyhow::Result<Exit> {
+    let (transfer, before) = farm.redeem(&voucher.0, farm.id()).await?;
+    // The farm has checked the signature; this only reads what it said.
+    let amount = voucher.0.open()?.amount;
+    let balance = farm.wallet().await?.balance;
+    if args.json {
+        let object = serde_json::json!({
+            "v": json::VERSION,
+            "transfer": transfer.to_string(),
+            "amount": amount.to_string(),
+            "before": before,
+            "balance": balance.to_string(),
+        });
+        text::print(object)?;
+        return Ok(Exit::Done);
+    }
+    let what = if before { "redeemed before" } else { "redeemed" };
+    text::print(format_args!("{what}  {amount}"))?;
+    text::print(format_args!("balance   {balance}"))?;
     Ok(Exit::Done)
 }
 

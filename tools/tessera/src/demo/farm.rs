@@ -119,7 +119,7 @@ impl LocalFarm {
     pub fn check_ledger(&self) -> Option<LedgerCheck> {
         let dir = self.folder().join(SCHEDULER).join("ledger");
         let key = self.ticket.as_ref()?.key();
-        Some(ledger::offline::check(&dir, key, None))
+        Some(ledger::offline::check(&dir, key, &[]))
     }
 
     /// Keeps the folder when that was asked for, and says where it is.

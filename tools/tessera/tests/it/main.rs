@@ -2,6 +2,7 @@
 
 mod client;
 mod demo;
+mod ledger;
 mod pictures;
 mod run;
 mod usage;

@@ -157,7 +157,7 @@ fn summary(proven: &Proven) -> String {
             let transfer = entry.transfer();
             format!("entry {seq}: {} {}, in the first {entries}", transfer.code, transfer.amount)
         }
-        Proven::Account { account, .. } => format!("the {} after {entries}", account.account),
+        Proven::Account { account, .. } => format!("{} after {entries}", account.account),
     }
 }
 
