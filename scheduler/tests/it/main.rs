@@ -3,6 +3,7 @@
 mod bank;
 mod callers;
 mod farm;
+mod market;
 mod simulator;
 mod trust;
 mod world;

@@ -3,5 +3,6 @@
 mod client;
 mod demo;
 mod pictures;
+mod quote;
 mod run;
 mod usage;
