@@ -139,11 +139,22 @@ impl fmt::Display for NodeEvent {
                     ),
                 }
             }
-            Self::Standing(view) => write!(
-                f,
-                "{} accepted, {} refused, {} tokens earned",
-                view.reputation.accepted, view.reputation.refused, view.earned
-            ),
+            Self::Standing(view) => {
+                let NodeView { reputation: name, earned, .. } = view;
+                write!(
+                    f,
+                    "{} accepted, {} refused, {earned} tokens earned",
+                    name.accepted, name.refused
+                )?;
+                let NodeView { ask_per_gray: ask, base_per_gray: base, .. } = view;
+                if ask > base {
+                    write!(
+                        f,
+                        "; you ask {ask} per billion rays and the farm pays {base}: only jobs that bid more come"
+                    )?;
+                }
+                Ok(())
+            }
             Self::Paused { reason } => write!(f, "paused: {reason}"),
             Self::Error { message, retry_in: Some(wait) } => {
                 write!(f, "{message}; trying again in {:.1} s", wait.as_secs_f64())

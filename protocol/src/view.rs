@@ -129,6 +129,8 @@ pub struct NodeView {
     pub owner: PublicKey,
     /// Least that it works for, tokens per billion metered rays.
     pub ask_per_gray: Tokens,
+    /// The farm's base price now: where it is below the ask, only jobs that bid more are offered.
+    pub base_per_gray: Tokens,
     /// How its films are compared; none before it has qualified.
     pub class: Option<Class>,
     /// Whether it was convicted and gets no more work.

@@ -72,6 +72,7 @@ pub fn node(seed: u8, name: &str, owner: PublicKey) -> NodeView {
         backend: "cpu (avx2, 16 threads)".to_owned(),
         owner,
         ask_per_gray: Tokens::from_micro(15_000),
+        base_per_gray: Tokens::from_micro(20_000),
         class: Some(Class::Exact),
         barred: false,
         reputation: Reputation { mean_ppm: 941_000, accepted: 312, refused: 1, dropped: 2 },

@@ -10,12 +10,15 @@ use crate::market::base::Signal;
 
 /// Work in line beside what the nodes that work for the base price have shown that they can do.
 ///
-/// A node counts while it works: by a lease that is out, or a film within the last epoch. So nobody
-/// lowers the price with nodes that only stand there, nor raises it by the speed that they claim.
+/// A node that could have work and has none does not count: only one that works, by a lease that is
+/// out or a film within the last epoch, or for which nothing waits. So nobody lowers the price with
+/// nodes that only stand there, nor raises it by the speed that they claim.
 #[must_use]
 pub fn signal(state: &State, now_ms: u64) -> Signal {
     let book = &state.book;
     let base = book.base_per_gray;
+    let open = || book.active.values().map(|id| &book.jobs[id]).filter(is_open);
+    let best_waiting = open().filter(|job| has_fresh_units(job)).map(price).max();
     let out: BTreeSet<NodeId> = book
         .leases
         .values()
@@ -33,22 +36,32 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
             continue;
         }
         signal.willing += 1;
-        if out.contains(&node.id) || has_just_worked(node, now_ms, book.policy.market.epoch_ms) {
+        let works =
+            out.contains(&node.id) || has_just_worked(node, now_ms, book.policy.market.epoch_ms);
+        if works || best_waiting.is_none_or(|best| best < ask) {
             signal.per_second += node.pace.per_second().unwrap_or(0);
         }
     }
     signal.owners = owners.len() as u32;
-    let open = book.active.values().map(|id| &book.jobs[id]);
     let lowest_ask = signal.lowest_ask;
-    let wanted = |job: &&Job| {
-        job.phase == JobPhase::Open && lowest_ask.is_some_and(|ask| job.quote.price_per_gray >= ask)
-    };
-    for job in open.filter(wanted) {
-        let price = job.quote.price_per_gray;
-        signal.work = signal.work.saturating_add(worth(job.work_left(), price, base));
-        signal.refused |= out.is_empty() && price >= base && !job.waiting.is_empty();
+    for job in open().filter(|job| lowest_ask.is_some_and(|ask| price(job) >= ask)) {
+        signal.work = signal.work.saturating_add(worth(job.work_left(), price(job), base));
+        signal.refused |= out.is_empty() && price(job) >= base && has_fresh_units(job);
     }
     signal
+}
+
+fn is_open(job: &&Job) -> bool {
+    job.phase == JobPhase::Open
+}
+
+const fn price(job: &Job) -> Tokens {
+    job.quote.price_per_gray
+}
+
+/// Whether units wait that nobody has begun; one that was may wait for a certain node.
+fn has_fresh_units(job: &Job) -> bool {
+    job.waiting.last().is_some_and(|(is_fresh, _)| *is_fresh)
 }
 
 fn has_just_worked(node: &Node, now_ms: u64, epoch_ms: u64) -> bool {

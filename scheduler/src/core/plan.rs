@@ -43,10 +43,9 @@ fn jobs_in_turn<'a>(state: &'a State, node: &Node) -> Vec<&'a Job> {
     let jobs = book.active.values().map(|job| &book.jobs[job]);
     let mut jobs: Vec<&Job> =
         jobs.filter(|job| !job.waiting.is_empty() && is_offered(state, node, job)).collect();
-    // Boots count from 0 again: by need goes one in so many of each run.
-    let by_need = place::goes_by_need(rules, book.leases_granted + 1);
-    jobs.sort_by(|a, b| match by_need {
-        true => place::by_need(&a.standing(), &b.standing()),
+    let rotates = place::rotates(rules, book.leases_granted + 1);
+    jobs.sort_by(|a, b| match rotates {
+        true => place::by_turn(&a.standing(), &b.standing()),
         false => place::by_place(rules, &a.standing(), &b.standing()),
     });
     jobs

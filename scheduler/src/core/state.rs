@@ -63,6 +63,8 @@ pub struct Book {
     pub base_per_gray: Tokens,
     /// When it last moved.
     pub base_since_ms: u64,
+    /// Leases ever granted in rotation.
+    pub turns: u64,
     /// Transfers that the ledger has not confirmed.
     pub outbox: BTreeMap<u64, Vec<Transfer>>,
     /// Batches of transfers ever asked for.
@@ -271,6 +273,8 @@ pub struct Job {
     pub films: u64,
     /// From their leases to these films, milliseconds in all.
     pub films_ms: u64,
+    /// Number of the turn that it had last, or of the last of all when it was ordered.
+    pub turn: u64,
 }
 
 /// Where a job stands.
@@ -414,6 +418,7 @@ impl State {
             reserve: Tokens::ZERO,
             base_per_gray: Tokens::ZERO,
             base_since_ms: 0,
+            turns: 0,
             outbox: BTreeMap::new(),
             moves: 0,
         };
@@ -484,7 +489,7 @@ impl Job {
             number: self.number,
             ordered_ms: self.ordered_ms,
             price: self.quote.price_per_gray,
-            served: self.films + self.leases as u64,
+            turn: self.turn,
         }
     }
 

@@ -145,6 +145,7 @@ pub fn node(state: &State, node: &Node) -> NodeView {
         backend: node.facts.backend.clone(),
         owner: node.facts.owner,
         ask_per_gray: node.facts.ask_per_gray,
+        base_per_gray: state.book.base_per_gray,
         class: node.class,
         barred: node.barred,
         reputation: name,

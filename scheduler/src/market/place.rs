@@ -3,8 +3,10 @@
 //! A job's place in line is the time of its order, moved forward by what it pays above the fair
 //! price. So at equal price the oldest comes first; who pays more passes whoever was ordered within
 //! the time bought, and nobody else; and a job that waits is passed by a bounded amount of work,
-//! whatever others bid. One lease in so many is given by need instead: to the job that has had the
-//! fewest films for its price.
+//! whatever others bid.
+//!
+//! One lease in so many goes in rotation instead: to each job in turn, whatever it pays, so that of
+//! *n* jobs each has at least one in *n* of these. Whoever comes joins behind.
 
 use std::cmp::Ordering;
 
@@ -21,14 +23,14 @@ pub struct Standing {
     pub ordered_ms: u64,
     /// What it pays, tokens per billion metered rays.
     pub price: Tokens,
-    /// Films that it has had, and leases of it that are out.
-    pub served: u64,
+    /// Number of the turn that it had last, or of the last of all when it came.
+    pub turn: u64,
 }
 
-/// Whether the `number`th lease is one that goes by need.
+/// Whether the `number`th lease goes in rotation.
 #[must_use]
-pub const fn goes_by_need(rules: &Rules, number: u64) -> bool {
-    number.is_multiple_of(rules.fair_every)
+pub const fn rotates(rules: &Rules, number: u64) -> bool {
+    number.is_multiple_of(rules.rotate_every)
 }
 
 /// A job's place in line, milliseconds: the lowest comes first.
@@ -45,13 +47,10 @@ pub fn by_place(rules: &Rules, a: &Standing, b: &Standing) -> Ordering {
     place_ms(rules, a).cmp(&place_ms(rules, b)).then(a.number.cmp(&b.number))
 }
 
-/// The order of two jobs by need: who has had less for its price comes first, then the older.
+/// The order of two jobs in rotation: whose turn was longest ago comes first, then the older.
 #[must_use]
-pub fn by_need(a: &Standing, b: &Standing) -> Ordering {
-    // served / price, without dividing.
-    let left = u128::from(a.served).saturating_mul(b.price.micro());
-    let right = u128::from(b.served).saturating_mul(a.price.micro());
-    left.cmp(&right).then(a.number.cmp(&b.number))
+pub fn by_turn(a: &Standing, b: &Standing) -> Ordering {
+    (a.turn, a.number).cmp(&(b.turn, b.number))
 }
 
 #[cfg(test)]
@@ -60,8 +59,8 @@ mod tests {
 
     const HOUR_MS: u64 = 3_600_000;
 
-    fn job(number: u64, ordered_ms: u64, price: u64, served: u64) -> Standing {
-        Standing { number, ordered_ms, price: Tokens::from_whole(price), served }
+    fn job(number: u64, ordered_ms: u64, price: u64, turn: u64) -> Standing {
+        Standing { number, ordered_ms, price: Tokens::from_whole(price), turn }
     }
 
     fn first(a: Standing, b: Standing) -> u64 {
@@ -93,12 +92,11 @@ mod tests {
     }
 
     #[test]
-    fn need_is_films_for_the_price() {
-        assert_eq!(by_need(&job(1, 0, 10, 4), &job(2, 0, 10, 3)), Ordering::Greater);
-        assert_eq!(by_need(&job(1, 0, 20, 4), &job(2, 0, 10, 3)), Ordering::Less);
-        assert_eq!(by_need(&job(1, 0, 20, 4), &job(2, 0, 10, 2)), Ordering::Less);
+    fn turns_go_round() {
+        assert_eq!(by_turn(&job(1, 0, 10, 4), &job(2, 0, 10, 3)), Ordering::Greater);
+        assert_eq!(by_turn(&job(1, 0, 10, 4), &job(2, 0, 99, 4)), Ordering::Less);
         let every: Vec<u64> =
-            (1..10).filter(|&number| goes_by_need(&Rules::default(), number)).collect();
+            (1..10).filter(|&number| rotates(&Rules::default(), number)).collect();
         assert_eq!(every, [4, 8]);
     }
 }

@@ -32,9 +32,8 @@ pub struct Rules {
     /// How far a job that pays twice `per_gray` is moved forward in line, milliseconds; others in
     /// proportion.
     pub bid_moves_ms: u64,
-    /// One lease in so many goes to the job that has had the fewest for its price, whatever its
-    /// place in line.
-    pub fair_every: u64,
+    /// One lease in so many goes to the jobs in rotation, whatever they pay.
+    pub rotate_every: u64,
 }
 
 impl Default for Rules {
@@ -52,7 +51,7 @@ impl Default for Rules {
             line_ms: 30 * 60_000,
             line_max_ms: 4 * 3_600_000,
             bid_moves_ms: 3_600_000,
-            fair_every: 4,
+            rotate_every: 4,
         }
     }
 }
@@ -122,8 +121,8 @@ impl Rules {
             let rule = "it must be more than line_ms, and at most a month, in milliseconds";
             return range("line_max_ms", self.line_max_ms, rule);
         }
-        if !(2..=1_000_000).contains(&self.fair_every) {
-            return range("fair_every", self.fair_every, "it must be 2..=1000000");
+        if !(2..=1_000_000).contains(&self.rotate_every) {
+            return range("rotate_every", self.rotate_every, "it must be 2..=1000000");
         }
         Ok(())
     }
@@ -150,6 +149,6 @@ mod tests {
         check(|rules| rules.step_ppm = 0, "step_ppm is 0");
         check(|rules| rules.epoch_ms = 0, "epoch_ms is 0");
         check(|rules| rules.line_max_ms = rules.line_ms, "line_max_ms is 1800000");
-        check(|rules| rules.fair_every = 1, "fair_every is 1");
+        check(|rules| rules.rotate_every = 1, "rotate_every is 1");
     }
 }

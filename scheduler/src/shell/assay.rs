@@ -1,11 +1,16 @@
 //! What a job's rays are: counted on a few pixels, and timed beside those of a reference scene.
 //!
+//! Time is this process's CPU time on one thread, so that other programs of the machine hardly show;
+//! checks that this process makes at the same moment lengthen both alike.
+//!
 //! The result of a job is kept, so that asking twice gives the same price and what-ifs cost nothing:
 //! else an artist would ask until the clock was kind.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use cpu_time::ProcessTime;
 use protocol::settings::CHUNK_SAMPLES;
 use protocol::{Digest, JobSpec, RenderSettings, Size, ViewIndex};
 use renderer::{Cancel, CpuBackend, RenderScene};
@@ -20,13 +25,13 @@ const KEPT_MAX: usize = 256;
 /// Side of the reference picture, pixels.
 const REFERENCE_SIDE_PX: u32 = 256;
 /// Shots are timed so many times, and the least time counts: whatever disturbs makes it longer.
-const ROUNDS: u32 = 3;
+const ROUNDS: u32 = 5;
 /// No further round is begun after this long: long times need it least.
 const ROUNDS_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Probes and what they found.
-#[derive(Default)]
 pub(super) struct Assays {
+    backend: Mutex<CpuBackend>,
     kept: Mutex<Vec<(Digest, Probe)>>,
     reference: Mutex<Option<Arc<RenderScene>>>,
 }
@@ -46,38 +51,30 @@ pub(super) enum AssayError {
 }
 
 impl Assays {
+    pub(super) fn new() -> Self {
+        let backend = Mutex::new(CpuBackend::new(Some(NonZeroUsize::MIN)));
+        Self { backend, kept: Mutex::default(), reference: Mutex::default() }
+    }
+
     /// Probes the first, middle and last frame through every camera, takes the dearest frame of
     /// each, and the mean over the cameras: all have the same number of frames. Blocks.
-    pub(super) fn assay(
-        &self,
-        frames: &Frames,
-        backend: &mut CpuBackend,
-        spec: &JobSpec,
-    ) -> Result<Probe, AssayError> {
+    pub(super) fn assay(&self, frames: &Frames, spec: &JobSpec) -> Result<Probe, AssayError> {
         let key = key(spec);
         let kept = |list: &[(Digest, Probe)]| {
             list.iter().find(|(other, _)| *other == key).map(|(_, probe)| *probe)
         };
-        if let Some(probe) = kept(&self.lock()) {
+        if let Some(probe) = kept(&lock(&self.kept)) {
             return Ok(probe);
         }
-        let probe = self.probe(frames, backend, spec)?;
-        let mut list = self.lock();
+        let probe = self.probe(frames, spec)?;
+        let mut list = lock(&self.kept);
         list.insert(0, (key, probe));
         list.truncate(KEPT_MAX);
         Ok(probe)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Digest, Probe)>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn probe(
-        &self,
-        frames: &Frames,
-        backend: &mut CpuBackend,
-        spec: &JobSpec,
-    ) -> Result<Probe, AssayError> {
+    fn probe(&self, frames: &Frames, spec: &JobSpec) -> Result<Probe, AssayError> {
+        let mut backend = lock(&self.backend);
         let all: Vec<u32> = spec.frames.frames().collect();
         let mut looked = vec![0, all.len() / 2, all.len() - 1];
         looked.dedup();
@@ -91,9 +88,8 @@ impl Assays {
             for &index in &looked {
                 let time_s = split::time_s(&spec.frames, all[index]);
                 let frame = frames.frame(spec.scene, &settings, time_s)?;
-                let probe = clock.time(backend, &frame, &reference)?;
-                let closest = (probe.closest_bound, probe.shadow_bound);
-                dear_bound.raise(closest.0, closest.1);
+                let probe = clock.time(&mut backend, &frame, &reference)?;
+                dear_bound.raise(probe.closest_bound, probe.shadow_bound);
                 dear_mean.raise(probe.closest_mean, probe.shadow_mean);
                 shots += 1;
                 pixels = probe.pixels;
@@ -113,7 +109,7 @@ impl Assays {
     }
 
     fn reference(&self) -> Result<Arc<RenderScene>, AssayError> {
-        let mut reference = self.reference.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reference = lock(&self.reference);
         if let Some(frame) = &*reference {
             return Ok(frame.clone());
         }
@@ -123,6 +119,10 @@ impl Assays {
         let frame = Arc::new(frame.map_err(AssayError::Reference)?);
         Ok(reference.insert(frame).clone())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What decides a job's rays a sample. Its name, its seed and samples beyond the first chunk do not.
@@ -157,11 +157,11 @@ impl Clock {
         let (mut of_reference, mut of_shot) = (Duration::MAX, Duration::MAX);
         let mut round = 0;
         loop {
-            let (begun, looked) =
-                (Instant::now(), renderer::probe(backend, reference, &Cancel::default())?);
+            let begun = ProcessTime::now();
+            let looked = renderer::probe(backend, reference, &Cancel::default())?;
             of_reference = of_reference.min(begun.elapsed());
-            let (begun, probe) =
-                (Instant::now(), renderer::probe(backend, frame, &Cancel::default())?);
+            let begun = ProcessTime::now();
+            let probe = renderer::probe(backend, frame, &Cancel::default())?;
             of_shot = of_shot.min(begun.elapsed());
             round += 1;
             if round >= ROUNDS || self.begun.elapsed() >= ROUNDS_TIME_MAX {
@@ -199,11 +199,10 @@ mod tests {
 
     #[test]
     fn the_reference_weighs_what_it_weighs() {
-        let assays = Assays::default();
+        let assays = Assays::new();
         let reference = assays.reference().expect("prepares");
-        let mut backend = CpuBackend::new(std::num::NonZeroUsize::new(1));
         let mut clock = Clock::new();
-        clock.time(&mut backend, &reference, &reference).expect("renders");
+        clock.time(&mut lock(&assays.backend), &reference, &reference).expect("renders");
         assert_eq!(clock.scene.rays, clock.reference.rays);
         assert!(clock.scene.rays.closest > 10_000, "{:?}", clock.scene);
     }

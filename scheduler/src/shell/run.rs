@@ -188,7 +188,7 @@ impl Parts {
             films,
             evidence,
             qualifying: Mutex::default(),
-            assays: Arc::new(Assays::default()),
+            assays: Arc::new(Assays::new()),
             backend: Arc::new(Mutex::new(CpuBackend::new(config.cpu_threads))),
             renders: Semaphore::new(1),
             ledger_check: LedgerChecks::default(),
@@ -282,18 +282,7 @@ fn log_end(job: &Job, meter: &Meter) {
         pixels_checked = job.pixels_checked,
         checking_pixels_since_start = meter.pixels(),
         checking_cpu_seconds_max_since_start = meter.cpu_seconds_max(),
-        process_cpu_seconds = process_cpu_seconds(),
+        process_cpu_seconds = cpu_time::ProcessTime::now().as_duration().as_secs_f64(),
         "job ended"
     );
-}
-
-/// CPU-seconds of this process so far, where the system tells (Linux).
-fn process_cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // Fields after the command's closing parenthesis; user and system time are the 12th and 13th
-    // of them, in hundredths of a second on every Linux there is.
-    let after = stat.rsplit_once(')')?.1;
-    let fields: Vec<&str> = after.split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / 100.0)
 }

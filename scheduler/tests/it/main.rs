@@ -5,6 +5,7 @@ mod callers;
 mod convictions;
 mod evidence;
 mod farm;
+mod market;
 mod receipts;
 mod simulator;
 mod trust;

@@ -8,19 +8,20 @@ use scheduler::money;
 
 use crate::world::{Character, World, public, truth};
 
-const HONEST: Character = Character { class: Class::Exact, forges_percent: 0, sleeps_percent: 2 };
+pub const HONEST: Character =
+    Character { class: Class::Exact, forges_percent: 0, sleeps_percent: 2 };
 const OTHER_CLASS: Character = Character { class: Class::Tolerant, ..HONEST };
 const SLEEPER: Character = Character { sleeps_percent: 60, ..HONEST };
 const CHEAT: Character = Character { forges_percent: 30, ..HONEST };
 
 const TURNS_MAX: u32 = 60_000;
 
-fn policy() -> Policy {
+pub fn policy() -> Policy {
     Policy { hold_ms: 60_000, hold_units: 12, twin_floor_ppm: 100_000, ..Policy::default() }
 }
 
 /// Runs until every job is over, checking after every turn.
-fn run(world: &mut World, crash_every: u64) {
+pub fn run(world: &mut World, crash_every: u64) {
     for turn in 0..TURNS_MAX {
         world.turn();
         world.assert_invariants();

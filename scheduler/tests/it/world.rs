@@ -162,6 +162,18 @@ impl World {
 
     /// An order as the shell makes it, with a price that is enough for `percent` of the work.
     pub fn order(&mut self, artist: u8, number: u8, percent: u64) -> JobId {
+        self.order_at(artist, number, percent, Tokens::from_whole(1_000), Offer::default())
+    }
+
+    /// The same at a price of its own.
+    pub fn order_at(
+        &mut self,
+        artist: u8,
+        number: u8,
+        percent: u64,
+        price_per_gray: Tokens,
+        offer: Offer,
+    ) -> JobId {
         let spec = JobSpec {
             name: format!("job {number}"),
             scene: SceneId([0; 32]),
@@ -174,7 +186,6 @@ impl World {
             frames: protocol::FrameRange { first: 0, last: 1, step: 1, fps: 24.0 },
             tile_side_px: 16,
         };
-        let price_per_gray = Tokens::from_whole(1_000);
         let units = scheduler::split(JobId([0; 16]), &spec, 2).expect("small").len() as u64;
         // The heaviest unit has a weight of 275, the average one of 147.
         let counted = RayCount { closest: units * 1_650 * percent, shadow: units * 825 * percent };
@@ -189,8 +200,8 @@ impl World {
             fee,
             reserve,
             checking: Tokens::ZERO,
-            offer: Offer::default(),
-            base_per_gray: price_per_gray,
+            offer,
+            base_per_gray: self.state.book.base_per_gray,
             price_per_gray,
             weight_percent: 100,
             rays: counted,
@@ -211,6 +222,44 @@ impl World {
             now_ms: self.now_ms,
         })));
         job
+    }
+
+    /// A node asks for more from now on.
+    pub fn ask(&mut self, index: usize, ask_per_gray: Tokens) {
+        let node = self.nodes[index].id;
+        let facts = NodeFacts { ask_per_gray, ..self.state.book.nodes[&node].facts.clone() };
+        self.apply(Event::NodeMet { node, facts });
+    }
+
+    /// A node gets a lease and answers it at once, well; whose job it was.
+    pub fn work_one(&mut self, index: usize) -> Option<JobId> {
+        let node = self.nodes[index].id;
+        let event = plan::next_grant(&self.state, node, self.now_ms)?;
+        let Event::Granted { lease, job, unit_index, .. } = event.clone() else {
+            panic!("a plan is a grant")
+        };
+        self.apply(event);
+        self.commit(index, lease, job, unit_index);
+        Some(job)
+    }
+
+    fn commit(&mut self, index: usize, lease: LeaseId, job: JobId, unit_index: u32) {
+        let node = self.nodes[index].id;
+        let unit = self.state.book.jobs[&job].units[unit_index as usize].unit;
+        let (root, rays) = (truth(&unit, self.nodes[index].character.class), rays(&unit));
+        let commitment = Commitment { lease, node, root, rays, engine: ENGINE };
+        let commitment = Signed::new(&commitment, &key(100 + index as u8));
+        self.apply(Event::Committed { lease, root, rays, commitment, now_ms: self.now_ms });
+        self.acknowledged.insert(lease);
+    }
+
+    /// The bank and the verifier do all they have to do.
+    pub fn settle_all(&mut self) {
+        while !self.moves.is_empty() || !self.checks.is_empty() {
+            self.bank_works();
+            self.verifier_works();
+            self.sync();
+        }
     }
 
     /// Applies an event as the shell does: the journal first, effects after their fsync.

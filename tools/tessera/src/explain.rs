@@ -140,7 +140,10 @@ impl Explained {
             }
             "samples" => "more noise".to_owned(),
             _ => {
-                format!("a forgery of 5 % of a tile is seen {} of the time", quote.offer.assurance)
+                format!(
+                    "a forgery of 5 % of a tile is caught {} of the time",
+                    quote.offer.assurance
+                )
             }
         }
     }
@@ -185,7 +188,9 @@ impl Explained {
         lines.push(amount("price", self.quote.price, &valid));
         lines.extend([String::new(), "what if".to_owned()]);
         for (alternative, quote) in &self.what_ifs {
-            let change = text::signed_tokens(self.difference(quote.price));
+            let difference = self.difference(quote.price);
+            let sign = if difference < 0 { "" } else { "+" };
+            let change = format!("{sign}{}", text::signed_tokens(difference));
             let why = format!("{change}: {}", self.effect_words(alternative, quote));
             lines.push(amount(&alternative.words, quote.price, &why));
         }

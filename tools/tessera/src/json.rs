@@ -112,6 +112,7 @@ pub fn node(node: &NodeView) -> Value {
         "backend": node.backend,
         "owner": node.owner.to_string(),
         "ask_per_gray": node.ask_per_gray.to_string(),
+        "base_per_gray": node.base_per_gray.to_string(),
         "class": node.class.map(class),
         "barred": node.barred,
         "reputation_ppm": node.reputation.mean_ppm,

@@ -8,6 +8,7 @@ use protocol::{Digest, JobId, Tokens};
 use super::{lease, node, stake, verdict};
 use crate::core::event::{Effect, Ordered};
 use crate::core::state::{Book, Job, JobPhase, LeasePhase, State, UnitState};
+use crate::market::place;
 use crate::money;
 use crate::split;
 
@@ -73,11 +74,20 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         pixels_checked: 0,
         films: 0,
         films_ms: 0,
+        turn: book.turns,
     };
     book.active.insert(job.number, id);
     book.jobs.insert(id, job);
     if price.is_zero() {
         open(state, id);
+    }
+}
+
+/// A lease of a job is about to be granted: one that goes in rotation is its turn.
+pub(super) fn take_turn(book: &mut Book, id: JobId) {
+    if place::rotates(&book.policy.market, book.leases_granted + 1) {
+        book.turns += 1;
+        book.job_mut(id).turn = book.turns;
     }
 }
 

@@ -45,6 +45,7 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             job::close(state, job, failure, now_ms, out);
         }
         Event::Granted { lease, node, job, unit_index, films_wanted, boosted, now_ms } => {
+            job::take_turn(&mut state.book, job);
             let grant = lease::Grant { lease, node, job, unit_index, films_wanted, boosted };
             lease::grant(state, &grant, now_ms, out);
         }

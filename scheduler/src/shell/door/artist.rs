@@ -1,6 +1,5 @@
 //! An artist's requests: scenes, quotes, orders, news, films.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use ledger::account;
@@ -57,14 +56,9 @@ impl Door {
             Err(error) => return Err(internal("the scenes cannot be read", error)),
         }
         let _turn = self.renders.acquire().await;
-        let (frames, backend, probed) = (self.frames.clone(), self.backend.clone(), spec.clone());
-        let assays = self.assays.clone();
-        let probe = blocking(move || {
-            let mut backend = backend.lock().unwrap_or_else(PoisonError::into_inner);
-            assays.assay(&frames, &mut backend, &probed)
-        })
-        .await?
-        .map_err(|error| match error {
+        let (frames, assays, probed) = (self.frames.clone(), self.assays.clone(), spec.clone());
+        let probe = blocking(move || assays.assay(&frames, &probed)).await?;
+        let probe = probe.map_err(|error| match error {
             AssayError::Frame(FrameError::Store { .. }) => {
                 internal("the scene cannot be read", error)
             }

@@ -46,9 +46,9 @@ pub(super) struct Door {
     pub(super) qualifying: Mutex<BTreeMap<NodeId, RenderSettings>>,
     /// What probes have found.
     pub(super) assays: Arc<Assays>,
-    /// Renders probes and golden frames; one at a time, for both use all threads.
+    /// Renders golden frames, with all threads.
     pub(super) backend: Arc<Mutex<CpuBackend>>,
-    /// Probes and golden frames that wait for it.
+    /// Probes and golden frames: one at a time.
     pub(super) renders: Semaphore,
     /// The last look at the whole ledger: one at a time, and shared for a while.
     pub(super) ledger_check: LedgerChecks,

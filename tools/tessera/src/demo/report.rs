@@ -193,6 +193,7 @@ mod tests {
             backend: "cpu".to_owned(),
             owner: PublicKey([1; 32]),
             ask_per_gray: Tokens::ZERO,
+            base_per_gray: Tokens::ZERO,
             class: None,
             barred,
             reputation: Reputation { refused, ..Reputation::default() },

@@ -4,5 +4,6 @@ mod client;
 mod demo;
 mod ledger;
 mod pictures;
+mod quote;
 mod run;
 mod usage;
