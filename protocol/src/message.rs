@@ -173,6 +173,14 @@ pub enum Request {
         /// Number of the last already seen; 0 for all.
         after: u64,
     },
+    /// Has an accepted tile of one of the caller's jobs rendered once more as a whole, at a price that
+    /// comes back if the film is bad.
+    Dispute {
+        /// Which film.
+        unit: Unit,
+        /// Most that it may cost.
+        fee_max: Tokens,
+    },
     /// Pays a voucher of this farm out.
     Redeem {
         /// The operator's word.

@@ -8,8 +8,8 @@ use protocol::{
     PublicKey, RayCount, RenderSettings, SceneId, Signed, SigningKey, Size, Tokens,
 };
 use scheduler::core::{
-    Check, CheckKind, CheckOutcome, Effect, Event, NodeFacts, Ordered, Policy, Secret, State, plan,
-    step,
+    Check, CheckKind, CheckOutcome, Effect, Event, FilmRef, NodeFacts, Ordered, Policy, Secret,
+    State, Tried, plan, step,
 };
 use scheduler::quote::{self, Prices, Probe, SampleCost, Terms};
 
@@ -390,15 +390,17 @@ impl Farm {
 fn answer(check: &Check, now_ms: u64) -> Event {
     let outcome = CheckOutcome::Passed { pixels: 136 };
     match &check.kind {
-        CheckKind::Challenge { film, round, .. } => {
-            Event::Judged { lease: film.lease, round: *round, outcome, now_ms }
+        CheckKind::Challenge { film, challenge } => {
+            Event::Judged { lease: film.lease, round: challenge.round, outcome, now_ms }
         }
         CheckKind::Recheck { film, .. } => Event::Rechecked { lease: film.lease, outcome, now_ms },
-        CheckKind::Trial { films } => Event::Tried {
-            job: check.unit.job,
-            unit_index: check.unit_index,
-            differing: films.iter().map(|film| (film.lease, 0)).collect(),
-            now_ms,
-        },
+        CheckKind::Trial { films } => {
+            let held = |film: &FilmRef| Tried { lease: film.lease, differing: 0, evidence: None };
+            let (job, unit_index) = (check.unit.job, check.unit_index);
+            Event::Tried { job, unit_index, films: films.iter().map(held).collect(), now_ms }
+        }
+        CheckKind::Appeal { .. } | CheckKind::Dispute { .. } => {
+            unreachable!("nobody doubts anybody in this market")
+        }
     }
 }

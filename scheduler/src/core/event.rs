@@ -207,6 +207,27 @@ pub enum Event {
         now_ms: u64,
     },
 
+    /// An artist doubts an accepted film.
+    Disputed {
+        /// The job.
+        job: JobId,
+        /// Index of the unit.
+        unit_index: u32,
+    },
+    /// The artist's wallet held less than a dispute costs when the ledger was asked.
+    DisputeUnfunded {
+        /// Number of the movement.
+        seq: u64,
+    },
+    /// A disputed film was compared with a render of the whole tile.
+    DisputeHeard {
+        /// The lease it came from.
+        lease: LeaseId,
+        /// What came out.
+        outcome: CheckOutcome,
+        /// When.
+        now_ms: u64,
+    },
     /// A conviction is appealed against.
     Appealed {
         /// The lease whose film convicted the node.
@@ -398,6 +419,11 @@ pub enum CheckKind {
     },
     /// The whole tile of a film that convicted its node: answered by [`Event::AppealHeard`].
     Appeal {
+        /// The film.
+        film: FilmRef,
+    },
+    /// The whole tile of an accepted film: answered by [`Event::DisputeHeard`].
+    Dispute {
         /// The film.
         film: FilmRef,
     },

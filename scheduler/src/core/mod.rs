@@ -20,7 +20,7 @@ pub use event::{
 };
 pub use policy::Policy;
 pub use state::{
-    Accepted, Appeal, Book, Committed, Conviction, Hold, Job, JobPhase, LeasePhase, LeasePurse,
-    LeaseRecord, Live, Node, Quoted, Recheck, Stake, State, UnitState,
+    Accepted, Appeal, Book, Committed, Conviction, Dispute, Hold, Job, JobPhase, LeasePhase,
+    LeasePurse, LeaseRecord, Live, Node, Quoted, Recheck, Stake, State, UnitState,
 };
-pub use step::{AppealError, may_appeal, outstanding, step};
+pub use step::{AppealError, dispute_fee, may_appeal, outstanding, step};

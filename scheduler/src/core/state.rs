@@ -51,6 +51,8 @@ pub struct Book {
     pub rechecks: BTreeMap<LeaseId, Recheck>,
     /// Convictions that are not settled, by the lease whose film was bad.
     pub convictions: BTreeMap<LeaseId, Conviction>,
+    /// Accepted films that their artists doubt, until the tile was rendered once more.
+    pub disputes: BTreeMap<LeaseId, Dispute>,
     /// What owners of nodes have at risk.
     pub stakes: BTreeMap<PublicKey, Stake>,
     /// Stakes that the ledger has not moved yet, by number in the outbox.
@@ -198,6 +200,23 @@ pub enum Appeal {
     Overturned,
 }
 
+/// A film that its artist doubts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dispute {
+    /// The job.
+    pub job: JobId,
+    /// Index of the unit in the job.
+    pub unit_index: u32,
+    /// The film.
+    pub film: FilmRef,
+    /// What it was paid.
+    pub pay: Tokens,
+    /// What the artist loses if it is good.
+    pub fee: Tokens,
+    /// Number of the movement that sets the fee aside, until the ledger has done it.
+    pub seq: Option<u64>,
+}
+
 /// What an owner of nodes has at risk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stake {
@@ -330,6 +349,8 @@ pub struct Accepted {
     pub pixels_checked: u32,
     /// What the node was paid.
     pub pay: Tokens,
+    /// Whether the artist has had it rendered once more.
+    pub disputed: bool,
     /// The job's version when it was accepted.
     pub version: u64,
 }
@@ -412,6 +433,7 @@ impl State {
             leases: BTreeMap::new(),
             rechecks: BTreeMap::new(),
             convictions: BTreeMap::new(),
+            disputes: BTreeMap::new(),
             stakes: BTreeMap::new(),
             stakes_ordered: BTreeMap::new(),
             reserve_seeded: false,

@@ -169,11 +169,12 @@ fn report(batch: &Batch, result: Result<(), ApplyError>, desk: &DeskHandle) {
     }
 }
 
-/// What it means when the wallet that a batch is paid from holds less: the two that people order,
+/// What it means when the wallet that a batch is paid from holds less: of what people order,
 /// whose wallet may have changed since it was looked at.
 fn unfunded(batch: &Batch) -> Option<Event> {
     match (batch.transfers.first()?.debit, batch.transfers.first()?.credit) {
         (Account::Wallet(_), Account::Escrow(job)) => Some(Event::Unfunded { job }),
+        (Account::Wallet(_), Account::Reserve) => Some(Event::DisputeUnfunded { seq: batch.seq }),
         (Account::Wallet(_), Account::Stake(_)) => Some(Event::StakeUnfunded { seq: batch.seq }),
         _ => None,
     }

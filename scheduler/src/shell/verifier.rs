@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use film::{Film, Sums};
-use protocol::{Challenge, Class, Digest, EVIDENCE_PIXELS_MAX, Evidence, Rect, Signed, SigningKey};
+use protocol::{
+    Challenge, Class, Digest, EVIDENCE_PIXELS_MAX, Evidence, Rect, Refusal, Signed, SigningKey,
+};
 use renderer::trace::Path;
 use renderer::{Backend as _, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
@@ -117,6 +119,11 @@ impl Verifier {
                 let holds = self.hearing(&place, film);
                 holds.map(|holds| Event::AppealHeard { lease, holds })
             }
+            CheckKind::Dispute { film } => {
+                let lease = film.lease;
+                let outcome = self.whole(&place, film);
+                outcome.map(|outcome| Event::DisputeHeard { lease, outcome, now_ms: 0 })
+            }
             CheckKind::Trial { films } => {
                 let (job, unit_index) = (check.unit.job, check.unit_index);
                 let films = self.trial(&place, films);
@@ -176,18 +183,42 @@ impl Verifier {
             return Ok(films.iter().map(held).collect());
         }
         let trusted = self.trusted(place)?;
-        let places: Vec<(u32, u32)> = place.work.rect.pixels().collect();
         let tried = films.iter().zip(&got).map(|(film, got)| {
-            let (got, trusted) = (got.sums(), trusted.sums());
-            let differing = verify::differing_pixels(film.class, got, trusted);
-            let shown = Shown { places: &places, got, trusted };
-            let evidence = match differing {
-                0 => None,
-                _ => Some(self.keep_evidence(place, film, None, &shown)?),
-            };
+            let (differing, evidence) = self.compared(place, film, got, &trusted)?;
             Ok(Tried { lease: film.lease, differing, evidence })
         });
         tried.collect()
+    }
+
+    /// What a render of the whole tile says of a film.
+    fn whole(&mut self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<CheckOutcome> {
+        let got = self.film(place, film)?;
+        let trusted = self.trusted(place)?;
+        Ok(match self.compared(place, film, &got, &trusted)? {
+            (0, _) => CheckOutcome::Passed { pixels: trusted.pixels().len() as u32 },
+            (differing, evidence) => {
+                CheckOutcome::Refused { refusal: Refusal::Duplicate { differing }, evidence }
+            }
+        })
+    }
+
+    /// In how many pixels a film differs from the truth beyond what its class allows, and the
+    /// evidence of it.
+    fn compared(
+        &self,
+        place: &Place<'_>,
+        film: &FilmRef,
+        got: &Film,
+        trusted: &Film,
+    ) -> anyhow::Result<(u32, Option<Digest>)> {
+        let places: Vec<(u32, u32)> = place.work.rect.pixels().collect();
+        let shown = Shown { places: &places, got: got.sums(), trusted: trusted.sums() };
+        let differing = verify::differing_pixels(film.class, shown.got, shown.trusted);
+        let evidence = match differing {
+            0 => None,
+            _ => Some(self.keep_evidence(place, film, None, &shown)?),
+        };
+        Ok((differing, evidence))
     }
 
     /// Whether a film that convicted its node was good after all: the whole tile, by the plainest
@@ -297,6 +328,9 @@ fn stamped(event: Event, at_ms: u64) -> Event {
         }
         Event::Rechecked { lease, outcome, .. } => {
             Event::Rechecked { lease, outcome, now_ms: at_ms }
+        }
+        Event::DisputeHeard { lease, outcome, .. } => {
+            Event::DisputeHeard { lease, outcome, now_ms: at_ms }
         }
         Event::Tried { job, unit_index, films, .. } => {
             Event::Tried { job, unit_index, films, now_ms: at_ms }

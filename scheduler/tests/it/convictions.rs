@@ -4,7 +4,7 @@ use ledger::account;
 use protocol::{Class, Tokens, VerdictKind};
 use scheduler::core::{Appeal, Policy};
 
-use crate::world::{Character, World, public};
+use crate::world::{Character, World, public, truth};
 
 const HONEST: Character = Character { class: Class::Exact, forges_percent: 0, sleeps_percent: 2 };
 const CHEAT: Character = Character { forges_percent: 30, ..HONEST };
@@ -90,6 +90,33 @@ fn nobody_who_forged_gets_anything_back() {
             });
         }
     }
+}
+
+/// Whoever doubts good work pays for looking; whoever doubts bad work gets it rendered anew, and the
+/// node is convicted though its film had passed.
+#[test]
+fn disputes_cost_whoever_is_wrong() {
+    let (mut disputes, mut won) = (0, 0);
+    for seed in 500..520 {
+        let farm = [(1, HONEST), (2, HONEST), (3, HONEST), (5, CHEAT)];
+        let mut world = World::new(seed, &farm, policy());
+        world.owners_act = true;
+        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+        let job = world.order(10, 1, 140);
+        run(&mut world);
+        let book = &world.state.book;
+        for unit in &book.jobs[&job].units {
+            let accepted = unit.accepted.as_ref().expect("done");
+            let is_right = accepted.film.root == truth(&unit.unit, Class::Exact);
+            assert!(is_right || !accepted.disputed, "seed {seed}: a doubted film is right");
+        }
+        for node in book.nodes.values().filter(|node| node.facts.owner != public(5)) {
+            assert!(!node.barred, "seed {seed}: an honest node was convicted");
+        }
+        disputes += world.disputes;
+        won += world.disputes_won;
+    }
+    assert!(won >= 3 && disputes >= won + 20, "{won} of {disputes} prove little");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod bank;
 mod callers;
 mod convictions;
+mod disputes;
 mod evidence;
 mod farm;
 mod market;

@@ -252,8 +252,8 @@ fn assurance_decides_the_challenged_pixels() {
             world.work_one(0).expect("work");
             let challenges = outstanding(&world.state.book).into_iter().filter_map(|effect| {
                 let Effect::Check(check) = effect else { return None };
-                let CheckKind::Challenge { pixels, .. } = check.kind else { return None };
-                Some(pixels)
+                let CheckKind::Challenge { challenge, .. } = check.kind else { return None };
+                Some(challenge.pixels)
             });
             asked.extend(challenges);
             world.settle_all();

@@ -73,6 +73,9 @@ pub struct World {
     pub faults_percent: u64,
     /// Whether owners of nodes appeal, and put tokens at risk.
     pub owners_act: bool,
+    pub disputes: u32,
+    /// Of these, by artists who were right.
+    pub disputes_won: u32,
     stakes_made: u8,
     policy: Policy,
     journal: Vec<Vec<u8>>,
@@ -121,6 +124,8 @@ impl World {
             reopened_done: 0,
             faults_percent: 0,
             owners_act: false,
+            disputes: 0,
+            disputes_won: 0,
             stakes_made: 0,
             policy,
             journal: Vec::new(),
@@ -454,6 +459,7 @@ impl World {
                 let unfunded = match transfers[0].credit {
                     Account::Escrow(job) => Event::Unfunded { job },
                     Account::Stake(_) => Event::StakeUnfunded { seq },
+                    Account::Reserve => Event::DisputeUnfunded { seq },
                     _other => panic!("{} has not enough for {transfers:?}", refusal.account),
                 };
                 self.apply(unfunded);
@@ -477,7 +483,8 @@ impl World {
         let node = &self.state.book.nodes[&self.nodes[index].id];
         let (id, owner) = (node.id, node.facts.owner);
         let book = &self.state.book;
-        match self.dice.below(3) {
+        match self.dice.below(4) {
+            3 => self.artist_doubts(),
             0 => {
                 let convictions = book.convictions.iter();
                 let own = convictions.filter(|(_, it)| it.node == id).map(|(lease, _)| *lease);
@@ -496,6 +503,19 @@ impl World {
                 let (amount, now_ms) = (Tokens::from_micro(700_000), self.now_ms);
                 self.apply(Event::Unstaked { owner, amount, now_ms });
             }
+        }
+    }
+
+    /// An artist has an accepted tile rendered once more.
+    fn artist_doubts(&mut self) {
+        let jobs: Vec<JobId> = self.state.book.jobs.keys().copied().collect();
+        let job = jobs[self.dice.below(jobs.len() as u64) as usize];
+        let units = self.state.book.jobs[&job].units.len() as u64;
+        let unit_index = self.dice.below(units) as u32;
+        let unit = &self.state.book.jobs[&job].units[unit_index as usize];
+        if unit.accepted.as_ref().is_some_and(|accepted| !accepted.disputed) {
+            self.disputes += 1;
+            self.apply(Event::Disputed { job, unit_index });
         }
     }
 
@@ -523,6 +543,11 @@ impl World {
                 self.reopened += u32::from(is_bad);
                 self.reopened_done += u32::from(is_bad && was_done);
                 self.apply(Event::Rechecked { lease: film.lease, outcome, now_ms });
+            }
+            CheckKind::Dispute { film } => {
+                let outcome = self.outcome(&check.unit, &film, 0);
+                self.disputes_won += u32::from(matches!(outcome, CheckOutcome::Refused { .. }));
+                self.apply(Event::DisputeHeard { lease: film.lease, outcome, now_ms });
             }
             CheckKind::Appeal { film } => {
                 let holds = film.root == truth(&check.unit, film.class);
@@ -566,7 +591,7 @@ impl World {
     /// Whether every job is over, and no film of one is being checked once more.
     pub fn all_over(&self) -> bool {
         let book = &self.state.book;
-        book.active.is_empty() && book.rechecks.is_empty()
+        book.active.is_empty() && book.rechecks.is_empty() && book.disputes.is_empty()
     }
 
     /// What must hold whatever happens.

@@ -71,6 +71,7 @@ pub(super) fn accept(
                 film: committed.film,
                 pixels_checked: committed.pixels,
                 pay,
+                disputed: false,
                 version: job.version,
             });
         }

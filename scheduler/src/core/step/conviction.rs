@@ -57,12 +57,7 @@ pub(super) fn convict(
     book.convictions.insert(id, conviction);
     seize_holds(book, id, node_id, effects);
     lease::refuse(state, id, wrong, now_ms, effects);
-    for other in others {
-        if let Some(lease) = lease::withdraw(state, other, effects) {
-            verdict::consider(state, lease.job, lease.unit_index, now_ms, effects);
-            job::end_if_over(state, lease.job, now_ms, effects);
-        }
-    }
+    withdraw_all(state, &others, now_ms, effects);
 }
 
 /// Moves a convicted node's held pay to the appeal account and has its films checked again.
@@ -110,39 +105,15 @@ pub(super) fn conclude_recheck(
 ) {
     let book = &mut state.book;
     let Some(Recheck { cause, hold }) = book.rechecks.remove(&id) else { return };
-    let (job_id, engine) = (hold.unit.job, book.engine);
+    let job_id = hold.unit.job;
     let job = book.job_mut(job_id);
     job.rechecks -= 1;
     match outcome {
         CheckOutcome::Passed { pixels } => job.pixels_checked += u64::from(pixels),
         CheckOutcome::Refused { refusal, evidence } => {
-            // Of a job that was stopped, or is of an older engine, the pay goes back instead.
-            let anew = matches!(job.phase, JobPhase::Open | JobPhase::Done)
-                && job.engine == engine
-                && !hold.amount.is_zero();
-            let artist = job.artist;
-            let unit = &mut job.units[hold.unit_index as usize];
-            let in_use = unit.accepted.as_ref().is_some_and(|accepted| accepted.film.lease == id);
-            if in_use {
-                unit.accepted = None;
-                unit.films_wanted = 1;
-                unit.failures += 1;
-                if anew {
-                    unit.clawed_back = hold.amount;
-                }
-                job.units_accepted -= 1;
-                if anew && job.is_over() {
-                    job::reopen(book, job_id);
-                }
-                book.job_mut(job_id).refresh(hold.unit_index);
+            if put_back(book, &hold, effects) {
                 let conviction = conviction_mut(book, cause);
                 conviction.taken = money::minus(conviction.taken, hold.amount);
-                if !anew {
-                    let id = money::lease_movement_id("paid back", hold.film.lease);
-                    let accounts = (account::appeal(), account::wallet(artist));
-                    let back = Transfer::posted(id, accounts, hold.amount, Code::Refund);
-                    book.transfer(vec![back.with_link(Link::unit(hold.unit))], effects);
-                }
             }
             let wrong = Wrong { root: hold.film.root, refusal, evidence };
             verdict::record_refusal(book, id, hold.film.node, hold.unit, wrong);
@@ -152,6 +123,113 @@ pub(super) fn conclude_recheck(
     }
     close_if_decided(state, cause, effects);
     job::end_if_over(state, job_id, now_ms, effects);
+}
+
+/// Takes a bad film out of the picture; whether it was in it. Its pay, which is on the appeal account,
+/// has the unit rendered anew; of a job that was stopped, or is of an older engine, it goes back to
+/// the artist instead.
+fn put_back(book: &mut Book, hold: &Hold, effects: &mut Vec<Effect>) -> bool {
+    let (job_id, engine) = (hold.unit.job, book.engine);
+    let job = book.job_mut(job_id);
+    let anew = matches!(job.phase, JobPhase::Open | JobPhase::Done)
+        && job.engine == engine
+        && !hold.amount.is_zero();
+    let artist = job.artist;
+    let unit = &mut job.units[hold.unit_index as usize];
+    let lease = hold.film.lease;
+    if unit.accepted.as_ref().is_none_or(|accepted| accepted.film.lease != lease) {
+        return false;
+    }
+    unit.accepted = None;
+    unit.films_wanted = 1;
+    unit.failures += 1;
+    if anew {
+        unit.clawed_back = hold.amount;
+    }
+    job.units_accepted -= 1;
+    if anew && job.is_over() {
+        job::reopen(book, job_id);
+    }
+    book.job_mut(job_id).refresh(hold.unit_index);
+    if !anew {
+        let id = money::lease_movement_id("paid back", lease);
+        let accounts = (account::appeal(), account::wallet(artist));
+        let back = Transfer::posted(id, accounts, hold.amount, Code::Refund);
+        book.transfer(vec![back.with_link(Link::unit(hold.unit))], effects);
+    }
+    true
+}
+
+/// Convicts the node of a film that was accepted and found bad in a dispute. The unit is rendered
+/// anew from the film's pay if that is still held, else from what the node had beside it, and from
+/// the reserve as far as neither reaches.
+pub(super) fn convict_of_accepted(
+    state: &mut State,
+    disputed: &Hold,
+    wrong: Wrong,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let Hold { film, unit, unit_index, amount, .. } = *disputed;
+    let (id, node_id) = (film.lease, film.node);
+    let book = &mut state.book;
+    let job = &book.jobs[&unit.job];
+    let accepted = job.units[unit_index as usize].accepted.as_ref();
+    if accepted.is_none_or(|accepted| accepted.film.lease != id) {
+        return;
+    }
+    let conviction = Conviction {
+        node: node_id,
+        film: Some(film),
+        unit,
+        unit_index,
+        artist: job.artist,
+        harm: job.average_pay(&unit),
+        taken: Tokens::ZERO,
+        stake: stake::seize(book, id, node_id, effects),
+        since_ms: now_ms,
+        appeal: Appeal::Open,
+    };
+    let node = book.node_mut(node_id);
+    node.barred = true;
+    node.convictions += 1;
+    book.convictions.insert(id, conviction);
+    seize_holds(book, id, node_id, effects);
+    // The dispute has looked at this film as a whole: there is nothing to check once more.
+    if book.rechecks.remove(&id).is_some() {
+        book.job_mut(unit.job).rechecks -= 1;
+        effects.retain(|effect| !is_recheck_of(effect, id));
+    }
+    let taken = conviction_mut(book, id).taken.min(amount);
+    let lacking = money::minus(amount, taken).min(book.reserve);
+    book.reserve = money::minus(book.reserve, lacking);
+    let accounts = (account::reserve(), account::appeal());
+    let made_up = money::lease_movement_id("made up", id);
+    let made_up = Transfer::posted(made_up, accounts, lacking, Code::Correction);
+    book.transfer(vec![made_up.with_link(Link::unit(unit))], effects);
+    let amount = money::plus(taken, lacking);
+    put_back(book, &Hold { amount, ..disputed.clone() }, effects);
+    let conviction = conviction_mut(book, id);
+    conviction.taken = money::minus(conviction.taken, taken);
+    verdict::record_refusal(book, id, node_id, unit, wrong);
+    let leases = state.book.leases.values().filter(|lease| lease.node == node_id);
+    let leases: Vec<LeaseId> = leases.map(|lease| lease.id).collect();
+    withdraw_all(state, &leases, now_ms, effects);
+}
+
+fn is_recheck_of(effect: &Effect, lease: LeaseId) -> bool {
+    let Effect::Check(check) = effect else { return false };
+    matches!(&check.kind, CheckKind::Recheck { film, .. } if film.lease == lease)
+}
+
+/// Takes a convicted node's leases back: others get the work.
+fn withdraw_all(state: &mut State, leases: &[LeaseId], now_ms: u64, effects: &mut Vec<Effect>) {
+    for &id in leases {
+        if let Some(lease) = lease::withdraw(state, id, effects) {
+            verdict::consider(state, lease.job, lease.unit_index, now_ms, effects);
+            job::end_if_over(state, lease.job, now_ms, effects);
+        }
+    }
 }
 
 /// Why a conviction cannot be appealed against.

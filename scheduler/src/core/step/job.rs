@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ledger::{Code, Link, Transfer, account};
 use protocol::{Digest, JobId, Tokens};
 
-use super::{lease, node, stake, verdict};
+use super::{dispute, lease, node, stake, verdict};
 use crate::core::event::{Effect, Ordered};
 use crate::core::state::{Book, Job, JobPhase, LeasePhase, State, UnitState};
 use crate::market::place;
@@ -95,6 +95,7 @@ pub(super) fn take_turn(book: &mut Book, id: JobId) {
 pub(super) fn moved(state: &mut State, seq: u64, now_ms: u64, effects: &mut Vec<Effect>) {
     state.book.outbox.remove(&seq);
     stake::moved(&mut state.book, seq);
+    dispute::moved(&mut state.book, seq, effects);
     let funded = state.book.active.values().copied().find(|id| {
         let job = &state.book.jobs[id];
         job.escrow_seq == seq && job.phase == JobPhase::Funding

@@ -2,6 +2,7 @@
 
 mod accept;
 mod conviction;
+mod dispute;
 mod hold;
 mod job;
 mod lease;
@@ -12,6 +13,7 @@ mod verdict;
 use protocol::{Challenge, JobId, LeaseId};
 
 pub use self::conviction::{AppealError, may_appeal};
+pub use self::dispute::dispute_fee;
 use crate::core::event::{Check, CheckKind, Effect, Event};
 use crate::core::state::{Appeal, Book, LeasePhase, State};
 use crate::split;
@@ -72,6 +74,13 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Rechecked { lease, outcome, now_ms } => {
             conviction::conclude_recheck(state, lease, outcome, now_ms, out);
         }
+        Event::Disputed { job, unit_index } => {
+            dispute::open(&mut state.book, job, unit_index, out);
+        }
+        Event::DisputeUnfunded { seq } => dispute::unfunded(&mut state.book, seq),
+        Event::DisputeHeard { lease, outcome, now_ms } => {
+            dispute::conclude(state, lease, outcome, now_ms, out);
+        }
         Event::Appealed { lease } => conviction::appeal(&mut state.book, lease, out),
         Event::AppealHeard { lease, holds } => conviction::hear(state, lease, holds, out),
         Event::AppealLapsed { lease } => conviction::lapse(state, lease, out),
@@ -111,7 +120,10 @@ pub fn outstanding(book: &Book) -> Vec<Effect> {
     let rechecks = book.rechecks.keys().map(|&lease| conviction::recheck(book, lease));
     let asked = book.convictions.iter().filter(|(_, it)| it.appeal == Appeal::Asked);
     let hearings = asked.filter_map(|(&lease, _)| conviction::hearing(book, lease));
-    moves.chain(challenges).chain(trials).chain(rechecks).chain(hearings).collect()
+    let funded = book.disputes.iter().filter(|(_, dispute)| dispute.seq.is_none());
+    let disputes = funded.map(|(&lease, _)| dispute::look(book, lease));
+    let checks = challenges.chain(trials).chain(rechecks).chain(hearings).chain(disputes);
+    moves.chain(checks).collect()
 }
 
 /// The challenge of a lease that has committed.

@@ -122,6 +122,7 @@ impl Door {
             }
             Request::CheckLedger => self.check_ledger().await,
             Request::Farm => self.farm().await,
+            Request::Dispute { unit, fee_max } => self.dispute(caller, unit, fee_max).await,
             Request::Appeal { lease } => self.appeal(caller, lease).await,
             Request::Stake { amount, id } => self.stake(caller, amount, id).await,
             Request::Unstake { amount } => self.unstake(caller, amount).await,

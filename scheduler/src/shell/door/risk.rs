@@ -1,13 +1,64 @@
-//! What owners of nodes have at risk: stakes, and appeals against what was taken.
+//! Who doubts a decision, and what is at risk: disputes of artists, appeals of nodes, stakes.
 
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
-use protocol::{LeaseId, PublicKey, Reply, Tokens};
+use protocol::{LeaseId, PublicKey, Reply, Tokens, Unit};
 
-use super::{Door, refused};
-use crate::core::{AppealError, Event, may_appeal};
+use super::{Door, artist, refused};
+use crate::core::{AppealError, Event, dispute_fee, may_appeal};
 
 impl Door {
+    /// Has an accepted tile rendered once more as a whole.
+    pub(super) async fn dispute(
+        &self,
+        caller: PublicKey,
+        unit: Unit,
+        fee_max: Tokens,
+    ) -> Result<Reply, Refused> {
+        let balance =
+            self.till.ask(move |ledger| ledger.balance(account::wallet(caller)).available);
+        let balance = balance.await?;
+        let refuse = |code, message| Err(refused(code, message));
+        self.desk
+            .ask(move |desk| {
+                artist::own_job(desk.state(), caller, unit.job)?;
+                let book = &desk.state().book;
+                let job = &book.jobs[&unit.job];
+                let index = job.index.get(&unit).copied();
+                let accepted = index.and_then(|at| job.units[at as usize].accepted.as_ref());
+                let Some((unit_index, accepted)) = index.zip(accepted) else {
+                    let message = "that tile is not accepted; there is nothing to dispute";
+                    return refuse(RefusedCode::NotFound, message.to_owned());
+                };
+                if accepted.disputed {
+                    return Ok(Reply::Done);
+                }
+                if job.engine != book.engine {
+                    let message = format!(
+                        "the job is of {}, the farm renders as {} by now and cannot render it again",
+                        job.engine, book.engine
+                    );
+                    return refuse(RefusedCode::NotAllowed, message);
+                }
+                let fee = dispute_fee(book, unit.job, unit_index);
+                if fee > fee_max {
+                    let message = format!(
+                        "rendering that tile again costs {fee} tokens, which come back if the film is bad; allow as much"
+                    );
+                    return refuse(RefusedCode::NotEnoughTokens, message);
+                }
+                if fee > balance {
+                    let message = format!(
+                        "rendering that tile again costs {fee} tokens and your wallet holds {balance}"
+                    );
+                    return refuse(RefusedCode::NotEnoughTokens, message);
+                }
+                desk.apply(Event::Disputed { job: unit.job, unit_index });
+                Ok(Reply::Done)
+            })
+            .await?
+    }
+
     /// Has the tile of a film that convicted a node rendered once more.
     pub(super) async fn appeal(&self, caller: PublicKey, lease: LeaseId) -> Result<Reply, Refused> {
         let asked = self.desk.ask(move |desk| {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
-use protocol::view::{JobStatus, JobSummary, JobUpdate};
-use protocol::{JobId, JobSpec, Shot, ViewIndex, limits};
+use protocol::view::{AcceptedUnit, JobStatus, JobSummary, JobUpdate};
+use protocol::{JobId, JobSpec, Request, Shot, ShotIndex, Tokens, Unit, ViewIndex, limits};
 
 use crate::client::{self, Farm};
 use crate::commands::submit::{self, SubmitArgs};
@@ -35,6 +35,8 @@ pub enum JobsCommand {
     Download(DownloadArgs),
     /// Save what proves who rendered a picture, and where it was paid
     Receipt(ReceiptArgs),
+    /// Have an accepted tile rendered once more; paid by you if it is right
+    Dispute(DisputeArgs),
     /// Stop a job; what is left in escrow returns
     Cancel(CancelArgs),
 }
@@ -131,15 +133,45 @@ pub struct ReceiptArgs {
     job: JobId,
     #[command(flatten)]
     farm: FarmArgs,
+    #[command(flatten)]
+    shot: ShotArgs,
+    /// The file
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: PathBuf,
+}
+
+/// Options of `tessera jobs dispute`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs dispute job_3f… --tile 17 --max-cost 0.05 --farm @ticket
+  tessera jobs dispute job_3f… --frame 12 --tile 17 --max-cost 0.05 --farm @ticket
+
+")]
+pub struct DisputeArgs {
+    /// The job
+    job: JobId,
+    #[command(flatten)]
+    farm: FarmArgs,
+    #[command(flatten)]
+    shot: ShotArgs,
+    /// Number of the tile, in rows from the upper left
+    #[arg(long, value_name = "N")]
+    tile: u32,
+    /// Most tokens that looking may cost, for each of the tile's films; they come back if it is bad
+    #[arg(long, value_name = "TOKENS")]
+    max_cost: Tokens,
+}
+
+/// Which picture of a job.
+#[derive(Debug, Args)]
+pub struct ShotArgs {
     /// The frame, of a job with several
     #[arg(long, value_name = "N")]
     frame: Option<u32>,
     /// Number of the camera, of a job with several: 0 is the first
     #[arg(long, value_name = "N", default_value_t = 0)]
     camera: u32,
-    /// The file
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    output: PathBuf,
 }
 
 /// Options of `tessera jobs cancel`.
@@ -171,6 +203,7 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
         JobsCommand::Show(args) | JobsCommand::Watch(args) => &args.farm,
         JobsCommand::Download(args) => &args.farm,
         JobsCommand::Receipt(args) => &args.farm,
+        JobsCommand::Dispute(args) => &args.farm,
         JobsCommand::Cancel(args) => &args.farm,
     };
     client::block_on(async {
@@ -182,6 +215,7 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
             JobsCommand::Watch(args) => watch(args, &farm, interrupt).await,
             JobsCommand::Download(args) => download(args, &farm).await,
             JobsCommand::Receipt(args) => receipt(args, &farm).await,
+            JobsCommand::Dispute(args) => dispute(args, &farm).await,
             JobsCommand::Cancel(args) => cancel(args, &farm).await,
         };
         farm.close().await;
@@ -398,24 +432,54 @@ async fn download(args: &DownloadArgs, farm: &Farm) -> anyhow::Result<Exit> {
 
 async fn receipt(args: &ReceiptArgs, farm: &Farm) -> anyhow::Result<Exit> {
     let spec = farm.watch(args.job, 0, std::time::Duration::ZERO).await?.summary.spec;
-    let frame = args.frame.unwrap_or(spec.frames.first);
-    let shot = Shot { frame, view: ViewIndex(args.camera) };
-    let index = spec.shot_index(shot).ok_or_else(|| {
-        let message = format!(
-            "the job has no frame {frame} of camera {}; it has frames {} to {} of {}",
-            args.camera,
-            spec.frames.first,
-            spec.frames.last,
-            text::plural(u64::from(spec.view_count()), "camera", "cameras")
-        );
-        fail(Exit::NotFound, message)
-    })?;
-    if args.frame.is_none() && spec.frames.count() > 1 {
-        return Err(fail(Exit::Usage, "the job has several frames; choose one with --frame"));
-    }
-    let receipt = farm.receipt(args.job, index).await?;
+    let receipt = farm.receipt(args.job, args.shot.of(&spec)?).await?;
     papers::write(&args.output, farm.scheduler(), &Paper::Receipt(Box::new(receipt)))?;
     text::print(args.output.display())?;
+    Ok(Exit::Done)
+}
+
+impl ShotArgs {
+    /// The shot's number in the job.
+    fn of(&self, spec: &JobSpec) -> anyhow::Result<ShotIndex> {
+        if self.frame.is_none() && spec.frames.count() > 1 {
+            return Err(fail(Exit::Usage, "the job has several frames; choose one with --frame"));
+        }
+        let frame = self.frame.unwrap_or(spec.frames.first);
+        let shot = Shot { frame, view: ViewIndex(self.camera) };
+        spec.shot_index(shot).ok_or_else(|| {
+            let message = format!(
+                "the job has no frame {frame} of camera {}; it has frames {} to {} of {}",
+                self.camera,
+                spec.frames.first,
+                spec.frames.last,
+                text::plural(u64::from(spec.view_count()), "camera", "cameras")
+            );
+            fail(Exit::NotFound, message)
+        })
+    }
+}
+
+async fn dispute(args: &DisputeArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let mut update = farm.watch(args.job, 0, std::time::Duration::ZERO).await?;
+    let shot = args.shot.of(&update.summary.spec)?;
+    let (mut films, job) = (0, args.job);
+    while !update.accepted.is_empty() {
+        let of_tile = |unit: &&AcceptedUnit| unit.shot == shot && unit.tile.0 == args.tile;
+        for unit in update.accepted.iter().filter(of_tile) {
+            let unit = Unit { job, shot, tile: unit.tile, batch: unit.batch };
+            farm.ask(Request::Dispute { unit, fee_max: args.max_cost }).await?;
+            films += 1;
+        }
+        update = farm.watch(job, update.next, std::time::Duration::ZERO).await?;
+    }
+    if films == 0 {
+        let message = format!("tile {} is not accepted; there is nothing to dispute", args.tile);
+        return Err(fail(Exit::NotFound, message));
+    }
+    let films = text::plural(films, "film is", "films are");
+    eprintln!(
+        "  {films} being rendered once more; see what comes of it with: tessera verdicts list --job {job}"
+    );
     Ok(Exit::Done)
 }
 

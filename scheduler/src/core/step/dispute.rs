@@ -1,0 +1,114 @@
+//! An artist who doubts an accepted tile has it rendered once more as a whole, at a price that he gets
+//! back if he is right: good work cannot be disputed for nothing, and bad work not be kept.
+
+use ledger::{Code, Link, Transfer, account};
+use protocol::{JobId, LeaseId, Tokens};
+
+use super::verdict::Wrong;
+use super::{check, conviction, job};
+use crate::core::event::{CheckKind, CheckOutcome, Effect};
+use crate::core::state::{Book, Dispute, Hold, State};
+use crate::money;
+
+/// What a dispute of a unit costs whoever is wrong: the price of the unit's work.
+#[must_use]
+pub fn dispute_fee(book: &Book, job: JobId, unit_index: u32) -> Tokens {
+    let job = &book.jobs[&job];
+    let unit = &job.units[unit_index as usize].unit;
+    job.average_pay(unit).max(Tokens::from_micro(1))
+}
+
+/// Sets the price aside in the artist's wallet; the tile is rendered once the ledger has done so.
+pub(super) fn open(book: &mut Book, job_id: JobId, unit_index: u32, effects: &mut Vec<Effect>) {
+    let fee = dispute_fee(book, job_id, unit_index);
+    let job = book.job_mut(job_id);
+    let Some(accepted) = &mut job.units[unit_index as usize].accepted else { return };
+    if std::mem::replace(&mut accepted.disputed, true) {
+        return;
+    }
+    let (film, pay) = (accepted.film, accepted.pay);
+    let dispute = Dispute { job: job_id, unit_index, film, pay, fee, seq: None };
+    let pending = pending(book, &dispute);
+    book.transfer(vec![pending], effects);
+    let seq = Some(book.moves);
+    book.disputes.insert(film.lease, Dispute { seq, ..dispute });
+}
+
+/// The transfer that sets the price aside.
+fn pending(book: &Book, dispute: &Dispute) -> Transfer {
+    let job = &book.jobs[&dispute.job];
+    let id = money::lease_movement_id("dispute", dispute.film.lease);
+    let accounts = (account::wallet(job.artist), account::reserve());
+    let timeout_ms = money::RESERVATION_TIMEOUT_MS;
+    let unit = job.units[dispute.unit_index as usize].unit;
+    Transfer::pending(id, accounts, dispute.fee, Code::Verification, timeout_ms)
+        .with_link(Link::unit(unit))
+}
+
+/// The ledger has done a batch: if it was a dispute's, the tile is rendered.
+pub(super) fn moved(book: &mut Book, seq: u64, effects: &mut Vec<Effect>) {
+    let funded = book.disputes.values_mut().find(|dispute| dispute.seq == Some(seq));
+    if let Some(dispute) = funded {
+        dispute.seq = None;
+        let lease = dispute.film.lease;
+        effects.push(look(book, lease));
+    }
+}
+
+/// The wallet held less: as if nothing had been said.
+pub(super) fn unfunded(book: &mut Book, seq: u64) {
+    let unfunded = book.disputes.values().find(|dispute| dispute.seq == Some(seq));
+    let Some(lease) = unfunded.map(|dispute| dispute.film.lease) else { return };
+    let dispute = book.disputes.remove(&lease).expect("invariant: it was just looked at");
+    book.outbox.remove(&seq);
+    let unit = &mut book.job_mut(dispute.job).units[dispute.unit_index as usize];
+    if let Some(accepted) = unit.accepted.as_mut().filter(|it| it.film.lease == lease) {
+        accepted.disputed = false;
+    }
+}
+
+/// The render that decides a dispute.
+pub(super) fn look(book: &Book, lease: LeaseId) -> Effect {
+    let Dispute { job, unit_index, film, .. } = book.disputes[&lease];
+    check(book, job, unit_index, CheckKind::Dispute { film })
+}
+
+/// It is decided.
+pub(super) fn conclude(
+    state: &mut State,
+    id: LeaseId,
+    outcome: CheckOutcome,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let book = &mut state.book;
+    let Some(dispute) = book.disputes.remove(&id) else { return };
+    let pending = pending(book, &dispute);
+    let done = |what| money::lease_movement_id(what, id);
+    let Dispute { job: job_id, unit_index, film, pay, fee, .. } = dispute;
+    let is_rechecked = book.rechecks.contains_key(&id);
+    match outcome {
+        CheckOutcome::Passed { pixels } => {
+            book.reserve = money::plus(book.reserve, fee);
+            let post = Transfer::post(done("dispute lost"), &pending, fee);
+            book.transfer(vec![post], effects);
+            let job = book.job_mut(job_id);
+            job.pixels_checked += u64::from(pixels);
+        }
+        CheckOutcome::Refused { refusal, evidence } => {
+            book.transfer(vec![Transfer::void(done("dispute won"), &pending)], effects);
+            let unit = book.jobs[&job_id].units[unit_index as usize].unit;
+            let since_ms = now_ms;
+            let hold = Hold { film, unit, unit_index, amount: pay, primary: true, since_ms };
+            if is_rechecked {
+                // Its node was convicted meanwhile: the question is the same.
+                let outcome = CheckOutcome::Refused { refusal, evidence };
+                conviction::conclude_recheck(state, id, outcome, now_ms, effects);
+            } else {
+                let wrong = Wrong { root: film.root, refusal, evidence };
+                conviction::convict_of_accepted(state, &hold, wrong, now_ms, effects);
+            }
+        }
+    }
+    job::end_if_over(state, job_id, now_ms, effects);
+}
