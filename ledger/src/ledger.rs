@@ -41,7 +41,7 @@ pub struct Options {
     /// See [`journal::Options::checkpoint_records`].
     pub checkpoint_records: u32,
     /// Entries between two snapshots, which make the next opening short; 0 for none. A ledger
-    /// that is eight times as long waits for an eighth of its length.
+    /// that is sixteen times as long waits for a sixteenth of its length.
     pub snapshot_entries: u64,
     /// Whether what opening from a snapshot did not read is read in the background.
     pub audit: bool,

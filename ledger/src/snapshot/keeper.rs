@@ -18,7 +18,7 @@ use crate::journal::{Disk, FollowError, Follower};
 /// A ledger writes its next snapshot when it has grown by this part of itself, if that is more
 /// than the entries it was told: so all snapshots of a ledger's life together are a few times its
 /// last one.
-const GROWTH_PART: u64 = 8;
+const GROWTH_PART: u64 = 16;
 /// How many times as long as making a snapshot took the next one waits: a ledger that is written
 /// as fast as it goes shares a processor with its snapshots a fifth of the time.
 const REST_FACTOR: u32 = 4;
