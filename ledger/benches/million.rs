@@ -157,7 +157,25 @@ fn fill(dir: &Path, entries: u64, options: &Options) {
         at(0.999),
         at(1.0)
     );
-    println!("  newest snapshot {:?}", ledger.snapshot_status());
+    if let (Some(newest), problem) = ledger.snapshot_status() {
+        println!("  newest snapshot at {newest}, {problem:?}");
+        open_as_killed(dir, options);
+    }
+}
+
+/// Opens a copy of a ledger that nobody has closed.
+fn open_as_killed(dir: &Path, options: &Options) {
+    let copy = tempfile::tempdir().expect("a directory");
+    let (from, to) = (dir.join(JOURNAL_DIR), copy.path().join(JOURNAL_DIR));
+    std::fs::create_dir(&to).expect("makes");
+    for file in std::fs::read_dir(from).expect("lists") {
+        let file = file.expect("a file");
+        std::fs::copy(file.path(), to.join(file.file_name())).expect("copies");
+    }
+    let without = Options { audit: false, snapshot_entries: 0, ..options.clone() };
+    let ledger = timed("open as a kill leaves it", || open(copy.path(), &without));
+    let (size, at) = (ledger.books().size(), ledger.opened_at());
+    println!("  from the snapshot at {at} of {size}");
 }
 
 fn ms(time: Duration) -> f64 {

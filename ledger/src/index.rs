@@ -1,10 +1,11 @@
-//! The index: statements, ids and totals in sled, written behind the acknowledgement by a thread
+//! The index: statements and totals in sled, written behind the acknowledgement by a thread
 //! that follows the journal.
 //!
 //! Nothing depends on it but the speed of statements: sled 0.34 issues no fsync, so it may lose
 //! or garble what it holds on a power cut, and the journal builds it again.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use proof::record::Group;
 use proof::{Account, Entry};
-use protocol::{AccountId, TransferId, wire};
+use protocol::{AccountId, wire};
 
 use crate::journal::{EntryProblem, Follower};
 use crate::statement::Row;
@@ -21,14 +22,21 @@ use crate::totals::{Effect, Totals};
 
 /// Entries written to sled at a time: large enough that its log is not all headers.
 const ENTRIES_AT_ONCE: u64 = 2000;
+/// The same when it is filled from the beginning: then rows are written in the order of their
+/// keys, which sled takes the faster the more there are.
+const ENTRIES_AT_ONCE_FROM_NOTHING: u64 = 100_000;
 /// Memory sled may use for pages.
 const CACHE_BYTES: u64 = 32 << 20;
 /// How often sled's lock is asked for, and the pause in between: tasks of a sled that was closed a
 /// moment ago may hold it a little longer.
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-/// Bytes of a value: a row or an account fits twice.
-const VALUE_BYTES_MAX: usize = 512;
+/// Rows of an account that lie together: sled takes as long for many as for one.
+const ROWS_TOGETHER: usize = 64;
+/// Bytes of a value: so many of the longest rows fit twice.
+const VALUE_BYTES_MAX: usize = 512 * ROWS_TOGETHER;
+/// Where the place is: another name for another form of the rows.
+const PLACE: &[u8] = b"m2";
 
 /// How far the index is, and whether it works.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -155,6 +163,10 @@ fn follow(shared: &Shared, dir: &Path, journal: &Path) -> Result<(), IndexError>
     let mut store = Store::open(dir)?;
     let durable = shared.lock().durable;
     let mut follower = store.resume(journal, durable)?;
+    if durable - store.size >= ENTRIES_AT_ONCE_FROM_NOTHING && store.size == 0 {
+        let stop = || shared.lock().stop;
+        store.fill(&mut follower, durable, &stop)?;
+    }
     shared.lock().store = Some(store.clone());
     loop {
         let until = {
@@ -179,14 +191,12 @@ pub(crate) fn build(dir: &Path, journal: &Path, size: u64) -> Result<u64, IndexE
     let mut store = Store::open(dir)?;
     store.clear()?;
     let mut follower = Follower::starting_at(journal, 0).map_err(unreadable)?;
-    while store.size < size {
-        store.take_in(&mut follower, size.min(store.size + ENTRIES_AT_ONCE))?;
-    }
+    store.fill(&mut follower, size, &|| false)?;
     store.tree.flush()?;
     Ok(store.size)
 }
 
-/// The trees: `a` accounts, `s` statement rows, `i` ids, `m` how far it is.
+/// The rows: `a` accounts, `s` of statements by account and first entry, `m2` how far it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     tree: sled::Db,
@@ -195,6 +205,12 @@ pub(crate) struct Store {
 }
 
 type Kept = (Account, Totals, u64);
+
+/// An account, and its new rows.
+struct Touched {
+    kept: Kept,
+    new: Vec<Row>,
+}
 
 impl Store {
     fn open(dir: &Path) -> Result<Self, IndexError> {
@@ -208,7 +224,7 @@ impl Store {
             }
             opened => opened?,
         };
-        let (size, chain) = match tree.get(b"m")? {
+        let (size, chain) = match tree.get(PLACE)? {
             Some(bytes) => decode(&bytes)?,
             None => (0, [0; 32]),
         };
@@ -232,37 +248,76 @@ impl Store {
             (chain, end) = (group.chain(), group.head.first_seq + u64::from(group.head.count));
             Ok(())
         });
-        if self.size == 0 || (read.is_ok() && (end, chain) == (self.size, self.chain)) {
+        let is_here = read.is_ok() && (end, chain) == (self.size, self.chain);
+        // Rows without a place are what filling left that was cut short.
+        if is_here || self.size == 0 && self.tree.is_empty() {
             return Ok(follower);
         }
         self.clear()?;
         Follower::starting_at(journal, 0).map_err(unreadable)
     }
 
+    /// Takes in entries in one atomic step with the place they lead to.
     fn take_in(&mut self, follower: &mut Follower, until: u64) -> Result<(), IndexError> {
+        let (rows, place) = self.rows(follower, until)?;
         let mut batch = sled::Batch::default();
-        let mut kept: BTreeMap<AccountId, Kept> = BTreeMap::new();
-        let (mut size, mut chain) = (self.size, self.chain);
+        rows.into_iter().for_each(|(key, value)| batch.insert(key, value));
+        batch.insert(PLACE, wire::encode(&place));
+        self.tree.apply_batch(batch)?;
+        (self.size, self.chain) = place;
+        Ok(())
+    }
+
+    /// Takes in the whole journal up to `until`, or until `stop` says so: the place is written
+    /// last, so that whatever cuts this short leaves an index that starts over.
+    fn fill(
+        &mut self,
+        follower: &mut Follower,
+        until: u64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), IndexError> {
+        while self.size < until && !stop() {
+            let next = until.min(self.size + ENTRIES_AT_ONCE_FROM_NOTHING);
+            let (rows, place) = self.rows(follower, next)?;
+            for (key, value) in rows {
+                self.tree.insert(key, value)?;
+            }
+            (self.size, self.chain) = place;
+        }
+        if self.size == until {
+            self.tree.insert(PLACE, wire::encode(&(self.size, self.chain)))?;
+        }
+        Ok(())
+    }
+
+    /// The rows that entries up to `until` bring, and the place they lead to.
+    fn rows(
+        &self,
+        follower: &mut Follower,
+        until: u64,
+    ) -> Result<(BTreeMap<Vec<u8>, Vec<u8>>, (u64, [u8; 32])), IndexError> {
+        let mut touched: BTreeMap<AccountId, Touched> = BTreeMap::new();
+        let mut place = (self.size, self.chain);
         let followed = follower.follow(until, &mut |group| {
-            self.group(group, &mut kept, &mut batch)?;
-            (size, chain) = (group.head.first_seq + u64::from(group.head.count), group.chain());
+            self.group(group, &mut touched)?;
+            place = (group.head.first_seq + u64::from(group.head.count), group.chain());
             Ok(())
         });
         followed.map_err(unreadable)?;
-        for (id, account) in &kept {
-            batch.insert(key(b'a', &id.0, None), wire::encode(account));
+        let mut rows = BTreeMap::new();
+        for (id, Touched { kept, new }) in &touched {
+            rows.insert(key(b'a', &id.0, None), wire::encode(kept));
+            for together in new.chunks(ROWS_TOGETHER) {
+                rows.insert(key(b's', &id.0, Some(together[0].seq)), wire::encode(&together));
+            }
         }
-        batch.insert(b"m", wire::encode(&(size, chain)));
-        self.tree.apply_batch(batch)?;
-        (self.size, self.chain) = (size, chain);
-        Ok(())
+        Ok((rows, place))
     }
 
     fn group(
         &self,
         group: &Group<'_>,
-        kept: &mut BTreeMap<AccountId, Kept>,
-        batch: &mut sled::Batch,
+        touched: &mut BTreeMap<AccountId, Touched>,
     ) -> Result<(), EntryProblem> {
         for (seq, bytes) in (group.head.first_seq..).zip(group.entries()) {
             let entry = Entry::decode(bytes)?;
@@ -270,20 +325,21 @@ impl Store {
             for credit in [false, true] {
                 let account = if credit { transfer.credit } else { transfer.debit };
                 let id = account.id();
-                let (_, totals, rows) = match kept.get(&id) {
-                    Some(found) => *found,
-                    None => self.account(id)?.unwrap_or((account, Totals::default(), 0)),
+                let Touched { kept: (_, totals, count), new } = match touched.entry(id) {
+                    Occupied(found) => found.into_mut(),
+                    Vacant(place) => {
+                        let kept = self.account(id)?.unwrap_or((account, Totals::default(), 0));
+                        place.insert(Touched { kept, new: Vec::new() })
+                    }
                 };
-                let totals = match credit {
-                    true => effect.on_credit(&totals),
-                    false => effect.on_debit(&totals),
+                let changed = match credit {
+                    true => effect.on_credit(totals),
+                    false => effect.on_debit(totals),
                 };
-                let totals = totals.ok_or(IndexError::Garbled)?;
-                let row = Row::new(seq, &entry, credit, &totals);
-                batch.insert(key(b's', &id.0, Some(seq)), wire::encode(&row));
-                kept.insert(id, (account, totals, rows + 1));
+                *totals = changed.ok_or(IndexError::Garbled)?;
+                *count += 1;
+                new.push(Row::new(seq, &entry, credit, totals));
             }
-            batch.insert(key(b'i', &transfer.id.0, None), &seq.to_be_bytes());
         }
         Ok(())
     }
@@ -300,22 +356,23 @@ impl Store {
         limit: usize,
     ) -> Result<(Vec<Row>, u64), IndexError> {
         let total = self.account(id)?.map_or(0, |(_, _, rows)| rows);
-        let rows = self.tree.scan_prefix(key(b's', &id.0, None)).values().rev();
-        let rows = rows.skip(usize::try_from(offset).unwrap_or(usize::MAX)).take(limit);
-        let rows: Result<Vec<Row>, IndexError> = rows.map(|bytes| decode(&bytes?)).collect();
-        Ok((rows?, total))
+        let mut skip = usize::try_from(offset).unwrap_or(usize::MAX);
+        let mut page = Vec::new();
+        for together in self.tree.scan_prefix(key(b's', &id.0, None)).values().rev() {
+            let together: Vec<Row> = decode(&together?)?;
+            let wanted = limit - page.len();
+            page.extend(together.iter().rev().skip(skip).take(wanted).cloned());
+            skip = skip.saturating_sub(together.len());
+            if page.len() == limit {
+                break;
+            }
+        }
+        Ok((page, total))
     }
 
     /// What an account adds up to.
     pub(crate) fn totals(&self, id: AccountId) -> Result<Totals, IndexError> {
         Ok(self.account(id)?.map(|(_, totals, _)| totals).unwrap_or_default())
-    }
-
-    /// The entry that last named a transfer: its own, or its expiry.
-    pub(crate) fn entry_of(&self, id: TransferId) -> Result<Option<u64>, IndexError> {
-        let seq = self.tree.get(key(b'i', &id.0, None))?;
-        let seq = seq.map(|bytes| bytes.as_ref().try_into().map(u64::from_be_bytes));
-        seq.transpose().map_err(|_why| IndexError::Garbled)
     }
 }
 

@@ -150,6 +150,13 @@ pub(crate) fn check_against(
     }
 }
 
+/// Snapshots that opening would pass over, whatever the journal holds: damaged, of another key or
+/// another version.
+#[must_use]
+pub fn unusable_snapshots(dir: &Path, key: PublicKey) -> Vec<PassedOver> {
+    Places::find(&dir.join(JOURNAL_DIR), &ledger_origin(key), key).bad
+}
+
 /// What every account holds, by kind and owner.
 ///
 /// # Errors

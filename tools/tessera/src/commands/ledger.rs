@@ -200,6 +200,10 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
         text::print(format_args!("signed by {key}"))?;
         text::print(format_args!("head {}", check.head))?;
     }
+    for snapshot in offline::unusable_snapshots(&dir, key) {
+        let (why, path) = (&snapshot.why, snapshot.path.display());
+        eprintln!("  a snapshot is of no use, {why}; opening passes it over, delete it: {path}");
+    }
     if check.sum_is_zero && check.verified {
         return Ok(Exit::Done);
     }

@@ -143,6 +143,25 @@ fn a_backup_is_made_brought_up_to_date_and_restored() {
 }
 
 #[test]
+fn a_damaged_snapshot_is_named_and_does_no_harm() {
+    let (place, _) = farm();
+    let key = transport::identity::load(&place.path("farm/key")).expect("a key");
+    let options = Options { index: false, snapshot_entries: 10, ..Options::default() };
+    drop(Ledger::open(&place.path("farm/ledger"), key, &options).expect("opens"));
+    let path = place.path("farm/ledger/journal/00000000000000000040.snapshot");
+    let mut bytes = fs::read(&path).expect("a snapshot");
+    let verify = ["ledger", "verify", "--data", "farm"];
+    let said = place.run(&verify);
+    assert!(said.code == Some(0) && !said.err.contains("snapshot"), "{}", said.err);
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).expect("writes");
+    let said = place.run(&verify);
+    assert!(said.code == Some(0) && said.err.contains("it is damaged"), "{}", said.err);
+    assert_eq!(open(&place).opened_at(), 0);
+}
+
+#[test]
 fn an_export_speaks_three_languages() {
     let (place, _) = farm();
     let export = |format| ["ledger", "export", "--data", "farm", "--format", format];
