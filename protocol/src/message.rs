@@ -191,6 +191,7 @@ pub enum Request {
 }
 
 /// What a caller is.
+#[expect(clippy::large_enum_variant, reason = "there is one of them a connection")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Role {
     /// Renders.

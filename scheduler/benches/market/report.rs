@@ -32,7 +32,7 @@ impl Phase {
         let last = &moments[moments.len() * 3 / 4..];
         let settled = mean(last.iter().map(|moment| moment.base));
         let far = |moment: &&Moment| (moment.base / settled - 1.0).abs() > NEAR;
-        let unsettled = moments.iter().rposition(|moment| far(moment)).map_or(0, |at| at + 1);
+        let unsettled = moments.iter().rposition(far).map_or(0, |at| at + 1);
         let orders: Vec<&Ordering> =
             farm.orders.iter().filter(|order| within(order.ordered_ms)).collect();
         let bids: Vec<&Ordering> = orders.iter().copied().filter(|order| order.bid).collect();
