@@ -98,9 +98,10 @@ fn nobody_who_forged_gets_anything_back() {
 fn disputes_cost_whoever_is_wrong() {
     let (mut disputes, mut won) = (0, 0);
     for seed in 500..520 {
-        let farm = [(1, HONEST), (2, HONEST), (3, HONEST), (5, CHEAT)];
+        let farm = [(1, HONEST), (2, HONEST), (3, HONEST), (5, CHEAT), (5, CHEAT), (5, CHEAT)];
         let mut world = World::new(seed, &farm, policy());
         world.owners_act = true;
+        world.recheck_missed_percent = 100;
         world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
         let job = world.order(10, 1, 140);
         run(&mut world);

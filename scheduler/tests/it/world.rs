@@ -73,6 +73,8 @@ pub struct World {
     pub faults_percent: u64,
     /// Whether owners of nodes appeal, and put tokens at risk.
     pub owners_act: bool,
+    /// Bad films of a convict's that a second look misses.
+    pub recheck_missed_percent: u64,
     pub disputes: u32,
     /// Of these, by artists who were right.
     pub disputes_won: u32,
@@ -124,6 +126,7 @@ impl World {
             reopened_done: 0,
             faults_percent: 0,
             owners_act: false,
+            recheck_missed_percent: 5,
             disputes: 0,
             disputes_won: 0,
             stakes_made: 0,
@@ -537,7 +540,8 @@ impl World {
                 self.apply(Event::Judged { lease: film.lease, round, outcome, now_ms });
             }
             CheckKind::Recheck { film, .. } => {
-                let outcome = self.outcome(&check.unit, &film, 5);
+                let missed_percent = self.recheck_missed_percent;
+                let outcome = self.outcome(&check.unit, &film, missed_percent);
                 let is_bad = matches!(outcome, CheckOutcome::Refused { .. });
                 let was_done = self.state.book.jobs[&check.unit.job].phase == JobPhase::Done;
                 self.reopened += u32::from(is_bad);
