@@ -206,6 +206,9 @@ pub(crate) struct Store {
 
 type Kept = (Account, Totals, u64);
 
+/// Keys and values, in the order of the keys.
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// An account, and its new rows.
 struct Touched {
     kept: Kept,
@@ -295,7 +298,7 @@ impl Store {
         &self,
         follower: &mut Follower,
         until: u64,
-    ) -> Result<(BTreeMap<Vec<u8>, Vec<u8>>, (u64, [u8; 32])), IndexError> {
+    ) -> Result<(Rows, (u64, [u8; 32])), IndexError> {
         let mut touched: BTreeMap<AccountId, Touched> = BTreeMap::new();
         let mut place = (self.size, self.chain);
         let followed = follower.follow(until, &mut |group| {
