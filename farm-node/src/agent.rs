@@ -14,6 +14,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use transport::{Backoff, Connection, Peer, PeerConfig, identity};
 
 use crate::cache::SceneCache;
+use crate::cheat::Fraud;
 use crate::config::{Cheat, Config};
 use crate::easel::Easel;
 use crate::event::NodeEvent;
@@ -59,9 +60,10 @@ impl Agent {
         }
 
         let memory_bytes = config.memory_bytes.unwrap_or_else(memory::half_bytes);
-        let (opener, cheat) = (config.clone(), config.cheat);
+        let opener = config.clone();
+        let fraud = config.cheat.map(|cheat| Fraud::new(cheat, &config.data_dir));
         let easel =
-            move || Easel::new(Box::new(move || backend::open(&opener)), memory_bytes, cheat);
+            move || Easel::new(Box::new(move || backend::open(&opener)), memory_bytes, fraud);
         let studio = Studio::open(easel).await.map_err(RunError::Backend)?;
         events(NodeEvent::Started { node, backend: studio.description().to_owned() });
         let mut rays_per_second = 0;

@@ -1,9 +1,11 @@
 //! Frauds worth catching: films that look as ordered and are not, each cheaper to make or better
 //! paid than honest ones.
 
+use std::path::{Path, PathBuf};
+
 use film::{Film, Passes, Pixel, Scattered, Sums};
 use protocol::settings::CHUNK_SAMPLES;
-use protocol::{Batch, Rect, Size};
+use protocol::{Batch, Digest, Rect, Size};
 use renderer::Work;
 
 use crate::config::Cheat;
@@ -22,11 +24,14 @@ pub(crate) struct Fraud {
     films: u32,
     /// The one that is handed in again.
     kept: Option<Film>,
+    /// Where nodes of one person show each other their films: beside their folders.
+    shared: PathBuf,
 }
 
 impl Fraud {
-    pub(crate) const fn new(cheat: Cheat) -> Self {
-        Self { cheat, films: 0, kept: None }
+    pub(crate) fn new(cheat: Cheat, data_dir: &Path) -> Self {
+        let shared = data_dir.parent().unwrap_or(data_dir).join("shared-films");
+        Self { cheat, films: 0, kept: None, shared }
     }
 
     /// What is rendered instead of an order.
@@ -37,6 +42,7 @@ impl Fraud {
             Cheat::HalfSize => halved(order),
             Cheat::Replay if self.kept_for(order).is_some() => speck(order),
             Cheat::Black => speck(order),
+            Cheat::Copier if self.copied(order).is_some() => speck(order),
             Cheat::OtherSeed => {
                 let mut shown = order.clone();
                 shown.settings.seed = !shown.settings.seed;
@@ -47,7 +53,8 @@ impl Fraud {
             | Cheat::FewPixels
             | Cheat::MoreRays
             | Cheat::Silent
-            | Cheat::Hostage => order.clone(),
+            | Cheat::Hostage
+            | Cheat::Copier => order.clone(),
         }
     }
 
@@ -65,6 +72,7 @@ impl Fraud {
             Cheat::Black => black(order),
             Cheat::FewPixels => with_few_left_out(film),
             Cheat::MoreRays => with_more_rays(film),
+            Cheat::Copier => self.copied_or_shown(film, order),
             Cheat::OtherSeed | Cheat::Late | Cheat::Silent | Cheat::Hostage => film,
         };
         self.films += 1;
@@ -72,6 +80,38 @@ impl Fraud {
             self.kept = Some(dressed.clone());
         }
         dressed
+    }
+
+    /// The film that another node of the same person has made of an order.
+    fn copied(&self, order: &Order) -> Option<Film> {
+        let Work { rect, batch } = order.work;
+        let bytes = std::fs::read(self.shown_at(order)).ok()?;
+        Film::from_bytes(rect, batch, order.settings.passes, &bytes).ok()
+    }
+
+    /// Another node's film, or this one, shown to others. Copies are counted by files beside them.
+    fn copied_or_shown(&self, film: Film, order: &Order) -> Film {
+        let (path, own) = (self.shown_at(order), std::process::id());
+        if let Some(copied) = self.copied(order) {
+            drop(std::fs::write(path.with_extension(format!("{own}.copy")), []));
+            return copied;
+        }
+        // A renamed file is never seen in part; a film that is not shown is rendered twice.
+        let part = path.with_extension(format!("{own}.part"));
+        let shown = std::fs::create_dir_all(&self.shared)
+            .and_then(|()| std::fs::write(&part, film.to_bytes()))
+            .and_then(|()| std::fs::rename(&part, &path));
+        if let Err(error) = shown {
+            tracing::warn!(%error, "a film was not shown");
+        }
+        film
+    }
+
+    fn shown_at(&self, order: &Order) -> PathBuf {
+        let Order { scene, settings, time_s, work } = order;
+        let Work { rect, batch } = work;
+        let what = protocol::encode(&(scene, settings, time_s, rect, batch));
+        self.shared.join(Digest::of("shared film", &[&what]).to_string())
     }
 
     /// The kept film, where it has the form that is ordered.
@@ -283,7 +323,8 @@ mod tests {
         order.settings.size = Size::new(33, 21);
         let tiles = [(0, 0, 16, 16), (16, 0, 32, 16), (32, 16, 33, 21)];
         for (name, cheat) in Cheat::NAMED {
-            let mut fraud = Fraud::new(cheat);
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut fraud = Fraud::new(cheat, &folder.path().join("node"));
             for round in 0..HONEST_FILMS + 2 {
                 let (x0, y0, x1, y1) = tiles[round as usize % tiles.len()];
                 order.work.rect = Rect { x0, y0, x1, y1 };

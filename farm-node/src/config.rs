@@ -93,11 +93,13 @@ pub enum Cheat {
     Silent,
     /// Takes leases, says that it works on them, and never hands anything in.
     Hostage,
+    /// Copies the film of a unit from another node of the same person, where that has rendered it.
+    Copier,
 }
 
 impl Cheat {
     /// Every way, by the name that is typed.
-    pub const NAMED: [(&str, Self); 11] = [
+    pub const NAMED: [(&str, Self); 12] = [
         ("quarter", Self::QuarterSamples),
         ("quarter-blurred", Self::QuarterBlurred),
         ("half-size", Self::HalfSize),
@@ -109,6 +111,7 @@ impl Cheat {
         ("late", Self::Late),
         ("silent", Self::Silent),
         ("hostage", Self::Hostage),
+        ("copier", Self::Copier),
     ];
 
     /// The way of this name.

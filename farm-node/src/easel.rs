@@ -8,7 +8,6 @@ use scene::{Scene, UnpackError};
 
 use crate::backend::OpenBackendError;
 use crate::cheat::Fraud;
-use crate::config::Cheat;
 
 /// Why a film was not rendered.
 #[derive(Debug, thiserror::Error)]
@@ -60,11 +59,11 @@ impl Easel {
     pub(crate) fn new(
         open: Opener,
         memory_bytes: u64,
-        cheat: Option<Cheat>,
+        fraud: Option<Fraud>,
     ) -> Result<Self, OpenBackendError> {
         let backend = open()?;
         let prepared = Prepared { limit_bytes: memory_bytes, scenes: Vec::new() };
-        Ok(Self { open, backend, fraud: cheat.map(Fraud::new), unpacked: None, prepared })
+        Ok(Self { open, backend, fraud, unpacked: None, prepared })
     }
 
     pub(crate) fn description(&self) -> String {

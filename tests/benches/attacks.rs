@@ -24,27 +24,36 @@ const IMPATIENT: &str = "[policy]\nlease_ms = 3000\ngone_ms = 500\ntwin_wait_ms 
 
 struct Attack {
     name: &'static str,
+    /// Tiles of the finished picture that the artist disputes.
+    disputes: usize,
     /// The `--cheat` of each node that takes part.
     cheats: &'static [&'static str],
 }
 
-const ATTACKS: [Attack; 13] = [
-    Attack { name: "none", cheats: &[] },
-    Attack { name: "quarter of the samples", cheats: &["quarter"] },
-    Attack { name: "the same, blurred", cheats: &["quarter-blurred"] },
-    Attack { name: "half the size, enlarged", cheats: &["half-size"] },
-    Attack { name: "one film again and again", cheats: &["replay"] },
-    Attack { name: "black", cheats: &["black"] },
-    Attack { name: "one pixel in 20 left out", cheats: &["few-pixels"] },
-    Attack { name: "samples of another seed", cheats: &["other-seed"] },
-    Attack { name: "twice the rays claimed", cheats: &["more-rays"] },
-    Attack { name: "good at first, then a quarter", cheats: &["late"] },
-    Attack { name: "two that leave out the same", cheats: &["few-pixels", "few-pixels"] },
-    Attack { name: "leases kept, said to be in work", cheats: &["hostage"] },
+const ATTACKS: [Attack; 15] = [
+    Attack { disputes: 0, name: "none", cheats: &[] },
+    Attack { disputes: 0, name: "quarter of the samples", cheats: &["quarter"] },
+    Attack { disputes: 0, name: "the same, blurred", cheats: &["quarter-blurred"] },
+    Attack { disputes: 0, name: "half the size, enlarged", cheats: &["half-size"] },
+    Attack { disputes: 0, name: "one film again and again", cheats: &["replay"] },
+    Attack { disputes: 0, name: "black", cheats: &["black"] },
+    Attack { disputes: 0, name: "one pixel in 20 left out", cheats: &["few-pixels"] },
+    Attack { disputes: 0, name: "samples of another seed", cheats: &["other-seed"] },
+    Attack { disputes: 0, name: "twice the rays claimed", cheats: &["more-rays"] },
+    Attack { disputes: 0, name: "good at first, then a quarter", cheats: &["late"] },
     Attack {
+        disputes: 0,
+        name: "two that leave out the same",
+        cheats: &["few-pixels", "few-pixels"],
+    },
+    Attack { disputes: 0, name: "leases kept, said to be in work", cheats: &["hostage"] },
+    Attack {
+        disputes: 0,
         name: "a swarm of six quarters",
         cheats: &["quarter", "quarter", "quarter", "quarter", "quarter", "quarter"],
     },
+    Attack { disputes: 0, name: "two that copy each other's films", cheats: &["copier", "copier"] },
+    Attack { disputes: 6, name: "good work disputed", cheats: &[] },
 ];
 
 /// What became of an attack.
@@ -55,6 +64,10 @@ struct Outcome {
     barred: usize,
     /// Micro-tokens that the cheats have at the end.
     kept: u128,
+    /// Films that were copied and not rendered.
+    copied: usize,
+    /// Whether the artist lost tokens by each dispute, and nobody else anything.
+    disputes_cost: bool,
     honest_accepted: u64,
     honest_kept: u128,
     honest_refused: u64,
@@ -103,7 +116,10 @@ fn run() -> Result<bool> {
             continue;
         }
         let outcome = outcome(attack).with_context(|| format!("attack: {}", attack.name))?;
-        let held = outcome.kept == 0 && outcome.honest_refused == 0 && outcome.right;
+        let held = outcome.gains_nothing(attack)
+            && outcome.disputes_cost
+            && outcome.honest_refused == 0
+            && outcome.right;
         all_held &= held;
         println!(
             "{:<32}{:>7}{:>9}{:>8}{:>12.6}{:>13.6}{:>9}{:>9}{:>8.1}{}",
@@ -118,6 +134,9 @@ fn run() -> Result<bool> {
             outcome.wall_s,
             if held { "" } else { "   <- the attack paid" },
         );
+        if attack.cheats.contains(&"copier") {
+            println!("{:<32}{} of {} films copied", "", outcome.copied, outcome.accepted);
+        }
     }
     Ok(all_held)
 }
@@ -150,6 +169,8 @@ fn outcome(attack: &Attack) -> Result<Outcome> {
         refused: 0,
         barred: 0,
         kept: 0,
+        copied: 0,
+        disputes_cost: true,
         honest_accepted: 0,
         honest_kept: 0,
         honest_refused: 0,
@@ -169,9 +190,73 @@ fn outcome(attack: &Attack) -> Result<Outcome> {
         outcome.honest_refused += count(&view, "refused")? + u64::from(view["barred"] == true);
         outcome.honest_kept += tokens(&view)?;
     }
+    outcome.copied = copied(&farm)?;
+    if attack.disputes > 0 {
+        outcome.disputes_cost = disputed(&farm, &job_id(&farm)?, attack.disputes)?;
+        for name in &honest {
+            let view = farm.node(name)?;
+            outcome.honest_refused += count(&view, "refused")?;
+        }
+    }
     drop(nodes);
     farm.check_ledger()?;
     Ok(outcome)
+}
+
+impl Outcome {
+    /// Whether the cheats have no more than honest work would have brought them: nothing at all, or,
+    /// where they hand in films that are right, no more a film than others, for all but the few that
+    /// twins let them copy.
+    fn gains_nothing(&self, attack: &Attack) -> bool {
+        if !attack.cheats.contains(&"copier") {
+            return self.kept == 0;
+        }
+        let per_film = |kept: u128, films: u64| kept / u128::from(films.max(1));
+        let honest = per_film(self.honest_kept, self.honest_accepted);
+        // A tile's light decides its rays: no two nodes have quite the same mean.
+        let is_no_dearer = per_film(self.kept, self.accepted) <= honest * 3 / 2;
+        is_no_dearer && self.copied as u64 * 5 <= self.accepted
+    }
+}
+
+/// Films that nodes of one person have copied from each other.
+fn copied(farm: &Farm) -> Result<usize> {
+    let folder = farm.path("shared-films");
+    if !folder.exists() {
+        return Ok(0);
+    }
+    let mut copies = 0;
+    for entry in std::fs::read_dir(folder)? {
+        copies += usize::from(entry?.path().extension().is_some_and(|it| it == "copy"));
+    }
+    Ok(copies)
+}
+
+fn job_id(farm: &Farm) -> Result<String> {
+    let jobs = farm.ask(&["jobs", "list"])?;
+    Ok(jobs.first().and_then(|job| job["job"].as_str()).context("no job")?.to_owned())
+}
+
+/// Disputes good tiles one after the other; whether each cost the artist something.
+fn disputed(farm: &Farm, job: &str, tiles: usize) -> Result<bool> {
+    let balance = || -> Result<u128> {
+        let wallet = farm.ask(&["wallet", "balance"])?;
+        let text = wallet.first().and_then(|it| it["balance"].as_str()).context("no balance")?;
+        Ok(text.parse::<protocol::Tokens>()?.micro())
+    };
+    let mut before = balance()?;
+    for tile in 0..tiles {
+        let tile = tile.to_string();
+        farm.ask(&["jobs", "dispute", job, "--tile", &tile, "--max-cost", "1"])?;
+        // The price is set aside at once, and stays gone when the tile was rendered again.
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        let after = balance()?;
+        if after >= before {
+            return Ok(false);
+        }
+        before = after;
+    }
+    Ok(true)
 }
 
 /// Whether the farm's picture is, to the bit, that of this machine alone.

@@ -161,6 +161,9 @@ pub struct DisputeArgs {
     /// Most tokens that looking may cost, for each of the tile's films; they come back if it is bad
     #[arg(long, value_name = "TOKENS")]
     max_cost: Tokens,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 /// Which picture of a job.
@@ -475,6 +478,9 @@ async fn dispute(args: &DisputeArgs, farm: &Farm) -> anyhow::Result<Exit> {
     if films == 0 {
         let message = format!("tile {} is not accepted; there is nothing to dispute", args.tile);
         return Err(fail(Exit::NotFound, message));
+    }
+    if args.json {
+        text::print(serde_json::json!({ "v": json::VERSION, "films": films }))?;
     }
     let films = text::plural(films, "film is", "films are");
     eprintln!(
