@@ -443,6 +443,8 @@ pub struct FilmRef {
     pub lease: LeaseId,
     /// Who rendered it.
     pub node: NodeId,
+    /// Whose node it was when it got the lease, whatever it says of itself since.
+    pub owner: PublicKey,
     /// How it is compared.
     pub class: Class,
     /// Its hash.

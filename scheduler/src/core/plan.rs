@@ -233,6 +233,8 @@ fn aged(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
             now_ms >= hold.since_ms.saturating_add(policy.hold_ms)
                 || **number + u64::from(policy.hold_units) <= node.accepted
         })
+        // What is doubted is held until it was looked at.
+        .filter(|(_, hold)| !state.book.disputes.contains_key(&hold.film.lease))
         .map(|(_, hold)| hold.film.lease)
         .collect();
     (!ripe.is_empty()).then_some(Event::Aged { node: node.id, leases: ripe })

@@ -98,7 +98,8 @@ impl Default for Policy {
             appeal_ms: 36 * 3_600_000,
             stake_full: Tokens::from_whole(100),
             newcomer_units: 2,
-            twin_floor_ppm: 20_000,
+            // What a twin sees and a challenge does not is worth less than a hundredth of the work.
+            twin_floor_ppm: 5_000,
             twin_wait_ms: 60_000,
             // 1 - 0.95^136 = 99.9 %: DESIGN section 6.4.
             pixels_exact: 136,

@@ -167,6 +167,8 @@ pub struct Recheck {
 pub struct Conviction {
     /// Who was convicted.
     pub node: NodeId,
+    /// Whose node it was when it got the lease.
+    pub owner: PublicKey,
     /// The film; none where it was refused for what it holds, and was not kept.
     pub film: Option<FilmRef>,
     /// Of which unit.
@@ -177,6 +179,8 @@ pub struct Conviction {
     pub artist: PublicKey,
     /// The average price of the unit: what the artist gets for the wait.
     pub harm: Tokens,
+    /// Pay for the film that the node lost, or never had.
+    pub lost: Tokens,
     /// Held pay on the appeal account that no bad film has used up.
     pub taken: Tokens,
     /// Stake on the appeal account.
@@ -362,6 +366,8 @@ pub struct LeaseRecord {
     pub id: LeaseId,
     /// To whom.
     pub node: NodeId,
+    /// Whose node it was then.
+    pub owner: PublicKey,
     /// The job.
     pub job: JobId,
     /// Index of the unit in the job.
@@ -495,6 +501,14 @@ impl Job {
     #[must_use]
     pub fn worth(&self, rays: RayCount) -> Tokens {
         money::plus(money::pay_for(rays, self.quote.pay_per_gray()), self.setup_per_unit)
+    }
+
+    /// What a twin gets of such a pay: no more than at the base price, since the reserve pays and the
+    /// artist chose the bid.
+    #[must_use]
+    pub fn twin_share(&self, pay: Tokens) -> Tokens {
+        let (base, price) = (self.quote.base_per_gray.micro(), self.quote.price_per_gray.micro());
+        if base < price { money::share(pay, base, price) } else { pay }
     }
 
     /// Whether it pays what a node works for. Weight is no part of it: a heavy scene pays more and

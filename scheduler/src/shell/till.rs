@@ -12,7 +12,7 @@ use super::queue::Queue;
 use crate::core::Event;
 
 /// Batches that share one fsync.
-const TOGETHER_MAX: usize = 64;
+const TOGETHER_MAX: usize = 256;
 
 /// How long entries go without a checkpoint at most: until then they cannot be proven.
 const TEND_INTERVAL: Duration = Duration::from_secs(30);

@@ -99,6 +99,9 @@ impl Verifier {
 
     /// The event that answers a check; `None` when asked to stop.
     fn answer(&mut self, check: &Check) -> anyhow::Result<Option<Event>> {
+        if check.engine != renderer::ENGINE {
+            return Ok(Some(unlooked(check)));
+        }
         let frame = self.tools.frames.frame(check.scene, &check.settings, check.time_s)?;
         let grid = protocol::TileGrid::new(check.settings.window(), check.tile_side_px);
         let rect = grid.rect(check.unit.tile).context("the tile is outside its frame")?;
@@ -318,6 +321,25 @@ pub(super) fn keep(
     let hash = Digest::from(blake3::hash(&bytes));
     store.write(hash, &bytes)?;
     Ok(hash)
+}
+
+/// The answer to a check of another engine's film, which this one cannot render: nobody is harmed by
+/// what cannot be looked at. A challenge so answered finds its lease withdrawn.
+fn unlooked(check: &Check) -> Event {
+    let (outcome, now_ms) = (CheckOutcome::Passed { pixels: 0 }, 0);
+    match &check.kind {
+        CheckKind::Challenge { film, challenge } => {
+            Event::Judged { lease: film.lease, round: challenge.round, outcome, now_ms }
+        }
+        CheckKind::Recheck { film, .. } => Event::Rechecked { lease: film.lease, outcome, now_ms },
+        CheckKind::Appeal { film } => Event::AppealHeard { lease: film.lease, holds: true },
+        CheckKind::Dispute { film } => Event::DisputeHeard { lease: film.lease, outcome, now_ms },
+        CheckKind::Trial { films } => {
+            let held = |film: &FilmRef| Tried { lease: film.lease, differing: 0, evidence: None };
+            let (job, unit_index) = (check.unit.job, check.unit_index);
+            Event::Tried { job, unit_index, films: films.iter().map(held).collect(), now_ms }
+        }
+    }
 }
 
 /// The event with the time at which it enters the state.

@@ -160,7 +160,8 @@ fn pay_twin(
     unit: Unit,
 ) -> (Tokens, Vec<Transfer>) {
     assert!(lease.purse == LeasePurse::Reserve, "invariant: one primary lease a unit");
-    let due = book.jobs[&lease.job].worth(committed.film.rays).min(lease.pay_max);
+    let job = &book.jobs[&lease.job];
+    let due = job.twin_share(job.worth(committed.film.rays)).min(lease.pay_max);
     book.reserve = money::plus(book.reserve, lease.reserved);
     let posted = due.min(lease.reserved);
     let pay = due.min(book.reserve);

@@ -9,11 +9,11 @@
 //! ```
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{Challenge, LeaseId, NodeId, PublicKey, Tokens, Verdict, VerdictKind};
+use protocol::{Challenge, JobId, LeaseId, NodeId, PublicKey, Tokens, Verdict, VerdictKind};
 
 use super::verdict::{self, Wrong};
 use super::{check, job, lease, stake};
-use crate::core::event::{CheckKind, CheckOutcome, Effect};
+use crate::core::event::{CheckKind, CheckOutcome, Effect, FilmRef};
 use crate::core::state::{Appeal, Book, Conviction, Hold, JobPhase, Recheck, State};
 use crate::money;
 
@@ -30,6 +30,9 @@ pub(super) fn convict(
     let Some(record) = state.book.leases.get(&id) else { return };
     let (node_id, job_id, unit_index) = (record.node, record.job, record.unit_index);
     let film = record.committed().map(|committed| committed.film);
+    let unpaid = film
+        .map_or(Tokens::ZERO, |film| state.book.jobs[&job_id].worth(film.rays).min(record.pay_max));
+    let whose = Whose { node: node_id, owner: record.owner, job: job_id, unit_index };
     let others: Vec<LeaseId> = state
         .book
         .leases
@@ -38,16 +41,44 @@ pub(super) fn convict(
         .map(|lease| lease.id)
         .collect();
     let book = &mut state.book;
+    open(book, id, film, &whose, now_ms, effects);
+    conviction_mut(book, id).lost = unpaid;
+    lease::refuse(state, id, wrong, now_ms, effects);
+    withdraw_all(state, &others, now_ms, effects);
+}
+
+/// Whose film of which unit.
+struct Whose {
+    node: NodeId,
+    owner: PublicKey,
+    job: JobId,
+    unit_index: u32,
+}
+
+/// Writes a conviction down: the node is barred, its held pay and its owner's stake are taken.
+fn open(
+    book: &mut Book,
+    id: LeaseId,
+    film: Option<FilmRef>,
+    whose: &Whose,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let Whose { node: node_id, owner, job: job_id, unit_index } = *whose;
     let job = &book.jobs[&job_id];
+    let unit = job.units[unit_index as usize].unit;
+    let (artist, harm) = (job.artist, job.average_pay(&unit));
     let conviction = Conviction {
         node: node_id,
+        owner,
         film,
-        unit: job.units[unit_index as usize].unit,
+        unit,
         unit_index,
-        artist: job.artist,
-        harm: job.average_pay(&job.units[unit_index as usize].unit),
+        artist,
+        harm,
+        lost: Tokens::ZERO,
         taken: Tokens::ZERO,
-        stake: stake::seize(book, id, node_id, effects),
+        stake: stake::seize(book, id, owner, effects),
         since_ms: now_ms,
         appeal: Appeal::Open,
     };
@@ -56,8 +87,6 @@ pub(super) fn convict(
     node.convictions += 1;
     book.convictions.insert(id, conviction);
     seize_holds(book, id, node_id, effects);
-    lease::refuse(state, id, wrong, now_ms, effects);
-    withdraw_all(state, &others, now_ms, effects);
 }
 
 /// Moves a convicted node's held pay to the appeal account and has its films checked again.
@@ -161,8 +190,9 @@ fn put_back(book: &mut Book, hold: &Hold, effects: &mut Vec<Effect>) -> bool {
 }
 
 /// Convicts the node of a film that was accepted and found bad in a dispute. The unit is rendered
-/// anew from the film's pay if that is still held, else from what the node had beside it, and from
-/// the reserve as far as neither reaches.
+/// anew from what was seized from the node: the film's own pay if that was still held, else what it
+/// had beside it. From nothing else, or an artist with a node of his own could empty the reserve; where
+/// nothing was left the film stays in the picture, and the artist has the evidence.
 pub(super) fn convict_of_accepted(
     state: &mut State,
     disputed: &Hold,
@@ -178,43 +208,37 @@ pub(super) fn convict_of_accepted(
     if accepted.is_none_or(|accepted| accepted.film.lease != id) {
         return;
     }
-    let conviction = Conviction {
-        node: node_id,
-        film: Some(film),
-        unit,
-        unit_index,
-        artist: job.artist,
-        harm: job.average_pay(&unit),
-        taken: Tokens::ZERO,
-        stake: stake::seize(book, id, node_id, effects),
-        since_ms: now_ms,
-        appeal: Appeal::Open,
-    };
-    let node = book.node_mut(node_id);
-    node.barred = true;
-    node.convictions += 1;
-    book.convictions.insert(id, conviction);
-    seize_holds(book, id, node_id, effects);
+    let whose = Whose { node: node_id, owner: film.owner, job: unit.job, unit_index };
+    open(book, id, Some(film), &whose, now_ms, effects);
     // The dispute has looked at this film as a whole: there is nothing to check once more.
     if book.rechecks.remove(&id).is_some() {
         book.job_mut(unit.job).rechecks -= 1;
         effects.retain(|effect| !is_recheck_of(effect, id));
     }
-    let taken = conviction_mut(book, id).taken.min(amount);
-    let lacking = money::minus(amount, taken).min(book.reserve);
-    book.reserve = money::minus(book.reserve, lacking);
-    let accounts = (account::reserve(), account::appeal());
-    let made_up = money::lease_movement_id("made up", id);
-    let made_up = Transfer::posted(made_up, accounts, lacking, Code::Correction);
-    book.transfer(vec![made_up.with_link(Link::unit(unit))], effects);
-    let amount = money::plus(taken, lacking);
-    put_back(book, &Hold { amount, ..disputed.clone() }, effects);
-    let conviction = conviction_mut(book, id);
-    conviction.taken = money::minus(conviction.taken, taken);
+    let amount = take_free(book, node_id, amount);
+    conviction_mut(book, id).lost = amount;
+    if !amount.is_zero() {
+        put_back(book, &Hold { amount, ..disputed.clone() }, effects);
+    }
     verdict::record_refusal(book, id, node_id, unit, wrong);
     let leases = state.book.leases.values().filter(|lease| lease.node == node_id);
     let leases: Vec<LeaseId> = leases.map(|lease| lease.id).collect();
     withdraw_all(state, &leases, now_ms, effects);
+}
+
+/// Uses up to `wanted` of what convictions of a node have taken and no film that is being checked again
+/// may still need.
+fn take_free(book: &mut Book, node: NodeId, wanted: Tokens) -> Tokens {
+    let mut found = Tokens::ZERO;
+    for (id, conviction) in book.convictions.iter_mut().filter(|(_, it)| it.node == node) {
+        let rechecks = book.rechecks.values().filter(|recheck| recheck.cause == *id);
+        let needed =
+            rechecks.fold(Tokens::ZERO, |sum, recheck| money::plus(sum, recheck.hold.amount));
+        let some = money::minus(conviction.taken, needed).min(money::minus(wanted, found));
+        conviction.taken = money::minus(conviction.taken, some);
+        found = money::plus(found, some);
+    }
+    found
 }
 
 fn is_recheck_of(effect: &Effect, lease: LeaseId) -> bool {
@@ -247,7 +271,9 @@ pub enum AppealError {
     #[error("the film was refused for what it holds, which no second render can change")]
     NoFilm,
     /// A key without a name or pay: another one costs nothing.
-    #[error("the node had no accepted work yet and nothing was taken; start again with a new key")]
+    #[error(
+        "the node had no accepted work yet, and less was taken than rendering the tile again costs; start again with a new key"
+    )]
     NothingTaken,
 }
 
@@ -258,7 +284,7 @@ pub enum AppealError {
 pub fn may_appeal(book: &Book, caller: PublicKey, lease: LeaseId) -> Result<(), AppealError> {
     let conviction = book.convictions.get(&lease).ok_or(AppealError::Unknown)?;
     let node = &book.nodes[&conviction.node];
-    if node.facts.owner != caller && PublicKey::from(node.id) != caller {
+    if conviction.owner != caller && PublicKey::from(node.id) != caller {
         return Err(AppealError::Unknown);
     }
     match (conviction.appeal, conviction.film) {
@@ -266,9 +292,13 @@ pub fn may_appeal(book: &Book, caller: PublicKey, lease: LeaseId) -> Result<(), 
         (Appeal::Upheld | Appeal::Overturned, _) => Err(AppealError::Unknown),
         (Appeal::Open, None) => Err(AppealError::NoFilm),
         (Appeal::Open, Some(_)) => {
-            let nothing = conviction.taken.is_zero() && conviction.stake.is_zero();
+            let taken = money::plus(conviction.taken, conviction.stake);
             let nameless = node.accepted_for_others == 0;
-            if nothing && nameless { Err(AppealError::NothingTaken) } else { Ok(()) }
+            if taken < conviction.harm && nameless {
+                Err(AppealError::NothingTaken)
+            } else {
+                Ok(())
+            }
         }
     }
 }
@@ -326,8 +356,7 @@ fn close_if_decided(state: &mut State, id: LeaseId, effects: &mut Vec<Effect>) {
 /// The film was good: all that is left goes back, the unit's pay with it.
 fn overturn(book: &mut Book, id: LeaseId, conviction: &Conviction, effects: &mut Vec<Effect>) {
     let Some(film) = conviction.film else { return };
-    let due = book.jobs[&conviction.unit.job].worth(film.rays);
-    let pay = due.min(book.reserve);
+    let pay = conviction.lost.min(book.reserve);
     book.reserve = money::minus(book.reserve, pay);
     let returned = conviction.taken;
     let node = book.node_mut(conviction.node);
@@ -335,7 +364,7 @@ fn overturn(book: &mut Book, id: LeaseId, conviction: &Conviction, effects: &mut
     node.convictions -= 1;
     node.barred = node.convictions > 0;
     node.earned = money::plus(node.earned, money::plus(returned, pay));
-    let owner = node.facts.owner;
+    let owner = conviction.owner;
     let kind = VerdictKind::Overturned { returned, stake: conviction.stake, pay };
     let (unit, root) = (conviction.unit, film.root);
     let verdict = Verdict { lease: id, unit, node: conviction.node, root, kind, evidence: None };

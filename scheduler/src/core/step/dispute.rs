@@ -88,6 +88,10 @@ pub(super) fn conclude(
     let Dispute { job: job_id, unit_index, film, pay, fee, .. } = dispute;
     let is_rechecked = book.rechecks.contains_key(&id);
     match outcome {
+        // Nobody can look any more: the farm has another engine by now.
+        CheckOutcome::Passed { pixels: 0 } => {
+            book.transfer(vec![Transfer::void(done("dispute dropped"), &pending)], effects);
+        }
         CheckOutcome::Passed { pixels } => {
             book.reserve = money::plus(book.reserve, fee);
             let post = Transfer::post(done("dispute lost"), &pending, fee);

@@ -50,7 +50,7 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
             reserved
         }
         LeasePurse::Reserve => {
-            let reserved = average.min(book.reserve);
+            let reserved = job.twin_share(average).min(book.reserve);
             book.reserve = money::minus(book.reserve, reserved);
             reserved
         }
@@ -64,6 +64,7 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
     let record = LeaseRecord {
         id: grant.lease,
         node: grant.node,
+        owner: book.nodes[&grant.node].facts.owner,
         job: grant.job,
         unit_index: grant.unit_index,
         purse,
@@ -201,7 +202,8 @@ pub(super) fn commit(
         return;
     };
     let Told { root, rays, signature } = *told;
-    let film = FilmRef { lease: id, node: lease.node, class: lease.class, root, rays, signature };
+    let LeaseRecord { node, owner, class, .. } = *lease;
+    let film = FilmRef { lease: id, node, owner, class, root, rays, signature };
     let film = Committed { film, round: 0, pixels: 0 };
     let (job, unit_index) = (lease.job, lease.unit_index);
     state.live.deadlines.remove(&id);

@@ -3,7 +3,7 @@
 use ledger::{Code, Transfer, account};
 use protocol::{Class, Engine, LeaseId, NodeId, PublicKey, RayCount, Tokens};
 
-use super::job;
+use super::{job, lease};
 use crate::core::event::{Effect, NodeFacts};
 use crate::core::policy::Policy;
 use crate::core::state::{Book, LeasePhase, Node, State};
@@ -88,6 +88,17 @@ pub(super) fn end_jobs_of_other_engines(state: &mut State, now_ms: u64, effects:
         let failure = format!(
             "the farm has changed from {old} to {engine}, and samples of two engines do not mix; order it again"
         );
+        // A film that was not judged cannot be any more.
+        let unjudged: Vec<LeaseId> = state
+            .book
+            .leases
+            .values()
+            .filter(|lease| lease.job == id && !lease.has_passed())
+            .map(|lease| lease.id)
+            .collect();
+        for lease in unjudged {
+            lease::withdraw(state, lease, effects);
+        }
         job::close(state, id, Some(failure), now_ms, effects);
     }
 }

@@ -1,7 +1,7 @@
 //! Tokens that owners put at risk: fewer twins for them, and more to lose.
 
 use ledger::{Code, Transfer, account};
-use protocol::{LeaseId, NodeId, PublicKey, Tokens};
+use protocol::{LeaseId, PublicKey, Tokens};
 
 use crate::core::event::Effect;
 use crate::core::state::{Book, Stake};
@@ -68,14 +68,13 @@ pub(super) fn leave(book: &mut Book, owner: PublicKey, effects: &mut Vec<Effect>
     book.transfer(vec![Transfer::posted(id, accounts, amount, Code::Unstake)], effects);
 }
 
-/// Takes all that a convicted node's owner has at risk, to the appeal account.
+/// Takes all that the owner of a convicted node has at risk, to the appeal account.
 pub(super) fn seize(
     book: &mut Book,
     cause: LeaseId,
-    node: NodeId,
+    owner: PublicKey,
     effects: &mut Vec<Effect>,
 ) -> Tokens {
-    let owner = book.nodes[&node].facts.owner;
     let Some(Stake { amount, leaving, .. }) = book.stakes.get_mut(&owner) else {
         return Tokens::ZERO;
     };

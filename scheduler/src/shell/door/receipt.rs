@@ -25,6 +25,8 @@ impl Door {
         let note = self.till.ask(|ledger| ledger.checkpoint()).await?;
         let note = note.map_err(|error| internal("the ledger signed no checkpoint", error))?;
         let (dir, key) = (self.config.data_dir.join("ledger"), self.key.clone());
+        let accepted = draft.accepted.iter();
+        let paid_for: Vec<bool> = accepted.map(|(_, it)| !it.pay.is_zero()).collect();
         let receipt = blocking(move || {
             let verdicts = draft.accepted.iter().map(|(unit, accepted)| verdict(unit, accepted));
             let verdicts: Vec<Verdict> = verdicts.collect();
@@ -66,9 +68,13 @@ impl Door {
             })
         });
         let receipt = receipt.await?.map_err(|error| internal("no receipt was made", error))?;
-        let due = |unit: &UnitReceipt| unit.payments.is_empty();
-        let unpaid = receipt.units.iter().filter(|unit| due(unit)).count();
-        if unpaid > 0 && receipt.quote.open().is_ok_and(|quote| !quote.price.is_zero()) {
+        let unpaid = receipt
+            .units
+            .iter()
+            .zip(paid_for)
+            .filter(|(unit, is_paid)| *is_paid && unit.payments.is_empty());
+        let unpaid = unpaid.count();
+        if unpaid > 0 {
             let message = format!("{unpaid} units are just being paid; try again in a moment");
             return Err(refused(RefusedCode::Busy, message));
         }

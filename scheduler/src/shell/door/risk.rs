@@ -7,6 +7,9 @@ use protocol::{LeaseId, PublicKey, Reply, Tokens, Unit};
 use super::{Door, artist, refused};
 use crate::core::{AppealError, Event, dispute_fee, may_appeal};
 
+/// Least that is put at risk at a time: each is an entry of the journal for ever.
+const STAKE_MIN: Tokens = Tokens::from_whole(1);
+
 impl Door {
     /// Has an accepted tile rendered once more as a whole.
     pub(super) async fn dispute(
@@ -94,9 +97,9 @@ impl Door {
         if done {
             return Ok(Reply::Done);
         }
-        if amount.is_zero() || balance < amount {
+        if amount < STAKE_MIN || balance < amount {
             let message = format!(
-                "{amount} tokens cannot be put at risk: your wallet holds {balance}; choose an amount above zero and up to that"
+                "{amount} tokens cannot be put at risk: your wallet holds {balance}; choose {STAKE_MIN} up to that"
             );
             return Err(refused(RefusedCode::NotEnoughTokens, message));
         }
