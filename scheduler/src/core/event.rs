@@ -2,10 +2,10 @@
 
 use ledger::Transfer;
 use protocol::{
-    Challenge, Class, Commitment, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote,
-    RayCount, Refusal, RenderSettings, SceneId, Signed, Unit,
+    Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order,
+    PublicKey, Quote, RayCount, Refusal, RenderSettings, SceneId, Signed, Tokens, Unit, Verdict,
+    VerdictKind,
 };
-use protocol::{Digest, Tokens};
 use serde::{Deserialize, Serialize};
 
 use crate::core::policy::Policy;
@@ -461,5 +461,14 @@ impl FilmRef {
     pub fn commitment(&self, engine: Engine) -> Signed<Commitment> {
         let Self { lease, node, root, rays, signature, .. } = *self;
         Commitment { lease, node, root, rays, engine }.signed(signature)
+    }
+
+    /// The verdict that accepts the film. Its payments are linked to these very bytes, so that a
+    /// receipt can make it again.
+    #[must_use]
+    pub const fn acceptance(&self, unit: Unit, pixels_checked: u32, pay: Tokens) -> Verdict {
+        let Self { lease, node, root, rays, .. } = *self;
+        let kind = VerdictKind::Accepted { pixels_checked, rays, pay };
+        Verdict { lease, unit, node, root, kind, evidence: None }
     }
 }

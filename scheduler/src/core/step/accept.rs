@@ -1,7 +1,7 @@
 //! Acceptance: one film into the picture, one primary payment, the twin from the reserve.
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{JobId, LeaseId, Tokens, TransferId, Unit, Verdict, VerdictKind};
+use protocol::{JobId, LeaseId, Tokens, TransferId, Unit};
 
 use super::lease::{reservation, void};
 use super::{job, lease};
@@ -45,18 +45,7 @@ pub(super) fn accept(
         } else {
             pay_twin(&mut state.book, record, &committed, unit_id)
         };
-        let verdict = Verdict {
-            lease: record.id,
-            unit: unit_id,
-            node: record.node,
-            root: committed.film.root,
-            kind: VerdictKind::Accepted {
-                pixels_checked: committed.pixels,
-                rays: committed.film.rays,
-                pay,
-            },
-            evidence: None,
-        };
+        let verdict = committed.film.acceptance(unit_id, committed.pixels, pay);
         let evidence = proof::receipt::verdict_link(&verdict);
         let link = Link::unit(unit_id).with_evidence(evidence);
         let transfers = transfers.into_iter().map(|transfer| transfer.with_link(link)).collect();

@@ -6,8 +6,8 @@ use ledger::{Entry, Event, offline};
 use protocol::message::{Refused, RefusedCode};
 use protocol::sign::public_key;
 use protocol::{
-    Digest, EVIDENCE_PIXELS_MAX, JobId, Payment, PublicKey, RECEIPT_UNITS_MAX, Receipt, Reply,
-    ShotIndex, Signed, Unit, UnitReceipt, Verdict, VerdictKind, encode,
+    Digest, EVIDENCE_PIXELS_MAX, Engine, JobId, JobSpec, Order, Payment, PublicKey, Quote,
+    RECEIPT_UNITS_MAX, Receipt, Reply, ShotIndex, Signed, Unit, UnitReceipt, Verdict, encode,
 };
 
 use super::{Answer, Bytes, Door, artist, blocking, internal, refused};
@@ -28,7 +28,10 @@ impl Door {
         let accepted = draft.accepted.iter();
         let paid_for: Vec<bool> = accepted.map(|(_, it)| !it.pay.is_zero()).collect();
         let receipt = blocking(move || {
-            let verdicts = draft.accepted.iter().map(|(unit, accepted)| verdict(unit, accepted));
+            let verdicts = draft
+                .accepted
+                .iter()
+                .map(|(unit, it)| it.film.acceptance(*unit, it.pixels_checked, it.pay));
             let verdicts: Vec<Verdict> = verdicts.collect();
             let links: BTreeMap<Digest, usize> = verdicts
                 .iter()
@@ -52,7 +55,7 @@ impl Door {
             }
             let units = draft.accepted.iter().zip(&verdicts).zip(payments);
             let units = units.map(|(((_, accepted), verdict), payments)| UnitReceipt {
-                commitment: accepted.film.commitment(draft.blank.engine),
+                commitment: accepted.film.commitment(draft.engine),
                 verdict: Signed::new(verdict, &key),
                 payments,
             });
@@ -61,9 +64,9 @@ impl Door {
                 units: units.collect(),
                 checkpoint: note,
                 quote,
-                spec: draft.blank.spec,
-                order: draft.blank.order,
-                engine: draft.blank.engine,
+                spec: draft.spec,
+                order: draft.order,
+                engine: draft.engine,
                 shot,
             })
         });
@@ -122,16 +125,11 @@ impl Door {
 
 /// What the book knows of a receipt.
 struct Draft {
-    /// All but what is signed on the way.
-    blank: Blank,
-    quote: protocol::Quote,
+    spec: JobSpec,
+    order: Signed<Order>,
+    quote: Quote,
+    engine: Engine,
     accepted: Vec<(Unit, Accepted)>,
-}
-
-struct Blank {
-    spec: protocol::JobSpec,
-    order: Signed<protocol::Order>,
-    engine: protocol::Engine,
 }
 
 fn draft(book: &Book, job: JobId, shot: ShotIndex) -> Result<Draft, Refused> {
@@ -152,16 +150,13 @@ fn draft(book: &Book, job: JobId, shot: ShotIndex) -> Result<Draft, Refused> {
         );
         return Err(refused(RefusedCode::BadRequest, message));
     }
-    let blank = Blank { spec: job.spec.clone(), order: job.order.clone(), engine: job.engine };
-    Ok(Draft { blank, quote: job.quote.clone(), accepted })
-}
-
-/// The verdict that accepted a film, as it was given.
-fn verdict(unit: &Unit, accepted: &Accepted) -> Verdict {
-    let Accepted { film, pixels_checked, pay, .. } = *accepted;
-    let kind = VerdictKind::Accepted { pixels_checked, rays: film.rays, pay };
-    let (lease, node, root) = (film.lease, film.node, film.root);
-    Verdict { lease, unit: *unit, node, root, kind, evidence: None }
+    Ok(Draft {
+        spec: job.spec.clone(),
+        order: job.order.clone(),
+        quote: job.quote.clone(),
+        engine: job.engine,
+        accepted,
+    })
 }
 
 /// The transfer of an entry that moved tokens.
