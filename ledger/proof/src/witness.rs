@@ -26,9 +26,6 @@ use crate::note::{self, SignatureType};
 const COSIGNATURE_BYTES: usize = 72;
 const NAME: &str = "tessera/witness/";
 
-/// Most bytes of a co-signature's line.
-pub const COSIGNATURE_LINE_BYTES_MAX: usize = 256;
-
 /// A co-signature that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cosignature {
@@ -128,7 +125,7 @@ mod tests {
     #[test]
     fn a_cosignature_is_of_its_note_only() {
         let line = cosign(&note(17), 5, &key(2)).expect("a note");
-        assert!(line.len() <= COSIGNATURE_LINE_BYTES_MAX);
+        assert!(line.len() <= protocol::limits::COSIGNATURE_LINE_BYTES_MAX);
         let line = line.trim_end();
         assert!(check_line(&note(17), line).is_some());
         assert_eq!(check_line(&note(18), line), None);

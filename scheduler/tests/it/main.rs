@@ -11,4 +11,5 @@ mod receipts;
 mod simulator;
 mod trust;
 mod vouchers;
+mod witnesses;
 mod world;
