@@ -223,7 +223,6 @@ impl Witness {
     ) -> Result<WitnessError, WitnessError> {
         let why = fork.to_string();
         let evidence = folder::accuse(&self.folder, farm, kept, shown, &why)?;
-        tracing::error!(%farm, "{why}: {}", evidence.display());
         Ok(WitnessError::Forked { farm, why, evidence })
     }
 
