@@ -1,6 +1,9 @@
 //! Which leases a node works on: signed by its scheduler, for itself, and possible.
 
-use protocol::{Engine, Lease, NodeId, PublicKey, Rect, SettingsError, SignError, Signed, limits};
+use protocol::{
+    Engine, Lease, NodeId, PublicKey, Rect, SettingsError, SignError, Signed, SpotsError,
+    VerificationLease, limits,
+};
 
 /// A lease that a node does not work on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -39,6 +42,9 @@ pub enum LeaseError {
         /// Chunks of the frame.
         chunk_count: u32,
     },
+    /// Pixels that cannot be verified.
+    #[error(transparent)]
+    Spots(#[from] SpotsError),
     /// A time that is no number.
     #[error("a lease's time is not a finite number of seconds")]
     Time,
@@ -52,12 +58,7 @@ pub(crate) fn verify(
     engine: Engine,
 ) -> Result<Lease, LeaseError> {
     let lease = signed.open_from(scheduler)?;
-    if lease.node != node {
-        return Err(LeaseError::Node { lease_node: lease.node, node });
-    }
-    if lease.engine != engine {
-        return Err(LeaseError::Engine { wanted: lease.engine, engine });
-    }
+    check_ours((lease.node, lease.engine), (node, engine))?;
     lease.settings.validate()?;
     let rect = lease.rect;
     let inside = lease.settings.window().holds(&rect);
@@ -71,6 +72,33 @@ pub(crate) fn verify(
         return Err(LeaseError::Batch { end_chunk, chunk_count });
     }
     if lease.time_s.is_finite() { Ok(lease) } else { Err(LeaseError::Time) }
+}
+
+/// Checks a verification lease before any work goes into it.
+pub(crate) fn verify_verification(
+    signed: &Signed<VerificationLease>,
+    scheduler: PublicKey,
+    node: NodeId,
+    engine: Engine,
+) -> Result<VerificationLease, LeaseError> {
+    let lease = signed.open_from(scheduler)?;
+    check_ours((lease.node, lease.engine), (node, engine))?;
+    lease.settings.validate()?;
+    lease.check_spots()?;
+    if lease.time_s.is_finite() { Ok(lease) } else { Err(LeaseError::Time) }
+}
+
+fn check_ours(
+    (lease_node, wanted): (NodeId, Engine),
+    (node, engine): (NodeId, Engine),
+) -> Result<(), LeaseError> {
+    if lease_node != node {
+        return Err(LeaseError::Node { lease_node, node });
+    }
+    if wanted != engine {
+        return Err(LeaseError::Engine { wanted, engine });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use ledger::Transfer;
 use protocol::{
     Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order,
-    PublicKey, Quote, RayCount, Refusal, RenderSettings, SceneId, Signed, Tokens, Unit, Verdict,
-    VerdictKind,
+    PublicKey, Quote, RayCount, Rect, Refusal, RenderSettings, SceneId, Signed, TileGrid, Tokens,
+    Unit, Verdict, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -160,6 +160,17 @@ pub enum Event {
         round: u32,
         /// What came out.
         outcome: CheckOutcome,
+        /// When.
+        now_ms: u64,
+    },
+    /// A verifier has rendered the pixels of a challenge in the trusted renderer's place.
+    Found {
+        /// The lease whose film was challenged.
+        lease: LeaseId,
+        /// Which challenge of the lease.
+        round: u32,
+        /// What it says.
+        finding: Finding,
         /// When.
         now_ms: u64,
     },
@@ -354,6 +365,23 @@ pub enum CheckOutcome {
     },
 }
 
+/// A verifier's word on the pixels of a film.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The verification lease.
+    pub lease: LeaseId,
+    /// Who says it.
+    pub verifier: NodeId,
+    /// Whose node it was when it got the lease.
+    pub owner: PublicKey,
+    /// Whether its pixels are the film's.
+    pub agrees: bool,
+    /// Pixels it rendered.
+    pub pixels: u32,
+    /// Hash of what it was asked and answered, which is on disk where the trusted renderer looks too.
+    pub evidence: Option<Digest>,
+}
+
 /// A film that was compared whole with a trusted render.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tried {
@@ -400,6 +428,14 @@ pub struct Check {
     pub engine: Engine,
     /// How.
     pub kind: CheckKind,
+}
+
+impl Check {
+    /// Pixels of the tile; none when it is outside its frame.
+    #[must_use]
+    pub fn rect(&self) -> Option<Rect> {
+        TileGrid::new(self.settings.window(), self.tile_side_px).rect(self.unit.tile)
+    }
 }
 
 /// How the trusted renderer is to look.

@@ -80,6 +80,7 @@ impl Verifier {
                 let answer = self.answer(&check);
                 let busy_ns = begun.elapsed().as_nanos() as u64;
                 self.tools.meter.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
+                checks.done();
                 match answer {
                     Ok(Some(answer)) => self.tools.desk.tell(move |desk| {
                         let now_ms = desk.now_ms();
@@ -103,8 +104,7 @@ impl Verifier {
             return Ok(Some(unlooked(check)));
         }
         let frame = self.tools.frames.frame(check.scene, &check.settings, check.time_s)?;
-        let grid = protocol::TileGrid::new(check.settings.window(), check.tile_side_px);
-        let rect = grid.rect(check.unit.tile).context("the tile is outside its frame")?;
+        let rect = check.rect().context("the tile is outside its frame")?;
         let place = Place { check, frame: &frame, work: Work { rect, batch: check.unit.batch } };
         let answer = match &check.kind {
             CheckKind::Challenge { film, challenge } => {
@@ -299,7 +299,7 @@ struct Place<'a> {
 }
 
 /// The sums of some pixels of a film, in this order.
-fn picked(film: &Film, places: &[(u32, u32)]) -> Option<Sums> {
+pub(super) fn picked(film: &Film, places: &[(u32, u32)]) -> Option<Sums> {
     let indices: Option<Vec<usize>> = places.iter().map(|&(x, y)| film.index(x, y)).collect();
     film.sums().picked(indices?.into_iter())
 }
