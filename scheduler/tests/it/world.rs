@@ -252,13 +252,26 @@ impl World {
     }
 
     fn commit(&mut self, index: usize, lease: LeaseId, job: JobId, unit_index: u32) {
-        let node = self.nodes[index].id;
         let unit = self.state.book.jobs[&job].units[unit_index as usize].unit;
         let (root, rays) = (truth(&unit, self.nodes[index].character.class), rays(&unit));
-        let commitment = Commitment { lease, node, root, rays, engine: ENGINE };
-        let commitment = Signed::new(&commitment, &key(100 + index as u8));
+        let commitment = self.signed(index, lease, &unit, root);
         self.apply(Event::Committed { lease, root, rays, commitment, now_ms: self.now_ms });
         self.acknowledged.insert(lease);
+    }
+
+    /// A node's word on its film.
+    fn signed(
+        &self,
+        index: usize,
+        lease: LeaseId,
+        unit: &Unit,
+        root: Digest,
+    ) -> Signed<Commitment> {
+        let piece = self.state.book.jobs[&unit.job].spec.piece(*unit, ENGINE);
+        let piece = piece.expect("a unit of its job").digest();
+        let (node, rays) = (self.nodes[index].id, rays(unit));
+        let commitment = Commitment { lease, node, piece, root, rays, engine: ENGINE };
+        Signed::new(&commitment, &key(100 + index as u8))
     }
 
     /// The bank and the verifier do all they have to do.
@@ -448,8 +461,7 @@ impl World {
             truth(&unit, character.class)
         };
         let rays = rays(&unit);
-        let commitment = Commitment { lease, node: id, root, rays, engine: ENGINE };
-        let commitment = Signed::new(&commitment, &key(100 + index as u8));
+        let commitment = self.signed(index, lease, &unit, root);
         self.apply(Event::Committed { lease, root, rays, commitment, now_ms: self.now_ms });
         self.acknowledged.insert(lease);
     }
@@ -532,7 +544,7 @@ impl World {
         match check.kind {
             CheckKind::Challenge { film, challenge } => {
                 let round = challenge.round;
-                let mut outcome = self.outcome(&check.unit, &film, 60);
+                let mut outcome = self.outcome(&check.piece.unit, &film, 60);
                 if self.faults_percent > 0 && self.dice.percent(self.faults_percent) {
                     let refusal = Refusal::Pixels { differing: 1, checked: 136, x: 9, y: 9 };
                     outcome = CheckOutcome::Refused { refusal, evidence: None };
@@ -541,20 +553,20 @@ impl World {
             }
             CheckKind::Recheck { film, .. } => {
                 let missed_percent = self.recheck_missed_percent;
-                let outcome = self.outcome(&check.unit, &film, missed_percent);
+                let outcome = self.outcome(&check.piece.unit, &film, missed_percent);
                 let is_bad = matches!(outcome, CheckOutcome::Refused { .. });
-                let was_done = self.state.book.jobs[&check.unit.job].phase == JobPhase::Done;
+                let was_done = self.state.book.jobs[&check.piece.unit.job].phase == JobPhase::Done;
                 self.reopened += u32::from(is_bad);
                 self.reopened_done += u32::from(is_bad && was_done);
                 self.apply(Event::Rechecked { lease: film.lease, outcome, now_ms });
             }
             CheckKind::Dispute { film } => {
-                let outcome = self.outcome(&check.unit, &film, 0);
+                let outcome = self.outcome(&check.piece.unit, &film, 0);
                 self.disputes_won += u32::from(matches!(outcome, CheckOutcome::Refused { .. }));
                 self.apply(Event::DisputeHeard { lease: film.lease, outcome, now_ms });
             }
             CheckKind::Appeal { film } => {
-                let holds = film.root == truth(&check.unit, film.class);
+                let holds = film.root == truth(&check.piece.unit, film.class);
                 self.apply(Event::AppealHeard { lease: film.lease, holds });
             }
             CheckKind::Trial { films } => {
@@ -562,12 +574,12 @@ impl World {
                 let films = films
                     .iter()
                     .map(|film| {
-                        let good = film.root == truth(&check.unit, film.class);
+                        let good = film.root == truth(&check.piece.unit, film.class);
                         let differing = u32::from(!good) * 9;
                         Tried { lease: film.lease, differing, evidence: None }
                     })
                     .collect();
-                let (job, unit_index) = (check.unit.job, check.unit_index);
+                let (job, unit_index) = (check.piece.unit.job, check.unit_index);
                 self.apply(Event::Tried { job, unit_index, films, now_ms });
             }
         }

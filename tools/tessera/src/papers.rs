@@ -117,7 +117,7 @@ fn about_receipt(receipt: &Receipt, checked: &Checked) -> serde_json::Value {
 }
 
 fn about_evidence(evidence: &Evidence) -> serde_json::Value {
-    let unit = &evidence.unit;
+    let unit = &evidence.piece.unit;
     serde_json::json!({
         "lease": evidence.lease.to_string(),
         "node": evidence.node.to_string(),
@@ -125,8 +125,8 @@ fn about_evidence(evidence: &Evidence) -> serde_json::Value {
         "shot": unit.shot.0,
         "tile": unit.tile.0,
         "batch": unit.batch.to_string(),
-        "scene": evidence.scene.to_string(),
-        "engine": evidence.engine.0,
+        "scene": evidence.piece.scene.to_string(),
+        "engine": evidence.piece.engine.0,
         "pixels": evidence.places,
     })
 }

@@ -151,7 +151,7 @@ fn verify_evidence(
     text::print(papers::pixel_table(&examined))?;
     let evidence = &examined.evidence;
     eprintln!("  {} signed a film with these pixels; {farm} refused it", evidence.node);
-    let Some(scene) = args.imported(evidence.scene)? else {
+    let Some(scene) = args.imported(evidence.piece.scene)? else {
         eprintln!("  to see who is right, give the scene: --scene FILE");
         return Ok(Exit::Done);
     };
@@ -176,9 +176,10 @@ impl VerifyArgs {
 
 fn who_is_right(examined: &Examined, scene: &Scene) -> anyhow::Result<Exit> {
     let Examined { evidence, got, trusted } = examined;
-    of_this_engine(evidence.engine)?;
-    let frame = local::prepare(scene, &evidence.settings, evidence.time_s, Effort::default())?;
-    let batch = evidence.unit.batch;
+    let piece = &evidence.piece;
+    of_this_engine(piece.engine)?;
+    let frame = local::prepare(scene, &piece.settings, piece.time_s, Effort::default())?;
+    let batch = piece.unit.batch;
     let own =
         CpuBackend::new(None).render_pixels(&frame, &evidence.places, batch, &Cancel::default())?;
     let same_as = |sums: &film::Sums| (0..own.len()).filter(|&at| sums.is_same(&own, at)).count();
