@@ -423,7 +423,7 @@ impl Session<'_> {
         match replied {
             Ok(_done) => {
                 if let Some(held) = self.agent.held.remove(&lease) {
-                    self.agent.tell(NodeEvent::Submitted { lease, unit: held.lease.unit });
+                    self.agent.tell(NodeEvent::Submitted { lease, unit: held.lease.piece.unit });
                 }
                 self.submitting.remove(&lease);
                 self.ask_verdicts();

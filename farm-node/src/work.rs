@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use film::Sums;
 use protocol::{
-    Commitment, Findings, Lease, NodeId, PublicKey, SceneId, Signed, SigningKey, VerificationLease,
+    Commitment, Findings, Lease, NodeId, Piece, PublicKey, SceneId, Signed, SigningKey,
+    VerificationLease,
 };
 use renderer::{Cancel, RenderError, Work};
 use transport::{FetchError, Peer, SceneError};
@@ -102,11 +103,11 @@ impl Workshop {
             }
             return Err(WorkError::Silent);
         }
-        let _pinned = self.clone().pin(lease.scene);
-        self.fetch(lease.scene, scheduler).await?;
+        let _pinned = self.clone().pin(lease.piece.scene);
+        self.fetch(lease.piece.scene, scheduler).await?;
         let mut rendered = self.render(&lease, None, &cancel).await?;
         if rendered.is_none() {
-            let package = self.peer.scenes().read(lease.scene).await?;
+            let package = self.peer.scenes().read(lease.piece.scene).await?;
             rendered = self.render(&lease, Some(package), &cancel).await?;
         }
         // The package was given, so that nothing can be missing now.
@@ -114,6 +115,7 @@ impl Workshop {
         let commitment = Commitment {
             lease: lease.id,
             node: self.node,
+            piece: lease.piece.digest(),
             root: film.root(),
             rays: film.rays(),
             engine: renderer::ENGINE,
@@ -172,10 +174,10 @@ impl Workshop {
         package: Option<Bytes>,
         cancel: &Arc<Cancel>,
     ) -> Result<Option<film::Film>, RenderFault> {
-        let work = Work { rect: lease.rect, batch: lease.unit.batch };
-        let (settings, time_s) = (lease.settings.clone(), lease.time_s);
-        let order = Order { frame: Frame { scene: lease.scene, settings, time_s }, work };
-        let (id, unit) = (lease.id, lease.unit);
+        let Piece { unit, scene, settings, time_s, rect, .. } = lease.piece.clone();
+        let work = Work { rect, batch: unit.batch };
+        let order = Order { frame: Frame { scene, settings, time_s }, work };
+        let id = lease.id;
         let (events, cancel) = (self.events.clone(), cancel.clone());
         let job = self.studio.ask(move |easel| {
             if cancel.is_set() {

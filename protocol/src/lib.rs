@@ -25,6 +25,7 @@ pub mod lease;
 pub mod limits;
 pub mod message;
 pub mod offer;
+pub mod piece;
 pub mod receipt;
 pub mod settings;
 pub mod sign;
@@ -48,6 +49,7 @@ pub use job::{
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
 pub use offer::{Assurance, AssuranceError, Offer, PriceError};
+pub use piece::Piece;
 pub use receipt::{Payment, RECEIPT_UNITS_MAX, Receipt, UnitReceipt};
 pub use settings::{
     CameraChoice, Crop, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError,
@@ -55,9 +57,9 @@ pub use settings::{
 };
 pub use sign::{SignError, Signable, Signed, SigningKey};
 pub use tokens::{Tokens, TokensError};
-pub use verification::{Findings, Spots, SpotsError, Testimony, VerificationLease};
+pub use verification::{Findings, Spots, SpotsError, Testimony, TestimonyError, VerificationLease};
 pub use voucher::{ParseVoucherError, Voucher, VoucherText};
 pub use wire::{DecodeError, decode, encode};
 
 /// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;

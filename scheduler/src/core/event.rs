@@ -2,9 +2,8 @@
 
 use ledger::Transfer;
 use protocol::{
-    Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order,
-    PublicKey, Quote, RayCount, Rect, Refusal, RenderSettings, SceneId, Signed, TileGrid, Tokens,
-    Unit, Verdict, VerdictKind,
+    Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order, Piece,
+    PublicKey, Quote, RayCount, Refusal, Signed, Tokens, Unit, Verdict, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -248,8 +247,8 @@ pub enum Event {
     AppealHeard {
         /// The lease whose film convicted the node.
         lease: LeaseId,
-        /// Whether the film was good after all.
-        holds: bool,
+        /// Whether the film is good; none where nobody can render it any more.
+        holds: Option<bool>,
     },
     /// The time for an appeal is over.
     AppealLapsed {
@@ -413,29 +412,11 @@ pub enum Effect {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Check {
     /// What is checked.
-    pub unit: Unit,
+    pub piece: Piece,
     /// Index of the unit in its job.
     pub unit_index: u32,
-    /// The scene package.
-    pub scene: SceneId,
-    /// Settings of the frame.
-    pub settings: RenderSettings,
-    /// Pixels of a tile's side.
-    pub tile_side_px: u32,
-    /// Time of the frame, seconds.
-    pub time_s: f32,
-    /// Engine of the job.
-    pub engine: Engine,
     /// How.
     pub kind: CheckKind,
-}
-
-impl Check {
-    /// Pixels of the tile; none when it is outside its frame.
-    #[must_use]
-    pub fn rect(&self) -> Option<Rect> {
-        TileGrid::new(self.settings.window(), self.tile_side_px).rect(self.unit.tile)
-    }
 }
 
 /// How the trusted renderer is to look.
@@ -453,8 +434,11 @@ pub enum CheckKind {
         /// The films.
         films: Vec<FilmRef>,
     },
-    /// The whole tile of a film that convicted its node: answered by [`Event::AppealHeard`].
+    /// The whole tile of a film that convicted its node or a verifier: answered by
+    /// [`Event::AppealHeard`].
     Appeal {
+        /// The lease that the conviction is known by.
+        conviction: LeaseId,
         /// The film.
         film: FilmRef,
     },
@@ -492,11 +476,12 @@ pub struct FilmRef {
 }
 
 impl FilmRef {
-    /// The node's word on the film; `engine` is that of the job, which the film was held to.
+    /// The node's word on the film, which was held to the engine of its piece.
     #[must_use]
-    pub fn commitment(&self, engine: Engine) -> Signed<Commitment> {
+    pub fn commitment(&self, piece: &Piece) -> Signed<Commitment> {
         let Self { lease, node, root, rays, signature, .. } = *self;
-        Commitment { lease, node, root, rays, engine }.signed(signature)
+        let (piece, engine) = (piece.digest(), piece.engine);
+        Commitment { lease, node, piece, root, rays, engine }.signed(signature)
     }
 
     /// The verdict that accepts the film. Its payments are linked to these very bytes, so that a

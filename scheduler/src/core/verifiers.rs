@@ -26,11 +26,11 @@ pub fn choose(
     let book = &state.book;
     let CheckKind::Challenge { film, challenge } = &check.kind else { return None };
     let record = book.leases.get(&film.lease)?;
-    if !is_entrusted(book, record, film) || check.engine != book.engine {
+    if !is_entrusted(book, record, film) || check.piece.engine != book.engine {
         return None;
     }
     let job = book.jobs.get(&record.job)?;
-    if book.reserve < job.wage(&check.unit, challenge.pixels) {
+    if book.reserve < job.wage(&check.piece.unit, challenge.pixels) {
         return None;
     }
     let bond = bond(book, record, film)?;
@@ -47,7 +47,7 @@ pub fn choose(
             && !rendering.contains(&owner)
             && node.held() >= bond
     };
-    let here = state.live.rendered.get(&record.job)?.get(&check.unit.shot)?;
+    let here = state.live.rendered.get(&record.job)?.get(&check.piece.unit.shot)?;
     here.iter()
         .filter(|id| state.live.connected.contains_key(*id) && may(**id))
         .filter_map(|id| book.nodes.get(id))

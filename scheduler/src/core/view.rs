@@ -10,7 +10,7 @@ use crate::core::state::{
     Accepted, Book, Job, JobPhase, LeasePhase, Node, Stake, State, UnitState,
 };
 use crate::market::base;
-use crate::{money, reputation, split};
+use crate::{money, reputation};
 
 /// Accepted units in one update: what fits a message with room to spare.
 const ACCEPTED_PER_UPDATE_MAX: usize = 2_000;
@@ -22,17 +22,11 @@ pub fn lease(state: &State, id: LeaseId) -> Option<Lease> {
     let record = book.leases.get(&id)?;
     let job = &book.jobs[&record.job];
     let unit = job.units[record.unit_index as usize].unit;
-    let (settings, time_s) = split::shot_of(&job.spec, unit.shot)?;
     let deadline_ms = state.live.deadlines.get(&id).copied();
     Some(Lease {
         id,
         node: record.node,
-        unit,
-        scene: job.spec.scene,
-        settings,
-        time_s,
-        rect: job.spec.grid().rect(unit.tile)?,
-        engine: job.engine,
+        piece: job.spec.piece(unit, job.engine)?,
         nonce_hash: Lease::nonce_hash(&book.secret.nonce(id)),
         pay_max: record.pay_max,
         deadline_ms: deadline_ms.unwrap_or(record.granted_ms + book.policy.lease_ms),

@@ -84,9 +84,10 @@ impl Docket {
     ) -> Option<(LeaseId, Errand)> {
         let waiting = self.waiting.get_mut(&verifier)?;
         let first = waiting.first()?;
-        let (frame, owner) = ((first.check.unit.job, first.check.unit.shot), first.owner);
+        let (frame, owner) =
+            ((first.check.piece.unit.job, first.check.piece.unit.shot), first.owner);
         let of_frame = |it: &mut Entrusted| {
-            (it.check.unit.job, it.check.unit.shot) == frame && it.owner == owner
+            (it.check.piece.unit.job, it.check.piece.unit.shot) == frame && it.owner == owner
         };
         let taken: Vec<Entrusted> = waiting.extract_if(.., of_frame).collect();
         if waiting.is_empty() {
@@ -137,8 +138,8 @@ impl Docket {
 #[cfg(test)]
 mod tests {
     use protocol::{
-        Batch, Challenge, Class, Digest, Engine, JobId, RayCount, RenderSettings, SceneId,
-        ShotIndex, TileIndex, Unit,
+        Batch, Challenge, Class, Digest, Engine, JobId, Piece, RayCount, Rect, RenderSettings,
+        SceneId, ShotIndex, TileIndex, Unit,
     };
 
     use super::*;
@@ -159,14 +160,17 @@ mod tests {
             rays: RayCount::default(),
             signature: [0; 64],
         };
-        Check {
+        let piece = Piece {
             unit,
-            unit_index: tile,
             scene: SceneId([0; 32]),
             settings: RenderSettings::default(),
-            tile_side_px: 64,
             time_s: 0.0,
+            rect: Rect { x0: 0, y0: 0, x1: 64, y1: 64 },
             engine: Engine(1),
+        };
+        Check {
+            piece,
+            unit_index: tile,
             kind: CheckKind::Challenge {
                 film,
                 challenge: Challenge { nonce: [0; 32], round: 0, pixels: 136 },
@@ -190,7 +194,7 @@ mod tests {
         assert_eq!(told.try_recv(), Ok(()));
         let (first, errand) = docket.begin(VERIFIER.0, id).expect("work");
         let tiles = |errand: &Errand| {
-            errand.checks.iter().map(|check| check.unit.tile.0).collect::<Vec<_>>()
+            errand.checks.iter().map(|check| check.piece.unit.tile.0).collect::<Vec<_>>()
         };
         assert_eq!((tiles(&errand), errand.until_ms), (vec![0, 2], 100));
         let (_second, errand) = docket.begin(VERIFIER.0, id).expect("more work");

@@ -10,5 +10,7 @@ mod market;
 mod receipts;
 mod simulator;
 mod trust;
+mod verification;
+mod verifiers;
 mod vouchers;
 mod world;

@@ -17,7 +17,6 @@ pub use self::conviction::{AppealError, may_appeal};
 pub use self::dispute::dispute_fee;
 use crate::core::event::{Check, CheckKind, Effect, Event};
 use crate::core::state::{Appeal, Book, LeasePhase, State};
-use crate::split;
 
 /// Applies one event.
 ///
@@ -166,16 +165,7 @@ fn trial(book: &Book, job: JobId, unit_index: u32) -> Effect {
 fn check(book: &Book, job: JobId, unit_index: u32, kind: CheckKind) -> Effect {
     let job = &book.jobs[&job];
     let unit = job.units[unit_index as usize].unit;
-    let (settings, time_s) = split::shot_of(&job.spec, unit.shot)
-        .expect("invariant: a job was split into its own shots");
-    Effect::Check(Box::new(Check {
-        unit,
-        unit_index,
-        scene: job.spec.scene,
-        settings,
-        tile_side_px: job.spec.tile_side_px,
-        time_s,
-        engine: job.engine,
-        kind,
-    }))
+    let piece = job.spec.piece(unit, job.engine);
+    let piece = piece.expect("invariant: a job was split into its own shots and tiles");
+    Effect::Check(Box::new(Check { piece, unit_index, kind }))
 }

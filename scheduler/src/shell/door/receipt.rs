@@ -54,14 +54,19 @@ impl Door {
                 }
             }
             let units = draft.accepted.iter().zip(&verdicts).zip(payments);
-            let units = units.map(|(((_, accepted), verdict), payments)| UnitReceipt {
-                commitment: accepted.film.commitment(draft.engine),
-                verdict: Signed::new(verdict, &key),
-                payments,
+            let units = units.map(|(((unit, accepted), verdict), payments)| {
+                let piece = draft.spec.piece(*unit, draft.engine);
+                let piece = piece.expect("invariant: units are of their job");
+                UnitReceipt {
+                    commitment: accepted.film.commitment(&piece),
+                    verdict: Signed::new(verdict, &key),
+                    payments,
+                }
             });
             let quote = Signed::new(&draft.quote, &key);
+            let units = units.collect();
             Ok::<_, anyhow::Error>(Receipt {
-                units: units.collect(),
+                units,
                 checkpoint: note,
                 quote,
                 spec: draft.spec,

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use film::Film;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    Digest, Findings, LeaseId, NodeId, PublicKey, Reply, Signed, Spots, Testimony, Tokens,
+    Digest, Findings, LeaseId, NodeId, Piece, PublicKey, Reply, Signed, Spots, Testimony, Tokens,
     VerificationLease, limits,
 };
 use tokio::sync::oneshot;
@@ -173,17 +173,18 @@ fn ended(desk: &mut Desk, id: LeaseId, verifier: NodeId) -> Option<Ended> {
 /// The lease as its verifier sees it.
 fn lease_of(book: &Book, id: LeaseId, errand: &Errand) -> Option<VerificationLease> {
     let first = errand.checks.first()?;
-    let job = book.jobs.get(&first.unit.job)?;
+    let job = book.jobs.get(&first.piece.unit.job)?;
     let spots: Vec<Spots> = errand.checks.iter().filter_map(spots).collect();
-    let wage = |check: &Check, spots: &Spots| job.wage(&check.unit, spots.places.len() as u32);
+    let wage =
+        |check: &Check, spots: &Spots| job.wage(&check.piece.unit, spots.places.len() as u32);
     let wages = errand.checks.iter().zip(&spots).map(|(check, spots)| wage(check, spots));
     Some(VerificationLease {
         id,
         node: errand.verifier,
-        scene: first.scene,
-        settings: first.settings.clone(),
-        time_s: first.time_s,
-        engine: first.engine,
+        scene: first.piece.scene,
+        settings: first.piece.settings.clone(),
+        time_s: first.piece.time_s,
+        engine: first.piece.engine,
         pay_max: wages.fold(Tokens::ZERO, money::plus),
         spots,
         deadline_ms: errand.until_ms,
@@ -193,10 +194,10 @@ fn lease_of(book: &Book, id: LeaseId, errand: &Errand) -> Option<VerificationLea
 /// The pixels of a challenge.
 fn spots(check: &Check) -> Option<Spots> {
     let CheckKind::Challenge { film, challenge } = &check.kind else { return None };
-    let rect = check.rect()?;
+    let Piece { unit, rect, .. } = check.piece;
     let FilmRef { lease, node, root, .. } = *film;
     let places = protocol::challenge::challenge_pixels(lease, node, root, challenge, rect);
-    Some(Spots { batch: check.unit.batch, places })
+    Some(Spots { batch: unit.batch, places })
 }
 
 /// Holds a verifier's digest against the film.
@@ -209,10 +210,10 @@ fn compare(
     let CheckKind::Challenge { film, challenge } = check.kind else {
         anyhow::bail!("only challenges are given to verifiers");
     };
-    let spots = spots(check).context("the tile is outside its frame")?;
-    let rect = check.rect().context("the tile is outside its frame")?;
+    let spots = spots(check).context("only challenges are given to verifiers")?;
+    let Piece { unit, rect, ref settings, .. } = check.piece;
     let bytes = read(&film)?;
-    let whole = Film::from_bytes(rect, check.unit.batch, check.settings.passes, &bytes)?;
+    let whole = Film::from_bytes(rect, unit.batch, settings.passes, &bytes)?;
     let own = picked(&whole, &spots.places).context("a challenged pixel is outside its tile")?;
     Ok(Compared {
         film,
