@@ -13,4 +13,5 @@ mod trust;
 mod verification;
 mod verifiers;
 mod vouchers;
+mod witnesses;
 mod world;

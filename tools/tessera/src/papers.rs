@@ -122,6 +122,7 @@ fn about_receipt(receipt: &Receipt, checked: &Checked) -> serde_json::Value {
         "shot": shot.map(|shot| json::shot(&receipt.spec, shot)),
         "complete": checked.complete,
         "ledger_entries": checked.checkpoint.size,
+        "witnesses": checked.witnesses.iter().map(|it| it.witness.to_string()).collect::<Vec<_>>(),
         "units": units.collect::<Vec<_>>(),
     })
 }

@@ -9,7 +9,6 @@ use proof::receipt::Checked;
 use protocol::{Evidence, Findings, PublicKey, Receipt, SceneId, Signed, Spots, Testimony, Tokens};
 use renderer::{Backend as _, Cancel, CpuBackend, Effort};
 use scene::Scene;
-use transport::identity;
 
 use crate::client::{self, Farm};
 use crate::drawn::{Drawn, of_this_engine};
@@ -87,10 +86,10 @@ fn verify_receipt(
         drawn.compare_picture(path)?;
     }
     if let Some(ticket) = &args.farm {
-        let key = identity::load_or_create(&client::key_path(args.key.as_ref())?)?;
+        let key = client::key_path(args.key.as_ref())?;
         let ticket = client::ticket(ticket)?;
         client::block_on(async {
-            let farm = Farm::connect_as(key, ticket, interrupt).await?;
+            let farm = Farm::connect_as(&key, ticket, interrupt).await?;
             let compared = drawn.compare_films(&farm).await;
             farm.close().await;
             compared
@@ -128,6 +127,18 @@ fn say_receipt(receipt: &Receipt, checked: &Checked, farm: PublicKey) -> anyhow:
         ),
         ("checked", format!("{} pixels rendered again by the farm", text::count(pixels))),
         (
+            "witnessed",
+            match checked.witnesses.len() as u64 {
+                0 => {
+                    "by nobody yet: that the ledger has one history is the farm's word alone".into()
+                }
+                count => format!(
+                    "by {}, who saw that the ledger only grew up to there",
+                    text::plural(count, "key", "keys")
+                ),
+            },
+        ),
+        (
             "paid",
             format!(
                 "{} tokens, each payment in the ledger's first {} entries",
@@ -137,7 +148,7 @@ fn say_receipt(receipt: &Receipt, checked: &Checked, farm: PublicKey) -> anyhow:
         ),
     ];
     for (name, value) in rows {
-        text::print(format_args!("{name:<9}{value}"))?;
+        text::print(format_args!("{name:<10}{value}"))?;
     }
     Ok(())
 }
