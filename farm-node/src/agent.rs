@@ -155,7 +155,7 @@ impl Agent {
                 let submit = Request::Submit { commitment };
                 match connection.call(&submit, film, FAREWELL_TIMEOUT).await {
                     Ok(_done) => {
-                        self.tell(NodeEvent::Submitted { lease: id, unit: held.lease.unit });
+                        self.tell(NodeEvent::Submitted { lease: id, unit: held.lease.piece.unit });
                     }
                     Err(error) => self.drop_event(id, error.to_string()),
                 }

@@ -1,6 +1,9 @@
 //! Which leases a node works on: signed by its scheduler, for itself, and possible.
 
-use protocol::{Engine, Lease, NodeId, PublicKey, Rect, SettingsError, SignError, Signed, limits};
+use protocol::{
+    Engine, Lease, NodeId, Piece, PublicKey, Rect, SettingsError, SignError, Signed, SpotsError,
+    VerificationLease, limits,
+};
 
 /// A lease that a node does not work on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -39,6 +42,9 @@ pub enum LeaseError {
         /// Chunks of the frame.
         chunk_count: u32,
     },
+    /// Pixels that cannot be verified.
+    #[error(transparent)]
+    Spots(#[from] SpotsError),
     /// A time that is no number.
     #[error("a lease's time is not a finite number of seconds")]
     Time,
@@ -52,25 +58,48 @@ pub(crate) fn verify(
     engine: Engine,
 ) -> Result<Lease, LeaseError> {
     let lease = signed.open_from(scheduler)?;
-    if lease.node != node {
-        return Err(LeaseError::Node { lease_node: lease.node, node });
-    }
-    if lease.engine != engine {
-        return Err(LeaseError::Engine { wanted: lease.engine, engine });
-    }
-    lease.settings.validate()?;
-    let rect = lease.rect;
-    let inside = lease.settings.window().holds(&rect);
+    let Piece { unit, settings, time_s, rect, engine: wanted, .. } = &lease.piece;
+    check_ours((lease.node, *wanted), (node, engine))?;
+    settings.validate()?;
+    let rect = *rect;
+    let inside = settings.window().holds(&rect);
     let film_bytes =
-        rect.pixel_count().saturating_mul(film::film_pixel_bytes(lease.settings.passes) as u64);
+        rect.pixel_count().saturating_mul(film::film_pixel_bytes(settings.passes) as u64);
     if rect.pixel_count() == 0 || !inside || film_bytes > limits::FILM_BYTES_MAX as u64 {
         return Err(LeaseError::Rect(rect));
     }
-    let (end_chunk, chunk_count) = (lease.unit.batch.end_chunk(), lease.settings.chunk_count());
+    let (end_chunk, chunk_count) = (unit.batch.end_chunk(), settings.chunk_count());
     if end_chunk > chunk_count {
         return Err(LeaseError::Batch { end_chunk, chunk_count });
     }
+    if time_s.is_finite() { Ok(lease) } else { Err(LeaseError::Time) }
+}
+
+/// Checks a verification lease before any work goes into it.
+pub(crate) fn verify_verification(
+    signed: &Signed<VerificationLease>,
+    scheduler: PublicKey,
+    node: NodeId,
+    engine: Engine,
+) -> Result<VerificationLease, LeaseError> {
+    let lease = signed.open_from(scheduler)?;
+    check_ours((lease.node, lease.engine), (node, engine))?;
+    lease.settings.validate()?;
+    lease.check_spots()?;
     if lease.time_s.is_finite() { Ok(lease) } else { Err(LeaseError::Time) }
+}
+
+fn check_ours(
+    (lease_node, wanted): (NodeId, Engine),
+    (node, engine): (NodeId, Engine),
+) -> Result<(), LeaseError> {
+    if lease_node != node {
+        return Err(LeaseError::Node { lease_node, node });
+    }
+    if wanted != engine {
+        return Err(LeaseError::Engine { wanted, engine });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -88,16 +117,18 @@ pub(crate) mod tests {
         Lease {
             id: LeaseId([3; 16]),
             node: NodeId([4; 32]),
-            unit: Unit { job: JobId([1; 16]), shot: ShotIndex(0), tile: TileIndex(0), batch },
-            scene: SceneId([2; 32]),
-            settings: RenderSettings {
-                size: Size::new(96, 64),
-                samples: 40,
-                ..RenderSettings::default()
+            piece: Piece {
+                unit: Unit { job: JobId([1; 16]), shot: ShotIndex(0), tile: TileIndex(0), batch },
+                scene: SceneId([2; 32]),
+                settings: RenderSettings {
+                    size: Size::new(96, 64),
+                    samples: 40,
+                    ..RenderSettings::default()
+                },
+                time_s: 0.0,
+                rect: Rect { x0: 64, y0: 0, x1: 96, y1: 32 },
+                engine: Engine(5),
             },
-            time_s: 0.0,
-            rect: Rect { x0: 64, y0: 0, x1: 96, y1: 32 },
-            engine: Engine(5),
             nonce_hash: Lease::nonce_hash(&[9; 32]),
             pay_max: Tokens::from_whole(2),
             deadline_ms: 1,
@@ -128,19 +159,19 @@ pub(crate) mod tests {
     fn a_lease_that_cannot_be_rendered_is_refused() {
         let refused = |change: fn(&mut Lease)| check(change).expect_err("refused");
         assert!(matches!(refused(|l| l.node = NodeId([5; 32])), LeaseError::Node { .. }));
-        assert!(matches!(refused(|l| l.engine = Engine(6)), LeaseError::Engine { .. }));
-        assert!(matches!(refused(|l| l.settings.samples = 0), LeaseError::Settings(_)));
-        assert!(matches!(refused(|l| l.rect.x1 = 97), LeaseError::Rect(_)));
-        assert!(matches!(refused(|l| l.rect.x0 = 96), LeaseError::Rect(_)));
+        assert!(matches!(refused(|l| l.piece.engine = Engine(6)), LeaseError::Engine { .. }));
+        assert!(matches!(refused(|l| l.piece.settings.samples = 0), LeaseError::Settings(_)));
+        assert!(matches!(refused(|l| l.piece.rect.x1 = 97), LeaseError::Rect(_)));
+        assert!(matches!(refused(|l| l.piece.rect.x0 = 96), LeaseError::Rect(_)));
         let crop = |l: &mut Lease| {
-            l.settings.crop = Some(Crop { x: 65, y: 0, size: Size::new(31, 64) });
+            l.piece.settings.crop = Some(Crop { x: 65, y: 0, size: Size::new(31, 64) });
         };
         assert!(matches!(refused(crop), LeaseError::Rect(_)));
-        assert!(matches!(refused(|l| l.settings.samples = 16), LeaseError::Batch { .. }));
-        assert_eq!(refused(|l| l.time_s = f32::NAN), LeaseError::Time);
+        assert!(matches!(refused(|l| l.piece.settings.samples = 16), LeaseError::Batch { .. }));
+        assert_eq!(refused(|l| l.piece.time_s = f32::NAN), LeaseError::Time);
         let huge = |l: &mut Lease| {
-            l.settings.size = Size::new(8192, 8192);
-            l.rect = Rect::of_size(l.settings.size);
+            l.piece.settings.size = Size::new(8192, 8192);
+            l.piece.rect = Rect::of_size(l.piece.settings.size);
         };
         assert!(matches!(refused(huge), LeaseError::Rect(_)));
     }

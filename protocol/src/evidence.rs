@@ -3,36 +3,24 @@
 use serde::{Deserialize, Serialize};
 
 use crate::challenge::Challenge;
-use crate::geometry::Rect;
-use crate::id::{LeaseId, NodeId, SceneId};
-use crate::job::Unit;
-use crate::lease::{Class, Commitment, Engine};
-use crate::settings::RenderSettings;
+use crate::id::{LeaseId, NodeId};
+use crate::lease::{Class, Commitment};
+use crate::piece::Piece;
 use crate::sign::{Signable, Signed};
 
 /// The pixels that prove a film wrong.
 ///
-/// Three things can be checked without believing the scheduler: that the node signed the root, that
-/// the opened values are under it, and, by whoever has the scene, what these pixels are when they
-/// are rendered again.
+/// All of it can be checked without believing the scheduler: that the node signed for this piece and
+/// this root, that the opened values are under the root, and, by whoever has the scene, what these
+/// pixels are when they are rendered again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The lease.
     pub lease: LeaseId,
     /// Who answered it.
     pub node: NodeId,
-    /// What was to be rendered.
-    pub unit: Unit,
-    /// The scene package.
-    pub scene: SceneId,
-    /// Settings of the shot.
-    pub settings: RenderSettings,
-    /// Time of the frame, seconds.
-    pub time_s: f32,
-    /// Pixels of the tile.
-    pub rect: Rect,
-    /// The engine that the job is pinned to.
-    pub engine: Engine,
+    /// What was to be rendered; the commitment holds its digest.
+    pub piece: Piece,
     /// How the film was compared.
     pub class: Class,
     /// The node's word on the film.
@@ -53,5 +41,5 @@ pub struct Evidence {
 pub const EVIDENCE_PIXELS_MAX: usize = 32;
 
 impl Signable for Evidence {
-    const DOMAIN: &'static str = "tessera 2026 evidence v1";
+    const DOMAIN: &'static str = "tessera 2026 evidence v2";
 }

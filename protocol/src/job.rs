@@ -48,6 +48,12 @@ impl FrameRange {
         after.is_multiple_of(self.step).then(|| after / self.step)
     }
 
+    /// Time of a frame, seconds.
+    #[must_use]
+    pub fn time_s(&self, frame: u32) -> f32 {
+        (f64::from(frame) / f64::from(self.fps)) as f32
+    }
+
     /// The frame numbers in order.
     pub fn frames(&self) -> impl Iterator<Item = u32> + use<> {
         (self.first..=self.last).step_by(self.step as usize)
@@ -187,6 +193,13 @@ impl JobSpec {
         let views = self.view_count();
         let frame = self.frames.nth(shot.0 / views)?;
         Some(Shot { frame, view: ViewIndex(shot.0 % views) })
+    }
+
+    /// What a shot is rendered with: settings and time, seconds; `None` past the last.
+    #[must_use]
+    pub fn shot_settings(&self, shot: ShotIndex) -> Option<(RenderSettings, f32)> {
+        let Shot { frame, view } = self.shot(shot)?;
+        Some((self.settings_of(view)?, self.frames.time_s(frame)))
     }
 
     /// The index of a shot of this job, or `None` where it has no such frame or view.

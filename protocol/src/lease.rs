@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::geometry::Rect;
-use crate::id::{Digest, JobId, LeaseId, NodeId, PublicKey, SceneId};
+use crate::id::{Digest, JobId, LeaseId, NodeId, PublicKey};
 use crate::job::{RayCount, Unit};
-use crate::settings::RenderSettings;
+use crate::piece::Piece;
 use crate::sign::{Signable, Signed};
 use crate::tokens::Tokens;
 
@@ -37,17 +36,7 @@ pub struct Lease {
     /// The node it was handed to.
     pub node: NodeId,
     /// What is to be rendered.
-    pub unit: Unit,
-    /// The scene package.
-    pub scene: SceneId,
-    /// Settings of the job.
-    pub settings: RenderSettings,
-    /// Time of the frame, seconds.
-    pub time_s: f32,
-    /// Pixels of the tile.
-    pub rect: Rect,
-    /// The engine the job is pinned to.
-    pub engine: Engine,
+    pub piece: Piece,
     /// Hash of the nonce that will pick the challenge's pixels: it binds the scheduler before
     /// the node commits.
     pub nonce_hash: Digest,
@@ -58,7 +47,7 @@ pub struct Lease {
 }
 
 impl Signable for Lease {
-    const DOMAIN: &'static str = "tessera 2026 lease v1";
+    const DOMAIN: &'static str = "tessera 2026 lease v2";
 }
 
 impl Lease {
@@ -76,6 +65,8 @@ pub struct Commitment {
     pub lease: LeaseId,
     /// The node that answers.
     pub node: NodeId,
+    /// What was rendered: [`Piece::digest`] of the lease.
+    pub piece: Digest,
     /// BLAKE3 of the film's bytes: every AOV, sample and ray count.
     pub root: Digest,
     /// Rays traced, the sum over the film's pixels.
@@ -93,7 +84,7 @@ impl Commitment {
 }
 
 impl Signable for Commitment {
-    const DOMAIN: &'static str = "tessera 2026 commitment v1";
+    const DOMAIN: &'static str = "tessera 2026 commitment v2";
 }
 
 /// An owner's word that a node is his: what the node earns goes to his wallet.
@@ -147,7 +138,12 @@ pub enum VerdictKind {
         /// The root of the other film.
         other_root: Digest,
     },
-    /// An appeal has shown that the film was good: what was taken is returned.
+    /// The node, a verifier, said of the pixels of this film what a trusted render contradicts.
+    WrongFinding {
+        /// Whether it had found the film's own values, and the film is bad; or others, and it is good.
+        agreed: bool,
+    },
+    /// An appeal has shown that the node was right: what was taken is returned.
     Overturned {
         /// Held pay that goes to the owner's wallet.
         returned: Tokens,

@@ -25,10 +25,12 @@ pub mod lease;
 pub mod limits;
 pub mod message;
 pub mod offer;
+pub mod piece;
 pub mod receipt;
 pub mod settings;
 pub mod sign;
 pub mod tokens;
+pub mod verification;
 pub mod view;
 pub mod voucher;
 pub mod wire;
@@ -47,6 +49,7 @@ pub use job::{
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
 pub use offer::{Assurance, AssuranceError, Offer, PriceError};
+pub use piece::Piece;
 pub use receipt::{Payment, RECEIPT_UNITS_MAX, Receipt, UnitReceipt};
 pub use settings::{
     CameraChoice, Crop, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError,
@@ -54,6 +57,7 @@ pub use settings::{
 };
 pub use sign::{SignError, Signable, Signed, SigningKey};
 pub use tokens::{Tokens, TokensError};
+pub use verification::{Findings, Spots, SpotsError, Testimony, TestimonyError, VerificationLease};
 pub use voucher::{ParseVoucherError, Voucher, VoucherText};
 pub use wire::{DecodeError, decode, encode};
 

@@ -1,8 +1,6 @@
 //! Job to units: fixed tiles, aligned batches, what the artist looks at first.
 
-use protocol::{
-    Batch, FrameRange, JobId, JobSpec, RenderSettings, Shot, ShotIndex, TileIndex, Unit, limits,
-};
+use protocol::{Batch, JobId, JobSpec, TileIndex, Unit, limits};
 
 /// Most units of one job: its whole state stays in memory, and a listing of it on the wire.
 pub const UNITS_MAX: u64 = 1 << 18;
@@ -75,24 +73,11 @@ pub fn chunks_per_batch(
     chosen.min(longest) as u32
 }
 
-/// Time of a frame, seconds.
-#[must_use]
-pub fn time_s(frames: &FrameRange, frame: u32) -> f32 {
-    (f64::from(frame) / f64::from(frames.fps)) as f32
-}
-
-/// What a shot is rendered with: settings and time; `None` past the job's last.
-#[must_use]
-pub fn shot_of(spec: &JobSpec, shot: ShotIndex) -> Option<(RenderSettings, f32)> {
-    let Shot { frame, view } = spec.shot(shot)?;
-    Some((spec.settings_of(view)?, time_s(&spec.frames, frame)))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use protocol::{CameraChoice, SceneId, Size};
+    use protocol::{CameraChoice, FrameRange, RenderSettings, SceneId, ShotIndex, Size};
 
     use super::*;
 
@@ -131,7 +116,8 @@ mod tests {
         let left = CameraChoice::Named("left".to_owned());
         let spec = spec(Size::new(8, 8), 16, frames);
         let spec = JobSpec { more_cameras: vec![left.clone()], ..spec };
-        let shot = |index| shot_of(&spec, ShotIndex(index)).map(|(s, t)| (s.camera, t.to_bits()));
+        let shot =
+            |index| spec.shot_settings(ShotIndex(index)).map(|(s, t)| (s.camera, t.to_bits()));
         let (early, late) = (0.25_f32.to_bits(), 0.5_f32.to_bits());
         assert_eq!(shot(0), Some((CameraChoice::Default, early)));
         assert_eq!(shot(1), Some((left.clone(), early)));

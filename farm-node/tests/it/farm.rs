@@ -11,9 +11,9 @@ use film::Film;
 use protocol::message::{Qualification, RefusedCode};
 use protocol::sign::public_key;
 use protocol::{
-    Batch, Class, Engine, JobId, Lease, LeaseId, NodeId, PublicKey, RayCount, Rect, RenderSettings,
-    Reply, Request, SceneId, Signed, SigningKey, Size, TileIndex, Tokens, Unit, Verdict,
-    VerdictKind,
+    Batch, Class, Engine, JobId, Lease, LeaseId, NodeId, Piece, PublicKey, RayCount, Rect,
+    RenderSettings, Reply, Request, SceneId, Signed, SigningKey, Size, TileIndex, Tokens, Unit,
+    Verdict, VerdictKind,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, Work};
 use tempfile::TempDir;
@@ -265,12 +265,14 @@ pub fn lease(node: NodeId, scene: SceneId, tile: u32) -> Lease {
     Lease {
         id: LeaseId([tile as u8 + 1; 16]),
         node,
-        unit: unit(tile),
-        scene,
-        settings: settings(),
-        time_s: 0.0,
-        rect: grid.rect(TileIndex(tile)).expect("a tile of the frame"),
-        engine: renderer::ENGINE,
+        piece: Piece {
+            unit: unit(tile),
+            scene,
+            settings: settings(),
+            time_s: 0.0,
+            rect: grid.rect(TileIndex(tile)).expect("a tile of the frame"),
+            engine: renderer::ENGINE,
+        },
         nonce_hash: Lease::nonce_hash(&[9; 32]),
         pay_max: Tokens::from_whole(2),
         deadline_ms: u64::MAX,

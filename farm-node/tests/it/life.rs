@@ -25,7 +25,7 @@ async fn a_node_qualifies_renders_and_stops() {
     farm.until(|book| book.films.len() == 3).await;
     for (id, film) in &farm.book().films {
         let lease = leases.iter().find(|lease| lease.id == *id).expect("a lease of ours");
-        let honest = honest(&lease.settings, lease.rect, lease.unit.batch);
+        let honest = honest(&lease.piece.settings, lease.piece.rect, lease.piece.unit.batch);
         assert!(*film == honest.to_bytes(), "{id}");
     }
     let mut numbers = Vec::new();
@@ -80,8 +80,8 @@ async fn a_stopping_node_gives_its_leases_back() {
     node.hears(|event| matches!(event, NodeEvent::Connected { .. }).then_some(())).await;
     // Far more than can be rendered before the stop.
     let mut long = lease(node.id, scene, 0);
-    long.settings.samples = 65_536;
-    long.unit.batch = Batch::new(0, 4096).expect("aligned");
+    long.piece.settings.samples = 65_536;
+    long.piece.unit.batch = Batch::new(0, 4096).expect("aligned");
     farm.offer(&long);
     node.hears(|event| matches!(event, NodeEvent::Rendering { .. }).then_some(())).await;
     node.stop().await.expect("a clean stop");

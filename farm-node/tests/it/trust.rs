@@ -41,16 +41,16 @@ async fn the_cheats_film_passes_the_tripwires_and_differs() {
     farm.offer(&lease);
     farm.until(|book| book.films.len() == 1).await;
     let bytes = farm.book().films[0].1.clone();
-    let (rect, batch) = (lease.rect, lease.unit.batch);
+    let (rect, batch) = (lease.piece.rect, lease.piece.unit.batch);
     let forged = Film::from_bytes(rect, batch, false, &bytes).expect("a film of the leased size");
-    let honest = honest(&lease.settings, rect, batch);
+    let honest = honest(&lease.piece.settings, rect, batch);
     assert!(forged != honest);
     assert!(forged.pixels().iter().all(|pixel| pixel.samples == 64));
     // Within a factor of the honest ray count: nothing to trip over.
     let share = forged.rays().total() as f64 / honest.rays().total() as f64;
     assert!((0.8..1.25).contains(&share), "{share}");
     let bounds = RayBounds { closest_per_sample_max: 64, shadow_per_sample_max: 64 };
-    assert_eq!(check(&forged, lease.settings.samples, &bounds), Ok(()));
+    assert_eq!(check(&forged, lease.piece.settings.samples, &bounds), Ok(()));
     node.stop().await.expect("a clean stop");
     peer.close().await;
 }

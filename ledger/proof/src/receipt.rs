@@ -156,11 +156,11 @@ fn said(
     };
     let Verdict { lease, node, root, unit, .. } = verdict;
     let engine = receipt.engine;
-    if commitment != (Commitment { lease, node, root, rays, engine }) {
+    let is_of_shot = unit.job == job && unit.shot == receipt.shot;
+    let piece = receipt.spec.piece(unit, engine).filter(|_| is_of_shot);
+    let piece = piece.ok_or(ReceiptError::Unit(unit))?.digest();
+    if commitment != (Commitment { lease, node, piece, root, rays, engine }) {
         return Err(ReceiptError::Differs("film"));
-    }
-    if unit.job != job || unit.shot != receipt.shot {
-        return Err(ReceiptError::Unit(unit));
     }
     let link = verdict_link(&verdict);
     Ok(Said { unit: CheckedUnit { unit, node, root, rays, pixels_checked, pay }, link })

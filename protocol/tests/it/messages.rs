@@ -42,12 +42,14 @@ fn lease() -> Lease {
     Lease {
         id: LeaseId([3; 16]),
         node: NodeId([4; 32]),
-        unit: unit(),
-        scene: SceneId([2; 32]),
-        settings: spec().settings,
-        time_s: 0.5,
-        rect: Rect { x0: 0, y0: 128, x1: 128, y1: 200 },
-        engine: Engine(1),
+        piece: Piece {
+            unit: unit(),
+            scene: SceneId([2; 32]),
+            settings: spec().settings,
+            time_s: 0.5,
+            rect: Rect { x0: 0, y0: 128, x1: 128, y1: 200 },
+            engine: Engine(1),
+        },
         nonce_hash: Lease::nonce_hash(&[9; 32]),
         pay_max: Tokens::from_whole(2),
         deadline_ms: 1_800_000_000_000,
@@ -58,6 +60,7 @@ fn commitment() -> Commitment {
     Commitment {
         lease: LeaseId([3; 16]),
         node: NodeId([4; 32]),
+        piece: lease().piece.digest(),
         root: Digest([6; 32]),
         rays: RayCount { closest: 1 << 40, shadow: 12 },
         engine: Engine(1),

@@ -82,16 +82,16 @@ pub fn gather(
     trusted: Option<&Sums>,
 ) -> Result<Evidence, OpeningError> {
     let places = &places[..places.len().min(EVIDENCE_PIXELS_MAX)];
-    let has_passes = evidence.settings.passes;
-    evidence.opening = opening::open(film_bytes, evidence.rect, has_passes, places)?;
+    let has_passes = evidence.piece.settings.passes;
+    evidence.opening = opening::open(film_bytes, evidence.piece.rect, has_passes, places)?;
     evidence.places = places.to_vec();
     let first = trusted.and_then(|trusted| trusted.picked(0..places.len()));
     evidence.trusted = first.map(|sums| sums.to_bytes()).unwrap_or_default();
     Ok(evidence)
 }
 
-/// Checks all of it that needs no rendering: the farm's signature, the node's, that the shown pixels
-/// are under the node's root and among those that the challenge drew, and that they differ.
+/// Checks all of it that needs no rendering: the farm's signature, the node's, that the node signed
+/// for the same piece, that the shown pixels are under the node's root and among those that the challenge drew, and that they differ.
 ///
 /// What is left to whoever has the scene is to render these pixels and to see who is right.
 ///
@@ -104,13 +104,14 @@ pub fn examine(signed: &Signed<Evidence>, farm: PublicKey) -> Result<Examined, E
     let named = [
         ("lease", commitment.lease == evidence.lease),
         ("node", commitment.node == evidence.node),
-        ("engine", commitment.engine == evidence.engine),
+        ("engine", commitment.engine == evidence.piece.engine),
+        ("piece", commitment.piece == evidence.piece.digest()),
     ];
     if let Some((what, _)) = named.into_iter().find(|(_, same)| !same) {
         return Err(EvidenceError::Commitment(what));
     }
-    evidence.settings.validate()?;
-    let (rect, places) = (evidence.rect, &evidence.places);
+    evidence.piece.settings.validate()?;
+    let (rect, places) = (evidence.piece.rect, &evidence.places);
     let sides = 1..=limits::TILE_SIDE_PX_MAX;
     if !sides.contains(&rect.width()) || !sides.contains(&rect.height()) {
         return Err(EvidenceError::Tile { rect });
@@ -125,7 +126,7 @@ pub fn examine(signed: &Signed<Evidence>, farm: PublicKey) -> Result<Examined, E
             return Err(EvidenceError::NotDrawn { x, y });
         }
     }
-    let has_passes = evidence.settings.passes;
+    let has_passes = evidence.piece.settings.passes;
     let got = opening::opened(root, rect, has_passes, places, &evidence.opening)?;
     let trusted = match evidence.trusted.as_slice() {
         [] => None,
@@ -144,7 +145,7 @@ pub fn examine(signed: &Signed<Evidence>, farm: PublicKey) -> Result<Examined, E
 mod tests {
     use protocol::sign::public_key;
     use protocol::{
-        Batch, Challenge, Class, Commitment, Engine, JobId, LeaseId, NodeId, RenderSettings,
+        Batch, Challenge, Class, Commitment, Engine, JobId, LeaseId, NodeId, Piece, RenderSettings,
         SceneId, ShotIndex, SigningKey, TileIndex, Unit,
     };
 
@@ -169,19 +170,22 @@ mod tests {
         let node = NodeId(public_key(&key(2)).0);
         let (lease, root) = (LeaseId([3; 16]), dark.root());
         let rays = dark.rays();
-        let commitment = Commitment { lease, node, root, rays, engine: Engine(1) };
-        let challenge = Challenge { nonce: [4; 32], round: 0, pixels: 32 };
         let batch = dark.batch();
-        let unit = Unit { job: JobId([5; 16]), shot: ShotIndex(0), tile: TileIndex(0), batch };
-        let mut evidence = Evidence {
-            lease,
-            node,
-            unit,
+        let piece = Piece {
+            unit: Unit { job: JobId([5; 16]), shot: ShotIndex(0), tile: TileIndex(0), batch },
             scene: SceneId([6; 32]),
             settings: RenderSettings::default(),
             time_s: 0.0,
             rect: TILE,
             engine: Engine(1),
+        };
+        let (digest, engine) = (piece.digest(), piece.engine);
+        let commitment = Commitment { lease, node, piece: digest, root, rays, engine };
+        let challenge = Challenge { nonce: [4; 32], round: 0, pixels: 32 };
+        let mut evidence = Evidence {
+            lease,
+            node,
+            piece,
             class: Class::Exact,
             commitment: Signed::new(&commitment, &key(2)),
             challenge: Some(challenge),
@@ -227,10 +231,7 @@ mod tests {
             EvidenceError::Node(_)
         ));
         assert_eq!(refused(|it| it.lease = LeaseId([9; 16])), EvidenceError::Commitment("lease"));
-        assert_eq!(refused(|it| it.engine = Engine(2)), EvidenceError::Commitment("engine"));
-        assert!(matches!(refused(|it| it.settings.samples = 0), EvidenceError::Settings(_)));
         assert_eq!(refused(|it| it.places.clear()), EvidenceError::Count(0));
-        assert!(matches!(refused(|it| it.rect.x1 = u32::MAX), EvidenceError::Tile { .. }));
         assert!(matches!(refused(|it| it.places[0] = (15, 15)), EvidenceError::NotDrawn { .. }));
         assert!(matches!(refused(|it| it.opening[40] ^= 1), EvidenceError::Opening(_)));
         assert!(matches!(refused(|it| it.trusted.truncate(63)), EvidenceError::Trusted(_)));
@@ -240,5 +241,51 @@ mod tests {
             }),
             EvidenceError::Same { .. }
         ));
+    }
+
+    #[test]
+    fn neither_side_can_say_that_something_else_was_leased() {
+        let farm = public_key(&key(1));
+        let changes: [(&str, fn(&mut Piece)); 9] = [
+            ("engine", |piece| piece.engine = Engine(2)),
+            ("piece", |piece| piece.unit.job = JobId([6; 16])),
+            ("piece", |piece| piece.unit.tile = TileIndex(1)),
+            ("piece", |piece| piece.unit.batch = Batch::new(1, 1).expect("a batch")),
+            ("piece", |piece| piece.scene = SceneId([7; 32])),
+            ("piece", |piece| piece.settings.samples += 1),
+            ("piece", |piece| piece.settings.seed += 1),
+            ("piece", |piece| piece.time_s = -0.0),
+            ("piece", |piece| piece.rect.x0 += 1),
+        ];
+        for (what, change) in changes {
+            let by_farm = examine(&evidence(|it| change(&mut it.piece)), farm);
+            assert_eq!(by_farm, Err(EvidenceError::Commitment(what)), "the farm's word");
+            let by_node = evidence(|it| sign_for(it, change));
+            let by_node = examine(&by_node, farm);
+            assert_eq!(by_node, Err(EvidenceError::Commitment(what)), "the node's word");
+        }
+    }
+
+    /// The node's commitment is of a changed piece.
+    fn sign_for(evidence: &mut Evidence, change: fn(&mut Piece)) {
+        let mut piece = evidence.piece.clone();
+        change(&mut piece);
+        let mut word = evidence.commitment.open().expect("signed");
+        (word.piece, word.engine) = (piece.digest(), piece.engine);
+        evidence.commitment = Signed::new(&word, &key(2));
+    }
+
+    #[test]
+    fn a_piece_that_both_signed_may_still_be_none() {
+        let farm = public_key(&key(1));
+        let refused = |change: fn(&mut Piece)| {
+            let agreed = evidence(|it| {
+                sign_for(it, change);
+                change(&mut it.piece);
+            });
+            examine(&agreed, farm).expect_err("shows nothing")
+        };
+        assert!(matches!(refused(|it| it.settings.samples = 0), EvidenceError::Settings(_)));
+        assert!(matches!(refused(|it| it.rect.x1 = u32::MAX), EvidenceError::Tile { .. }));
     }
 }

@@ -357,7 +357,9 @@ impl Farm {
             let unit = self.state.book.jobs[&record.job].units[record.unit_index as usize].unit;
             let root = Digest::of("film", &[&protocol::encode(&unit)]);
             let rays = RayCount { closest: UNIT_RAYS as u64, shadow: 0 };
-            let commitment = Commitment { lease, node, root, rays, engine: ENGINE };
+            let piece = self.state.book.jobs[&record.job].spec.piece(unit, ENGINE);
+            let piece = piece.expect("a unit of its job").digest();
+            let commitment = Commitment { lease, node, piece, root, rays, engine: ENGINE };
             let commitment = Signed::new(&commitment, &self.key);
             self.films += 1;
             self.apply(Event::Committed { lease, root, rays, commitment, now_ms: self.now_ms });
@@ -396,7 +398,7 @@ fn answer(check: &Check, now_ms: u64) -> Event {
         CheckKind::Recheck { film, .. } => Event::Rechecked { lease: film.lease, outcome, now_ms },
         CheckKind::Trial { films } => {
             let held = |film: &FilmRef| Tried { lease: film.lease, differing: 0, evidence: None };
-            let (job, unit_index) = (check.unit.job, check.unit_index);
+            let (job, unit_index) = (check.piece.unit.job, check.unit_index);
             Event::Tried { job, unit_index, films: films.iter().map(held).collect(), now_ms }
         }
         CheckKind::Appeal { .. } | CheckKind::Dispute { .. } => {

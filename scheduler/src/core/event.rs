@@ -2,9 +2,8 @@
 
 use ledger::Transfer;
 use protocol::{
-    Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order,
-    PublicKey, Quote, RayCount, Refusal, RenderSettings, SceneId, Signed, Tokens, Unit, Verdict,
-    VerdictKind,
+    Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order, Piece,
+    PublicKey, Quote, RayCount, Refusal, Signed, Tokens, Unit, Verdict, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +162,17 @@ pub enum Event {
         /// When.
         now_ms: u64,
     },
+    /// A verifier has rendered the pixels of a challenge in the trusted renderer's place.
+    Found {
+        /// The lease whose film was challenged.
+        lease: LeaseId,
+        /// Which challenge of the lease.
+        round: u32,
+        /// What it says.
+        finding: Finding,
+        /// When.
+        now_ms: u64,
+    },
     /// No twin can be had: more pixels are challenged instead.
     TwinWaived {
         /// The lease whose film waits.
@@ -237,8 +247,8 @@ pub enum Event {
     AppealHeard {
         /// The lease whose film convicted the node.
         lease: LeaseId,
-        /// Whether the film was good after all.
-        holds: bool,
+        /// Whether the film is good; none where nobody can render it any more.
+        holds: Option<bool>,
     },
     /// The time for an appeal is over.
     AppealLapsed {
@@ -354,6 +364,23 @@ pub enum CheckOutcome {
     },
 }
 
+/// A verifier's word on the pixels of a film.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The verification lease.
+    pub lease: LeaseId,
+    /// Who says it.
+    pub verifier: NodeId,
+    /// Whose node it was when it got the lease.
+    pub owner: PublicKey,
+    /// Whether its pixels are the film's.
+    pub agrees: bool,
+    /// Pixels it rendered.
+    pub pixels: u32,
+    /// Hash of what it was asked and answered, which is on disk where the trusted renderer looks too.
+    pub evidence: Option<Digest>,
+}
+
 /// A film that was compared whole with a trusted render.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tried {
@@ -385,19 +412,9 @@ pub enum Effect {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Check {
     /// What is checked.
-    pub unit: Unit,
+    pub piece: Piece,
     /// Index of the unit in its job.
     pub unit_index: u32,
-    /// The scene package.
-    pub scene: SceneId,
-    /// Settings of the frame.
-    pub settings: RenderSettings,
-    /// Pixels of a tile's side.
-    pub tile_side_px: u32,
-    /// Time of the frame, seconds.
-    pub time_s: f32,
-    /// Engine of the job.
-    pub engine: Engine,
     /// How.
     pub kind: CheckKind,
 }
@@ -417,8 +434,11 @@ pub enum CheckKind {
         /// The films.
         films: Vec<FilmRef>,
     },
-    /// The whole tile of a film that convicted its node: answered by [`Event::AppealHeard`].
+    /// The whole tile of a film that convicted its node or a verifier: answered by
+    /// [`Event::AppealHeard`].
     Appeal {
+        /// The lease that the conviction is known by.
+        conviction: LeaseId,
         /// The film.
         film: FilmRef,
     },
@@ -456,11 +476,12 @@ pub struct FilmRef {
 }
 
 impl FilmRef {
-    /// The node's word on the film; `engine` is that of the job, which the film was held to.
+    /// The node's word on the film, which was held to the engine of its piece.
     #[must_use]
-    pub fn commitment(&self, engine: Engine) -> Signed<Commitment> {
+    pub fn commitment(&self, piece: &Piece) -> Signed<Commitment> {
         let Self { lease, node, root, rays, signature, .. } = *self;
-        Commitment { lease, node, root, rays, engine }.signed(signature)
+        let (piece, engine) = (piece.digest(), piece.engine);
+        Commitment { lease, node, piece, root, rays, engine }.signed(signature)
     }
 
     /// The verdict that accepts the film. Its payments are linked to these very bytes, so that a

@@ -10,7 +10,7 @@ use crate::core::state::{
     Accepted, Book, Job, JobPhase, LeasePhase, Node, Stake, State, UnitState,
 };
 use crate::market::base;
-use crate::{money, reputation, split};
+use crate::{money, reputation};
 
 /// Accepted units in one update: what fits a message with room to spare.
 const ACCEPTED_PER_UPDATE_MAX: usize = 2_000;
@@ -22,17 +22,11 @@ pub fn lease(state: &State, id: LeaseId) -> Option<Lease> {
     let record = book.leases.get(&id)?;
     let job = &book.jobs[&record.job];
     let unit = job.units[record.unit_index as usize].unit;
-    let (settings, time_s) = split::shot_of(&job.spec, unit.shot)?;
     let deadline_ms = state.live.deadlines.get(&id).copied();
     Some(Lease {
         id,
         node: record.node,
-        unit,
-        scene: job.spec.scene,
-        settings,
-        time_s,
-        rect: job.spec.grid().rect(unit.tile)?,
-        engine: job.engine,
+        piece: job.spec.piece(unit, job.engine)?,
         nonce_hash: Lease::nonce_hash(&book.secret.nonce(id)),
         pay_max: record.pay_max,
         deadline_ms: deadline_ms.unwrap_or(record.granted_ms + book.policy.lease_ms),
@@ -136,7 +130,6 @@ fn unit_status(book: &Book, unit: &UnitState) -> TileStatus {
 pub fn node(state: &State, node: &Node) -> NodeView {
     let mut name = reputation::reputation(node.accepted_for_others, node.refused, node.dropped);
     name.accepted = node.accepted;
-    let held = node.holds.values().fold(Tokens::ZERO, |sum, hold| money::plus(sum, hold.amount));
     let out =
         |lease: &&crate::core::LeaseRecord| lease.node == node.id && lease.phase == LeasePhase::Out;
     NodeView {
@@ -151,7 +144,8 @@ pub fn node(state: &State, node: &Node) -> NodeView {
         reputation: name,
         rays: node.rays,
         earned: node.earned,
-        held,
+        held: node.held(),
+        verified: node.verified,
         stake: staked(&state.book, node.facts.owner),
         leases: state.book.leases.values().filter(out).count() as u32,
         seen_ms: state.live.seen.get(&node.id).copied().unwrap_or(0),
@@ -207,11 +201,14 @@ pub fn refusals(book: &Book, job: JobId) -> impl Iterator<Item = &Verdict> {
     })
 }
 
-/// The verdict that refused a lease's film, for its node, the node's owner and the job's artist.
+/// The verdict that refused a lease's film, for its node, the node's owner and the job's artist; or that
+/// convicted a verifier, for the first two.
 #[must_use]
 pub fn refusal(book: &Book, caller: PublicKey, lease: LeaseId) -> Option<&Verdict> {
     let is_it = |verdict: &&Verdict| {
-        verdict.lease == lease && matches!(verdict.kind, VerdictKind::Refused(_))
+        let is_refusal =
+            matches!(verdict.kind, VerdictKind::Refused(_) | VerdictKind::WrongFinding { .. });
+        verdict.lease == lease && is_refusal
     };
     let own_nodes = book
         .nodes

@@ -18,7 +18,6 @@ use renderer::{Cancel, CpuBackend, RenderScene};
 use super::frames::{FrameError, Frames};
 use crate::market::weight::{Timed, weight_percent};
 use crate::quote::{Probe, SampleCost};
-use crate::split;
 
 /// Results kept.
 const KEPT_MAX: usize = 256;
@@ -86,7 +85,7 @@ impl Assays {
         for settings in (0..views).filter_map(|view| spec.settings_of(ViewIndex(view))) {
             let (mut dear_bound, mut dear_mean) = (SampleCost::ZERO, SampleCost::ZERO);
             for &index in &looked {
-                let time_s = split::time_s(&spec.frames, all[index]);
+                let time_s = spec.frames.time_s(all[index]);
                 let frame = frames.frame(spec.scene, &settings, time_s)?;
                 let probe = clock.time(&mut backend, &frame, &reference)?;
                 dear_bound.raise(probe.closest_bound, probe.shadow_bound);

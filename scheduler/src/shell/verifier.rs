@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use film::{Film, Sums};
 use protocol::{
-    Challenge, Class, Digest, EVIDENCE_PIXELS_MAX, Evidence, Rect, Refusal, Signed, SigningKey,
+    Challenge, Class, Digest, EVIDENCE_PIXELS_MAX, Evidence, Piece, Refusal, Signed, SigningKey,
 };
 use renderer::trace::Path;
 use renderer::{Backend as _, Cancel, CpuBackend, RenderError, RenderScene, Work};
@@ -74,12 +74,13 @@ impl Verifier {
     /// Works until the queue is closed.
     pub(super) fn work(mut self, checks: &Queue<Check>) {
         while let Some(mut some) = checks.take(TOGETHER_MAX) {
-            some.sort_by_key(|check| (check.unit.job, check.unit.shot));
+            some.sort_by_key(|check| (check.piece.unit.job, check.piece.unit.shot));
             for check in some {
                 let begun = Instant::now();
                 let answer = self.answer(&check);
                 let busy_ns = begun.elapsed().as_nanos() as u64;
                 self.tools.meter.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
+                checks.done();
                 match answer {
                     Ok(Some(answer)) => self.tools.desk.tell(move |desk| {
                         let now_ms = desk.now_ms();
@@ -88,7 +89,8 @@ impl Verifier {
                     Ok(None) => return,
                     Err(error) => {
                         // A film or a scene that was promised to be durable is not.
-                        let error = error.context(format!("checking {:?} failed", check.unit));
+                        let error =
+                            error.context(format!("checking {:?} failed", check.piece.unit));
                         self.tools.desk.tell(move |desk| desk.fail(error));
                         return;
                     }
@@ -99,13 +101,13 @@ impl Verifier {
 
     /// The event that answers a check; `None` when asked to stop.
     fn answer(&mut self, check: &Check) -> anyhow::Result<Option<Event>> {
-        if check.engine != renderer::ENGINE {
+        if check.piece.engine != renderer::ENGINE {
             return Ok(Some(unlooked(check)));
         }
-        let frame = self.tools.frames.frame(check.scene, &check.settings, check.time_s)?;
-        let grid = protocol::TileGrid::new(check.settings.window(), check.tile_side_px);
-        let rect = grid.rect(check.unit.tile).context("the tile is outside its frame")?;
-        let place = Place { check, frame: &frame, work: Work { rect, batch: check.unit.batch } };
+        let piece = &check.piece;
+        let frame = self.tools.frames.frame(piece.scene, &piece.settings, piece.time_s)?;
+        let work = Work { rect: piece.rect, batch: piece.unit.batch };
+        let place = Place { piece, frame: &frame, work };
         let answer = match &check.kind {
             CheckKind::Challenge { film, challenge } => {
                 let (lease, round) = (film.lease, challenge.round);
@@ -117,10 +119,10 @@ impl Verifier {
                 let outcome = self.challenge(&place, film, challenge);
                 outcome.map(|outcome| Event::Rechecked { lease, outcome, now_ms: 0 })
             }
-            CheckKind::Appeal { film } => {
-                let lease = film.lease;
+            CheckKind::Appeal { conviction: lease, film } => {
+                let lease = *lease;
                 let holds = self.hearing(&place, film);
-                holds.map(|holds| Event::AppealHeard { lease, holds })
+                holds.map(|holds| Event::AppealHeard { lease, holds: Some(holds) })
             }
             CheckKind::Dispute { film } => {
                 let lease = film.lease;
@@ -128,7 +130,7 @@ impl Verifier {
                 outcome.map(|outcome| Event::DisputeHeard { lease, outcome, now_ms: 0 })
             }
             CheckKind::Trial { films } => {
-                let (job, unit_index) = (check.unit.job, check.unit_index);
+                let (job, unit_index) = (check.piece.unit.job, check.unit_index);
                 let films = self.trial(&place, films);
                 films.map(|films| Event::Tried { job, unit_index, films, now_ms: 0 })
             }
@@ -255,14 +257,9 @@ impl Verifier {
         let evidence = Evidence {
             lease: film.lease,
             node: film.node,
-            unit: place.check.unit,
-            scene: place.check.scene,
-            settings: place.check.settings.clone(),
-            time_s: place.check.time_s,
-            rect: place.work.rect,
-            engine: place.check.engine,
+            piece: place.piece.clone(),
             class: film.class,
-            commitment: film.commitment(place.check.engine),
+            commitment: film.commitment(place.piece),
             challenge,
             places: Vec::new(),
             opening: Vec::new(),
@@ -293,13 +290,13 @@ impl Verifier {
 
 /// Where a check looks.
 struct Place<'a> {
-    check: &'a Check,
+    piece: &'a Piece,
     frame: &'a RenderScene,
     work: Work,
 }
 
 /// The sums of some pixels of a film, in this order.
-fn picked(film: &Film, places: &[(u32, u32)]) -> Option<Sums> {
+pub(super) fn picked(film: &Film, places: &[(u32, u32)]) -> Option<Sums> {
     let indices: Option<Vec<usize>> = places.iter().map(|&(x, y)| film.index(x, y)).collect();
     film.sums().picked(indices?.into_iter())
 }
@@ -332,11 +329,13 @@ fn unlooked(check: &Check) -> Event {
             Event::Judged { lease: film.lease, round: challenge.round, outcome, now_ms }
         }
         CheckKind::Recheck { film, .. } => Event::Rechecked { lease: film.lease, outcome, now_ms },
-        CheckKind::Appeal { film } => Event::AppealHeard { lease: film.lease, holds: true },
+        CheckKind::Appeal { conviction, .. } => {
+            Event::AppealHeard { lease: *conviction, holds: None }
+        }
         CheckKind::Dispute { film } => Event::DisputeHeard { lease: film.lease, outcome, now_ms },
         CheckKind::Trial { films } => {
             let held = |film: &FilmRef| Tried { lease: film.lease, differing: 0, evidence: None };
-            let (job, unit_index) = (check.unit.job, check.unit_index);
+            let (job, unit_index) = (check.piece.unit.job, check.unit_index);
             Event::Tried { job, unit_index, films: films.iter().map(held).collect(), now_ms }
         }
     }
@@ -377,7 +376,7 @@ pub(super) type Tripped = (protocol::Refusal, Option<(u32, u32)>);
 /// Reads a film and looks for what no honest film can be.
 pub(super) fn trip(
     bytes: &[u8],
-    rect: Rect,
+    rect: protocol::Rect,
     batch: protocol::Batch,
     settings: &protocol::RenderSettings,
 ) -> Result<Film, Tripped> {

@@ -220,6 +220,7 @@ pub fn commit(node: &Caller, lease: &Lease, film: &Film) -> Request {
     let commitment = Commitment {
         lease: lease.id,
         node: NodeId(public_key(&node.key).0),
+        piece: lease.piece.digest(),
         root: film.root(),
         rays: film.rays(),
         engine: renderer::ENGINE,
@@ -228,7 +229,7 @@ pub fn commit(node: &Caller, lease: &Lease, film: &Film) -> Request {
 }
 
 pub fn render(frame: &RenderScene, lease: &Lease) -> Film {
-    render_unit(frame, lease.rect, lease.unit.batch)
+    render_unit(frame, lease.piece.rect, lease.piece.unit.batch)
 }
 
 pub fn render_unit(frame: &RenderScene, rect: protocol::Rect, batch: protocol::Batch) -> Film {

@@ -42,7 +42,7 @@ async fn fetched(caller: &Caller, lease: LeaseId) -> Signed<Evidence> {
 fn assert_the_farm_is_right(frame: &RenderScene, examined: &Examined) {
     let Examined { evidence, got, trusted } = examined;
     let own = backend()
-        .render_pixels(frame, &evidence.places, evidence.unit.batch, &Cancel::default())
+        .render_pixels(frame, &evidence.places, evidence.piece.unit.batch, &Cancel::default())
         .expect("renders");
     assert_eq!(trusted.as_ref().expect("rendered again"), &own);
     assert!((0..own.len()).all(|at| !got.is_same(&own, at)), "no pixel of the film is right");

@@ -76,11 +76,34 @@ fn a_receipt_proves_who_rendered_a_picture_and_where_it_was_paid() {
         assert_eq!(none.code, RefusedCode::NotFound);
 
         assert_nothing_altered_holds(&receipt, key);
+        let farm_key = transport::identity::load_or_create(&dir.path().join("key")).expect("kept");
+        assert_nobody_can_name_another_piece(&receipt, &farm_key, &good.key);
         for caller in [client, stranger, good, bad] {
             caller.peer.close().await;
         }
         farm.stop().await;
     });
+}
+
+/// Not even who holds the farm's key, or the node's.
+fn assert_nobody_can_name_another_piece(receipt: &Receipt, farm: &SigningKey, node: &SigningKey) {
+    let refused =
+        |alter: &dyn Fn(&mut Receipt)| refused(receipt, protocol::sign::public_key(farm), alter);
+    let by_farm = refused(&|it| {
+        let mut word = it.units[0].verdict.open().expect("signed");
+        word.unit.tile.0 += 1;
+        it.units[0].verdict = Signed::new(&word, farm);
+    });
+    assert_eq!(by_farm, ReceiptError::Differs("film"));
+    let by_node = refused(&|it| {
+        let unit = it.units[0].verdict.open().expect("signed").unit;
+        let mut piece = it.spec.piece(unit, it.engine).expect("a unit of the shot");
+        piece.settings.samples /= 2;
+        let mut word = it.units[0].commitment.open().expect("signed");
+        word.piece = piece.digest();
+        it.units[0].commitment = Signed::new(&word, node);
+    });
+    assert_eq!(by_node, ReceiptError::Differs("film"));
 }
 
 fn assert_nothing_altered_holds(receipt: &Receipt, farm: PublicKey) {

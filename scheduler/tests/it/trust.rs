@@ -8,7 +8,7 @@ use film::Film;
 use protocol::message::RefusedCode;
 use protocol::sign::public_key;
 use protocol::view::JobStatus;
-use protocol::{Class, JobId, NodeId, Refusal, Reply, Request, VerdictKind};
+use protocol::{Class, JobId, Lease, NodeId, Refusal, Reply, Request, VerdictKind};
 use transport::CallError;
 
 use crate::callers::{
@@ -29,7 +29,7 @@ fn a_node_cannot_tell_a_twin_by_its_account() {
         let job = ordered(&client, &spec("twins")).await;
         let first = leases(&a, 1, 5_000).await.expect("leases").remove(0);
         let second = leases(&b, 1, 5_000).await.expect("leases").remove(0);
-        assert_eq!(first.unit, second.unit, "twins");
+        assert_eq!(first.piece.unit, second.piece.unit, "twins");
         let mut seen = Vec::new();
         for node in [&a, &b] {
             let account = ledger::account::held(NodeId(public_key(&node.key).0)).id();
@@ -154,6 +154,46 @@ fn what_is_said_twice_counts_once_and_nothing_is_taken_back() {
         let unknown = client.refusal(Request::Statement { account, offset: 0, limit: 10 }).await;
         assert_eq!(unknown.code, RefusedCode::NotFound, "{unknown}");
         for caller in [client, good, bad] {
+            caller.peer.close().await;
+        }
+        farm.stop().await;
+    });
+}
+
+/// Who signs for something else than what was leased is told so, and the lease is still open.
+#[test]
+fn a_film_of_another_piece_is_not_taken_and_leaves_no_trace() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let farm = Farm::start(dir.path(), |_| ()).await;
+        let ticket = &farm.ready.ticket;
+        let client = client(10, ticket).await;
+        let node = node(1, ticket).await;
+        ordered(&client, &spec("another piece")).await;
+        let lease = leases(&node, 1, 5_000).await.expect("leases").remove(0);
+        let film = render(&frame(), &lease);
+        let changes: [fn(&mut Lease); 4] = [
+            |lease| lease.piece.unit.tile.0 += 1,
+            |lease| lease.piece.settings.seed += 1,
+            |lease| lease.piece.time_s = 1.0,
+            |lease| lease.piece.rect.x0 += 1,
+        ];
+        for change in changes {
+            let mut other = lease.clone();
+            change(&mut other);
+            match node.call(commit(&node, &other, &film), film.to_bytes().into()).await {
+                Err(CallError::Refused(refused)) => {
+                    assert_eq!(refused.code, RefusedCode::BadRequest, "{refused}");
+                    assert!(refused.message.contains("another piece"), "{refused}");
+                }
+                other => panic!("taken: {other:?}"),
+            }
+        }
+        let Reply::Node(view) = node.ask(Request::MyNode).await else { panic!("no view") };
+        assert_eq!((view.reputation.refused, view.barred), (0, false), "{view:?}");
+        let said = node.call(commit(&node, &lease, &film), film.to_bytes().into()).await;
+        assert_eq!(said.expect("an answer").0, Reply::Done);
+        for caller in [client, node] {
             caller.peer.close().await;
         }
         farm.stop().await;

@@ -15,9 +15,9 @@ use protocol::view::{
     AcceptedUnit, FarmView, JobSummary, JobUpdate, LedgerCheck, StatementPage, WalletView,
 };
 use protocol::{
-    AccountId, Evidence, JobId, JobSpec, LeaseId, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote,
-    Receipt, Reply, Request, SceneId, ShotIndex, Signed, SigningKey, TransferId, Unit, Verdict,
-    Voucher, limits,
+    AccountId, JobId, JobSpec, LeaseId, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote, Receipt,
+    Reply, Request, SceneId, ShotIndex, Signed, SigningKey, TransferId, Unit, Verdict, Voucher,
+    limits,
 };
 use tokio::sync::Mutex;
 use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identity};
@@ -25,6 +25,7 @@ use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identi
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::options::FarmArgs;
+use crate::papers::Paper;
 
 /// How long a lost connection is dialled again before a command gives up.
 const RECONNECT_MAX: Duration = Duration::from_secs(60);
@@ -321,9 +322,10 @@ impl Farm {
     ///
     /// # Errors
     /// No such refusal of our node, or in our jobs.
-    pub async fn evidence(&self, lease: LeaseId) -> anyhow::Result<Signed<Evidence>> {
+    pub async fn evidence(&self, lease: LeaseId) -> anyhow::Result<Paper> {
         match self.call(Request::Evidence { lease }, limits::CALL_TIMEOUT).await? {
-            (Reply::Evidence(signed), _) => Ok(*signed),
+            (Reply::Evidence(signed), _) => Ok(Paper::Evidence(*signed)),
+            (Reply::Testimony(testimony), _) => Ok(Paper::Testimony(testimony)),
             (other, _) => Err(unexpected(&other)),
         }
     }

@@ -38,7 +38,7 @@ impl<'a> Drawn<'a> {
         count: u32,
     ) -> anyhow::Result<Self> {
         of_this_engine(receipt.engine)?;
-        let shot = scheduler::split::shot_of(&receipt.spec, receipt.shot);
+        let shot = receipt.spec.shot_settings(receipt.shot);
         let (settings, time_s) = shot.context("a shot that the job does not have")?;
         let frame = local::prepare(scene, &settings, time_s, Effort::default())?;
         let mut drawn = Self {

@@ -3,6 +3,7 @@
 mod accept;
 mod conviction;
 mod dispute;
+mod finding;
 mod hold;
 mod job;
 mod lease;
@@ -16,7 +17,6 @@ pub use self::conviction::{AppealError, may_appeal};
 pub use self::dispute::dispute_fee;
 use crate::core::event::{Check, CheckKind, Effect, Event};
 use crate::core::state::{Appeal, Book, LeasePhase, State};
-use crate::split;
 
 /// Applies one event.
 ///
@@ -67,12 +67,19 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Judged { lease, round, outcome, now_ms } => {
             verdict::judge(state, lease, round, outcome, now_ms, out);
         }
+        Event::Found { lease, round, finding, now_ms } => {
+            finding::find(state, lease, round, finding, now_ms, out);
+        }
         Event::TwinWaived { lease, now_ms } => verdict::waive_twin(state, lease, now_ms, out),
         Event::Tried { job, unit_index, films, now_ms } => {
             verdict::conclude_trial(state, job, unit_index, &films, now_ms, out);
         }
         Event::Rechecked { lease, outcome, now_ms } => {
-            conviction::conclude_recheck(state, lease, outcome, now_ms, out);
+            if state.book.rechecks.contains_key(&lease) {
+                conviction::conclude_recheck(state, lease, outcome, now_ms, out);
+            } else {
+                dispute::conclude(state, lease, outcome, now_ms, out);
+            }
         }
         Event::Disputed { job, unit_index } => {
             dispute::open(&mut state.book, job, unit_index, out);
@@ -158,16 +165,7 @@ fn trial(book: &Book, job: JobId, unit_index: u32) -> Effect {
 fn check(book: &Book, job: JobId, unit_index: u32, kind: CheckKind) -> Effect {
     let job = &book.jobs[&job];
     let unit = job.units[unit_index as usize].unit;
-    let (settings, time_s) = split::shot_of(&job.spec, unit.shot)
-        .expect("invariant: a job was split into its own shots");
-    Effect::Check(Box::new(Check {
-        unit,
-        unit_index,
-        scene: job.spec.scene,
-        settings,
-        tile_side_px: job.spec.tile_side_px,
-        time_s,
-        engine: job.engine,
-        kind,
-    }))
+    let piece = job.spec.piece(unit, job.engine);
+    let piece = piece.expect("invariant: a job was split into its own shots and tiles");
+    Effect::Check(Box::new(Check { piece, unit_index, kind }))
 }

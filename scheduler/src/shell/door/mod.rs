@@ -7,6 +7,7 @@ mod hello;
 mod node;
 mod receipt;
 mod risk;
+mod verification;
 mod witness;
 
 use std::collections::BTreeMap;
@@ -108,6 +109,10 @@ impl Door {
             Request::Heartbeat { leases } => self.heartbeat(caller, leases).await,
             Request::Submit { commitment } => self.submit(caller, commitment, body).await,
             Request::Release { leases, reason } => self.release(caller, leases, &reason).await,
+            Request::VerificationLease { wait_ms } => {
+                self.verification_lease(caller, wait_ms).await
+            }
+            Request::Findings { findings } => self.findings(caller, findings).await,
             Request::MyNode => self.my_node(caller).await,
             Request::MyVerdicts { after } => self.my_verdicts(caller, after).await,
             Request::OfferScene { scene, size_bytes } => {

@@ -86,6 +86,8 @@ impl Door {
                     let owned = desk.state().book.leases.get(&lease);
                     if owned.is_some_and(|lease| lease.node == node) {
                         desk.apply(Event::Released { lease, now_ms });
+                    } else if let Some(errand) = desk.docket_mut().end(lease, node) {
+                        desk.take_back(errand.checks);
                     }
                 }
             })
@@ -118,6 +120,10 @@ impl Door {
                 return Err(refused(RefusedCode::LeaseLapsed, message));
             }
         };
+        if commitment.piece != open.lease.piece.digest() {
+            let message = "the commitment is of another piece than the lease's (unit, scene, settings, time, tile or engine); render what the lease names and sign for that";
+            return Err(refused(RefusedCode::BadRequest, message));
+        }
         let (films, store, key) = (self.films.clone(), self.evidence.clone(), self.key.clone());
         let word = signed.clone();
         let looked = blocking(move || match look(&open.lease, &commitment, &body) {
@@ -210,7 +216,7 @@ impl Door {
     }
 }
 
-fn unknown_node() -> Refused {
+pub(super) fn unknown_node() -> Refused {
     refused(RefusedCode::NotFound, "you have not said hello as a node")
 }
 
@@ -275,13 +281,14 @@ fn standing(desk: &Desk, node: NodeId, id: LeaseId, root: Digest) -> Standing {
 ///
 /// What it trips over comes with the pixel that shows it, where one does.
 fn look(lease: &Lease, commitment: &Commitment, body: &[u8]) -> Result<RayCount, Tripped> {
-    if commitment.engine != lease.engine {
-        return Err((Refusal::Engine { got: commitment.engine, wanted: lease.engine }, None));
+    let piece = &lease.piece;
+    if commitment.engine != piece.engine {
+        return Err((Refusal::Engine { got: commitment.engine, wanted: piece.engine }, None));
     }
     if Digest::from(blake3::hash(body)) != commitment.root {
         return Err((Refusal::Root, None));
     }
-    let film = verifier::trip(body, lease.rect, lease.unit.batch, &lease.settings)?;
+    let film = verifier::trip(body, piece.rect, piece.unit.batch, &piece.settings)?;
     let rays = film.rays();
     if rays == commitment.rays { Ok(rays) } else { Err((Refusal::Root, None)) }
 }
@@ -292,12 +299,7 @@ fn tripped(open: &Open, commitment: Signed<Commitment>) -> Evidence {
     Evidence {
         lease: lease.id,
         node: lease.node,
-        unit: lease.unit,
-        scene: lease.scene,
-        settings: lease.settings.clone(),
-        time_s: lease.time_s,
-        rect: lease.rect,
-        engine: lease.engine,
+        piece: lease.piece.clone(),
         class: *class,
         commitment,
         challenge: None,

@@ -142,13 +142,18 @@ impl Draft {
             }
         }
         let units = self.accepted.iter().zip(&verdicts).zip(payments);
-        let units = units.map(|(((_, accepted), verdict), payments)| UnitReceipt {
-            commitment: accepted.film.commitment(self.engine),
-            verdict: Signed::new(verdict, key),
-            payments,
+        let units = units.map(|(((unit, accepted), verdict), payments)| {
+            let piece = self.spec.piece(*unit, self.engine);
+            let piece = piece.expect("invariant: units are of their job");
+            UnitReceipt {
+                commitment: accepted.film.commitment(&piece),
+                verdict: Signed::new(verdict, key),
+                payments,
+            }
         });
+        let units = units.collect();
         Ok(Receipt {
-            units: units.collect(),
+            units,
             checkpoint: note,
             quote: Signed::new(&self.quote, key),
             spec: self.spec,

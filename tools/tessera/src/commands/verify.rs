@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use film::evidence::{Examined, examine};
 use proof::receipt::Checked;
-use protocol::{Evidence, PublicKey, Receipt, SceneId, Signed, Tokens};
+use protocol::{Evidence, Findings, PublicKey, Receipt, SceneId, Signed, Spots, Testimony, Tokens};
 use renderer::{Backend as _, Cancel, CpuBackend, Effort};
 use scene::Scene;
 
@@ -63,6 +63,7 @@ pub fn run(args: &VerifyArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let farm = args.farm_key.unwrap_or(named);
     match paper {
         Paper::Evidence(signed) => verify_evidence(args, &signed, farm),
+        Paper::Testimony(testimony) => verify_testimony(args, &testimony, farm),
         Paper::Receipt(receipt) => verify_receipt(args, &receipt, farm, interrupt),
     }
 }
@@ -162,11 +163,38 @@ fn verify_evidence(
     text::print(papers::pixel_table(&examined))?;
     let evidence = &examined.evidence;
     eprintln!("  {} signed a film with these pixels; {farm} refused it", evidence.node);
-    let Some(scene) = args.imported(evidence.scene)? else {
+    let Some(scene) = args.imported(evidence.piece.scene)? else {
         eprintln!("  to see who is right, give the scene: --scene FILE");
         return Ok(Exit::Done);
     };
     who_is_right(&examined, &scene)
+}
+
+fn verify_testimony(
+    args: &VerifyArgs,
+    testimony: &Testimony,
+    farm: PublicKey,
+) -> anyhow::Result<Exit> {
+    let opened = testimony.open(farm);
+    let (lease, said) = opened.context("the testimony does not hold").exit(Exit::Failed)?;
+    let entry = testimony.entry as usize;
+    let Spots { batch, places } = &lease.spots[entry];
+    let pixels = text::plural(places.len() as u64, "pixel", "pixels");
+    text::print(format_args!("{} was asked for {pixels} and found {said}", lease.node))?;
+    let Some(scene) = args.imported(lease.scene)? else {
+        eprintln!("  to see who is right, give the scene: --scene FILE");
+        return Ok(Exit::Done);
+    };
+    of_this_engine(lease.engine)?;
+    let frame = local::prepare(&scene, &lease.settings, lease.time_s, Effort::default())?;
+    let own = CpuBackend::new(None).render_pixels(&frame, places, *batch, &Cancel::default())?;
+    let own = Findings::digest(lease.id, entry, &own.to_bytes());
+    text::print(format_args!("rendered here: {own}"))?;
+    if own == said {
+        return Err(fail(Exit::Failed, "the verifier was right: these are the pixels"));
+    }
+    text::print("the farm is right: these are not the pixels")?;
+    Ok(Exit::Done)
 }
 
 impl VerifyArgs {
@@ -187,9 +215,10 @@ impl VerifyArgs {
 
 fn who_is_right(examined: &Examined, scene: &Scene) -> anyhow::Result<Exit> {
     let Examined { evidence, got, trusted } = examined;
-    of_this_engine(evidence.engine)?;
-    let frame = local::prepare(scene, &evidence.settings, evidence.time_s, Effort::default())?;
-    let batch = evidence.unit.batch;
+    let piece = &evidence.piece;
+    of_this_engine(piece.engine)?;
+    let frame = local::prepare(scene, &piece.settings, piece.time_s, Effort::default())?;
+    let batch = piece.unit.batch;
     let own =
         CpuBackend::new(None).render_pixels(&frame, &evidence.places, batch, &Cancel::default())?;
     let same_as = |sums: &film::Sums| (0..own.len()).filter(|&at| sums.is_same(&own, at)).count();
