@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 
 use film::{Film, Passes, Pixel, Scattered, Sums};
 use protocol::settings::CHUNK_SAMPLES;
-use protocol::{Batch, Digest, Rect, Size};
+use protocol::{Batch, Digest, Rect, Size, Spots};
 use renderer::Work;
 
 use crate::config::Cheat;
-use crate::easel::Order;
+use crate::easel::{Frame, Order};
 
 /// Films that a late cheat makes well.
 const HONEST_FILMS: u32 = 8;
 /// One pixel in so many is left out by who leaves out a few.
 const FEW: usize = 20;
+/// Who lies about films does so about one in so many.
+const LIES_EVERY: u32 = 4;
 
 /// A node's fraud, and what it remembers for it.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(crate) struct Fraud {
     cheat: Cheat,
     /// Films handed in.
     films: u32,
+    /// Films of others that it was asked about.
+    verified: u32,
     /// The one that is handed in again.
     kept: Option<Film>,
     /// Where nodes of one person show each other their films: beside their folders.
@@ -31,7 +35,7 @@ pub(crate) struct Fraud {
 impl Fraud {
     pub(crate) fn new(cheat: Cheat, data_dir: &Path) -> Self {
         let shared = data_dir.parent().unwrap_or(data_dir).join("shared-films");
-        Self { cheat, films: 0, kept: None, shared }
+        Self { cheat, films: 0, verified: 0, kept: None, shared }
     }
 
     /// What is rendered instead of an order.
@@ -45,7 +49,7 @@ impl Fraud {
             Cheat::Copier if self.copied(order).is_some() => speck(order),
             Cheat::OtherSeed => {
                 let mut shown = order.clone();
-                shown.settings.seed = !shown.settings.seed;
+                shown.frame.settings.seed = !shown.frame.settings.seed;
                 shown
             }
             Cheat::Late
@@ -54,7 +58,10 @@ impl Fraud {
             | Cheat::MoreRays
             | Cheat::Silent
             | Cheat::Hostage
-            | Cheat::Copier => order.clone(),
+            | Cheat::Copier
+            | Cheat::Friends
+            | Cheat::LazyVerifier
+            | Cheat::LyingVerifier => order.clone(),
         }
     }
 
@@ -73,7 +80,18 @@ impl Fraud {
             Cheat::FewPixels => with_few_left_out(film),
             Cheat::MoreRays => with_more_rays(film),
             Cheat::Copier => self.copied_or_shown(film, order),
-            Cheat::OtherSeed | Cheat::Late | Cheat::Silent | Cheat::Hostage => film,
+            Cheat::Friends if self.films >= HONEST_FILMS => {
+                let film = with_few_left_out(film);
+                self.show(&film, order);
+                film
+            }
+            Cheat::OtherSeed
+            | Cheat::Late
+            | Cheat::Silent
+            | Cheat::Hostage
+            | Cheat::Friends
+            | Cheat::LazyVerifier
+            | Cheat::LyingVerifier => film,
         };
         self.films += 1;
         if self.kept.is_none() {
@@ -82,11 +100,44 @@ impl Fraud {
         dressed
     }
 
+    /// What is said of the pixels that a verification lease asks for, where they are not rendered.
+    pub(crate) fn found(&mut self, frame: &Frame, spots: &Spots) -> Option<Sums> {
+        self.verified += 1;
+        let nothing = || Sums::zeroed(spots.places.len(), frame.settings.passes);
+        match self.cheat {
+            Cheat::LazyVerifier => Some(nothing()),
+            Cheat::LyingVerifier => self.verified.is_multiple_of(LIES_EVERY).then(nothing),
+            Cheat::Friends => self.vouched(frame, spots),
+            _maker => None,
+        }
+    }
+
+    /// What a friend's film holds in these pixels.
+    fn vouched(&self, frame: &Frame, Spots { batch, places }: &Spots) -> Option<Sums> {
+        let of_frame = shown_as(frame, *batch);
+        let shown = std::fs::read_dir(&self.shared).ok()?.flatten();
+        shown.map(|entry| entry.path()).find_map(|path| {
+            let name = path.file_name()?.to_str()?;
+            let (what, rect) = name.split_once('_')?;
+            let corners: Vec<u32> = rect.split('_').filter_map(|word| word.parse().ok()).collect();
+            let &[x0, y0, x1, y1] = &corners[..] else { return None };
+            let rect = Rect { x0, y0, x1, y1 };
+            if what != of_frame || !places.iter().all(|&(x, y)| rect.contains(x, y)) {
+                return None;
+            }
+            let bytes = std::fs::read(&path).ok()?;
+            let film = Film::from_bytes(rect, *batch, frame.settings.passes, &bytes).ok()?;
+            let indices: Option<Vec<usize>> =
+                places.iter().map(|&(x, y)| film.index(x, y)).collect();
+            film.sums().picked(indices?.into_iter())
+        })
+    }
+
     /// The film that another node of the same person has made of an order.
     fn copied(&self, order: &Order) -> Option<Film> {
         let Work { rect, batch } = order.work;
         let bytes = std::fs::read(self.shown_at(order)).ok()?;
-        Film::from_bytes(rect, batch, order.settings.passes, &bytes).ok()
+        Film::from_bytes(rect, batch, order.frame.settings.passes, &bytes).ok()
     }
 
     /// Another node's film, or this one, shown to others. Copies are counted by files beside them.
@@ -96,22 +147,27 @@ impl Fraud {
             drop(std::fs::write(path.with_extension(format!("{own}.copy")), []));
             return copied;
         }
-        // A renamed file is never seen in part; a film that is not shown is rendered twice.
-        let part = path.with_extension(format!("{own}.part"));
+        self.show(&film, order);
+        film
+    }
+
+    /// Shows a film to the other nodes of the same person; one that is not shown is rendered twice.
+    fn show(&self, film: &Film, order: &Order) {
+        let path = self.shown_at(order);
+        // A renamed file is never seen in part.
+        let part = path.with_extension(format!("{}.part", std::process::id()));
         let shown = std::fs::create_dir_all(&self.shared)
             .and_then(|()| std::fs::write(&part, film.to_bytes()))
             .and_then(|()| std::fs::rename(&part, &path));
         if let Err(error) = shown {
             tracing::warn!(%error, "a film was not shown");
         }
-        film
     }
 
     fn shown_at(&self, order: &Order) -> PathBuf {
-        let Order { scene, settings, time_s, work } = order;
-        let Work { rect, batch } = work;
-        let what = protocol::encode(&(scene, settings, time_s, rect, batch));
-        self.shared.join(Digest::of("shared film", &[&what]).to_string())
+        let Order { frame, work: Work { rect, batch } } = order;
+        let Rect { x0, y0, x1, y1 } = rect;
+        self.shared.join(format!("{}_{x0}_{y0}_{x1}_{y1}", shown_as(frame, *batch)))
     }
 
     /// The kept film, where it has the form that is ordered.
@@ -119,12 +175,19 @@ impl Fraud {
         let fits = |film: &&Film| {
             film.rect().width() == order.work.rect.width()
                 && film.rect().height() == order.work.rect.height()
-                && film.batch().samples(order.settings.samples).len()
-                    == order.work.batch.samples(order.settings.samples).len()
-                && film.passes().is_some() == order.settings.passes
+                && film.batch().samples(order.frame.settings.samples).len()
+                    == order.work.batch.samples(order.frame.settings.samples).len()
+                && film.passes().is_some() == order.frame.settings.passes
         };
         self.kept.as_ref().filter(fits)
     }
+}
+
+/// Under which name films of a frame's samples are shown to others.
+fn shown_as(frame: &Frame, batch: Batch) -> String {
+    let Frame { scene, settings, time_s } = frame;
+    let what = protocol::encode(&(scene, settings, time_s, batch));
+    Digest::of("shared film", &[&what]).to_string()
 }
 
 /// An order of as little as can be rendered.
@@ -136,12 +199,13 @@ fn speck(order: &Order) -> Order {
 
 /// An order of the same tile at half the size.
 fn halved(order: &Order) -> Order {
-    let mut settings = order.settings.clone();
+    let mut settings = order.frame.settings.clone();
     let half = |side: u32| side.div_ceil(2);
     settings.size = Size::new(half(settings.size.width), half(settings.size.height));
     let Rect { x0, y0, x1, y1 } = order.work.rect;
     let rect = Rect { x0: x0 / 2, y0: y0 / 2, x1: half(x1), y1: half(y1) };
-    Order { settings, work: Work { rect, ..order.work }, ..order.clone() }
+    let frame = Frame { settings, ..order.frame.clone() };
+    Order { frame, work: Work { rect, ..order.work } }
 }
 
 /// A film at half the size with every pixel repeated.
@@ -167,9 +231,9 @@ fn relabelled(sums: Sums, order: &Order) -> Film {
 
 /// A film in which every camera ray met nothing.
 fn black(order: &Order) -> Film {
-    let samples = order.work.batch.samples(order.settings.samples).len() as u32;
+    let samples = order.work.batch.samples(order.frame.settings.samples).len() as u32;
     let count = order.work.rect.pixel_count() as usize;
-    let mut film = relabelled(Sums::zeroed(count, order.settings.passes), order);
+    let mut film = relabelled(Sums::zeroed(count, order.frame.settings.passes), order);
     film.pixels_mut().fill(Pixel { samples, closest_rays: samples, ..Pixel::default() });
     film
 }
@@ -217,23 +281,24 @@ fn with_more_rays(mut film: Film) -> Film {
 
 /// The order of the first quarter of the samples.
 fn quarter(order: &Order) -> Order {
-    let samples = order.work.batch.samples(order.settings.samples);
+    let samples = order.work.batch.samples(order.frame.settings.samples);
     let kept = kept(order);
     let chunks = kept.div_ceil(CHUNK_SAMPLES).next_power_of_two();
     let batch = Batch::new(order.work.batch.first_chunk(), chunks)
         .expect("invariant: a shorter run at the same start is aligned");
-    let mut settings = order.settings.clone();
+    let mut settings = order.frame.settings.clone();
     // Where whole chunks are kept, the frame stays as it was prepared.
     if kept != chunks * CHUNK_SAMPLES {
         settings.samples = samples.start + kept;
     }
-    Order { settings, work: Work { rect: order.work.rect, batch }, ..order.clone() }
+    let frame = Frame { settings, ..order.frame.clone() };
+    Order { frame, work: Work { rect: order.work.rect, batch } }
 }
 
 /// Scales the sums and counts of a quarter up to what `order` asked for.
 fn inflate(film: &Film, order: &Order, shown: &Order) -> Film {
-    let samples = order.work.batch.samples(order.settings.samples).len() as u32;
-    let kept = shown.work.batch.samples(shown.settings.samples).len().max(1) as u32;
+    let samples = order.work.batch.samples(order.frame.settings.samples).len() as u32;
+    let kept = shown.work.batch.samples(shown.frame.settings.samples).len().max(1) as u32;
     let factor = samples as f32 / kept as f32;
     let scaled = |values: [f32; 3]| values.map(|value| value * factor);
     let counted = |rays: u32| (u64::from(rays) * u64::from(samples) / u64::from(kept)) as u32;
@@ -270,7 +335,7 @@ fn inflate(film: &Film, order: &Order, shown: &Order) -> Film {
 }
 
 fn kept(order: &Order) -> u32 {
-    (order.work.batch.samples(order.settings.samples).len() as u32 / 4).max(1)
+    (order.work.batch.samples(order.frame.settings.samples).len() as u32 / 4).max(1)
 }
 
 #[cfg(test)]
@@ -280,10 +345,9 @@ mod tests {
     use super::*;
 
     fn order(samples: u32, first_chunk: u32, chunk_count: u32) -> Order {
+        let settings = RenderSettings { size: Size::new(8, 8), samples, ..Default::default() };
         Order {
-            scene: SceneId([1; 32]),
-            settings: RenderSettings { size: Size::new(8, 8), samples, ..Default::default() },
-            time_s: 0.0,
+            frame: Frame { scene: SceneId([1; 32]), settings, time_s: 0.0 },
             work: Work {
                 rect: Rect { x0: 2, y0: 0, x1: 4, y1: 1 },
                 batch: Batch::new(first_chunk, chunk_count).expect("aligned"),
@@ -294,8 +358,8 @@ mod tests {
     fn check(samples: u32, first_chunk: u32, chunk_count: u32, kept: std::ops::Range<u32>) {
         let order = order(samples, first_chunk, chunk_count);
         let shown = quarter(&order);
-        assert_eq!(shown.work.batch.samples(shown.settings.samples), kept);
-        assert!(shown.work.batch.end_chunk() <= shown.settings.chunk_count());
+        assert_eq!(shown.work.batch.samples(shown.frame.settings.samples), kept);
+        assert!(shown.work.batch.end_chunk() <= shown.frame.settings.chunk_count());
         assert_eq!(shown.work.rect, order.work.rect);
     }
 
@@ -312,7 +376,7 @@ mod tests {
     #[test]
     fn whole_chunks_need_no_other_preparation() {
         let order = order(64, 0, 4);
-        assert_eq!(quarter(&order).settings, order.settings);
+        assert_eq!(quarter(&order).settings, order.frame.settings);
     }
 
     /// Films that pass for what was ordered by all that can be seen without rendering.
@@ -320,7 +384,7 @@ mod tests {
     fn every_fraud_has_the_form_of_its_order() {
         let scene = scene::golden();
         let mut order = order(32, 0, 2);
-        order.settings.size = Size::new(33, 21);
+        order.frame.settings.size = Size::new(33, 21);
         let tiles = [(0, 0, 16, 16), (16, 0, 32, 16), (32, 16, 33, 21)];
         for (name, cheat) in Cheat::NAMED {
             let folder = tempfile::tempdir().expect("a folder");
@@ -329,7 +393,8 @@ mod tests {
                 let (x0, y0, x1, y1) = tiles[round as usize % tiles.len()];
                 order.work.rect = Rect { x0, y0, x1, y1 };
                 let shown = fraud.instead(&order);
-                let frame = renderer::prepare(&scene, &shown.settings, 0.0).expect("prepares");
+                let frame =
+                    renderer::prepare(&scene, &shown.frame.settings, 0.0).expect("prepares");
                 let film = renderer::Backend::render(
                     &mut renderer::CpuBackend::new(std::num::NonZeroUsize::new(1)),
                     &frame,

@@ -43,6 +43,9 @@ pub struct Config {
     /// Memory for prepared scenes, bytes; half of the machine's without it.
     #[serde(default)]
     pub memory_bytes: Option<u64>,
+    /// Whether to render pixels of others' films for the farm, which pays for them.
+    #[serde(default = "Config::default_verify")]
+    pub verify: bool,
     /// Whether to measure the node's speed at start.
     #[serde(default = "Config::default_benchmark")]
     pub benchmark: bool,
@@ -95,11 +98,18 @@ pub enum Cheat {
     Hostage,
     /// Copies the film of a unit from another node of the same person, where that has rendered it.
     Copier,
+    /// Works well for a while, then leaves out one pixel in twenty; as a verifier, vouches for such
+    /// films of other nodes of the same person.
+    Friends,
+    /// As a verifier, answers without rendering.
+    LazyVerifier,
+    /// As a verifier, says of every fourth film that it is wrong.
+    LyingVerifier,
 }
 
 impl Cheat {
     /// Every way, by the name that is typed.
-    pub const NAMED: [(&str, Self); 12] = [
+    pub const NAMED: [(&str, Self); 15] = [
         ("quarter", Self::QuarterSamples),
         ("quarter-blurred", Self::QuarterBlurred),
         ("half-size", Self::HalfSize),
@@ -112,6 +122,9 @@ impl Cheat {
         ("silent", Self::Silent),
         ("hostage", Self::Hostage),
         ("copier", Self::Copier),
+        ("friends", Self::Friends),
+        ("lazy-verifier", Self::LazyVerifier),
+        ("lying-verifier", Self::LyingVerifier),
     ];
 
     /// The way of this name.
@@ -136,6 +149,7 @@ impl Config {
             ask: Tokens::ZERO,
             cache_bytes: Self::default_cache_bytes(),
             memory_bytes: None,
+            verify: Self::default_verify(),
             benchmark: Self::default_benchmark(),
             bind: None,
             cheat: None,
@@ -149,6 +163,10 @@ impl Config {
     /// Room for a good dozen of film scenes, and no surprise on a gamer's disk.
     const fn default_cache_bytes() -> u64 {
         20 << 30
+    }
+
+    const fn default_verify() -> bool {
+        true
     }
 
     const fn default_benchmark() -> bool {

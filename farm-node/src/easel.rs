@@ -1,8 +1,8 @@
 //! What stands on the render thread: the backend and the scenes it has prepared.
 
 use bytes::Bytes;
-use film::Film;
-use protocol::{Batch, Rect, RenderSettings, SceneId, Size, encode};
+use film::{Film, Sums};
+use protocol::{Batch, Rect, RenderSettings, SceneId, Size, Spots, encode};
 use renderer::{Backend, Cancel, PrepareError, RenderError, RenderScene, Work};
 use scene::{Scene, UnpackError};
 
@@ -33,12 +33,18 @@ pub enum RenderFault {
     Ended,
 }
 
-/// A film to render.
+/// A frame to render something of.
 #[derive(Debug, Clone)]
-pub(crate) struct Order {
+pub(crate) struct Frame {
     pub(crate) scene: SceneId,
     pub(crate) settings: RenderSettings,
     pub(crate) time_s: f32,
+}
+
+/// A film to render.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) frame: Frame,
     pub(crate) work: Work,
 }
 
@@ -70,10 +76,10 @@ impl Easel {
         self.backend.description()
     }
 
-    /// Whether a film can be rendered without the scene's package.
-    pub(crate) fn holds(&self, order: &Order) -> bool {
-        let key = Key::new(order.scene, &order.settings, order.time_s);
-        let unpacked = self.unpacked.as_ref().is_some_and(|(id, _)| *id == order.scene);
+    /// Whether a frame can be rendered without the scene's package.
+    pub(crate) fn holds(&self, frame: &Frame) -> bool {
+        let key = Key::new(frame.scene, &frame.settings, frame.time_s);
+        let unpacked = self.unpacked.as_ref().is_some_and(|(id, _)| *id == frame.scene);
         unpacked || self.prepared.scenes.iter().any(|(held, _)| *held == key)
     }
 
@@ -88,7 +94,7 @@ impl Easel {
             Some(fraud) => fraud.instead(order),
             None => order.clone(),
         };
-        if !self.prepare(&shown, package)? {
+        if !self.prepare(&shown.frame, package)? {
             return Ok(None);
         }
         let film = self.render(shown.work, cancel)?;
@@ -96,6 +102,24 @@ impl Easel {
             Some(fraud) => fraud.dressed(film, order, &shown),
             None => film,
         }))
+    }
+
+    /// Renders the pixels that a verification lease asks for, film by film; `None` when the package is
+    /// needed for it.
+    pub(crate) fn spots(
+        &mut self,
+        frame: &Frame,
+        spots: &[Spots],
+        package: Option<&Bytes>,
+    ) -> Result<Option<Vec<Sums>>, RenderFault> {
+        if !self.prepare(frame, package)? {
+            return Ok(None);
+        }
+        let sums = spots.iter().map(|spots| {
+            let told = self.fraud.as_mut().and_then(|fraud| fraud.found(frame, spots));
+            told.map_or_else(|| self.render_spots(spots), Ok)
+        });
+        sums.collect::<Result<_, _>>().map(Some)
     }
 
     /// Renders a whole frame of the built-in scene, honestly.
@@ -136,23 +160,23 @@ impl Easel {
         }
     }
 
-    /// Brings the order's scene to the front; false when its package is needed.
-    fn prepare(&mut self, order: &Order, package: Option<&Bytes>) -> Result<bool, RenderFault> {
-        let key = Key::new(order.scene, &order.settings, order.time_s);
+    /// Brings the frame's scene to the front; false when its package is needed.
+    fn prepare(&mut self, frame: &Frame, package: Option<&Bytes>) -> Result<bool, RenderFault> {
+        let key = Key::new(frame.scene, &frame.settings, frame.time_s);
         if self.prepared.bring(&key) {
             return Ok(true);
         }
-        let at_hand = self.unpacked.as_ref().is_some_and(|(id, _)| *id == order.scene);
+        let at_hand = self.unpacked.as_ref().is_some_and(|(id, _)| *id == frame.scene);
         if !at_hand {
             let Some(package) = package else {
                 return Ok(false);
             };
             self.unpacked = None;
             let scene = scene::unpack(package).map_err(RenderFault::Unpack)?;
-            self.unpacked = Some((order.scene, scene));
+            self.unpacked = Some((frame.scene, scene));
         }
         let (_id, scene) = self.unpacked.as_ref().expect("invariant: it was just put there");
-        self.prepared.put(key, scene, &order.settings, order.time_s)?;
+        self.prepared.put(key, scene, &frame.settings, frame.time_s)?;
         Ok(true)
     }
 
@@ -165,14 +189,26 @@ impl Easel {
         Ok(())
     }
 
-    /// Renders with the scene in front; a lost device is opened anew, once.
     fn render(&mut self, work: Work, cancel: &Cancel) -> Result<Film, RenderFault> {
+        self.with_backend(|backend, scene| backend.render(scene, work, cancel))
+    }
+
+    fn render_spots(&mut self, Spots { batch, places }: &Spots) -> Result<Sums, RenderFault> {
+        let cancel = Cancel::default();
+        self.with_backend(|backend, scene| backend.render_pixels(scene, places, *batch, &cancel))
+    }
+
+    /// Renders with the scene in front; a lost device is opened anew, once.
+    fn with_backend<T>(
+        &mut self,
+        render: impl Fn(&mut dyn Backend, &RenderScene) -> Result<T, RenderError>,
+    ) -> Result<T, RenderFault> {
         let scene = self.prepared.front();
-        match self.backend.render(scene, work, cancel) {
+        match render(&mut *self.backend, scene) {
             Err(RenderError::DeviceLost(reason)) => {
                 tracing::warn!(%reason, "the device was lost; opening it again");
                 self.backend = (self.open)().map_err(RenderFault::Reopen)?;
-                Ok(self.backend.render(scene, work, cancel)?)
+                Ok(render(&mut *self.backend, scene)?)
             }
             rendered => Ok(rendered?),
         }

@@ -73,6 +73,15 @@ pub enum NodeEvent {
         /// Why.
         reason: String,
     },
+    /// Pixels of others' films were rendered for the scheduler.
+    Verified {
+        /// Films.
+        films: u32,
+        /// Pixels in all.
+        pixels: u32,
+        /// How long it took, `prepare` included.
+        took: Duration,
+    },
     /// A result was judged.
     Verdict {
         /// Its number.
@@ -123,6 +132,10 @@ impl fmt::Display for NodeEvent {
             }
             Self::Submitted { unit, .. } => write!(f, "submitted {}", Named(unit)),
             Self::Dropped { lease, reason } => write!(f, "dropped {}: {reason}", lease.short()),
+            Self::Verified { films, pixels, took } => {
+                let seconds = took.as_secs_f64();
+                write!(f, "verified {pixels} pixels of {films} films in {seconds:.2} s")
+            }
             Self::Verdict { verdict, .. } => {
                 let unit = Named(&verdict.unit);
                 match &verdict.kind {
@@ -132,6 +145,12 @@ impl fmt::Display for NodeEvent {
                     VerdictKind::Refused(refusal) => write!(f, "refused {unit}: {refusal}"),
                     VerdictKind::Disputed { .. } => {
                         write!(f, "disputed {unit}: another node's film differs")
+                    }
+                    VerdictKind::WrongFinding { agreed: true } => {
+                        write!(f, "wrong about {unit}: a film that you vouched for is bad")
+                    }
+                    VerdictKind::WrongFinding { agreed: false } => {
+                        write!(f, "wrong about {unit}: a film that you found fault with is good")
                     }
                     VerdictKind::Overturned { returned, stake, pay } => write!(
                         f,

@@ -1,7 +1,8 @@
 //! Which leases a node works on: signed by its scheduler, for itself, and possible.
 
 use protocol::{
-    Engine, Lease, NodeId, Piece, PublicKey, Rect, SettingsError, SignError, Signed, limits,
+    Engine, Lease, NodeId, Piece, PublicKey, Rect, SettingsError, SignError, Signed, SpotsError,
+    VerificationLease, limits,
 };
 
 /// A lease that a node does not work on.
@@ -41,6 +42,9 @@ pub enum LeaseError {
         /// Chunks of the frame.
         chunk_count: u32,
     },
+    /// Pixels that cannot be verified.
+    #[error(transparent)]
+    Spots(#[from] SpotsError),
     /// A time that is no number.
     #[error("a lease's time is not a finite number of seconds")]
     Time,
@@ -54,16 +58,10 @@ pub(crate) fn verify(
     engine: Engine,
 ) -> Result<Lease, LeaseError> {
     let lease = signed.open_from(scheduler)?;
-    if lease.node != node {
-        return Err(LeaseError::Node { lease_node: lease.node, node });
-    }
+    check_ours((lease.node, lease.piece.engine), (node, engine))?;
     let Piece { unit, settings, time_s, rect, .. } = &lease.piece;
-    let (rect, wanted) = (*rect, lease.piece.engine);
-    if wanted != engine {
-        return Err(LeaseError::Engine { wanted, engine });
-    }
     settings.validate()?;
-    let inside = settings.window().holds(&rect);
+    let (rect, inside) = (*rect, settings.window().holds(rect));
     let film_bytes =
         rect.pixel_count().saturating_mul(film::film_pixel_bytes(settings.passes) as u64);
     if rect.pixel_count() == 0 || !inside || film_bytes > limits::FILM_BYTES_MAX as u64 {
@@ -74,6 +72,33 @@ pub(crate) fn verify(
         return Err(LeaseError::Batch { end_chunk, chunk_count });
     }
     if time_s.is_finite() { Ok(lease) } else { Err(LeaseError::Time) }
+}
+
+/// Checks a verification lease before any work goes into it.
+pub(crate) fn verify_verification(
+    signed: &Signed<VerificationLease>,
+    scheduler: PublicKey,
+    node: NodeId,
+    engine: Engine,
+) -> Result<VerificationLease, LeaseError> {
+    let lease = signed.open_from(scheduler)?;
+    check_ours((lease.node, lease.engine), (node, engine))?;
+    lease.settings.validate()?;
+    lease.check_spots()?;
+    if lease.time_s.is_finite() { Ok(lease) } else { Err(LeaseError::Time) }
+}
+
+fn check_ours(
+    (lease_node, wanted): (NodeId, Engine),
+    (node, engine): (NodeId, Engine),
+) -> Result<(), LeaseError> {
+    if lease_node != node {
+        return Err(LeaseError::Node { lease_node, node });
+    }
+    if wanted != engine {
+        return Err(LeaseError::Engine { wanted, engine });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

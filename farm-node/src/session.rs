@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::message::{Qualification, RefusedCode};
 use protocol::{
-    Batch, LeaseId, PROTOCOL_VERSION, PublicKey, Reply, Request, Role, Signed, Verdict, limits,
+    Batch, Findings, LeaseId, PROTOCOL_VERSION, PublicKey, Reply, Request, Role, Signed, Verdict,
+    limits,
 };
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -40,6 +41,8 @@ enum Answer {
     Leases(Answered),
     Beat(Answered),
     Submitted(LeaseId, Answered),
+    Verification(Answered),
+    Found(Answered),
     Released(Answered),
     Verdicts(Answered),
     Standing(Answered),
@@ -52,6 +55,10 @@ struct Session<'a> {
     calls: JoinSet<Answer>,
     polling: bool,
     poll_after: Instant,
+    /// A verification lease is asked for, or being worked on.
+    verifying: bool,
+    verify_after: Instant,
+    verifications: JoinSet<Result<Signed<Findings>, WorkError>>,
     submitting: BTreeSet<LeaseId>,
     /// Films that were not taken; they go again with the next beat.
     resting: BTreeSet<LeaseId>,
@@ -94,6 +101,9 @@ pub(crate) async fn run(agent: &mut Agent, backoff: &mut Backoff) -> Result<Stri
         calls: JoinSet::new(),
         polling: false,
         poll_after: Instant::now(),
+        verifying: false,
+        verify_after: Instant::now(),
+        verifications: JoinSet::new(),
         submitting: BTreeSet::new(),
         resting: BTreeSet::new(),
         paused: None,
@@ -155,6 +165,7 @@ impl Session<'_> {
         loop {
             self.submit();
             let room = !self.polling && self.agent.unfinished() < LEASES_HELD;
+            let verifies = self.agent.config.verify && !self.verifying;
             tokio::select! {
                 reason = self.connection.closed() => {
                     return Ok(format!("the connection was lost ({reason})"));
@@ -174,7 +185,14 @@ impl Session<'_> {
                         return Ok("the scheduler does not answer".to_owned());
                     }
                 }
+                Some(found) = self.verifications.join_next() => {
+                    self.verifying = false;
+                    if let Ok(found) = found {
+                        self.found(found);
+                    }
+                }
                 () = sleep_until(self.poll_after), if room => self.poll(),
+                () = sleep_until(self.verify_after), if verifies => self.ask_verification(),
                 _now = ticks.tick() => self.tick(),
             }
         }
@@ -201,6 +219,15 @@ impl Session<'_> {
         let timeout = limits::POLL_WAIT_MAX + limits::CALL_TIMEOUT;
         let request = Request::Leases { max: room as u32, wait_ms };
         self.call(request, Bytes::new(), timeout, Answer::Leases);
+    }
+
+    /// Asks for pixels of others' films.
+    fn ask_verification(&mut self) {
+        self.verifying = true;
+        let wait_ms = limits::POLL_WAIT_MAX.as_millis() as u32;
+        let timeout = limits::POLL_WAIT_MAX + limits::CALL_TIMEOUT;
+        let request = Request::VerificationLease { wait_ms };
+        self.call(request, Bytes::new(), timeout, Answer::Verification);
     }
 
     fn submit(&mut self) {
@@ -280,6 +307,8 @@ impl Session<'_> {
             Answer::Leases(replied)
             | Answer::Beat(replied)
             | Answer::Submitted(_, replied)
+            | Answer::Verification(replied)
+            | Answer::Found(replied)
             | Answer::Released(replied)
             | Answer::Verdicts(replied)
             | Answer::Standing(replied) => replied,
@@ -290,6 +319,7 @@ impl Session<'_> {
         }
         match answer {
             Answer::Leases(replied) => self.leased(replied),
+            Answer::Verification(replied) => self.entrusted(replied),
             Answer::Beat(Ok(Reply::Lapsed(leases))) => {
                 // A film under way gets its own answer: it may just have been taken.
                 for lease in leases.iter().filter(|lease| !self.submitting.contains(lease)) {
@@ -307,11 +337,15 @@ impl Session<'_> {
                 }
             }
             Answer::Beat(Err(error))
+            | Answer::Found(Err(error))
             | Answer::Released(Err(error))
             | Answer::Standing(Err(error)) => {
                 tracing::debug!(%error, "a call failed");
             }
-            Answer::Beat(Ok(_)) | Answer::Released(Ok(_)) | Answer::Standing(Ok(_)) => {}
+            Answer::Beat(Ok(_))
+            | Answer::Found(Ok(_))
+            | Answer::Released(Ok(_))
+            | Answer::Standing(Ok(_)) => {}
         }
     }
 
@@ -341,6 +375,47 @@ impl Session<'_> {
                 tracing::debug!(%error, "a poll failed");
                 self.poll_after = Instant::now() + BUSY_WAIT;
             }
+        }
+    }
+
+    /// Begins the work on a verification lease, if there is one.
+    fn entrusted(&mut self, replied: Answered) {
+        self.verifying = false;
+        match replied {
+            Ok(Reply::VerificationLease(None)) => {}
+            Ok(Reply::VerificationLease(Some(signed))) => {
+                let (workshop, scheduler) = (self.agent.workshop.clone(), self.scheduler);
+                let engine = renderer::ENGINE;
+                match lease::verify_verification(&signed, scheduler, workshop.node, engine) {
+                    Ok(lease) => {
+                        self.verifying = true;
+                        self.verifications.spawn(workshop.verify(lease, scheduler));
+                    }
+                    Err(error) => self.error(chain(&error)),
+                }
+            }
+            Ok(other) => {
+                self.error(unexpected("question for a verification lease", &other));
+                self.verify_after = Instant::now() + BARRED_WAIT;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no verification lease came");
+                let refused =
+                    matches!(&error, CallError::Refused(it) if it.code != RefusedCode::Busy);
+                let wait = if refused { BARRED_WAIT } else { BUSY_WAIT };
+                self.verify_after = Instant::now() + wait;
+            }
+        }
+    }
+
+    /// Sends what was found; a lease that yields nothing lapses, and the scheduler looks itself.
+    fn found(&mut self, found: Result<Signed<Findings>, WorkError>) {
+        match found {
+            Ok(findings) => {
+                let request = Request::Findings { findings };
+                self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Found);
+            }
+            Err(error) => self.error(chain(&error)),
         }
     }
 

@@ -13,6 +13,8 @@ type Job = Box<dyn FnOnce(&mut Easel) + Send>;
 /// A handle on the render thread.
 pub(crate) struct Studio {
     jobs: mpsc::Sender<Job>,
+    /// What comes before the next of these.
+    urgent: mpsc::UnboundedSender<Job>,
     thread: JoinHandle<()>,
     description: String,
 }
@@ -24,6 +26,7 @@ impl Studio {
     ) -> Result<Self, OpenBackendError> {
         // Two leases, the golden film, the benchmark: more never wait.
         let (jobs, mut queue) = mpsc::channel::<Job>(4);
+        let (urgent, mut first) = mpsc::unbounded_channel::<Job>();
         let (opened, opening) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let mut easel = match easel() {
@@ -37,11 +40,14 @@ impl Studio {
                 return;
             }
             while let Some(job) = queue.blocking_recv() {
+                while let Ok(urgent) = first.try_recv() {
+                    urgent(&mut easel);
+                }
                 job(&mut easel);
             }
         });
         let description = opening.await.expect("invariant: the thread answers before it ends")?;
-        Ok(Self { jobs, thread, description })
+        Ok(Self { jobs, urgent, thread, description })
     }
 
     /// What it renders on, for people.
@@ -55,17 +61,20 @@ impl Studio {
         &self,
         job: impl FnOnce(&mut Easel) -> Result<T, RenderFault> + Send + 'static,
     ) -> Result<T, RenderFault> {
-        let (answer, answered) = oneshot::channel();
-        let job = move |easel: &mut Easel| {
-            let outcome = catch_unwind(AssertUnwindSafe(|| job(easel)));
-            let outcome = outcome.unwrap_or_else(|panic| {
-                easel.recover();
-                Err(RenderFault::Panicked(words(&*panic)))
-            });
-            // Nobody waits any more when the lease has lapsed.
-            let _gone = answer.send(outcome);
-        };
-        self.jobs.send(Box::new(job)).await.map_err(|_ended| RenderFault::Ended)?;
+        let (job, answered) = prepared(job);
+        self.jobs.send(job).await.map_err(|_ended| RenderFault::Ended)?;
+        answered.await.unwrap_or(Err(RenderFault::Ended))
+    }
+
+    /// The same before anything that waits for the thread: for what is short.
+    pub(crate) async fn ask_soon<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Easel) -> Result<T, RenderFault> + Send + 'static,
+    ) -> Result<T, RenderFault> {
+        let (job, answered) = prepared(job);
+        self.urgent.send(job).map_err(|_ended| RenderFault::Ended)?;
+        // Wakes a thread that has nothing to do; where the line is full, it has.
+        let _full = self.jobs.try_send(Box::new(|_easel| ()));
         answered.await.unwrap_or(Err(RenderFault::Ended))
     }
 
@@ -77,6 +86,23 @@ impl Studio {
             tracing::error!("the render thread did not end well");
         }
     }
+}
+
+/// A job that answers, and its answer.
+fn prepared<T: Send + 'static>(
+    job: impl FnOnce(&mut Easel) -> Result<T, RenderFault> + Send + 'static,
+) -> (Job, oneshot::Receiver<Result<T, RenderFault>>) {
+    let (answer, answered) = oneshot::channel();
+    let job = move |easel: &mut Easel| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(easel)));
+        let outcome = outcome.unwrap_or_else(|panic| {
+            easel.recover();
+            Err(RenderFault::Panicked(words(&*panic)))
+        });
+        // Nobody waits any more when the lease has lapsed.
+        let _gone = answer.send(outcome);
+    };
+    (Box::new(job), answered)
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {

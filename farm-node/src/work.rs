@@ -5,13 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use protocol::{Commitment, Lease, NodeId, Piece, PublicKey, SceneId, Signed, SigningKey};
+use film::Sums;
+use protocol::{
+    Commitment, Findings, Lease, NodeId, Piece, PublicKey, SceneId, Signed, SigningKey,
+    VerificationLease,
+};
 use renderer::{Cancel, RenderError, Work};
 use transport::{FetchError, Peer, SceneError};
 
 use crate::cache::SceneCache;
 use crate::config::Cheat;
-use crate::easel::{Order, RenderFault};
+use crate::easel::{Frame, Order, RenderFault};
 use crate::event::NodeEvent;
 use crate::studio::Studio;
 
@@ -120,6 +124,50 @@ impl Workshop {
         Ok(Finished { commitment: Signed::new(&commitment, &self.key), film })
     }
 
+    /// Renders the pixels of a verification lease, before any unit that has not begun.
+    pub(crate) async fn verify(
+        self: Arc<Self>,
+        lease: VerificationLease,
+        scheduler: PublicKey,
+    ) -> Result<Signed<Findings>, WorkError> {
+        let _pinned = self.clone().pin(lease.scene);
+        self.fetch(lease.scene, scheduler).await?;
+        let mut sums = self.spots(&lease, None).await?;
+        if sums.is_none() {
+            let package = self.peer.scenes().read(lease.scene).await?;
+            sums = self.spots(&lease, Some(package)).await?;
+        }
+        // The package was given, so that nothing can be missing now.
+        let sums = sums.ok_or(RenderFault::Render(RenderError::Cancelled))?;
+        let digests = sums.iter().enumerate();
+        let digests =
+            digests.map(|(entry, sums)| Findings::digest(lease.id, entry, &sums.to_bytes()));
+        let findings = Findings { lease: lease.id, node: self.node, digests: digests.collect() };
+        Ok(Signed::new(&findings, &self.key))
+    }
+
+    async fn spots(
+        &self,
+        lease: &VerificationLease,
+        package: Option<Bytes>,
+    ) -> Result<Option<Vec<Sums>>, RenderFault> {
+        let (settings, time_s) = (lease.settings.clone(), lease.time_s);
+        let frame = Frame { scene: lease.scene, settings, time_s };
+        let (spots, events) = (lease.spots.clone(), self.events.clone());
+        let job = self.studio.ask_soon(move |easel| {
+            if package.is_none() && !easel.holds(&frame) {
+                return Ok(None);
+            }
+            let begin = Instant::now();
+            let sums = easel.spots(&frame, &spots, package.as_ref())?;
+            let pixels = spots.iter().map(|spots| spots.places.len() as u32).sum();
+            let (films, took) = (spots.len() as u32, begin.elapsed());
+            events(NodeEvent::Verified { films, pixels, took });
+            Ok(sums)
+        });
+        job.await
+    }
+
     async fn render(
         &self,
         lease: &Lease,
@@ -128,14 +176,14 @@ impl Workshop {
     ) -> Result<Option<film::Film>, RenderFault> {
         let Piece { unit, scene, settings, time_s, rect, .. } = lease.piece.clone();
         let work = Work { rect, batch: unit.batch };
-        let order = Order { scene, settings, time_s, work };
+        let order = Order { frame: Frame { scene, settings, time_s }, work };
         let id = lease.id;
         let (events, cancel) = (self.events.clone(), cancel.clone());
         let job = self.studio.ask(move |easel| {
             if cancel.is_set() {
                 return Err(RenderError::Cancelled.into());
             }
-            if package.is_none() && !easel.holds(&order) {
+            if package.is_none() && !easel.holds(&order.frame) {
                 return Ok(None);
             }
             events(NodeEvent::Rendering { lease: id, unit });

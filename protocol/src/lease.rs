@@ -138,7 +138,12 @@ pub enum VerdictKind {
         /// The root of the other film.
         other_root: Digest,
     },
-    /// An appeal has shown that the film was good: what was taken is returned.
+    /// The node, a verifier, said of the pixels of this film what a trusted render contradicts.
+    WrongFinding {
+        /// Whether it had found the film's own values, and the film is bad; or others, and it is good.
+        agreed: bool,
+    },
+    /// An appeal has shown that the node was right: what was taken is returned.
     Overturned {
         /// Held pay that goes to the owner's wallet.
         returned: Tokens,

@@ -30,6 +30,7 @@ pub mod receipt;
 pub mod settings;
 pub mod sign;
 pub mod tokens;
+pub mod verification;
 pub mod view;
 pub mod voucher;
 pub mod wire;
@@ -56,6 +57,7 @@ pub use settings::{
 };
 pub use sign::{SignError, Signable, Signed, SigningKey};
 pub use tokens::{Tokens, TokensError};
+pub use verification::{Findings, Spots, SpotsError, Testimony, VerificationLease};
 pub use voucher::{ParseVoucherError, Voucher, VoucherText};
 pub use wire::{DecodeError, decode, encode};
 

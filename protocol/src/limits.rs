@@ -36,6 +36,8 @@ pub const FILM_BYTES_MAX: usize = 64 * (TILE_SIDE_PX_MAX * TILE_SIDE_PX_MAX) as 
 pub const SCENE_BYTES_MAX: u64 = 4 << 30;
 /// Leases handed to a node at a time.
 pub const LEASES_PER_REQUEST_MAX: u32 = 16;
+/// Pixels of one verification lease: seconds of work, and far below a message.
+pub const VERIFICATION_PIXELS_MAX: usize = 8_192;
 /// Rows of one page of a listing.
 pub const PAGE_ROWS_MAX: u32 = 500;
 

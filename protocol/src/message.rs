@@ -13,6 +13,7 @@ use crate::offer::Offer;
 use crate::settings::RenderSettings;
 use crate::sign::Signed;
 use crate::tokens::Tokens;
+use crate::verification::{Findings, Testimony, VerificationLease};
 use crate::view::{
     FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView, StatementPage, WalletView,
 };
@@ -55,6 +56,17 @@ pub enum Request {
         leases: Vec<LeaseId>,
         /// Why, for the log.
         reason: String,
+    },
+    /// Asks for pixels of others' films to render; the reply waits up to `wait_ms` when there are
+    /// none.
+    VerificationLease {
+        /// Milliseconds to wait, at most [`crate::limits::POLL_WAIT_MAX`].
+        wait_ms: u32,
+    },
+    /// What a verifier has rendered.
+    Findings {
+        /// The node's word.
+        findings: Signed<Findings>,
     },
     /// The node's own standing.
     MyNode,
@@ -129,7 +141,8 @@ pub enum Request {
     CheckLedger,
     /// The farm at a glance.
     Farm,
-    /// What a refusal rests on: to the node that was refused and to the artist of the job.
+    /// What a refusal rests on: to the node that was refused and to the artist of the job; or the
+    /// conviction of a verifier: to that.
     Evidence {
         /// The lease whose film was refused.
         lease: LeaseId,
@@ -241,6 +254,8 @@ pub enum Reply {
     },
     /// To [`Request::Leases`]; empty when there is no work.
     Leases(Vec<Signed<Lease>>),
+    /// To [`Request::VerificationLease`]; none when there is nothing to verify.
+    VerificationLease(Option<Box<Signed<VerificationLease>>>),
     /// To [`Request::Heartbeat`]: these leases are no longer the node's; drop their work.
     Lapsed(Vec<LeaseId>),
     /// To [`Request::MyNode`].
@@ -272,6 +287,8 @@ pub enum Reply {
     Refused(Refused),
     /// To [`Request::Evidence`].
     Evidence(Box<Signed<Evidence>>),
+    /// To [`Request::Evidence`] about what a verifier has said.
+    Testimony(Box<Testimony>),
     /// To [`Request::Receipt`]; the body follows.
     Receipt,
     /// To [`Request::Opening`].

@@ -143,6 +143,8 @@ pub struct NodeView {
     pub earned: Tokens,
     /// Tokens held back for a while.
     pub held: Tokens,
+    /// Challenges of others' films that it has looked at, and was right.
+    pub verified: u64,
     /// Tokens that its owner has at risk.
     pub stake: Tokens,
     /// Leases it holds now.

@@ -1,6 +1,6 @@
 //! The core's randomness: keyed BLAKE3 of a secret and what the draw is for.
 
-use protocol::{JobId, LeaseId, NodeId, QuoteId, encode};
+use protocol::{JobId, LeaseId, NodeId, PublicKey, QuoteId, encode};
 
 /// The scheduler's secret: whoever knows it knows every nonce before it is opened.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,7 +51,31 @@ impl Secret {
     /// A number below a million: does this unit get a twin?
     #[must_use]
     pub fn twin_draw_ppm(&self, job: JobId, unit_index: u32, attempt: u32, lease: u64) -> u32 {
-        let bytes = self.draw("twin", &encode(&(job, unit_index, attempt, lease)));
+        self.draw_ppm("twin", &encode(&(job, unit_index, attempt, lease)))
+    }
+
+    /// A number below a million: does the trusted renderer look at what a verifier found?
+    #[must_use]
+    pub fn audit_draw_ppm(&self, lease: LeaseId, round: u32) -> u32 {
+        self.draw_ppm("audit", &encode(&(lease, round)))
+    }
+
+    /// Where an owner stands in the line of those whose nodes may look at a film.
+    #[must_use]
+    pub fn verifier_rank(&self, lease: LeaseId, round: u32, owner: PublicKey) -> [u8; 32] {
+        self.draw("verifier", &encode(&(lease, round, owner)))
+    }
+
+    /// Id of the `number`th verification lease since the `boot`th start.
+    #[must_use]
+    pub fn verification_id(&self, boot: u64, number: u64) -> LeaseId {
+        let mut id = [0; 16];
+        id.copy_from_slice(&self.draw("verification id", &encode(&(boot, number)))[..16]);
+        LeaseId(id)
+    }
+
+    fn draw_ppm(&self, what: &str, input: &[u8]) -> u32 {
+        let bytes = self.draw(what, input);
         let number = u64::from_le_bytes(bytes[..8].try_into().expect("invariant: eight bytes"));
         (number % 1_000_000) as u32
     }

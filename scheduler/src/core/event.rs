@@ -162,6 +162,17 @@ pub enum Event {
         /// When.
         now_ms: u64,
     },
+    /// A verifier has rendered the pixels of a challenge in the trusted renderer's place.
+    Found {
+        /// The lease whose film was challenged.
+        lease: LeaseId,
+        /// Which challenge of the lease.
+        round: u32,
+        /// What it says.
+        finding: Finding,
+        /// When.
+        now_ms: u64,
+    },
     /// No twin can be had: more pixels are challenged instead.
     TwinWaived {
         /// The lease whose film waits.
@@ -351,6 +362,23 @@ pub enum CheckOutcome {
         /// Hash of the evidence, which is on disk.
         evidence: Option<Digest>,
     },
+}
+
+/// A verifier's word on the pixels of a film.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The verification lease.
+    pub lease: LeaseId,
+    /// Who says it.
+    pub verifier: NodeId,
+    /// Whose node it was when it got the lease.
+    pub owner: PublicKey,
+    /// Whether its pixels are the film's.
+    pub agrees: bool,
+    /// Pixels it rendered.
+    pub pixels: u32,
+    /// Hash of what it was asked and answered, which is on disk where the trusted renderer looks too.
+    pub evidence: Option<Digest>,
 }
 
 /// A film that was compared whole with a trusted render.

@@ -12,11 +12,13 @@ pub mod plan;
 mod policy;
 mod state;
 mod step;
+pub mod verifiers;
 pub mod view;
 
 pub use draw::Secret;
 pub use event::{
-    Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, NodeFacts, Ordered, Tried,
+    Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding, NodeFacts,
+    Ordered, Tried,
 };
 pub use policy::Policy;
 pub use state::{

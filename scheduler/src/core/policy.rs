@@ -41,6 +41,15 @@ pub struct Policy {
     pub pixels_tolerant: u32,
     /// How many times more pixels are challenged where a twin should have been.
     pub boost: u32,
+    /// Challenges in line for the trusted renderer beyond which others' nodes get some.
+    pub verifier_line: u32,
+    /// Accepted units of others' jobs that make a node a verifier.
+    pub verifier_units: u32,
+    /// How long a verifier may take, milliseconds; then the trusted renderer looks.
+    pub verifier_wait_ms: u64,
+    /// Share of verifiers' findings that the trusted renderer looks at again, in millionths; at 0 there
+    /// are no verifiers.
+    pub audit_ppm: u32,
     /// Most that a unit pays, as a multiple of the average unit's price.
     pub pay_max_factor: u32,
     /// Soft failures of a node on one unit, after which it is offered to others only.
@@ -105,6 +114,13 @@ impl Default for Policy {
             pixels_exact: 136,
             pixels_tolerant: 384,
             boost: 3,
+            // Half a second of one core at the default sizes: what keeps up needs no help.
+            verifier_line: 16,
+            verifier_units: 8,
+            // A verifier ends the unit it is at first.
+            verifier_wait_ms: 15_000,
+            // One in 16: a verifier's held pay must be 16 times what the film is worth.
+            audit_ppm: 62_500,
             pay_max_factor: 16,
             unit_failures_per_node_max: 3,
             job_failures_per_node_max: 3,

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use ledger::Transfer;
 use protocol::{
     Class, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote, QuoteId, RayCount,
-    Signed, Tokens, Unit, Verdict,
+    ShotIndex, Signed, Tokens, Unit, Verdict,
 };
 
 use crate::core::draw::Secret;
-use crate::core::event::{Effect, FilmRef, NodeFacts};
+use crate::core::event::{Effect, FilmRef, Finding, NodeFacts};
 use crate::core::policy::Policy;
 use crate::market::pace::{self, Pace};
 use crate::market::place::Standing;
@@ -88,6 +88,8 @@ pub struct Live {
     pub deadlines: BTreeMap<LeaseId, u64>,
     /// When each film began to wait for its twin.
     pub waiting_since: BTreeMap<LeaseId, u64>,
+    /// Nodes that have rendered tiles of a shot, and so hold its scene; of jobs that are not over.
+    pub rendered: BTreeMap<JobId, BTreeMap<ShotIndex, BTreeSet<NodeId>>>,
 }
 
 /// A quote on offer.
@@ -124,6 +126,8 @@ pub struct Node {
     pub refused: u64,
     /// Leases lapsed or given back.
     pub dropped: u64,
+    /// Challenges of others' films that it has looked at, and was right.
+    pub verified: u64,
     /// Rays paid for.
     pub rays: RayCount,
     /// What it has shown that it can do.
@@ -149,6 +153,8 @@ pub struct Hold {
     pub amount: Tokens,
     /// Whether the film is the one in use, and not its twin.
     pub primary: bool,
+    /// The verifier on whose word alone it was accepted.
+    pub vouched_by: Option<NodeId>,
     /// When it was accepted.
     pub since_ms: u64,
 }
@@ -169,7 +175,9 @@ pub struct Conviction {
     pub node: NodeId,
     /// Whose node it was when it got the lease.
     pub owner: PublicKey,
-    /// The film; none where it was refused for what it holds, and was not kept.
+    /// Of a verifier: whether it had found the film's own pixels.
+    pub agreed: Option<bool>,
+    /// The film, a verifier's being somebody else's; none where it was refused for what it holds, and was not kept.
     pub film: Option<FilmRef>,
     /// Of which unit.
     pub unit: Unit,
@@ -204,7 +212,7 @@ pub enum Appeal {
     Overturned,
 }
 
-/// A film that its artist doubts.
+/// An accepted film that is doubted: by its artist, or because who vouched for it was wrong elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dispute {
     /// The job.
@@ -215,7 +223,8 @@ pub struct Dispute {
     pub film: FilmRef,
     /// What it was paid.
     pub pay: Tokens,
-    /// What the artist loses if it is good.
+    /// What the artist loses if it is good; nothing where he has not asked, and then only some pixels
+    /// are looked at.
     pub fee: Tokens,
     /// Number of the movement that sets the fee aside, until the ledger has done it.
     pub seq: Option<u64>,
@@ -420,6 +429,8 @@ pub struct Committed {
     pub round: u32,
     /// Pixels rendered again so far.
     pub pixels: u32,
+    /// What a verifier says of the challenge under way, or has said where nobody else has looked.
+    pub finding: Option<Finding>,
 }
 
 impl State {
@@ -478,6 +489,14 @@ impl Book {
     }
 }
 
+impl Node {
+    /// Pay that is held back.
+    #[must_use]
+    pub fn held(&self) -> Tokens {
+        self.holds.values().fold(Tokens::ZERO, |sum, hold| money::plus(sum, hold.amount))
+    }
+}
+
 impl Job {
     /// Whether it is over.
     #[must_use]
@@ -509,6 +528,15 @@ impl Job {
     pub fn twin_share(&self, pay: Tokens) -> Tokens {
         let (base, price) = (self.quote.base_per_gray.micro(), self.quote.price_per_gray.micro());
         if base < price { money::share(pay, base, price) } else { pay }
+    }
+
+    /// What a verifier gets for pixels of a unit: their share of its average price, which no film's
+    /// maker can move.
+    #[must_use]
+    pub fn wage(&self, unit: &Unit, pixels: u32) -> Tokens {
+        let all = self.spec.grid().rect(unit.tile).map_or(1, |rect| rect.pixel_count());
+        let pay = self.twin_share(self.average_pay(unit));
+        money::share(pay, u128::from(pixels), u128::from(all))
     }
 
     /// Whether it pays what a node works for. Weight is no part of it: a heavy scene pays more and

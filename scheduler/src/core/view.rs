@@ -130,7 +130,6 @@ fn unit_status(book: &Book, unit: &UnitState) -> TileStatus {
 pub fn node(state: &State, node: &Node) -> NodeView {
     let mut name = reputation::reputation(node.accepted_for_others, node.refused, node.dropped);
     name.accepted = node.accepted;
-    let held = node.holds.values().fold(Tokens::ZERO, |sum, hold| money::plus(sum, hold.amount));
     let out =
         |lease: &&crate::core::LeaseRecord| lease.node == node.id && lease.phase == LeasePhase::Out;
     NodeView {
@@ -145,7 +144,8 @@ pub fn node(state: &State, node: &Node) -> NodeView {
         reputation: name,
         rays: node.rays,
         earned: node.earned,
-        held,
+        held: node.held(),
+        verified: node.verified,
         stake: staked(&state.book, node.facts.owner),
         leases: state.book.leases.values().filter(out).count() as u32,
         seen_ms: state.live.seen.get(&node.id).copied().unwrap_or(0),
@@ -201,11 +201,14 @@ pub fn refusals(book: &Book, job: JobId) -> impl Iterator<Item = &Verdict> {
     })
 }
 
-/// The verdict that refused a lease's film, for its node, the node's owner and the job's artist.
+/// The verdict that refused a lease's film, for its node, the node's owner and the job's artist; or that
+/// convicted a verifier, for the first two.
 #[must_use]
 pub fn refusal(book: &Book, caller: PublicKey, lease: LeaseId) -> Option<&Verdict> {
     let is_it = |verdict: &&Verdict| {
-        verdict.lease == lease && matches!(verdict.kind, VerdictKind::Refused(_))
+        let is_refusal =
+            matches!(verdict.kind, VerdictKind::Refused(_) | VerdictKind::WrongFinding { .. });
+        verdict.lease == lease && is_refusal
     };
     let own_nodes = book
         .nodes

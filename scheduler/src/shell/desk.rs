@@ -12,9 +12,10 @@ use ledger::journal::{AppendError, Journal};
 use protocol::wire;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::docket::Docket;
 use super::queue::Queue;
 use super::till::{Batch, Errand};
-use crate::core::{Check, Durability, Effect, Event, State, plan, step};
+use crate::core::{Check, Durability, Effect, Event, State, plan, step, verifiers};
 
 /// Bytes of one journalled event: an order with its name is the longest.
 const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -38,6 +39,8 @@ pub(super) struct Desk {
     held_back: Vec<Effect>,
     answers: Vec<Answer>,
     outlets: Outlets,
+    /// Checks that verifiers have.
+    docket: Docket,
     failure: Option<anyhow::Error>,
     /// Something was applied that others may wait for.
     touched: bool,
@@ -140,12 +143,12 @@ impl Desk {
         }
     }
 
-    fn release(&self, effect: Effect) {
+    fn release(&mut self, effect: Effect) {
         match effect {
             Effect::Move { seq, transfers } => {
                 self.outlets.money.push(Errand::Move(Batch { seq, transfers }));
             }
-            Effect::Check(check) => self.outlets.checks.push(*check),
+            Effect::Check(check) => self.assign(*check),
             Effect::JobEnded(job) => {
                 if let Some(job) = self.state.book.jobs.get(&job) {
                     (self.outlets.ended)(job);
@@ -154,8 +157,34 @@ impl Desk {
         }
     }
 
+    /// Gives a check to the trusted renderer, or to a verifier when its line is long.
+    fn assign(&mut self, check: Check) {
+        let policy = &self.state.book.policy;
+        let until_ms = self.clock_ms + policy.verifier_wait_ms;
+        if self.outlets.checks.line() >= policy.verifier_line as usize {
+            let listens = |node| self.docket.listens(node);
+            if let Some(verifier) = verifiers::choose(&self.state, &check, listens) {
+                self.docket.put(verifier, check, until_ms);
+                return;
+            }
+        }
+        self.outlets.checks.push(check);
+    }
+
+    /// Checks that verifiers have.
+    pub(super) const fn docket_mut(&mut self) -> &mut Docket {
+        &mut self.docket
+    }
+
+    /// The trusted renderer takes what a verifier did not answer, or not so that it can be used.
+    pub(super) fn take_back(&self, checks: impl IntoIterator<Item = Check>) {
+        checks.into_iter().for_each(|check| self.outlets.checks.push(check));
+    }
+
     fn tick(&mut self) {
         let now_ms = self.now_ms();
+        let late = self.docket.overdue(now_ms);
+        self.take_back(late);
         for event in plan::due(&self.state, now_ms) {
             self.apply(event);
         }
@@ -209,6 +238,7 @@ pub(super) fn open(
         held_back: again,
         answers: Vec::new(),
         outlets,
+        docket: Docket::default(),
         failure: None,
         touched: false,
         stopping: false,

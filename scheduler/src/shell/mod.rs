@@ -6,6 +6,7 @@
 mod assay;
 mod by_hash;
 mod desk;
+mod docket;
 mod door;
 mod frames;
 mod golden;

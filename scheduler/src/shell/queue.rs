@@ -16,12 +16,14 @@ pub(super) struct Queue<T> {
 #[derive(Debug)]
 struct Inside<T> {
     items: VecDeque<T>,
+    /// Items that were pushed and are not done.
+    line: usize,
     closed: bool,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new() -> Self {
-        let inside = Inside { items: VecDeque::new(), closed: false };
+        let inside = Inside { items: VecDeque::new(), line: 0, closed: false };
         Self { inside: Mutex::new(inside), filled: Condvar::new() }
     }
 
@@ -35,6 +37,7 @@ impl<T> Queue<T> {
         let mut inside = self.lock();
         if !inside.closed {
             inside.items.push_back(item);
+            inside.line += 1;
             self.filled.notify_one();
         }
     }
@@ -54,6 +57,17 @@ impl<T> Queue<T> {
         }
     }
 
+    /// An item that was taken is done.
+    pub(super) fn done(&self) {
+        let inside = &mut *self.lock();
+        inside.line = inside.line.saturating_sub(1);
+    }
+
+    /// Items that were pushed and are not done: waiting or being worked on.
+    pub(super) fn line(&self) -> usize {
+        self.lock().line
+    }
+
     /// Ends the queue: whoever waits is told.
     pub(super) fn close(&self) {
         self.lock().closed = true;
@@ -71,6 +85,9 @@ mod tests {
         (0..5).for_each(|item| queue.push(item));
         assert_eq!(queue.take(3), Some(vec![0, 1, 2]));
         assert_eq!(queue.take(3), Some(vec![3, 4]));
+        assert_eq!(queue.line(), 5);
+        queue.done();
+        assert_eq!(queue.line(), 4);
         queue.push(5);
         queue.close();
         queue.push(6);

@@ -80,6 +80,7 @@ impl Verifier {
                 let answer = self.answer(&check);
                 let busy_ns = begun.elapsed().as_nanos() as u64;
                 self.tools.meter.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
+                checks.done();
                 match answer {
                     Ok(Some(answer)) => self.tools.desk.tell(move |desk| {
                         let now_ms = desk.now_ms();
@@ -295,7 +296,7 @@ struct Place<'a> {
 }
 
 /// The sums of some pixels of a film, in this order.
-fn picked(film: &Film, places: &[(u32, u32)]) -> Option<Sums> {
+pub(super) fn picked(film: &Film, places: &[(u32, u32)]) -> Option<Sums> {
     let indices: Option<Vec<usize>> = places.iter().map(|&(x, y)| film.index(x, y)).collect();
     film.sums().picked(indices?.into_iter())
 }

@@ -199,6 +199,7 @@ fn credit_node(
         unit_index: lease.unit_index,
         amount: pay,
         primary,
+        vouched_by: committed.finding.map(|finding| finding.verifier),
         since_ms: now_ms,
     };
     node.holds.insert(node.accepted, hold);

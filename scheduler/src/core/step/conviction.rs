@@ -11,9 +11,10 @@
 use ledger::{Code, Link, Transfer, account};
 use protocol::{Challenge, JobId, LeaseId, NodeId, PublicKey, Tokens, Verdict, VerdictKind};
 
+use super::finding::Looked;
 use super::verdict::{self, Wrong};
-use super::{check, job, lease, stake};
-use crate::core::event::{CheckKind, CheckOutcome, Effect, FilmRef};
+use super::{check, dispute, job, lease, stake};
+use crate::core::event::{CheckKind, CheckOutcome, Effect, FilmRef, Finding};
 use crate::core::state::{Appeal, Book, Conviction, Hold, JobPhase, Recheck, State};
 use crate::money;
 
@@ -47,6 +48,41 @@ pub(super) fn convict(
     withdraw_all(state, &others, now_ms, effects);
 }
 
+/// Convicts a verifier by what it has said of somebody else's film: what it vouched for is checked once
+/// more as well. The artist lost nothing by it and is owed nothing.
+pub(super) fn convict_verifier(
+    state: &mut State,
+    finding: &Finding,
+    looked: &Looked,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let Finding { lease: id, verifier, owner, agrees, evidence, .. } = *finding;
+    let Looked { film, job, unit_index, .. } = *looked;
+    let book = &mut state.book;
+    let unit = book.jobs[&job].units[unit_index as usize].unit;
+    let kind = VerdictKind::WrongFinding { agreed: agrees };
+    let verdict = Verdict { lease: id, unit, node: verifier, root: film.root, kind, evidence };
+    let node = book.node_mut(verifier);
+    node.verdicts.push(verdict);
+    if node.barred {
+        return;
+    }
+    let whose = Whose { node: verifier, owner, job, unit_index };
+    open(book, id, Some(film), &whose, now_ms, effects);
+    let conviction = conviction_mut(book, id);
+    (conviction.agreed, conviction.harm) = (Some(agrees), Tokens::ZERO);
+    let holds = book.nodes.values().flat_map(|node| node.holds.values());
+    let vouched: Vec<Hold> =
+        holds.filter(|hold| hold.primary && hold.vouched_by == Some(verifier)).cloned().collect();
+    for hold in &vouched {
+        dispute::doubt(book, hold, effects);
+    }
+    let leases = state.book.leases.values().filter(|lease| lease.node == verifier);
+    let leases: Vec<LeaseId> = leases.map(|lease| lease.id).collect();
+    withdraw_all(state, &leases, now_ms, effects);
+}
+
 /// Whose film of which unit.
 struct Whose {
     node: NodeId,
@@ -71,6 +107,7 @@ fn open(
     let conviction = Conviction {
         node: node_id,
         owner,
+        agreed: None,
         film,
         unit,
         unit_index,
@@ -112,15 +149,18 @@ fn conviction_mut(book: &mut Book, cause: LeaseId) -> &mut Conviction {
 /// The check of an accepted film, asked for once more, with a fresh nonce and more pixels.
 pub(super) fn recheck(book: &Book, lease: LeaseId) -> Effect {
     let hold = &book.rechecks[&lease].hold;
-    let kind = CheckKind::Recheck {
-        film: hold.film,
-        challenge: Challenge {
-            nonce: book.secret.recheck_nonce(lease),
-            round: 0,
-            pixels: book.policy.pixels(hold.film.class, true),
-        },
-    };
+    let film = hold.film;
+    let kind = CheckKind::Recheck { film, challenge: fresh_challenge(book, &film) };
     check(book, hold.unit.job, hold.unit_index, kind)
+}
+
+/// More pixels of an accepted film, drawn by a nonce that nobody has seen.
+pub(super) fn fresh_challenge(book: &Book, film: &FilmRef) -> Challenge {
+    Challenge {
+        nonce: book.secret.recheck_nonce(film.lease),
+        round: 0,
+        pixels: book.policy.pixels(film.class, true),
+    }
 }
 
 /// An accepted film of a convicted node was checked again: a bad one is rendered anew at no
@@ -323,7 +363,9 @@ pub(super) fn hearing(book: &Book, lease: LeaseId) -> Option<Effect> {
 pub(super) fn hear(state: &mut State, id: LeaseId, holds: bool, effects: &mut Vec<Effect>) {
     let Some(conviction) = state.book.convictions.get_mut(&id) else { return };
     if conviction.appeal == Appeal::Asked {
-        conviction.appeal = if holds { Appeal::Overturned } else { Appeal::Upheld };
+        // A maker is right when its film is good, a verifier when it has said so.
+        let was_right = conviction.agreed.map_or(holds, |agreed| agreed == holds);
+        conviction.appeal = if was_right { Appeal::Overturned } else { Appeal::Upheld };
         close_if_decided(state, id, effects);
     }
 }
@@ -360,7 +402,9 @@ fn overturn(book: &mut Book, id: LeaseId, conviction: &Conviction, effects: &mut
     book.reserve = money::minus(book.reserve, pay);
     let returned = conviction.taken;
     let node = book.node_mut(conviction.node);
-    node.refused -= 1;
+    if conviction.agreed.is_none() {
+        node.refused -= 1;
+    }
     node.convictions -= 1;
     node.barred = node.convictions > 0;
     node.earned = money::plus(node.earned, money::plus(returned, pay));

@@ -1,5 +1,8 @@
 //! An artist who doubts an accepted tile has it rendered once more as a whole, at a price that he gets
 //! back if he is right: good work cannot be disputed for nothing, and bad work not be kept.
+//!
+//! Films that a verifier has vouched for are doubted the same way, at no price and on some pixels only,
+//! once it was wrong elsewhere.
 
 use ledger::{Code, Link, Transfer, account};
 use protocol::{JobId, LeaseId, Tokens};
@@ -21,8 +24,11 @@ pub fn dispute_fee(book: &Book, job: JobId, unit_index: u32) -> Tokens {
 /// Sets the price aside in the artist's wallet; the tile is rendered once the ledger has done so.
 pub(super) fn open(book: &mut Book, job_id: JobId, unit_index: u32, effects: &mut Vec<Effect>) {
     let fee = dispute_fee(book, job_id, unit_index);
-    let job = book.job_mut(job_id);
+    let job = book.jobs.get_mut(&job_id).expect("invariant: what is disputed was accepted");
     let Some(accepted) = &mut job.units[unit_index as usize].accepted else { return };
+    if book.disputes.contains_key(&accepted.film.lease) {
+        return;
+    }
     if std::mem::replace(&mut accepted.disputed, true) {
         return;
     }
@@ -67,10 +73,28 @@ pub(super) fn unfunded(book: &mut Book, seq: u64) {
     }
 }
 
+/// Doubts an accepted film because who vouched for it was wrong elsewhere.
+pub(super) fn doubt(book: &mut Book, hold: &Hold, effects: &mut Vec<Effect>) {
+    let Hold { film, unit_index, amount: pay, unit, .. } = *hold;
+    let accepted = &book.jobs[&unit.job].units[unit_index as usize].accepted;
+    let in_use = accepted.as_ref().is_some_and(|accepted| accepted.film.lease == film.lease);
+    if in_use && !book.disputes.contains_key(&film.lease) {
+        let fee = Tokens::ZERO;
+        let dispute = Dispute { job: unit.job, unit_index, film, pay, fee, seq: None };
+        book.disputes.insert(film.lease, dispute);
+        effects.push(look(book, film.lease));
+    }
+}
+
 /// The render that decides a dispute.
 pub(super) fn look(book: &Book, lease: LeaseId) -> Effect {
-    let Dispute { job, unit_index, film, .. } = book.disputes[&lease];
-    check(book, job, unit_index, CheckKind::Dispute { film })
+    let Dispute { job, unit_index, film, fee, .. } = book.disputes[&lease];
+    let kind = if fee.is_zero() {
+        CheckKind::Recheck { film, challenge: conviction::fresh_challenge(book, &film) }
+    } else {
+        CheckKind::Dispute { film }
+    };
+    check(book, job, unit_index, kind)
 }
 
 /// It is decided.
@@ -103,7 +127,8 @@ pub(super) fn conclude(
             book.transfer(vec![Transfer::void(done("dispute won"), &pending)], effects);
             let unit = book.jobs[&job_id].units[unit_index as usize].unit;
             let since_ms = now_ms;
-            let hold = Hold { film, unit, unit_index, amount: pay, primary: true, since_ms };
+            let (primary, vouched_by) = (true, None);
+            let hold = Hold { film, unit, unit_index, amount: pay, primary, vouched_by, since_ms };
             if is_rechecked {
                 // Its node was convicted meanwhile: the question is the same.
                 let outcome = CheckOutcome::Refused { refusal, evidence };

@@ -207,6 +207,8 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
     let number = job.number;
     let book = &mut state.book;
     book.active.remove(&number);
+    state.live.rendered.remove(&id);
+    let book = &mut state.book;
     book.transfer(transfers, effects);
     effects.push(Effect::JobEnded(id));
 }

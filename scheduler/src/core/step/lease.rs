@@ -204,10 +204,12 @@ pub(super) fn commit(
     let Told { root, rays, signature } = *told;
     let LeaseRecord { node, owner, class, .. } = *lease;
     let film = FilmRef { lease: id, node, owner, class, root, rays, signature };
-    let film = Committed { film, round: 0, pixels: 0 };
+    let film = Committed { film, round: 0, pixels: 0, finding: None };
     let (job, unit_index) = (lease.job, lease.unit_index);
     state.live.deadlines.remove(&id);
     let counted = book.jobs.get_mut(&job).expect("invariant: a lease's job is known");
+    let shot = counted.units[unit_index as usize].unit.shot;
+    state.live.rendered.entry(job).or_default().entry(shot).or_default().insert(node);
     counted.films += 1;
     counted.films_ms += now_ms.saturating_sub(lease.granted_ms);
     if book.policy.check {

@@ -3,6 +3,7 @@
 mod accept;
 mod conviction;
 mod dispute;
+mod finding;
 mod hold;
 mod job;
 mod lease;
@@ -66,12 +67,19 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Judged { lease, round, outcome, now_ms } => {
             verdict::judge(state, lease, round, outcome, now_ms, out);
         }
+        Event::Found { lease, round, finding, now_ms } => {
+            finding::find(state, lease, round, finding, now_ms, out);
+        }
         Event::TwinWaived { lease, now_ms } => verdict::waive_twin(state, lease, now_ms, out),
         Event::Tried { job, unit_index, films, now_ms } => {
             verdict::conclude_trial(state, job, unit_index, &films, now_ms, out);
         }
         Event::Rechecked { lease, outcome, now_ms } => {
-            conviction::conclude_recheck(state, lease, outcome, now_ms, out);
+            if state.book.rechecks.contains_key(&lease) {
+                conviction::conclude_recheck(state, lease, outcome, now_ms, out);
+            } else {
+                dispute::conclude(state, lease, outcome, now_ms, out);
+            }
         }
         Event::Disputed { job, unit_index } => {
             dispute::open(&mut state.book, job, unit_index, out);

@@ -133,6 +133,7 @@ pub(super) fn meet(state: &mut State, id: NodeId, facts: NodeFacts) {
         accepted_for_others: 0,
         refused: 0,
         dropped: 0,
+        verified: 0,
         rays: RayCount::default(),
         pace: Pace::default(),
         earned: Tokens::ZERO,

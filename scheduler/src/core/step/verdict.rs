@@ -2,9 +2,9 @@
 
 use protocol::{Class, Digest, JobId, LeaseId, NodeId, Refusal, Unit, Verdict, VerdictKind};
 
-use super::{accept, challenge, conviction, trial};
+use super::{accept, challenge, conviction, finding, trial};
 use crate::core::event::{CheckOutcome, Effect, Tried};
-use crate::core::state::{Book, JobPhase, LeasePhase, State};
+use crate::core::state::{Book, Committed, JobPhase, LeasePhase, State};
 
 /// What is wrong with a film.
 pub(super) struct Wrong {
@@ -46,22 +46,43 @@ pub(super) fn judge(
         return;
     }
     let mut committed = committed.clone();
+    let finding = committed.finding.take();
+    let film = committed.film;
     let (job, unit_index) = (lease.job, lease.unit_index);
+    let holds = matches!(outcome, CheckOutcome::Passed { .. });
     match outcome {
         CheckOutcome::Passed { pixels } => {
-            committed.pixels += pixels;
-            lease.phase = LeasePhase::Passed(committed);
-            state.live.waiting_since.insert(id, now_ms);
-            let job_mut = state.book.job_mut(job);
-            job_mut.pixels_checked += u64::from(pixels);
-            job_mut.version += 1;
-            consider(state, job, unit_index, now_ms, effects);
+            pass(state, id, committed, pixels, now_ms, effects);
         }
         CheckOutcome::Refused { refusal, evidence } => {
-            let wrong = Wrong { root: committed.film.root, refusal, evidence };
+            let wrong = Wrong { root: film.root, refusal, evidence };
             conviction::convict(state, id, wrong, now_ms, effects);
         }
     }
+    if let Some(finding) = finding {
+        let found = finding::Looked { film, round, job, unit_index, holds };
+        finding::conclude(state, &finding, &found, now_ms, effects);
+    }
+}
+
+/// A film has held against a challenge of so many pixels.
+pub(super) fn pass(
+    state: &mut State,
+    id: LeaseId,
+    mut committed: Committed,
+    pixels: u32,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let Some(lease) = state.book.leases.get_mut(&id) else { return };
+    committed.pixels += pixels;
+    lease.phase = LeasePhase::Passed(committed);
+    let (job, unit_index) = (lease.job, lease.unit_index);
+    state.live.waiting_since.insert(id, now_ms);
+    let job_mut = state.book.job_mut(job);
+    job_mut.pixels_checked += u64::from(pixels);
+    job_mut.version += 1;
+    consider(state, job, unit_index, now_ms, effects);
 }
 
 /// Decides about a unit as soon as its films allow it.
@@ -140,6 +161,7 @@ pub(super) fn waive_twin(state: &mut State, id: LeaseId, now_ms: u64, effects: &
         return;
     }
     committed.round += 1;
+    committed.finding = None;
     lease.boosted = true;
     lease.phase = LeasePhase::Committed(committed);
     book.job_mut(job_id).refresh(unit_index);

@@ -7,6 +7,7 @@ mod hello;
 mod node;
 mod receipt;
 mod risk;
+mod verification;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -103,6 +104,10 @@ impl Door {
             Request::Heartbeat { leases } => self.heartbeat(caller, leases).await,
             Request::Submit { commitment } => self.submit(caller, commitment, body).await,
             Request::Release { leases, reason } => self.release(caller, leases, &reason).await,
+            Request::VerificationLease { wait_ms } => {
+                self.verification_lease(caller, wait_ms).await
+            }
+            Request::Findings { findings } => self.findings(caller, findings).await,
             Request::MyNode => self.my_node(caller).await,
             Request::MyVerdicts { after } => self.my_verdicts(caller, after).await,
             Request::OfferScene { scene, size_bytes } => {

@@ -86,6 +86,8 @@ impl Door {
                     let owned = desk.state().book.leases.get(&lease);
                     if owned.is_some_and(|lease| lease.node == node) {
                         desk.apply(Event::Released { lease, now_ms });
+                    } else if let Some(errand) = desk.docket_mut().end(lease, node) {
+                        desk.take_back(errand.checks);
                     }
                 }
             })
@@ -214,7 +216,7 @@ impl Door {
     }
 }
 
-fn unknown_node() -> Refused {
+pub(super) fn unknown_node() -> Refused {
     refused(RefusedCode::NotFound, "you have not said hello as a node")
 }
 

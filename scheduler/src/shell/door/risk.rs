@@ -36,6 +36,10 @@ impl Door {
                 if accepted.disputed {
                     return Ok(Reply::Done);
                 }
+                if book.disputes.contains_key(&accepted.film.lease) {
+                    let message = "that tile is being rendered again already; ask once more in a while";
+                    return refuse(RefusedCode::Busy, message.to_owned());
+                }
                 if job.engine != book.engine {
                     let message = format!(
                         "the job is of {}, the farm renders as {} by now and cannot render it again",

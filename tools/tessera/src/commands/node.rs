@@ -157,6 +157,12 @@ fn object(event: &NodeEvent) -> Value {
             json!({ "event": "dropped", "lease": lease.to_string(), "reason": reason })
         }
         NodeEvent::Verdict { verdict, .. } => of_verdict(&verdict.kind, &verdict.unit),
+        NodeEvent::Verified { films, pixels, took } => json!({
+            "event": "verified",
+            "films": films,
+            "pixels": pixels,
+            "seconds": took.as_secs_f64(),
+        }),
         NodeEvent::Standing(view) => json!({ "event": "standing", "standing": json::node(view) }),
         NodeEvent::Paused { reason } => json!({ "event": "paused", "reason": reason }),
         NodeEvent::Error { message, retry_in } => json!({
@@ -181,6 +187,9 @@ fn of_verdict(kind: &VerdictKind, unit: &Unit) -> Value {
         }),
         VerdictKind::Refused(refusal) => {
             json!({ "event": "refused", "unit": unit, "reason": refusal.to_string() })
+        }
+        VerdictKind::WrongFinding { agreed } => {
+            json!({ "event": "wrong-finding", "unit": unit, "agreed": agreed })
         }
         VerdictKind::Disputed { .. } => json!({ "event": "disputed", "unit": unit }),
         VerdictKind::Overturned { returned, stake, pay } => json!({

@@ -131,6 +131,10 @@ fn words(kind: &VerdictKind) -> String {
         }
         VerdictKind::Refused(refusal) => format!("refused: {refusal}"),
         VerdictKind::Disputed { .. } => "disputed: another node's film differs".to_owned(),
+        VerdictKind::WrongFinding { agreed: true } => "wrong: it vouched for a bad film".to_owned(),
+        VerdictKind::WrongFinding { agreed: false } => {
+            "wrong: it found fault with a good film".to_owned()
+        }
         VerdictKind::Overturned { returned, .. } => {
             format!("appeal won, {returned} tokens returned")
         }

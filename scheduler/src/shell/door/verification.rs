@@ -1,0 +1,224 @@
+//! Verifiers' requests: pixels of others' films to render, and what came out.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use film::Film;
+use protocol::message::{Refused, RefusedCode};
+use protocol::{
+    Digest, Findings, LeaseId, NodeId, PublicKey, Reply, Signed, Spots, Testimony, Tokens,
+    VerificationLease, limits,
+};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Door, blocking, internal, refused};
+use crate::core::{Book, Check, CheckKind, Event, FilmRef, Finding, verifiers};
+use crate::money;
+use crate::shell::desk::Desk;
+use crate::shell::docket::Errand;
+use crate::shell::verifier::picked;
+
+/// What a verifier that asks for work gets.
+enum Asked {
+    Work(Box<VerificationLease>),
+    Wait(oneshot::Receiver<()>),
+}
+
+/// What becomes of one film that a verifier has looked at.
+struct Compared {
+    film: FilmRef,
+    round: u32,
+    pixels: u32,
+    agrees: bool,
+    /// Hash of the testimony, which is on disk where the trusted renderer looks as well.
+    evidence: Option<Digest>,
+}
+
+/// A verification lease that its verifier has answered.
+struct Ended {
+    errand: Errand,
+    lease: VerificationLease,
+    /// Of each film: whether the trusted renderer looks as well, whatever was found.
+    audited: Vec<bool>,
+}
+
+impl Door {
+    /// Pixels of others' films for a verifier; waits for some when there are none.
+    pub(super) async fn verification_lease(
+        &self,
+        caller: PublicKey,
+        wait_ms: u32,
+    ) -> Result<Reply, Refused> {
+        let verifier = NodeId(caller.0);
+        let wait = Duration::from_millis(u64::from(wait_ms)).min(limits::POLL_WAIT_MAX);
+        let deadline = Instant::now() + wait;
+        loop {
+            match self.desk.ask(move |desk| work_for(desk, verifier)).await?? {
+                Asked::Work(lease) => {
+                    let signed = Signed::new(&*lease, &self.key);
+                    return Ok(Reply::VerificationLease(Some(Box::new(signed))));
+                }
+                Asked::Wait(told) => {
+                    if !matches!(timeout_at(deadline, told).await, Ok(Ok(()))) {
+                        return Ok(Reply::VerificationLease(None));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a verifier has found: compared with the films, and entered as a fact.
+    pub(super) async fn findings(
+        &self,
+        caller: PublicKey,
+        signed: Signed<Findings>,
+    ) -> Result<Reply, Refused> {
+        let verifier = NodeId(caller.0);
+        let findings = signed.open_from(caller).map_err(|error| {
+            let message = format!("the findings are not yours: {}", super::chain(&error));
+            refused(RefusedCode::BadRequest, message)
+        })?;
+        let id = findings.lease;
+        let ended = self.desk.ask(move |desk| ended(desk, id, verifier)).await?;
+        let ended = ended.ok_or_else(|| {
+            let message =
+                "the verification lease is not yours, has lapsed, or was answered; ask for another";
+            refused(RefusedCode::LeaseLapsed, message)
+        })?;
+        let (got, wanted) = (findings.digests.len(), ended.errand.checks.len());
+        if findings.node != verifier || got != wanted {
+            self.desk.ask(move |desk| desk.take_back(ended.errand.checks)).await?;
+            let message = format!(
+                "the findings are of {} and hold {got} digests; the lease is of {verifier} and asks for {wanted}",
+                findings.node
+            );
+            return Err(refused(RefusedCode::BadRequest, message));
+        }
+        let (films, evidence, key) = (self.films.clone(), self.evidence.clone(), self.key.clone());
+        let owner = ended.errand.owner;
+        let compared = blocking(move || {
+            let lease = Signed::new(&ended.lease, &key);
+            let keep = |entry: usize| {
+                let entry = entry as u32;
+                let testimony = Testimony { lease: lease.clone(), findings: signed.clone(), entry };
+                let bytes = protocol::encode(&testimony);
+                let hash = Digest::from(blake3::hash(&bytes));
+                evidence.write(hash, &bytes).map(|()| hash)
+            };
+            let entries = ended.errand.checks.iter().zip(&findings.digests).enumerate();
+            let compared = entries.map(|(entry, (check, digest))| {
+                let mut compared =
+                    compare(check, |film| Ok(films.read(film.root)?), (id, entry), *digest)?;
+                if ended.audited[entry] || !compared.agrees {
+                    compared.evidence = Some(keep(entry)?);
+                }
+                Ok(compared)
+            });
+            let compared = compared.collect::<anyhow::Result<Vec<Compared>>>();
+            compared.map_err(|error| (error, ended.errand.checks))
+        });
+        let compared = match compared.await? {
+            Ok(compared) => compared,
+            Err((error, checks)) => {
+                self.desk.ask(move |desk| desk.take_back(checks)).await?;
+                return Err(internal("what you found could not be compared", error));
+            }
+        };
+        self.desk
+            .ask(move |desk| {
+                let now_ms = desk.now_ms();
+                for Compared { film, round, pixels, agrees, evidence } in compared {
+                    let finding = Finding { lease: id, verifier, owner, agrees, pixels, evidence };
+                    desk.apply(Event::Found { lease: film.lease, round, finding, now_ms });
+                }
+            })
+            .await?;
+        Ok(Reply::Done)
+    }
+}
+
+/// A verification lease for a node, or the promise of a word when there is one.
+fn work_for(desk: &mut Desk, verifier: NodeId) -> Result<Asked, Refused> {
+    let book = &desk.state().book;
+    let known = book.nodes.get(&verifier).ok_or_else(super::node::unknown_node)?;
+    if known.barred {
+        return Err(refused(RefusedCode::NotAllowed, super::hello::BARRED));
+    }
+    let (secret, boot) = (book.secret.clone(), book.boot);
+    let begun = desk.docket_mut().begin(verifier, |number| secret.verification_id(boot, number));
+    Ok(match begun {
+        Some((id, errand)) => match lease_of(&desk.state().book, id, &errand) {
+            Some(lease) => Asked::Work(Box::new(lease)),
+            None => Asked::Wait(desk.docket_mut().listen(verifier)),
+        },
+        None => Asked::Wait(desk.docket_mut().listen(verifier)),
+    })
+}
+
+/// Ends a verification lease that its verifier has answered.
+fn ended(desk: &mut Desk, id: LeaseId, verifier: NodeId) -> Option<Ended> {
+    let errand = desk.docket_mut().end(id, verifier)?;
+    let book = &desk.state().book;
+    let is_audited = |check: &Check| match &check.kind {
+        CheckKind::Challenge { film, challenge } => {
+            verifiers::is_audited(book, film.lease, challenge.round)
+        }
+        _other => true,
+    };
+    let audited = errand.checks.iter().map(is_audited).collect();
+    Some(Ended { lease: lease_of(book, id, &errand)?, errand, audited })
+}
+
+/// The lease as its verifier sees it.
+fn lease_of(book: &Book, id: LeaseId, errand: &Errand) -> Option<VerificationLease> {
+    let first = errand.checks.first()?;
+    let job = book.jobs.get(&first.piece.unit.job)?;
+    let spots: Vec<Spots> = errand.checks.iter().filter_map(spots).collect();
+    let wage =
+        |check: &Check, spots: &Spots| job.wage(&check.piece.unit, spots.places.len() as u32);
+    let wages = errand.checks.iter().zip(&spots).map(|(check, spots)| wage(check, spots));
+    Some(VerificationLease {
+        id,
+        node: errand.verifier,
+        scene: first.piece.scene,
+        settings: first.piece.settings.clone(),
+        time_s: first.piece.time_s,
+        engine: first.piece.engine,
+        pay_max: wages.fold(Tokens::ZERO, money::plus),
+        spots,
+        deadline_ms: errand.until_ms,
+    })
+}
+
+/// The pixels of a challenge.
+fn spots(check: &Check) -> Option<Spots> {
+    let CheckKind::Challenge { film, challenge } = &check.kind else { return None };
+    let FilmRef { lease, node, root, .. } = *film;
+    let places =
+        protocol::challenge::challenge_pixels(lease, node, root, challenge, check.piece.rect);
+    Some(Spots { batch: check.piece.unit.batch, places })
+}
+
+/// Holds a verifier's digest against the film.
+fn compare(
+    check: &Check,
+    read: impl FnOnce(&FilmRef) -> anyhow::Result<Vec<u8>>,
+    (id, entry): (LeaseId, usize),
+    digest: Digest,
+) -> anyhow::Result<Compared> {
+    let CheckKind::Challenge { film, challenge } = check.kind else {
+        anyhow::bail!("only challenges are given to verifiers");
+    };
+    let spots = spots(check).context("only challenges are given to verifiers")?;
+    let (bytes, piece) = (read(&film)?, &check.piece);
+    let whole = Film::from_bytes(piece.rect, piece.unit.batch, piece.settings.passes, &bytes)?;
+    let own = picked(&whole, &spots.places).context("a challenged pixel is outside its tile")?;
+    Ok(Compared {
+        film,
+        round: challenge.round,
+        pixels: spots.places.len() as u32,
+        agrees: Findings::digest(id, entry, &own.to_bytes()) == digest,
+        evidence: None,
+    })
+}
