@@ -21,6 +21,7 @@ use crate::event::NodeEvent;
 use crate::seen::SeenVerdicts;
 use crate::session;
 use crate::studio::Studio;
+use crate::witness::Witness;
 use crate::work::{Events, Finished, Shelf, WorkError, Workshop};
 use crate::{RunError, backend, memory};
 
@@ -44,6 +45,7 @@ pub(crate) struct Agent {
     pub(crate) works: JoinSet<(LeaseId, Result<Finished, WorkError>)>,
     pub(crate) connection: Option<Connection>,
     pub(crate) seen: SeenVerdicts,
+    pub(crate) witness: Arc<Witness>,
 }
 
 impl Agent {
@@ -59,6 +61,8 @@ impl Agent {
             tracing::warn!(cheat = ?config.cheat, "this node defrauds the farm");
         }
 
+        let witness = Witness::new(config.data_dir.join("checkpoints"), key.clone());
+        let witness = Arc::new(witness);
         let memory_bytes = config.memory_bytes.unwrap_or_else(memory::half_bytes);
         let opener = config.clone();
         let fraud = config.cheat.map(|cheat| Fraud::new(cheat, &config.data_dir));
@@ -91,7 +95,8 @@ impl Agent {
         let workshop = Arc::new(Workshop { node, key, peer, studio, events, cheat, shelf });
         let (held, works) = (BTreeMap::new(), JoinSet::new());
         let seen = SeenVerdicts::load(&config.data_dir);
-        Ok(Self { config, workshop, hello, held, works, connection: None, seen })
+        let connection = None;
+        Ok(Self { config, workshop, hello, held, works, connection, seen, witness })
     }
 
     /// Serves the farm through any number of connections, until `shutdown`.

@@ -27,6 +27,13 @@ pub enum NodeEvent {
         /// The scheduler.
         scheduler: PublicKey,
     },
+    /// The farm's ledger was looked at, and goes on from what was seen before.
+    Witnessed {
+        /// Entries of it.
+        entries: u64,
+        /// How many others have co-signed its checkpoint.
+        others: usize,
+    },
     /// The golden film was judged.
     Qualified {
         /// How the node's films are compared from now on.
@@ -115,6 +122,9 @@ impl fmt::Display for NodeEvent {
                 write!(f, "{:.2} million rays a second", *rays_per_second as f64 / 1e6)
             }
             Self::Connected { scheduler } => write!(f, "welcomed by {}", scheduler.short()),
+            Self::Witnessed { entries, others } => {
+                write!(f, "the farm's ledger goes on: {entries} entries, {others} other witnesses")
+            }
             Self::Qualified { class: Class::Exact } => {
                 f.write_str("qualified: films equal the reference bit for bit")
             }

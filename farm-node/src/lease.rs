@@ -58,10 +58,11 @@ pub(crate) fn verify(
     engine: Engine,
 ) -> Result<Lease, LeaseError> {
     let lease = signed.open_from(scheduler)?;
-    check_ours((lease.node, lease.piece.engine), (node, engine))?;
-    let Piece { unit, settings, time_s, rect, .. } = &lease.piece;
+    let Piece { unit, settings, time_s, rect, engine: wanted, .. } = &lease.piece;
+    check_ours((lease.node, *wanted), (node, engine))?;
     settings.validate()?;
-    let (rect, inside) = (*rect, settings.window().holds(rect));
+    let rect = *rect;
+    let inside = settings.window().holds(&rect);
     let film_bytes =
         rect.pixel_count().saturating_mul(film::film_pixel_bytes(settings.passes) as u64);
     if rect.pixel_count() == 0 || !inside || film_bytes > limits::FILM_BYTES_MAX as u64 {

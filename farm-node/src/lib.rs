@@ -2,7 +2,8 @@
 //!
 //! [`run`] is the whole of it; a program brings a [`Config`], shows the [`NodeEvent`]s and says
 //! when to stop. A node survives the loss of its scheduler: it keeps what it works on and comes
-//! back. It believes nothing but leases signed by the scheduler it was welcomed by.
+//! back. It believes nothing but leases signed by the scheduler it was welcomed by, and works for
+//! none whose ledger tells another story than it did before (see [`witness`]).
 
 mod agent;
 mod backend;
@@ -16,6 +17,7 @@ mod memory;
 mod seen;
 mod session;
 mod studio;
+pub mod witness;
 mod work;
 
 use std::future::Future;
@@ -28,6 +30,7 @@ pub use config::{BackendChoice, Cheat, Config};
 pub use easel::RenderFault;
 pub use event::NodeEvent;
 pub use lease::LeaseError;
+pub use witness::{Witness, WitnessError};
 
 /// Why a node cannot go on. What a retry may heal is a [`NodeEvent::Error`] instead.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +71,9 @@ pub enum RunError {
         /// This node's.
         node: Engine,
     },
+    /// The farm's ledger cannot be believed.
+    #[error("the node does not work for this farm")]
+    Witness(#[source] WitnessError),
     /// The farm does not want this node.
     #[error("the farm refuses this node: {0}")]
     Refused(String),

@@ -19,6 +19,7 @@ use crate::config::Cheat;
 use crate::easel::RenderFault;
 use crate::event::NodeEvent;
 use crate::lease;
+use crate::witness::{Seen, WitnessError};
 use crate::work::{Finished, WorkError};
 
 /// Leases held: one to render, one prefetched.
@@ -27,6 +28,8 @@ const LEASES_HELD: usize = 2;
 const BEAT: Duration = Duration::from_secs(5);
 /// The node looks at its standing every so many beats.
 const BEATS_PER_STANDING: u32 = 6;
+/// And at the farm's ledger every so many: once a minute.
+const BEATS_PER_LOOK: u32 = 12;
 /// Wait before the next poll after the scheduler said it was busy.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 /// Wait before the next poll after the scheduler said that the node gets no work.
@@ -46,6 +49,7 @@ enum Answer {
     Released(Answered),
     Verdicts(Answered),
     Standing(Answered),
+    Looked(Result<Seen, WitnessError>),
 }
 
 struct Session<'a> {
@@ -66,6 +70,7 @@ struct Session<'a> {
     asking_verdicts: bool,
     silences: u32,
     beats: u32,
+    looking: bool,
 }
 
 /// Connects, says hello, qualifies and works until the connection ends; returns why it ended.
@@ -88,6 +93,9 @@ pub(crate) async fn run(agent: &mut Agent, backoff: &mut Backoff) -> Result<Stri
     }
     agent.connection = Some(connection.clone());
     agent.tell(NodeEvent::Connected { scheduler });
+    // Before any work: it would be paid in the ledger that is looked at.
+    let looked = agent.witness.look(&connection, agent.config.farm.key()).await;
+    tell_looked(agent, looked)?;
     if let Some(qualification) = qualify
         && let Some(reason) = qualified(agent, &connection, qualification).await?
     {
@@ -110,9 +118,23 @@ pub(crate) async fn run(agent: &mut Agent, backoff: &mut Backoff) -> Result<Stri
         asking_verdicts: false,
         silences: 0,
         beats: 0,
+        looking: false,
     }
     .serve()
     .await
+}
+
+/// Tells what looking at the farm's ledger found; an error when the farm is not to be worked for.
+fn tell_looked(agent: &Agent, looked: Result<Seen, WitnessError>) -> Result<(), RunError> {
+    match looked {
+        Ok(Seen { entries, witnesses, .. }) => {
+            agent.tell(NodeEvent::Witnessed { entries, others: witnesses.len() });
+        }
+        Err(error) if error.is_final() => return Err(RunError::Witness(error)),
+        Err(WitnessError::Call(error)) => tracing::debug!(%error, "no checkpoint came"),
+        Err(error) => agent.tell(NodeEvent::Error { message: chain(&error), retry_in: None }),
+    }
+    Ok(())
 }
 
 /// Renders the golden film; `Some` is why the connection is not worth going on with.
@@ -178,7 +200,7 @@ impl Session<'_> {
                 }
                 Some(answer) = self.calls.join_next() => {
                     if let Ok(answer) = answer {
-                        self.answered(answer);
+                        self.answered(answer)?;
                     }
                     if self.silences >= SILENCES_MAX {
                         self.connection.close("no answers");
@@ -256,6 +278,18 @@ impl Session<'_> {
         if self.beats.is_multiple_of(BEATS_PER_STANDING) {
             self.ask_standing();
         }
+        if self.beats.is_multiple_of(BEATS_PER_LOOK) {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        if !std::mem::replace(&mut self.looking, true) {
+            let (witness, connection) = (self.agent.witness.clone(), self.connection.clone());
+            let farm = self.agent.config.farm.key();
+            let looked = async move { witness.look(&connection, farm).await };
+            self.calls.spawn(async { Answer::Looked(looked.await) });
+        }
     }
 
     fn beat(&mut self) {
@@ -302,7 +336,7 @@ impl Session<'_> {
         }
     }
 
-    fn answered(&mut self, answer: Answer) {
+    fn answered(&mut self, answer: Answer) -> Result<(), RunError> {
         let replied = match &answer {
             Answer::Leases(replied)
             | Answer::Beat(replied)
@@ -311,11 +345,13 @@ impl Session<'_> {
             | Answer::Found(replied)
             | Answer::Released(replied)
             | Answer::Verdicts(replied)
-            | Answer::Standing(replied) => replied,
+            | Answer::Standing(replied) => Some(replied),
+            Answer::Looked(_) => None,
         };
         match replied {
-            Err(CallError::Timeout { .. }) => self.silences += 1,
-            _any_word => self.silences = 0,
+            Some(Err(CallError::Timeout { .. })) => self.silences += 1,
+            Some(_any_word) => self.silences = 0,
+            None => {}
         }
         match answer {
             Answer::Leases(replied) => self.leased(replied),
@@ -346,7 +382,12 @@ impl Session<'_> {
             | Answer::Found(Ok(_))
             | Answer::Released(Ok(_))
             | Answer::Standing(Ok(_)) => {}
+            Answer::Looked(looked) => {
+                self.looking = false;
+                tell_looked(self.agent, looked)?;
+            }
         }
+        Ok(())
     }
 
     fn leased(&mut self, replied: Answered) {

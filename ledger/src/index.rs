@@ -6,16 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry::{Occupied, Vacant};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use proof::record::Group;
 use proof::{Account, Entry};
 use protocol::{AccountId, wire};
 
+use crate::behind::{Behind, BehindReader, Derived};
 use crate::journal::{EntryProblem, Follower};
 use crate::statement::Row;
 use crate::totals::{Effect, Totals};
@@ -38,110 +36,16 @@ const VALUE_BYTES_MAX: usize = 512 * ROWS_TOGETHER;
 /// Where the place is: another name for another form of the rows.
 const PLACE: &[u8] = b"m2";
 
-/// How far the index is, and whether it works.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct IndexStatus {
-    /// Entries of the journal it holds.
-    pub applied: u64,
-    /// Why it stopped, when it has.
-    pub problem: Option<String>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    durable: u64,
-    status: IndexStatus,
-    stop: bool,
-    store: Option<Store>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change of the state is one assignment: a panic leaves nothing half done.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The thread that keeps the index.
-#[derive(Debug)]
-pub(crate) struct Index {
-    shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Index {
-    /// Starts following the journal, of which `durable` entries may be read.
-    pub(crate) fn start(
-        dir: PathBuf,
-        journal: PathBuf,
-        durable: u64,
-    ) -> Result<Self, std::io::Error> {
-        let shared = Arc::new(Shared::default());
-        shared.lock().durable = durable;
-        let its = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("ledger index".into()).spawn(move || {
-            // sled asserts on damaged files: then the index is lost, not the ledger.
-            let run = catch_unwind(AssertUnwindSafe(|| follow(&its, &dir, &journal)));
-            let problem = match run {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => error.to_string(),
-                Err(_panic) => "sled panicked".to_owned(),
-            };
-            its.lock().status.problem = Some(problem);
-            its.changed.notify_all();
-        })?;
-        Ok(Self { shared, thread: Some(thread) })
-    }
-
-    /// Says that more entries may be read.
-    pub(crate) fn advance(&self, durable: u64) {
-        self.shared.lock().durable = durable;
-        self.shared.changed.notify_all();
-    }
-
-    pub(crate) fn status(&self) -> IndexStatus {
-        self.shared.lock().status.clone()
-    }
-
-    /// For reading it in any thread.
-    pub(crate) fn reader(&self) -> IndexReader {
-        IndexReader(Arc::clone(&self.shared))
-    }
-}
-
+pub(crate) type Index = Behind<Store>;
 /// Reads the index.
-#[derive(Debug, Clone)]
-pub(crate) struct IndexReader(Arc<Shared>);
+pub(crate) type IndexReader = BehindReader<Store>;
 
-impl IndexReader {
-    /// The store once it holds `size` entries; `None` when it fails or takes too long.
-    pub(crate) fn wait_for(&self, size: u64, timeout: Duration) -> Option<Store> {
-        let waits = |state: &mut State| {
-            let is_behind = state.store.is_none() || state.status.applied < size;
-            is_behind && state.status.problem.is_none() && !state.stop
-        };
-        let waited = self.0.changed.wait_timeout_while(self.0.lock(), timeout, waits);
-        let (state, _timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        let is_there = state.status.applied >= size && state.status.problem.is_none();
-        if is_there { state.store.clone() } else { None }
-    }
-}
-
-impl Drop for Index {
-    fn drop(&mut self) {
-        self.shared.lock().stop = true;
-        self.shared.changed.notify_all();
-        if let Some(thread) = self.thread.take() {
-            // It caught its own panics.
-            let _always_ok = thread.join();
-        }
-    }
+/// Starts following the journal, of which `durable` entries may be read.
+pub(crate) fn start(dir: PathBuf, journal: PathBuf, durable: u64) -> std::io::Result<Index> {
+    Behind::start("ledger index", durable, move |durable, stop| {
+        Follow::open(&dir, journal, durable, stop)
+    })
 }
 
 /// Why the index stopped.
@@ -159,31 +63,55 @@ pub enum IndexError {
     Journal(String),
 }
 
-fn follow(shared: &Shared, dir: &Path, journal: &Path) -> Result<(), IndexError> {
-    let mut store = Store::open(dir)?;
-    let durable = shared.lock().durable;
-    let mut follower = store.resume(journal, durable)?;
-    if durable - store.size >= ENTRIES_AT_ONCE_FROM_NOTHING && store.size == 0 {
-        let stop = || shared.lock().stop;
-        store.fill(&mut follower, durable, &stop)?;
+/// The store, and where it reads on.
+struct Follow {
+    store: Store,
+    follower: Follower,
+    journal: PathBuf,
+}
+
+impl Follow {
+    fn open(
+        dir: &Path,
+        journal: PathBuf,
+        durable: u64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Self, IndexError> {
+        let mut store = Store::open(dir)?;
+        let mut follower = store.resume(&journal, durable)?;
+        if durable - store.size >= ENTRIES_AT_ONCE_FROM_NOTHING && store.size == 0 {
+            store.fill(&mut follower, durable, stop)?;
+        }
+        Ok(Self { store, follower, journal })
     }
-    shared.lock().store = Some(store.clone());
-    loop {
-        let until = {
-            let mut state = shared.lock();
-            state.status.applied = store.size;
-            shared.changed.notify_all();
-            let waits = |state: &mut State| state.durable <= store.size && !state.stop;
-            state = shared.changed.wait_while(state, waits).unwrap_or_else(PoisonError::into_inner);
-            if state.stop {
-                break;
-            }
-            state.durable.min(store.size + ENTRIES_AT_ONCE)
-        };
-        store.take_in(&mut follower, until)?;
+}
+
+impl Derived for Follow {
+    type View = Store;
+    type Error = IndexError;
+
+    fn size(&self) -> u64 {
+        self.store.size
     }
-    store.tree.flush()?;
-    Ok(())
+
+    fn view(&self) -> Store {
+        self.store.clone()
+    }
+
+    fn take_in(&mut self, until: u64) -> Result<(), IndexError> {
+        self.store.take_in(&mut self.follower, until.min(self.store.size + ENTRIES_AT_ONCE))
+    }
+
+    fn start_over(&mut self) -> Result<(), IndexError> {
+        self.store.clear()?;
+        self.follower = Follower::starting_at(&self.journal, 0).map_err(unreadable)?;
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), IndexError> {
+        self.store.tree.flush()?;
+        Ok(())
+    }
 }
 
 /// Builds the whole index anew and returns the number of entries in it.

@@ -11,9 +11,10 @@ use protocol::{AccountId, PublicKey, SigningKey, TransferId};
 
 use crate::apply::{ApplyError, Broken, Ended, Outcome};
 use crate::audit::{Audit, AuditReader, Auditor};
+use crate::behind::Progress;
 use crate::books::{Books, Staged};
 use crate::clock::Clock;
-use crate::index::{Index, IndexStatus};
+use crate::index::{self, Index};
 use crate::journal::{self, AppendError, CutTail, Disk, Journal, SystemDisk};
 use crate::offline;
 use crate::opening::{Opening, PassedOver};
@@ -21,18 +22,22 @@ use crate::reader::{Checker, Reader, StatementError};
 use crate::snapshot::Keeper;
 use crate::statement::Row;
 use crate::totals::Balance;
+use crate::tree::{self, Prover, Tree};
 
 /// Where in the ledger's directory the journal lies.
 pub const JOURNAL_DIR: &str = "journal";
 /// Where in the ledger's directory the index lies.
 pub const INDEX_DIR: &str = "index";
+/// Where in the ledger's directory the hashes for proofs lie.
+pub const TREE_DIR: &str = "tree";
 /// How long a check waits for the index: a check without it says less.
 const INDEX_CHECK_WAIT: Duration = Duration::from_secs(60);
 
 /// How a ledger is kept.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Whether an index is kept. Without one, statements read the whole journal.
+    /// Whether an index and the hashes for proofs are kept beside the journal. Without them,
+    /// statements read the whole journal, and a ledger in use proves nothing.
     pub index: bool,
     /// Checkpoints that others kept: the journal must agree with them.
     pub witnessed: Vec<Checkpoint>,
@@ -157,6 +162,7 @@ pub struct Ledger {
     keeper: Keeper,
     auditor: Auditor,
     index: Option<Index>,
+    tree: Option<Tree>,
 }
 
 impl Ledger {
@@ -202,12 +208,14 @@ impl Ledger {
             Some(used) => Auditor::start(dir, public, used).map_err(OpenError::Thread)?,
             None => Auditor::default(),
         };
-        let index = match options.index {
-            true => Some(
-                Index::start(dir.join(INDEX_DIR), path, books.size()).map_err(OpenError::Thread)?,
-            ),
-            false => None,
-        };
+        let (mut index, mut tree) = (None, None);
+        if options.index {
+            let (size, to) = (books.size(), |name| dir.join(name));
+            let started = index::start(to(INDEX_DIR), path.clone(), size);
+            index = Some(started.map_err(OpenError::Thread)?);
+            let started = tree::start(to(TREE_DIR), path, size);
+            tree = Some(started.map_err(OpenError::Thread)?);
+        }
         let (clock, opened) = (Clock::default(), Instant::now());
         Ok(Self {
             dir: dir.to_owned(),
@@ -222,6 +230,7 @@ impl Ledger {
             keeper,
             auditor,
             index,
+            tree,
         })
     }
 
@@ -400,8 +409,15 @@ impl Ledger {
 
     /// How far the index is; `None` when none is kept.
     #[must_use]
-    pub fn index_status(&self) -> Option<IndexStatus> {
-        self.index.as_ref().map(Index::status)
+    pub fn index_status(&self) -> Option<Progress> {
+        self.index.as_ref().map(Index::progress)
+    }
+
+    /// Proves what the ledger holds, in any thread; `None` when no hashes are kept.
+    #[must_use]
+    pub fn prover(&self) -> Option<Prover> {
+        let hashes = self.tree.as_ref()?.reader();
+        Some(Prover::new(self.key, self.journal.dir().to_owned(), hashes))
     }
 
     /// Reads statements as of now, in any thread and however long it takes.
@@ -467,12 +483,12 @@ impl Ledger {
         self.journal.checkpoint()
     }
 
-    /// Stores a checkpoint when entries came since the last one: what no checkpoint covers cannot
-    /// be proven to anyone, nor is it missed when all of it is lost.
+    /// The text of a checkpoint of all that is durable; it is stored unless it is already. What no
+    /// checkpoint covers cannot be proven to anyone, nor is it missed when all of it is lost.
     ///
     /// # Errors
     /// As [`Ledger::checkpoint`].
-    pub fn checkpoint_if_behind(&mut self) -> Result<(), AppendError> {
+    pub fn checkpoint_if_behind(&mut self) -> Result<String, AppendError> {
         self.journal.checkpoint_if_behind()
     }
 
@@ -497,9 +513,8 @@ impl Ledger {
             return Err(error.into());
         }
         assert_eq!(self.journal.next_seq(), self.books.size(), "journal and books number alike");
-        if let Some(index) = &self.index {
-            index.advance(self.books.size());
-        }
+        self.index.iter().for_each(|index| index.advance(self.books.size()));
+        self.tree.iter().for_each(|tree| tree.advance(self.books.size()));
         let (journal, size) = (&self.journal, self.books.size());
         self.keeper.advance(|| journal.head(), size, &|| journal.disk());
         Ok(())

@@ -17,7 +17,7 @@ use protocol::{AccountId, Digest, PublicKey};
 use crate::books::Books;
 use crate::index::{self, IndexError};
 use crate::journal::{self, CutTail, EntryProblem, Follower, Lock, OpenError, Source};
-use crate::ledger::{INDEX_DIR, JOURNAL_DIR};
+use crate::ledger::{INDEX_DIR, JOURNAL_DIR, TREE_DIR};
 use crate::opening::{PassedOver, Places};
 use crate::reader::StatementError;
 use crate::snapshot;
@@ -26,7 +26,7 @@ use crate::totals::{Balance, Effect, Totals};
 
 pub use backup::{BackupError, Copied, RestoreError, backup, restore};
 pub use export::{ExportError, Format, export};
-pub use prove::{Against, ProveError, Wanted, prove, prove_entries};
+pub use prove::{Against, ProveError, Wanted, prove, prove_consistency};
 
 /// Takes each entry with its bytes, and the books after it.
 type VisitEntry<'a> = dyn FnMut(&Books, &Entry, &[u8]) -> Result<(), EntryProblem> + 'a;
@@ -88,8 +88,7 @@ pub enum RebuildError {
 pub fn claimed_key(dir: &Path) -> Option<PublicKey> {
     let path = dir.join(JOURNAL_DIR).join("checkpoint");
     let note = std::fs::read_to_string(path).ok()?;
-    let hex = note.lines().next()?.strip_prefix("tessera/ledger/")?;
-    format!("{}_{hex}", PublicKey::PREFIX).parse().ok()
+    proof::claimed_key(&note)
 }
 
 /// Verifies the ledger of `key` in `dir`: every checksum, the chain, every signature, the stored
@@ -187,8 +186,8 @@ pub fn statement(
     Ok(rows.page(offset, limit.map_or(usize::MAX, |limit| limit as usize)))
 }
 
-/// Builds the index anew from the journal and returns the number of entries in it; snapshots are
-/// removed, so that the next opening reads the journal alone. The ledger must not be in use.
+/// Builds the index anew from the journal and returns the number of entries in it; snapshots and
+/// the hashes for proofs are removed, so that the next opening reads the journal alone. The ledger must not be in use.
 ///
 /// # Errors
 /// See [`RebuildError`].
@@ -199,13 +198,15 @@ pub fn rebuild(dir: &Path, key: PublicKey) -> Result<u64, RebuildError> {
     for (_, path) in snapshot::list(&journal).unwrap_or_default() {
         std::fs::remove_file(&path).map_err(|source| RebuildError::Remove { path, source })?;
     }
-    let path = dir.join(INDEX_DIR);
-    match std::fs::remove_dir_all(&path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(RebuildError::Remove { path, source })
+    for path in [dir.join(TREE_DIR), dir.join(INDEX_DIR)] {
+        match std::fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(RebuildError::Remove { path, source });
+            }
+            _removed => {}
         }
-        _removed => Ok(index::build(&path, &journal, size)?),
     }
+    Ok(index::build(&dir.join(INDEX_DIR), &journal, size)?)
 }
 
 /// Rows of an account read from the journal of a ledger in use, of which `size` entries are

@@ -57,7 +57,7 @@ pub use settings::{
 };
 pub use sign::{SignError, Signable, Signed, SigningKey};
 pub use tokens::{Tokens, TokensError};
-pub use verification::{Findings, Spots, SpotsError, Testimony, VerificationLease};
+pub use verification::{Findings, Spots, SpotsError, Testimony, TestimonyError, VerificationLease};
 pub use voucher::{ParseVoucherError, Voucher, VoucherText};
 pub use wire::{DecodeError, decode, encode};
 

@@ -38,6 +38,8 @@ pub const SCENE_BYTES_MAX: u64 = 4 << 30;
 pub const LEASES_PER_REQUEST_MAX: u32 = 16;
 /// Pixels of one verification lease: seconds of work, and far below a message.
 pub const VERIFICATION_PIXELS_MAX: usize = 8_192;
+/// Bytes of a co-signature's line in a signed note: a name with a key, a time and a signature.
+pub const COSIGNATURE_LINE_BYTES_MAX: usize = 256;
 /// Rows of one page of a listing.
 pub const PAGE_ROWS_MAX: u32 = 500;
 

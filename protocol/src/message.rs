@@ -201,6 +201,18 @@ pub enum Request {
         /// Whose wallet it goes to.
         to: PublicKey,
     },
+    /// The ledger's newest published checkpoint, and that it goes on from an older one.
+    Checkpoint {
+        /// Entries at the checkpoint that the caller keeps; 0 when it keeps none.
+        since: u64,
+    },
+    /// The caller's co-signature of a published checkpoint.
+    Cosign {
+        /// Entries at the checkpoint.
+        size: u64,
+        /// The line of the signed note, at most [`crate::limits::COSIGNATURE_LINE_BYTES_MAX`] bytes.
+        line: String,
+    },
 }
 
 /// What a caller is.
@@ -300,6 +312,8 @@ pub enum Reply {
         /// Whether it had them already: a voucher pays once.
         before: bool,
     },
+    /// To [`Request::Checkpoint`]: text, see `proof::Consistency`.
+    Checkpoint(String),
 }
 
 /// A small built-in scene to be rendered with a fresh seed.

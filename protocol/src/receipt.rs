@@ -22,7 +22,8 @@ pub struct Receipt {
     pub shot: ShotIndex,
     /// Its accepted units, by tile and batch.
     pub units: Vec<UnitReceipt>,
-    /// The signed checkpoint of the ledger under which the payments are: text.
+    /// The signed checkpoint of the ledger under which the payments are, with the co-signatures of
+    /// its witnesses: text.
     pub checkpoint: String,
 }
 

@@ -6,12 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Digest, LeaseId, NodeId, SceneId};
+use crate::id::{Digest, LeaseId, NodeId, PublicKey, SceneId};
 use crate::job::Batch;
 use crate::lease::Engine;
 use crate::limits;
 use crate::settings::RenderSettings;
-use crate::sign::{Signable, Signed};
+use crate::sign::{SignError, Signable, Signed};
 use crate::tokens::Tokens;
 
 /// Pixels of one frame to be rendered by a node of another owner than those who made the films.
@@ -134,17 +134,57 @@ pub struct Testimony {
     pub entry: u32,
 }
 
+/// A testimony that does not hold together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TestimonyError {
+    /// The lease is not the farm's word.
+    #[error("the verification lease is not the farm's")]
+    Lease(#[source] SignError),
+    /// The findings are not the verifier's word.
+    #[error("the findings are not the verifier's")]
+    Findings(#[source] SignError),
+    /// The lease asks for what cannot be rendered.
+    #[error(transparent)]
+    Spots(#[from] SpotsError),
+    /// The two speak of different things.
+    #[error("the findings are not an answer to that lease, or have no entry {0}")]
+    Other(u32),
+}
+
+impl Testimony {
+    /// Checks both signatures and that one answers the other; returns what was asked and the digest
+    /// that was given.
+    ///
+    /// # Errors
+    /// See [`TestimonyError`].
+    pub fn open(&self, farm: PublicKey) -> Result<(VerificationLease, Digest), TestimonyError> {
+        let lease = self.lease.open_from(farm).map_err(TestimonyError::Lease)?;
+        let findings = self.findings.open_from(lease.node.into());
+        let findings = findings.map_err(TestimonyError::Findings)?;
+        lease.check_spots()?;
+        let is_answer = (findings.lease, findings.node) == (lease.id, lease.node)
+            && findings.digests.len() == lease.spots.len();
+        let digest = findings.digests.get(self.entry as usize);
+        match digest.filter(|_| is_answer) {
+            Some(digest) => Ok((lease, *digest)),
+            None => Err(TestimonyError::Other(self.entry)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::geometry::Size;
     use crate::settings::Crop;
+    use crate::sign::{SigningKey, public_key};
 
-    fn lease(change: impl FnOnce(&mut VerificationLease)) -> Result<(), SpotsError> {
+    fn sample() -> VerificationLease {
         let batch = Batch::new(0, 2).expect("aligned");
         let settings =
             RenderSettings { size: Size::new(96, 64), samples: 40, ..RenderSettings::default() };
-        let mut lease = VerificationLease {
+        VerificationLease {
             id: LeaseId([1; 16]),
             node: NodeId([2; 32]),
             scene: SceneId([3; 32]),
@@ -154,9 +194,37 @@ mod tests {
             spots: vec![Spots { batch, places: vec![(95, 63), (0, 0)] }; 2],
             pay_max: Tokens::ZERO,
             deadline_ms: 0,
-        };
+        }
+    }
+
+    fn lease(change: impl FnOnce(&mut VerificationLease)) -> Result<(), SpotsError> {
+        let mut lease = sample();
         change(&mut lease);
         lease.check_spots()
+    }
+
+    #[test]
+    fn a_testimony_is_what_the_farm_asked_and_the_verifier_answered() {
+        let key = |byte| SigningKey::from_bytes(&[byte; 32]);
+        let (farm, verifier) = (key(1), key(2));
+        let lease = VerificationLease { node: NodeId(public_key(&verifier).0), ..sample() };
+        let digests = vec![Digest([8; 32]), Digest([9; 32])];
+        let findings = Findings { lease: lease.id, node: lease.node, digests };
+        let open = |by: &SigningKey, lease: &VerificationLease, findings: &Findings, entry| {
+            let findings = Signed::new(findings, &verifier);
+            let testimony = Testimony { lease: Signed::new(lease, by), findings, entry };
+            testimony.open(public_key(&farm)).map(|(_, digest)| digest)
+        };
+        assert_eq!(open(&farm, &lease, &findings, 1), Ok(Digest([9; 32])));
+        assert!(matches!(open(&farm, &lease, &findings, 2), Err(TestimonyError::Other(2))));
+        assert!(matches!(open(&verifier, &lease, &findings, 1), Err(TestimonyError::Lease(_))));
+        let other = VerificationLease { id: LeaseId([7; 16]), ..lease.clone() };
+        assert!(matches!(open(&farm, &other, &findings, 1), Err(TestimonyError::Other(1))));
+        let mut short = findings.clone();
+        short.digests.pop();
+        assert!(matches!(open(&farm, &lease, &short, 0), Err(TestimonyError::Other(0))));
+        let another = VerificationLease { node: NodeId(public_key(&farm).0), ..lease };
+        assert!(matches!(open(&farm, &another, &findings, 1), Err(TestimonyError::Findings(_))));
     }
 
     #[test]

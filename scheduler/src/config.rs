@@ -39,6 +39,9 @@ pub struct Config {
     /// Milliseconds between looks at deadlines; also the longest that a lazy event stays in
     /// memory only.
     pub tick_ms: u64,
+    /// Milliseconds for which the same checkpoint of the ledger is handed out, so that the
+    /// co-signatures of all witnesses meet under it. What was written since is not witnessed yet.
+    pub publish_ms: u64,
     /// Rules of leases, twins, challenges and holds.
     pub policy: Policy,
     /// Accepts every film unchecked and pays for it. For measuring what checking costs, on a
@@ -59,6 +62,8 @@ impl Default for Config {
             cpu_threads: None,
             frames_kept: 4,
             tick_ms: 200,
+            // As often as nodes ask.
+            publish_ms: 60_000,
             policy: Policy::default(),
             dangerously_accept_unchecked_films: false,
         }
@@ -136,6 +141,7 @@ impl Config {
         let checks = [
             ("unit_ms", self.unit_ms, self.unit_ms >= 1, at_least_one),
             ("tick_ms", self.tick_ms, (1..=60_000).contains(&self.tick_ms), "1..=60000"),
+            ("publish_ms", self.publish_ms, self.publish_ms <= 3_600_000, "at most an hour"),
             ("frames_kept", self.frames_kept as u64, self.frames_kept >= 1, at_least_one),
             ("policy.lease_ms", policy.lease_ms, policy.lease_ms >= 1_000, "at least 1000"),
             (

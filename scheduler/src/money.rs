@@ -18,6 +18,13 @@ pub fn payment_id(unit: &Unit) -> TransferId {
     transfer_id("payment", &[&encode(unit)])
 }
 
+/// Ids under which the pay for a unit's accepted film can have reached its node: at once, on top of
+/// that, and when a bad film was rendered anew.
+#[must_use]
+pub fn pay_ids(unit: &Unit, lease: LeaseId) -> [TransferId; 3] {
+    [payment_id(unit), unit_movement_id("top-up", unit), lease_movement_id("anew", lease)]
+}
+
 /// Id of a movement that a lease causes: its reservation, its void, its twin's pay.
 #[must_use]
 pub fn lease_movement_id(what: &str, lease: LeaseId) -> TransferId {

@@ -22,38 +22,58 @@ const TILES: [&str; 2] = ["--tile", "64"];
 /// that he works: a node says so every few seconds only.
 const IMPATIENT: &str = "[policy]\nlease_ms = 3000\ngone_ms = 500\ntwin_wait_ms = 3000\n";
 
+/// The same, and every challenge is for a verifier where there is one; a quarter of what they find is
+/// looked at again, so that four times a film's pay must be held.
+const ENTRUSTING: &str = "[policy]
+lease_ms = 3000
+gone_ms = 500
+twin_wait_ms = 3000
+verifier_line = 0
+verifier_units = 4
+audit_ppm = 250000
+";
+
 struct Attack {
     name: &'static str,
+    /// The scheduler's settings.
+    settings: &'static str,
     /// Tiles of the finished picture that the artist disputes.
     disputes: usize,
     /// The `--cheat` of each node that takes part.
     cheats: &'static [&'static str],
 }
 
-const ATTACKS: [Attack; 15] = [
-    Attack { disputes: 0, name: "none", cheats: &[] },
-    Attack { disputes: 0, name: "quarter of the samples", cheats: &["quarter"] },
-    Attack { disputes: 0, name: "the same, blurred", cheats: &["quarter-blurred"] },
-    Attack { disputes: 0, name: "half the size, enlarged", cheats: &["half-size"] },
-    Attack { disputes: 0, name: "one film again and again", cheats: &["replay"] },
-    Attack { disputes: 0, name: "black", cheats: &["black"] },
-    Attack { disputes: 0, name: "one pixel in 20 left out", cheats: &["few-pixels"] },
-    Attack { disputes: 0, name: "samples of another seed", cheats: &["other-seed"] },
-    Attack { disputes: 0, name: "twice the rays claimed", cheats: &["more-rays"] },
-    Attack { disputes: 0, name: "good at first, then a quarter", cheats: &["late"] },
-    Attack {
-        disputes: 0,
-        name: "two that leave out the same",
-        cheats: &["few-pixels", "few-pixels"],
-    },
-    Attack { disputes: 0, name: "leases kept, said to be in work", cheats: &["hostage"] },
-    Attack {
-        disputes: 0,
-        name: "a swarm of six quarters",
-        cheats: &["quarter", "quarter", "quarter", "quarter", "quarter", "quarter"],
-    },
-    Attack { disputes: 0, name: "two that copy each other's films", cheats: &["copier", "copier"] },
-    Attack { disputes: 6, name: "good work disputed", cheats: &[] },
+const fn attack(name: &'static str, cheats: &'static [&'static str]) -> Attack {
+    Attack { name, settings: IMPATIENT, disputes: 0, cheats }
+}
+
+const fn verifiers(name: &'static str, cheats: &'static [&'static str]) -> Attack {
+    Attack { settings: ENTRUSTING, ..attack(name, cheats) }
+}
+
+const ATTACKS: [Attack; 19] = [
+    attack("none", &[]),
+    attack("quarter of the samples", &["quarter"]),
+    attack("the same, blurred", &["quarter-blurred"]),
+    attack("half the size, enlarged", &["half-size"]),
+    attack("one film again and again", &["replay"]),
+    attack("black", &["black"]),
+    attack("one pixel in 20 left out", &["few-pixels"]),
+    attack("samples of another seed", &["other-seed"]),
+    attack("twice the rays claimed", &["more-rays"]),
+    attack("good at first, then a quarter", &["late"]),
+    attack("two that leave out the same", &["few-pixels", "few-pixels"]),
+    Attack { settings: "", ..attack("leases kept, said to be in work", &["hostage"]) },
+    attack(
+        "a swarm of six quarters",
+        &["quarter", "quarter", "quarter", "quarter", "quarter", "quarter"],
+    ),
+    attack("two that copy each other's films", &["copier", "copier"]),
+    Attack { disputes: 6, ..attack("good work disputed", &[]) },
+    verifiers("none, with verifiers", &[]),
+    verifiers("a verifier that is lazy", &["lazy-verifier"]),
+    verifiers("a verifier that lies", &["lying-verifier"]),
+    verifiers("two that vouch for each other", &["friends", "friends"]),
 ];
 
 /// What became of an attack.
@@ -66,6 +86,8 @@ struct Outcome {
     kept: u128,
     /// Films that were copied and not rendered.
     copied: usize,
+    /// Films of others that the cheats have looked at, and were right.
+    verified: u64,
     /// Whether the artist lost tokens by each dispute, and nobody else anything.
     disputes_cost: bool,
     honest_accepted: u64,
@@ -99,11 +121,12 @@ fn run() -> Result<bool> {
     // Whatever must be built is built before a clock runs.
     farm_tests::tessera();
     println!(
-        "{:<32}{:>7}{:>9}{:>8}{:>12}{:>13}{:>9}{:>9}{:>8}",
+        "{:<32}{:>7}{:>9}{:>8}{:>9}{:>12}{:>13}{:>9}{:>9}{:>8}",
         "attack",
         "barred",
         "accepted",
         "refused",
+        "verified",
         "tokens kept",
         "honest/unit",
         "harmed",
@@ -122,11 +145,12 @@ fn run() -> Result<bool> {
             && outcome.right;
         all_held &= held;
         println!(
-            "{:<32}{:>7}{:>9}{:>8}{:>12.6}{:>13.6}{:>9}{:>9}{:>8.1}{}",
+            "{:<32}{:>7}{:>9}{:>8}{:>9}{:>12.6}{:>13.6}{:>9}{:>9}{:>8.1}{}",
             attack.name,
             format!("{}/{}", outcome.barred, attack.cheats.len()),
             outcome.accepted,
             outcome.refused,
+            outcome.verified,
             outcome.kept as f64 / 1e6,
             outcome.honest_kept as f64 / 1e6 / outcome.honest_accepted.max(1) as f64,
             outcome.honest_refused,
@@ -143,8 +167,7 @@ fn run() -> Result<bool> {
 
 fn outcome(attack: &Attack) -> Result<Outcome> {
     let scene = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../assets/spheres.glb");
-    let settings = if attack.cheats.contains(&"hostage") { "" } else { IMPATIENT };
-    let mut farm = Farm::start(settings)?;
+    let mut farm = Farm::start(attack.settings)?;
     let honest: Vec<String> = (1..=2).map(|number| format!("honest {number}")).collect();
     let cheats: Vec<String> =
         (1..=attack.cheats.len()).map(|number| format!("cheat {number}")).collect();
@@ -170,6 +193,7 @@ fn outcome(attack: &Attack) -> Result<Outcome> {
         barred: 0,
         kept: 0,
         copied: 0,
+        verified: 0,
         disputes_cost: true,
         honest_accepted: 0,
         honest_kept: 0,
@@ -181,6 +205,7 @@ fn outcome(attack: &Attack) -> Result<Outcome> {
         let view = farm.node(name)?;
         outcome.accepted += count(&view, "accepted")?;
         outcome.refused += count(&view, "refused")?;
+        outcome.verified += count(&view, "verified")?;
         outcome.barred += usize::from(view["barred"] == true);
         outcome.kept += tokens(&view)?;
     }
@@ -204,15 +229,16 @@ fn outcome(attack: &Attack) -> Result<Outcome> {
 }
 
 impl Outcome {
-    /// Whether the cheats have no more than honest work would have brought them: nothing at all, or,
-    /// where they hand in films that are right, no more a film than others, for all but the few that
-    /// twins let them copy.
+    /// Whether the cheats have no more than honest work would have brought them: nothing at all but the
+    /// wages for what they have verified well; or, where they hand in films that are right, no more a
+    /// film than others, for all but the few that twins let them copy.
     fn gains_nothing(&self, attack: &Attack) -> bool {
-        if !attack.cheats.contains(&"copier") {
-            return self.kept == 0;
-        }
         let per_film = |kept: u128, films: u64| kept / u128::from(films.max(1));
         let honest = per_film(self.honest_kept, self.honest_accepted);
+        if !attack.cheats.contains(&"copier") {
+            // A wage is the pay for 136 of a tile's 4 096 pixels.
+            return self.kept * 10 <= honest * u128::from(self.verified);
+        }
         // A tile's light decides its rays: no two nodes have quite the same mean.
         let is_no_dearer = per_film(self.kept, self.accepted) <= honest * 3 / 2;
         is_no_dearer && self.copied as u64 * 5 <= self.accepted

@@ -6,6 +6,8 @@ mod faults;
 mod money;
 /// Several cameras and frames, and which file is whose.
 mod shots;
+/// Farms that show two histories, or an older one.
+mod witnesses;
 
 use std::path::{Path, PathBuf};
 

@@ -16,10 +16,12 @@
 use ed25519_dalek::SigningKey;
 use protocol::PublicKey;
 
-use crate::merkle::Hash;
+use crate::merkle::{Frontier, Hash};
 use crate::note;
 
 pub use crate::note::NOTE_BYTES_MAX as CHECKPOINT_BYTES_MAX;
+
+const ORIGIN: &str = "tessera/ledger/";
 
 /// How many entries a journal had, and the root of the tree over them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +60,26 @@ pub enum CheckpointError {
 /// The name of a key's ledger in checkpoints.
 #[must_use]
 pub fn ledger_origin(key: PublicKey) -> String {
+    named(ORIGIN, key)
+}
+
+/// Whose ledger a note says it is of: a claim that opening it under that key proves.
+#[must_use]
+pub fn claimed_key(note: &str) -> Option<PublicKey> {
+    key_named(ORIGIN, note.lines().next()?)
+}
+
+/// A key's name with what it is for.
+pub(crate) fn named(prefix: &str, key: PublicKey) -> String {
     let hex: String = key.0.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("tessera/ledger/{hex}")
+    format!("{prefix}{hex}")
+}
+
+/// The key of such a name, in its one form.
+pub(crate) fn key_named(prefix: &str, name: &str) -> Option<PublicKey> {
+    let hex = name.strip_prefix(prefix)?;
+    let key: PublicKey = format!("{}_{hex}", PublicKey::PREFIX).parse().ok()?;
+    (named(prefix, key) == name).then_some(key)
 }
 
 impl Checkpoint {
@@ -67,6 +87,12 @@ impl Checkpoint {
     #[must_use]
     pub fn body(&self) -> String {
         format!("{}\n{}\n{}\n", self.origin, self.size, note::hash_text(&self.root))
+    }
+
+    /// The root of a checkpoint of nothing.
+    #[must_use]
+    pub fn is_of_nothing(&self) -> bool {
+        self.size == 0 && self.root == Frontier::default().root()
     }
 
     /// The text with a signature, or without one when there is no key.

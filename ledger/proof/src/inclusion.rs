@@ -239,7 +239,12 @@ mod tests {
             kind,
             content: all[5].clone(),
             index: 5,
-            path: merkle::inclusion(leaves, 5).expect("a leaf"),
+            path: leaves
+                .iter()
+                .copied()
+                .collect::<merkle::Tree>()
+                .inclusion(5, 11)
+                .expect("a leaf"),
             note,
         };
         [

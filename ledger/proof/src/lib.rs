@@ -13,9 +13,13 @@
 //! | [`checkpoint`] | signed heads that others keep (C2SP signed note, tlog-checkpoint) |
 //! | [`state`] | what all accounts held there: the account tree |
 //! | [`inclusion`] | proofs of an entry or of a balance, as text (C2SP tlog-proof) |
+//! | [`consistency`] | proofs that a ledger goes on from where it was, as text (C2SP tlog-witness) |
+//! | [`witness`] | co-signatures of those who checked that (C2SP tlog-cosignature) |
+//! | [`receipt`] | what a receipt proves |
 
 pub mod account;
 pub mod checkpoint;
+pub mod consistency;
 pub mod entry;
 pub mod inclusion;
 pub mod merkle;
@@ -24,10 +28,13 @@ pub mod receipt;
 pub mod record;
 pub mod state;
 pub mod verify;
+pub mod witness;
 
 pub use account::Account;
-pub use checkpoint::{Checkpoint, CheckpointError, ledger_origin};
+pub use checkpoint::{Checkpoint, CheckpointError, claimed_key, ledger_origin};
+pub use consistency::{Consistency, ConsistencyError, Fork};
 pub use entry::{Code, Entry, EntryError, Event, Link, Transfer, TransferKind, transfer_id};
 pub use inclusion::{Kind as ProofKind, Proof, ProofError, Proven};
 pub use state::{AccountState, AccountStateError, State};
 pub use verify::{Head, Place, Signatures, Verifier, VerifyError};
+pub use witness::Cosignature;

@@ -9,19 +9,52 @@ use sha2::{Digest as _, Sha256};
 use crate::checkpoint::CheckpointError;
 use crate::merkle::Hash;
 
-/// Most bytes of a note: a dozen co-signatures fit.
-pub const NOTE_BYTES_MAX: usize = 4096;
+/// Most bytes of a note: a text of ours, its signature and sixteen co-signatures take half of it.
+pub const NOTE_BYTES_MAX: usize = 8192;
+
+/// What a signature is of, as its key's hash says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SignatureType {
+    /// The text.
+    Text = 1,
+    /// The text and a time, by a witness (c2sp.org/tlog-cosignature).
+    Cosignature = 4,
+}
 
 /// A text (which ends with a line end) with a signature under it, or with none when there is no
 /// key.
 pub(crate) fn seal(text: &str, name: &str, key: Option<&SigningKey>) -> String {
     let mut note = format!("{text}\n");
     if let Some(key) = key {
-        let mut bytes = key_hash(name, &key.verifying_key()).to_vec();
-        bytes.extend_from_slice(&key.sign(text.as_bytes()).to_bytes());
-        note += &format!("\u{2014} {name} {}\n", STANDARD.encode(bytes));
+        let signature = key.sign(text.as_bytes()).to_bytes();
+        note += &line(SignatureType::Text, name, &key.verifying_key(), &signature);
     }
     note
+}
+
+/// A signature's line.
+pub(crate) fn line(
+    kind: SignatureType,
+    name: &str,
+    key: &VerifyingKey,
+    signature: &[u8],
+) -> String {
+    let bytes = [&key_hash(kind, name, key)[..], signature].concat();
+    format!("\u{2014} {name} {}\n", STANDARD.encode(bytes))
+}
+
+/// The signature of a line without its line end, if it is of this kind, name and key.
+pub(crate) fn parse_line<const BYTES: usize>(
+    kind: SignatureType,
+    line: &str,
+    name: &str,
+    key: &VerifyingKey,
+) -> Option<[u8; BYTES]> {
+    let encoded = line.strip_prefix("\u{2014} ")?.strip_prefix(name)?.strip_prefix(' ')?;
+    let bytes = STANDARD.decode(encoded).ok()?;
+    let (hash, signature) = bytes.split_first_chunk::<4>()?;
+    let signature = <[u8; BYTES]>::try_from(signature).ok()?;
+    (*hash == key_hash(kind, name, key)).then_some(signature)
 }
 
 /// A note's text and its signatures.
@@ -44,26 +77,21 @@ pub(crate) fn check(
 ) -> Result<(), CheckpointError> {
     let verifying =
         VerifyingKey::from_bytes(&key.0).map_err(|_not_a_point| CheckpointError::Key(key))?;
-    let start = format!("\u{2014} {name} ");
-    let hash = key_hash(name, &verifying);
     let is_signed = signatures
         .lines()
-        .filter_map(|line| STANDARD.decode(line.strip_prefix(&start)?).ok())
-        .filter_map(|bytes| <[u8; 68]>::try_from(bytes).ok())
-        .any(|bytes| {
-            let mut signature = [0; 64];
-            signature.copy_from_slice(&bytes[4..]);
+        .filter_map(|line| parse_line(SignatureType::Text, line, name, &verifying))
+        .any(|signature| {
             let signature = Signature::from_bytes(&signature);
-            bytes[..4] == hash && verifying.verify_strict(text.as_bytes(), &signature).is_ok()
+            verifying.verify_strict(text.as_bytes(), &signature).is_ok()
         });
     if is_signed { Ok(()) } else { Err(CheckpointError::Signature(key)) }
 }
 
-/// The hint that says which key signed: the start of SHA-256 of name, 0x0A, 0x01 and key.
-fn key_hash(name: &str, key: &VerifyingKey) -> [u8; 4] {
+/// The hint that says which key signed: the start of SHA-256 of name, 0x0A, type and key.
+fn key_hash(kind: SignatureType, name: &str, key: &VerifyingKey) -> [u8; 4] {
     let hash: Hash = Sha256::new()
         .chain_update(name.as_bytes())
-        .chain_update([b'\n', 1])
+        .chain_update([b'\n', kind as u8])
         .chain_update(key.as_bytes())
         .finalize()
         .into();

@@ -11,6 +11,7 @@ use crate::account;
 use crate::checkpoint::Checkpoint;
 use crate::entry::{Event, Transfer, TransferKind};
 use crate::inclusion::{Kind, Proof, ProofError, Proven};
+use crate::witness::{self, Cosignature};
 
 /// What a payment's link says of the verdict that it pays for.
 #[must_use]
@@ -31,6 +32,8 @@ pub struct Checked {
     pub complete: bool,
     /// The ledger's checkpoint under which all payments are.
     pub checkpoint: Checkpoint,
+    /// Who saw that the ledger only grew up to there, and co-signed it.
+    pub witnesses: Vec<Cosignature>,
 }
 
 /// A unit that was rendered, accepted and paid.
@@ -128,7 +131,8 @@ pub fn check(receipt: &Receipt, farm: PublicKey) -> Result<Checked, ReceiptError
     }
     let complete = covers(&receipt.spec, &units)?;
     let checkpoint = books.checkpoint()?;
-    Ok(Checked { job, artist: order.artist, units, complete, checkpoint })
+    let witnesses = witness::cosignatures(&receipt.checkpoint).map_err(ProofError::Note)?;
+    Ok(Checked { job, artist: order.artist, units, complete, checkpoint, witnesses })
 }
 
 /// What a unit's signatures say.

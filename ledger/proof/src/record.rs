@@ -202,6 +202,12 @@ impl<'a> Group<'a> {
         chain_after(&self.head, self.entries)
     }
 
+    /// The same record where the bytes that were read begin at `start` of its segment.
+    #[must_use]
+    pub const fn read_from(self, start: usize) -> Self {
+        Self { offset: self.offset + start, end: self.end + start, ..self }
+    }
+
     /// Reads the record at `offset`, or `None` when there is no good one.
     fn read(segment: &'a [u8], salt: [u8; 8], offset: usize) -> Option<Self> {
         let rest = segment.get(offset..)?;

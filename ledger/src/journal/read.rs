@@ -304,7 +304,7 @@ impl Follower {
             };
             let bytes = read_after(&path, offset)
                 .map_err(|source| FollowError::Io { path: path.clone(), source })?;
-            let mut good_bytes = 0;
+            let mut good_bytes = offset;
             let before = self.next_seq;
             // A bad record is one that is being written, or damage: then entries are missing.
             for group in header.groups(&bytes, 0).map_while(Result::ok) {
@@ -312,12 +312,13 @@ impl Follower {
                     break;
                 }
                 let seq = group.head.first_seq;
+                let group = group.read_from(offset as usize);
                 visit(&group).map_err(|source| FollowError::Entry { seq, source })?;
                 self.next_seq = seq + u64::from(group.head.count);
                 good_bytes = group.end as u64;
             }
             if self.next_seq > before {
-                self.at = Some((path, header, offset + good_bytes));
+                self.at = Some((path, header, good_bytes));
             } else if header.first_seq == self.next_seq {
                 let (seq, dir) = (self.next_seq, self.dir.clone());
                 return Err(FollowError::Missing { seq, dir });

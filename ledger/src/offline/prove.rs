@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use proof::merkle::{self, Hash};
-use proof::{Checkpoint, CheckpointError, Entry, Event, Proof, ProofKind, State, ledger_origin};
+use proof::{
+    Checkpoint, CheckpointError, Consistency, Event, Proof, ProofKind, State, ledger_origin,
+};
 use protocol::{AccountId, PublicKey, SigningKey, TransferId};
 
 use super::verify_journal;
@@ -91,7 +93,7 @@ fn prove_entry(
     against: Against<'_>,
 ) -> Result<Proof, ProveError> {
     let (note, point) = checkpoint(dir, key, against.kept)?;
-    let (mut leaves, mut found) = (Vec::new(), None);
+    let (mut tree, mut found) = (merkle::Tree::default(), None);
     verify_journal(dir, key, std::slice::from_ref(&point), &mut |books, entry, bytes| {
         let seq = books.size() - 1;
         let is_wanted = match (wanted, &entry.event) {
@@ -102,45 +104,38 @@ fn prove_entry(
         if is_wanted {
             found = Some((seq, bytes.to_vec()));
         }
-        if seq < point.size {
-            leaves.push(merkle::leaf(bytes));
-        }
+        tree.push(merkle::leaf(bytes));
         Ok(())
     })?;
     let (seq, content) = found.ok_or(ProveError::Unknown)?;
-    let path = path(&leaves, seq).ok_or(ProveError::Later { seq, size: point.size })?;
+    let size = point.size;
+    let path = tree.inclusion(seq, size).ok_or(ProveError::Later { seq, size })?;
     Ok(Proof { kind: ProofKind::Entry, content, index: seq, path, note })
 }
 
-/// Proves all entries that `wanted` picks against a checkpoint that somebody holds, in one pass over
-/// the journal.
+/// Shows that the ledger of `key` in `dir` goes on from its first `old_size` entries to a checkpoint
+/// that somebody keeps, or to the stored one. The journal is read and verified as a whole.
 ///
 /// # Errors
-/// See [`ProveError`]; entries after the checkpoint are not looked at.
-pub fn prove_entries(
+/// See [`ProveError`].
+pub fn prove_consistency(
     dir: &Path,
     key: PublicKey,
-    note: &str,
-    wanted: &mut dyn FnMut(&Entry) -> bool,
-) -> Result<Vec<Proof>, ProveError> {
-    let (note, point) = checkpoint(dir, key, Some(note))?;
-    let (mut leaves, mut found) = (Vec::new(), Vec::new());
-    verify_journal(dir, key, std::slice::from_ref(&point), &mut |books, entry, bytes| {
-        let seq = books.size() - 1;
-        if seq < point.size {
-            leaves.push(merkle::leaf(bytes));
-            if wanted(entry) {
-                found.push((seq, bytes.to_vec()));
-            }
-        }
+    old_size: u64,
+    kept: Option<&str>,
+) -> Result<Consistency, ProveError> {
+    let (note, point) = checkpoint(dir, key, kept)?;
+    let size = point.size;
+    if old_size > size {
+        return Err(ProveError::Later { seq: old_size - 1, size });
+    }
+    let mut tree = merkle::Tree::default();
+    verify_journal(dir, key, &[point], &mut |_books, _entry, bytes| {
+        tree.push(merkle::leaf(bytes));
         Ok(())
     })?;
-    let tree = merkle::Tree::new(leaves);
-    let proven = found.into_iter().filter_map(|(index, content)| {
-        let path = tree.inclusion(usize::try_from(index).ok()?)?;
-        Some(Proof { kind: ProofKind::Entry, content, index, path, note: note.clone() })
-    });
-    Ok(proven.collect())
+    let path = tree.consistency(old_size, size).unwrap_or_default();
+    Ok(Consistency { old_size, path, note })
 }
 
 fn prove_account(
@@ -180,7 +175,9 @@ fn prove_account(
     let states = states.unwrap_or_default();
     let index = states.iter().position(|state| state.id() == account).ok_or(ProveError::Unknown)?;
     let leaves: Vec<Hash> = states.iter().map(proof::AccountState::leaf).collect();
-    let (accounts, accounts_root) = (leaves.len() as u64, merkle::root(&leaves));
+    let accounts = leaves.len() as u64;
+    let tree: merkle::Tree = leaves.into_iter().collect();
+    let accounts_root = tree.root(accounts).expect("invariant: the account is among them");
     let note = match (signed, against.key) {
         (Some((state, _)), _) if state.accounts_root != accounts_root => {
             return Err(ProveError::NoState { size: point.size });
@@ -192,12 +189,8 @@ fn prove_account(
         (None, None) => unreachable!("without a key there is a snapshot, or an error"),
     };
     let (kind, content, index) = (ProofKind::Account, states[index].encode(), index as u64);
-    let path = path(&leaves, index).expect("invariant: it was found among them");
+    let path = tree.inclusion(index, accounts).expect("invariant: it was found among them");
     Ok(Proof { kind, content, index, path, note })
-}
-
-fn path(leaves: &[Hash], index: u64) -> Option<Vec<Hash>> {
-    merkle::inclusion(leaves, usize::try_from(index).ok()?)
 }
 
 /// The checkpoint to prove against, with its note.

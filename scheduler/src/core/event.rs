@@ -247,8 +247,8 @@ pub enum Event {
     AppealHeard {
         /// The lease whose film convicted the node.
         lease: LeaseId,
-        /// Whether the film was good after all.
-        holds: bool,
+        /// Whether the film is good; none where nobody can render it any more.
+        holds: Option<bool>,
     },
     /// The time for an appeal is over.
     AppealLapsed {
@@ -434,8 +434,11 @@ pub enum CheckKind {
         /// The films.
         films: Vec<FilmRef>,
     },
-    /// The whole tile of a film that convicted its node: answered by [`Event::AppealHeard`].
+    /// The whole tile of a film that convicted its node or a verifier: answered by
+    /// [`Event::AppealHeard`].
     Appeal {
+        /// The lease that the conviction is known by.
+        conviction: LeaseId,
         /// The film.
         film: FilmRef,
     },

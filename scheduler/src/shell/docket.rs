@@ -160,15 +160,16 @@ mod tests {
             rays: RayCount::default(),
             signature: [0; 64],
         };
+        let piece = Piece {
+            unit,
+            scene: SceneId([0; 32]),
+            settings: RenderSettings::default(),
+            time_s: 0.0,
+            rect: Rect { x0: 0, y0: 0, x1: 64, y1: 64 },
+            engine: Engine(1),
+        };
         Check {
-            piece: Piece {
-                unit,
-                scene: SceneId([0; 32]),
-                settings: RenderSettings::default(),
-                time_s: 0.0,
-                rect: Rect { x0: 0, y0: 0, x1: 64, y1: 64 },
-                engine: Engine(1),
-            },
+            piece,
             unit_index: tile,
             kind: CheckKind::Challenge {
                 film,

@@ -16,7 +16,7 @@ use transport::{Peer, PeerConfig, Ticket, identity};
 use super::assay::Assays;
 use super::by_hash::ByHash;
 use super::desk::{self, DeskHandle, Outlets};
-use super::door::{Door, LedgerChecks};
+use super::door::{Door, LedgerChecks, Witnesses};
 use super::frames::Frames;
 use super::queue::Queue;
 use super::till::{self, TillHandle};
@@ -27,7 +27,8 @@ use crate::core::{Event, Job, Secret, State, outstanding};
 /// How long the parts may take to stop before they are left to the system.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Statements that are read at once: without a working index each reads the whole journal.
+/// Statements and proofs that are made at once: without a working index a statement reads the whole
+/// journal.
 const STATEMENTS_AT_ONCE: usize = 4;
 
 /// A scheduler that can be called.
@@ -141,6 +142,7 @@ struct Parts {
 impl Parts {
     async fn start(config: &Config, opened: Opened, peer: &Peer) -> anyhow::Result<Self> {
         let Opened { key, state, journal, ledger, films, evidence } = opened;
+        let prover = ledger.prover().context("the ledger keeps no hashes for proofs")?;
         let (money, checks) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
         let meter = Arc::new(Meter::default());
         let ended = {
@@ -192,7 +194,8 @@ impl Parts {
             backend: Arc::new(Mutex::new(CpuBackend::new(config.cpu_threads))),
             renders: Semaphore::new(1),
             ledger_check: LedgerChecks::default(),
-            receipts: Semaphore::new(1),
+            prover,
+            witnesses: Witnesses::default(),
             statements: Semaphore::new(STATEMENTS_AT_ONCE),
         });
         let parts = Self { door, threads, desk: desk_thread, money, checks, cancel };

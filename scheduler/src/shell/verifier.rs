@@ -120,10 +120,10 @@ impl Verifier {
                 let outcome = self.challenge(&place, film, challenge);
                 outcome.map(|outcome| Event::Rechecked { lease, outcome, now_ms: 0 })
             }
-            CheckKind::Appeal { film } => {
-                let lease = film.lease;
+            CheckKind::Appeal { conviction: lease, film } => {
+                let lease = *lease;
                 let holds = self.hearing(&place, film);
-                holds.map(|holds| Event::AppealHeard { lease, holds })
+                holds.map(|holds| Event::AppealHeard { lease, holds: Some(holds) })
             }
             CheckKind::Dispute { film } => {
                 let lease = film.lease;
@@ -350,7 +350,9 @@ fn unlooked(check: &Check) -> Event {
             Event::Judged { lease: film.lease, round: challenge.round, outcome, now_ms }
         }
         CheckKind::Recheck { film, .. } => Event::Rechecked { lease: film.lease, outcome, now_ms },
-        CheckKind::Appeal { film } => Event::AppealHeard { lease: film.lease, holds: true },
+        CheckKind::Appeal { conviction, .. } => {
+            Event::AppealHeard { lease: *conviction, holds: None }
+        }
         CheckKind::Dispute { film } => Event::DisputeHeard { lease: film.lease, outcome, now_ms },
         CheckKind::Trial { films } => {
             let held = |film: &FilmRef| Tried { lease: film.lease, differing: 0, evidence: None };

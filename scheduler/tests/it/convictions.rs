@@ -4,9 +4,9 @@ use ledger::account;
 use protocol::{Class, Tokens, VerdictKind};
 use scheduler::core::{Appeal, Policy, view};
 
+use crate::simulator::HONEST;
 use crate::world::{Character, World, public, truth};
 
-const HONEST: Character = Character { class: Class::Exact, forges_percent: 0, sleeps_percent: 2 };
 const CHEAT: Character = Character { forges_percent: 30, ..HONEST };
 
 fn policy() -> Policy {
@@ -20,7 +20,7 @@ fn policy() -> Policy {
 }
 
 /// Runs until every job is over and every conviction settled.
-fn run(world: &mut World) {
+pub fn run(world: &mut World) {
     for _ in 0..60_000 {
         world.turn();
         world.assert_invariants();

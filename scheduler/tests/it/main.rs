@@ -10,5 +10,8 @@ mod market;
 mod receipts;
 mod simulator;
 mod trust;
+mod verification;
+mod verifiers;
 mod vouchers;
+mod witnesses;
 mod world;

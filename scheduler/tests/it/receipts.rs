@@ -11,7 +11,7 @@ use crate::callers::{
     spec, wait_for, work,
 };
 
-async fn receipt(client: &Caller, job: JobId) -> Receipt {
+pub async fn receipt(client: &Caller, job: JobId) -> Receipt {
     for _ in 0..200 {
         let request = Request::Receipt { job, shot: ShotIndex(0) };
         match client.call(request, bytes::Bytes::new()).await {

@@ -9,12 +9,16 @@ use protocol::{
     Size, Tokens, Unit, VerdictKind,
 };
 use scheduler::core::{
-    Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, JobPhase, NodeFacts,
-    Ordered, Policy, Secret, State, Tried, may_appeal, outstanding, plan, step, view,
+    Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding, JobPhase,
+    NodeFacts, Ordered, Policy, Secret, State, Tried, may_appeal, outstanding, plan, step,
+    verifiers, view,
 };
 use scheduler::money;
 
 use crate::bank::Bank;
+
+mod invariants;
+mod people;
 
 /// Random numbers of a seed.
 pub struct Dice(blake3::OutputReader);
@@ -43,6 +47,19 @@ pub struct Character {
     pub forges_percent: u64,
     /// Leases that are never answered, of a hundred.
     pub sleeps_percent: u64,
+    /// What it says of others' films.
+    pub says: Says,
+}
+
+/// What a verifier says of a film.
+#[derive(Debug, Clone, Copy)]
+pub enum Says {
+    /// What it has rendered.
+    Truth,
+    /// Of every film that it is good.
+    Good,
+    /// Of one in ten the contrary of what it has rendered.
+    Lies,
 }
 
 pub struct Node {
@@ -75,10 +92,16 @@ pub struct World {
     pub owners_act: bool,
     /// Bad films of a convict's that a second look misses.
     pub recheck_missed_percent: u64,
+    /// Challenges that verifiers get where there are some, of a hundred.
+    pub entrusts_percent: u64,
+    /// Films that verifiers have looked at.
+    pub found: u32,
+    /// Accepted films that were looked at again because who vouched for them was wrong elsewhere.
+    pub doubted: u32,
     pub disputes: u32,
     /// Of these, by artists who were right.
     pub disputes_won: u32,
-    stakes_made: u8,
+    stakes_made: u32,
     policy: Policy,
     journal: Vec<Vec<u8>>,
     synced: usize,
@@ -127,6 +150,9 @@ impl World {
             faults_percent: 0,
             owners_act: false,
             recheck_missed_percent: 5,
+            entrusts_percent: 0,
+            found: 0,
+            doubted: 0,
             disputes: 0,
             disputes_won: 0,
             stakes_made: 0,
@@ -354,28 +380,6 @@ impl World {
         state
     }
 
-    /// One thing happens.
-    pub fn turn(&mut self) {
-        match self.dice.below(100) {
-            0..30 => self.node_asks(),
-            30..55 => self.node_answers(),
-            55..75 => self.bank_works(),
-            75..92 => self.verifier_works(),
-            92..96 => {
-                self.now_ms += self.dice.below(4_000);
-                for event in plan::due(&self.state, self.now_ms) {
-                    self.apply(event);
-                }
-                self.sync();
-            }
-            _ => self.connection_changes(),
-        }
-        if self.owners_act && self.dice.percent(10) {
-            self.owner_acts();
-        }
-        self.watch();
-    }
-
     /// Every job's artist hears what is new. What is told may rest on events that a crash takes
     /// back: only what must be synced is held back by the shell.
     fn watch(&mut self) {
@@ -400,302 +404,6 @@ impl World {
                     assert_eq!(told.get(&unit.unit), Some(&accepted.film.root), "{:?}", unit.unit);
                 }
             }
-        }
-    }
-
-    fn pick(&mut self) -> usize {
-        self.dice.below(self.nodes.len() as u64) as usize
-    }
-
-    fn node_asks(&mut self) {
-        let index = self.pick();
-        let node = self.nodes[index].id;
-        if !self.state.live.connected.contains_key(&node) {
-            return;
-        }
-        if let Some(event) = plan::next_grant(&self.state, node, self.now_ms) {
-            let Event::Granted { lease, job, unit_index, .. } = event.clone() else {
-                panic!("a plan is a grant")
-            };
-            self.assert_not_both_twins(node, job, unit_index);
-            self.apply(event);
-            self.nodes[index].leases.push(lease);
-        }
-    }
-
-    /// Nodes of one owner never hold both films of a unit.
-    fn assert_not_both_twins(&self, node: NodeId, job: JobId, unit_index: u32) {
-        let book = &self.state.book;
-        let owner = book.nodes[&node].facts.owner;
-        for lease in &book.jobs[&job].units[unit_index as usize].leases {
-            assert_ne!(book.nodes[&book.leases[lease].node].facts.owner, owner);
-        }
-    }
-
-    fn node_answers(&mut self) {
-        let index = self.pick();
-        let Some(lease) = self.nodes[index].leases.pop() else { return };
-        let Node { id, character, .. } = self.nodes[index];
-        if self.dice.percent(character.sleeps_percent) {
-            return;
-        }
-        // As the shell: an unknown lease, or somebody else's, is refused.
-        let Some(record) = self.state.book.leases.get(&lease).filter(|l| l.node == id) else {
-            return;
-        };
-        if record.committed().is_some() {
-            return;
-        }
-        let unit = self.state.book.jobs[&record.job].units[record.unit_index as usize].unit;
-        if character.forges_percent > 0 && self.dice.percent(3) {
-            let root = Digest([0; 32]);
-            let (refusal, evidence, now_ms) = (Refusal::Shape, None, self.now_ms);
-            self.apply(Event::Tripped { lease, root, refusal, evidence, now_ms });
-            self.settled.insert(lease);
-            return;
-        }
-        let forged = self.dice.percent(character.forges_percent);
-        let root = if forged {
-            Digest::of("forged", &[&protocol::encode(&unit), &id.0])
-        } else {
-            truth(&unit, character.class)
-        };
-        let rays = rays(&unit);
-        let commitment = self.signed(index, lease, &unit, root);
-        self.apply(Event::Committed { lease, root, rays, commitment, now_ms: self.now_ms });
-        self.acknowledged.insert(lease);
-    }
-
-    fn bank_works(&mut self) {
-        let Some((seq, transfers)) = self.moves.pop_front() else { return };
-        match self.bank.apply(&transfers) {
-            Ok(()) => self.apply(Event::Moved { seq, now_ms: self.now_ms }),
-            Err(refusal) => {
-                let unfunded = match transfers[0].credit {
-                    Account::Escrow(job) => Event::Unfunded { job },
-                    Account::Stake(_) => Event::StakeUnfunded { seq },
-                    Account::Reserve => Event::DisputeUnfunded { seq },
-                    _other => panic!("{} has not enough for {transfers:?}", refusal.account),
-                };
-                self.apply(unfunded);
-            }
-        }
-    }
-
-    fn outcome(&mut self, unit: &Unit, film: &FilmRef, missed_percent: u64) -> CheckOutcome {
-        let good = film.root == truth(unit, film.class);
-        if good || self.dice.percent(missed_percent) {
-            self.confirmed.insert((*unit, film.root));
-            return CheckOutcome::Passed { pixels: 136 };
-        }
-        let refusal = Refusal::Pixels { differing: 7, checked: 136, x: 0, y: 0 };
-        CheckOutcome::Refused { refusal, evidence: Some(Digest([9; 32])) }
-    }
-
-    /// Somebody appeals, puts tokens at risk or asks for them back.
-    fn owner_acts(&mut self) {
-        let index = self.pick();
-        let node = &self.state.book.nodes[&self.nodes[index].id];
-        let (id, owner) = (node.id, node.facts.owner);
-        let book = &self.state.book;
-        match self.dice.below(4) {
-            3 => self.artist_doubts(),
-            0 => {
-                let convictions = book.convictions.iter();
-                let own = convictions.filter(|(_, it)| it.node == id).map(|(lease, _)| *lease);
-                let appealed: Vec<LeaseId> =
-                    own.filter(|lease| may_appeal(book, owner, *lease).is_ok()).collect();
-                for lease in appealed {
-                    self.apply(Event::Appealed { lease });
-                }
-            }
-            1 => {
-                self.stakes_made += 1;
-                let (amount, id) = (Tokens::from_whole(1), [self.stakes_made; 16]);
-                self.apply(Event::Staked { owner, amount, id });
-            }
-            _ => {
-                let (amount, now_ms) = (Tokens::from_micro(700_000), self.now_ms);
-                self.apply(Event::Unstaked { owner, amount, now_ms });
-            }
-        }
-    }
-
-    /// An artist has an accepted tile rendered once more.
-    fn artist_doubts(&mut self) {
-        let jobs: Vec<JobId> = self.state.book.jobs.keys().copied().collect();
-        let job = jobs[self.dice.below(jobs.len() as u64) as usize];
-        let units = self.state.book.jobs[&job].units.len() as u64;
-        let unit_index = self.dice.below(units) as u32;
-        let unit = &self.state.book.jobs[&job].units[unit_index as usize];
-        if unit.accepted.as_ref().is_some_and(|accepted| !accepted.disputed) {
-            self.disputes += 1;
-            self.apply(Event::Disputed { job, unit_index });
-        }
-    }
-
-    fn verifier_works(&mut self) {
-        if self.checks.is_empty() {
-            return;
-        }
-        let index = self.dice.below(self.checks.len() as u64) as usize;
-        let check = self.checks.swap_remove(index);
-        let now_ms = self.now_ms;
-        match check.kind {
-            CheckKind::Challenge { film, challenge } => {
-                let round = challenge.round;
-                let mut outcome = self.outcome(&check.piece.unit, &film, 60);
-                if self.faults_percent > 0 && self.dice.percent(self.faults_percent) {
-                    let refusal = Refusal::Pixels { differing: 1, checked: 136, x: 9, y: 9 };
-                    outcome = CheckOutcome::Refused { refusal, evidence: None };
-                }
-                self.apply(Event::Judged { lease: film.lease, round, outcome, now_ms });
-            }
-            CheckKind::Recheck { film, .. } => {
-                let missed_percent = self.recheck_missed_percent;
-                let outcome = self.outcome(&check.piece.unit, &film, missed_percent);
-                let is_bad = matches!(outcome, CheckOutcome::Refused { .. });
-                let was_done = self.state.book.jobs[&check.piece.unit.job].phase == JobPhase::Done;
-                self.reopened += u32::from(is_bad);
-                self.reopened_done += u32::from(is_bad && was_done);
-                self.apply(Event::Rechecked { lease: film.lease, outcome, now_ms });
-            }
-            CheckKind::Dispute { film } => {
-                let outcome = self.outcome(&check.piece.unit, &film, 0);
-                self.disputes_won += u32::from(matches!(outcome, CheckOutcome::Refused { .. }));
-                self.apply(Event::DisputeHeard { lease: film.lease, outcome, now_ms });
-            }
-            CheckKind::Appeal { film } => {
-                let holds = film.root == truth(&check.piece.unit, film.class);
-                self.apply(Event::AppealHeard { lease: film.lease, holds });
-            }
-            CheckKind::Trial { films } => {
-                self.trials += 1;
-                let films = films
-                    .iter()
-                    .map(|film| {
-                        let good = film.root == truth(&check.piece.unit, film.class);
-                        let differing = u32::from(!good) * 9;
-                        Tried { lease: film.lease, differing, evidence: None }
-                    })
-                    .collect();
-                let (job, unit_index) = (check.piece.unit.job, check.unit_index);
-                self.apply(Event::Tried { job, unit_index, films, now_ms });
-            }
-        }
-    }
-
-    fn connection_changes(&mut self) {
-        let index = self.pick();
-        let node = self.nodes[index].id;
-        if self.dice.percent(30) {
-            self.apply(Event::Gone { node, now_ms: self.now_ms });
-        } else {
-            self.apply(Event::Heard { node, now_ms: self.now_ms });
-            let leases = self.nodes[index].leases.clone();
-            for lease in leases {
-                self.apply(Event::Beat { node, lease, now_ms: self.now_ms });
-            }
-            if self.dice.percent(5)
-                && let Some(lease) = self.nodes[index].leases.pop()
-            {
-                self.apply(Event::Released { lease, now_ms: self.now_ms });
-            }
-        }
-    }
-
-    /// Whether every job is over, and no film of one is being checked once more.
-    pub fn all_over(&self) -> bool {
-        let book = &self.state.book;
-        book.active.is_empty() && book.rechecks.is_empty() && book.disputes.is_empty()
-    }
-
-    /// What must hold whatever happens.
-    pub fn assert_invariants(&self) {
-        let book = &self.state.book;
-        for job in book.jobs.values() {
-            let mut accepted = 0;
-            for unit in &job.units {
-                if let Some(in_use) = &unit.accepted {
-                    accepted += 1;
-                    assert!(
-                        self.confirmed.contains(&(unit.unit, in_use.film.root)),
-                        "accepted without a check"
-                    );
-                }
-                // A film, its twin, and one that races a slow one.
-                assert!(unit.leases.len() <= 3);
-            }
-            assert_eq!(accepted, job.units_accepted);
-            assert!(job.available <= job.quote.price && job.spent <= job.quote.price);
-        }
-        for node in book.nodes.values().filter(|node| node.barred) {
-            assert!(node.holds.is_empty(), "a convict's pay is held on");
-            assert!(book.leases.values().all(|lease| lease.node != node.id));
-        }
-        // What a node had under way when it was convicted went to others.
-        let was_barred = |node: &scheduler::core::Node| {
-            let won = |verdict: &protocol::Verdict| {
-                matches!(verdict.kind, VerdictKind::Overturned { .. })
-            };
-            node.barred || node.verdicts.iter().any(won)
-        };
-        for lease in self.acknowledged.difference(&self.settled) {
-            let judged = book
-                .nodes
-                .values()
-                .any(|node| was_barred(node) || node.verdicts.iter().any(|v| v.lease == *lease));
-            assert!(judged || book.leases.contains_key(lease), "an acknowledged film was lost");
-        }
-    }
-
-    /// What must hold once nothing is under way.
-    pub fn assert_settled(&mut self) {
-        self.sync();
-        while !self.moves.is_empty() {
-            self.bank_works();
-            self.sync();
-        }
-        let book = &self.state.book;
-        assert!(book.outbox.is_empty() && book.leases.is_empty() && book.rechecks.is_empty());
-        for job in book.jobs.values() {
-            assert_eq!(self.bank.posted(account::escrow(job.id)), 0, "escrow of {}", job.id);
-            assert_eq!(money::plus(job.spent, job.refunded), job.quote.price);
-        }
-        assert_eq!(self.bank.available(account::reserve()), book.reserve);
-        self.assert_risk_adds_up(book);
-        self.assert_pay_matches(book);
-        self.assert_all_was_told();
-    }
-
-    /// On the appeal account is what was taken and may go back, and what is to render bad films
-    /// anew: nothing is left there for ever. Stakes are where the book says.
-    fn assert_risk_adds_up(&self, book: &Book) {
-        let taken = book.convictions.values().map(|it| it.taken.micro() + it.stake.micro());
-        let units = book.jobs.values().flat_map(|job| &job.units);
-        let anew = units.map(|unit| unit.clawed_back.micro());
-        let on_appeal = taken.chain(anew).sum::<u128>();
-        assert_eq!(self.bank.posted(account::appeal()), on_appeal as i128);
-        for (&owner, stake) in &book.stakes {
-            let sum = stake.amount.micro() + stake.leaving.micro();
-            assert_eq!(self.bank.posted(account::stake(owner)), sum as i128);
-        }
-    }
-
-    /// The bank holds for each node what the book says it holds.
-    fn assert_pay_matches(&self, book: &Book) {
-        let mut earned = BTreeMap::<PublicKey, u128>::new();
-        for node in book.nodes.values() {
-            let held: u128 = node.holds.values().map(|hold| hold.amount.micro()).sum();
-            assert_eq!(self.bank.posted(account::held(node.id)), held as i128);
-            *earned.entry(node.facts.owner).or_default() += node.earned.micro();
-        }
-        for (owner, sum) in earned {
-            let (wallet, stake) = (account::wallet(owner), account::stake(owner));
-            let flow = |from, to| self.bank.flow(from, to) as i128;
-            let other = flow(account::issuance(), wallet) + flow(stake, wallet);
-            let expected = sum as i128 + other - flow(wallet, stake);
-            assert_eq!(self.bank.posted(wallet), expected);
         }
     }
 }

@@ -1,21 +1,23 @@
 //! A farm as an artist sees it: one connection, one method a question.
 
 use std::net::{Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use farm_node::Witness;
 use film::Film;
+use proof::Consistency;
 use protocol::message::{RefusedCode, Role};
 use protocol::view::{
     AcceptedUnit, FarmView, JobSummary, JobUpdate, LedgerCheck, StatementPage, WalletView,
 };
 use protocol::{
-    AccountId, Evidence, JobId, JobSpec, LeaseId, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote,
-    Receipt, Reply, Request, SceneId, ShotIndex, Signed, SigningKey, TransferId, Unit, Verdict,
-    Voucher, limits,
+    AccountId, JobId, JobSpec, LeaseId, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote, Receipt,
+    Reply, Request, SceneId, ShotIndex, Signed, SigningKey, TransferId, Unit, Verdict, Voucher,
+    limits,
 };
 use tokio::sync::Mutex;
 use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identity};
@@ -23,6 +25,7 @@ use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identi
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::options::FarmArgs;
+use crate::papers::Paper;
 
 /// How long a lost connection is dialled again before a command gives up.
 const RECONNECT_MAX: Duration = Duration::from_secs(60);
@@ -69,6 +72,11 @@ pub fn key_path(chosen: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     })
 }
 
+/// Where checkpoints of farms are kept by whoever's key file this is.
+pub fn checkpoints_beside(key_path: &Path) -> PathBuf {
+    key_path.with_file_name("checkpoints")
+}
+
 /// A ticket, or the ticket in `@FILE`.
 ///
 /// # Errors
@@ -90,19 +98,22 @@ impl Farm {
     /// Usage: a bad ticket. Auth: the key file. Network: nobody answers.
     pub async fn connect(args: &FarmArgs, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let ticket = ticket(&args.farm)?;
-        let key = identity::load_or_create(&key_path(args.key.as_ref())?)?;
-        Self::connect_as(key, ticket, interrupt).await
+        Self::connect_as(&key_path(args.key.as_ref())?, ticket, interrupt).await
     }
 
-    /// Connects with a key.
+    /// Connects as the person whose key file this is, made on first use. Checkpoints of the farm's
+    /// ledger are kept beside it.
     ///
     /// # Errors
-    /// Network: nobody answers, or another version does.
+    /// Auth: the key file. Network: nobody answers, or another version does. Failed: the farm's
+    /// ledger tells another story than it did before.
     pub async fn connect_as(
-        key: SigningKey,
+        key_path: &Path,
         ticket: Ticket,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Self> {
+        let key = identity::load_or_create(key_path)?;
+        let witness = Arc::new(Witness::new(checkpoints_beside(key_path), key.clone()));
         let scenes = tempfile::tempdir().context("no folder for scenes under way can be made")?;
         let mut config = PeerConfig::new(key.to_bytes(), scenes.path());
         if ticket.addresses().iter().any(|address| !address.ip().is_loopback()) {
@@ -117,6 +128,16 @@ impl Farm {
                 return Err(error);
             }
         };
+        let looked = unless(interrupt, witness.look(&connection, scheduler)).await?;
+        if let Err(error) = looked {
+            let is_final = error.is_final();
+            let error = anyhow::Error::from(error);
+            if is_final {
+                peer.close().await;
+                return Err(error).exit(Exit::Failed);
+            }
+            eprintln!("  warning     {error:#}");
+        }
         let connection = Mutex::new(connection);
         let interrupt = interrupt.clone();
         let shared =
@@ -301,9 +322,10 @@ impl Farm {
     ///
     /// # Errors
     /// No such refusal of our node, or in our jobs.
-    pub async fn evidence(&self, lease: LeaseId) -> anyhow::Result<Signed<Evidence>> {
+    pub async fn evidence(&self, lease: LeaseId) -> anyhow::Result<Paper> {
         match self.call(Request::Evidence { lease }, limits::CALL_TIMEOUT).await? {
-            (Reply::Evidence(signed), _) => Ok(*signed),
+            (Reply::Evidence(signed), _) => Ok(Paper::Evidence(*signed)),
+            (Reply::Testimony(testimony), _) => Ok(Paper::Testimony(testimony)),
             (other, _) => Err(unexpected(&other)),
         }
     }
@@ -398,6 +420,18 @@ impl Farm {
     pub async fn farm(&self) -> anyhow::Result<FarmView> {
         match self.call(Request::Farm, limits::CALL_TIMEOUT).await? {
             (Reply::Farm(farm), _) => Ok(farm),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// The newest published checkpoint of the farm's ledger, and how it goes on from `since` entries.
+    ///
+    /// # Errors
+    /// The network, or a reply that is none.
+    pub async fn checkpoint(&self, since: u64) -> anyhow::Result<Consistency> {
+        let request = Request::Checkpoint { since };
+        match self.call(request, limits::CALL_TIMEOUT).await? {
+            (Reply::Checkpoint(text), _) => Ok(Consistency::parse(&text)?),
             (other, _) => Err(unexpected(&other)),
         }
     }

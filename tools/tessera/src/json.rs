@@ -122,6 +122,7 @@ pub fn node(node: &NodeView) -> Value {
         "rays": { "closest": node.rays.closest, "shadow": node.rays.shadow },
         "earned": node.earned.to_string(),
         "held": node.held.to_string(),
+        "verified": node.verified,
         "leases": node.leases,
         "seen_ms": node.seen_ms,
     })

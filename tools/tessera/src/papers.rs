@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use film::evidence::Examined;
 use proof::receipt::Checked;
-use protocol::{Evidence, PublicKey, Receipt, Signed};
+use protocol::{Digest, Evidence, PublicKey, Receipt, Signed, Testimony, VerificationLease};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Exit, WithExit as _};
@@ -21,6 +21,8 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 pub enum Paper {
     /// Why a film was refused.
     Evidence(Signed<Evidence>),
+    /// Why a verifier was convicted.
+    Testimony(Box<Testimony>),
     /// Who rendered a picture, and where it was paid.
     Receipt(Box<Receipt>),
 }
@@ -39,6 +41,7 @@ struct Sheet {
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Evidence,
+    Testimony,
     Receipt,
 }
 
@@ -51,6 +54,11 @@ pub fn write(path: &Path, farm: PublicKey, paper: &Paper) -> anyhow::Result<()> 
         Paper::Evidence(signed) => {
             let evidence = signed.open().context("the evidence is not genuine")?;
             (Kind::Evidence, about_evidence(&evidence), protocol::encode(signed))
+        }
+        Paper::Testimony(testimony) => {
+            let (lease, digest) = testimony.open(farm).context("the testimony is not genuine")?;
+            let about = about_testimony(testimony, &lease, digest);
+            (Kind::Testimony, about, protocol::encode(testimony))
         }
         Paper::Receipt(receipt) => {
             let checked =
@@ -80,9 +88,11 @@ pub fn read(path: &Path) -> anyhow::Result<(PublicKey, Paper)> {
         anyhow::ensure!(sheet.v == json::VERSION, "it is of version {}", sheet.v);
         let bytes = STANDARD.decode(&sheet.signed).context("its signed bytes are not base64")?;
         let farm = sheet.farm.parse().context("it does not name its farm")?;
+        let bytes_max = FILE_BYTES_MAX as usize;
         let paper = match sheet.kind {
-            Kind::Evidence => Paper::Evidence(protocol::decode(&bytes, FILE_BYTES_MAX as usize)?),
-            Kind::Receipt => Paper::Receipt(protocol::decode(&bytes, FILE_BYTES_MAX as usize)?),
+            Kind::Evidence => Paper::Evidence(protocol::decode(&bytes, bytes_max)?),
+            Kind::Testimony => Paper::Testimony(protocol::decode(&bytes, bytes_max)?),
+            Kind::Receipt => Paper::Receipt(protocol::decode(&bytes, bytes_max)?),
         };
         Ok((farm, paper))
     })();
@@ -112,6 +122,7 @@ fn about_receipt(receipt: &Receipt, checked: &Checked) -> serde_json::Value {
         "shot": shot.map(|shot| json::shot(&receipt.spec, shot)),
         "complete": checked.complete,
         "ledger_entries": checked.checkpoint.size,
+        "witnesses": checked.witnesses.iter().map(|it| it.witness.to_string()).collect::<Vec<_>>(),
         "units": units.collect::<Vec<_>>(),
     })
 }
@@ -128,6 +139,24 @@ fn about_evidence(evidence: &Evidence) -> serde_json::Value {
         "scene": evidence.piece.scene.to_string(),
         "engine": evidence.piece.engine.0,
         "pixels": evidence.places,
+    })
+}
+
+fn about_testimony(
+    testimony: &Testimony,
+    lease: &VerificationLease,
+    digest: Digest,
+) -> serde_json::Value {
+    let spots = &lease.spots[testimony.entry as usize];
+    serde_json::json!({
+        "lease": lease.id.to_string(),
+        "node": lease.node.to_string(),
+        "scene": lease.scene.to_string(),
+        "engine": lease.engine.0,
+        "batch": spots.batch.to_string(),
+        "pixels": spots.places,
+        "entry": testimony.entry,
+        "digest": digest.to_string(),
     })
 }
 

@@ -355,16 +355,17 @@ pub(super) fn appeal(book: &mut Book, lease: LeaseId, effects: &mut Vec<Effect>)
 /// The render that decides an appeal.
 pub(super) fn hearing(book: &Book, lease: LeaseId) -> Option<Effect> {
     let conviction = &book.convictions[&lease];
-    let kind = CheckKind::Appeal { film: conviction.film? };
+    let kind = CheckKind::Appeal { conviction: lease, film: conviction.film? };
     Some(check(book, conviction.unit.job, conviction.unit_index, kind))
 }
 
-/// The appeal was decided.
-pub(super) fn hear(state: &mut State, id: LeaseId, holds: bool, effects: &mut Vec<Effect>) {
+/// The appeal was decided, for the node where nobody can look any more.
+pub(super) fn hear(state: &mut State, id: LeaseId, holds: Option<bool>, effects: &mut Vec<Effect>) {
     let Some(conviction) = state.book.convictions.get_mut(&id) else { return };
     if conviction.appeal == Appeal::Asked {
         // A maker is right when its film is good, a verifier when it has said so.
-        let was_right = conviction.agreed.map_or(holds, |agreed| agreed == holds);
+        let said = conviction.agreed.unwrap_or(true);
+        let was_right = holds.is_none_or(|holds| holds == said);
         conviction.appeal = if was_right { Appeal::Overturned } else { Appeal::Upheld };
         close_if_decided(state, id, effects);
     }

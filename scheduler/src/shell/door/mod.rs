@@ -8,10 +8,12 @@ mod node;
 mod receipt;
 mod risk;
 mod verification;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use ledger::Prover;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{NodeId, PublicKey, RenderSettings, Reply, Request, SigningKey};
 use renderer::CpuBackend;
@@ -19,6 +21,7 @@ use tokio::sync::Semaphore;
 use transport::{BoxFuture, Scenes, Service};
 
 pub(super) use anyone::LedgerChecks;
+pub(super) use witness::Witnesses;
 
 use super::assay::Assays;
 use super::by_hash::ByHash;
@@ -53,9 +56,11 @@ pub(super) struct Door {
     pub(super) renders: Semaphore,
     /// The last look at the whole ledger: one at a time, and shared for a while.
     pub(super) ledger_check: LedgerChecks,
-    /// Receipts that are being made: each reads the whole ledger.
-    pub(super) receipts: Semaphore,
-    /// Statements that are being read.
+    /// Proves what the ledger holds.
+    pub(super) prover: Prover,
+    /// Checkpoints that are handed out, and who has co-signed them.
+    pub(super) witnesses: Witnesses,
+    /// Statements and proofs that are being made.
     pub(super) statements: Semaphore,
 }
 
@@ -134,6 +139,8 @@ impl Door {
             Request::Evidence { lease } => self.evidence(caller, lease).await,
             Request::Refusals { job, after } => self.refusals(caller, job, after).await,
             Request::Redeem { voucher, to } => self.redeem(voucher, to).await,
+            Request::Checkpoint { since } => self.checkpoint(since).await,
+            Request::Cosign { size, line } => self.cosign(caller, size, line).await,
         };
         reply.map(|reply| (reply, Bytes::new()))
     }

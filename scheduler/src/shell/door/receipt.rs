@@ -2,80 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use ledger::{Entry, Event, offline};
+use ledger::{Entry, Event};
+use proof::receipt::verdict_link;
+use proof::{EntryError, Proof};
 use protocol::message::{Refused, RefusedCode};
-use protocol::sign::public_key;
 use protocol::{
     Digest, EVIDENCE_PIXELS_MAX, Engine, JobId, JobSpec, Order, Payment, PublicKey, Quote,
-    RECEIPT_UNITS_MAX, Receipt, Reply, ShotIndex, Signed, Unit, UnitReceipt, Verdict, encode,
+    RECEIPT_UNITS_MAX, Receipt, Reply, ShotIndex, Signed, SigningKey, TransferId, Unit,
+    UnitReceipt, Verdict, encode,
 };
 
+use super::witness::not_proven;
 use super::{Answer, Bytes, Door, artist, blocking, internal, refused};
 use crate::core::{Accepted, Book, view};
+use crate::money;
 
 impl Door {
-    /// A receipt of the accepted units of one shot. It reads the whole ledger: one at a time.
+    /// A receipt of the accepted units of one shot.
     pub(super) async fn receipt(&self, caller: PublicKey, job: JobId, shot: ShotIndex) -> Answer {
-        let _turn = self.receipts.acquire().await;
         let drafted = self.desk.ask(move |desk| {
             artist::own_job(desk.state(), caller, job)?;
             draft(&desk.state().book, job, shot)
         });
         let draft = drafted.await??;
-        let note = self.till.ask(|ledger| ledger.checkpoint()).await?;
-        let note = note.map_err(|error| internal("the ledger signed no checkpoint", error))?;
-        let (dir, key) = (self.config.data_dir.join("ledger"), self.key.clone());
+        let (note, proofs) = self.payments(&draft).await?;
         let accepted = draft.accepted.iter();
         let paid_for: Vec<bool> = accepted.map(|(_, it)| !it.pay.is_zero()).collect();
-        let receipt = blocking(move || {
-            let verdicts = draft
-                .accepted
-                .iter()
-                .map(|(unit, it)| it.film.acceptance(*unit, it.pixels_checked, it.pay));
-            let verdicts: Vec<Verdict> = verdicts.collect();
-            let links: BTreeMap<Digest, usize> = verdicts
-                .iter()
-                .enumerate()
-                .map(|(at, verdict)| (proof::receipt::verdict_link(verdict), at))
-                .collect();
-            let held = |at: usize| ledger::account::held(verdicts[at].node);
-            let unit_of = |entry: &Entry| {
-                let transfer = paid(entry)?;
-                let at = *links.get(&transfer.link.evidence?)?;
-                (transfer.credit == held(at)).then_some(at)
-            };
-            let wanted = &mut |entry: &Entry| unit_of(entry).is_some();
-            let proofs = offline::prove_entries(&dir, public_key(&key), &note, wanted)?;
-            let mut payments: Vec<Vec<Payment>> = vec![Vec::new(); verdicts.len()];
-            for proof in proofs {
-                if let Some(at) = unit_of(&Entry::decode(&proof.content)?) {
-                    let (entry, bytes, path) = (proof.index, proof.content, proof.path);
-                    payments[at].push(Payment { entry, bytes, path });
-                }
-            }
-            let units = draft.accepted.iter().zip(&verdicts).zip(payments);
-            let units = units.map(|(((unit, accepted), verdict), payments)| {
-                let piece = draft.spec.piece(*unit, draft.engine);
-                let piece = piece.expect("invariant: units are of their job");
-                UnitReceipt {
-                    commitment: accepted.film.commitment(&piece),
-                    verdict: Signed::new(verdict, &key),
-                    payments,
-                }
-            });
-            let quote = Signed::new(&draft.quote, &key);
-            let units = units.collect();
-            Ok::<_, anyhow::Error>(Receipt {
-                units,
-                checkpoint: note,
-                quote,
-                spec: draft.spec,
-                order: draft.order,
-                engine: draft.engine,
-                shot,
-            })
-        });
-        let receipt = receipt.await?.map_err(|error| internal("no receipt was made", error))?;
+        let key = self.key.clone();
+        let receipt = blocking(move || draft.receipt(shot, note, proofs, &key)).await?;
+        let receipt = receipt.map_err(|error| internal("no receipt was made", error))?;
         let unpaid = receipt
             .units
             .iter()
@@ -87,6 +42,29 @@ impl Door {
             return Err(refused(RefusedCode::Busy, message));
         }
         Ok((Reply::Receipt, Bytes::from(encode(&receipt))))
+    }
+
+    /// What may be payments for the units of a receipt, proven against a checkpoint that others have
+    /// co-signed, or else the newest.
+    async fn payments(&self, draft: &Draft) -> Result<(String, Vec<Proof>), Refused> {
+        let ids = draft.accepted.iter().map(|(unit, it)| money::pay_ids(unit, it.film.lease));
+        let ids: Vec<TransferId> = ids.flatten().collect();
+        let entries = self.till.ask(move |ledger| {
+            let entries = ids.into_iter().filter_map(|id| ledger.books().entry_of(id));
+            entries.collect::<Vec<u64>>()
+        });
+        let entries = entries.await?;
+        let note = match self.witnesses.cosigned(entries.iter().max().map_or(0, |last| last + 1)) {
+            Some(cosigned) => cosigned,
+            None => {
+                let note = self.till.ask(|ledger| ledger.checkpoint_if_behind()).await?;
+                note.map_err(|error| internal("the ledger signed no checkpoint", error))?
+            }
+        };
+        let _turn = self.statements.acquire().await;
+        let (prover, against) = (self.prover.clone(), note.clone());
+        let proofs = blocking(move || prover.entries(&entries, &against)).await?;
+        Ok((note, proofs.map_err(not_proven)?))
     }
 
     /// Pixels of an accepted film, to its artist.
@@ -135,6 +113,55 @@ struct Draft {
     quote: Quote,
     engine: Engine,
     accepted: Vec<(Unit, Accepted)>,
+}
+
+impl Draft {
+    /// The receipt, with those of the payments that are for its units.
+    fn receipt(
+        self,
+        shot: ShotIndex,
+        note: String,
+        proofs: Vec<Proof>,
+        key: &SigningKey,
+    ) -> Result<Receipt, EntryError> {
+        let accepted = self.accepted.iter();
+        let verdicts: Vec<Verdict> = accepted
+            .map(|(unit, it)| it.film.acceptance(*unit, it.pixels_checked, it.pay))
+            .collect();
+        let links: BTreeMap<Digest, usize> = verdicts.iter().map(verdict_link).zip(0..).collect();
+        let unit_of = |entry: &Entry| {
+            let transfer = paid(entry)?;
+            let at = *links.get(&transfer.link.evidence?)?;
+            (transfer.credit == ledger::account::held(verdicts[at].node)).then_some(at)
+        };
+        let mut payments: Vec<Vec<Payment>> = vec![Vec::new(); verdicts.len()];
+        for proof in proofs {
+            if let Some(at) = unit_of(&Entry::decode(&proof.content)?) {
+                let (entry, bytes, path) = (proof.index, proof.content, proof.path);
+                payments[at].push(Payment { entry, bytes, path });
+            }
+        }
+        let units = self.accepted.iter().zip(&verdicts).zip(payments);
+        let units = units.map(|(((unit, accepted), verdict), payments)| {
+            let piece = self.spec.piece(*unit, self.engine);
+            let piece = piece.expect("invariant: units are of their job");
+            UnitReceipt {
+                commitment: accepted.film.commitment(&piece),
+                verdict: Signed::new(verdict, key),
+                payments,
+            }
+        });
+        let units = units.collect();
+        Ok(Receipt {
+            units,
+            checkpoint: note,
+            quote: Signed::new(&self.quote, key),
+            spec: self.spec,
+            order: self.order,
+            engine: self.engine,
+            shot,
+        })
+    }
 }
 
 fn draft(book: &Book, job: JobId, shot: ShotIndex) -> Result<Draft, Refused> {

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use film::Film;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    Digest, Findings, LeaseId, NodeId, PublicKey, Reply, Signed, Spots, Testimony, Tokens,
+    Digest, Findings, LeaseId, NodeId, Piece, PublicKey, Reply, Signed, Spots, Testimony, Tokens,
     VerificationLease, limits,
 };
 use tokio::sync::oneshot;
@@ -194,10 +194,10 @@ fn lease_of(book: &Book, id: LeaseId, errand: &Errand) -> Option<VerificationLea
 /// The pixels of a challenge.
 fn spots(check: &Check) -> Option<Spots> {
     let CheckKind::Challenge { film, challenge } = &check.kind else { return None };
+    let Piece { unit, rect, .. } = check.piece;
     let FilmRef { lease, node, root, .. } = *film;
-    let places =
-        protocol::challenge::challenge_pixels(lease, node, root, challenge, check.piece.rect);
-    Some(Spots { batch: check.piece.unit.batch, places })
+    let places = protocol::challenge::challenge_pixels(lease, node, root, challenge, rect);
+    Some(Spots { batch: unit.batch, places })
 }
 
 /// Holds a verifier's digest against the film.
@@ -211,8 +211,9 @@ fn compare(
         anyhow::bail!("only challenges are given to verifiers");
     };
     let spots = spots(check).context("only challenges are given to verifiers")?;
-    let (bytes, piece) = (read(&film)?, &check.piece);
-    let whole = Film::from_bytes(piece.rect, piece.unit.batch, piece.settings.passes, &bytes)?;
+    let Piece { unit, rect, ref settings, .. } = check.piece;
+    let bytes = read(&film)?;
+    let whole = Film::from_bytes(rect, unit.batch, settings.passes, &bytes)?;
     let own = picked(&whole, &spots.places).context("a challenged pixel is outside its tile")?;
     Ok(Compared {
         film,

@@ -3,6 +3,7 @@
 mod copies;
 mod grant;
 mod proofs;
+mod witness;
 
 use std::path::{Path, PathBuf};
 
@@ -29,10 +30,15 @@ pub enum LedgerCommand {
     Statement(StatementArgs),
     /// Write every entry as JSON lines, CSV or Beancount
     Export(copies::ExportArgs),
-    /// Prove a transfer, an entry or what an account held, for people who have the farm's key only
+    /// Prove a transfer, an entry, what an account held, or that the ledger only grew, for people who
+    /// have the farm's key only
     Prove(proofs::ProveArgs),
     /// Check such a proof
     CheckProof(proofs::CheckProofArgs),
+    /// Say whether two kept checkpoints are of one history
+    Compare(witness::CompareArgs),
+    /// Show the checkpoints that a node or you keep of farms' ledgers
+    Witnessed(witness::WitnessedArgs),
     /// Copy it to another folder, verified, while it is in use; again to bring the copy up to date
     Backup(copies::BackupArgs),
     /// Put a backup where no ledger is
@@ -144,6 +150,8 @@ pub fn run(command: &LedgerCommand, interrupt: &Interrupt) -> anyhow::Result<Exi
         LedgerCommand::Export(args) => copies::export(args),
         LedgerCommand::Prove(args) => proofs::prove(args),
         LedgerCommand::CheckProof(args) => proofs::check(args),
+        LedgerCommand::Compare(args) => witness::compare(args, interrupt),
+        LedgerCommand::Witnessed(args) => witness::witnessed(args),
         LedgerCommand::Backup(args) => copies::backup(args),
         LedgerCommand::Restore(args) => copies::restore(args),
         LedgerCommand::Grant(args) => grant::grant(args, interrupt),

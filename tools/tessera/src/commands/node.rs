@@ -109,6 +109,7 @@ fn show(event: &NodeEvent, json: bool, started: Instant) {
         return;
     }
     match event {
+        NodeEvent::Witnessed { .. } => tracing::info!("{event}"),
         // Each is followed by a line that says more.
         NodeEvent::Rendering { .. } | NodeEvent::Submitted { .. } => {
             tracing::info!("{event}");
@@ -130,6 +131,9 @@ fn object(event: &NodeEvent) -> Value {
         }
         NodeEvent::Connected { scheduler } => {
             json!({ "event": "connected", "scheduler": scheduler.to_string() })
+        }
+        NodeEvent::Witnessed { entries, others } => {
+            json!({ "event": "witnessed", "entries": entries, "others": others })
         }
         NodeEvent::Qualified { class } => {
             json!({ "event": "qualified", "class": json::class(*class) })

@@ -19,7 +19,7 @@ use crate::text;
 pub enum VerdictsCommand {
     /// List verdicts on a node's films, or the refused films of a job
     List(ListArgs),
-    /// Fetch the pixels that a refusal rests on
+    /// Fetch the pixels that a refusal rests on, or what a verifier was asked and answered
     Evidence(EvidenceArgs),
     /// Have the film that convicted a node rendered once more
     Appeal(AppealArgs),
@@ -55,7 +55,7 @@ Examples:
 
 ")]
 pub struct EvidenceArgs {
-    /// The lease whose film was refused
+    /// The lease whose film was refused, or the verification lease that was answered wrongly
     lease: LeaseId,
     #[command(flatten)]
     farm: FarmArgs,
@@ -159,11 +159,22 @@ fn object(number: u64, verdict: &Verdict) -> serde_json::Value {
 }
 
 async fn evidence(args: &EvidenceArgs, farm: &Farm) -> anyhow::Result<Exit> {
-    let signed = farm.evidence(args.lease).await?;
-    let examined = film::evidence::examine(&signed, farm.scheduler())?;
-    text::print(papers::pixel_table(&examined))?;
+    let paper = farm.evidence(args.lease).await?;
+    match &paper {
+        Paper::Evidence(signed) => {
+            let examined = film::evidence::examine(signed, farm.scheduler())?;
+            text::print(papers::pixel_table(&examined))?;
+        }
+        Paper::Testimony(testimony) => {
+            let (lease, digest) = testimony.open(farm.scheduler())?;
+            let pixels = lease.spots[testimony.entry as usize].places.len() as u64;
+            let pixels = text::plural(pixels, "pixel", "pixels");
+            text::print(format_args!("{} was asked for {pixels} and found {digest}", lease.node))?;
+        }
+        Paper::Receipt(_) => {}
+    }
     if let Some(path) = &args.output {
-        papers::write(path, farm.scheduler(), &Paper::Evidence(signed))?;
+        papers::write(path, farm.scheduler(), &paper)?;
         eprintln!("  check it with: tessera verify {} --scene SCENE", path.display());
     }
     Ok(Exit::Done)

@@ -6,10 +6,9 @@ use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use film::evidence::{Examined, examine};
 use proof::receipt::Checked;
-use protocol::{Evidence, PublicKey, Receipt, SceneId, Signed, Tokens};
+use protocol::{Evidence, Findings, PublicKey, Receipt, SceneId, Signed, Spots, Testimony, Tokens};
 use renderer::{Backend as _, Cancel, CpuBackend, Effort};
 use scene::Scene;
-use transport::identity;
 
 use crate::client::{self, Farm};
 use crate::drawn::{Drawn, of_this_engine};
@@ -64,6 +63,7 @@ pub fn run(args: &VerifyArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let farm = args.farm_key.unwrap_or(named);
     match paper {
         Paper::Evidence(signed) => verify_evidence(args, &signed, farm),
+        Paper::Testimony(testimony) => verify_testimony(args, &testimony, farm),
         Paper::Receipt(receipt) => verify_receipt(args, &receipt, farm, interrupt),
     }
 }
@@ -86,10 +86,10 @@ fn verify_receipt(
         drawn.compare_picture(path)?;
     }
     if let Some(ticket) = &args.farm {
-        let key = identity::load_or_create(&client::key_path(args.key.as_ref())?)?;
+        let key = client::key_path(args.key.as_ref())?;
         let ticket = client::ticket(ticket)?;
         client::block_on(async {
-            let farm = Farm::connect_as(key, ticket, interrupt).await?;
+            let farm = Farm::connect_as(&key, ticket, interrupt).await?;
             let compared = drawn.compare_films(&farm).await;
             farm.close().await;
             compared
@@ -127,6 +127,18 @@ fn say_receipt(receipt: &Receipt, checked: &Checked, farm: PublicKey) -> anyhow:
         ),
         ("checked", format!("{} pixels rendered again by the farm", text::count(pixels))),
         (
+            "witnessed",
+            match checked.witnesses.len() as u64 {
+                0 => {
+                    "by nobody yet: that the ledger has one history is the farm's word alone".into()
+                }
+                count => format!(
+                    "by {}, who saw that the ledger only grew up to there",
+                    text::plural(count, "key", "keys")
+                ),
+            },
+        ),
+        (
             "paid",
             format!(
                 "{} tokens, each payment in the ledger's first {} entries",
@@ -136,7 +148,7 @@ fn say_receipt(receipt: &Receipt, checked: &Checked, farm: PublicKey) -> anyhow:
         ),
     ];
     for (name, value) in rows {
-        text::print(format_args!("{name:<9}{value}"))?;
+        text::print(format_args!("{name:<10}{value}"))?;
     }
     Ok(())
 }
@@ -156,6 +168,33 @@ fn verify_evidence(
         return Ok(Exit::Done);
     };
     who_is_right(&examined, &scene)
+}
+
+fn verify_testimony(
+    args: &VerifyArgs,
+    testimony: &Testimony,
+    farm: PublicKey,
+) -> anyhow::Result<Exit> {
+    let opened = testimony.open(farm);
+    let (lease, said) = opened.context("the testimony does not hold").exit(Exit::Failed)?;
+    let entry = testimony.entry as usize;
+    let Spots { batch, places } = &lease.spots[entry];
+    let pixels = text::plural(places.len() as u64, "pixel", "pixels");
+    text::print(format_args!("{} was asked for {pixels} and found {said}", lease.node))?;
+    let Some(scene) = args.imported(lease.scene)? else {
+        eprintln!("  to see who is right, give the scene: --scene FILE");
+        return Ok(Exit::Done);
+    };
+    of_this_engine(lease.engine)?;
+    let frame = local::prepare(&scene, &lease.settings, lease.time_s, Effort::default())?;
+    let own = CpuBackend::new(None).render_pixels(&frame, places, *batch, &Cancel::default())?;
+    let own = Findings::digest(lease.id, entry, &own.to_bytes());
+    text::print(format_args!("rendered here: {own}"))?;
+    if own == said {
+        return Err(fail(Exit::Failed, "the verifier was right: these are the pixels"));
+    }
+    text::print("the farm is right: these are not the pixels")?;
+    Ok(Exit::Done)
 }
 
 impl VerifyArgs {

@@ -19,7 +19,6 @@ use protocol::{
 };
 use renderer::{Effort, RenderScene};
 use scene::{ImportOptions, Scene};
-use transport::identity;
 
 use crate::backend::BackendName;
 use crate::client::{self, Farm};
@@ -152,8 +151,8 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let outputs = Outputs::exr_and_png(&args.out, &name);
     let ticket = farm.wait_for_ticket()?;
     let outcome = client::block_on(async {
-        let key = identity::load_or_create(&farm.folder().join("artist.key"))?;
-        let client = Farm::connect_as(key, ticket, interrupt).await?;
+        let key = farm.folder().join("artist.key");
+        let client = Farm::connect_as(&key, ticket, interrupt).await?;
         let artist = Artist { client: &client, spec: &spec, render_scene: &render_scene };
         let outcome = artist.render(&mut farm, package, outputs, interrupt).await;
         client.close().await;

@@ -23,10 +23,11 @@ fn farm() -> (Place, String) {
     (place, text)
 }
 
-fn open(place: &Place) -> Ledger {
-    let key = transport::identity::load(&place.path("farm/key")).expect("a key");
+fn open(place: &Place, farm: &str) -> Ledger {
+    let farm = place.path(farm);
+    let key = transport::identity::load(&farm.join("key")).expect("a key");
     let options = Options { index: false, ..Options::default() };
-    Ledger::open(&place.path("farm/ledger"), key, &options).expect("opens")
+    Ledger::open(&farm.join("ledger"), key, &options).expect("opens")
 }
 
 fn id(number: u64) -> protocol::TransferId {
@@ -34,7 +35,11 @@ fn id(number: u64) -> protocol::TransferId {
 }
 
 fn grow(place: &Place, from: u64, to: u64) {
-    let mut ledger = open(place);
+    grow_at(place, "farm", from, to);
+}
+
+fn grow_at(place: &Place, farm: &str, from: u64, to: u64) {
+    let mut ledger = open(place, farm);
     let pair = (account::issuance(), account::wallet(ARTIST));
     for number in from..to {
         let grant = Transfer::posted(id(number), pair, Tokens::from_micro(1), Code::Grant);
@@ -90,6 +95,68 @@ fn a_transfer_is_proven_and_the_proof_is_checked_elsewhere() {
     place.refused(3, &["no such entry"], &["ledger", "prove", &unknown, "--data", "farm"]);
     place.refused(2, &["tra_"], &["ledger", "prove", "tra_12", "--data", "farm"]);
     place.refused(3, &["no such entry or account"], &["ledger", "prove", "fee", "--data", "farm"]);
+}
+
+#[test]
+fn a_ledger_that_goes_on_is_told_from_one_that_does_not() {
+    let (place, key) = farm();
+    let checkpoint = place.path("farm/ledger/journal/checkpoint");
+    fs::copy(&checkpoint, place.path("kept.txt")).expect("copies");
+    // Another history from here on, kept apart.
+    copy_dir(&place.path("farm"), &place.path("other"));
+    grow(&place, 40, 55);
+    fs::copy(&checkpoint, place.path("later.txt")).expect("copies");
+    place.done(&["ledger", "prove", "40..", "--data", "farm", "-o", "growth.proof"]);
+    let check = ["ledger", "check-proof", "growth.proof", "--farm-key", &key];
+    place.refused(2, &["checkpoint of 40 entries", "--checkpoint"], &check);
+    let against = |kept| [&check[..], &["--checkpoint", kept]].concat();
+    let said = place.done(&against("kept.txt"));
+    assert!(said.contains("the first 55 entries go on from the 40"), "{said}");
+    let json = object(&place.done(&[&against("kept.txt")[..], &["--json"]].concat()));
+    assert_eq!((&json["old_entries"], &json["entries"]), (&40.into(), &55.into()));
+    // Standard output holds the same, and a kept checkpoint ends it where it is.
+    let text = place.done(&["ledger", "prove", "40..", "--data", "farm"]);
+    assert_eq!(text, fs::read_to_string(place.path("growth.proof")).expect("reads"));
+    place.refused(1, &["60", "first 55"], &["ledger", "prove", "61..", "--data", "farm"]);
+
+    let compare = |one, other| ["ledger", "compare", one, other];
+    assert!(place.done(&compare("kept.txt", "kept.txt")).contains("one history"));
+    place.refused(2, &["must be shown", "prove 40.."], &compare("later.txt", "kept.txt"));
+    let with_proof = [&compare("later.txt", "kept.txt")[..], &["--proof", "growth.proof"]].concat();
+    let said = place.done(&with_proof);
+    assert!(said.contains("one history: 40 entries and 55 entries"), "{said}");
+
+    // Thirteen other entries, and as many.
+    grow_at(&place, "other", 100, 113);
+    let other = place.path("other/ledger/journal/checkpoint");
+    fs::copy(&other, place.path("apart.txt")).expect("copies");
+    place.refused(2, &["must be shown"], &compare("apart.txt", "later.txt"));
+    place.done(&["ledger", "prove", "53..", "--data", "farm", "-o", "apart.proof"]);
+    let apart = [&compare("apart.txt", "later.txt")[..], &["--proof", "apart.proof"]].concat();
+    place.refused(1, &["does not show"], &apart);
+    let apart = ["ledger", "check-proof", "apart.proof", "--farm-key", &key];
+    let apart = [&apart[..], &["--checkpoint", "apart.txt"]].concat();
+    place.refused(1, &["does not go on from the 53", "two histories"], &apart);
+    grow_at(&place, "other", 113, 115);
+    fs::copy(&other, place.path("apart.txt")).expect("copies");
+    place.refused(1, &["forked", "first 55 entries"], &compare("apart.txt", "later.txt"));
+
+    place.refused(3, &["no checkpoint"], &["ledger", "witnessed", "--data", "farm"]);
+    let accept = ["ledger", "witnessed", "--data", "farm", "--accept", &key];
+    place.refused(3, &["nothing speaks against"], &accept);
+}
+
+fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for file in fs::read_dir(from).expect("lists") {
+        let path = file.expect("a file").path();
+        let to = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy_dir(&path, &to);
+        } else {
+            fs::copy(&path, &to).expect("copies");
+        }
+    }
 }
 
 #[test]
@@ -158,7 +225,7 @@ fn a_damaged_snapshot_is_named_and_does_no_harm() {
     fs::write(&path, bytes).expect("writes");
     let said = place.run(&verify);
     assert!(said.code == Some(0) && said.err.contains("it is damaged"), "{}", said.err);
-    assert_eq!(open(&place).opened_at(), 0);
+    assert_eq!(open(&place, "farm").opened_at(), 0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use clap::{Args, ValueHint};
 use ledger::offline::{self, Against, ProveError, Wanted};
 use proof::checkpoint::CHECKPOINT_BYTES_MAX;
 use proof::inclusion::PROOF_BYTES_MAX;
-use proof::{Checkpoint, Proof, Proven, ledger_origin};
+use proof::{Checkpoint, Consistency, ConsistencyError, Fork, Proof, Proven, ledger_origin};
 use protocol::{PublicKey, Tokens};
 
 use super::{Place, account};
@@ -23,11 +23,12 @@ Examples:
   tessera ledger prove tra_3f… --data farm -o paid.proof
   tessera ledger prove wallet:key_3f… --data farm -o balance.proof
   tessera ledger prove tra_3f… --data farm --checkpoint kept.txt
+  tessera ledger prove 17.. --data farm -o growth.proof
 
 ")]
 pub struct ProveArgs {
-    /// What to prove: a transfer (tra_…), an entry's number, or what an account held (as for
-    /// `balance`)
+    /// What to prove: a transfer (tra_…), an entry's number, what an account held (as for
+    /// `balance`), or that the ledger goes on from its first 17 entries (17..)
     what: String,
     #[command(flatten)]
     place: Place,
@@ -54,7 +55,8 @@ pub struct CheckProofArgs {
     /// The farm's key
     #[arg(long, value_name = "key_…")]
     farm_key: PublicKey,
-    /// A checkpoint of that farm that you kept: the proof must be one against it
+    /// A checkpoint of that farm that you kept: the proof must be one against it; that the ledger
+    /// goes on, from it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     checkpoint: Option<PathBuf>,
     /// Print a JSON object
@@ -64,10 +66,19 @@ pub struct CheckProofArgs {
 
 /// Proves it.
 pub(super) fn prove(args: &ProveArgs) -> anyhow::Result<Exit> {
-    let wanted = wanted(&args.what)?;
-    let (dir, key) = args.place.find()?;
     let kept = args.checkpoint.as_deref().map(|path| read(path, CHECKPOINT_BYTES_MAX));
     let kept = kept.transpose()?;
+    if let Some(old_size) = args.what.strip_suffix("..") {
+        let old_size: u64 = old_size.parse().exit(Exit::Usage)?;
+        let (dir, key) = args.place.find()?;
+        let proof = offline::prove_consistency(&dir, key, old_size, kept.as_deref())?;
+        let size = proof.checkpoint(key).context("the checkpoint does not hold; report this")?.size;
+        hand_out(args, &proof.to_text())?;
+        eprintln!("  the first {size} entries go on from the first {old_size}");
+        return Ok(Exit::Done);
+    }
+    let wanted = wanted(&args.what)?;
+    let (dir, key) = args.place.find()?;
     let signing = Place::signing_key(&dir).filter(|own| protocol::sign::public_key(own) == key);
     let against = Against { kept: kept.as_deref(), key: signing.as_ref() };
     let proof = match offline::prove(&dir, key, wanted, against) {
@@ -75,18 +86,25 @@ pub(super) fn prove(args: &ProveArgs) -> anyhow::Result<Exit> {
         proved => proved?,
     };
     let proven = proof.check(key).context("the proof just made does not hold; report this")?;
-    match &args.out {
-        Some(path) => std::fs::write(path, proof.to_text())
-            .with_context(|| format!("the proof cannot be written: {}", path.display()))?,
-        None => text::print(proof.to_text().trim_end())?,
-    }
+    hand_out(args, &proof.to_text())?;
     eprintln!("  {}", summary(&proven));
     Ok(Exit::Done)
+}
+
+fn hand_out(args: &ProveArgs, proof: &str) -> anyhow::Result<()> {
+    match &args.out {
+        Some(path) => std::fs::write(path, proof)
+            .with_context(|| format!("the proof cannot be written: {}", path.display())),
+        None => Ok(text::print(proof.trim_end())?),
+    }
 }
 
 /// Checks it.
 pub(super) fn check(args: &CheckProofArgs) -> anyhow::Result<Exit> {
     let proof = read(&args.file, PROOF_BYTES_MAX)?;
+    if Consistency::is_meant(&proof) {
+        return check_consistency(args, &proof);
+    }
     let proof = Proof::parse(&proof).exit(Exit::Usage)?;
     let proven = proof.check(args.farm_key).context("the proof does not hold")?;
     if let Some(path) = &args.checkpoint {
@@ -112,6 +130,43 @@ pub(super) fn check(args: &CheckProofArgs) -> anyhow::Result<Exit> {
             text::print(format_args!("set aside to arrive  {}", micro(account.credits_pending)))?;
         }
     }
+    text::print(format_args!("signed by {}", args.farm_key))?;
+    Ok(Exit::Done)
+}
+
+/// Checks that a ledger goes on from the checkpoint that was kept.
+fn check_consistency(args: &CheckProofArgs, proof: &str) -> anyhow::Result<Exit> {
+    let proof = Consistency::parse(proof).exit(Exit::Usage)?;
+    let Some(path) = &args.checkpoint else {
+        let message = format!(
+            "this shows how a ledger goes on from a checkpoint of {} entries; name the one that you kept (--checkpoint)",
+            proof.old_size
+        );
+        return Err(fail(Exit::Usage, message));
+    };
+    let kept = kept(path, args.farm_key)?;
+    let shown = match proof.check(args.farm_key, Some(&kept)) {
+        Err(error @ ConsistencyError::Fork(Fork::TwoRoots { .. })) => {
+            let message =
+                format!("{error}: this proof and your checkpoint are the evidence, keep both");
+            return Err(fail(Exit::Failed, message));
+        }
+        checked => checked.context("the proof does not hold").exit(Exit::Failed)?,
+    };
+    if args.json {
+        text::print(serde_json::json!({
+            "v": json::VERSION,
+            "kind": "consistency",
+            "old_entries": kept.size,
+            "entries": shown.size,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    text::print(format_args!(
+        "the first {} go on from the {} that you kept",
+        text::plural(shown.size, "entry", "entries"),
+        text::count(kept.size)
+    ))?;
     text::print(format_args!("signed by {}", args.farm_key))?;
     Ok(Exit::Done)
 }
@@ -205,7 +260,7 @@ pub(super) fn kept(path: &Path, key: PublicKey) -> anyhow::Result<Checkpoint> {
 }
 
 /// A short text file, or standard input.
-fn read(path: &Path, bytes_max: usize) -> anyhow::Result<String> {
+pub(super) fn read(path: &Path, bytes_max: usize) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     let most = bytes_max as u64 + 1;
     let read = if path == Path::new("-") {

@@ -1,0 +1,223 @@
+//! Verifiers over the wire: who answers is paid, who answers wrongly is convicted and shown why, and
+//! nothing waits for who does not answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::message::RefusedCode;
+use protocol::sign::public_key;
+use protocol::view::{JobStatus, NodeView};
+use protocol::{
+    Digest, Findings, NodeId, Reply, Request, Signed, Spots, VerdictKind, VerificationLease,
+};
+use renderer::{Backend as _, Cancel, RenderScene};
+use scheduler::Config;
+use transport::CallError;
+
+use crate::callers::{
+    Caller, Farm, assert_ledger, assert_picture, backend, client, frame, honest, node, ordered,
+    runtime, spec, wait_for, work,
+};
+
+/// Every challenge is for a verifier where there is one; half of the findings are looked at again.
+fn entrusting(config: &mut Config) {
+    config.policy.verifier_line = 0;
+    config.policy.verifier_units = 1;
+    config.policy.newcomer_units = 1;
+    config.policy.audit_ppm = 500_000;
+    config.policy.verifier_wait_ms = 60_000;
+}
+
+async fn verification_lease(node: &Caller, wait_ms: u32) -> Option<VerificationLease> {
+    match node.call(Request::VerificationLease { wait_ms }, Bytes::new()).await {
+        Ok((Reply::VerificationLease(lease), _)) => {
+            lease.map(|signed| signed.open().expect("signed"))
+        }
+        Ok((other, _)) => panic!("{other:?}"),
+        Err(CallError::Refused(refused)) => {
+            assert_eq!(refused.code, RefusedCode::NotAllowed, "{refused}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The digest of one entry, honestly rendered.
+fn digest(frame: &RenderScene, lease: &VerificationLease, entry: usize) -> Digest {
+    let Spots { batch, places } = &lease.spots[entry];
+    let sums = backend().render_pixels(frame, places, *batch, &Cancel::default());
+    Findings::digest(lease.id, entry, &sums.expect("renders").to_bytes())
+}
+
+fn findings(node: &Caller, lease: &VerificationLease, digests: Vec<Digest>) -> Request {
+    let id = NodeId(public_key(&node.key).0);
+    let findings = Findings { lease: lease.id, node: id, digests };
+    Request::Findings { findings: Signed::new(&findings, &node.key) }
+}
+
+/// Answers verification leases until none comes for a while; how many films were looked at.
+async fn verify(
+    node: &Caller,
+    frame: Arc<RenderScene>,
+    answer: fn(&RenderScene, &VerificationLease, usize) -> Digest,
+) -> usize {
+    let mut films = 0;
+    while let Some(lease) = verification_lease(node, 1_500).await {
+        lease.check_spots().expect("a lease that can be worked on");
+        films += lease.spots.len();
+        let (frame, asked) = (frame.clone(), lease.clone());
+        let digests = tokio::task::spawn_blocking(move || {
+            (0..asked.spots.len()).map(|entry| answer(&frame, &asked, entry)).collect()
+        });
+        let request = findings(node, &lease, digests.await.expect("renders"));
+        assert_eq!(node.ask(request).await, Reply::Done);
+    }
+    films
+}
+
+async fn view(node: &Caller) -> NodeView {
+    let Reply::Node(view) = node.ask(Request::MyNode).await else { panic!("no view") };
+    view
+}
+
+#[test]
+fn an_honest_verifier_is_paid_and_the_picture_is_right() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let farm = Farm::start(dir.path(), entrusting).await;
+        let ticket = &farm.ready.ticket;
+        let client = client(10, ticket).await;
+        let (a, b) = (node(1, ticket).await, node(2, ticket).await);
+        let job = ordered(&client, &spec("verified")).await;
+        let frame = frame();
+        // One after the other, or twins would wait for each other.
+        let (first, second) = tokio::join!(
+            work(&a, frame.clone(), honest, 600, 6),
+            work(&b, frame.clone(), honest, 600, 1)
+        );
+        assert!(first >= 5 && second == 1, "{first} and {second} films");
+        let (films, _rest) = tokio::join!(
+            verify(&a, frame.clone(), digest),
+            work(&b, frame.clone(), honest, 1_000, 100)
+        );
+        assert!(films > 0, "no film was looked at");
+        tokio::join!(
+            work(&a, frame.clone(), honest, 1_500, 100),
+            work(&b, frame.clone(), honest, 1_500, 100)
+        );
+        let update = wait_for(&client, job, JobStatus::Done).await;
+        assert_picture(&client, &update, &frame).await;
+        let view = view(&a).await;
+        assert_eq!((view.verified, view.barred), (films as u64, false), "{view:?}");
+        // Its own pay is still held: what it has earned is its wages.
+        assert!(!view.earned.is_zero() && !view.held.is_zero(), "{view:?}");
+        assert_ledger(&client).await;
+        for caller in [client, a, b] {
+            caller.peer.close().await;
+        }
+        farm.stop().await;
+    });
+}
+
+#[test]
+fn a_lazy_verifier_is_convicted_and_shown_why() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let farm = Farm::start(dir.path(), entrusting).await;
+        let ticket = &farm.ready.ticket;
+        let client = client(10, ticket).await;
+        let (a, b) = (node(1, ticket).await, node(2, ticket).await);
+        let job = ordered(&client, &spec("lazily verified")).await;
+        let frame = frame();
+        tokio::join!(
+            work(&a, frame.clone(), honest, 600, 6),
+            work(&b, frame.clone(), honest, 600, 1)
+        );
+        let (films, _rest) = tokio::join!(
+            verify(&a, frame.clone(), |_, _, _| Digest([7; 32])),
+            work(&b, frame.clone(), honest, 3_000, 100)
+        );
+        assert!(films > 0, "no film was looked at");
+        let update = wait_for(&client, job, JobStatus::Done).await;
+        assert_picture(&client, &update, &frame).await;
+        let (lazy, honest) = (view(&a).await, view(&b).await);
+        assert!(lazy.barred && lazy.held.is_zero() && lazy.verified == 0, "{lazy:?}");
+        assert!(!honest.barred && honest.reputation.refused == 0, "{honest:?}");
+
+        let Reply::Verdicts(verdicts) = a.ask(Request::MyVerdicts { after: 0 }).await else {
+            panic!("no verdicts")
+        };
+        let verdicts = verdicts.iter().map(|(_, signed)| signed.open().expect("signed"));
+        let wrong = verdicts
+            .filter(|it| it.kind == VerdictKind::WrongFinding { agreed: false })
+            .next()
+            .expect("told that it was wrong");
+        let asked = Request::Evidence { lease: wrong.lease };
+        let Reply::Testimony(testimony) = a.ask(asked.clone()).await else { panic!("none") };
+        let lease = testimony.lease.open_from(farm.ready.key).expect("the farm's word");
+        let said = testimony.findings.open_from(public_key(&a.key)).expect("its own word");
+        let entry = testimony.entry as usize;
+        assert_eq!((lease.id, said.lease), (wrong.lease, wrong.lease));
+        assert_eq!(said.digests[entry], Digest([7; 32]));
+        assert_ne!(said.digests[entry], digest(&frame, &lease, entry));
+        assert_eq!(b.refusal(asked).await.code, RefusedCode::NotFound, "it is nobody else's");
+        assert_ledger(&client).await;
+        for caller in [client, a, b] {
+            caller.peer.close().await;
+        }
+        farm.stop().await;
+    });
+}
+
+#[test]
+fn nothing_waits_for_a_verifier_that_does_not_answer_or_not_well() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let soon = |config: &mut Config| {
+            entrusting(config);
+            config.policy.verifier_wait_ms = 800;
+        };
+        let farm = Farm::start(dir.path(), soon).await;
+        let ticket = &farm.ready.ticket;
+        let client = client(10, ticket).await;
+        let (a, b) = (node(1, ticket).await, node(2, ticket).await);
+        let job = ordered(&client, &spec("never verified")).await;
+        let frame = frame();
+        tokio::join!(
+            work(&a, frame.clone(), honest, 600, 6),
+            work(&b, frame.clone(), honest, 600, 1)
+        );
+        let asking = async {
+            let lease = verification_lease(&a, 5_000).await.expect("a lease");
+            // Too many digests: the trusted renderer looks at once, and there is no second answer.
+            let many = vec![Digest([1; 32]); lease.spots.len() + 1];
+            let refused = a.refusal(findings(&a, &lease, many)).await;
+            assert_eq!(refused.code, RefusedCode::BadRequest, "{refused}");
+            let refused = a.refusal(findings(&a, &lease, vec![Digest([1; 32])])).await;
+            assert_eq!(refused.code, RefusedCode::LeaseLapsed, "{refused}");
+            if let Some(lease) = verification_lease(&a, 1_000).await {
+                assert_eq!(
+                    b.refusal(findings(&b, &lease, Vec::new())).await.code,
+                    RefusedCode::LeaseLapsed
+                );
+                tokio::time::sleep(Duration::from_millis(1_500)).await;
+                let late = a.refusal(findings(&a, &lease, vec![Digest([1; 32])])).await;
+                assert_eq!(late.code, RefusedCode::LeaseLapsed, "{late}");
+            }
+        };
+        tokio::join!(asking, work(&b, frame.clone(), honest, 3_000, 100));
+        tokio::join!(
+            work(&a, frame.clone(), honest, 1_500, 100),
+            work(&b, frame.clone(), honest, 1_500, 100)
+        );
+        let update = wait_for(&client, job, JobStatus::Done).await;
+        assert_picture(&client, &update, &frame).await;
+        let view = view(&a).await;
+        assert_eq!((view.verified, view.barred), (0, false), "{view:?}");
+        for caller in [client, a, b] {
+            caller.peer.close().await;
+        }
+        farm.stop().await;
+    });
+}

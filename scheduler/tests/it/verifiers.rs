@@ -1,0 +1,113 @@
+//! Nodes that look at others' films in the trusted renderer's place: who is honest is paid and never
+//! harmed, who is not is found out, and friends of cheats gain nothing.
+
+use ledger::account;
+use protocol::{Class, Tokens, VerdictKind};
+use scheduler::core::{Node, Policy};
+
+use crate::convictions;
+use crate::simulator::{HONEST, run};
+use crate::world::{Character, Says, World, public};
+
+const OTHER_CLASS: Character = Character { class: Class::Tolerant, ..HONEST };
+const CHEAT: Character = Character { forges_percent: 10, ..HONEST };
+const LIAR: Character = Character { says: Says::Lies, ..HONEST };
+const FRIEND: Character = Character { says: Says::Good, ..CHEAT };
+
+fn policy() -> Policy {
+    Policy {
+        hold_ms: 60_000,
+        hold_units: 12,
+        appeal_ms: 40_000,
+        verifier_units: 4,
+        // Four times a film's pay is held for every verifier who may vouch for it.
+        audit_ppm: 250_000,
+        ..Policy::default()
+    }
+}
+
+fn world(seed: u64, farm: &[(u8, Character)], jobs: u8) -> World {
+    let mut world = World::new(seed, farm, policy());
+    world.entrusts_percent = 90;
+    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
+    for number in 1..=jobs {
+        world.order(50, number, 140);
+    }
+    world
+}
+
+fn was_wrong(node: &Node) -> bool {
+    node.verdicts.iter().any(|it| matches!(it.kind, VerdictKind::WrongFinding { .. }))
+}
+
+/// What a node has been paid, and what is held for it.
+fn kept(world: &World, index: usize) -> u128 {
+    let node = &world.state.book.nodes[&world.nodes[index].id];
+    node.earned.micro() + node.held().micro()
+}
+
+#[test]
+fn honest_verifiers_are_paid_and_liars_found_out_through_crashes() {
+    let farm = [(1, HONEST), (2, HONEST), (3, HONEST), (4, OTHER_CLASS), (5, CHEAT), (6, LIAR)];
+    let (mut found, mut liars, mut cheats, mut crashes) = (0, 0, 0, 0);
+    for seed in 0..12 {
+        let mut world = world(seed, &farm, 2);
+        run(&mut world, 400);
+        found += world.found;
+        crashes += world.crashes;
+        let node = |index: usize| &world.state.book.nodes[&world.nodes[index].id];
+        for honest in (0..4).map(node) {
+            assert!(!was_wrong(honest) && !honest.barred && honest.refused == 0, "seed {seed}");
+        }
+        assert_eq!(node(3).verified, 0, "another class looks at nothing");
+        assert!((0..3).map(node).any(|honest| honest.verified > 0), "seed {seed}");
+        liars += u32::from(was_wrong(node(5)) && node(5).barred);
+        cheats += u32::from(node(4).barred);
+    }
+    assert!(found > 300 && crashes > 15, "{found} films, {crashes} crashes: too few");
+    assert!(liars >= 10 && cheats >= 10, "{liars} liars and {cheats} cheats of 12 were found out");
+}
+
+/// Whoever is asked about a cheat's film is a friend, and still it does not pay.
+#[test]
+fn who_vouches_for_a_friends_bad_films_loses_more_than_both_gain() {
+    let kept_by = |one: Character| {
+        let farm = [(1, one), (2, one), (3, one), (4, OTHER_CLASS), (5, OTHER_CLASS)];
+        let (mut sum, mut doubted, mut found_out) = (0, 0, 0);
+        for seed in 0..12 {
+            let mut world = world(seed, &farm, 2);
+            convictions::run(&mut world);
+            sum += (0..3).map(|index| kept(&world, index)).sum::<u128>();
+            doubted += world.doubted;
+            let nodes = world.state.book.nodes.values();
+            found_out += nodes.filter(|node| was_wrong(node)).count();
+        }
+        (sum, doubted, found_out)
+    };
+    let (honest, ..) = kept_by(HONEST);
+    let (friends, doubted, found_out) = kept_by(FRIEND);
+    assert!(friends * 5 < honest * 4, "friends kept {friends}, honest work brings {honest}");
+    assert!(doubted > 0, "what a convict vouched for is looked at again");
+    assert!(found_out >= 6, "{found_out} friends were found out");
+}
+
+/// A trusted renderer that is sick refuses good films that verifiers have found good: both the maker and
+/// the verifier appeal, and both get everything back.
+#[test]
+fn a_verifier_that_was_right_wins_its_appeal() {
+    let farm = [(1, HONEST), (2, HONEST), (3, HONEST)];
+    let (mut convicted, mut overturned) = (0, 0);
+    for seed in 0..12 {
+        let mut world = world(seed, &farm, 2);
+        world.faults_percent = 3;
+        world.owners_act = true;
+        convictions::run(&mut world);
+        for node in world.state.book.nodes.values().filter(|node| was_wrong(node)) {
+            convicted += 1;
+            let won = |it: &protocol::Verdict| matches!(it.kind, VerdictKind::Overturned { .. });
+            overturned += u32::from(node.verdicts.iter().any(won));
+        }
+    }
+    assert!(convicted >= 3, "{convicted} wrong convictions prove little");
+    assert!(overturned > 0, "none of {convicted} was overturned");
+}

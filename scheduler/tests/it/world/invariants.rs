@@ -1,0 +1,100 @@
+//! What must hold, whatever happens.
+
+use super::*;
+
+impl World {
+    /// Whether every job is over, and no film of one is being checked once more.
+    pub fn all_over(&self) -> bool {
+        let book = &self.state.book;
+        book.active.is_empty() && book.rechecks.is_empty() && book.disputes.is_empty()
+    }
+
+    /// What must hold whatever happens.
+    pub fn assert_invariants(&self) {
+        let book = &self.state.book;
+        for job in book.jobs.values() {
+            let mut accepted = 0;
+            for unit in &job.units {
+                if let Some(in_use) = &unit.accepted {
+                    accepted += 1;
+                    assert!(
+                        self.confirmed.contains(&(unit.unit, in_use.film.root)),
+                        "accepted without a check"
+                    );
+                }
+                // A film, its twin, and one that races a slow one.
+                assert!(unit.leases.len() <= 3);
+            }
+            assert_eq!(accepted, job.units_accepted);
+            assert!(job.available <= job.quote.price && job.spent <= job.quote.price);
+        }
+        for node in book.nodes.values().filter(|node| node.barred) {
+            assert!(node.holds.is_empty(), "a convict's pay is held on");
+            assert!(book.leases.values().all(|lease| lease.node != node.id));
+        }
+        // What a node had under way when it was convicted went to others.
+        let was_barred = |node: &scheduler::core::Node| {
+            let won = |verdict: &protocol::Verdict| {
+                matches!(verdict.kind, VerdictKind::Overturned { .. })
+            };
+            node.barred || node.verdicts.iter().any(won)
+        };
+        for lease in self.acknowledged.difference(&self.settled) {
+            let judged = book
+                .nodes
+                .values()
+                .any(|node| was_barred(node) || node.verdicts.iter().any(|v| v.lease == *lease));
+            assert!(judged || book.leases.contains_key(lease), "an acknowledged film was lost");
+        }
+    }
+
+    /// What must hold once nothing is under way.
+    pub fn assert_settled(&mut self) {
+        self.sync();
+        while !self.moves.is_empty() {
+            self.bank_works();
+            self.sync();
+        }
+        let book = &self.state.book;
+        assert!(book.outbox.is_empty() && book.leases.is_empty() && book.rechecks.is_empty());
+        for job in book.jobs.values() {
+            assert_eq!(self.bank.posted(account::escrow(job.id)), 0, "escrow of {}", job.id);
+            assert_eq!(money::plus(job.spent, job.refunded), job.quote.price);
+        }
+        assert_eq!(self.bank.available(account::reserve()), book.reserve);
+        self.assert_risk_adds_up(book);
+        self.assert_pay_matches(book);
+        self.assert_all_was_told();
+    }
+
+    /// On the appeal account is what was taken and may go back, and what is to render bad films
+    /// anew: nothing is left there for ever. Stakes are where the book says.
+    fn assert_risk_adds_up(&self, book: &Book) {
+        let taken = book.convictions.values().map(|it| it.taken.micro() + it.stake.micro());
+        let units = book.jobs.values().flat_map(|job| &job.units);
+        let anew = units.map(|unit| unit.clawed_back.micro());
+        let on_appeal = taken.chain(anew).sum::<u128>();
+        assert_eq!(self.bank.posted(account::appeal()), on_appeal as i128);
+        for (&owner, stake) in &book.stakes {
+            let sum = stake.amount.micro() + stake.leaving.micro();
+            assert_eq!(self.bank.posted(account::stake(owner)), sum as i128);
+        }
+    }
+
+    /// The bank holds for each node what the book says it holds.
+    fn assert_pay_matches(&self, book: &Book) {
+        let mut earned = BTreeMap::<PublicKey, u128>::new();
+        for node in book.nodes.values() {
+            let held: u128 = node.holds.values().map(|hold| hold.amount.micro()).sum();
+            assert_eq!(self.bank.posted(account::held(node.id)), held as i128);
+            *earned.entry(node.facts.owner).or_default() += node.earned.micro();
+        }
+        for (owner, sum) in earned {
+            let (wallet, stake) = (account::wallet(owner), account::stake(owner));
+            let flow = |from, to| self.bank.flow(from, to) as i128;
+            let other = flow(account::issuance(), wallet) + flow(stake, wallet);
+            let expected = sum as i128 + other - flow(wallet, stake);
+            assert_eq!(self.bank.posted(wallet), expected);
+        }
+    }
+}
