@@ -197,6 +197,7 @@ mod tests {
             class: None,
             barred,
             reputation: Reputation { refused, ..Reputation::default() },
+            verified: 0,
             rays: RayCount::default(),
             earned,
             held: Tokens::ZERO,
