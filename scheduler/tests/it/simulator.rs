@@ -8,8 +8,13 @@ use scheduler::money;
 
 use crate::world::{Character, Says, World, public, truth};
 
-pub const HONEST: Character =
-    Character { class: Class::Exact, forges_percent: 0, sleeps_percent: 2, says: Says::Truth };
+pub const HONEST: Character = Character {
+    class: Class::Exact,
+    forges_percent: 0,
+    good_units: 0,
+    sleeps_percent: 2,
+    says: Says::Truth,
+};
 const OTHER_CLASS: Character = Character { class: Class::Tolerant, ..HONEST };
 const SLEEPER: Character = Character { sleeps_percent: 60, ..HONEST };
 const CHEAT: Character = Character { forges_percent: 30, ..HONEST };

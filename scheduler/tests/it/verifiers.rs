@@ -12,7 +12,9 @@ use crate::world::{Character, Says, World, public};
 const OTHER_CLASS: Character = Character { class: Class::Tolerant, ..HONEST };
 const CHEAT: Character = Character { forges_percent: 10, ..HONEST };
 const LIAR: Character = Character { says: Says::Lies, ..HONEST };
-const FRIEND: Character = Character { says: Says::Good, ..CHEAT };
+/// Works well until somebody may vouch for it.
+const FRIEND: Character =
+    Character { says: Says::Good, forges_percent: 30, good_units: 10, ..HONEST };
 
 fn policy() -> Policy {
     Policy {
@@ -89,14 +91,14 @@ fn who_vouches_for_friends_bad_films_loses_more_than_they_gain() {
     let (honest, ..) = kept_by(&farm(HONEST), 3);
     let (friends, wrong, _) = kept_by(&farm(FRIEND), 3);
     assert!(friends * 2 < honest, "friends kept {friends}, honest work brings {honest}");
-    assert!(wrong >= 6, "{wrong} friends were found out");
+    assert!(wrong >= 4, "{wrong} friends were found out");
 }
 
 /// An honest node's films that a convict has vouched for are looked at again; nobody is harmed.
 #[test]
 fn what_a_wrong_verifier_has_vouched_for_is_looked_at_again() {
     let vouching = Character { says: Says::Good, ..HONEST };
-    let farm = [(1, CHEAT), (2, vouching), (3, HONEST), (4, OTHER_CLASS)];
+    let farm = [(1, FRIEND), (2, vouching), (3, HONEST), (4, OTHER_CLASS)];
     let (_, wrong, doubted) = kept_by(&farm, 2);
     assert!(wrong > 0 && doubted > 0, "{wrong} were wrong, {doubted} films looked at again");
 }
