@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use ledger::offline::{self, Against, Format, Wanted};
 use ledger::{
-    Account, Audit, Code, JOURNAL_DIR, Ledger, Link, Options, Transfer, account, transfer_id,
+    Account, Audit, Code, JOURNAL_DIR, Ledger, Link, Options, ProverError, TREE_DIR, Transfer,
+    account, transfer_id,
 };
 use protocol::{JobId, NodeId, PublicKey, SigningKey, Tokens};
 
@@ -62,6 +63,59 @@ fn main() {
     assert_eq!(ledger.opened_at(), size);
     drop(ledger);
     commands(dir.path(), size);
+    in_use(dir.path(), size);
+}
+
+/// What a ledger in use proves from the hashes that it keeps.
+fn in_use(dir: &Path, size: u64) {
+    let mut ledger =
+        open(dir, &Options { snapshot_entries: 0, audit: false, ..Options::default() });
+    let note = ledger.checkpoint_if_behind().expect("stored");
+    let prover = ledger.prover().expect("kept");
+    timed("hashes of the whole journal", || {
+        loop {
+            match prover.consistency(1, &note) {
+                Err(ProverError::NotThere { .. }) => {}
+                proven => break proven.expect("proves"),
+            }
+        }
+    });
+    let count = 4000;
+    let all: Vec<u64> = (0..count).map(|at| at * (size - 1) / (count - 1)).collect();
+    let mut times: Vec<(Duration, Duration)> = Vec::new();
+    for &seq in &all {
+        let start = Instant::now();
+        prover.entries(&[seq], &note).expect("proves");
+        let entry = start.elapsed();
+        let start = Instant::now();
+        prover.consistency(seq, &note).expect("proves");
+        times.push((entry, start.elapsed()));
+    }
+    let at = |share: f64, mut all: Vec<Duration>| {
+        all.sort();
+        ms(all[((all.len() - 1) as f64 * share) as usize])
+    };
+    for (what, all) in [
+        ("prove an entry", times.iter().map(|(entry, _)| *entry).collect::<Vec<_>>()),
+        ("show that the ledger goes on", times.iter().map(|(_, growth)| *growth).collect()),
+    ] {
+        let (p50, p99) = (at(0.5, all.clone()), at(0.99, all.clone()));
+        println!("{what}: {p50:.2} ms at p50, {p99:.2} at p99, {:.2} at most", at(1.0, all));
+    }
+    timed("prove 4000 entries all over the ledger", || {
+        prover.entries(&all, &note).expect("proves")
+    });
+    let near: Vec<u64> = (size / 2..size / 2 + count).collect();
+    timed("prove 4000 entries in a row", || prover.entries(&near, &note).expect("proves"));
+    drop(ledger);
+    let tree: u64 = std::fs::read_dir(dir.join(TREE_DIR))
+        .expect("lists")
+        .map(|file| file.and_then(|file| file.metadata()).expect("its size").len())
+        .sum();
+    println!("  {} MiB of hashes", tree >> 20);
+    let ledger = open(dir, &Options { snapshot_entries: 0, audit: false, ..Options::default() });
+    let prover = ledger.prover().expect("kept");
+    timed("the first proof after opening", || prover.entries(&[size / 2], &note).expect("proves"));
 }
 
 /// Each command once.

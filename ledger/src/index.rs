@@ -4,31 +4,33 @@
 //! Nothing depends on it but the speed of statements: sled 0.34 issues no fsync, so it may lose
 //! or garble what it holds on a power cut, and the journal builds it again.
 
+#[cfg(test)]
+mod redb;
+mod sled;
+mod store;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry::{Occupied, Vacant};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use proof::record::Group;
 use proof::{Account, Entry};
 use protocol::{AccountId, wire};
 
+use self::sled::Sled;
 use crate::behind::{Behind, BehindReader, Derived};
 use crate::journal::{EntryProblem, Follower};
 use crate::statement::Row;
 use crate::totals::{Effect, Totals};
+use store::{Rows, Store};
 
-/// Entries written to sled at a time: large enough that its log is not all headers.
+pub use store::StoreError;
+
+/// Entries written at a time: large enough that sled's log is not all headers.
 const ENTRIES_AT_ONCE: u64 = 2000;
 /// The same when it is filled from the beginning: then rows are written in the order of their
 /// keys, which sled takes the faster the more there are.
 const ENTRIES_AT_ONCE_FROM_NOTHING: u64 = 100_000;
-/// Memory sled may use for pages.
-const CACHE_BYTES: u64 = 32 << 20;
-/// How often sled's lock is asked for, and the pause in between: tasks of a sled that was closed a
-/// moment ago may hold it a little longer.
-const LOCK_TRIES: u32 = 100;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Rows of an account that lie together: sled takes as long for many as for one.
 const ROWS_TOGETHER: usize = 64;
 /// Bytes of a value: so many of the longest rows fit twice.
@@ -36,13 +38,17 @@ const VALUE_BYTES_MAX: usize = 512 * ROWS_TOGETHER;
 /// Where the place is: another name for another form of the rows.
 const PLACE: &[u8] = b"m2";
 
-/// The thread that keeps the index.
-pub(crate) type Index = Behind<Store>;
-/// Reads the index.
-pub(crate) type IndexReader = BehindReader<Store>;
+/// The thread that keeps the index of a ledger.
+pub(crate) type Keeper = Behind<Index<Sled>>;
+/// Reads it.
+pub(crate) type IndexReader = BehindReader<Index<Sled>>;
 
 /// Starts following the journal, of which `durable` entries may be read.
-pub(crate) fn start(dir: PathBuf, journal: PathBuf, durable: u64) -> std::io::Result<Index> {
+pub(crate) fn start<S: Store>(
+    dir: PathBuf,
+    journal: PathBuf,
+    durable: u64,
+) -> std::io::Result<Behind<Index<S>>> {
     Behind::start("ledger index", durable, move |durable, stop| {
         Follow::open(&dir, journal, durable, stop)
     })
@@ -52,9 +58,9 @@ pub(crate) fn start(dir: PathBuf, journal: PathBuf, durable: u64) -> std::io::Re
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IndexError {
-    /// sled failed.
-    #[error("sled failed ({0}); rebuild the index")]
-    Sled(#[from] sled::Error),
+    /// Its store failed.
+    #[error("the index's store failed ({0}); rebuild the index")]
+    Store(#[from] StoreError),
     /// The index holds what it never wrote.
     #[error("the index is garbled; rebuild it")]
     Garbled,
@@ -63,79 +69,80 @@ pub enum IndexError {
     Journal(String),
 }
 
-/// The store, and where it reads on.
-struct Follow {
-    store: Store,
+/// The index, and where it reads on.
+struct Follow<S> {
+    index: Index<S>,
     follower: Follower,
     journal: PathBuf,
 }
 
-impl Follow {
+impl<S: Store> Follow<S> {
     fn open(
         dir: &Path,
         journal: PathBuf,
         durable: u64,
         stop: &dyn Fn() -> bool,
     ) -> Result<Self, IndexError> {
-        let mut store = Store::open(dir)?;
-        let mut follower = store.resume(&journal, durable)?;
-        if durable - store.size >= ENTRIES_AT_ONCE_FROM_NOTHING && store.size == 0 {
-            store.fill(&mut follower, durable, stop)?;
+        let mut index = Index::open(dir)?;
+        let mut follower = index.resume(&journal, durable)?;
+        if durable - index.size >= ENTRIES_AT_ONCE_FROM_NOTHING && index.size == 0 {
+            index.fill(&mut follower, durable, stop)?;
         }
-        Ok(Self { store, follower, journal })
+        Ok(Self { index, follower, journal })
     }
 }
 
-impl Derived for Follow {
-    type View = Store;
+impl<S: Store> Derived for Follow<S> {
+    type View = Index<S>;
     type Error = IndexError;
 
     fn size(&self) -> u64 {
-        self.store.size
+        self.index.size
     }
 
-    fn view(&self) -> Store {
-        self.store.clone()
+    fn view(&self) -> Index<S> {
+        self.index.clone()
     }
 
     fn take_in(&mut self, until: u64) -> Result<(), IndexError> {
-        self.store.take_in(&mut self.follower, until.min(self.store.size + ENTRIES_AT_ONCE))
+        self.index.take_in(&mut self.follower, until.min(self.index.size + ENTRIES_AT_ONCE))
     }
 
     fn start_over(&mut self) -> Result<(), IndexError> {
-        self.store.clear()?;
+        self.index.clear()?;
         self.follower = Follower::starting_at(&self.journal, 0).map_err(unreadable)?;
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), IndexError> {
-        self.store.tree.flush()?;
-        Ok(())
+        Ok(self.index.store.flush()?)
     }
 }
 
 /// Builds the whole index anew and returns the number of entries in it.
-pub(crate) fn build(dir: &Path, journal: &Path, size: u64) -> Result<u64, IndexError> {
-    let mut store = Store::open(dir)?;
-    store.clear()?;
+pub(crate) fn build<S: Store>(dir: &Path, journal: &Path, size: u64) -> Result<u64, IndexError> {
+    let mut index = Index::<S>::open(dir)?;
+    index.clear()?;
     let mut follower = Follower::starting_at(journal, 0).map_err(unreadable)?;
-    store.fill(&mut follower, size, &|| false)?;
-    store.tree.flush()?;
-    Ok(store.size)
+    index.fill(&mut follower, size, &|| false)?;
+    index.store.flush()?;
+    Ok(index.size)
+}
+
+/// Builds the index of a ledger anew, as [`build`] does.
+pub(crate) fn rebuild(dir: &Path, journal: &Path, size: u64) -> Result<u64, IndexError> {
+    build::<Sled>(dir, journal, size)
 }
 
 /// The rows: `a` accounts, `s` of statements by account and first entry, `m2` how far it is.
 #[derive(Debug, Clone)]
-pub(crate) struct Store {
-    tree: sled::Db,
+pub(crate) struct Index<S> {
+    store: S,
     size: u64,
     chain: [u8; 32],
 }
 
 type Kept = (Account, Totals, u64);
-
-/// Keys and values, in the order of the keys.
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// An account, and its new rows.
 struct Touched {
@@ -143,27 +150,18 @@ struct Touched {
     new: Vec<Row>,
 }
 
-impl Store {
+impl<S: Store> Index<S> {
     fn open(dir: &Path) -> Result<Self, IndexError> {
-        let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
-        let tree = match open_unlocked(&config) {
-            // A kill while sled began its files leaves some that it cannot read: seen in one of
-            // some hundred kills. The journal gives all of it again.
-            Err(sled::Error::Corruption { .. }) => {
-                std::fs::remove_dir_all(dir).map_err(sled::Error::from)?;
-                open_unlocked(&config)?
-            }
-            opened => opened?,
-        };
-        let (size, chain) = match tree.get(PLACE)? {
+        let store = S::open(dir)?;
+        let (size, chain) = match store.get(PLACE)? {
             Some(bytes) => decode(&bytes)?,
             None => (0, [0; 32]),
         };
-        Ok(Self { tree, size, chain })
+        Ok(Self { store, size, chain })
     }
 
     fn clear(&mut self) -> Result<(), IndexError> {
-        self.tree.clear()?;
+        self.store.clear()?;
         (self.size, self.chain) = (0, [0; 32]);
         Ok(())
     }
@@ -179,9 +177,12 @@ impl Store {
             (chain, end) = (group.chain(), group.head.first_seq + u64::from(group.head.count));
             Ok(())
         });
-        let is_here = read.is_ok() && (end, chain) == (self.size, self.chain);
-        // Rows without a place are what filling left that was cut short.
-        if is_here || self.size == 0 && self.tree.is_empty() {
+        let is_here = match self.size {
+            // Rows without a place are what filling left that was cut short.
+            0 => self.store.is_empty()?,
+            _ => read.is_ok() && (end, chain) == (self.size, self.chain),
+        };
+        if is_here {
             return Ok(follower);
         }
         self.clear()?;
@@ -190,11 +191,9 @@ impl Store {
 
     /// Takes in entries in one atomic step with the place they lead to.
     fn take_in(&mut self, follower: &mut Follower, until: u64) -> Result<(), IndexError> {
-        let (rows, place) = self.rows(follower, until)?;
-        let mut batch = sled::Batch::default();
-        rows.into_iter().for_each(|(key, value)| batch.insert(key, value));
-        batch.insert(PLACE, wire::encode(&place));
-        self.tree.apply_batch(batch)?;
+        let (mut rows, place) = self.rows(follower, until)?;
+        rows.insert(PLACE.to_vec(), wire::encode(&place));
+        self.store.write(rows)?;
         (self.size, self.chain) = place;
         Ok(())
     }
@@ -210,13 +209,12 @@ impl Store {
         while self.size < until && !stop() {
             let next = until.min(self.size + ENTRIES_AT_ONCE_FROM_NOTHING);
             let (rows, place) = self.rows(follower, next)?;
-            for (key, value) in rows {
-                self.tree.insert(key, value)?;
-            }
+            self.store.fill(rows)?;
             (self.size, self.chain) = place;
         }
         if self.size == until {
-            self.tree.insert(PLACE, wire::encode(&(self.size, self.chain)))?;
+            let place = wire::encode(&(self.size, self.chain));
+            self.store.write(Rows::from([(PLACE.to_vec(), place)]))?;
         }
         Ok(())
     }
@@ -276,7 +274,7 @@ impl Store {
     }
 
     fn account(&self, id: AccountId) -> Result<Option<Kept>, IndexError> {
-        self.tree.get(key(b'a', &id.0, None))?.map(|bytes| decode(&bytes)).transpose()
+        self.store.get(&key(b'a', &id.0, None))?.map(|bytes| decode(&bytes)).transpose()
     }
 
     /// Rows of an account, newest first, and how many there are.
@@ -288,36 +286,27 @@ impl Store {
     ) -> Result<(Vec<Row>, u64), IndexError> {
         let total = self.account(id)?.map_or(0, |(_, _, rows)| rows);
         let mut skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        let mut page = Vec::new();
-        for together in self.tree.scan_prefix(key(b's', &id.0, None)).values().rev() {
-            let together: Vec<Row> = decode(&together?)?;
+        let (mut page, mut garbled) = (Vec::new(), None);
+        self.store.last_first(&key(b's', &id.0, None), &mut |together| {
+            let together: Vec<Row> = match decode(together) {
+                Ok(together) => together,
+                Err(error) => {
+                    garbled = Some(error);
+                    return false;
+                }
+            };
             let wanted = limit - page.len();
             page.extend(together.iter().rev().skip(skip).take(wanted).cloned());
             skip = skip.saturating_sub(together.len());
-            if page.len() == limit {
-                break;
-            }
-        }
-        Ok((page, total))
+            page.len() < limit
+        })?;
+        garbled.map_or(Ok((page, total)), Err)
     }
 
     /// What an account adds up to.
     pub(crate) fn totals(&self, id: AccountId) -> Result<Totals, IndexError> {
         Ok(self.account(id)?.map(|(_, totals, _)| totals).unwrap_or_default())
     }
-}
-
-/// Opens sled once nobody else has its lock.
-fn open_unlocked(config: &sled::Config) -> Result<sled::Db, sled::Error> {
-    // sled tells a held lock from other trouble by its words alone.
-    let is_locked = |error: &sled::Error| error.to_string().contains("could not acquire lock");
-    for _try in 1..LOCK_TRIES {
-        match config.open() {
-            Err(error) if is_locked(&error) => std::thread::sleep(LOCK_PAUSE),
-            opened => return opened,
-        }
-    }
-    config.open()
 }
 
 fn key(tree: u8, id: &[u8], seq: Option<u64>) -> Vec<u8> {
@@ -336,3 +325,6 @@ fn unreadable(error: impl std::error::Error) -> IndexError {
     let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
     IndexError::Journal(format!("{error}{source}"))
 }
+
+#[cfg(test)]
+mod tests;

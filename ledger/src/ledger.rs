@@ -11,10 +11,10 @@ use protocol::{AccountId, PublicKey, SigningKey, TransferId};
 
 use crate::apply::{ApplyError, Broken, Ended, Outcome};
 use crate::audit::{Audit, AuditReader, Auditor};
-use crate::behind::Progress;
+use crate::behind::{Behind, Progress};
 use crate::books::{Books, Staged};
 use crate::clock::Clock;
-use crate::index::{self, Index};
+use crate::index;
 use crate::journal::{self, AppendError, CutTail, Disk, Journal, SystemDisk};
 use crate::offline;
 use crate::opening::{Opening, PassedOver};
@@ -161,7 +161,7 @@ pub struct Ledger {
     passed_over: Vec<PassedOver>,
     keeper: Keeper,
     auditor: Auditor,
-    index: Option<Index>,
+    index: Option<index::Keeper>,
     tree: Option<Tree>,
 }
 
@@ -410,7 +410,7 @@ impl Ledger {
     /// How far the index is; `None` when none is kept.
     #[must_use]
     pub fn index_status(&self) -> Option<Progress> {
-        self.index.as_ref().map(Index::progress)
+        self.index.as_ref().map(Behind::progress)
     }
 
     /// Proves what the ledger holds, in any thread; `None` when no hashes are kept.
@@ -424,7 +424,7 @@ impl Ledger {
     #[must_use]
     pub fn reader(&self) -> Reader {
         let (journal, size) = (self.journal.dir().to_owned(), self.books.size());
-        Reader { journal, size, index: self.index.as_ref().map(Index::reader) }
+        Reader { journal, size, index: self.index.as_ref().map(Behind::reader) }
     }
 
     /// Checks the ledger as it is now, in any thread and however long it takes.

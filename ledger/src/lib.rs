@@ -38,7 +38,7 @@ pub use audit::{Audit, AuditReader};
 pub use behind::Progress;
 pub use books::Books;
 pub use clock::{CLOCK_AHEAD_MS_MAX, CLOSED_MS_MAX};
-pub use index::IndexError;
+pub use index::{IndexError, StoreError};
 pub use ledger::{Applied, INDEX_DIR, JOURNAL_DIR, Ledger, OpenError, Options, TREE_DIR};
 pub use opening::{PassedOver, PassedOverWhy};
 pub use proof::account::Account;

@@ -206,7 +206,7 @@ pub fn rebuild(dir: &Path, key: PublicKey) -> Result<u64, RebuildError> {
             _removed => {}
         }
     }
-    Ok(index::build(&dir.join(INDEX_DIR), &journal, size)?)
+    Ok(index::rebuild(&dir.join(INDEX_DIR), &journal, size)?)
 }
 
 /// Rows of an account read from the journal of a ledger in use, of which `size` entries are

@@ -5,7 +5,7 @@ use std::fs;
 use ledger::{INDEX_DIR, JOURNAL_DIR, Ledger, Options, account};
 
 use crate::kill::batch;
-use crate::{escrow, key, micro, open, public, small, wallet};
+use crate::{escrow, key, open, public, small, wallet};
 
 fn fill(ledger: &mut Ledger, batches: u64) {
     for _ in 0..batches {
@@ -56,31 +56,6 @@ fn a_lost_index_is_built_again() {
     assert_eq!(open(dir.path(), &small()).check_index(), Some(true));
     let entries = ledger::offline::rebuild(dir.path(), public()).expect("rebuilds");
     assert_eq!(entries, open(dir.path(), &small()).head().size);
-}
-
-#[test]
-fn an_index_of_another_journal_is_not_believed() {
-    let [one, other] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
-    let mut ledger = open(one.path(), &small());
-    for _ in 0..20 {
-        let size = ledger.head().size;
-        ledger.apply(&batch(size), size).expect("applies");
-    }
-    assert_eq!(ledger.check_index(), Some(true));
-    drop(ledger);
-    // As many entries in as many records, of other amounts: only the chain tells them apart.
-    let mut ledger = open(other.path(), &Options { index: false, ..small() });
-    for _ in 0..25 {
-        let size = ledger.head().size;
-        let mut batch = batch(size);
-        batch[0].amount = micro(61);
-        ledger.apply(&batch, size).expect("applies");
-    }
-    drop(ledger);
-    fs::rename(one.path().join(INDEX_DIR), other.path().join(INDEX_DIR)).expect("moves");
-    let ledger = open(other.path(), &small());
-    assert_eq!(ledger.check_index(), Some(true));
-    compare(&ledger, other.path());
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub struct Character {
     pub class: Class,
     /// Films that are wrong, of a hundred.
     pub forges_percent: u64,
+    /// Accepted units before the first that may be.
+    pub good_units: u64,
     /// Leases that are never answered, of a hundred.
     pub sleeps_percent: u64,
     /// What it says of others' films.

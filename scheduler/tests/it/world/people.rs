@@ -76,7 +76,8 @@ impl World {
             self.settled.insert(lease);
             return;
         }
-        let forged = self.dice.percent(character.forges_percent);
+        let forged = self.state.book.nodes[&id].accepted >= character.good_units
+            && self.dice.percent(character.forges_percent);
         let root = if forged {
             Digest::of("forged", &[&protocol::encode(&unit), &id.0])
         } else {
