@@ -32,16 +32,18 @@ pub struct Probe {
 
 /// Renders the first chunk of a deterministic choice of pixels and counts.
 ///
-/// What is rendered of the frame is cut into cells of equal size, and one pixel of each is drawn by hashing the seed.
+/// What is rendered of the frame is cut into cells of equal size, and one pixel of each is drawn by hashing
+/// `draw`: of who does not know it, nobody can make just these pixels cheap.
 ///
 /// # Errors
 /// See [`RenderError`].
 pub fn probe(
     backend: &mut dyn Backend,
     scene: &RenderScene,
+    draw: u32,
     cancel: &Cancel,
 ) -> Result<Probe, RenderError> {
-    let chosen = chosen_pixels(scene);
+    let chosen = chosen_pixels(scene, draw);
     let first = Batch::new(0, 1).expect("invariant: one chunk is a batch");
     let sums = backend.render_pixels(scene, &chosen, first, cancel)?;
     let pixels = sums.pixels();
@@ -68,7 +70,7 @@ pub fn probe(
 }
 
 /// One pixel of each cell of a grid of the shape of what is rendered.
-fn chosen_pixels(scene: &RenderScene) -> Vec<(u32, u32)> {
+fn chosen_pixels(scene: &RenderScene, draw: u32) -> Vec<(u32, u32)> {
     let window = scene.settings().window();
     let (width, height) = (u64::from(window.width()), u64::from(window.height()));
     // Cells of about the picture's shape; never more than pixels.
@@ -82,7 +84,7 @@ fn chosen_pixels(scene: &RenderScene) -> Vec<(u32, u32)> {
         for column in 0..columns {
             let within = |cell: u64, cells: u64, length: u64, salt: u32| {
                 let (low, high) = (cell * length / cells, (cell + 1) * length / cells);
-                let key = hash_with(hash_with(scene.settings().seed, salt), (row * columns) as u32);
+                let key = hash_with(hash_with(draw, salt), (row * columns) as u32);
                 low + u64::from(hash_with(key, column as u32)) % (high - low)
             };
             let x = within(column, columns, width, 0x7072_6f62);

@@ -26,12 +26,20 @@ pub struct Config {
     /// Tokens that a new client gets once.
     #[serde(with = "as_text")]
     pub welcome_grant: Tokens,
+    /// Welcome grants a day, all keys together: keys are free. Who comes too late gets none, is told
+    /// so when tokens are missing, and may come again.
+    pub welcome_grants_per_day: u32,
+    /// Requests a second that one key may make for long, and ten seconds' worth at once; what a node's
+    /// work takes is not counted. 0 for any number.
+    pub requests_per_second: u32,
     /// Tokens that the operator gives the verification reserve once, so that the first
     /// newcomers' twins can be paid.
     #[serde(with = "as_text")]
     pub reserve_grant: Tokens,
     /// How long a unit should take on a node, milliseconds.
     pub unit_ms: u64,
+    /// How long at most where a job is so large that each node has many units to do, milliseconds.
+    pub unit_ms_max: u64,
     /// Threads of the trusted renderer; none for all.
     pub cpu_threads: Option<NonZeroUsize>,
     /// Prepared frames that the trusted renderer keeps.
@@ -56,9 +64,15 @@ impl Default for Config {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             prices: Prices::default(),
             welcome_grant: Tokens::from_whole(100),
+            // A hundred newcomers a day are a farm that grows fast.
+            welcome_grants_per_day: 100,
+            // A window that follows ten jobs asks some twenty times a second.
+            requests_per_second: 50,
             reserve_grant: Tokens::from_whole(1_000),
             // Long against the network and a challenge, short against a person's patience.
             unit_ms: 4_000,
+            // What a node loses when it is switched off, and how late a first tile comes.
+            unit_ms_max: 20_000,
             cpu_threads: None,
             frames_kept: 4,
             tick_ms: 200,

@@ -45,6 +45,32 @@ pub fn split(job: JobId, spec: &JobSpec, chunks_per_batch: u32) -> Result<Vec<Un
     Ok(all)
 }
 
+/// Units that each node should have to do of a job, at least: the last one keeps the artist waiting
+/// for as long as it takes.
+const UNITS_PER_NODE: u128 = 24;
+
+/// How long a unit of a job should take, milliseconds: `shortest_ms`, and longer up to `longest_ms`
+/// where nodes have so much to do that short ones gain nothing, and cost a film, a challenge and
+/// entries of the ledger each.
+///
+/// `nodes` trace `rays_per_second` each.
+#[must_use]
+pub fn unit_ms(
+    spec: &JobSpec,
+    millirays_per_sample: u64,
+    (nodes, rays_per_second): (usize, u64),
+    (shortest_ms, longest_ms): (u64, u64),
+) -> u64 {
+    let samples = u128::from(spec.settings.window().pixel_count())
+        * u128::from(spec.settings.samples)
+        * u128::from(spec.shot_count());
+    // rays/s × ms is millirays.
+    let all_per_second = u128::from(rays_per_second.max(1)) * nodes.max(1) as u128;
+    let job_ms = samples * u128::from(millirays_per_sample) / all_per_second;
+    let unit_ms = u64::try_from(job_ms / UNITS_PER_NODE).unwrap_or(u64::MAX);
+    unit_ms.min(longest_ms).max(shortest_ms)
+}
+
 /// How many chunks a batch should have: the one place where work adapts to nodes.
 ///
 /// A unit should take `unit_ms` on a node that traces `rays_per_second`, given the quote's rays
@@ -90,6 +116,22 @@ mod tests {
             frames,
             tile_side_px: 32,
         }
+    }
+
+    #[test]
+    fn units_are_as_long_as_the_job_allows() {
+        let spec = spec(Size::new(1_000, 1_000), 240, FrameRange::STILL);
+        // 240 million samples of one ray.
+        let check = |nodes, speed, expected| {
+            assert_eq!(unit_ms(&spec, 1_000, (nodes, speed), (4_000, 20_000)), expected);
+        };
+        check(1, 1_000_000, 10_000);
+        check(2, 1_000_000, 5_000);
+        check(10, 1_000_000, 4_000);
+        check(1, 100_000, 20_000);
+        check(0, 0, 20_000);
+        // Who sets one length for all has it.
+        assert_eq!(unit_ms(&spec, 1_000, (1, 1_000_000), (30_000, 20_000)), 30_000);
     }
 
     #[test]

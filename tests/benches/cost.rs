@@ -1,7 +1,7 @@
 //! What checking costs: CPU-seconds of a scheduler beside those of two honest nodes of two owners,
 //! one core each, for one frame, after a first job that has made them a name.
 //!
-//!     cargo xtask cost [TILE:UNIT_MS…]
+//!     cargo xtask cost [TILE[:UNIT_MS]…]
 //!
 //! `TESSERA_COST` says which scene, size and samples: `assets/spheres.glb 1280x720 128` unless set.
 //! Everything counts that the scheduler's process does from before the order to after the end: the
@@ -19,8 +19,9 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// 300 tiles of 16 × 16 pixels: beyond the first units of a newcomer, which always have a twin.
 const FIRST: [&str; 6] = ["--size", "320x240", "--spp", "16", "--tile", "16"];
 
-/// Rows when none are named: side of a tile in pixels, `unit_ms`.
-const ROWS: [(u32, u64); 3] = [(128, 4_000), (256, 4_000), (128, 10_000)];
+/// Rows when none are named: side of a tile in pixels, and the length of units, milliseconds; without
+/// it, as the scheduler chooses.
+const ROWS: [(u32, Option<u64>); 3] = [(128, None), (256, None), (128, Some(4_000))];
 
 struct Row {
     units: u64,
@@ -32,7 +33,7 @@ struct Row {
 
 fn main() -> Result<()> {
     let wanted = std::env::args().skip(1).filter(|word| word != "--bench");
-    let mut rows: Vec<(u32, u64)> = wanted.map(|word| row(&word)).collect::<Result<_>>()?;
+    let mut rows: Vec<(u32, Option<u64>)> = wanted.map(|word| row(&word)).collect::<Result<_>>()?;
     if rows.is_empty() {
         rows.extend(ROWS);
     }
@@ -56,7 +57,8 @@ fn main() -> Result<()> {
         // What the nodes did for the picture itself: a twin costs what its unit costs.
         let own_s = nodes_s * units as f64 / (units + twins) as f64;
         println!(
-            "{tile:>6}{unit_ms:>9}{units:>7}{twins:>7}{nodes_s:>10.2}{scheduler_s:>11.2}{:>9.2}{:>9.2}",
+            "{tile:>6}{:>9}{units:>7}{twins:>7}{nodes_s:>10.2}{scheduler_s:>11.2}{:>9.2}{:>9.2}",
+            unit_ms.map_or_else(|| "-".to_owned(), |unit_ms| unit_ms.to_string()),
             100.0 * scheduler_s / own_s,
             100.0 * twins as f64 / units as f64,
         );
@@ -67,15 +69,24 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn row(word: &str) -> Result<(u32, u64)> {
-    let parsed = word
-        .split_once(':')
-        .and_then(|(tile, unit_ms)| Some((tile.parse().ok()?, unit_ms.parse().ok()?)));
-    parsed.with_context(|| format!("{word:?} is no row; give TILE:UNIT_MS, such as 128:4000"))
+fn row(word: &str) -> Result<(u32, Option<u64>)> {
+    let parsed = match word.split_once(':') {
+        None => word.parse().map(|tile| (tile, None)),
+        Some((tile, unit_ms)) => {
+            tile.parse().and_then(|tile| unit_ms.parse().map(|unit_ms| (tile, Some(unit_ms))))
+        }
+    };
+    parsed.with_context(|| format!("{word:?} is no row; give a tile's side, or 128:4000"))
 }
 
-fn measured(scene: &std::path::Path, picture: &[&str], tile: u32, unit_ms: u64) -> Result<Row> {
-    let farm = Farm::start(&format!("unit_ms = {unit_ms}\n"))?;
+fn measured(
+    scene: &std::path::Path,
+    picture: &[&str],
+    tile: u32,
+    unit_ms: Option<u64>,
+) -> Result<Row> {
+    let lengths = unit_ms.map(|ms| format!("unit_ms = {ms}\nunit_ms_max = {ms}\n"));
+    let farm = Farm::start(&lengths.unwrap_or_default())?;
     let names = ["one", "two"];
     let nodes = names.map(|name| farm.start_node(name, &[]));
     let nodes: Vec<Process> = nodes.into_iter().collect::<Result<_>>()?;

@@ -41,8 +41,12 @@ impl Sums {
             return Err(FilmError::Length { pixels: count, wanted_bytes, got_bytes });
         }
         let (first, more) = bytes.split_at(count * PIXEL_BYTES);
-        let pixels = first.chunks_exact(PIXEL_BYTES).map(|it| bytemuck::must_cast(words(it)));
-        let pixels: Vec<Pixel> = pixels.collect();
+        let mut pixels = vec![Pixel::default(); count];
+        bytemuck::cast_slice_mut(&mut pixels).copy_from_slice(first);
+        if cfg!(target_endian = "big") {
+            let words: &mut [u32] = bytemuck::cast_slice_mut(&mut pixels);
+            words.iter_mut().for_each(|word| *word = word.swap_bytes());
+        }
         if !has_passes {
             return Ok(Self::from(pixels));
         }
@@ -71,8 +75,13 @@ impl Sums {
         let passes = self.passes();
         let pixel_bytes = film_pixel_bytes(passes.is_some());
         let mut bytes = Vec::with_capacity(self.len() * pixel_bytes);
+        if cfg!(target_endian = "little") {
+            bytes.extend_from_slice(bytemuck::cast_slice(self.pixels()));
+        } else {
+            let words = self.pixels().iter().flat_map(Pixel::bits);
+            bytes.extend(words.flat_map(u32::to_le_bytes));
+        }
         let mut push = |word: u32| bytes.extend(word.to_le_bytes());
-        self.pixels().iter().flat_map(Pixel::bits).for_each(&mut push);
         for sheet in 0..SHEETS_WITH_PASSES - 1 {
             for pixel in passes.into_iter().flatten() {
                 pixel.bits()[sheet * SHEET_VALUES..][..SHEET_VALUES]

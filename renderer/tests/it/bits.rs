@@ -385,8 +385,9 @@ fn the_probe_expects_what_the_frame_costs() {
     let scene = prepared(&scene::golden(), &settings);
     let mut backend = CpuBackend::new(None);
     let cancel = Cancel::default();
-    let probe = probe(&mut backend, &scene, &cancel).expect("renders");
-    assert_eq!(probe, renderer::probe(&mut backend, &scene, &cancel).expect("renders"));
+    let probe = probe(&mut backend, &scene, 0, &cancel).expect("renders");
+    assert_eq!(probe, renderer::probe(&mut backend, &scene, 0, &cancel).expect("renders"));
+    assert_ne!(probe, renderer::probe(&mut backend, &scene, 1, &cancel).expect("renders"));
     let rect = Rect::of_size(settings.size);
     let film = backend.render(&scene, Work { rect, batch: batch(0, 1) }, &cancel).expect("renders");
     let samples = settings.size.pixel_count() as f64 * 16.0;
@@ -403,7 +404,7 @@ fn the_probe_looks_at_the_crop_alone() {
     let scene = prepared(&scene::golden(), &settings);
     let mut backend = CpuBackend::new(None);
     let cancel = Cancel::default();
-    let probe = probe(&mut backend, &scene, &cancel).expect("renders");
+    let probe = probe(&mut backend, &scene, 0, &cancel).expect("renders");
     assert_eq!((probe.pixels, probe.samples), (36, 36 * 16));
     let work = Work { rect: settings.window(), batch: batch(0, 1) };
     assert_eq!(probe.rays, backend.render(&scene, work, &cancel).expect("renders").rays());

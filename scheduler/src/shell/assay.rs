@@ -1,5 +1,8 @@
 //! What a job's rays are: counted on a few pixels, and timed beside those of a reference scene.
 //!
+//! Which pixels these are is drawn from the scheduler's secret and from what decides the rays, so that
+//! nobody can make just these cheap, and the same job has the same price whatever its seed.
+//!
 //! Time is this process's CPU time on one thread, so that other programs of the machine hardly show;
 //! checks that this process makes at the same moment lengthen both alike.
 //!
@@ -12,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 use protocol::settings::CHUNK_SAMPLES;
-use protocol::{Digest, JobSpec, RenderSettings, Size, ViewIndex};
+use protocol::{Digest, JobSpec, RenderSettings, SigningKey, Size, ViewIndex};
 use renderer::{Cancel, CpuBackend, RenderScene};
 
 use super::frames::{FrameError, Frames};
@@ -24,7 +27,7 @@ const KEPT_MAX: usize = 256;
 /// Side of the reference picture, pixels.
 const REFERENCE_SIDE_PX: u32 = 256;
 /// Shots are timed so many times, and the least time counts: whatever disturbs makes it longer.
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 3;
 /// No further round is begun after this long: long times need it least.
 const ROUNDS_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -32,6 +35,7 @@ const ROUNDS_TIME_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Assays {
     backend: Mutex<CpuBackend>,
     kept: Mutex<Vec<(Digest, Probe)>>,
+    secret: [u8; 32],
     reference: Mutex<Option<Arc<RenderScene>>>,
 }
 
@@ -50,9 +54,10 @@ pub(super) enum AssayError {
 }
 
 impl Assays {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(key: &SigningKey) -> Self {
         let backend = Mutex::new(CpuBackend::new(Some(NonZeroUsize::MIN)));
-        Self { backend, kept: Mutex::default(), reference: Mutex::default() }
+        let secret = blake3::derive_key("tessera 2026 probe pixels v1", &key.to_bytes());
+        Self { backend, kept: Mutex::default(), secret, reference: Mutex::default() }
     }
 
     /// Probes the first, middle and last frame through every camera, takes the dearest frame of
@@ -65,20 +70,27 @@ impl Assays {
         if let Some(probe) = kept(&lock(&self.kept)) {
             return Ok(probe);
         }
-        let probe = self.probe(frames, spec)?;
+        let probe = self.probe(frames, spec, self.draw(&key))?;
         let mut list = lock(&self.kept);
         list.insert(0, (key, probe));
         list.truncate(KEPT_MAX);
         Ok(probe)
     }
 
-    fn probe(&self, frames: &Frames, spec: &JobSpec) -> Result<Probe, AssayError> {
+    /// What picks the probed pixels.
+    fn draw(&self, key: &Digest) -> u32 {
+        let hash = blake3::keyed_hash(&self.secret, &key.0);
+        let [a, b, c, d, ..] = *hash.as_bytes();
+        u32::from_le_bytes([a, b, c, d])
+    }
+
+    fn probe(&self, frames: &Frames, spec: &JobSpec, draw: u32) -> Result<Probe, AssayError> {
         let mut backend = lock(&self.backend);
         let all: Vec<u32> = spec.frames.frames().collect();
         let mut looked = vec![0, all.len() / 2, all.len() - 1];
         looked.dedup();
         let reference = self.reference()?;
-        let mut clock = Clock::new();
+        let mut clock = Clock::new(draw);
         let views = spec.view_count();
         let (mut bound, mut mean) = (SampleCost::ZERO, SampleCost::ZERO);
         let (mut shots, mut pixels) = (0, 0);
@@ -136,14 +148,15 @@ fn key(spec: &JobSpec) -> Digest {
 
 /// Times of the shots and of the reference, taken in turn on one machine.
 struct Clock {
+    draw: u32,
     begun: Instant,
     scene: Timed,
     reference: Timed,
 }
 
 impl Clock {
-    fn new() -> Self {
-        Self { begun: Instant::now(), scene: Timed::default(), reference: Timed::default() }
+    fn new(draw: u32) -> Self {
+        Self { draw, begun: Instant::now(), scene: Timed::default(), reference: Timed::default() }
     }
 
     /// Probes a shot, with the reference before each round.
@@ -157,10 +170,10 @@ impl Clock {
         let mut round = 0;
         loop {
             let begun = ProcessTime::now();
-            let looked = renderer::probe(backend, reference, &Cancel::default())?;
+            let looked = renderer::probe(backend, reference, 0, &Cancel::default())?;
             of_reference = of_reference.min(begun.elapsed());
             let begun = ProcessTime::now();
-            let probe = renderer::probe(backend, frame, &Cancel::default())?;
+            let probe = renderer::probe(backend, frame, self.draw, &Cancel::default())?;
             of_shot = of_shot.min(begun.elapsed());
             round += 1;
             if round >= ROUNDS || self.begun.elapsed() >= ROUNDS_TIME_MAX {
@@ -197,10 +210,20 @@ mod tests {
     }
 
     #[test]
+    fn only_the_farm_knows_which_pixels_are_probed() {
+        let draw = |secret, key| {
+            Assays::new(&SigningKey::from_bytes(&[secret; 32])).draw(&Digest([key; 32]))
+        };
+        assert_eq!(draw(1, 5), draw(1, 5), "a job has one price");
+        assert_ne!(draw(1, 5), draw(2, 5), "another farm, other pixels");
+        assert_ne!(draw(1, 5), draw(1, 6), "another job, other pixels");
+    }
+
+    #[test]
     fn the_reference_weighs_what_it_weighs() {
-        let assays = Assays::new();
+        let assays = Assays::new(&SigningKey::from_bytes(&[1; 32]));
         let reference = assays.reference().expect("prepares");
-        let mut clock = Clock::new();
+        let mut clock = Clock::new(0);
         clock.time(&mut lock(&assays.backend), &reference, &reference).expect("renders");
         assert_eq!(clock.scene.rays, clock.reference.rays);
         assert!(clock.scene.rays.closest > 10_000, "{:?}", clock.scene);

@@ -36,10 +36,9 @@ impl Doubt<'_> {
         let Piece { unit, scene, settings, time_s, rect, .. } = self.piece;
         let all: Vec<(u32, u32)> = rect.pixels().collect();
         let places: Vec<(u32, u32)> = doubtful.iter().map(|&at| all[at]).collect();
-        let seeds = welch::seeds(unit.batch.samples(settings.samples).len() as u32);
         let mut frame = frames.prepared(*scene, settings, *time_s)?;
-        let mut others = Vec::with_capacity(seeds as usize);
-        for number in 0..seeds {
+        let mut others = Vec::with_capacity(welch::SEEDS as usize);
+        for number in 0..welch::SEEDS {
             frame = frame.with_seed(self.seed(number), *time_s);
             others.push(backend.render_pixels(&frame, &places, unit.batch, cancel)?);
         }
@@ -47,7 +46,7 @@ impl Doubt<'_> {
         let (got, trusted) = picked(got).zip(picked(trusted)).context("a pixel is not there")?;
         let p = welch::p_value(&got, &trusted, &others);
         let FilmRef { lease, node, .. } = *self.film;
-        tracing::info!(%lease, %node, pixels = places.len(), seeds, p, "a film in doubt");
+        tracing::info!(%lease, %node, pixels = places.len(), p, "a film in doubt");
         Ok((p >= welch::FALSE_REFUSALS, places.len() * others.len()))
     }
 

@@ -16,7 +16,7 @@ use transport::{Peer, PeerConfig, Ticket, identity};
 use super::assay::Assays;
 use super::by_hash::ByHash;
 use super::desk::{self, DeskHandle, Outlets};
-use super::door::{Door, LedgerChecks, Witnesses};
+use super::door::{Door, LedgerChecks, Turnstile, Witnesses};
 use super::frames::Frames;
 use super::queue::Queue;
 use super::till::{self, TillHandle};
@@ -181,6 +181,8 @@ impl Parts {
             })?,
         ];
         let door = Arc::new(Door {
+            assays: Arc::new(Assays::new(&key)),
+            turnstile: Turnstile::new(config),
             key,
             config: config.clone(),
             desk,
@@ -190,7 +192,6 @@ impl Parts {
             films,
             evidence,
             qualifying: Mutex::default(),
-            assays: Arc::new(Assays::new()),
             backend: Arc::new(Mutex::new(CpuBackend::new(config.cpu_threads))),
             renders: Semaphore::new(1),
             ledger_check: LedgerChecks::default(),

@@ -61,6 +61,9 @@ impl Farm {
             cpu_threads: NonZeroUsize::new(1),
             // Units of one chunk, so that small frames have many.
             unit_ms: 1,
+            unit_ms_max: 1,
+            // Scripts ask faster than people.
+            requests_per_second: 0,
             tick_ms: 20,
             ..Config::default()
         };

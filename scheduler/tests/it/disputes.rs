@@ -4,8 +4,8 @@ use film::Film;
 use ledger::account;
 use protocol::message::RefusedCode;
 use protocol::sign::public_key;
-use protocol::view::JobStatus;
-use protocol::{Batch, Class, JobSpec, RenderSettings, Reply, Request, Tokens, Unit};
+use protocol::view::{AcceptedUnit, JobStatus};
+use protocol::{Class, JobSpec, RenderSettings, Reply, Request, Tokens, Unit};
 use transport::Ticket;
 
 use crate::callers::{
@@ -28,14 +28,11 @@ fn gone_another_way(film: &mut Film) {
     pixels.step_by(55).for_each(|(pixel, other)| *pixel = *other);
 }
 
-/// As many pixels, left out and made up from a quarter of their samples.
-fn made_up(film: &mut Film) {
-    let settings = RenderSettings { seed: 77, samples: 4, ..settings() };
-    let frame = renderer::prepare(&scene::golden(), &settings, 0.0).expect("prepares");
-    let few = render_unit(&frame, film.rect(), Batch::new(0, 1).expect("aligned"));
-    for (pixel, few) in film.pixels_mut().iter_mut().zip(few.pixels()).step_by(55) {
-        pixel.beauty = few.beauty.map(|channel| 4.0 * channel);
-        pixel.luminance_squared = 4.0 * few.luminance_squared;
+/// As many pixels, three times as bright as they are.
+fn brightened(film: &mut Film) {
+    for pixel in film.pixels_mut().iter_mut().step_by(55) {
+        pixel.beauty = pixel.beauty.map(|channel| 3.0 * channel);
+        pixel.luminance_squared *= 9.0;
     }
 }
 
@@ -49,26 +46,42 @@ async fn tolerant(number: u8, ticket: &Ticket) -> Caller {
     caller
 }
 
+/// The whole tile decides in a dispute, whatever the challenge has drawn.
 #[test]
-fn a_film_whose_paths_went_another_way_is_honest_and_one_made_up_is_not() {
+fn a_film_whose_paths_went_another_way_is_honest_and_a_brightened_one_is_not() {
     runtime().block_on(async {
         let dir = tempfile::tempdir().expect("a folder");
         let farm = Farm::start(dir.path(), soon_paid).await;
         let ticket = &farm.ready.ticket;
         let client = client(10, ticket).await;
-        let (honest, lazy) = (tolerant(1, ticket).await, tolerant(2, ticket).await);
-        // One tile of 1536 pixels: 16 may be outliers, 28 are.
+        let (good, bad) = (tolerant(1, ticket).await, tolerant(2, ticket).await);
+        // One tile of 1536 pixels, in two batches: 16 may be outliers, 28 are.
         let spec = JobSpec { tile_side_px: 64, ..spec("another way") };
         let job = ordered(&client, &spec).await;
-        work(&lazy, frame(), made_up, 500, 1).await;
-        work(&honest, frame(), gone_another_way, 1_500, 1_000).await;
-        wait_for(&client, job, JobStatus::Done).await;
-        for (node, is_convicted) in [(&honest, false), (&lazy, true)] {
-            let Reply::Node(view) = node.ask(Request::MyNode).await else { panic!("no view") };
-            let found = (view.barred, view.reputation.refused);
-            assert_eq!(found, (is_convicted, u64::from(is_convicted)), "{view:?}");
+        work(&bad, frame(), brightened, 500, 1).await;
+        work(&good, frame(), gone_another_way, 1_500, 1_000).await;
+        let update = wait_for(&client, job, JobStatus::Done).await;
+        for AcceptedUnit { shot, tile, batch, .. } in update.accepted {
+            let unit = Unit { job, shot, tile, batch };
+            let request = Request::Dispute { unit, fee_max: Tokens::from_whole(1) };
+            assert_eq!(client.ask(request).await, Reply::Done);
         }
-        for caller in [client, honest, lazy] {
+        let view = async |node: &Caller| match node.ask(Request::MyNode).await {
+            Reply::Node(view) => view,
+            other => panic!("{other:?}"),
+        };
+        let mut tries = 0;
+        while !view(&bad).await.barred {
+            tries += 1;
+            assert!(tries < 500, "never convicted");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        // Were it convicted, it would get no more work: the other's tile is its to do again.
+        work(&good, frame(), gone_another_way, 1_500, 1_000).await;
+        wait_for(&client, job, JobStatus::Done).await;
+        let view = view(&good).await;
+        assert_eq!((view.barred, view.reputation.refused), (false, 0), "{view:?}");
+        for caller in [client, good, bad] {
             caller.peer.close().await;
         }
         farm.stop().await;

@@ -7,6 +7,7 @@ use protocol::sign::public_key;
 use protocol::view::JobStatus;
 use protocol::{JobSpec, PROTOCOL_VERSION, RenderSettings, Reply, Request, Role, Size, Tokens};
 use scheduler::Config;
+use transport::CallError;
 
 use crate::callers::{
     Caller, Farm, assert_ledger, assert_picture, client, commit, frame, honest, lazy, leases, node,
@@ -130,6 +131,58 @@ fn a_stopped_scheduler_goes_on_where_it_was() {
         assert_ledger(&client).await;
         worker.peer.close().await;
         client.peer.close().await;
+        farm.stop().await;
+    });
+}
+
+/// Keys are free: what each gets and may ask for is bounded, and who hits the bound is told.
+#[test]
+fn a_farm_gives_so_many_grants_and_answers_so_many_questions() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let frugal = |config: &mut Config| {
+            config.welcome_grants_per_day = 1;
+            config.requests_per_second = 10;
+        };
+        let farm = Farm::start(dir.path(), frugal).await;
+        let ticket = &farm.ready.ticket;
+        let (first, second) = (client(10, ticket).await, client(11, ticket).await);
+        let spec = spec("grants");
+        let quoted = quote(&first, &spec).await;
+        let asked = |caller: &Caller| order(caller, &spec, &quoted);
+        let refused = second.refusal(asked(&second)).await;
+        assert_eq!(refused.code, RefusedCode::NotEnoughTokens, "{refused}");
+        assert!(refused.message.contains("grants of today were given to others"), "{refused}");
+        let ordered = first.ask(asked(&first)).await;
+        assert!(matches!(ordered, Reply::Ordered { .. }), "{ordered:?}");
+
+        // Ten seconds' worth is a hundred questions; polls for work are none.
+        let node = node(1, ticket).await;
+        for caller in [&second, &node] {
+            let mut refused = None;
+            for _ in 0..400 {
+                let work = Request::Leases { max: 1, wait_ms: 0 };
+                match caller.call(work, bytes::Bytes::new()).await {
+                    Ok(_) => {}
+                    Err(CallError::Refused(refused)) => {
+                        assert_ne!(refused.code, RefusedCode::Busy, "{refused}");
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+                if let Err(CallError::Refused(why)) =
+                    caller.call(Request::Farm, bytes::Bytes::new()).await
+                {
+                    refused = Some(why);
+                    break;
+                }
+            }
+            let refused = refused.expect("four hundred at once are too many");
+            assert_eq!(refused.code, RefusedCode::Busy);
+            assert!(refused.message.contains("try again in"), "{refused}");
+        }
+        for caller in [first, second, node] {
+            caller.peer.close().await;
+        }
         farm.stop().await;
     });
 }

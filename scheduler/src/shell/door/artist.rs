@@ -107,14 +107,14 @@ impl Door {
         let job = protocol::lease::job_id(&order);
         let balance =
             self.till.ask(move |ledger| ledger.balance(account::wallet(caller)).available).await?;
-        let price = order.price;
+        let (price, about_grants) = (order.price, self.about_grants(caller).await?);
         let not_enough = || {
             let message = format!(
-                "the job costs {price} tokens and your wallet holds {balance}; ask for fewer samples or pixels, or earn tokens with a node"
+                "the job costs {price} tokens and your wallet holds {balance}; ask for fewer samples or pixels, or earn tokens with a node{about_grants}"
             );
             refused(RefusedCode::NotEnoughTokens, message)
         };
-        let unit_ms = self.config.unit_ms;
+        let lengths = (self.config.unit_ms, self.config.unit_ms_max);
         self.desk
             .ask(move |desk| {
                 if desk.state().book.jobs.contains_key(&job) {
@@ -125,12 +125,10 @@ impl Door {
                 if balance < price {
                     return Err(None);
                 }
-                let chunks_per_batch = split::chunks_per_batch(
-                    &spec,
-                    quoted.millirays_per_sample,
-                    typical_speed(desk.state()),
-                    unit_ms,
-                );
+                let (work, nodes) = (quoted.millirays_per_sample, speeds(desk.state()));
+                let speed = nodes.get(nodes.len() / 2).copied().unwrap_or(RAYS_PER_SECOND);
+                let unit_ms = split::unit_ms(&spec, work, (nodes.len(), speed), lengths);
+                let chunks_per_batch = split::chunks_per_batch(&spec, work, speed, unit_ms);
                 desk.apply(Event::Ordered(Box::new(Ordered {
                     job,
                     spec,
@@ -289,8 +287,8 @@ fn taken_quote(state: &State, order: &Order, now_ms: u64) -> Result<Quoted, Opti
     Ok(quoted.clone())
 }
 
-/// The middle one of the speeds that connected nodes have said, metered rays a second.
-fn typical_speed(state: &State) -> u64 {
+/// The speeds that connected nodes have said, metered rays a second, in order.
+fn speeds(state: &State) -> Vec<u64> {
     let nodes = state.live.connected.keys().filter_map(|id| state.book.nodes.get(id));
     let mut speeds: Vec<u64> = nodes
         .filter(|node| node.class.is_some() && !node.barred)
@@ -298,5 +296,5 @@ fn typical_speed(state: &State) -> u64 {
         .filter(|&speed| speed > 0)
         .collect();
     speeds.sort_unstable();
-    speeds.get(speeds.len() / 2).copied().unwrap_or(RAYS_PER_SECOND)
+    speeds
 }

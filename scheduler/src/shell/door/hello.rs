@@ -38,25 +38,36 @@ impl Door {
         Ok(Reply::Welcome { scheduler, engine: renderer::ENGINE, qualify })
     }
 
-    /// The welcome grant: once for each key, however often it says hello.
+    /// The welcome grant: once for each key, however often it says hello, while there are any today.
     async fn welcome_grant(&self, to: PublicKey) -> Result<(), Refused> {
         let amount = self.config.welcome_grant;
         if amount.is_zero() {
+            return Ok(());
+        }
+        if self.has_grant(to).await? || !self.turnstile.grant() {
             return Ok(());
         }
         let applied = self
             .till
             .ask(move |ledger| {
                 let id = money::grant_id(to);
-                if ledger.contains(id) {
-                    return Ok(());
-                }
                 let accounts = (account::issuance(), account::wallet(to));
                 let grant = Transfer::posted(id, accounts, amount, Code::Grant);
                 ledger.apply(&[grant], till::now_ms()).map(|_applied| ())
             })
             .await?;
         applied.map_err(|error: ApplyError| internal("the welcome grant was not made", error))
+    }
+
+    /// Whether a key has had its welcome grant.
+    async fn has_grant(&self, key: PublicKey) -> Result<bool, Refused> {
+        Ok(self.till.ask(move |ledger| ledger.contains(money::grant_id(key))).await?)
+    }
+
+    /// What a key is told that has too few tokens, and missed its welcome grant.
+    pub(super) async fn about_grants(&self, key: PublicKey) -> Result<&'static str, Refused> {
+        let missed = !self.config.welcome_grant.is_zero() && !self.has_grant(key).await?;
+        Ok(if missed { NO_GRANT } else { "" })
     }
 
     /// A node's hello: what it must render before it gets work, if anything.
@@ -153,6 +164,9 @@ impl Door {
         Ok(Reply::Qualified { class })
     }
 }
+
+/// What a key is told that has no welcome grant because others had the day's.
+const NO_GRANT: &str = "; the farm's welcome grants of today were given to others, so come again tomorrow, or redeem a voucher";
 
 /// What a convicted node is told.
 pub(super) const BARRED: &str = "this node was convicted of a wrong film and gets no more work; its held pay is on the appeal account; if the film was good, appeal: tessera node appeal";

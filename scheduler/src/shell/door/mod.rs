@@ -8,6 +8,7 @@ mod hello;
 mod node;
 mod receipt;
 mod risk;
+mod turnstile;
 mod verification;
 mod witness;
 
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 use transport::{BoxFuture, Scenes, Service};
 
 pub(super) use anyone::LedgerChecks;
+pub(super) use turnstile::Turnstile;
 pub(super) use witness::Witnesses;
 
 use super::assay::Assays;
@@ -51,6 +53,8 @@ pub(super) struct Door {
     pub(super) qualifying: Mutex<BTreeMap<NodeId, RenderSettings>>,
     /// What probes have found.
     pub(super) assays: Arc<Assays>,
+    /// How much a key may ask for.
+    pub(super) turnstile: Turnstile,
     /// Renders golden frames, with all threads.
     pub(super) backend: Arc<Mutex<CpuBackend>>,
     /// Probes and golden frames: one at a time.
@@ -103,6 +107,7 @@ impl Service for Door {
 
 impl Door {
     async fn answer(&self, caller: PublicKey, request: Request, body: Bytes) -> Answer {
+        self.turnstile.pass(caller, &request)?;
         let reply = match request {
             Request::Hello { protocol, role } => self.hello(caller, protocol, role).await,
             Request::Qualify => self.qualify(caller, body).await,

@@ -205,7 +205,7 @@ impl PreparedJob {
 /// Interrupted, or the renderer's reason.
 pub fn probe(render_scene: &RenderScene, interrupt: &Interrupt) -> anyhow::Result<Probe> {
     let mut cpu = renderer::CpuBackend::new(None);
-    let probed = renderer::probe(&mut cpu, render_scene, interrupt.cancel());
+    let probed = renderer::probe(&mut cpu, render_scene, 0, interrupt.cancel());
     if interrupt.is_set() {
         return Err(fail(Exit::Interrupted, "interrupted"));
     }
