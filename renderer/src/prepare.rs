@@ -202,16 +202,19 @@ pub fn prepare_with(
 /// Scattering events before roulette begins.
 const ROULETTE_AFTER: u32 = 3;
 
+/// What the random numbers of a frame hang on: its seed and its time, of which both zeros are one.
+pub(crate) fn frame_key_of(seed: u32, time_s: f32) -> u32 {
+    frame_key(seed, if time_s.abs() > 0.0 { time_s.to_bits() } else { 0 })
+}
+
 fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
-    // Both zeros are one time.
-    let time_bits = if time_s.abs() > 0.0 { time_s.to_bits() } else { 0 };
     Header {
         width: settings.size.width,
         height: settings.size.height,
         overscan: settings.overscan,
         samples: settings.samples,
         bounces: settings.bounces,
-        frame_key: frame_key(settings.seed, time_bits),
+        frame_key: frame_key_of(settings.seed, time_s),
         roulette_after: if settings.roulette { ROULETTE_AFTER } else { u32::MAX },
         environment_kind: ENVIRONMENT_NONE,
         environment_emitter: NONE,

@@ -68,6 +68,17 @@ impl RenderScene {
         &self.settings
     }
 
+    /// The same frame with other random numbers: what [`crate::prepare()`] gives with this seed.
+    ///
+    /// `time_s` is the time it was prepared for, seconds.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u32, time_s: f32) -> Self {
+        self.settings.seed = seed;
+        self.header.frame_key = crate::prepare::frame_key_of(seed, time_s);
+        self.digest = self.hash_tables();
+        self
+    }
+
     /// BLAKE3 of all tables: equal wherever the same engine prepared the same frame.
     #[must_use]
     pub const fn digest(&self) -> Digest {

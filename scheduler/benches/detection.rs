@@ -1,7 +1,7 @@
 //! What challenges catch, and whom they wrong: real films, real draws, the real judge.
 //!
 //! ```text
-//! detection [scene.glb ...] [--pairs 200] [--draws 500] [--forged 20000]
+//! detection [scene.glb ...] [--pairs 200] [--draws 500] [--forged 20000] [--doubted 200]
 //! ```
 //!
 //! Honest pairs are the same tile rendered in two of the ways that this machine has (portable,
@@ -10,6 +10,9 @@
 //! then differ count as forged. The node of class Tolerant is made: no device at hand rounds
 //! otherwise, so its films are honest ones with noise in the sixth digit and one pixel in 500 from
 //! a film of another seed.
+//!
+//! Films in doubt have more such pixels than the tolerance allows, and are decided by Welch's test;
+//! so are forgeries of as many pixels. `--doubted` says how many films there are of each sort.
 
 use std::path::Path as FilePath;
 use std::time::Instant;
@@ -20,7 +23,9 @@ use renderer::trace::Path;
 use renderer::{Backend, Cancel, CpuBackend, RenderScene, Work, prepare};
 use scene::Scene;
 use scheduler::core::Policy;
-use scheduler::verify::{challenge_pixels, detection_probability, differing_pixels, judge};
+use scheduler::verify::{
+    challenge_pixels, detection_probability, differing_pixels, doubtful, judge, welch,
+};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -34,10 +39,12 @@ struct Options {
     pairs: u32,
     draws: u32,
     forged: u32,
+    doubted: u32,
 }
 
 fn options() -> Result<Options, Failure> {
-    let mut options = Options { files: Vec::new(), pairs: 200, draws: 500, forged: 20_000 };
+    let mut options =
+        Options { files: Vec::new(), pairs: 200, draws: 500, forged: 20_000, doubted: 200 };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
@@ -46,6 +53,7 @@ fn options() -> Result<Options, Failure> {
             "--pairs" => options.pairs = value()?.parse()?,
             "--draws" => options.draws = value()?.parse()?,
             "--forged" => options.forged = value()?.parse()?,
+            "--doubted" => options.doubted = value()?.parse()?,
             _ => options.files.push(word),
         }
     }
@@ -64,6 +72,11 @@ fn main() -> Result<(), Failure> {
     honest(&scenes, &options)?;
     for side in [64, 128] {
         forged(&scenes[scenes.len() - 1], side, options.forged)?;
+    }
+    if options.doubted > 0 {
+        for (name, scene) in &scenes {
+            doubted(name, scene, options.doubted)?;
+        }
     }
     Ok(())
 }
@@ -252,5 +265,134 @@ fn forged((name, scene): &(String, Scene), side: u32, trials: u32) -> Result<(),
         }
     }
     println!();
+    Ok(())
+}
+
+/// Shares of pixels in doubt.
+const DOUBTED: [f64; 4] = [0.011, 0.013, 0.016, 0.03];
+
+/// What is put in the place of some pixels: the honest pixel of another seed, or a forgery of it.
+#[derive(Clone, Copy)]
+enum Sort {
+    Honest,
+    Neighbour,
+    Quarter,
+    Blurred,
+    Brighter,
+}
+
+const SORTS: [(&str, Sort); 5] = [
+    ("other paths (honest)", Sort::Honest),
+    ("neighbours", Sort::Neighbour),
+    ("a quarter of the samples", Sort::Quarter),
+    ("blurred", Sort::Blurred),
+    ("5 % brighter", Sort::Brighter),
+];
+
+/// Films of a tile of 128 x 128 pixels by seed: of each, whole and with a quarter of the samples.
+struct Tile {
+    whole: Vec<Film>,
+    quarter: Vec<Film>,
+}
+
+impl Tile {
+    const SIDE: u32 = 128;
+    const SEEDS: u32 = 24;
+
+    fn render(scene: &Scene) -> Result<Self, Failure> {
+        let mut backend = CpuBackend::new(None);
+        let rect = Rect { x0: 0, y0: 0, x1: Self::SIDE, y1: Self::SIDE };
+        let mut tile = Self { whole: Vec::new(), quarter: Vec::new() };
+        for seed in 0..Self::SEEDS {
+            tile.whole.push(render(&mut backend, &frame(scene, Self::SIDE, seed)?, rect)?);
+            let size = Size::new(Self::SIDE, Self::SIDE);
+            let settings =
+                RenderSettings { size, samples: SAMPLES / 4, seed, ..RenderSettings::default() };
+            tile.quarter.push(render(&mut backend, &prepare(scene, &settings, 0.0)?, rect)?);
+        }
+        Ok(tile)
+    }
+
+    /// A film with a share of its pixels replaced, with the trusted one and those of other seeds.
+    fn film(&self, number: u32, share: f64, sort: Sort) -> (Film, &Film, Vec<&Film>) {
+        let seed = |place: u32| ((number + place) % Self::SEEDS) as usize;
+        let (trusted, other) = (&self.whole[seed(0)], &self.whole[seed(1)]);
+        let few = &self.quarter[seed(1)];
+        let mut film = trusted.clone();
+        for (at, pixel) in film.pixels_mut().iter_mut().enumerate().skip(1) {
+            let hash = renderer::sampler::hash_with(renderer::sampler::hash(number), at as u32);
+            if f64::from(renderer::sampler::to_unit(hash)) >= share {
+                continue;
+            }
+            let light = |pixel: &film::Pixel, factor: f32| {
+                (pixel.beauty.map(|channel| channel * factor), pixel.luminance_squared * factor)
+            };
+            match sort {
+                Sort::Honest => *pixel = other.pixels()[at],
+                Sort::Neighbour => *pixel = trusted.pixels()[at - 1],
+                Sort::Quarter => {
+                    (pixel.beauty, pixel.luminance_squared) = light(&few.pixels()[at], 4.0);
+                }
+                Sort::Blurred => {
+                    let mean = |values: &dyn Fn(&film::Pixel) -> f32| {
+                        let row = &trusted.pixels()[at.saturating_sub(2)..];
+                        let row = &row[..row.len().min(5)];
+                        row.iter().map(values).sum::<f32>() / row.len() as f32
+                    };
+                    pixel.beauty = [0, 1, 2].map(|channel| mean(&|it| it.beauty[channel]));
+                    pixel.luminance_squared = mean(&|it| it.luminance_squared);
+                }
+                Sort::Brighter => {
+                    *pixel = other.pixels()[at];
+                    (pixel.beauty, pixel.luminance_squared) = light(pixel, 1.05);
+                }
+            }
+        }
+        let others = (2..2 + welch::seeds(SAMPLES)).map(|place| &self.whole[seed(place)]);
+        (film, trusted, others.collect())
+    }
+}
+
+/// Whom Welch's test refuses of the films that exceed the tolerance by the number of outliers.
+fn doubted(name: &str, scene: &Scene, films: u32) -> Result<(), Failure> {
+    let start = Instant::now();
+    let tile = Tile::render(scene)?;
+    println!(
+        "films in doubt of {name}, {0} x {0} pixels, {SAMPLES} samples, {films} of each sort",
+        Tile::SIDE
+    );
+    println!(
+        "{:<28}{:>10}{:>10}{:>10}{:>10}{:>12}",
+        "replaced by", "share", "too many", "refused", "taken", "least p"
+    );
+    for (what, sort) in SORTS {
+        for share in DOUBTED {
+            let (mut too_many, mut refused, mut taken, mut least) = (0, 0, 0, 1.0_f64);
+            for number in 0..films {
+                let (film, trusted, others) = tile.film(number, share, sort);
+                if differing_pixels(Class::Tolerant, film.sums(), trusted.sums()) == 0 {
+                    taken += 1;
+                    continue;
+                }
+                let places = doubtful(Class::Tolerant, film.sums(), trusted.sums());
+                let Some(places) = places else {
+                    too_many += 1;
+                    continue;
+                };
+                let of = |film: &Film| film.sums().picked(places.iter().copied());
+                let others: Option<Vec<Sums>> = others.into_iter().map(of).collect();
+                let picked = of(&film).zip(of(trusted)).zip(others);
+                let ((film, trusted), others) = picked.ok_or("a pixel is not there")?;
+                let p = welch::p_value(&film, &trusted, &others);
+                least = least.min(p);
+                if p < welch::FALSE_REFUSALS { refused += 1 } else { taken += 1 }
+            }
+            println!(
+                "{what:<28}{:>8.1} %{too_many:>10}{refused:>10}{taken:>10}{least:>12.1e}",
+                share * 100.0
+            );
+        }
+    }
+    println!("({:.0} s)\n", start.elapsed().as_secs_f64());
     Ok(())
 }

@@ -175,6 +175,12 @@ impl Farm {
         self.scheduler.as_ref()?.cpu_s()
     }
 
+    /// The same by the names of its threads: those of one name together.
+    #[must_use]
+    pub fn scheduler_threads_cpu_s(&self) -> Vec<(String, f64)> {
+        self.scheduler.as_ref().map(Process::threads_cpu_s).unwrap_or_default()
+    }
+
     /// Waits until so many nodes have qualified.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! A child process whose output is read while it runs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
@@ -124,12 +125,33 @@ impl Process {
     /// CPU-seconds of all its threads so far; none where the system does not tell.
     #[must_use]
     pub fn cpu_s(&self) -> Option<f64> {
-        // Fields 14 and 15 after the name in brackets, in hundredths (proc(5)).
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        let (_name, fields) = stat.rsplit_once(')')?;
-        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-        Some(ticks.collect::<Result<Vec<_>, _>>().ok()?.iter().sum::<f64>() / 100.0)
+        used(Path::new(&format!("/proc/{}/stat", self.child.id()))).map(|(_name, cpu_s)| cpu_s)
     }
+
+    /// The same of the threads that it has now, those of one name together; empty where the system
+    /// does not tell. Threads that have ended are missing.
+    #[must_use]
+    pub fn threads_cpu_s(&self) -> Vec<(String, f64)> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let mut by_name = BTreeMap::new();
+        for task in tasks.into_iter().flatten().flatten() {
+            if let Some((name, cpu_s)) = used(&task.path().join("stat")) {
+                *by_name.entry(name).or_default() += cpu_s;
+            }
+        }
+        by_name.into_iter().collect()
+    }
+}
+
+/// Name and CPU-seconds of a process or a thread.
+fn used(stat: &Path) -> Option<(String, f64)> {
+    // Fields 14 and 15 after the name in brackets, in hundredths (proc(5)).
+    let stat = std::fs::read_to_string(stat).ok()?;
+    let (before, fields) = stat.rsplit_once(')')?;
+    let (_id, name) = before.split_once('(')?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+    let ticks = ticks.collect::<Result<Vec<_>, _>>().ok()?;
+    Some((name.to_owned(), ticks.iter().sum::<f64>() / 100.0))
 }
 
 impl Drop for Process {

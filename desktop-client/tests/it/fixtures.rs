@@ -79,6 +79,7 @@ pub fn node(seed: u8, name: &str, owner: PublicKey) -> NodeView {
         rays: RayCount { closest: 41_300_000_000, shadow: 30_100_000_000 },
         earned: Tokens::from_micro(18_624_511),
         held: Tokens::from_micro(1_204_000),
+        verified: 214,
         stake: Tokens::ZERO,
         leases: 2,
         seen_ms: NOW_MS - 2_000,

@@ -69,10 +69,20 @@ impl Frames {
         if let Some(frame) = touch(&self.frames, &key) {
             return Ok(frame);
         }
-        let scene = self.scene(id)?;
-        let frame = renderer::prepare(&scene, settings, time_s)
-            .map_err(|source| FrameError::Prepare { scene: id, source })?;
+        let frame = self.prepared(id, settings, time_s)?;
         Ok(keep(&self.frames, self.frames_kept, key, Arc::new(frame)))
+    }
+
+    /// A frame, prepared anew and not kept. Blocks.
+    pub(super) fn prepared(
+        &self,
+        id: SceneId,
+        settings: &RenderSettings,
+        time_s: f32,
+    ) -> Result<RenderScene, FrameError> {
+        let scene = self.scene(id)?;
+        renderer::prepare(&scene, settings, time_s)
+            .map_err(|source| FrameError::Prepare { scene: id, source })
     }
 
     fn scene(&self, id: SceneId) -> Result<Arc<Scene>, FrameError> {

@@ -8,6 +8,7 @@ mod by_hash;
 mod desk;
 mod docket;
 mod door;
+mod doubt;
 mod frames;
 mod golden;
 mod queue;

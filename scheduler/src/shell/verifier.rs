@@ -15,6 +15,7 @@ use renderer::{Backend as _, Cancel, CpuBackend, RenderError, RenderScene, Work}
 
 use super::by_hash::ByHash;
 use super::desk::DeskHandle;
+use super::doubt::Doubt;
 use super::frames::Frames;
 use super::queue::Queue;
 use crate::core::{Check, CheckKind, CheckOutcome, Event, FilmRef, Tried};
@@ -163,7 +164,7 @@ impl Verifier {
         if film.class == Class::Tolerant {
             // Across classes few pixels can have bad luck: the whole tile decides.
             let whole = self.trusted(place)?;
-            if verify::differing_pixels(film.class, got.sums(), whole.sums()) == 0 {
+            if self.differing(place, film, &got, &whole)? == 0 {
                 return Ok(CheckOutcome::Passed { pixels: whole.pixels().len() as u32 });
             }
         }
@@ -210,7 +211,7 @@ impl Verifier {
     /// In how many pixels a film differs from the truth beyond what its class allows, and the
     /// evidence of it.
     fn compared(
-        &self,
+        &mut self,
         place: &Place<'_>,
         film: &FilmRef,
         got: &Film,
@@ -218,7 +219,7 @@ impl Verifier {
     ) -> anyhow::Result<(u32, Option<Digest>)> {
         let places: Vec<(u32, u32)> = place.work.rect.pixels().collect();
         let shown = Shown { places: &places, got: got.sums(), trusted: trusted.sums() };
-        let differing = verify::differing_pixels(film.class, shown.got, shown.trusted);
+        let differing = self.differing(place, film, got, trusted)?;
         let evidence = match differing {
             0 => None,
             _ => Some(self.keep_evidence(place, film, None, &shown)?),
@@ -226,15 +227,35 @@ impl Verifier {
         Ok((differing, evidence))
     }
 
+    /// In how many pixels a film differs from the truth beyond what its class allows; none where those
+    /// that do are honest all the same.
+    fn differing(
+        &mut self,
+        place: &Place<'_>,
+        film: &FilmRef,
+        got: &Film,
+        trusted: &Film,
+    ) -> anyhow::Result<u32> {
+        let differing = verify::differing_pixels(film.class, got.sums(), trusted.sums());
+        if differing == 0 {
+            return Ok(0);
+        }
+        let doubt = Doubt { film, piece: place.piece, got, trusted };
+        let Tools { frames, cancel, .. } = &self.tools;
+        let (is_honest, pixels) = doubt.settle(frames, &mut self.backend, cancel)?;
+        self.count(pixels);
+        Ok(if is_honest { 0 } else { differing })
+    }
+
     /// Whether a film that convicted its node was good after all: the whole tile, by the plainest
     /// code path there is, which gives the same bits and shares least with the first judge.
-    fn hearing(&self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<bool> {
+    fn hearing(&mut self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<bool> {
         let got = self.film(place, film)?;
         let threads = NonZeroUsize::new(self.tools.meter.threads.load(Ordering::Relaxed) as usize);
         let mut other = CpuBackend::with_path(threads, Path::Portable);
         let trusted = other.render(place.frame, place.work, &self.tools.cancel)?;
         self.count(trusted.pixels().len());
-        Ok(verify::differing_pixels(film.class, got.sums(), trusted.sums()) == 0)
+        Ok(self.differing(place, film, &got, &trusted)? == 0)
     }
 
     /// Writes down which pixels prove a film wrong; durable when it returns.

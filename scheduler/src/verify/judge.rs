@@ -98,6 +98,31 @@ pub fn differing_pixels(class: Class, got: &Sums, trusted: &Sums) -> u32 {
     }
 }
 
+/// Share of outliers that a device's rounding may explain where a scene sends many paths near an
+/// edge, beside four deviations of such a count.
+const DOUBTFUL_SHARE: f64 = 0.015;
+
+/// Indices of the outliers of a whole film of class Tolerant that is within the tolerance but for their
+/// number, where that is not so large that no rounding explains it: they are examined once more, see
+/// [`welch`](crate::verify::welch). `None` where the film holds, where it is wrong, and of class Exact.
+///
+/// # Panics
+/// When the films differ in length.
+#[must_use]
+pub fn doubtful(class: Class, got: &Sums, trusted: &Sums) -> Option<Vec<usize>> {
+    if class == Class::Exact {
+        return None;
+    }
+    let tolerance = Tolerance::ACROSS_CLASSES;
+    let outliers = differing(Class::Tolerant, got, trusted);
+    let (count, all) = (outliers.len() as f64, got.len() as f64);
+    let expected = DOUBTFUL_SHARE * all;
+    let most = expected + 4.0 * expected.sqrt();
+    let is_doubtful = count > (tolerance.outlier_share * all).ceil() && count <= most;
+    let tolerance = Tolerance { outlier_share: most / all.max(1.0), ..tolerance };
+    (is_doubtful && within(got, trusted, &tolerance)).then_some(outliers)
+}
+
 /// A pass may be dark beside the beauty, and what a difference of two bright lights leaves of it is
 /// rounding: differences are held against no less than this share of the beauty.
 const PASS_SHARE_MIN: f64 = 1e-3;
@@ -329,6 +354,32 @@ mod tests {
 
     fn flip(value: f32, wanted: bool) -> f32 {
         f32::from_bits(value.to_bits() ^ u32::from(wanted))
+    }
+
+    #[test]
+    fn a_film_is_in_doubt_by_the_number_of_its_outliers_alone() {
+        let trusted = pixels(4_096, 16, 1);
+        let outliers =
+            |got: Vec<Pixel>| doubtful(Class::Tolerant, &got.into(), &trusted.clone().into());
+        // Every n-th pixel is as bright as another one.
+        let swapped = |nth: usize| {
+            let mut got = trusted.clone();
+            (nth..got.len()).step_by(nth).for_each(|at| got[at] = trusted[at - 1]);
+            got
+        };
+        assert_eq!(outliers(swapped(110)), None, "within the tolerance");
+        let found = outliers(swapped(60)).expect("in doubt");
+        assert_eq!(found.len(), 68);
+        assert!(found.iter().all(|at| at.is_multiple_of(60)));
+        assert_eq!(outliers(swapped(40)), None, "too many");
+        let with = |change: fn(&mut Pixel)| {
+            let mut got = swapped(60);
+            got.iter_mut().for_each(change);
+            outliers(got)
+        };
+        assert_eq!(with(|pixel| pixel.closest_rays += 2), None, "more rays");
+        let fewer = |pixel: &mut Pixel| pixel.samples -= u32::from(pixel.samples > 15);
+        assert_eq!(with(fewer), None, "fewer samples");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Trust by rendering again: which pixels, how many, and what counts as agreement.
 
 mod judge;
+pub mod welch;
 
-pub use judge::{Tolerance, differing, differing_pixels, judge};
+pub use judge::{Tolerance, differing, differing_pixels, doubtful, judge};
 pub use protocol::challenge::{challenge_pixels, detection_probability};

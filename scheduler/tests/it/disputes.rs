@@ -1,19 +1,78 @@
 //! An artist who doubts a tile, over real sockets.
 
+use film::Film;
 use ledger::account;
 use protocol::message::RefusedCode;
 use protocol::sign::public_key;
 use protocol::view::JobStatus;
-use protocol::{Reply, Request, Tokens, Unit};
+use protocol::{Batch, Class, JobSpec, RenderSettings, Reply, Request, Tokens, Unit};
+use transport::Ticket;
 
 use crate::callers::{
-    Caller, Farm, assert_ledger, client, frame, honest, node, ordered, runtime, soon_paid, spec,
-    wait_for, work,
+    Caller, Farm, assert_ledger, client, frame, golden, honest, node, ordered, render_unit,
+    runtime, settings, soon_paid, spec, wait_for, work,
 };
 
 async fn balance(client: &Caller) -> Tokens {
     let Reply::Wallet(wallet) = client.ask(Request::Wallet).await else { panic!("no wallet") };
     wallet.balance
+}
+
+/// How a device that rounds otherwise makes a film: some paths went another way. Every 55th pixel,
+/// which is more than the tolerance allows, is of other random numbers.
+fn gone_another_way(film: &mut Film) {
+    let settings = RenderSettings { seed: 77, ..settings() };
+    let frame = renderer::prepare(&scene::golden(), &settings, 0.0).expect("prepares");
+    let other = render_unit(&frame, film.rect(), film.batch());
+    let pixels = film.pixels_mut().iter_mut().zip(other.pixels());
+    pixels.step_by(55).for_each(|(pixel, other)| *pixel = *other);
+}
+
+/// As many pixels, left out and made up from a quarter of their samples.
+fn made_up(film: &mut Film) {
+    let settings = RenderSettings { seed: 77, samples: 4, ..settings() };
+    let frame = renderer::prepare(&scene::golden(), &settings, 0.0).expect("prepares");
+    let few = render_unit(&frame, film.rect(), Batch::new(0, 1).expect("aligned"));
+    for (pixel, few) in film.pixels_mut().iter_mut().zip(few.pixels()).step_by(55) {
+        pixel.beauty = few.beauty.map(|channel| 4.0 * channel);
+        pixel.luminance_squared = 4.0 * few.luminance_squared;
+    }
+}
+
+/// A node whose films are compared by the tolerance.
+async fn tolerant(number: u8, ticket: &Ticket) -> Caller {
+    let caller = Caller::connect(number, ticket).await;
+    let mut film = golden(&caller, "another device").await.expect("asked for");
+    film.pixels_mut().iter_mut().for_each(|pixel| pixel.beauty[0] *= 1.000_001);
+    let reply = caller.call(Request::Qualify, film.to_bytes().into()).await.expect("an answer").0;
+    assert_eq!(reply, Reply::Qualified { class: Class::Tolerant });
+    caller
+}
+
+#[test]
+fn a_film_whose_paths_went_another_way_is_honest_and_one_made_up_is_not() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let farm = Farm::start(dir.path(), soon_paid).await;
+        let ticket = &farm.ready.ticket;
+        let client = client(10, ticket).await;
+        let (honest, lazy) = (tolerant(1, ticket).await, tolerant(2, ticket).await);
+        // One tile of 1536 pixels: 16 may be outliers, 28 are.
+        let spec = JobSpec { tile_side_px: 64, ..spec("another way") };
+        let job = ordered(&client, &spec).await;
+        work(&lazy, frame(), made_up, 500, 1).await;
+        work(&honest, frame(), gone_another_way, 1_500, 1_000).await;
+        wait_for(&client, job, JobStatus::Done).await;
+        for (node, is_convicted) in [(&honest, false), (&lazy, true)] {
+            let Reply::Node(view) = node.ask(Request::MyNode).await else { panic!("no view") };
+            let found = (view.barred, view.reputation.refused);
+            assert_eq!(found, (is_convicted, u64::from(is_convicted)), "{view:?}");
+        }
+        for caller in [client, honest, lazy] {
+            caller.peer.close().await;
+        }
+        farm.stop().await;
+    });
 }
 
 #[test]

@@ -16,8 +16,8 @@ const FRIEND: Character = Character { says: Says::Good, ..CHEAT };
 
 fn policy() -> Policy {
     Policy {
-        hold_ms: 60_000,
-        hold_units: 12,
+        hold_ms: 600_000,
+        hold_units: 24,
         appeal_ms: 40_000,
         verifier_units: 4,
         // Four times a film's pay is held for every verifier who may vouch for it.
@@ -68,27 +68,37 @@ fn honest_verifiers_are_paid_and_liars_found_out_through_crashes() {
     assert!(liars >= 10 && cheats >= 10, "{liars} liars and {cheats} cheats of 12 were found out");
 }
 
+/// What the first `friends` nodes of a farm keep over some seeds, how many of them were convicted as
+/// verifiers, and how many films were looked at again for it.
+fn kept_by(farm: &[(u8, Character)], friends: usize) -> (u128, usize, u32) {
+    let (mut sum, mut wrong, mut doubted) = (0, 0, 0);
+    for seed in 0..12 {
+        let mut world = world(seed, farm, 2);
+        convictions::run(&mut world);
+        sum += (0..friends).map(|index| kept(&world, index)).sum::<u128>();
+        wrong += world.state.book.nodes.values().filter(|node| was_wrong(node)).count();
+        doubted += world.doubted;
+    }
+    (sum, wrong, doubted)
+}
+
 /// Whoever is asked about a cheat's film is a friend, and still it does not pay.
 #[test]
-fn who_vouches_for_a_friends_bad_films_loses_more_than_both_gain() {
-    let kept_by = |one: Character| {
-        let farm = [(1, one), (2, one), (3, one), (4, OTHER_CLASS), (5, OTHER_CLASS)];
-        let (mut sum, mut doubted, mut found_out) = (0, 0, 0);
-        for seed in 0..12 {
-            let mut world = world(seed, &farm, 2);
-            convictions::run(&mut world);
-            sum += (0..3).map(|index| kept(&world, index)).sum::<u128>();
-            doubted += world.doubted;
-            let nodes = world.state.book.nodes.values();
-            found_out += nodes.filter(|node| was_wrong(node)).count();
-        }
-        (sum, doubted, found_out)
-    };
-    let (honest, ..) = kept_by(HONEST);
-    let (friends, doubted, found_out) = kept_by(FRIEND);
-    assert!(friends * 5 < honest * 4, "friends kept {friends}, honest work brings {honest}");
-    assert!(doubted > 0, "what a convict vouched for is looked at again");
-    assert!(found_out >= 6, "{found_out} friends were found out");
+fn who_vouches_for_friends_bad_films_loses_more_than_they_gain() {
+    let farm = |one| [(1, one), (2, one), (3, one), (4, OTHER_CLASS), (5, OTHER_CLASS)];
+    let (honest, ..) = kept_by(&farm(HONEST), 3);
+    let (friends, wrong, _) = kept_by(&farm(FRIEND), 3);
+    assert!(friends * 2 < honest, "friends kept {friends}, honest work brings {honest}");
+    assert!(wrong >= 6, "{wrong} friends were found out");
+}
+
+/// An honest node's films that a convict has vouched for are looked at again; nobody is harmed.
+#[test]
+fn what_a_wrong_verifier_has_vouched_for_is_looked_at_again() {
+    let vouching = Character { says: Says::Good, ..HONEST };
+    let farm = [(1, CHEAT), (2, vouching), (3, HONEST), (4, OTHER_CLASS)];
+    let (_, wrong, doubted) = kept_by(&farm, 2);
+    assert!(wrong > 0 && doubted > 0, "{wrong} were wrong, {doubted} films looked at again");
 }
 
 /// A trusted renderer that is sick refuses good films that verifiers have found good: both the maker and

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask ci | test | attacks | bench | tidy | setup | assets`.
+//! The project's own commands: `cargo xtask ci | test | attacks | cost | bench | tidy | setup | assets`.
 
 mod assets;
 mod bench;
@@ -33,6 +33,11 @@ enum Command {
     Attacks {
         /// Only those whose name or `--cheat` this is
         names: Vec<String>,
+    },
+    /// Measures what checking costs, in CPU-seconds of a scheduler and two nodes
+    Cost {
+        /// Rows to measure, such as 128:4000: side of a tile in pixels, `unit_ms`
+        rows: Vec<String>,
     },
     /// Measures Tessera beside other renderers
     Bench {
@@ -75,7 +80,8 @@ fn dispatch(command: Command) -> Result<()> {
             let vulkan = setup::vulkan()?;
             run::test(&root, vulkan, &arguments)
         }
-        Command::Attacks { names } => run::attacks(&root, &names),
+        Command::Attacks { names } => run::farm_bench(&root, "attacks", &names),
+        Command::Cost { rows } => run::farm_bench(&root, "cost", &rows),
         Command::Bench { what: Bench::Render { arguments } } => bench::render(&root, &arguments),
         Command::Tidy => tidy::tidy(&root),
         Command::Setup => setup::vulkan().map(|_found| ()),

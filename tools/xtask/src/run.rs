@@ -47,10 +47,10 @@ pub fn test(root: &Path, vulkan: Vulkan, arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The attacks of `tests/benches/attacks.rs`; an error where one succeeded.
-pub fn attacks(root: &Path, names: &[String]) -> Result<()> {
-    let bench = ["bench", "--profile", "release", "-p", "farm-tests", "--bench", "attacks", "--"];
-    let all: Vec<&str> = bench.into_iter().chain(names.iter().map(String::as_str)).collect();
+/// A bench of `tests/benches`, of farms of real processes.
+pub fn farm_bench(root: &Path, name: &str, words: &[String]) -> Result<()> {
+    let bench = ["bench", "--profile", "release", "-p", "farm-tests", "--bench", name, "--"];
+    let all: Vec<&str> = bench.into_iter().chain(words.iter().map(String::as_str)).collect();
     cargo(root, &all, &[])
 }
 
