@@ -225,7 +225,7 @@ pub enum EarningsOf {
 pub struct EarningsRow {
     /// Whose sum it is.
     pub of: EarningsOf,
-    /// Payments for films in use.
+    /// Payments for films in use: two where a film cost more than was reserved for it.
     pub films: u64,
     /// What they brought.
     pub pay: Tokens,

@@ -87,7 +87,7 @@ mod tests {
         Row {
             seq: 0,
             time_ms: day * DAY_MS + 5,
-            transfer: TransferId([0; 32]),
+            transfer: TransferId([0; 16]),
             phase,
             credit,
             other: account::reserve(),

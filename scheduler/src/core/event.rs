@@ -47,7 +47,8 @@ pub struct Ordered {
     pub now_ms: u64,
 }
 
-/// Something that happened. Append only: the journal holds these bytes.
+/// Something that happened. The journal holds these bytes: any change of them needs another protocol
+/// version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// The scheduler started. First of every run; leases in flight get a fresh deadline.
@@ -441,6 +442,8 @@ pub enum CheckKind {
         conviction: LeaseId,
         /// The film.
         film: FilmRef,
+        /// The pixels that a verifier was asked for; else the whole tile is rendered.
+        challenge: Option<Challenge>,
     },
     /// The whole tile of an accepted film: answered by [`Event::DisputeHeard`].
     Dispute {

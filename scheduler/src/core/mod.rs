@@ -22,7 +22,7 @@ pub use event::{
 };
 pub use policy::Policy;
 pub use state::{
-    Accepted, Appeal, Book, Committed, Conviction, Dispute, Hold, Job, JobPhase, LeasePhase,
+    Accepted, Appeal, Audit, Book, Committed, Conviction, Dispute, Hold, Job, JobPhase, LeasePhase,
     LeasePurse, LeaseRecord, Live, Node, Quoted, Recheck, Stake, State, UnitState,
 };
 pub use step::{AppealError, dispute_fee, may_appeal, outstanding, step};

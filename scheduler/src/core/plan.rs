@@ -226,6 +226,7 @@ fn waits_in_vain(state: &State, lease: LeaseId, waited_ms: u64, now_ms: u64) -> 
 /// The held pay of a node that is old enough, or has enough newer units behind it.
 fn aged(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
     let policy = &state.book.policy;
+    let is_audited = |id| state.book.audits.values().any(|audit| audit.finding.verifier == id);
     let ripe: Vec<LeaseId> = node
         .holds
         .iter()
@@ -233,8 +234,10 @@ fn aged(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
             now_ms >= hold.since_ms.saturating_add(policy.hold_ms)
                 || **number + u64::from(policy.hold_units) <= node.accepted
         })
-        // What is doubted is held until it was looked at.
+        // What is doubted is held until it was looked at, and what may turn out to be: pay of a verifier
+        // whose word is being looked at, and for films that it has vouched for.
         .filter(|(_, hold)| !state.book.disputes.contains_key(&hold.film.lease))
+        .filter(|(_, hold)| !is_audited(node.id) && !hold.vouched_by.is_some_and(is_audited))
         .map(|(_, hold)| hold.film.lease)
         .collect();
     (!ripe.is_empty()).then_some(Event::Aged { node: node.id, leases: ripe })

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::Transfer;
 use protocol::{
-    Class, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote, QuoteId, RayCount,
-    ShotIndex, Signed, Tokens, Unit, Verdict,
+    Challenge, Class, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote, QuoteId,
+    RayCount, ShotIndex, Signed, Tokens, Unit, Verdict,
 };
 
 use crate::core::draw::Secret;
@@ -51,6 +51,8 @@ pub struct Book {
     pub rechecks: BTreeMap<LeaseId, Recheck>,
     /// Convictions that are not settled, by the lease whose film was bad.
     pub convictions: BTreeMap<LeaseId, Conviction>,
+    /// Challenges at which the trusted renderer looks after a verifier, by lease and round.
+    pub audits: BTreeMap<(LeaseId, u32), Audit>,
     /// Accepted films that their artists doubt, until the tile was rendered once more.
     pub disputes: BTreeMap<LeaseId, Dispute>,
     /// What owners of nodes have at risk.
@@ -175,8 +177,8 @@ pub struct Conviction {
     pub node: NodeId,
     /// Whose node it was when it got the lease.
     pub owner: PublicKey,
-    /// Of a verifier: whether it had found the film's own pixels.
-    pub agreed: Option<bool>,
+    /// What a verifier had said of the film.
+    pub audit: Option<Audit>,
     /// The film, a verifier's being somebody else's; none where it was refused for what it holds, and was not kept.
     pub film: Option<FilmRef>,
     /// Of which unit.
@@ -197,6 +199,22 @@ pub struct Conviction {
     pub since_ms: u64,
     /// How far an appeal is.
     pub appeal: Appeal,
+}
+
+/// A challenge at which the trusted renderer looks after a verifier. It is decided whatever becomes of
+/// the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audit {
+    /// The film.
+    pub film: FilmRef,
+    /// Its job.
+    pub job: JobId,
+    /// Index of the unit in the job.
+    pub unit_index: u32,
+    /// Which pixels.
+    pub challenge: Challenge,
+    /// What the verifier says.
+    pub finding: Finding,
 }
 
 /// How far an appeal is.
@@ -429,8 +447,8 @@ pub struct Committed {
     pub round: u32,
     /// Pixels rendered again so far.
     pub pixels: u32,
-    /// What a verifier says of the challenge under way, or has said where nobody else has looked.
-    pub finding: Option<Finding>,
+    /// The verifier on whose word alone it has held.
+    pub vouched_by: Option<NodeId>,
 }
 
 impl State {
@@ -450,6 +468,7 @@ impl State {
             leases: BTreeMap::new(),
             rechecks: BTreeMap::new(),
             convictions: BTreeMap::new(),
+            audits: BTreeMap::new(),
             disputes: BTreeMap::new(),
             stakes: BTreeMap::new(),
             stakes_ordered: BTreeMap::new(),
@@ -531,12 +550,13 @@ impl Job {
     }
 
     /// What a verifier gets for pixels of a unit: their share of its average price, which no film's
-    /// maker can move.
+    /// maker can move, and no more than the unit brings the reserve.
     #[must_use]
     pub fn wage(&self, unit: &Unit, pixels: u32) -> Tokens {
         let all = self.spec.grid().rect(unit.tile).map_or(1, |rect| rect.pixel_count());
         let pay = self.twin_share(self.average_pay(unit));
-        money::share(pay, u128::from(pixels), u128::from(all))
+        let (_, brought) = money::shares_on(pay, &self.quote);
+        money::share(pay, u128::from(pixels), u128::from(all)).min(brought)
     }
 
     /// Whether it pays what a node works for. Weight is no part of it: a heavy scene pays more and

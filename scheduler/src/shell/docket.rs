@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{LeaseId, NodeId, PublicKey};
+use protocol::{LeaseId, NodeId, PublicKey, limits};
 use tokio::sync::oneshot;
 
-use crate::core::Check;
+use crate::core::{Check, CheckKind};
 
 /// Films in one verification lease: they share its frame's `prepare`.
 const TOGETHER_MAX: usize = 16;
-/// Leases in a row that a verifier may leave unanswered.
+/// Leases in a row that a verifier may leave unanswered, or give back.
 const MISSED_MAX: u32 = 3;
+/// How long it is left alone then, milliseconds.
+const MISSED_REST_MS: u64 = 600_000;
 
 /// Which verifier has which challenges.
 #[derive(Debug, Default)]
@@ -22,8 +24,8 @@ pub(super) struct Docket {
     waiting: BTreeMap<NodeId, Vec<Entrusted>>,
     /// Verification leases that are out.
     out: BTreeMap<LeaseId, Errand>,
-    /// Leases in a row that each verifier has left unanswered.
-    missed: BTreeMap<NodeId, u32>,
+    /// Leases in a row that each verifier has left unanswered, and when the last.
+    missed: BTreeMap<NodeId, (u32, u64)>,
     /// Verification leases ever made.
     leases: u64,
 }
@@ -33,6 +35,16 @@ struct Entrusted {
     owner: PublicKey,
     check: Check,
     until_ms: u64,
+}
+
+impl Entrusted {
+    /// Most pixels that are to be rendered for it.
+    const fn pixels(&self) -> usize {
+        match &self.check.kind {
+            CheckKind::Challenge { challenge, .. } => challenge.pixels as usize,
+            _other => 0,
+        }
+    }
 }
 
 /// A verification lease: challenges of films of one frame.
@@ -56,7 +68,7 @@ impl Docket {
     pub(super) fn listens(&self, verifier: NodeId) -> bool {
         let waiting = self.waiting.get(&verifier).map_or(0, Vec::len);
         let polls = self.polls.get(&verifier).is_some_and(|poll| !poll.is_closed());
-        let missed = self.missed.get(&verifier).copied().unwrap_or(0);
+        let missed = self.missed.get(&verifier).map_or(0, |(count, _)| *count);
         (polls || waiting > 0) && waiting < TOGETHER_MAX && missed < MISSED_MAX
     }
 
@@ -86,8 +98,14 @@ impl Docket {
         let first = waiting.first()?;
         let (frame, owner) =
             ((first.check.piece.unit.job, first.check.piece.unit.shot), first.owner);
+        let mut room = limits::VERIFICATION_PIXELS_MAX;
         let of_frame = |it: &mut Entrusted| {
-            (it.check.piece.unit.job, it.check.piece.unit.shot) == frame && it.owner == owner
+            let pixels = it.pixels();
+            let fits = (it.check.piece.unit.job, it.check.piece.unit.shot) == frame
+                && it.owner == owner
+                && pixels <= room;
+            room -= if fits { pixels } else { 0 };
+            fits
         };
         let taken: Vec<Entrusted> = waiting.extract_if(.., of_frame).collect();
         if waiting.is_empty() {
@@ -101,7 +119,7 @@ impl Docket {
         Some((id, errand))
     }
 
-    /// Ends a verification lease of a verifier's, which has answered or given it back.
+    /// Ends a verification lease of a verifier's, which has answered.
     pub(super) fn end(&mut self, id: LeaseId, verifier: NodeId) -> Option<Errand> {
         if self.out.get(&id)?.verifier != verifier {
             return None;
@@ -110,11 +128,26 @@ impl Docket {
         self.out.remove(&id)
     }
 
+    /// Ends one that was given back, which counts like no answer: else a verifier could keep each as
+    /// long as it likes, or choose.
+    pub(super) fn give_back(
+        &mut self,
+        id: LeaseId,
+        verifier: NodeId,
+        now_ms: u64,
+    ) -> Option<Errand> {
+        if self.out.get(&id)?.verifier != verifier {
+            return None;
+        }
+        miss(&mut self.missed, verifier, now_ms);
+        self.out.remove(&id)
+    }
+
     /// Challenges whose time is over: somebody else has to look.
     pub(super) fn overdue(&mut self, now_ms: u64) -> Vec<Check> {
         let mut late = Vec::new();
         for (_, errand) in self.out.extract_if(.., |_, errand| errand.until_ms <= now_ms) {
-            *self.missed.entry(errand.verifier).or_default() += 1;
+            miss(&mut self.missed, errand.verifier, now_ms);
             late.extend(errand.checks);
         }
         for (verifier, waiting) in &mut self.waiting {
@@ -122,17 +155,18 @@ impl Docket {
             let before = late.len();
             late.extend(lapsed.map(|it| it.check));
             if late.len() > before {
-                *self.missed.entry(*verifier).or_default() += 1;
+                miss(&mut self.missed, *verifier, now_ms);
             }
         }
         self.waiting.retain(|_, waiting| !waiting.is_empty());
+        self.missed.retain(|_, (_, last_ms)| now_ms < *last_ms + MISSED_REST_MS);
         late
     }
+}
 
-    /// A verifier that has said hello anew gets another chance.
-    pub(super) fn forgive(&mut self, verifier: NodeId) {
-        self.missed.remove(&verifier);
-    }
+fn miss(missed: &mut BTreeMap<NodeId, (u32, u64)>, verifier: NodeId, now_ms: u64) {
+    let (count, last_ms) = missed.entry(verifier).or_default();
+    (*count, *last_ms) = (*count + 1, now_ms);
 }
 
 #[cfg(test)]
@@ -143,7 +177,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::core::{CheckKind, FilmRef};
+    use crate::core::FilmRef;
 
     const VERIFIER: (NodeId, PublicKey) = (NodeId([1; 32]), PublicKey([2; 32]));
 
@@ -223,7 +257,9 @@ mod tests {
         }
         let _told = docket.listen(VERIFIER.0);
         assert!(!docket.listens(VERIFIER.0));
-        docket.forgive(VERIFIER.0);
-        assert!(docket.listens(VERIFIER.0));
+        assert_eq!(docket.overdue(99 + MISSED_REST_MS), []);
+        assert!(!docket.listens(VERIFIER.0));
+        assert_eq!(docket.overdue(100 + MISSED_REST_MS), []);
+        assert!(docket.listens(VERIFIER.0), "after a while it is asked again");
     }
 }

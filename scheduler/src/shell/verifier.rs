@@ -120,9 +120,9 @@ impl Verifier {
                 let outcome = self.challenge(&place, film, challenge);
                 outcome.map(|outcome| Event::Rechecked { lease, outcome, now_ms: 0 })
             }
-            CheckKind::Appeal { conviction: lease, film } => {
+            CheckKind::Appeal { conviction: lease, film, challenge } => {
                 let lease = *lease;
-                let holds = self.hearing(&place, film);
+                let holds = self.hearing(&place, film, challenge.as_ref());
                 holds.map(|holds| Event::AppealHeard { lease, holds: Some(holds) })
             }
             CheckKind::Dispute { film } => {
@@ -247,12 +247,29 @@ impl Verifier {
         Ok(if is_honest { 0 } else { differing })
     }
 
-    /// Whether a film that convicted its node was good after all: the whole tile, by the plainest
-    /// code path there is, which gives the same bits and shares least with the first judge.
-    fn hearing(&mut self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<bool> {
+    /// Whether a film that convicted its node was good after all: the whole tile, or the pixels that a
+    /// verifier was asked for, by the plainest code path there is, which gives the same bits and shares
+    /// least with the first judge.
+    fn hearing(
+        &mut self,
+        place: &Place<'_>,
+        film: &FilmRef,
+        challenge: Option<&Challenge>,
+    ) -> anyhow::Result<bool> {
         let got = self.film(place, film)?;
         let threads = NonZeroUsize::new(self.tools.meter.threads.load(Ordering::Relaxed) as usize);
         let mut other = CpuBackend::with_path(threads, Path::Portable);
+        if let Some(challenge) = challenge {
+            let FilmRef { lease, node, root, .. } = *film;
+            let Work { rect, batch } = place.work;
+            let places = verify::challenge_pixels(lease, node, root, challenge, rect);
+            let cancel = &self.tools.cancel;
+            let trusted = other.render_pixels(place.frame, &places, batch, cancel)?;
+            self.count(places.len());
+            let claimed =
+                picked(&got, &places).context("a challenged pixel is outside its tile")?;
+            return Ok(verify::judge(film.class, &places, &claimed, &trusted).is_ok());
+        }
         let trusted = other.render(place.frame, place.work, &self.tools.cancel)?;
         self.count(trusted.pixels().len());
         Ok(self.differing(place, film, &got, &trusted)? == 0)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::message::RefusedCode;
 use protocol::sign::public_key;
-use protocol::view::{JobStatus, NodeView};
+use protocol::view::{EarningsBy, JobStatus, NodeView};
 use protocol::{
     Digest, Findings, NodeId, Reply, Request, Signed, Spots, VerdictKind, VerificationLease,
 };
@@ -112,6 +112,27 @@ fn an_honest_verifier_is_paid_and_the_picture_is_right() {
         assert_eq!((view.verified, view.barred), (films as u64, false), "{view:?}");
         // Its own pay is still held: what it has earned is its wages.
         assert!(!view.earned.is_zero() && !view.held.is_zero(), "{view:?}");
+        for by in [EarningsBy::Day, EarningsBy::Job, EarningsBy::Node] {
+            let Reply::Earnings(earnings) = a.ask(Request::Earnings { by, from_ms: 0 }).await
+            else {
+                panic!("no earnings")
+            };
+            let [row] = earnings.rows[..] else { panic!("one of each: {earnings:?}") };
+            assert!(row.checks >= films as u64 && row.checking >= view.earned, "{row:?}");
+            // A film whose reservation fell short is paid twice.
+            assert!(row.films + row.checks >= view.reputation.accepted + films as u64, "{row:?}");
+            let held = earnings.held.iter().map(|row| row.amount.micro()).sum::<u128>();
+            assert_eq!((held, earnings.complete), (view.held.micro(), true));
+            let paid = row.pay.micro() + row.checking.micro();
+            assert_eq!(
+                paid,
+                view.held.micro() + view.earned.micro(),
+                "what was paid is held or free"
+            );
+        }
+        let later = Request::Earnings { by: EarningsBy::Day, from_ms: u64::MAX };
+        let Reply::Earnings(none) = a.ask(later).await else { panic!("no earnings") };
+        assert!(none.rows.is_empty() && none.complete, "{none:?}");
         assert_ledger(&client).await;
         for caller in [client, a, b] {
             caller.peer.close().await;
@@ -148,10 +169,9 @@ fn a_lazy_verifier_is_convicted_and_shown_why() {
         let Reply::Verdicts(verdicts) = a.ask(Request::MyVerdicts { after: 0 }).await else {
             panic!("no verdicts")
         };
-        let verdicts = verdicts.iter().map(|(_, signed)| signed.open().expect("signed"));
+        let mut verdicts = verdicts.iter().map(|(_, signed)| signed.open().expect("signed"));
         let wrong = verdicts
-            .filter(|it| it.kind == VerdictKind::WrongFinding { agreed: false })
-            .next()
+            .find(|it| it.kind == VerdictKind::WrongFinding { agreed: false })
             .expect("told that it was wrong");
         let asked = Request::Evidence { lease: wrong.lease };
         let Reply::Testimony(testimony) = a.ask(asked.clone()).await else { panic!("none") };

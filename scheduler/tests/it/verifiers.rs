@@ -3,11 +3,12 @@
 
 use ledger::account;
 use protocol::{Class, Tokens, VerdictKind};
-use scheduler::core::{Node, Policy};
+use scheduler::core::{Audit, Node, Policy};
 
 use crate::convictions;
 use crate::simulator::{HONEST, run};
-use crate::world::{Character, Says, World, public};
+use crate::world::people::shows_forgery;
+use crate::world::{Character, Says, World, public, truth};
 
 const OTHER_CLASS: Character = Character { class: Class::Tolerant, ..HONEST };
 const CHEAT: Character = Character { forges_percent: 10, ..HONEST };
@@ -101,6 +102,45 @@ fn what_a_wrong_verifier_has_vouched_for_is_looked_at_again() {
     let farm = [(1, FRIEND), (2, vouching), (3, HONEST), (4, OTHER_CLASS)];
     let (_, wrong, doubted) = kept_by(&farm, 2);
     assert!(wrong > 0 && doubted > 0, "{wrong} were wrong, {doubted} films looked at again");
+}
+
+/// A maker that has itself barred before the audit of its film saves nobody: the audit goes on without
+/// its lease.
+#[test]
+fn a_friend_is_convicted_though_the_maker_is_gone() {
+    let farm = [(1, FRIEND), (2, FRIEND), (3, FRIEND), (4, OTHER_CLASS), (5, OTHER_CLASS)];
+    let mut proven = 0;
+    for seed in 0..12 {
+        let mut world = world(seed, &farm, 2);
+        // A bad film that a friend has vouched for is being looked at, and shows it.
+        let caught = |world: &World| {
+            let audits = world.state.book.audits.values();
+            let shows = |audit: &&Audit| {
+                let unit = world.state.book.jobs[&audit.job].units[audit.unit_index as usize].unit;
+                audit.finding.agrees
+                    && audit.film.root != truth(&unit, Class::Exact)
+                    && shows_forgery(&audit.film, audit.challenge.round)
+            };
+            audits.copied().find(|audit| shows(&audit))
+        };
+        let mut turns = 0;
+        while caught(&world).is_none() && turns < 20_000 {
+            world.turn();
+            turns += 1;
+        }
+        let Some(audit) = caught(&world) else { continue };
+        let (maker, verifier) = (audit.film.node, audit.finding.verifier);
+        world.burn(maker);
+        assert!(world.state.book.nodes[&maker].barred, "seed {seed}");
+        assert!(!world.state.book.leases.contains_key(&audit.film.lease), "seed {seed}");
+        while !world.state.book.audits.is_empty() {
+            world.verifier_works();
+        }
+        let verifier = &world.state.book.nodes[&verifier];
+        assert!(was_wrong(verifier) && verifier.barred, "seed {seed}");
+        proven += 1;
+    }
+    assert!(proven >= 1, "no audit was under way when its maker went");
 }
 
 /// A trusted renderer that is sick refuses good films that verifiers have found good: both the maker and

@@ -18,7 +18,7 @@ use scheduler::money;
 use crate::bank::Bank;
 
 mod invariants;
-mod people;
+pub mod people;
 
 /// Random numbers of a seed.
 pub struct Dice(blake3::OutputReader);
@@ -110,6 +110,8 @@ pub struct World {
     held_back: Vec<Effect>,
     moves: VecDeque<(u64, Vec<Transfer>)>,
     checks: Vec<Check>,
+    /// Checks that verifiers have.
+    entrusted: Vec<(Check, (NodeId, PublicKey))>,
     /// Films that a trusted render has confirmed.
     confirmed: BTreeSet<(Unit, Digest)>,
     /// Commitments acknowledged to their nodes, until they are settled.
@@ -164,6 +166,7 @@ impl World {
             held_back: Vec::new(),
             moves: VecDeque::new(),
             checks: Vec::new(),
+            entrusted: Vec::new(),
             confirmed: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
             settled: BTreeSet::new(),
@@ -304,7 +307,7 @@ impl World {
 
     /// The bank and the verifier do all they have to do.
     pub fn settle_all(&mut self) {
-        while !self.moves.is_empty() || !self.checks.is_empty() {
+        while !(self.moves.is_empty() && self.checks.is_empty() && self.entrusted.is_empty()) {
             self.bank_works();
             self.verifier_works();
             self.sync();
@@ -349,6 +352,7 @@ impl World {
         self.held_back.clear();
         self.moves.clear();
         self.checks.clear();
+        self.entrusted.clear();
         self.state = self.replayed();
         let again = outstanding(&self.state.book);
         self.start();

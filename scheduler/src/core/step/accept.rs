@@ -4,7 +4,7 @@ use ledger::{Code, Link, Transfer, account};
 use protocol::{JobId, LeaseId, Tokens, TransferId, Unit};
 
 use super::lease::{reservation, void};
-use super::{job, lease};
+use super::{dispute, job, lease};
 use crate::core::event::Effect;
 use crate::core::state::{
     Accepted, Book, Committed, Hold, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, State,
@@ -63,6 +63,7 @@ pub(super) fn accept(
                 disputed: false,
                 version: job.version,
             });
+            dispute::doubt_if_vouched_by_convict(&mut state.book, record, effects);
         }
     }
     let job = state.book.job_mut(job_id);
@@ -199,7 +200,7 @@ fn credit_node(
         unit_index: lease.unit_index,
         amount: pay,
         primary,
-        vouched_by: committed.finding.map(|finding| finding.verifier),
+        vouched_by: committed.vouched_by,
         since_ms: now_ms,
     };
     node.holds.insert(node.accepted, hold);

@@ -11,11 +11,10 @@
 use ledger::{Code, Link, Transfer, account};
 use protocol::{Challenge, JobId, LeaseId, NodeId, PublicKey, Tokens, Verdict, VerdictKind};
 
-use super::finding::Looked;
 use super::verdict::{self, Wrong};
 use super::{check, dispute, job, lease, stake};
 use crate::core::event::{CheckKind, CheckOutcome, Effect, FilmRef, Finding};
-use crate::core::state::{Appeal, Book, Conviction, Hold, JobPhase, Recheck, State};
+use crate::core::state::{Appeal, Audit, Book, Conviction, Hold, JobPhase, Recheck, State};
 use crate::money;
 
 /// Convicts a node by one of its films: the film is refused, the node gets no more work, its held
@@ -48,36 +47,30 @@ pub(super) fn convict(
     withdraw_all(state, &others, now_ms, effects);
 }
 
-/// Convicts a verifier by what it has said of somebody else's film: what it vouched for is checked once
-/// more as well. The artist lost nothing by it and is owed nothing.
+/// Convicts a verifier by what it has said of somebody else's film. The artist lost nothing by it and is
+/// owed nothing.
 pub(super) fn convict_verifier(
     state: &mut State,
-    finding: &Finding,
-    looked: &Looked,
+    audit: &Audit,
     now_ms: u64,
     effects: &mut Vec<Effect>,
 ) {
-    let Finding { lease: id, verifier, owner, agrees, evidence, .. } = *finding;
-    let Looked { film, job, unit_index, .. } = *looked;
+    let Audit { film, job, unit_index, finding, .. } = *audit;
+    let Finding { lease: id, verifier, owner, agrees, evidence, .. } = finding;
     let book = &mut state.book;
     let unit = book.jobs[&job].units[unit_index as usize].unit;
     let kind = VerdictKind::WrongFinding { agreed: agrees };
     let verdict = Verdict { lease: id, unit, node: verifier, root: film.root, kind, evidence };
     let node = book.node_mut(verifier);
     node.verdicts.push(verdict);
+    // Several findings of one lease may be wrong, and it may have been convicted of a film of its own.
     if node.barred {
         return;
     }
     let whose = Whose { node: verifier, owner, job, unit_index };
     open(book, id, Some(film), &whose, now_ms, effects);
     let conviction = conviction_mut(book, id);
-    (conviction.agreed, conviction.harm) = (Some(agrees), Tokens::ZERO);
-    let holds = book.nodes.values().flat_map(|node| node.holds.values());
-    let vouched: Vec<Hold> =
-        holds.filter(|hold| hold.primary && hold.vouched_by == Some(verifier)).cloned().collect();
-    for hold in &vouched {
-        dispute::doubt(book, hold, effects);
-    }
+    (conviction.audit, conviction.harm) = (Some(*audit), Tokens::ZERO);
     let leases = state.book.leases.values().filter(|lease| lease.node == verifier);
     let leases: Vec<LeaseId> = leases.map(|lease| lease.id).collect();
     withdraw_all(state, &leases, now_ms, effects);
@@ -107,7 +100,7 @@ fn open(
     let conviction = Conviction {
         node: node_id,
         owner,
-        agreed: None,
+        audit: None,
         film,
         unit,
         unit_index,
@@ -124,6 +117,7 @@ fn open(
     node.convictions += 1;
     book.convictions.insert(id, conviction);
     seize_holds(book, id, node_id, effects);
+    dispute::doubt_all_vouched_by(book, node_id, effects);
 }
 
 /// Moves a convicted node's held pay to the appeal account and has its films checked again.
@@ -245,7 +239,8 @@ pub(super) fn convict_of_accepted(
     let book = &mut state.book;
     let job = &book.jobs[&unit.job];
     let accepted = job.units[unit_index as usize].accepted.as_ref();
-    if accepted.is_none_or(|accepted| accepted.film.lease != id) {
+    let in_use = accepted.is_some_and(|accepted| accepted.film.lease == id);
+    if !in_use || book.convictions.contains_key(&id) {
         return;
     }
     let whose = Whose { node: node_id, owner: film.owner, job: unit.job, unit_index };
@@ -355,7 +350,8 @@ pub(super) fn appeal(book: &mut Book, lease: LeaseId, effects: &mut Vec<Effect>)
 /// The render that decides an appeal.
 pub(super) fn hearing(book: &Book, lease: LeaseId) -> Option<Effect> {
     let conviction = &book.convictions[&lease];
-    let kind = CheckKind::Appeal { conviction: lease, film: conviction.film? };
+    let challenge = conviction.audit.map(|audit| audit.challenge);
+    let kind = CheckKind::Appeal { conviction: lease, film: conviction.film?, challenge };
     Some(check(book, conviction.unit.job, conviction.unit_index, kind))
 }
 
@@ -364,7 +360,7 @@ pub(super) fn hear(state: &mut State, id: LeaseId, holds: Option<bool>, effects:
     let Some(conviction) = state.book.convictions.get_mut(&id) else { return };
     if conviction.appeal == Appeal::Asked {
         // A maker is right when its film is good, a verifier when it has said so.
-        let said = conviction.agreed.unwrap_or(true);
+        let said = conviction.audit.is_none_or(|audit| audit.finding.agrees);
         let was_right = holds.is_none_or(|holds| holds == said);
         conviction.appeal = if was_right { Appeal::Overturned } else { Appeal::Upheld };
         close_if_decided(state, id, effects);
@@ -403,7 +399,7 @@ fn overturn(book: &mut Book, id: LeaseId, conviction: &Conviction, effects: &mut
     book.reserve = money::minus(book.reserve, pay);
     let returned = conviction.taken;
     let node = book.node_mut(conviction.node);
-    if conviction.agreed.is_none() {
+    if conviction.audit.is_none() {
         node.refused -= 1;
     }
     node.convictions -= 1;

@@ -5,12 +5,12 @@
 //! once it was wrong elsewhere.
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{JobId, LeaseId, Tokens};
+use protocol::{JobId, LeaseId, NodeId, Tokens};
 
 use super::verdict::Wrong;
 use super::{check, conviction, job};
 use crate::core::event::{CheckKind, CheckOutcome, Effect};
-use crate::core::state::{Book, Dispute, Hold, State};
+use crate::core::state::{Book, Dispute, Hold, LeaseRecord, State};
 use crate::money;
 
 /// What a dispute of a unit costs whoever is wrong: the price of the unit's work.
@@ -73,12 +73,39 @@ pub(super) fn unfunded(book: &mut Book, seq: u64) {
     }
 }
 
-/// Doubts an accepted film because who vouched for it was wrong elsewhere.
-pub(super) fn doubt(book: &mut Book, hold: &Hold, effects: &mut Vec<Effect>) {
+/// Doubts all held films that a node has vouched for: it was convicted of something else.
+pub(super) fn doubt_all_vouched_by(book: &mut Book, id: NodeId, effects: &mut Vec<Effect>) {
+    let holds = book.nodes.values().flat_map(|node| node.holds.values());
+    let vouched = holds.filter(|hold| hold.primary && hold.vouched_by == Some(id));
+    for hold in vouched.cloned().collect::<Vec<Hold>>() {
+        doubt(book, &hold, effects);
+    }
+}
+
+/// Doubts a film that is being accepted where who vouched for it has been convicted meanwhile.
+pub(super) fn doubt_if_vouched_by_convict(
+    book: &mut Book,
+    lease: &LeaseRecord,
+    effects: &mut Vec<Effect>,
+) {
+    let vouched_by = lease.committed().and_then(|committed| committed.vouched_by);
+    if vouched_by.is_some_and(|id| book.nodes[&id].barred) {
+        let holds = &book.nodes[&lease.node].holds;
+        let hold = holds.values().find(|hold| hold.film.lease == lease.id).cloned();
+        hold.into_iter().for_each(|hold| doubt(book, &hold, effects));
+    }
+}
+
+/// Doubts an accepted film at nobody's price.
+fn doubt(book: &mut Book, hold: &Hold, effects: &mut Vec<Effect>) {
     let Hold { film, unit_index, amount: pay, unit, .. } = *hold;
-    let accepted = &book.jobs[&unit.job].units[unit_index as usize].accepted;
-    let in_use = accepted.as_ref().is_some_and(|accepted| accepted.film.lease == film.lease);
-    if in_use && !book.disputes.contains_key(&film.lease) {
+    let job = book.job_mut(unit.job);
+    let accepted = job.units[unit_index as usize].accepted.as_mut();
+    let Some(accepted) = accepted.filter(|accepted| accepted.film.lease == film.lease) else {
+        return;
+    };
+    // Once as a whole is enough for any film, and nobody is convicted twice of one.
+    if !std::mem::replace(&mut accepted.disputed, true) {
         let fee = Tokens::ZERO;
         let dispute = Dispute { job: unit.job, unit_index, film, pay, fee, seq: None };
         book.disputes.insert(film.lease, dispute);
@@ -122,6 +149,11 @@ pub(super) fn conclude(
             book.transfer(vec![post], effects);
             let job = book.job_mut(job_id);
             job.pixels_checked += u64::from(pixels);
+            // Some pixels only: the artist may still ask for all.
+            let accepted = job.units[unit_index as usize].accepted.as_mut();
+            if let Some(accepted) = accepted.filter(|it| fee.is_zero() && it.film.lease == id) {
+                accepted.disputed = false;
+            }
         }
         CheckOutcome::Refused { refusal, evidence } => {
             book.transfer(vec![Transfer::void(done("dispute won"), &pending)], effects);

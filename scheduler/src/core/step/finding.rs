@@ -1,23 +1,13 @@
 //! What verifiers say of challenged films, and what becomes of them for it.
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{JobId, LeaseId};
+use protocol::LeaseId;
 
-use super::{challenge, conviction, verdict};
-use crate::core::event::{Effect, FilmRef, Finding};
-use crate::core::state::{Book, LeasePhase, State};
+use super::{challenge_of, check, conviction, verdict};
+use crate::core::event::{CheckKind, CheckOutcome, Effect, Finding};
+use crate::core::state::{Audit, Book, LeasePhase, State};
 use crate::core::verifiers;
 use crate::money;
-
-/// A film that the trusted renderer has looked at after a verifier.
-pub(super) struct Looked {
-    pub(super) film: FilmRef,
-    pub(super) round: u32,
-    pub(super) job: JobId,
-    pub(super) unit_index: u32,
-    /// Whether the film held.
-    pub(super) holds: bool,
-}
 
 /// A verifier has answered a challenge. Where it says that the film is wrong, and now and then where it
 /// says that it is right, the trusted renderer looks as well before anything is believed.
@@ -30,51 +20,68 @@ pub(super) fn find(
     effects: &mut Vec<Effect>,
 ) {
     let book = &mut state.book;
-    let Some(lease) = book.leases.get_mut(&id) else { return };
-    let LeasePhase::Committed(committed) = &mut lease.phase else { return };
-    if committed.round != round || committed.finding.is_some() {
+    let Some(lease) = book.leases.get(&id) else { return };
+    let LeasePhase::Committed(committed) = &lease.phase else { return };
+    if committed.round != round || book.audits.contains_key(&(id, round)) {
         return;
     }
-    committed.finding = Some(finding);
-    let committed = committed.clone();
-    let (job, unit_index) = (lease.job, lease.unit_index);
-    let is_barred = book.nodes[&finding.verifier].barred;
-    if !finding.agrees || is_barred || verifiers::is_audited(book, id, round) {
-        effects.push(challenge(book, id));
+    let mut committed = committed.clone();
+    let challenge = challenge_of(book, lease, &committed);
+    let (film, job, unit_index) = (committed.film, lease.job, lease.unit_index);
+    let audit = Audit { film, job, unit_index, challenge, finding };
+    if !finding.agrees || verifiers::is_audited(book, finding.verifier, id, round) {
+        book.audits.insert((id, round), audit);
+        effects.push(look(book, &audit));
         return;
     }
-    let looked = Looked { film: committed.film, round, job, unit_index, holds: true };
-    pay(book, &finding, &looked, effects);
+    pay(book, &audit, effects);
+    committed.vouched_by = Some(finding.verifier);
     verdict::pass(state, id, committed, finding.pixels, now_ms, effects);
 }
 
-/// The trusted renderer has looked as well: who was right is paid, who was not is convicted.
+/// The trusted render that an audit waits for.
+pub(super) fn look(book: &Book, audit: &Audit) -> Effect {
+    let Audit { film, job, unit_index, challenge, .. } = *audit;
+    check(book, job, unit_index, CheckKind::Challenge { film, challenge })
+}
+
+/// The trusted renderer has answered a challenge: if a verifier had before, it is paid if it was right
+/// and convicted if not, whatever has become of the lease.
 pub(super) fn conclude(
     state: &mut State,
-    finding: &Finding,
-    looked: &Looked,
+    id: LeaseId,
+    round: u32,
+    outcome: &CheckOutcome,
     now_ms: u64,
     effects: &mut Vec<Effect>,
 ) {
-    if finding.agrees == looked.holds {
-        pay(&mut state.book, finding, looked, effects);
+    let Some(audit) = state.book.audits.remove(&(id, round)) else { return };
+    let holds = match outcome {
+        // Nobody can look any more: the farm has another engine by now.
+        CheckOutcome::Passed { pixels: 0 } => return,
+        CheckOutcome::Passed { .. } => true,
+        CheckOutcome::Refused { .. } => false,
+    };
+    if audit.finding.agrees == holds {
+        pay(&mut state.book, &audit, effects);
     } else {
-        conviction::convict_verifier(state, finding, looked, now_ms, effects);
+        conviction::convict_verifier(state, &audit, now_ms, effects);
     }
 }
 
 /// Pays a verifier out of the verification reserve, as far as that reaches. Nothing is held back: what
 /// it can lose is the pay for its own films.
-fn pay(book: &mut Book, finding: &Finding, looked: &Looked, effects: &mut Vec<Effect>) {
-    let job = &book.jobs[&looked.job];
-    let unit = job.units[looked.unit_index as usize].unit;
+fn pay(book: &mut Book, audit: &Audit, effects: &mut Vec<Effect>) {
+    let Audit { film, finding, challenge, .. } = audit;
+    let job = &book.jobs[&audit.job];
+    let unit = job.units[audit.unit_index as usize].unit;
     let wage = job.wage(&unit, finding.pixels).min(book.reserve);
     book.reserve = money::minus(book.reserve, wage);
     let node = book.node_mut(finding.verifier);
     node.verified += 1;
     node.earned = money::plus(node.earned, wage);
     let move_wage = |what, from, to, code| {
-        let id = money::wage_id(what, looked.film.lease, looked.round);
+        let id = money::wage_id(what, film.lease, challenge.round);
         Transfer::posted(id, (from, to), wage, code).with_link(Link::unit(unit))
     };
     // By the node's account, so that its statement shows what it has earned.

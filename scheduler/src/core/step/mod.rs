@@ -16,7 +16,7 @@ use protocol::{Challenge, JobId, LeaseId};
 pub use self::conviction::{AppealError, may_appeal};
 pub use self::dispute::dispute_fee;
 use crate::core::event::{Check, CheckKind, Effect, Event};
-use crate::core::state::{Appeal, Book, LeasePhase, State};
+use crate::core::state::{Appeal, Book, Committed, LeasePhase, LeaseRecord, State};
 
 /// Applies one event.
 ///
@@ -65,7 +65,8 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             lease::trip(state, lease, wrong, now_ms, out);
         }
         Event::Judged { lease, round, outcome, now_ms } => {
-            verdict::judge(state, lease, round, outcome, now_ms, out);
+            verdict::judge(state, lease, round, outcome.clone(), now_ms, out);
+            finding::conclude(state, lease, round, &outcome, now_ms, out);
         }
         Event::Found { lease, round, finding, now_ms } => {
             finding::find(state, lease, round, finding, now_ms, out);
@@ -118,8 +119,12 @@ pub fn outstanding(book: &Book) -> Vec<Effect> {
     let challenges = book
         .leases
         .values()
-        .filter(|lease| matches!(lease.phase, LeasePhase::Committed(_)))
+        .filter(|lease| {
+            matches!(&lease.phase, LeasePhase::Committed(committed)
+                if !book.audits.contains_key(&(lease.id, committed.round)))
+        })
         .map(|lease| challenge(book, lease.id));
+    let audits = book.audits.values().map(|audit| finding::look(book, audit));
     let trials = book.active.values().flat_map(|job| {
         let units = book.jobs[job].units.iter().enumerate();
         units.filter(|(_, unit)| unit.on_trial).map(|(index, _)| trial(book, *job, index as u32))
@@ -129,7 +134,8 @@ pub fn outstanding(book: &Book) -> Vec<Effect> {
     let hearings = asked.filter_map(|(&lease, _)| conviction::hearing(book, lease));
     let funded = book.disputes.iter().filter(|(_, dispute)| dispute.seq.is_none());
     let disputes = funded.map(|(&lease, _)| dispute::look(book, lease));
-    let checks = challenges.chain(trials).chain(rechecks).chain(hearings).chain(disputes);
+    let checks =
+        challenges.chain(audits).chain(trials).chain(rechecks).chain(hearings).chain(disputes);
     moves.chain(checks).collect()
 }
 
@@ -137,19 +143,22 @@ pub fn outstanding(book: &Book) -> Vec<Effect> {
 fn challenge(book: &Book, lease: LeaseId) -> Effect {
     let record = &book.leases[&lease];
     let committed = record.committed().expect("invariant: only a film is challenged");
-    let kind = CheckKind::Challenge {
-        film: committed.film,
-        challenge: Challenge {
-            nonce: book.secret.nonce(lease),
-            round: committed.round,
-            pixels: book.policy.pixels_for(
-                (committed.film.class, record.boosted),
-                book.jobs[&record.job].quote.offer.assurance,
-                book.nodes[&record.node].accepted_for_others,
-            ),
-        },
-    };
+    let challenge = challenge_of(book, record, committed);
+    let kind = CheckKind::Challenge { film: committed.film, challenge };
     check(book, record.job, record.unit_index, kind)
+}
+
+/// Which pixels of a film are challenged.
+fn challenge_of(book: &Book, record: &LeaseRecord, committed: &Committed) -> Challenge {
+    Challenge {
+        nonce: book.secret.nonce(record.id),
+        round: committed.round,
+        pixels: book.policy.pixels_for(
+            (committed.film.class, record.boosted),
+            book.jobs[&record.job].quote.offer.assurance,
+            book.nodes[&record.node].accepted_for_others,
+        ),
+    }
 }
 
 /// The trial of a unit whose films differ.

@@ -2,7 +2,7 @@
 
 use protocol::{Class, Digest, JobId, LeaseId, NodeId, Refusal, Unit, Verdict, VerdictKind};
 
-use super::{accept, challenge, conviction, finding, trial};
+use super::{accept, challenge, conviction, trial};
 use crate::core::event::{CheckOutcome, Effect, Tried};
 use crate::core::state::{Book, Committed, JobPhase, LeasePhase, State};
 
@@ -45,23 +45,15 @@ pub(super) fn judge(
     if committed.round != round {
         return;
     }
-    let mut committed = committed.clone();
-    let finding = committed.finding.take();
-    let film = committed.film;
-    let (job, unit_index) = (lease.job, lease.unit_index);
-    let holds = matches!(outcome, CheckOutcome::Passed { .. });
+    let committed = committed.clone();
     match outcome {
         CheckOutcome::Passed { pixels } => {
             pass(state, id, committed, pixels, now_ms, effects);
         }
         CheckOutcome::Refused { refusal, evidence } => {
-            let wrong = Wrong { root: film.root, refusal, evidence };
+            let wrong = Wrong { root: committed.film.root, refusal, evidence };
             conviction::convict(state, id, wrong, now_ms, effects);
         }
-    }
-    if let Some(finding) = finding {
-        let found = finding::Looked { film, round, job, unit_index, holds };
-        finding::conclude(state, &finding, &found, now_ms, effects);
     }
 }
 
@@ -161,7 +153,7 @@ pub(super) fn waive_twin(state: &mut State, id: LeaseId, now_ms: u64, effects: &
         return;
     }
     committed.round += 1;
-    committed.finding = None;
+    committed.vouched_by = None;
     lease.boosted = true;
     lease.phase = LeasePhase::Committed(committed);
     book.job_mut(job_id).refresh(unit_index);

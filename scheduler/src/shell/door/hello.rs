@@ -110,7 +110,6 @@ impl Door {
                     desk.apply(Event::NodeMet { node, facts });
                 }
                 desk.apply(Event::Heard { node, now_ms });
-                desk.docket_mut().forgive(node);
                 let book = &desk.state().book;
                 let known = book.nodes.get(&node);
                 (

@@ -86,7 +86,7 @@ impl Door {
                     let owned = desk.state().book.leases.get(&lease);
                     if owned.is_some_and(|lease| lease.node == node) {
                         desk.apply(Event::Released { lease, now_ms });
-                    } else if let Some(errand) = desk.docket_mut().end(lease, node) {
+                    } else if let Some(errand) = desk.docket_mut().give_back(lease, node, now_ms) {
                         desk.take_back(errand.checks);
                     }
                 }

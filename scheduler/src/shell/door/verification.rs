@@ -10,7 +10,7 @@ use protocol::{
     VerificationLease, limits,
 };
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Door, blocking, internal, refused};
 use crate::core::{Book, Check, CheckKind, Event, FilmRef, Finding, verifiers};
@@ -59,11 +59,15 @@ impl Door {
                     let signed = Signed::new(&*lease, &self.key);
                     return Ok(Reply::VerificationLease(Some(Box::new(signed))));
                 }
-                Asked::Wait(told) => {
-                    if !matches!(timeout_at(deadline, told).await, Ok(Ok(()))) {
+                Asked::Wait(told) => match timeout_at(deadline, told).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_another_poll)) => {
+                        // Answered at once, two processes of one key would ask in turns for ever.
+                        sleep_until(deadline).await;
                         return Ok(Reply::VerificationLease(None));
                     }
-                }
+                    Err(_nothing_came) => return Ok(Reply::VerificationLease(None)),
+                },
             }
         }
     }
@@ -162,7 +166,7 @@ fn ended(desk: &mut Desk, id: LeaseId, verifier: NodeId) -> Option<Ended> {
     let book = &desk.state().book;
     let is_audited = |check: &Check| match &check.kind {
         CheckKind::Challenge { film, challenge } => {
-            verifiers::is_audited(book, film.lease, challenge.round)
+            verifiers::is_audited(book, verifier, film.lease, challenge.round)
         }
         _other => true,
     };

@@ -160,7 +160,7 @@ impl World {
     }
 
     pub fn verifier_works(&mut self) {
-        if self.checks.is_empty() {
+        if self.verifiers_answer() || self.checks.is_empty() {
             return;
         }
         let index = self.dice.below(self.checks.len() as u64) as usize;
@@ -172,8 +172,8 @@ impl World {
                 let entrusted = self.dice.percent(self.entrusts_percent);
                 let verifier = verifiers::choose(&self.state, &check, |_| entrusted);
                 let shows = shows_forgery(&film, round);
-                if let Some((verifier, owner)) = verifier {
-                    self.verifier_finds(&check.piece.unit, &film, round, (verifier, owner));
+                if let Some(verifier) = verifier {
+                    self.entrusted.push((check, verifier));
                     return;
                 }
                 let mut outcome =
@@ -200,8 +200,10 @@ impl World {
                 self.disputes_won += u32::from(matches!(outcome, CheckOutcome::Refused { .. }));
                 self.apply(Event::DisputeHeard { lease: film.lease, outcome, now_ms });
             }
-            CheckKind::Appeal { conviction: lease, film } => {
-                let holds = film.root == truth(&check.piece.unit, film.class);
+            CheckKind::Appeal { conviction: lease, film, challenge } => {
+                let of_pixels =
+                    challenge.is_some_and(|challenge| !shows_forgery(&film, challenge.round));
+                let holds = film.root == truth(&check.piece.unit, film.class) || of_pixels;
                 self.apply(Event::AppealHeard { lease, holds: Some(holds) });
             }
             CheckKind::Trial { films } => {
@@ -220,7 +222,42 @@ impl World {
         }
     }
 
-    /// A verifier answers; now and then much too late.
+    /// A node hands in films that trip every wire, until it is barred.
+    pub fn burn(&mut self, id: NodeId) {
+        while !self.state.book.nodes[&id].barred {
+            let event = plan::next_grant(&self.state, id, self.now_ms);
+            let out = self.state.book.leases.values();
+            let out = out.filter(|lease| lease.node == id && lease.committed().is_none());
+            let held = out.map(|lease| lease.id).next();
+            if let Some(event) = event.filter(|_| held.is_none()) {
+                self.apply(event);
+                continue;
+            }
+            let lease = held.expect("a lease to burn");
+            let (root, refusal, now_ms) = (Digest([0; 32]), Refusal::Shape, self.now_ms);
+            self.apply(Event::Tripped { lease, root, refusal, evidence: None, now_ms });
+            self.settled.insert(lease);
+        }
+    }
+
+    /// A verifier answers, or does not: some time later, when much may have happened.
+    fn verifiers_answer(&mut self) -> bool {
+        if self.entrusted.is_empty() || self.dice.percent(50) {
+            return false;
+        }
+        let index = self.dice.below(self.entrusted.len() as u64) as usize;
+        let (check, verifier) = self.entrusted.swap_remove(index);
+        if self.dice.percent(10) {
+            self.checks.push(check);
+            return true;
+        }
+        let CheckKind::Challenge { film, challenge } = check.kind else {
+            panic!("only challenges are entrusted")
+        };
+        self.verifier_finds(&check.piece.unit, &film, challenge.round, verifier);
+        true
+    }
+
     fn verifier_finds(
         &mut self,
         unit: &Unit,
@@ -267,7 +304,7 @@ impl World {
 }
 
 /// Whether a challenge draws a forged pixel of a bad film: whoever looks sees the same.
-fn shows_forgery(film: &FilmRef, round: u32) -> bool {
+pub fn shows_forgery(film: &FilmRef, round: u32) -> bool {
     Dice::new(
         u64::from_le_bytes(film.lease.0[..8].try_into().expect("eight bytes")) + u64::from(round),
     )

@@ -89,7 +89,7 @@ fn sums(rows: &[EarningsRow]) -> comfy_table::Table {
             row.taken.to_string(),
         ]
     });
-    let header = ["", "pay", "films", "checking", "checks", "taken"];
+    let header = ["", "pay", "payments", "checking", "checks", "taken"];
     text::table(&header, &[1, 2, 3, 4, 5], cells.collect())
 }
 
