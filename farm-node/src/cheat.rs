@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn whole_chunks_need_no_other_preparation() {
         let order = order(64, 0, 4);
-        assert_eq!(quarter(&order).settings, order.frame.settings);
+        assert_eq!(quarter(&order).frame.settings, order.frame.settings);
     }
 
     /// Films that pass for what was ordered by all that can be seen without rendering.

@@ -1,7 +1,7 @@
 //! The books: accounts, ids and pending transfers in memory, and the rules by which entries
 //! change them. Pure: no disk, no clock.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 
 pub(crate) use image::ImageError;
 use proof::merkle::{Frontier, Hash};
@@ -420,12 +420,16 @@ impl Books {
         undo: &mut Vec<Undo>,
     ) -> Option<()> {
         let id = account.id();
-        let before = self.accounts.get(&id).copied();
+        let place = self.accounts.entry(id);
+        let before = match &place {
+            btree_map::Entry::Occupied(found) => Some(*found.get()),
+            btree_map::Entry::Vacant(_) => None,
+        };
         let old = before.map(|(_, totals)| totals).unwrap_or_default();
         let new = apply(&old)?;
         self.sums = self.sums.checked_sub(&old)?.checked_add(&new)?;
         undo.push(Undo::Account(id, before));
-        self.accounts.insert(id, (account, new));
+        place.insert_entry((account, new));
         Some(())
     }
 

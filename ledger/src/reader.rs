@@ -71,7 +71,34 @@ impl Reader {
         offset: u64,
         limit: u32,
     ) -> Result<(Vec<Row>, u64), StatementError> {
-        let limit = limit.min(limits::PAGE_ROWS_MAX) as usize;
+        self.page(account, offset, limit.min(limits::PAGE_ROWS_MAX) as usize)
+    }
+
+    /// The rows of an account that are not before `from_ms`, newest first, and whether these are all:
+    /// at most `rows_max` are read.
+    ///
+    /// # Errors
+    /// As [`Reader::statement`].
+    pub fn since(
+        &self,
+        account: impl Into<AccountId>,
+        from_ms: u64,
+        rows_max: usize,
+    ) -> Result<(Vec<Row>, bool), StatementError> {
+        let (mut rows, total) = self.page(account.into(), 0, rows_max)?;
+        let is_all = rows.len() as u64 == total;
+        let fresh = rows.partition_point(|row| row.time_ms >= from_ms);
+        let ends_within = fresh < rows.len();
+        rows.truncate(fresh);
+        Ok((rows, is_all || ends_within))
+    }
+
+    fn page(
+        &self,
+        account: AccountId,
+        offset: u64,
+        limit: usize,
+    ) -> Result<(Vec<Row>, u64), StatementError> {
         let store = self.index.as_ref().and_then(|index| index.wait_for(self.size, INDEX_WAIT));
         if let Some(Ok(page)) = store.map(|store| store.page(account, offset, limit)) {
             return Ok(page);

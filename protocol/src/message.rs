@@ -15,7 +15,8 @@ use crate::sign::Signed;
 use crate::tokens::Tokens;
 use crate::verification::{Findings, Testimony, VerificationLease};
 use crate::view::{
-    FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView, StatementPage, WalletView,
+    EarningsBy, EarningsView, FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView,
+    StatementPage, WalletView,
 };
 use crate::voucher::Voucher;
 
@@ -136,6 +137,13 @@ pub enum Request {
         offset: u32,
         /// Rows wanted, at most [`crate::limits::PAGE_ROWS_MAX`].
         limit: u32,
+    },
+    /// What the caller's nodes have earned.
+    Earnings {
+        /// What it is added up by.
+        by: EarningsBy,
+        /// Since when, milliseconds since 1970.
+        from_ms: u64,
     },
     /// Verifies the ledger and says what came out.
     CheckLedger,
@@ -291,6 +299,8 @@ pub enum Reply {
     Wallet(WalletView),
     /// To [`Request::Statement`].
     Statement(StatementPage),
+    /// To [`Request::Earnings`].
+    Earnings(EarningsView),
     /// To [`Request::CheckLedger`].
     Ledger(LedgerCheck),
     /// To [`Request::Farm`].

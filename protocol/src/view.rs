@@ -198,6 +198,69 @@ pub struct StatementRow {
     pub time_ms: u64,
 }
 
+/// What earnings are added up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EarningsBy {
+    /// Days, UTC.
+    Day,
+    /// Jobs.
+    Job,
+    /// Nodes.
+    Node,
+}
+
+/// Whose sum a row of earnings is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum EarningsOf {
+    /// A day, UTC: its first millisecond since 1970.
+    Day(u64),
+    /// A job; none for what no job caused.
+    Job(Option<JobId>),
+    /// A node.
+    Node(NodeId),
+}
+
+/// What nodes have earned in a day, by a job, or one of them in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarningsRow {
+    /// Whose sum it is.
+    pub of: EarningsOf,
+    /// Payments for films in use.
+    pub films: u64,
+    /// What they brought.
+    pub pay: Tokens,
+    /// Payments for twins and for verifying others' films.
+    pub checks: u64,
+    /// What they brought.
+    pub checking: Tokens,
+    /// Taken after convictions; what an appeal gives back goes to the wallet and is not counted here.
+    pub taken: Tokens,
+}
+
+/// Pay that is held back, and when it comes free at the latest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldRow {
+    /// Whose pay.
+    pub node: NodeId,
+    /// When, milliseconds since 1970; rounded up to a minute.
+    pub until_ms: u64,
+    /// How much.
+    pub amount: Tokens,
+    /// Payments in it.
+    pub films: u32,
+}
+
+/// What the caller's nodes have earned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarningsView {
+    /// Sums: days and jobs newest first, nodes by what they earned.
+    pub rows: Vec<EarningsRow>,
+    /// What is held back, soonest first.
+    pub held: Vec<HeldRow>,
+    /// Whether that is all since the time asked for: very long histories are cut at their old end.
+    pub complete: bool,
+}
+
 /// What verifying the ledger found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerCheck {

@@ -6,6 +6,7 @@
 
 mod config;
 pub mod core;
+mod earnings;
 pub mod market;
 pub mod money;
 pub mod quote;

@@ -31,10 +31,10 @@ pub fn lease_movement_id(what: &str, lease: LeaseId) -> TransferId {
     transfer_id(what, &[&lease.0])
 }
 
-/// Id of a verifier's wage for one challenge of a film.
+/// Id of a movement of a verifier's wage for one challenge of a film.
 #[must_use]
-pub fn wage_id(lease: LeaseId, round: u32) -> TransferId {
-    transfer_id("wage", &[&lease.0, &round.to_le_bytes()])
+pub fn wage_id(what: &str, lease: LeaseId, round: u32) -> TransferId {
+    transfer_id(what, &[&lease.0, &round.to_le_bytes()])
 }
 
 /// Id of a movement that a unit's payment brings along: fee, reserve share, top-up.

@@ -251,7 +251,8 @@ fn beancount_account(account: Account) -> String {
 }
 
 /// `2026-11-28`, UTC, of milliseconds since 1970.
-fn date(time_ms: u64) -> String {
+#[must_use]
+pub fn date(time_ms: u64) -> String {
     // Days to a date of the Gregorian calendar: Howard Hinnant, "chrono-Compatible Low-Level Date
     // Algorithms", civil_from_days.
     let days = time_ms / 86_400_000 + 719_468;

@@ -24,6 +24,10 @@ const GROWTH_PART: u64 = 16;
 /// the more is to be replayed after a crash in such a time: four times was tried, and left half a
 /// million entries.
 const REST_FACTOR: u32 = 1;
+/// What part of its usual entries more may come meanwhile: then it rests no longer, for opening
+/// after a crash would take too long. A disk that takes a hundred thousand entries a second needs
+/// this; one that takes twenty thousand does not.
+const LATE_PART: u64 = 2;
 
 /// Whose snapshots they are, and where they lie.
 #[derive(Clone)]
@@ -70,6 +74,8 @@ pub(crate) struct Keeper {
     /// The next is made at so many entries, and not before.
     next: u64,
     rest_until: Option<Instant>,
+    /// At so many entries it does not wait for its rest to end.
+    late: u64,
     stop: Arc<AtomicBool>,
     thread: Option<(u64, JoinHandle<Made>)>,
     problem: Option<KeepError>,
@@ -91,6 +97,7 @@ impl Keeper {
             last,
             next: 0,
             rest_until: None,
+            late: 0,
             stop,
             thread: None,
             problem: None,
@@ -126,7 +133,7 @@ impl Keeper {
         }
         self.collect();
         let rests = self.rest_until.is_some_and(|until| Instant::now() < until);
-        if rests || size < self.next {
+        if size < self.next || rests && size < self.late {
             return;
         }
         let (owner, last, head) = (self.owner.clone(), self.last, head());
@@ -182,7 +189,9 @@ impl Keeper {
     }
 
     fn plan(&mut self, size: u64) {
-        self.next = size.saturating_add(self.entries.max(size / GROWTH_PART));
+        let step = self.entries.max(size / GROWTH_PART);
+        self.next = size.saturating_add(step);
+        self.late = self.next.saturating_add(step / LATE_PART);
     }
 }
 
@@ -237,5 +246,44 @@ impl Owner {
             }
             None => (Verifier::new(origin, Some(key), Signatures::Last)?, Books::default()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proof::{Code, Transfer, account, entry::transfer_id, ledger_origin};
+    use protocol::Tokens;
+
+    use super::*;
+    use crate::journal::SystemDisk;
+    use crate::ledger::{JOURNAL_DIR, Ledger, Options};
+
+    #[test]
+    fn a_rest_ends_when_too_much_would_have_to_be_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let options = Options { index: false, snapshot_entries: 0, ..Options::default() };
+        let mut ledger = Ledger::open(dir.path(), key.clone(), &options).expect("opens");
+        let pair = (account::issuance(), account::treasury());
+        let grant = |number: u64| {
+            let id = transfer_id("keeper", &[&number.to_le_bytes()]);
+            Transfer::posted(id, pair, Tokens::from_micro(1), Code::Grant)
+        };
+        let batch: Vec<Transfer> = (0..12).map(grant).collect();
+        ledger.apply(&batch, 1).expect("applies");
+
+        let origin = ledger_origin(public_key(&key));
+        let mut keeper = Keeper::new(&dir.path().join(JOURNAL_DIR), origin, key, 8, None);
+        keeper.rest_until = Instant::now().checked_add(Duration::from_secs(3600));
+        let disk = || -> Box<dyn Disk> { Box::new(SystemDisk) };
+        for size in [7, 8, 11] {
+            keeper.advance(|| ledger.head(), size, &disk);
+            assert!(keeper.thread.is_none(), "it rests at {size}");
+        }
+        keeper.advance(|| ledger.head(), 12, &disk);
+        keeper.wait();
+        assert_eq!((keeper.last(), keeper.problem().map(ToString::to_string)), (Some(12), None));
     }
 }

@@ -1,7 +1,10 @@
 //! What the state looks like from outside. Views carry data and decide nothing.
 
+use std::collections::BTreeMap;
+
 use protocol::view::{
-    AcceptedUnit, FarmView, JobStatus, JobSummary, JobUpdate, MarketView, NodeView, TileStatus,
+    AcceptedUnit, FarmView, HeldRow, JobStatus, JobSummary, JobUpdate, MarketView, NodeView,
+    TileStatus,
 };
 use protocol::{JobId, Lease, LeaseId, NodeId, PublicKey, Tokens, Unit, Verdict, VerdictKind};
 
@@ -230,6 +233,24 @@ pub fn escrowed_and_held(book: &Book, key: PublicKey) -> (Tokens, Tokens) {
     let nodes = book.nodes.values().filter(|node| node.facts.owner == key);
     let held = nodes.flat_map(|node| node.holds.values());
     (escrowed, held.fold(Tokens::ZERO, |sum, hold| money::plus(sum, hold.amount)))
+}
+
+/// Pay of a key's nodes that is held back, by the minute in which it comes free at the latest.
+#[must_use]
+pub fn held(book: &Book, key: PublicKey) -> Vec<HeldRow> {
+    const MINUTE_MS: u64 = 60_000;
+    let mut rows = BTreeMap::<(u64, NodeId), HeldRow>::new();
+    for node in book.nodes.values().filter(|node| node.facts.owner == key) {
+        for hold in node.holds.values() {
+            let until_ms = hold.since_ms.saturating_add(book.policy.hold_ms);
+            let until_ms = until_ms.div_ceil(MINUTE_MS).saturating_mul(MINUTE_MS);
+            let empty = HeldRow { node: node.id, until_ms, amount: Tokens::ZERO, films: 0 };
+            let row = rows.entry((until_ms, node.id)).or_insert(empty);
+            row.amount = money::plus(row.amount, hold.amount);
+            row.films += 1;
+        }
+    }
+    rows.into_values().collect()
 }
 
 /// What a key has at risk.

@@ -12,7 +12,8 @@ use film::Film;
 use proof::Consistency;
 use protocol::message::{RefusedCode, Role};
 use protocol::view::{
-    AcceptedUnit, FarmView, JobSummary, JobUpdate, LedgerCheck, StatementPage, WalletView,
+    AcceptedUnit, EarningsBy, EarningsView, FarmView, JobSummary, JobUpdate, LedgerCheck,
+    StatementPage, WalletView,
 };
 use protocol::{
     AccountId, JobId, JobSpec, LeaseId, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote, Receipt,
@@ -377,6 +378,17 @@ impl Farm {
         match self.call(Request::Wallet, limits::CALL_TIMEOUT).await? {
             (Reply::Wallet(wallet), _) => Ok(wallet),
             (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// What nodes of ours have earned.
+    ///
+    /// # Errors
+    /// The farm.
+    pub async fn earnings(&self, by: EarningsBy, from_ms: u64) -> anyhow::Result<EarningsView> {
+        match self.ask(Request::Earnings { by, from_ms }).await? {
+            Reply::Earnings(earnings) => Ok(earnings),
+            other => Err(unexpected(&other)),
         }
     }
 

@@ -73,8 +73,15 @@ fn pay(book: &mut Book, finding: &Finding, looked: &Looked, effects: &mut Vec<Ef
     let node = book.node_mut(finding.verifier);
     node.verified += 1;
     node.earned = money::plus(node.earned, wage);
-    let id = money::wage_id(looked.film.lease, looked.round);
-    let accounts = (account::reserve(), account::wallet(finding.owner));
-    let wage = Transfer::posted(id, accounts, wage, Code::Verification);
-    book.transfer(vec![wage.with_link(Link::unit(unit))], effects);
+    let move_wage = |what, from, to, code| {
+        let id = money::wage_id(what, looked.film.lease, looked.round);
+        Transfer::posted(id, (from, to), wage, code).with_link(Link::unit(unit))
+    };
+    // By the node's account, so that its statement shows what it has earned.
+    let (held, wallet) = (account::held(finding.verifier), account::wallet(finding.owner));
+    let transfers = vec![
+        move_wage("wage", account::reserve(), held, Code::Verification),
+        move_wage("wage released", held, wallet, Code::Release),
+    ];
+    book.transfer(transfers, effects);
 }

@@ -2,6 +2,7 @@
 
 mod anyone;
 mod artist;
+mod earnings;
 mod evidence;
 mod hello;
 mod node;
@@ -135,6 +136,7 @@ impl Door {
             Request::Statement { account, offset, limit } => {
                 self.statement(caller, account, offset, limit).await
             }
+            Request::Earnings { by, from_ms } => self.earnings(caller, by, from_ms).await,
             Request::CheckLedger => self.check_ledger().await,
             Request::Farm => self.farm().await,
             Request::Dispute { unit, fee_max } => self.dispute(caller, unit, fee_max).await,

@@ -45,6 +45,9 @@ pub struct NodeArgs {
     /// Least that the node works for, tokens per billion rays; without it, whatever the farm pays
     #[arg(long, value_name = "TOKENS", default_value = "0", value_parser = values::ask)]
     ask: Tokens,
+    /// Render no pixels of others' films for the farm to compare, and earn nothing by it
+    #[arg(long)]
+    no_verify: bool,
     /// Disk space for scenes, gigabytes
     #[arg(long, value_name = "GB", default_value_t = 20)]
     cache: u32,
@@ -91,6 +94,7 @@ fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     config.threads = args.backend.threads;
     config.owner_key.clone_from(&args.owner);
     config.ask = args.ask;
+    config.verify = !args.no_verify;
     config.cache_bytes = u64::from(args.cache) << 30;
     config.cheat = args.cheat.as_deref().and_then(Cheat::named);
     Ok(config)

@@ -11,6 +11,10 @@ use crate::json;
 use crate::options::FarmArgs;
 use crate::text;
 
+mod earnings;
+
+use self::earnings::EarningsArgs;
+
 /// What to show.
 #[derive(Debug, Subcommand)]
 pub enum WalletCommand {
@@ -18,6 +22,8 @@ pub enum WalletCommand {
     Balance(BalanceArgs),
     /// The entries of your wallet, newest first
     Statement(StatementArgs),
+    /// What your nodes have earned by day, job or node, and when held pay comes free
+    Earnings(EarningsArgs),
     /// Put tokens at risk for the good work of your nodes: fewer twins, more to lose
     Stake(StakeArgs),
     /// Ask for tokens at risk back; they come free after a while
@@ -109,6 +115,12 @@ pub fn run(command: &WalletCommand, interrupt: &Interrupt) -> anyhow::Result<Exi
         WalletCommand::Balance(args) => client::block_on(async {
             let farm = Farm::connect(&args.farm, interrupt).await?;
             let shown = balance(args, &farm).await;
+            farm.close().await;
+            shown
+        }),
+        WalletCommand::Earnings(args) => client::block_on(async {
+            let farm = Farm::connect(&args.farm, interrupt).await?;
+            let shown = earnings::show(args, &farm).await;
             farm.close().await;
             shown
         }),

@@ -201,7 +201,6 @@ mod tests {
             rays: RayCount::default(),
             earned,
             held: Tokens::ZERO,
-            verified: 0,
             stake: Tokens::ZERO,
             leases: 0,
             seen_ms: 0,
