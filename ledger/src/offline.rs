@@ -25,7 +25,7 @@ use crate::statement::Row;
 use crate::totals::{Balance, Effect, Totals};
 
 pub use backup::{BackupError, Copied, RestoreError, backup, restore};
-pub use export::{ExportError, Format, export};
+pub use export::{ExportError, Format, date, export};
 pub use prove::{Against, ProveError, Wanted, prove, prove_consistency};
 
 /// Takes each entry with its bytes, and the books after it.

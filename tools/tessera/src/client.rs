@@ -386,9 +386,9 @@ impl Farm {
     /// # Errors
     /// The farm.
     pub async fn earnings(&self, by: EarningsBy, from_ms: u64) -> anyhow::Result<EarningsView> {
-        match self.ask(Request::Earnings { by, from_ms }).await? {
-            Reply::Earnings(earnings) => Ok(earnings),
-            other => Err(unexpected(&other)),
+        match self.call(Request::Earnings { by, from_ms }, limits::CALL_TIMEOUT).await? {
+            (Reply::Earnings(earnings), _) => Ok(earnings),
+            (other, _) => Err(unexpected(&other)),
         }
     }
 
