@@ -246,7 +246,8 @@ mod tests {
     #[test]
     fn neither_side_can_say_that_something_else_was_leased() {
         let farm = public_key(&key(1));
-        let changes: [(&str, fn(&mut Piece)); 9] = [
+        type Change = (&'static str, fn(&mut Piece));
+        let changes: [Change; 9] = [
             ("engine", |piece| piece.engine = Engine(2)),
             ("piece", |piece| piece.unit.job = JobId([6; 16])),
             ("piece", |piece| piece.unit.tile = TileIndex(1)),
