@@ -387,13 +387,27 @@ fn the_probe_expects_what_the_frame_costs() {
     let cancel = Cancel::default();
     let probe = probe(&mut backend, &scene, 0, &cancel).expect("renders");
     assert_eq!(probe, renderer::probe(&mut backend, &scene, 0, &cancel).expect("renders"));
-    assert_ne!(probe, renderer::probe(&mut backend, &scene, 1, &cancel).expect("renders"));
     let rect = Rect::of_size(settings.size);
     let film = backend.render(&scene, Work { rect, batch: batch(0, 1) }, &cancel).expect("renders");
     let samples = settings.size.pixel_count() as f64 * 16.0;
     assert!(film.rays().closest as f64 / samples <= probe.closest_bound);
     assert!(film.rays().shadow as f64 / samples <= probe.shadow_bound);
     assert!(probe.closest_mean > 1.0 && probe.closest_bound < probe.closest_mean * 1.2);
+}
+
+/// Which pixels are probed hangs on the draw, where there are more than are looked at.
+#[test]
+fn another_draw_probes_other_pixels() {
+    let settings = RenderSettings { size: Size::new(256, 192), ..golden_settings(16) };
+    let scene = prepared(&scene::golden(), &settings);
+    let mut backend = CpuBackend::new(None);
+    let mut rays = |draw| {
+        let probe = probe(&mut backend, &scene, draw, &Cancel::default()).expect("renders");
+        assert!(u64::from(probe.pixels) < settings.size.pixel_count());
+        probe.rays
+    };
+    assert_eq!(rays(0), rays(0));
+    assert_ne!(rays(0), rays(1));
 }
 
 /// A crop is priced by its own pixels: here by those of the sky, which cost one ray a sample.
