@@ -12,6 +12,7 @@ mod cheat;
 mod config;
 mod easel;
 mod event;
+mod hello;
 mod lease;
 mod memory;
 mod seen;

@@ -1,23 +1,21 @@
-//! One connection to the scheduler, from its hello to its end.
+//! One connection to the scheduler, from its welcome to its end.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::message::{Qualification, RefusedCode};
-use protocol::{
-    Batch, Findings, LeaseId, PROTOCOL_VERSION, PublicKey, Reply, Request, Role, Signed, Verdict,
-    limits,
-};
+use protocol::message::RefusedCode;
+use protocol::{Findings, LeaseId, PublicKey, Reply, Request, Signed, Verdict, limits};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
-use transport::{Backoff, CallError, ConnectError, Connection};
+use transport::{Backoff, CallError, Connection};
 
 use crate::RunError;
 use crate::agent::Agent;
 use crate::config::Cheat;
 use crate::easel::RenderFault;
 use crate::event::NodeEvent;
+use crate::hello::{Greeted, greet, tell_looked, unexpected};
 use crate::lease;
 use crate::witness::{Seen, WitnessError};
 use crate::work::{Finished, WorkError};
@@ -73,34 +71,12 @@ struct Session<'a> {
     looking: bool,
 }
 
-/// Connects, says hello, qualifies and works until the connection ends; returns why it ended.
+/// Connects and works until the connection ends; returns why it ended.
 pub(crate) async fn run(agent: &mut Agent, backoff: &mut Backoff) -> Result<String, RunError> {
-    let connection = match agent.workshop.peer.connect(&agent.config.farm).await {
-        Ok(connection) => connection,
-        Err(error @ ConnectError::Key(_)) => return Err(RunError::Ticket(error)),
-        Err(error) => return Ok(error.to_string()),
+    let (connection, scheduler) = match greet(agent).await? {
+        Greeted::Welcome(connection, scheduler) => (connection, scheduler),
+        Greeted::Not(reason) => return Ok(reason),
     };
-    let hello = Role::Node(agent.hello.clone());
-    let hello = Request::Hello { protocol: PROTOCOL_VERSION, role: hello };
-    let welcome = connection.call(&hello, Bytes::new(), limits::CALL_TIMEOUT).await;
-    let (scheduler, engine, qualify) = match welcome {
-        Ok((Reply::Welcome { scheduler, engine, qualify }, _)) => (scheduler, engine, qualify),
-        Ok((other, _)) => return Ok(unexpected("hello", &other)),
-        Err(error) => return refusal(error),
-    };
-    if engine != renderer::ENGINE {
-        return Err(RunError::Engine { farm: engine, node: renderer::ENGINE });
-    }
-    agent.connection = Some(connection.clone());
-    agent.tell(NodeEvent::Connected { scheduler });
-    // Before any work: it would be paid in the ledger that is looked at.
-    let looked = agent.witness.look(&connection, agent.config.farm.key()).await;
-    tell_looked(agent, looked)?;
-    if let Some(qualification) = qualify
-        && let Some(reason) = qualified(agent, &connection, qualification).await?
-    {
-        return Ok(reason);
-    }
     backoff.reset();
     Session {
         agent,
@@ -122,57 +98,6 @@ pub(crate) async fn run(agent: &mut Agent, backoff: &mut Backoff) -> Result<Stri
     }
     .serve()
     .await
-}
-
-/// Tells what looking at the farm's ledger found; an error when the farm is not to be worked for.
-fn tell_looked(agent: &Agent, looked: Result<Seen, WitnessError>) -> Result<(), RunError> {
-    match looked {
-        Ok(Seen { entries, witnesses, .. }) => {
-            agent.tell(NodeEvent::Witnessed { entries, others: witnesses.len() });
-        }
-        Err(error) if error.is_final() => return Err(RunError::Witness(error)),
-        Err(WitnessError::Call(error)) => tracing::debug!(%error, "no checkpoint came"),
-        Err(error) => agent.tell(NodeEvent::Error { message: chain(&error), retry_in: None }),
-    }
-    Ok(())
-}
-
-/// Renders the golden film; `Some` is why the connection is not worth going on with.
-async fn qualified(
-    agent: &Agent,
-    connection: &Connection,
-    Qualification { settings }: Qualification,
-) -> Result<Option<String>, RunError> {
-    settings.validate().map_err(RunError::GoldenSettings)?;
-    let chunks = settings.chunk_count();
-    let batch = Batch::new(0, chunks).ok_or(RunError::GoldenBatch { chunks })?;
-    let film = agent.workshop.studio.ask(move |easel| easel.golden(&settings, batch)).await;
-    let film = Bytes::from(film.map_err(RunError::Render)?.to_bytes());
-    match connection.call(&Request::Qualify, film, limits::TRANSFER_TIMEOUT).await {
-        Ok((Reply::Qualified { class }, _)) => {
-            agent.tell(NodeEvent::Qualified { class });
-            Ok(None)
-        }
-        Ok((other, _)) => Ok(Some(unexpected("golden film", &other))),
-        Err(error) => refusal(error).map(Some),
-    }
-}
-
-/// A refusal that no retry heals is an error; anything else is a reason to try again.
-fn refusal(error: CallError) -> Result<String, RunError> {
-    match error {
-        CallError::Refused(refused) => match refused.code {
-            RefusedCode::Busy | RefusedCode::Internal => Ok(refused.message),
-            _final => Err(RunError::Refused(refused.message)),
-        },
-        error => Ok(error.to_string()),
-    }
-}
-
-fn unexpected(to: &str, reply: &Reply) -> String {
-    let kind = format!("{reply:?}");
-    let kind: String = kind.chars().take_while(char::is_ascii_alphanumeric).collect();
-    format!("the scheduler answered the {to} with {kind}, which is no answer to it")
 }
 
 impl Session<'_> {
@@ -525,7 +450,7 @@ impl Session<'_> {
 }
 
 /// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

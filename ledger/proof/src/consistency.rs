@@ -93,12 +93,7 @@ impl Consistency {
     /// As text.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut text = format!("old {}\n", self.old_size);
-        for hash in &self.path {
-            text += &note::hash_text(hash);
-            text.push('\n');
-        }
-        text + "\n" + &self.note
+        format!("old {}\n{}\n{}", self.old_size, note::path_text(&self.path), self.note)
     }
 
     /// Whether a text means to be one.
@@ -124,10 +119,8 @@ impl Consistency {
         let old_size = old_size
             .filter(|size| old == Some(&size.to_string()))
             .ok_or(malformed("its first line names no old size"))?;
-        let path: Option<Vec<Hash>> = lines.map(note::parse_hash).collect();
-        let path = path
-            .filter(|path| path.len() <= PATH_MAX)
-            .ok_or(malformed("a line of it is not a hash"))?;
+        let path =
+            note::parse_path(lines, PATH_MAX).ok_or(malformed("a line of it is not a hash"))?;
         Ok(Self { old_size, path, note: note.to_owned() })
     }
 

@@ -111,12 +111,8 @@ impl Proof {
             Kind::Account => ACCOUNT_HEADER,
         };
         let (extra, index) = (STANDARD.encode(&self.content), self.index);
-        let mut text = format!("{header}\nextra {extra}\nindex {index}\n");
-        for hash in &self.path {
-            text += &note::hash_text(hash);
-            text.push('\n');
-        }
-        text + "\n" + &self.note
+        let path = note::path_text(&self.path);
+        format!("{header}\nextra {extra}\nindex {index}\n{path}\n{}", self.note)
     }
 
     /// Reads a proof; nothing of it is checked yet.
@@ -144,10 +140,8 @@ impl Proof {
         let index = lines.next().and_then(|line| line.strip_prefix("index "));
         let index =
             index.and_then(|text| text.parse().ok()).ok_or(malformed("no number of a leaf"))?;
-        let path: Option<Vec<Hash>> = lines.map(note::parse_hash).collect();
-        let path = path
-            .filter(|path| path.len() <= PATH_MAX)
-            .ok_or(malformed("a line of it is not a hash"))?;
+        let path =
+            note::parse_path(lines, PATH_MAX).ok_or(malformed("a line of it is not a hash"))?;
         Ok(Self { kind, content, index, path, note: note.to_owned() })
     }
 

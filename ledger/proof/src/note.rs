@@ -107,3 +107,17 @@ pub(crate) fn hash_text(hash: &Hash) -> String {
 pub(crate) fn parse_hash(text: &str) -> Option<Hash> {
     STANDARD.decode(text).ok()?.try_into().ok()
 }
+
+/// Hashes, each on a line.
+pub(crate) fn path_text(path: &[Hash]) -> String {
+    path.iter().map(|hash| hash_text(hash) + "\n").collect()
+}
+
+/// Hashes of a line each, if there are no more than `max`.
+pub(crate) fn parse_path<'a>(
+    lines: impl Iterator<Item = &'a str>,
+    max: usize,
+) -> Option<Vec<Hash>> {
+    let path: Vec<Hash> = lines.map(parse_hash).collect::<Option<_>>()?;
+    (path.len() <= max).then_some(path)
+}

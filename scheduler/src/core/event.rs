@@ -1,6 +1,7 @@
 //! What happens to the core, and what it asks for.
 
 use ledger::Transfer;
+use protocol::challenge::challenge_pixels;
 use protocol::{
     Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order, Piece,
     PublicKey, Quote, RayCount, Refusal, Signed, Tokens, Unit, Verdict, VerdictKind,
@@ -418,6 +419,51 @@ pub struct Check {
     pub unit_index: u32,
     /// How.
     pub kind: CheckKind,
+}
+
+/// A challenge of one film, for whoever answers it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Challenged {
+    /// What is checked.
+    pub piece: Piece,
+    /// Index of the unit in its job.
+    pub unit_index: u32,
+    /// The film.
+    pub film: FilmRef,
+    /// Which pixels.
+    pub challenge: Challenge,
+}
+
+impl Challenged {
+    /// The pixels, in the order of their place.
+    #[must_use]
+    pub fn places(&self) -> Vec<(u32, u32)> {
+        let FilmRef { lease, node, root, .. } = self.film;
+        challenge_pixels(lease, node, root, &self.challenge, self.piece.rect)
+    }
+}
+
+impl From<Challenged> for Check {
+    fn from(it: Challenged) -> Self {
+        let Challenged { piece, unit_index, film, challenge } = it;
+        Self { piece, unit_index, kind: CheckKind::Challenge { film, challenge } }
+    }
+}
+
+impl Check {
+    /// The challenge that it is.
+    ///
+    /// # Errors
+    /// The check itself, when it is something else.
+    pub fn challenged(self) -> Result<Challenged, Self> {
+        let Self { piece, unit_index, kind } = self;
+        match kind {
+            CheckKind::Challenge { film, challenge } => {
+                Ok(Challenged { piece, unit_index, film, challenge })
+            }
+            kind => Err(Self { piece, unit_index, kind }),
+        }
+    }
 }
 
 /// How the trusted renderer is to look.

@@ -17,8 +17,8 @@ pub mod view;
 
 pub use draw::Secret;
 pub use event::{
-    Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding, NodeFacts,
-    Ordered, Tried,
+    Challenged, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding,
+    NodeFacts, Ordered, Tried,
 };
 pub use policy::Policy;
 pub use state::{

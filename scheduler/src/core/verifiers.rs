@@ -10,7 +10,7 @@
 
 use protocol::{Class, LeaseId, NodeId, PublicKey, Tokens, limits};
 
-use crate::core::event::{Check, CheckKind, FilmRef};
+use crate::core::event::{Challenged, FilmRef};
 use crate::core::state::{Book, LeaseRecord, Node, State};
 use crate::money;
 
@@ -21,18 +21,18 @@ use crate::money;
 #[must_use]
 pub fn choose(
     state: &State,
-    check: &Check,
+    challenged: &Challenged,
     may: impl Fn(NodeId) -> bool,
 ) -> Option<(NodeId, PublicKey)> {
     let book = &state.book;
-    let CheckKind::Challenge { film, challenge } = &check.kind else { return None };
+    let Challenged { piece, film, challenge, .. } = challenged;
     let record = book.leases.get(&film.lease)?;
     let is_large = challenge.pixels as usize > limits::VERIFICATION_PIXELS_MAX;
-    if !is_entrusted(book, record, film) || check.piece.engine != book.engine || is_large {
+    if !is_entrusted(book, record, film) || piece.engine != book.engine || is_large {
         return None;
     }
     let job = book.jobs.get(&record.job)?;
-    if book.reserve < job.wage(&check.piece.unit, challenge.pixels) {
+    if book.reserve < job.wage(&piece.unit, challenge.pixels) {
         return None;
     }
     let bond = bond(book, record, film)?;
@@ -57,7 +57,7 @@ pub fn choose(
             && !is_rendering(node)
             && node.held() >= bond
     };
-    let here = state.live.rendered.get(&record.job)?.get(&check.piece.unit.shot)?;
+    let here = state.live.rendered.get(&record.job)?.get(&piece.unit.shot)?;
     here.iter()
         .filter(|id| state.live.connected.contains_key(*id) && may(**id))
         .filter_map(|id| book.nodes.get(id))

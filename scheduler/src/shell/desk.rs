@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::docket::Docket;
 use super::queue::Queue;
 use super::till::{Batch, Errand};
-use crate::core::{Check, Durability, Effect, Event, State, plan, step, verifiers};
+use crate::core::{Challenged, Check, Durability, Effect, Event, State, plan, step, verifiers};
 
 /// Bytes of one journalled event: an order with its name is the longest.
 const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -161,14 +161,17 @@ impl Desk {
     fn assign(&mut self, check: Check) {
         let policy = &self.state.book.policy;
         let until_ms = self.clock_ms + policy.verifier_wait_ms;
-        if self.outlets.checks.line() >= policy.verifier_line as usize {
-            let listens = |node| self.docket.listens(node);
-            if let Some(verifier) = verifiers::choose(&self.state, &check, listens) {
-                self.docket.put(verifier, check, until_ms);
-                return;
-            }
+        let is_short = self.outlets.checks.line() < policy.verifier_line as usize;
+        let challenged = match check.challenged() {
+            Ok(challenged) if !is_short => challenged,
+            Ok(challenged) => return self.outlets.checks.push(challenged.into()),
+            Err(check) => return self.outlets.checks.push(check),
+        };
+        let listens = |node| self.docket.listens(node);
+        match verifiers::choose(&self.state, &challenged, listens) {
+            Some(verifier) => self.docket.put(verifier, challenged, until_ms),
+            None => self.outlets.checks.push(challenged.into()),
         }
-        self.outlets.checks.push(check);
     }
 
     /// Checks that verifiers have.
@@ -177,8 +180,8 @@ impl Desk {
     }
 
     /// The trusted renderer takes what a verifier did not answer, or not so that it can be used.
-    pub(super) fn take_back(&self, checks: impl IntoIterator<Item = Check>) {
-        checks.into_iter().for_each(|check| self.outlets.checks.push(check));
+    pub(super) fn take_back(&self, challenged: impl IntoIterator<Item = Challenged>) {
+        challenged.into_iter().for_each(|it| self.outlets.checks.push(it.into()));
     }
 
     fn tick(&mut self) {

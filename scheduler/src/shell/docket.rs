@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use protocol::{LeaseId, NodeId, PublicKey, limits};
 use tokio::sync::oneshot;
 
-use crate::core::{Check, CheckKind};
+use crate::core::Challenged;
 
 /// Films in one verification lease: they share its frame's `prepare`.
 const TOGETHER_MAX: usize = 16;
@@ -33,18 +33,8 @@ pub(super) struct Docket {
 #[derive(Debug)]
 struct Entrusted {
     owner: PublicKey,
-    check: Check,
+    challenged: Challenged,
     until_ms: u64,
-}
-
-impl Entrusted {
-    /// Most pixels that are to be rendered for it.
-    const fn pixels(&self) -> usize {
-        match &self.check.kind {
-            CheckKind::Challenge { challenge, .. } => challenge.pixels as usize,
-            _other => 0,
-        }
-    }
 }
 
 /// A verification lease: challenges of films of one frame.
@@ -52,7 +42,7 @@ impl Entrusted {
 pub(super) struct Errand {
     pub(super) verifier: NodeId,
     pub(super) owner: PublicKey,
-    pub(super) checks: Vec<Check>,
+    pub(super) challenged: Vec<Challenged>,
     pub(super) until_ms: u64,
 }
 
@@ -76,10 +66,10 @@ impl Docket {
     pub(super) fn put(
         &mut self,
         (verifier, owner): (NodeId, PublicKey),
-        check: Check,
+        challenged: Challenged,
         until_ms: u64,
     ) {
-        let entrusted = Entrusted { owner, check, until_ms };
+        let entrusted = Entrusted { owner, challenged, until_ms };
         self.waiting.entry(verifier).or_default().push(entrusted);
         if let Some(poll) = self.polls.remove(&verifier) {
             // Who has hung up meanwhile lets the time run out.
@@ -96,14 +86,13 @@ impl Docket {
     ) -> Option<(LeaseId, Errand)> {
         let waiting = self.waiting.get_mut(&verifier)?;
         let first = waiting.first()?;
-        let (frame, owner) =
-            ((first.check.piece.unit.job, first.check.piece.unit.shot), first.owner);
+        let frame_of =
+            |it: &Entrusted| (it.challenged.piece.unit.job, it.challenged.piece.unit.shot);
+        let (frame, owner) = (frame_of(first), first.owner);
         let mut room = limits::VERIFICATION_PIXELS_MAX;
         let of_frame = |it: &mut Entrusted| {
-            let pixels = it.pixels();
-            let fits = (it.check.piece.unit.job, it.check.piece.unit.shot) == frame
-                && it.owner == owner
-                && pixels <= room;
+            let pixels = it.challenged.challenge.pixels as usize;
+            let fits = frame_of(it) == frame && it.owner == owner && pixels <= room;
             room -= if fits { pixels } else { 0 };
             fits
         };
@@ -112,9 +101,9 @@ impl Docket {
             self.waiting.remove(&verifier);
         }
         let until_ms = taken.iter().map(|it| it.until_ms).min()?;
-        let checks = taken.into_iter().map(|it| it.check).collect();
+        let challenged = taken.into_iter().map(|it| it.challenged).collect();
         self.leases += 1;
-        let (id, errand) = (id(self.leases), Errand { verifier, owner, checks, until_ms });
+        let (id, errand) = (id(self.leases), Errand { verifier, owner, challenged, until_ms });
         self.out.insert(id, errand.clone());
         Some((id, errand))
     }
@@ -144,16 +133,16 @@ impl Docket {
     }
 
     /// Challenges whose time is over: somebody else has to look.
-    pub(super) fn overdue(&mut self, now_ms: u64) -> Vec<Check> {
+    pub(super) fn overdue(&mut self, now_ms: u64) -> Vec<Challenged> {
         let mut late = Vec::new();
         for (_, errand) in self.out.extract_if(.., |_, errand| errand.until_ms <= now_ms) {
             miss(&mut self.missed, errand.verifier, now_ms);
-            late.extend(errand.checks);
+            late.extend(errand.challenged);
         }
         for (verifier, waiting) in &mut self.waiting {
             let lapsed = waiting.extract_if(.., |it| it.until_ms <= now_ms);
             let before = late.len();
-            late.extend(lapsed.map(|it| it.check));
+            late.extend(lapsed.map(|it| it.challenged));
             if late.len() > before {
                 miss(&mut self.missed, *verifier, now_ms);
             }
@@ -181,7 +170,7 @@ mod tests {
 
     const VERIFIER: (NodeId, PublicKey) = (NodeId([1; 32]), PublicKey([2; 32]));
 
-    fn check(shot: u32, tile: u32) -> Check {
+    fn challenged(shot: u32, tile: u32) -> Challenged {
         let batch = Batch::new(0, 1).expect("aligned");
         let unit =
             Unit { job: JobId([0; 16]), shot: ShotIndex(shot), tile: TileIndex(tile), batch };
@@ -202,14 +191,8 @@ mod tests {
             rect: Rect { x0: 0, y0: 0, x1: 64, y1: 64 },
             engine: Engine(1),
         };
-        Check {
-            piece,
-            unit_index: tile,
-            kind: CheckKind::Challenge {
-                film,
-                challenge: Challenge { nonce: [0; 32], round: 0, pixels: 136 },
-            },
-        }
+        let challenge = Challenge { nonce: [0; 32], round: 0, pixels: 136 };
+        Challenged { piece, unit_index: tile, film, challenge }
     }
 
     fn id(number: u64) -> LeaseId {
@@ -223,12 +206,12 @@ mod tests {
         let mut told = docket.listen(VERIFIER.0);
         assert!(docket.listens(VERIFIER.0));
         for (shot, tile) in [(0, 0), (1, 1), (0, 2)] {
-            docket.put(VERIFIER, check(shot, tile), 100 + u64::from(tile));
+            docket.put(VERIFIER, challenged(shot, tile), 100 + u64::from(tile));
         }
         assert_eq!(told.try_recv(), Ok(()));
         let (first, errand) = docket.begin(VERIFIER.0, id).expect("work");
         let tiles = |errand: &Errand| {
-            errand.checks.iter().map(|check| check.piece.unit.tile.0).collect::<Vec<_>>()
+            errand.challenged.iter().map(|it| it.piece.unit.tile.0).collect::<Vec<_>>()
         };
         assert_eq!((tiles(&errand), errand.until_ms), (vec![0, 2], 100));
         let (_second, errand) = docket.begin(VERIFIER.0, id).expect("more work");
@@ -248,12 +231,12 @@ mod tests {
         for round in 0..MISSED_MAX {
             let _told = docket.listen(VERIFIER.0);
             assert!(docket.listens(VERIFIER.0), "round {round}");
-            docket.put(VERIFIER, check(0, round), 100);
+            docket.put(VERIFIER, challenged(0, round), 100);
             if round > 0 {
                 docket.begin(VERIFIER.0, id).expect("work");
             }
             assert_eq!(docket.overdue(99), []);
-            assert_eq!(docket.overdue(100), [check(0, round)]);
+            assert_eq!(docket.overdue(100), [challenged(0, round)]);
         }
         let _told = docket.listen(VERIFIER.0);
         assert!(!docket.listens(VERIFIER.0));

@@ -8,6 +8,7 @@
 //! does not share, and their sizes, which fewer samples make larger and a blur makes smaller.
 
 use film::Sums;
+use puruspe::betai;
 
 /// Largest probability that an honest film is refused.
 pub const FALSE_REFUSALS: f64 = 1e-6;
@@ -160,62 +161,10 @@ fn tail(difference: f64, error: f64, freedom: f64) -> f64 {
 /// The probability of a Student's t beyond ±`t`: the regularized incomplete beta function
 /// *I*ₓ(ν/2, 1/2) at *x* = ν / (ν + t²).
 fn student(t: f64, freedom: f64) -> f64 {
+    // Never under one; not a number where all residuals are next to equal.
+    let freedom = freedom.max(1.0);
     let x = freedom / (freedom + t * t);
-    incomplete_beta(x, 0.5 * freedom, 0.5)
-}
-
-/// The regularized incomplete beta function by its continued fraction: W. H. Press et al., "Numerical
-/// Recipes", 3rd edition (2007), section 6.4.
-fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
-    if x <= 0.0 || x >= 1.0 {
-        return x.clamp(0.0, 1.0);
-    }
-    let front =
-        (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (1.0 - x).ln()).exp();
-    if x < (a + 1.0) / (a + b + 2.0) {
-        front * beta_fraction(x, a, b) / a
-    } else {
-        1.0 - front * beta_fraction(1.0 - x, b, a) / b
-    }
-}
-
-/// The continued fraction by Lentz's method.
-fn beta_fraction(x: f64, a: f64, b: f64) -> f64 {
-    const TERMS_MAX: u32 = 1_000;
-    const TINY: f64 = 1e-300;
-    let held = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let (mut c, mut d) = (1.0, 1.0 / held(1.0 - (a + b) * x / (a + 1.0)));
-    let mut fraction = d;
-    for term in 1..=TERMS_MAX {
-        let m = f64::from(term);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        let before = fraction;
-        for step in [even, odd] {
-            d = 1.0 / held(1.0 + step * d);
-            c = held(1.0 + step / c);
-            fraction *= d * c;
-        }
-        if (fraction - before).abs() <= 1e-14 * fraction.abs() {
-            break;
-        }
-    }
-    fraction
-}
-
-/// The logarithm of the gamma function of a positive number, to 1e-10: Stirling's series after
-/// shifting the argument beyond 10.
-fn ln_gamma(mut x: f64) -> f64 {
-    let mut shift = 0.0;
-    while x < 10.0 {
-        shift -= x.ln();
-        x += 1.0;
-    }
-    let inverse = 1.0 / x;
-    let square = inverse * inverse;
-    let series =
-        inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square / 1680.0)));
-    shift + (x - 0.5) * x.ln() - x + 0.5 * std::f64::consts::TAU.ln() + series
+    betai(0.5 * freedom, 0.5, x)
 }
 
 #[cfg(test)]

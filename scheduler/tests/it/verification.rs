@@ -9,7 +9,7 @@ use protocol::message::RefusedCode;
 use protocol::sign::public_key;
 use protocol::view::{EarningsBy, JobStatus, NodeView};
 use protocol::{
-    Digest, Findings, NodeId, Reply, Request, Signed, Spots, VerdictKind, VerificationLease,
+    Digest, Findings, JobId, NodeId, Reply, Request, Signed, Spots, VerdictKind, VerificationLease,
 };
 use renderer::{Backend as _, Cancel, RenderScene};
 use scheduler::Config;
@@ -81,88 +81,103 @@ async fn view(node: &Caller) -> NodeView {
     view
 }
 
-#[test]
-fn an_honest_verifier_is_paid_and_the_picture_is_right() {
-    runtime().block_on(async {
+/// A farm with a job under way and two nodes that have worked for it: `a` has five films behind it, which
+/// makes it a verifier of what `b` renders.
+struct Stage {
+    farm: Farm,
+    client: Caller,
+    a: Caller,
+    b: Caller,
+    job: JobId,
+    frame: Arc<RenderScene>,
+    _dir: tempfile::TempDir,
+}
+
+impl Stage {
+    async fn set(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let farm = Farm::start(dir.path(), entrusting).await;
+        let farm = Farm::start(dir.path(), change).await;
         let ticket = &farm.ready.ticket;
         let client = client(10, ticket).await;
         let (a, b) = (node(1, ticket).await, node(2, ticket).await);
         let job = ordered(&client, &spec("verified")).await;
-        let frame = frame();
-        // One after the other, or twins would wait for each other.
-        let (first, second) = tokio::join!(
-            work(&a, frame.clone(), honest, 600, 6),
-            work(&b, frame.clone(), honest, 600, 1)
-        );
+        let stage = Self { client, a, b, job, frame: frame(), farm, _dir: dir };
+        // At once, or twins would wait for each other.
+        let (first, second) =
+            tokio::join!(stage.work(&stage.a, 600, 6), stage.work(&stage.b, 600, 1));
         assert!(first >= 5 && second == 1, "{first} and {second} films");
-        let (films, _rest) = tokio::join!(
-            verify(&a, frame.clone(), digest),
-            work(&b, frame.clone(), honest, 1_000, 100)
-        );
+        stage
+    }
+
+    async fn work(&self, node: &Caller, idle_ms: u32, units: usize) -> usize {
+        work(node, self.frame.clone(), honest, idle_ms, units).await
+    }
+
+    /// Both nodes do what is left; the picture is right, and the ledger.
+    async fn finish(&self) {
+        tokio::join!(self.work(&self.a, 1_500, 100), self.work(&self.b, 1_500, 100));
+        let update = wait_for(&self.client, self.job, JobStatus::Done).await;
+        assert_picture(&self.client, &update, &self.frame).await;
+        assert_ledger(&self.client).await;
+    }
+
+    async fn strike(self) {
+        for caller in [self.client, self.a, self.b] {
+            caller.peer.close().await;
+        }
+        self.farm.stop().await;
+    }
+}
+
+#[test]
+fn an_honest_verifier_is_paid_and_the_picture_is_right() {
+    runtime().block_on(async {
+        let stage = Stage::set(entrusting).await;
+        let Stage { a, b, frame, .. } = &stage;
+        let (films, _rest) =
+            tokio::join!(verify(a, frame.clone(), digest), stage.work(b, 1_000, 100));
         assert!(films > 0, "no film was looked at");
-        tokio::join!(
-            work(&a, frame.clone(), honest, 1_500, 100),
-            work(&b, frame.clone(), honest, 1_500, 100)
-        );
-        let update = wait_for(&client, job, JobStatus::Done).await;
-        assert_picture(&client, &update, &frame).await;
-        let view = view(&a).await;
+        stage.finish().await;
+        let view = view(a).await;
         assert_eq!((view.verified, view.barred), (films as u64, false), "{view:?}");
         // Its own pay is still held: what it has earned is its wages.
         assert!(!view.earned.is_zero() && !view.held.is_zero(), "{view:?}");
-        for by in [EarningsBy::Day, EarningsBy::Job, EarningsBy::Node] {
-            let Reply::Earnings(earnings) = a.ask(Request::Earnings { by, from_ms: 0 }).await
-            else {
-                panic!("no earnings")
-            };
-            let [row] = earnings.rows[..] else { panic!("one of each: {earnings:?}") };
-            assert!(row.checks >= films as u64 && row.checking >= view.earned, "{row:?}");
-            // A film whose reservation fell short is paid twice.
-            assert!(row.films + row.checks >= view.reputation.accepted + films as u64, "{row:?}");
-            let held = earnings.held.iter().map(|row| row.amount.micro()).sum::<u128>();
-            assert_eq!((held, earnings.complete), (view.held.micro(), true));
-            let paid = row.pay.micro() + row.checking.micro();
-            assert_eq!(
-                paid,
-                view.held.micro() + view.earned.micro(),
-                "what was paid is held or free"
-            );
-        }
-        let later = Request::Earnings { by: EarningsBy::Day, from_ms: u64::MAX };
-        let Reply::Earnings(none) = a.ask(later).await else { panic!("no earnings") };
-        assert!(none.rows.is_empty() && none.complete, "{none:?}");
-        assert_ledger(&client).await;
-        for caller in [client, a, b] {
-            caller.peer.close().await;
-        }
-        farm.stop().await;
+        assert_earnings(a, &view).await;
+        stage.strike().await;
     });
+}
+
+/// What a node hears of its earnings fits what it has, however they are added up.
+async fn assert_earnings(node: &Caller, view: &NodeView) {
+    for by in [EarningsBy::Day, EarningsBy::Job, EarningsBy::Node] {
+        let asked = node.ask(Request::Earnings { by, from_ms: 0 }).await;
+        let Reply::Earnings(earnings) = asked else { panic!("no earnings") };
+        let [row] = earnings.rows[..] else { panic!("one of each: {earnings:?}") };
+        assert!(row.checks >= view.verified && row.checking >= view.earned, "{row:?}");
+        // A film whose reservation fell short is paid in two parts.
+        assert!(row.films + row.checks >= view.reputation.accepted + view.verified, "{row:?}");
+        let held = earnings.held.iter().map(|row| row.amount.micro()).sum::<u128>();
+        assert_eq!((held, earnings.complete), (view.held.micro(), true));
+        let paid = row.pay.micro() + row.checking.micro();
+        assert_eq!(paid, view.held.micro() + view.earned.micro(), "what was paid is held or free");
+    }
+    let later = Request::Earnings { by: EarningsBy::Day, from_ms: u64::MAX };
+    let Reply::Earnings(none) = node.ask(later).await else { panic!("no earnings") };
+    assert!(none.rows.is_empty() && none.complete, "{none:?}");
 }
 
 #[test]
 fn a_lazy_verifier_is_convicted_and_shown_why() {
     runtime().block_on(async {
-        let dir = tempfile::tempdir().expect("a folder");
-        let farm = Farm::start(dir.path(), entrusting).await;
-        let ticket = &farm.ready.ticket;
-        let client = client(10, ticket).await;
-        let (a, b) = (node(1, ticket).await, node(2, ticket).await);
-        let job = ordered(&client, &spec("lazily verified")).await;
-        let frame = frame();
-        tokio::join!(
-            work(&a, frame.clone(), honest, 600, 6),
-            work(&b, frame.clone(), honest, 600, 1)
-        );
+        let stage = Stage::set(entrusting).await;
+        let Stage { a, b, frame, .. } = &stage;
         let (films, _rest) = tokio::join!(
-            verify(&a, frame.clone(), |_, _, _| Digest([7; 32])),
-            work(&b, frame.clone(), honest, 3_000, 100)
+            verify(a, frame.clone(), |_, _, _| Digest([7; 32])),
+            stage.work(b, 3_000, 100)
         );
         assert!(films > 0, "no film was looked at");
-        let update = wait_for(&client, job, JobStatus::Done).await;
-        assert_picture(&client, &update, &frame).await;
-        let (lazy, honest) = (view(&a).await, view(&b).await);
+        stage.finish().await;
+        let (lazy, honest) = (view(a).await, view(b).await);
         assert!(lazy.barred && lazy.held.is_zero() && lazy.verified == 0, "{lazy:?}");
         assert!(!honest.barred && honest.reputation.refused == 0, "{honest:?}");
 
@@ -175,69 +190,44 @@ fn a_lazy_verifier_is_convicted_and_shown_why() {
             .expect("told that it was wrong");
         let asked = Request::Evidence { lease: wrong.lease };
         let Reply::Testimony(testimony) = a.ask(asked.clone()).await else { panic!("none") };
-        let lease = testimony.lease.open_from(farm.ready.key).expect("the farm's word");
-        let said = testimony.findings.open_from(public_key(&a.key)).expect("its own word");
-        let entry = testimony.entry as usize;
-        assert_eq!((lease.id, said.lease), (wrong.lease, wrong.lease));
-        assert_eq!(said.digests[entry], Digest([7; 32]));
-        assert_ne!(said.digests[entry], digest(&frame, &lease, entry));
+        let opened = testimony.open(stage.farm.ready.key);
+        let (lease, said) = opened.expect("the farm's word and its own");
+        assert_eq!((lease.id, said), (wrong.lease, Digest([7; 32])));
+        assert_ne!(said, digest(frame, &lease, testimony.entry as usize));
         assert_eq!(b.refusal(asked).await.code, RefusedCode::NotFound, "it is nobody else's");
-        assert_ledger(&client).await;
-        for caller in [client, a, b] {
-            caller.peer.close().await;
-        }
-        farm.stop().await;
+        stage.strike().await;
     });
 }
 
 #[test]
 fn nothing_waits_for_a_verifier_that_does_not_answer_or_not_well() {
     runtime().block_on(async {
-        let dir = tempfile::tempdir().expect("a folder");
         let soon = |config: &mut Config| {
             entrusting(config);
             config.policy.verifier_wait_ms = 800;
         };
-        let farm = Farm::start(dir.path(), soon).await;
-        let ticket = &farm.ready.ticket;
-        let client = client(10, ticket).await;
-        let (a, b) = (node(1, ticket).await, node(2, ticket).await);
-        let job = ordered(&client, &spec("never verified")).await;
-        let frame = frame();
-        tokio::join!(
-            work(&a, frame.clone(), honest, 600, 6),
-            work(&b, frame.clone(), honest, 600, 1)
-        );
+        let stage = Stage::set(soon).await;
+        let Stage { a, b, .. } = &stage;
         let asking = async {
-            let lease = verification_lease(&a, 5_000).await.expect("a lease");
+            let lease = verification_lease(a, 5_000).await.expect("a lease");
             // Too many digests: the trusted renderer looks at once, and there is no second answer.
             let many = vec![Digest([1; 32]); lease.spots.len() + 1];
-            let refused = a.refusal(findings(&a, &lease, many)).await;
+            let refused = a.refusal(findings(a, &lease, many)).await;
             assert_eq!(refused.code, RefusedCode::BadRequest, "{refused}");
-            let refused = a.refusal(findings(&a, &lease, vec![Digest([1; 32])])).await;
+            let refused = a.refusal(findings(a, &lease, vec![Digest([1; 32])])).await;
             assert_eq!(refused.code, RefusedCode::LeaseLapsed, "{refused}");
-            if let Some(lease) = verification_lease(&a, 1_000).await {
-                assert_eq!(
-                    b.refusal(findings(&b, &lease, Vec::new())).await.code,
-                    RefusedCode::LeaseLapsed
-                );
+            if let Some(lease) = verification_lease(a, 1_000).await {
+                let theirs = b.refusal(findings(b, &lease, Vec::new())).await;
+                assert_eq!(theirs.code, RefusedCode::LeaseLapsed);
                 tokio::time::sleep(Duration::from_millis(1_500)).await;
-                let late = a.refusal(findings(&a, &lease, vec![Digest([1; 32])])).await;
+                let late = a.refusal(findings(a, &lease, vec![Digest([1; 32])])).await;
                 assert_eq!(late.code, RefusedCode::LeaseLapsed, "{late}");
             }
         };
-        tokio::join!(asking, work(&b, frame.clone(), honest, 3_000, 100));
-        tokio::join!(
-            work(&a, frame.clone(), honest, 1_500, 100),
-            work(&b, frame.clone(), honest, 1_500, 100)
-        );
-        let update = wait_for(&client, job, JobStatus::Done).await;
-        assert_picture(&client, &update, &frame).await;
-        let view = view(&a).await;
+        tokio::join!(asking, stage.work(b, 3_000, 100));
+        stage.finish().await;
+        let view = view(a).await;
         assert_eq!((view.verified, view.barred), (0, false), "{view:?}");
-        for caller in [client, a, b] {
-            caller.peer.close().await;
-        }
-        farm.stop().await;
+        stage.strike().await;
     });
 }

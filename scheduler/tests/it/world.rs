@@ -9,9 +9,9 @@ use protocol::{
     Size, Tokens, Unit, VerdictKind,
 };
 use scheduler::core::{
-    Book, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding, JobPhase,
-    NodeFacts, Ordered, Policy, Secret, State, Tried, may_appeal, outstanding, plan, step,
-    verifiers, view,
+    Book, Challenged, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding,
+    JobPhase, NodeFacts, Ordered, Policy, Secret, State, Tried, may_appeal, outstanding, plan,
+    step, verifiers, view,
 };
 use scheduler::money;
 
@@ -111,7 +111,7 @@ pub struct World {
     moves: VecDeque<(u64, Vec<Transfer>)>,
     checks: Vec<Check>,
     /// Checks that verifiers have.
-    entrusted: Vec<(Check, (NodeId, PublicKey))>,
+    entrusted: Vec<(Challenged, (NodeId, PublicKey))>,
     /// Films that a trusted render has confirmed.
     confirmed: BTreeSet<(Unit, Digest)>,
     /// Commitments acknowledged to their nodes, until they are settled.

@@ -33,18 +33,11 @@ pub(super) fn convict(
     let unpaid = film
         .map_or(Tokens::ZERO, |film| state.book.jobs[&job_id].worth(film.rays).min(record.pay_max));
     let whose = Whose { node: node_id, owner: record.owner, job: job_id, unit_index };
-    let others: Vec<LeaseId> = state
-        .book
-        .leases
-        .values()
-        .filter(|lease| lease.node == node_id && lease.id != id)
-        .map(|lease| lease.id)
-        .collect();
     let book = &mut state.book;
     open(book, id, film, &whose, now_ms, effects);
     conviction_mut(book, id).lost = unpaid;
     lease::refuse(state, id, wrong, now_ms, effects);
-    withdraw_all(state, &others, now_ms, effects);
+    withdraw_all(state, node_id, now_ms, effects);
 }
 
 /// Convicts a verifier by what it has said of somebody else's film. The artist lost nothing by it and is
@@ -71,9 +64,7 @@ pub(super) fn convict_verifier(
     open(book, id, Some(film), &whose, now_ms, effects);
     let conviction = conviction_mut(book, id);
     (conviction.audit, conviction.harm) = (Some(*audit), Tokens::ZERO);
-    let leases = state.book.leases.values().filter(|lease| lease.node == verifier);
-    let leases: Vec<LeaseId> = leases.map(|lease| lease.id).collect();
-    withdraw_all(state, &leases, now_ms, effects);
+    withdraw_all(state, verifier, now_ms, effects);
 }
 
 /// Whose film of which unit.
@@ -256,9 +247,7 @@ pub(super) fn convict_of_accepted(
         put_back(book, &Hold { amount, ..disputed.clone() }, effects);
     }
     verdict::record_refusal(book, id, node_id, unit, wrong);
-    let leases = state.book.leases.values().filter(|lease| lease.node == node_id);
-    let leases: Vec<LeaseId> = leases.map(|lease| lease.id).collect();
-    withdraw_all(state, &leases, now_ms, effects);
+    withdraw_all(state, node_id, now_ms, effects);
 }
 
 /// Uses up to `wanted` of what convictions of a node have taken and no film that is being checked again
@@ -282,8 +271,9 @@ fn is_recheck_of(effect: &Effect, lease: LeaseId) -> bool {
 }
 
 /// Takes a convicted node's leases back: others get the work.
-fn withdraw_all(state: &mut State, leases: &[LeaseId], now_ms: u64, effects: &mut Vec<Effect>) {
-    for &id in leases {
+fn withdraw_all(state: &mut State, id: NodeId, now_ms: u64, effects: &mut Vec<Effect>) {
+    let leases = state.book.leases.values().filter(|lease| lease.node == id);
+    for id in leases.map(|lease| lease.id).collect::<Vec<LeaseId>>() {
         if let Some(lease) = lease::withdraw(state, id, effects) {
             verdict::consider(state, lease.job, lease.unit_index, now_ms, effects);
             job::end_if_over(state, lease.job, now_ms, effects);

@@ -87,7 +87,7 @@ impl Door {
                     if owned.is_some_and(|lease| lease.node == node) {
                         desk.apply(Event::Released { lease, now_ms });
                     } else if let Some(errand) = desk.docket_mut().give_back(lease, node, now_ms) {
-                        desk.take_back(errand.checks);
+                        desk.take_back(errand.challenged);
                     }
                 }
             })

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Door, blocking, internal, refused};
-use crate::core::{Book, Check, CheckKind, Event, FilmRef, Finding, verifiers};
+use crate::core::{Book, Challenged, Event, FilmRef, Finding, verifiers};
 use crate::money;
 use crate::shell::desk::Desk;
 use crate::shell::docket::Errand;
@@ -90,9 +90,9 @@ impl Door {
                 "the verification lease is not yours, has lapsed, or was answered; ask for another";
             refused(RefusedCode::LeaseLapsed, message)
         })?;
-        let (got, wanted) = (findings.digests.len(), ended.errand.checks.len());
+        let (got, wanted) = (findings.digests.len(), ended.errand.challenged.len());
         if findings.node != verifier || got != wanted {
-            self.desk.ask(move |desk| desk.take_back(ended.errand.checks)).await?;
+            self.desk.ask(move |desk| desk.take_back(ended.errand.challenged)).await?;
             let message = format!(
                 "the findings are of {} and hold {got} digests; the lease is of {verifier} and asks for {wanted}",
                 findings.node
@@ -110,22 +110,22 @@ impl Door {
                 let hash = Digest::from(blake3::hash(&bytes));
                 evidence.write(hash, &bytes).map(|()| hash)
             };
-            let entries = ended.errand.checks.iter().zip(&findings.digests).enumerate();
-            let compared = entries.map(|(entry, (check, digest))| {
-                let mut compared =
-                    compare(check, |film| Ok(films.read(film.root)?), (id, entry), *digest)?;
+            let entries = ended.errand.challenged.iter().zip(&findings.digests).enumerate();
+            let compared = entries.map(|(entry, (challenged, digest))| {
+                let bytes = films.read(challenged.film.root)?;
+                let mut compared = compare(challenged, &bytes, (id, entry), *digest)?;
                 if ended.audited[entry] || !compared.agrees {
                     compared.evidence = Some(keep(entry)?);
                 }
                 Ok(compared)
             });
             let compared = compared.collect::<anyhow::Result<Vec<Compared>>>();
-            compared.map_err(|error| (error, ended.errand.checks))
+            compared.map_err(|error| (error, ended.errand.challenged))
         });
         let compared = match compared.await? {
             Ok(compared) => compared,
-            Err((error, checks)) => {
-                self.desk.ask(move |desk| desk.take_back(checks)).await?;
+            Err((error, challenged)) => {
+                self.desk.ask(move |desk| desk.take_back(challenged)).await?;
                 return Err(internal("what you found could not be compared", error));
             }
         };
@@ -152,10 +152,7 @@ fn work_for(desk: &mut Desk, verifier: NodeId) -> Result<Asked, Refused> {
     let (secret, boot) = (book.secret.clone(), book.boot);
     let begun = desk.docket_mut().begin(verifier, |number| secret.verification_id(boot, number));
     Ok(match begun {
-        Some((id, errand)) => match lease_of(&desk.state().book, id, &errand) {
-            Some(lease) => Asked::Work(Box::new(lease)),
-            None => Asked::Wait(desk.docket_mut().listen(verifier)),
-        },
+        Some((id, errand)) => Asked::Work(Box::new(lease_of(&desk.state().book, id, &errand))),
         None => Asked::Wait(desk.docket_mut().listen(verifier)),
     })
 }
@@ -164,65 +161,52 @@ fn work_for(desk: &mut Desk, verifier: NodeId) -> Result<Asked, Refused> {
 fn ended(desk: &mut Desk, id: LeaseId, verifier: NodeId) -> Option<Ended> {
     let errand = desk.docket_mut().end(id, verifier)?;
     let book = &desk.state().book;
-    let is_audited = |check: &Check| match &check.kind {
-        CheckKind::Challenge { film, challenge } => {
-            verifiers::is_audited(book, verifier, film.lease, challenge.round)
-        }
-        _other => true,
-    };
-    let audited = errand.checks.iter().map(is_audited).collect();
-    Some(Ended { lease: lease_of(book, id, &errand)?, errand, audited })
+    let is_audited =
+        |it: &Challenged| verifiers::is_audited(book, verifier, it.film.lease, it.challenge.round);
+    let audited = errand.challenged.iter().map(is_audited).collect();
+    Some(Ended { lease: lease_of(book, id, &errand), errand, audited })
 }
 
 /// The lease as its verifier sees it.
-fn lease_of(book: &Book, id: LeaseId, errand: &Errand) -> Option<VerificationLease> {
-    let first = errand.checks.first()?;
-    let job = book.jobs.get(&first.piece.unit.job)?;
-    let spots: Vec<Spots> = errand.checks.iter().filter_map(spots).collect();
-    let wage =
-        |check: &Check, spots: &Spots| job.wage(&check.piece.unit, spots.places.len() as u32);
-    let wages = errand.checks.iter().zip(&spots).map(|(check, spots)| wage(check, spots));
-    Some(VerificationLease {
+fn lease_of(book: &Book, id: LeaseId, errand: &Errand) -> VerificationLease {
+    let Piece { unit, scene, settings, time_s, engine, .. } = &errand.challenged[0].piece;
+    // Orders are forgotten only before anything of them is leased.
+    let job = &book.jobs[&unit.job];
+    let spots: Vec<Spots> = errand.challenged.iter().map(spots).collect();
+    let wages = errand.challenged.iter().zip(&spots);
+    let wages = wages.map(|(it, spots)| job.wage(&it.piece.unit, spots.places.len() as u32));
+    VerificationLease {
         id,
         node: errand.verifier,
-        scene: first.piece.scene,
-        settings: first.piece.settings.clone(),
-        time_s: first.piece.time_s,
-        engine: first.piece.engine,
+        scene: *scene,
+        settings: settings.clone(),
+        time_s: *time_s,
+        engine: *engine,
         pay_max: wages.fold(Tokens::ZERO, money::plus),
         spots,
         deadline_ms: errand.until_ms,
-    })
+    }
 }
 
-/// The pixels of a challenge.
-fn spots(check: &Check) -> Option<Spots> {
-    let CheckKind::Challenge { film, challenge } = &check.kind else { return None };
-    let Piece { unit, rect, .. } = check.piece;
-    let FilmRef { lease, node, root, .. } = *film;
-    let places = protocol::challenge::challenge_pixels(lease, node, root, challenge, rect);
-    Some(Spots { batch: unit.batch, places })
+fn spots(challenged: &Challenged) -> Spots {
+    Spots { batch: challenged.piece.unit.batch, places: challenged.places() }
 }
 
 /// Holds a verifier's digest against the film.
 fn compare(
-    check: &Check,
-    read: impl FnOnce(&FilmRef) -> anyhow::Result<Vec<u8>>,
+    challenged: &Challenged,
+    bytes: &[u8],
     (id, entry): (LeaseId, usize),
     digest: Digest,
 ) -> anyhow::Result<Compared> {
-    let CheckKind::Challenge { film, challenge } = check.kind else {
-        anyhow::bail!("only challenges are given to verifiers");
-    };
-    let spots = spots(check).context("only challenges are given to verifiers")?;
-    let Piece { unit, rect, ref settings, .. } = check.piece;
-    let bytes = read(&film)?;
-    let whole = Film::from_bytes(rect, unit.batch, settings.passes, &bytes)?;
-    let own = picked(&whole, &spots.places).context("a challenged pixel is outside its tile")?;
+    let Challenged { piece, film, challenge, .. } = challenged;
+    let places = challenged.places();
+    let whole = Film::from_bytes(piece.rect, piece.unit.batch, piece.settings.passes, bytes)?;
+    let own = picked(&whole, &places).context("a challenged pixel is outside its tile")?;
     Ok(Compared {
-        film,
+        film: *film,
         round: challenge.round,
-        pixels: spots.places.len() as u32,
+        pixels: places.len() as u32,
         agrees: Findings::digest(id, entry, &own.to_bytes()) == digest,
         evidence: None,
     })

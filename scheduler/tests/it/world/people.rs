@@ -170,14 +170,16 @@ impl World {
             CheckKind::Challenge { film, challenge } => {
                 let round = challenge.round;
                 let entrusted = self.dice.percent(self.entrusts_percent);
-                let verifier = verifiers::choose(&self.state, &check, |_| entrusted);
-                let shows = shows_forgery(&film, round);
+                let (piece, unit_index) = (check.piece, check.unit_index);
+                let challenged = Challenged { piece, unit_index, film, challenge };
+                let verifier = verifiers::choose(&self.state, &challenged, |_| entrusted);
                 if let Some(verifier) = verifier {
-                    self.entrusted.push((check, verifier));
+                    self.entrusted.push((challenged, verifier));
                     return;
                 }
-                let mut outcome =
-                    self.outcome(&check.piece.unit, &film, if shows { 0 } else { 100 });
+                let shows = shows_forgery(&film, round);
+                let missed_percent = if shows { 0 } else { 100 };
+                let mut outcome = self.outcome(&challenged.piece.unit, &film, missed_percent);
                 if self.faults_percent > 0 && self.dice.percent(self.faults_percent) {
                     let refusal = Refusal::Pixels { differing: 1, checked: 136, x: 9, y: 9 };
                     outcome = CheckOutcome::Refused { refusal, evidence: None };
@@ -246,15 +248,13 @@ impl World {
             return false;
         }
         let index = self.dice.below(self.entrusted.len() as u64) as usize;
-        let (check, verifier) = self.entrusted.swap_remove(index);
+        let (challenged, verifier) = self.entrusted.swap_remove(index);
         if self.dice.percent(10) {
-            self.checks.push(check);
+            self.checks.push(challenged.into());
             return true;
         }
-        let CheckKind::Challenge { film, challenge } = check.kind else {
-            panic!("only challenges are entrusted")
-        };
-        self.verifier_finds(&check.piece.unit, &film, challenge.round, verifier);
+        let Challenged { piece, film, challenge, .. } = challenged;
+        self.verifier_finds(&piece.unit, &film, challenge.round, verifier);
         true
     }
 
