@@ -144,7 +144,8 @@ impl fmt::Display for NodeEvent {
             Self::Dropped { lease, reason } => write!(f, "dropped {}: {reason}", lease.short()),
             Self::Verified { films, pixels, took } => {
                 let seconds = took.as_secs_f64();
-                write!(f, "verified {pixels} pixels of {films} films in {seconds:.2} s")
+                let of = if *films == 1 { "film" } else { "films" };
+                write!(f, "verified {pixels} pixels of {films} {of} in {seconds:.2} s")
             }
             Self::Verdict { verdict, .. } => {
                 let unit = Named(&verdict.unit);

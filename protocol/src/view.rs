@@ -226,7 +226,7 @@ pub struct EarningsRow {
     /// Whose sum it is.
     pub of: EarningsOf,
     /// Payments for films in use: two where a film cost more than was reserved for it.
-    pub films: u64,
+    pub payments: u64,
     /// What they brought.
     pub pay: Tokens,
     /// Payments for twins and for verifying others' films.

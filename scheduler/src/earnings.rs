@@ -38,7 +38,7 @@ impl Earnings {
         };
         let empty = EarningsRow {
             of,
-            films: 0,
+            payments: 0,
             pay: Tokens::ZERO,
             checks: 0,
             checking: Tokens::ZERO,
@@ -51,7 +51,7 @@ impl Earnings {
                 row.checking = money::plus(row.checking, entry.amount);
             }
             (true, _pay) => {
-                row.films += 1;
+                row.payments += 1;
                 row.pay = money::plus(row.pay, entry.amount);
             }
             (false, Code::Slash) => row.taken = money::plus(row.taken, entry.amount),
@@ -117,7 +117,7 @@ mod tests {
         let rows = earnings.rows().into_iter();
         rows.map(|row| {
             let [pay, checking, taken] = [row.pay, row.checking, row.taken].map(Tokens::micro);
-            (row.of, row.films, pay, row.checks, checking, taken)
+            (row.of, row.payments, pay, row.checks, checking, taken)
         })
         .collect()
     }

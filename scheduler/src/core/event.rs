@@ -451,18 +451,12 @@ impl From<Challenged> for Check {
 }
 
 impl Check {
-    /// The challenge that it is.
-    ///
-    /// # Errors
-    /// The check itself, when it is something else.
-    pub fn challenged(self) -> Result<Challenged, Self> {
-        let Self { piece, unit_index, kind } = self;
-        match kind {
-            CheckKind::Challenge { film, challenge } => {
-                Ok(Challenged { piece, unit_index, film, challenge })
-            }
-            kind => Err(Self { piece, unit_index, kind }),
-        }
+    /// The challenge that it is, if it is one.
+    #[must_use]
+    pub fn challenged(&self) -> Option<Challenged> {
+        let CheckKind::Challenge { film, challenge } = self.kind else { return None };
+        let (piece, unit_index) = (self.piece.clone(), self.unit_index);
+        Some(Challenged { piece, unit_index, film, challenge })
     }
 }
 

@@ -161,16 +161,15 @@ impl Desk {
     fn assign(&mut self, check: Check) {
         let policy = &self.state.book.policy;
         let until_ms = self.clock_ms + policy.verifier_wait_ms;
-        let is_short = self.outlets.checks.line() < policy.verifier_line as usize;
-        let challenged = match check.challenged() {
-            Ok(challenged) if !is_short => challenged,
-            Ok(challenged) => return self.outlets.checks.push(challenged.into()),
-            Err(check) => return self.outlets.checks.push(check),
-        };
+        let is_long = self.outlets.checks.line() >= policy.verifier_line as usize;
         let listens = |node| self.docket.listens(node);
-        match verifiers::choose(&self.state, &challenged, listens) {
-            Some(verifier) => self.docket.put(verifier, challenged, until_ms),
-            None => self.outlets.checks.push(challenged.into()),
+        let entrusted = check.challenged().filter(|_| is_long).and_then(|challenged| {
+            let verifier = verifiers::choose(&self.state, &challenged, listens)?;
+            Some((verifier, challenged))
+        });
+        match entrusted {
+            Some((verifier, challenged)) => self.docket.put(verifier, challenged, until_ms),
+            None => self.outlets.checks.push(check),
         }
     }
 

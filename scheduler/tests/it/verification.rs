@@ -155,7 +155,7 @@ async fn assert_earnings(node: &Caller, view: &NodeView) {
         let [row] = earnings.rows[..] else { panic!("one of each: {earnings:?}") };
         assert!(row.checks >= view.verified && row.checking >= view.earned, "{row:?}");
         // A film whose reservation fell short is paid in two parts.
-        assert!(row.films + row.checks >= view.reputation.accepted + view.verified, "{row:?}");
+        assert!(row.payments + row.checks >= view.reputation.accepted + view.verified, "{row:?}");
         let held = earnings.held.iter().map(|row| row.amount.micro()).sum::<u128>();
         assert_eq!((held, earnings.complete), (view.held.micro(), true));
         let paid = row.pay.micro() + row.checking.micro();

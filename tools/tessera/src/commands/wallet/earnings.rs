@@ -83,7 +83,7 @@ fn sums(rows: &[EarningsRow]) -> comfy_table::Table {
         vec![
             of,
             row.pay.to_string(),
-            text::count(row.films),
+            text::count(row.payments),
             row.checking.to_string(),
             text::count(row.checks),
             row.taken.to_string(),
@@ -116,7 +116,7 @@ fn sum_object(row: &EarningsRow) -> serde_json::Value {
         "v": json::VERSION,
         name: of,
         "pay": row.pay.to_string(),
-        "films": row.films,
+        "payments": row.payments,
         "checking": row.checking.to_string(),
         "checks": row.checks,
         "taken": row.taken.to_string(),
