@@ -52,7 +52,9 @@ impl Fraud {
                 shown.frame.settings.seed = !shown.frame.settings.seed;
                 shown
             }
+            Cheat::OtherSamples => next_samples(order),
             Cheat::Late
+            | Cheat::Boaster
             | Cheat::Replay
             | Cheat::FewPixels
             | Cheat::MoreRays
@@ -85,7 +87,9 @@ impl Fraud {
                 self.show(&film, order);
                 film
             }
+            Cheat::OtherSamples => relabelled(film.sums().clone(), order),
             Cheat::OtherSeed
+            | Cheat::Boaster
             | Cheat::Late
             | Cheat::Silent
             | Cheat::Hostage
@@ -195,6 +199,18 @@ fn speck(order: &Order) -> Order {
     let Rect { x0, y0, .. } = order.work.rect;
     let rect = Rect { x0, y0, x1: x0 + 1, y1: y0 + 1 };
     Order { work: Work { rect, ..order.work }, ..order.clone() }
+}
+
+/// An order of the samples that follow those ordered, as many.
+fn next_samples(order: &Order) -> Order {
+    let count = order.work.batch.end_chunk() - order.work.batch.first_chunk();
+    let batch = Batch::new(order.work.batch.end_chunk(), count)
+        .expect("invariant: a run beside an aligned one of the same length is aligned");
+    let mut settings = order.frame.settings.clone();
+    let samples = order.work.batch.samples(settings.samples).len() as u32;
+    settings.samples = batch.first_chunk() * CHUNK_SAMPLES + samples;
+    let frame = Frame { settings, ..order.frame.clone() };
+    Order { frame, work: Work { rect: order.work.rect, batch } }
 }
 
 /// An order of the same tile at half the size.

@@ -88,8 +88,12 @@ pub enum Cheat {
     FewPixels,
     /// Renders as many samples as ordered, of another seed.
     OtherSeed,
+    /// Renders as many samples as ordered, of another range.
+    OtherSamples,
     /// Claims twice the rays.
     MoreRays,
+    /// Says that it is fifty times as fast as it is.
+    Boaster,
     /// Works well for a while, then renders a quarter of the samples.
     Late,
     /// Takes leases and never answers.
@@ -109,7 +113,7 @@ pub enum Cheat {
 
 impl Cheat {
     /// Every way, by the name that is typed.
-    pub const NAMED: [(&str, Self); 15] = [
+    pub const NAMED: [(&str, Self); 17] = [
         ("quarter", Self::QuarterSamples),
         ("quarter-blurred", Self::QuarterBlurred),
         ("half-size", Self::HalfSize),
@@ -117,7 +121,9 @@ impl Cheat {
         ("black", Self::Black),
         ("few-pixels", Self::FewPixels),
         ("other-seed", Self::OtherSeed),
+        ("other-samples", Self::OtherSamples),
         ("more-rays", Self::MoreRays),
+        ("boaster", Self::Boaster),
         ("late", Self::Late),
         ("silent", Self::Silent),
         ("hostage", Self::Hostage),

@@ -139,6 +139,11 @@ pub struct NodeView {
     pub reputation: Reputation,
     /// Rays paid for.
     pub rays: RayCount,
+    /// Its own word on its speed, metered rays a second of the reference scene.
+    pub claimed_rays_per_second: u64,
+    /// Its speed by what it has rendered and how long that took, network included, in the same unit; none
+    /// before its first film.
+    pub shown_rays_per_second: Option<u64>,
     /// Tokens paid out to its owner's wallet for its work.
     pub earned: Tokens,
     /// Tokens held back for a while.

@@ -77,6 +77,8 @@ pub fn node(seed: u8, name: &str, owner: PublicKey) -> NodeView {
         barred: false,
         reputation: Reputation { mean_ppm: 941_000, accepted: 312, refused: 1, dropped: 2 },
         rays: RayCount { closest: 41_300_000_000, shadow: 30_100_000_000 },
+        claimed_rays_per_second: 5_200_000,
+        shown_rays_per_second: Some(4_900_000),
         earned: Tokens::from_micro(18_624_511),
         held: Tokens::from_micro(1_204_000),
         verified: 214,

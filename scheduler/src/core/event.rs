@@ -379,8 +379,8 @@ pub struct Finding {
     pub agrees: bool,
     /// Pixels it rendered.
     pub pixels: u32,
-    /// Hash of what it was asked and answered, which is on disk where the trusted renderer looks too.
-    pub evidence: Option<Digest>,
+    /// Hash of what it was asked and answered, which is on disk.
+    pub evidence: Digest,
 }
 
 /// A film that was compared whole with a trusted render.

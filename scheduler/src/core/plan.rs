@@ -237,7 +237,7 @@ fn aged(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
         // What is doubted is held until it was looked at, and what may turn out to be: pay of a verifier
         // whose word is being looked at, and for films that it has vouched for.
         .filter(|(_, hold)| !state.book.disputes.contains_key(&hold.film.lease))
-        .filter(|(_, hold)| !is_audited(node.id) && !hold.vouched_by.is_some_and(is_audited))
+        .filter(|(_, hold)| !is_audited(node.id) && !hold.vouched_by().is_some_and(is_audited))
         .map(|(_, hold)| hold.film.lease)
         .collect();
     (!ripe.is_empty()).then_some(Event::Aged { node: node.id, leases: ripe })

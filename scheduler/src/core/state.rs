@@ -159,8 +159,8 @@ pub struct Hold {
     pub amount: Tokens,
     /// Whether the film is the one in use, and not its twin.
     pub primary: bool,
-    /// The verifier on whose word alone it was accepted.
-    pub vouched_by: Option<NodeId>,
+    /// The word on which alone it was accepted.
+    pub vouched: Option<Box<Audit>>,
     /// When it was accepted.
     pub since_ms: u64,
 }
@@ -284,6 +284,8 @@ pub struct Accepted {
     pub pay: Tokens,
     /// Whether the artist has had it rendered once more.
     pub disputed: bool,
+    /// The word on which alone it was accepted.
+    pub vouched: Option<Box<Audit>>,
     /// The job's version when it was accepted.
     pub version: u64,
 }
@@ -349,8 +351,8 @@ pub struct Committed {
     pub round: u32,
     /// Pixels rendered again so far.
     pub pixels: u32,
-    /// The verifier on whose word alone it has held.
-    pub vouched_by: Option<NodeId>,
+    /// The word on which alone it has held.
+    pub vouched: Option<Box<Audit>>,
 }
 
 impl State {
@@ -415,6 +417,14 @@ impl Node {
     #[must_use]
     pub fn held(&self) -> Tokens {
         self.holds.values().fold(Tokens::ZERO, |sum, hold| money::plus(sum, hold.amount))
+    }
+}
+
+impl Hold {
+    /// The verifier on whose word alone the film was accepted.
+    #[must_use]
+    pub fn vouched_by(&self) -> Option<NodeId> {
+        self.vouched.as_ref().map(|audit| audit.finding.verifier)
     }
 }
 

@@ -146,6 +146,8 @@ pub fn node(state: &State, node: &Node) -> NodeView {
         barred: node.barred,
         reputation: name,
         rays: node.rays,
+        claimed_rays_per_second: node.facts.rays_per_second,
+        shown_rays_per_second: node.pace.rays_per_second(),
         earned: node.earned,
         held: node.held(),
         verified: node.verified,

@@ -43,6 +43,12 @@ impl Pace {
         // The shortest time that a clock of milliseconds can tell.
         (self.centirays > 0).then(|| self.centirays * 1_000 / u128::from(self.busy_ms.max(1)))
     }
+
+    /// The same in rays.
+    #[must_use]
+    pub fn rays_per_second(&self) -> Option<u64> {
+        self.per_second().map(|centirays| u64::try_from(centirays / 100).unwrap_or(u64::MAX))
+    }
 }
 
 /// Metered centirays of a scene of this weight, as if they were the reference scene's: what takes

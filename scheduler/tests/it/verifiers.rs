@@ -3,7 +3,7 @@
 
 use ledger::account;
 use protocol::{Class, Tokens, VerdictKind};
-use scheduler::core::{Audit, Node, Policy};
+use scheduler::core::{Audit, Event, Node, Policy};
 
 use crate::convictions;
 use crate::simulator::{HONEST, run};
@@ -162,4 +162,56 @@ fn a_verifier_that_was_right_wins_its_appeal() {
     }
     assert!(convicted >= 3, "{convicted} wrong convictions prove little");
     assert!(overturned > 0, "none of {convicted} was overturned");
+}
+
+/// An artist has a bad film rendered once more that was accepted on a friend's word alone: the very pixels
+/// that the friend has vouched for are looked at, and it answers for those, not for the film.
+#[test]
+fn who_was_believed_about_a_bad_film_is_looked_at_when_that_shows() {
+    let farm = [(1, FRIEND), (2, FRIEND), (3, FRIEND), (4, OTHER_CLASS), (5, OTHER_CLASS)];
+    let (mut convicted, mut cleared) = (0, 0);
+    for seed in 0..24 {
+        let mut world = world(seed, &farm, 2);
+        let believed = |world: &World| {
+            let book = &world.state.book;
+            let units = book.jobs.values().flat_map(|job| &job.units);
+            let words = units.filter_map(|unit| Some((unit.unit, unit.accepted.as_ref()?)));
+            let bad = words.filter(|(unit, it)| it.film.root != truth(unit, Class::Exact));
+            let open = bad.filter(|(_, it)| !it.disputed && !book.nodes[&it.film.node].barred);
+            let mut vouched = open.filter_map(|(_, it)| it.vouched.as_deref().copied());
+            vouched.find(|it| !book.nodes[&it.finding.verifier].barred)
+        };
+        let mut turns = 0;
+        while believed(&world).is_none() && turns < 20_000 {
+            world.turn();
+            turns += 1;
+        }
+        let Some(audit) = believed(&world) else { continue };
+        let (film, verifier) = (audit.film, audit.finding.verifier);
+        world.apply(Event::Disputed { job: audit.job, unit_index: audit.unit_index });
+        let is_looked_at = |world: &World| {
+            let book = &world.state.book;
+            book.disputes.contains_key(&film.lease)
+                || book.audits.contains_key(&(film.lease, audit.challenge.round))
+        };
+        while is_looked_at(&world) {
+            world.sync();
+            world.bank_works();
+            world.verifier_works();
+        }
+        world.assert_invariants();
+        assert!(world.state.book.nodes[&film.node].barred, "seed {seed}: its maker");
+        let shown = shows_forgery(&film, audit.challenge.round);
+        let verifier = &world.state.book.nodes[&verifier];
+        let by_this = |it: &protocol::Verdict| {
+            it.lease == audit.finding.lease && matches!(it.kind, VerdictKind::WrongFinding { .. })
+        };
+        // Another film may have been its end meanwhile.
+        let wrong = verifier.verdicts.iter().any(by_this);
+        assert!(shown || !wrong, "seed {seed}: it was right about these pixels");
+        assert!(!shown || wrong || verifier.barred, "seed {seed}: it got away");
+        convicted += u32::from(wrong);
+        cleared += u32::from(!shown && !verifier.barred);
+    }
+    assert!(convicted >= 3 && cleared >= 3, "{convicted} convicted, {cleared} cleared");
 }

@@ -120,6 +120,8 @@ pub fn node(node: &NodeView) -> Value {
         "refused": node.reputation.refused,
         "dropped": node.reputation.dropped,
         "rays": { "closest": node.rays.closest, "shadow": node.rays.shadow },
+        "claimed_rays_per_second": node.claimed_rays_per_second,
+        "shown_rays_per_second": node.shown_rays_per_second,
         "earned": node.earned.to_string(),
         "held": node.held.to_string(),
         "verified": node.verified,

@@ -31,8 +31,9 @@ enum Command {
     },
     /// Attacks farms of real processes in every way that is known, and says what it gained
     Attacks {
-        /// Only those whose name or `--cheat` this is
-        names: Vec<String>,
+        /// `--times N` for N tries of each, then only those whose name or `--cheat` this is
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
     },
     /// Measures what checking costs, in CPU-seconds of a scheduler and two nodes
     Cost {
@@ -80,7 +81,7 @@ fn dispatch(command: Command) -> Result<()> {
             let vulkan = setup::vulkan()?;
             run::test(&root, vulkan, &arguments)
         }
-        Command::Attacks { names } => run::farm_bench(&root, "attacks", &names),
+        Command::Attacks { words } => run::farm_bench(&root, "attacks", &words),
         Command::Cost { rows } => run::farm_bench(&root, "cost", &rows),
         Command::Bench { what: Bench::Render { arguments } } => bench::render(&root, &arguments),
         Command::Tidy => tidy::tidy(&root),

@@ -47,8 +47,8 @@ pub struct Conviction {
     pub appeal: Appeal,
 }
 
-/// A challenge at which the trusted renderer looks after a verifier. It is decided whatever becomes of
-/// the lease.
+/// A verifier's word on a film, and the challenge that it answers. Where the trusted renderer looks as
+/// well, that is decided whatever becomes of the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Audit {
     /// The film.
@@ -61,6 +61,8 @@ pub struct Audit {
     pub challenge: Challenge,
     /// What the verifier says.
     pub finding: Finding,
+    /// Whether it was believed, and paid, before anybody looked.
+    pub believed: bool,
 }
 
 /// How far an appeal is.

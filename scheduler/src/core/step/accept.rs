@@ -61,6 +61,7 @@ pub(super) fn accept(
                 pixels_checked: committed.pixels,
                 pay,
                 disputed: false,
+                vouched: committed.vouched.clone(),
                 version: job.version,
             });
             dispute::doubt_if_vouched_by_convict(&mut state.book, record, effects);
@@ -200,7 +201,7 @@ fn credit_node(
         unit_index: lease.unit_index,
         amount: pay,
         primary,
-        vouched_by: committed.vouched_by,
+        vouched: committed.vouched.clone(),
         since_ms: now_ms,
     };
     node.holds.insert(node.accepted, hold);

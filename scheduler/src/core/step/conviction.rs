@@ -12,7 +12,7 @@ use ledger::{Code, Link, Transfer, account};
 use protocol::{Challenge, JobId, LeaseId, NodeId, PublicKey, Tokens, Verdict, VerdictKind};
 
 use super::verdict::{self, Wrong};
-use super::{check, dispute, job, lease, stake};
+use super::{check, dispute, finding, job, lease, stake};
 use crate::core::event::{CheckKind, CheckOutcome, Effect, FilmRef, Finding};
 use crate::core::state::{Appeal, Audit, Book, Conviction, Hold, JobPhase, Recheck, State};
 use crate::money;
@@ -30,6 +30,7 @@ pub(super) fn convict(
     let Some(record) = state.book.leases.get(&id) else { return };
     let (node_id, job_id, unit_index) = (record.node, record.job, record.unit_index);
     let film = record.committed().map(|committed| committed.film);
+    let vouched = record.committed().and_then(|committed| committed.vouched.clone());
     let unpaid = film
         .map_or(Tokens::ZERO, |film| state.book.jobs[&job_id].worth(film.rays).min(record.pay_max));
     let whose = Whose { node: node_id, owner: record.owner, job: job_id, unit_index };
@@ -38,6 +39,7 @@ pub(super) fn convict(
     conviction_mut(book, id).lost = unpaid;
     lease::refuse(state, id, wrong, now_ms, effects);
     withdraw_all(state, node_id, now_ms, effects);
+    finding::question(&mut state.book, vouched.as_deref(), effects);
 }
 
 /// Convicts a verifier by what it has said of somebody else's film. The artist lost nothing by it and is
@@ -53,7 +55,8 @@ pub(super) fn convict_verifier(
     let book = &mut state.book;
     let unit = book.jobs[&job].units[unit_index as usize].unit;
     let kind = VerdictKind::WrongFinding { agreed: agrees };
-    let verdict = Verdict { lease: id, unit, node: verifier, root: film.root, kind, evidence };
+    let (root, evidence) = (film.root, Some(evidence));
+    let verdict = Verdict { lease: id, unit, node: verifier, root, kind, evidence };
     let node = book.node_mut(verifier);
     node.verdicts.push(verdict);
     // Several findings of one lease may be wrong, and it may have been convicted of a film of its own.
@@ -173,6 +176,7 @@ pub(super) fn conclude_recheck(
             verdict::record_refusal(book, id, hold.film.node, hold.unit, wrong);
             // Whatever becomes of the film that convicted it, this one was bad as well.
             book.node_mut(hold.film.node).convictions += 1;
+            finding::question(book, hold.vouched.as_deref(), effects);
         }
     }
     close_if_decided(state, cause, effects);
@@ -234,6 +238,7 @@ pub(super) fn convict_of_accepted(
     if !in_use || book.convictions.contains_key(&id) {
         return;
     }
+    let vouched = accepted.and_then(|accepted| accepted.vouched.clone());
     let whose = Whose { node: node_id, owner: film.owner, job: unit.job, unit_index };
     open(book, id, Some(film), &whose, now_ms, effects);
     // The dispute has looked at this film as a whole: there is nothing to check once more.
@@ -247,6 +252,7 @@ pub(super) fn convict_of_accepted(
         put_back(book, &Hold { amount, ..disputed.clone() }, effects);
     }
     verdict::record_refusal(book, id, node_id, unit, wrong);
+    finding::question(book, vouched.as_deref(), effects);
     withdraw_all(state, node_id, now_ms, effects);
 }
 

@@ -76,7 +76,7 @@ pub(super) fn unfunded(book: &mut Book, seq: u64) {
 /// Doubts all held films that a node has vouched for: it was convicted of something else.
 pub(super) fn doubt_all_vouched_by(book: &mut Book, id: NodeId, effects: &mut Vec<Effect>) {
     let holds = book.nodes.values().flat_map(|node| node.holds.values());
-    let vouched = holds.filter(|hold| hold.primary && hold.vouched_by == Some(id));
+    let vouched = holds.filter(|hold| hold.primary && hold.vouched_by() == Some(id));
     for hold in vouched.cloned().collect::<Vec<Hold>>() {
         doubt(book, &hold, effects);
     }
@@ -88,8 +88,8 @@ pub(super) fn doubt_if_vouched_by_convict(
     lease: &LeaseRecord,
     effects: &mut Vec<Effect>,
 ) {
-    let vouched_by = lease.committed().and_then(|committed| committed.vouched_by);
-    if vouched_by.is_some_and(|id| book.nodes[&id].barred) {
+    let vouched = lease.committed().and_then(|committed| committed.vouched.as_ref());
+    if vouched.is_some_and(|audit| book.nodes[&audit.finding.verifier].barred) {
         let holds = &book.nodes[&lease.node].holds;
         let hold = holds.values().find(|hold| hold.film.lease == lease.id).cloned();
         hold.into_iter().for_each(|hold| doubt(book, &hold, effects));
@@ -159,8 +159,8 @@ pub(super) fn conclude(
             book.transfer(vec![Transfer::void(done("dispute won"), &pending)], effects);
             let unit = book.jobs[&job_id].units[unit_index as usize].unit;
             let since_ms = now_ms;
-            let (primary, vouched_by) = (true, None);
-            let hold = Hold { film, unit, unit_index, amount: pay, primary, vouched_by, since_ms };
+            let (primary, vouched) = (true, None);
+            let hold = Hold { film, unit, unit_index, amount: pay, primary, vouched, since_ms };
             if is_rechecked {
                 // Its node was convicted meanwhile: the question is the same.
                 let outcome = CheckOutcome::Refused { refusal, evidence };

@@ -28,15 +28,26 @@ pub(super) fn find(
     let mut committed = committed.clone();
     let challenge = challenge_of(book, lease, &committed);
     let (film, job, unit_index) = (committed.film, lease.job, lease.unit_index);
-    let audit = Audit { film, job, unit_index, challenge, finding };
+    let audit = Audit { film, job, unit_index, challenge, finding, believed: false };
     if !finding.agrees || verifiers::is_audited(book, finding.verifier, id, round) {
         book.audits.insert((id, round), audit);
         effects.push(look(book, &audit));
         return;
     }
     pay(book, &audit, effects);
-    committed.vouched_by = Some(finding.verifier);
+    committed.vouched = Some(Box::new(Audit { believed: true, ..audit }));
     verdict::pass(state, id, committed, finding.pixels, now_ms, effects);
+}
+
+/// A film that a verifier was believed about is bad: the trusted renderer looks at the very pixels that
+/// it has vouched for, which may be right all the same.
+pub(super) fn question(book: &mut Book, vouched: Option<&Audit>, effects: &mut Vec<Effect>) {
+    let Some(audit) = vouched else { return };
+    let key = (audit.film.lease, audit.challenge.round);
+    if !book.nodes[&audit.finding.verifier].barred && !book.audits.contains_key(&key) {
+        book.audits.insert(key, *audit);
+        effects.push(look(book, audit));
+    }
 }
 
 /// The trusted render that an audit waits for.
@@ -63,7 +74,9 @@ pub(super) fn conclude(
         CheckOutcome::Refused { .. } => false,
     };
     if audit.finding.agrees == holds {
-        pay(&mut state.book, &audit, effects);
+        if !audit.believed {
+            pay(&mut state.book, &audit, effects);
+        }
     } else {
         conviction::convict_verifier(state, &audit, now_ms, effects);
     }

@@ -204,7 +204,7 @@ pub(super) fn commit(
     let Told { root, rays, signature } = *told;
     let LeaseRecord { node, owner, class, .. } = *lease;
     let film = FilmRef { lease: id, node, owner, class, root, rays, signature };
-    let film = Committed { film, round: 0, pixels: 0, vouched_by: None };
+    let film = Committed { film, round: 0, pixels: 0, vouched: None };
     let (job, unit_index) = (lease.job, lease.unit_index);
     state.live.deadlines.remove(&id);
     let counted = book.jobs.get_mut(&job).expect("invariant: a lease's job is known");

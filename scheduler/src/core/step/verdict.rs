@@ -153,7 +153,6 @@ pub(super) fn waive_twin(state: &mut State, id: LeaseId, now_ms: u64, effects: &
         return;
     }
     committed.round += 1;
-    committed.vouched_by = None;
     lease.boosted = true;
     lease.phase = LeasePhase::Committed(committed);
     book.job_mut(job_id).refresh(unit_index);

@@ -287,12 +287,13 @@ fn taken_quote(state: &State, order: &Order, now_ms: u64) -> Result<Quoted, Opti
     Ok(quoted.clone())
 }
 
-/// The speeds that connected nodes have said, metered rays a second, in order.
+/// The speeds of connected nodes, metered rays a second, in order: what their films have shown, and their
+/// own word only before the first.
 fn speeds(state: &State) -> Vec<u64> {
     let nodes = state.live.connected.keys().filter_map(|id| state.book.nodes.get(id));
     let mut speeds: Vec<u64> = nodes
         .filter(|node| node.class.is_some() && !node.barred)
-        .map(|node| node.facts.rays_per_second)
+        .map(|node| node.pace.rays_per_second().unwrap_or(node.facts.rays_per_second))
         .filter(|&speed| speed > 0)
         .collect();
     speeds.sort_unstable();

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Door, blocking, internal, refused};
-use crate::core::{Book, Challenged, Event, FilmRef, Finding, verifiers};
+use crate::core::{Book, Challenged, Event, FilmRef, Finding};
 use crate::money;
 use crate::shell::desk::Desk;
 use crate::shell::docket::Errand;
@@ -31,16 +31,14 @@ struct Compared {
     round: u32,
     pixels: u32,
     agrees: bool,
-    /// Hash of the testimony, which is on disk where the trusted renderer looks as well.
-    evidence: Option<Digest>,
+    /// Hash of the testimony, which is on disk.
+    evidence: Digest,
 }
 
 /// A verification lease that its verifier has answered.
 struct Ended {
     errand: Errand,
     lease: VerificationLease,
-    /// Of each film: whether the trusted renderer looks as well, whatever was found.
-    audited: Vec<bool>,
 }
 
 impl Door {
@@ -113,11 +111,14 @@ impl Door {
             let entries = ended.errand.challenged.iter().zip(&findings.digests).enumerate();
             let compared = entries.map(|(entry, (challenged, digest))| {
                 let bytes = films.read(challenged.film.root)?;
-                let mut compared = compare(challenged, &bytes, (id, entry), *digest)?;
-                if ended.audited[entry] || !compared.agrees {
-                    compared.evidence = Some(keep(entry)?);
-                }
-                Ok(compared)
+                let agrees = agrees(challenged, &bytes, (id, entry), *digest)?;
+                Ok(Compared {
+                    film: challenged.film,
+                    round: challenged.challenge.round,
+                    pixels: challenged.places().len() as u32,
+                    agrees,
+                    evidence: keep(entry)?,
+                })
             });
             let compared = compared.collect::<anyhow::Result<Vec<Compared>>>();
             compared.map_err(|error| (error, ended.errand.challenged))
@@ -161,10 +162,7 @@ fn work_for(desk: &mut Desk, verifier: NodeId) -> Result<Asked, Refused> {
 fn ended(desk: &mut Desk, id: LeaseId, verifier: NodeId) -> Option<Ended> {
     let errand = desk.docket_mut().end(id, verifier)?;
     let book = &desk.state().book;
-    let is_audited =
-        |it: &Challenged| verifiers::is_audited(book, verifier, it.film.lease, it.challenge.round);
-    let audited = errand.challenged.iter().map(is_audited).collect();
-    Some(Ended { lease: lease_of(book, id, &errand), errand, audited })
+    Some(Ended { lease: lease_of(book, id, &errand), errand })
 }
 
 /// The lease as its verifier sees it.
@@ -192,22 +190,16 @@ fn spots(challenged: &Challenged) -> Spots {
     Spots { batch: challenged.piece.unit.batch, places: challenged.places() }
 }
 
-/// Holds a verifier's digest against the film.
-fn compare(
+/// Whether a verifier's digest is that of the film's pixels.
+fn agrees(
     challenged: &Challenged,
     bytes: &[u8],
     (id, entry): (LeaseId, usize),
     digest: Digest,
-) -> anyhow::Result<Compared> {
-    let Challenged { piece, film, challenge, .. } = challenged;
+) -> anyhow::Result<bool> {
+    let Challenged { piece, .. } = challenged;
     let places = challenged.places();
     let whole = Film::from_bytes(piece.rect, piece.unit.batch, piece.settings.passes, bytes)?;
     let own = picked(&whole, &places).context("a challenged pixel is outside its tile")?;
-    Ok(Compared {
-        film: *film,
-        round: challenge.round,
-        pixels: places.len() as u32,
-        agrees: Findings::digest(id, entry, &own.to_bytes()) == digest,
-        evidence: None,
-    })
+    Ok(Findings::digest(id, entry, &own.to_bytes()) == digest)
 }

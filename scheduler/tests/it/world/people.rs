@@ -279,7 +279,7 @@ impl World {
         let mut lease = [7; 16];
         lease[..4].copy_from_slice(&self.found.to_le_bytes());
         let lease = LeaseId(lease);
-        let finding = Finding { lease, verifier, owner, agrees, pixels: 136, evidence: None };
+        let finding = Finding { lease, verifier, owner, agrees, pixels: 136, evidence: film.root };
         self.apply(Event::Found { lease: film.lease, round, finding, now_ms: self.now_ms });
     }
 

@@ -85,7 +85,7 @@ fn node_table(nodes: &[NodeView]) -> comfy_table::Table {
             text::percent(node.reputation.mean_ppm),
             text::count(node.reputation.accepted),
             text::count(node.reputation.refused),
-            text::rays(node.rays),
+            speed(node),
             text::tokens(node.ask_per_gray),
             node.earned.to_string(),
             text::ago(node.seen_ms, now_ms),
@@ -99,12 +99,24 @@ fn node_table(nodes: &[NodeView]) -> comfy_table::Table {
         "reputation",
         "accepted",
         "refused",
-        "rays",
+        "rays/s",
         "asks",
         "earned",
         "seen",
     ];
     text::table(&header, &[4, 5, 6, 7, 8, 9], rows.collect())
+}
+
+/// What a node has shown of its speed, with its own word where that is more than twice as much.
+fn speed(node: &NodeView) -> String {
+    let claimed = node.claimed_rays_per_second;
+    match node.shown_rays_per_second {
+        None => format!("says {}", text::short_count(claimed)),
+        Some(shown) if claimed > shown.saturating_mul(2) => {
+            format!("{}, says {}", text::short_count(shown), text::short_count(claimed))
+        }
+        Some(shown) => text::short_count(shown),
+    }
 }
 
 /// A node's class, or why it has none.

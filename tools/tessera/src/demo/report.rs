@@ -199,6 +199,8 @@ mod tests {
             reputation: Reputation { refused, ..Reputation::default() },
             verified: 0,
             rays: RayCount::default(),
+            claimed_rays_per_second: 0,
+            shown_rays_per_second: None,
             earned,
             held: Tokens::ZERO,
             stake: Tokens::ZERO,

@@ -2,9 +2,12 @@
 //! all real processes. Prints what became of it, and fails where an attack paid, an honest node was
 //! refused, or the picture is not, to the bit, that of one machine alone.
 //!
-//!     cargo xtask attacks [NAME…]
+//!     cargo xtask attacks [--times N] [NAME…]
 //!
-//! Held pay counts as kept: what a conviction takes, it has taken by then.
+//! Held pay counts as kept: what a conviction takes, it has taken by then. Each attack is tried N times,
+//! once unless said.
+
+mod gain;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +16,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use farm_tests::{Farm, PATIENCE, Process, read_picture};
 use serde_json::Value;
+
+use crate::gain::Gain;
 
 /// 48 tiles of 64 × 64 pixels, of which 136 are rendered again.
 const PICTURE: [&str; 4] = ["--size", "512x384", "--spp", "16"];
@@ -33,6 +38,12 @@ verifier_units = 4
 audit_ppm = 250000
 ";
 
+/// Honest nodes of each farm.
+const HONEST: usize = 2;
+
+/// What a claimed speed may be of one that was shown: honest nodes share two cores with others.
+const FASTER: u64 = 20;
+
 struct Attack {
     name: &'static str,
     /// The scheduler's settings.
@@ -51,7 +62,7 @@ const fn verifiers(name: &'static str, cheats: &'static [&'static str]) -> Attac
     Attack { settings: ENTRUSTING, ..attack(name, cheats) }
 }
 
-const ATTACKS: [Attack; 19] = [
+const ATTACKS: [Attack; 21] = [
     attack("none", &[]),
     attack("quarter of the samples", &["quarter"]),
     attack("the same, blurred", &["quarter-blurred"]),
@@ -60,7 +71,9 @@ const ATTACKS: [Attack; 19] = [
     attack("black", &["black"]),
     attack("one pixel in 20 left out", &["few-pixels"]),
     attack("samples of another seed", &["other-seed"]),
+    attack("samples of another range", &["other-samples"]),
     attack("twice the rays claimed", &["more-rays"]),
+    attack("fifty times the speed claimed", &["boaster"]),
     attack("good at first, then a quarter", &["late"]),
     attack("two that leave out the same", &["few-pixels", "few-pixels"]),
     Attack { settings: "", ..attack("leases kept, said to be in work", &["hostage"]) },
@@ -76,7 +89,8 @@ const ATTACKS: [Attack; 19] = [
     verifiers("two that vouch for each other", &["friends", "friends"]),
 ];
 
-/// What became of an attack.
+/// What became of an attack, or of several that are alike.
+#[derive(Default)]
 struct Outcome {
     /// Units accepted of all cheats, those of convicts included.
     accepted: u64,
@@ -85,15 +99,16 @@ struct Outcome {
     /// Micro-tokens that the cheats have at the end.
     kept: u128,
     /// Films that were copied and not rendered.
-    copied: usize,
+    copied: u64,
     /// Films of others that the cheats have looked at, and were right.
     verified: u64,
-    /// Whether the artist lost tokens by each dispute, and nobody else anything.
-    disputes_cost: bool,
+    /// Disputes that cost the artist nothing, or speed that was claimed and not seen through.
+    unseen: u64,
     honest_accepted: u64,
     honest_kept: u128,
     honest_refused: u64,
-    right: bool,
+    /// Pictures that differ.
+    wrong: u64,
     wall_s: f64,
 }
 
@@ -110,7 +125,20 @@ fn main() -> ExitCode {
 
 /// Runs the attacks that are named, or all; whether none succeeded.
 fn run() -> Result<bool> {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
+    let (mut times, mut wanted) = (1_u32, Vec::new());
+    while let Some(word) = words.next() {
+        if word == "--times" {
+            let number = words.next().unwrap_or_default();
+            times = number
+                .parse()
+                .ok()
+                .filter(|&times| times > 0)
+                .with_context(|| format!("--times is {number:?}; give a number from 1"))?;
+        } else {
+            wanted.push(word);
+        }
+    }
     let is_meant = |attack: &Attack, word: &String| {
         attack.name.contains(word.as_str()) || attack.cheats.contains(&word.as_str())
     };
@@ -121,54 +149,72 @@ fn run() -> Result<bool> {
     // Whatever must be built is built before a clock runs.
     farm_tests::tessera();
     println!(
-        "{:<32}{:>7}{:>9}{:>8}{:>9}{:>12}{:>13}{:>9}{:>9}{:>8}",
+        "{:<32}{:>8}{:>9}{:>8}{:>9}{:>12}{:>10}{:>13}{:>13}{:>8}{:>7}{:>8}",
         "attack",
         "barred",
         "accepted",
         "refused",
         "verified",
         "tokens kept",
-        "honest/unit",
+        "gain",
+        "at most, 95%",
+        "honest node",
         "harmed",
-        "picture",
+        "wrong",
         "wall s"
     );
     let mut all_held = true;
     for attack in &ATTACKS {
-        if !wanted.is_empty() && !wanted.iter().any(|word| is_meant(attack, word)) {
-            continue;
-        }
-        let outcome = outcome(attack).with_context(|| format!("attack: {}", attack.name))?;
-        let held = outcome.gains_nothing(attack)
-            && outcome.disputes_cost
-            && outcome.honest_refused == 0
-            && outcome.right;
-        all_held &= held;
-        println!(
-            "{:<32}{:>7}{:>9}{:>8}{:>9}{:>12.6}{:>13.6}{:>9}{:>9}{:>8.1}{}",
-            attack.name,
-            format!("{}/{}", outcome.barred, attack.cheats.len()),
-            outcome.accepted,
-            outcome.refused,
-            outcome.verified,
-            outcome.kept as f64 / 1e6,
-            outcome.honest_kept as f64 / 1e6 / outcome.honest_accepted.max(1) as f64,
-            outcome.honest_refused,
-            if outcome.right { "right" } else { "WRONG" },
-            outcome.wall_s,
-            if held { "" } else { "   <- the attack paid" },
-        );
-        if attack.cheats.contains(&"copier") {
-            println!("{:<32}{} of {} films copied", "", outcome.copied, outcome.accepted);
+        if wanted.is_empty() || wanted.iter().any(|word| is_meant(attack, word)) {
+            all_held &= tried(attack, times)?;
         }
     }
     Ok(all_held)
 }
 
+/// Tries an attack so many times and prints what became of it; whether it never succeeded.
+fn tried(attack: &Attack, times: u32) -> Result<bool> {
+    let (mut sum, mut gains, mut held) = (Outcome::default(), Vec::new(), true);
+    for _ in 0..times {
+        let one = outcome(attack).with_context(|| format!("attack: {}", attack.name))?;
+        held &= one.gains_nothing(attack)
+            && one.unseen == 0
+            && one.honest_refused == 0
+            && one.wrong == 0;
+        gains.push(Gain {
+            gained: one.kept as f64 + one.saved(attack),
+            most: (one.kept + one.honest_kept) as f64,
+        });
+        sum.add(&one);
+    }
+    let tokens = |micro: f64| format!("{:.6}", micro / 1e6);
+    let of_cheats = |text: String| if attack.cheats.is_empty() { String::new() } else { text };
+    println!(
+        "{:<32}{:>8}{:>9}{:>8}{:>9}{:>12}{:>10}{:>13}{:>13}{:>8}{:>7}{:>8.1}{}",
+        attack.name,
+        format!("{}/{}", sum.barred, attack.cheats.len() * times as usize),
+        sum.accepted,
+        sum.refused,
+        sum.verified,
+        tokens(sum.kept as f64),
+        of_cheats(tokens(gain::mean(&gains))),
+        of_cheats(gain::at_most(&gains).map_or_else(String::new, tokens)),
+        tokens(sum.honest_kept as f64 / f64::from(times) / HONEST as f64),
+        sum.honest_refused,
+        sum.wrong,
+        sum.wall_s,
+        if held { "" } else { "   <- the attack paid" },
+    );
+    if attack.cheats.contains(&"copier") {
+        println!("{:<32}{} of {} films copied", "", sum.copied, sum.accepted);
+    }
+    Ok(held)
+}
+
 fn outcome(attack: &Attack) -> Result<Outcome> {
     let scene = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../assets/spheres.glb");
     let mut farm = Farm::start(attack.settings)?;
-    let honest: Vec<String> = (1..=2).map(|number| format!("honest {number}")).collect();
+    let honest: Vec<String> = (1..=HONEST).map(|number| format!("honest {number}")).collect();
     let cheats: Vec<String> =
         (1..=attack.cheats.len()).map(|number| format!("cheat {number}")).collect();
     let mut nodes: Vec<Process> = Vec::new();
@@ -185,22 +231,9 @@ fn outcome(attack: &Attack) -> Result<Outcome> {
     let finished = job.wait(PATIENCE)?;
     ensure!(finished.code == Some(0), "the job failed:\n{finished}");
     let wall_s = start.elapsed().as_secs_f64();
-    let right = is_right(&farm, &scene)?;
+    let wrong = u64::from(!is_right(&farm, &scene)?);
     let count = |view: &Value, what: &str| view[what].as_u64().context("no count");
-    let mut outcome = Outcome {
-        accepted: 0,
-        refused: 0,
-        barred: 0,
-        kept: 0,
-        copied: 0,
-        verified: 0,
-        disputes_cost: true,
-        honest_accepted: 0,
-        honest_kept: 0,
-        honest_refused: 0,
-        right,
-        wall_s,
-    };
+    let mut outcome = Outcome { wrong, wall_s, ..Outcome::default() };
     for name in &cheats {
         let view = farm.node(name)?;
         outcome.accepted += count(&view, "accepted")?;
@@ -208,6 +241,11 @@ fn outcome(attack: &Attack) -> Result<Outcome> {
         outcome.verified += count(&view, "verified")?;
         outcome.barred += usize::from(view["barred"] == true);
         outcome.kept += tokens(&view)?;
+        if attack.cheats.contains(&"boaster") {
+            let claimed = count(&view, "claimed_rays_per_second")?;
+            let is_seen = claimed > FASTER * count(&view, "shown_rays_per_second")?;
+            outcome.unseen += u64::from(!is_seen);
+        }
     }
     for name in &honest {
         let view = farm.node(name)?;
@@ -217,7 +255,8 @@ fn outcome(attack: &Attack) -> Result<Outcome> {
     }
     outcome.copied = copied(&farm)?;
     if attack.disputes > 0 {
-        outcome.disputes_cost = disputed(&farm, &job_id(&farm)?, attack.disputes)?;
+        let cost = disputed(&farm, &job_id(&farm)?, attack.disputes)?;
+        outcome.unseen += u64::from(!cost);
         for name in &honest {
             let view = farm.node(name)?;
             outcome.honest_refused += count(&view, "refused")?;
@@ -229,31 +268,65 @@ fn outcome(attack: &Attack) -> Result<Outcome> {
 }
 
 impl Outcome {
+    /// Adds another outcome of the same attack.
+    fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        self.barred += other.barred;
+        self.kept += other.kept;
+        self.copied += other.copied;
+        self.verified += other.verified;
+        self.unseen += other.unseen;
+        self.honest_accepted += other.honest_accepted;
+        self.honest_kept += other.honest_kept;
+        self.honest_refused += other.honest_refused;
+        self.wrong += other.wrong;
+        self.wall_s += other.wall_s;
+    }
+
+    /// What the farm pays an honest node for a unit, on average, micro-tokens.
+    fn honest_pay(&self) -> f64 {
+        self.honest_kept as f64 / self.honest_accepted.max(1) as f64
+    }
+
+    /// What the films would have been paid that the cheats handed in, or parts of films, and did not
+    /// render: micro-tokens.
+    fn saved(&self, attack: &Attack) -> f64 {
+        let share = attack.cheats.first().map_or(0.0, |cheat| match *cheat {
+            "quarter" | "quarter-blurred" | "half-size" | "late" => 0.75,
+            "replay" | "black" => 1.0,
+            "few-pixels" | "friends" => 0.05,
+            _renders_all => 0.0,
+        });
+        (self.refused as f64 * share + self.copied as f64) * self.honest_pay()
+    }
+
     /// Whether the cheats have no more than honest work would have brought them: nothing at all but the
     /// wages for what they have verified well; or, where they hand in films that are right, no more a
     /// film than others, for all but the few that twins let them copy.
     fn gains_nothing(&self, attack: &Attack) -> bool {
-        let per_film = |kept: u128, films: u64| kept / u128::from(films.max(1));
-        let honest = per_film(self.honest_kept, self.honest_accepted);
-        if !attack.cheats.contains(&"copier") {
+        let hands_in_right_films =
+            attack.cheats.iter().any(|cheat| ["copier", "boaster"].contains(cheat));
+        if !hands_in_right_films {
             // A wage is the pay for 136 of a tile's 4 096 pixels.
-            return self.kept * 10 <= honest * u128::from(self.verified);
+            return self.kept as f64 * 10.0 <= self.honest_pay() * self.verified as f64;
         }
         // A tile's light decides its rays: no two nodes have quite the same mean.
-        let is_no_dearer = per_film(self.kept, self.accepted) <= honest * 3 / 2;
-        is_no_dearer && self.copied as u64 * 5 <= self.accepted
+        let is_no_dearer =
+            self.kept as f64 <= self.honest_pay() * 1.5 * self.accepted.max(1) as f64;
+        is_no_dearer && self.copied * 5 <= self.accepted
     }
 }
 
 /// Films that nodes of one person have copied from each other.
-fn copied(farm: &Farm) -> Result<usize> {
+fn copied(farm: &Farm) -> Result<u64> {
     let folder = farm.path("shared-films");
     if !folder.exists() {
         return Ok(0);
     }
     let mut copies = 0;
     for entry in std::fs::read_dir(folder)? {
-        copies += usize::from(entry?.path().extension().is_some_and(|it| it == "copy"));
+        copies += u64::from(entry?.path().extension().is_some_and(|it| it == "copy"));
     }
     Ok(copies)
 }
