@@ -18,11 +18,13 @@ use crate::cheat::Fraud;
 use crate::config::{Cheat, Config};
 use crate::easel::Easel;
 use crate::event::NodeEvent;
+use crate::painter::{Hand, Painter};
 use crate::seen::SeenVerdicts;
 use crate::session;
 use crate::studio::Studio;
 use crate::witness::Witness;
 use crate::work::{Events, Finished, Shelf, WorkError, Workshop};
+use crate::worker::{Patience, Setup, Worker};
 use crate::{RunError, backend, memory};
 
 /// How long a stopping node takes to hand in films and give leases back.
@@ -64,15 +66,13 @@ impl Agent {
         let witness = Witness::new(config.data_dir.join("checkpoints"), key.clone());
         let witness = Arc::new(witness);
         let memory_bytes = config.memory_bytes.unwrap_or_else(memory::half_bytes);
-        let opener = config.clone();
-        let fraud = config.cheat.map(|cheat| Fraud::new(cheat, &config.data_dir));
-        let easel =
-            move || Easel::new(Box::new(move || backend::open(&opener)), memory_bytes, fraud);
-        let studio = Studio::open(easel).await.map_err(RunError::Backend)?;
+        let opening = config.clone();
+        let studio = Studio::open(move || painter(&opening, memory_bytes)).await?;
         events(NodeEvent::Started { node, backend: studio.description().to_owned() });
+        events(NodeEvent::Confined { confinement: studio.confinement().cloned() });
         let mut rays_per_second = 0;
         if config.benchmark {
-            rays_per_second = studio.ask(Easel::benchmark).await.map_err(RunError::Render)?;
+            rays_per_second = studio.ask(Painter::benchmark).await.map_err(RunError::Render)?;
             events(NodeEvent::Benchmarked { rays_per_second });
             if config.cheat == Some(Cheat::Boaster) {
                 rays_per_second = rays_per_second.saturating_mul(50);
@@ -206,6 +206,28 @@ impl Agent {
     fn drop_event(&self, lease: LeaseId, reason: String) {
         self.tell(NodeEvent::Dropped { lease, reason });
     }
+}
+
+/// What renders, as the node is set up.
+fn painter(config: &Config, memory_bytes: u64) -> Result<Painter, RunError> {
+    let Config { backend, software_gpu, threads, .. } = *config;
+    let fraud = config.cheat.map(|cheat| Fraud::new(cheat, &config.data_dir));
+    let hand = match &config.worker {
+        Some(program) => {
+            let limit_bytes = config.worker_bytes(memory_bytes);
+            // The worker cannot read how many cores it may use.
+            let threads = threads.or_else(|| std::thread::available_parallelism().ok());
+            let setup = Setup { backend, software_gpu, threads, memory_bytes, limit_bytes };
+            let worker = Worker::start(program.clone(), setup, Patience::default());
+            Hand::Apart(Box::new(worker.map_err(RunError::Worker)?))
+        }
+        None => {
+            let open = move || backend::open(backend, software_gpu, threads);
+            let easel = Easel::new(Box::new(open), memory_bytes).map_err(RunError::Backend)?;
+            Hand::Here(Box::new(easel))
+        }
+    };
+    Ok(Painter::new(hand, fraud))
 }
 
 fn owner_binding(config: &Config, node: NodeId) -> Result<Option<Signed<OwnerBinding>>, RunError> {

@@ -1,8 +1,10 @@
 //! Choosing what renders.
 
+use std::num::NonZeroUsize;
+
 use renderer::{Backend, CpuBackend};
 
-use crate::config::{BackendChoice, Config};
+use crate::config::BackendChoice;
 
 /// No backend of the kind asked for.
 #[derive(Debug, thiserror::Error)]
@@ -19,12 +21,16 @@ pub enum OpenBackendError {
 
 /// Opens a backend. With [`BackendChoice::Auto`] a GPU that is there but cannot be used is
 /// logged, and the CPU renders.
-pub(crate) fn open(config: &Config) -> Result<Box<dyn Backend>, OpenBackendError> {
-    let cpu = || -> Box<dyn Backend> { Box::new(CpuBackend::new(config.threads)) };
-    match config.backend {
+pub(crate) fn open(
+    choice: BackendChoice,
+    software_gpu: bool,
+    threads: Option<NonZeroUsize>,
+) -> Result<Box<dyn Backend>, OpenBackendError> {
+    let cpu = || -> Box<dyn Backend> { Box::new(CpuBackend::new(threads)) };
+    match choice {
         BackendChoice::Cpu => Ok(cpu()),
-        BackendChoice::Gpu => open_gpu(config.software_gpu),
-        BackendChoice::Auto => match open_gpu(config.software_gpu) {
+        BackendChoice::Gpu => open_gpu(software_gpu),
+        BackendChoice::Auto => match open_gpu(software_gpu) {
             Ok(gpu) => Ok(gpu),
             Err(error) => {
                 report(&error);

@@ -43,6 +43,15 @@ pub struct Config {
     /// Memory for prepared scenes, bytes; half of the machine's without it.
     #[serde(default)]
     pub memory_bytes: Option<u64>,
+    /// The program that renders in a process of its own, locked in: started with the one argument
+    /// `worker`, it calls [`crate::worker::run`]. Without it scenes are read and rendered in this
+    /// process, beside its keys and its network.
+    #[serde(default)]
+    pub worker: Option<PathBuf>,
+    /// Memory that the worker process may use in all, bytes; half as much again as
+    /// `memory_bytes` without it.
+    #[serde(default)]
+    pub worker_bytes: Option<u64>,
     /// Whether to render pixels of others' films for the farm, which pays for them.
     #[serde(default = "Config::default_verify")]
     pub verify: bool,
@@ -155,6 +164,8 @@ impl Config {
             ask: Tokens::ZERO,
             cache_bytes: Self::default_cache_bytes(),
             memory_bytes: None,
+            worker: None,
+            worker_bytes: None,
             verify: Self::default_verify(),
             benchmark: Self::default_benchmark(),
             bind: None,
@@ -177,6 +188,12 @@ impl Config {
 
     const fn default_benchmark() -> bool {
         true
+    }
+
+    /// Memory that the worker process may use: a scene that is being unpacked and prepared lies
+    /// beside those that are.
+    pub(crate) fn worker_bytes(&self, memory_bytes: u64) -> u64 {
+        self.worker_bytes.unwrap_or(memory_bytes.saturating_add(memory_bytes / 2))
     }
 
     /// Where to listen: a farm on this machine needs no other interface.

@@ -1,13 +1,26 @@
-//! What stands on the render thread: the backend and the scenes it has prepared.
+//! A backend and the scenes it has prepared.
+
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use film::{Film, Sums};
+use protocol::settings::CHUNK_SAMPLES;
 use protocol::{Batch, Rect, RenderSettings, SceneId, Size, Spots, encode};
 use renderer::{Backend, Cancel, PrepareError, RenderError, RenderScene, Work};
 use scene::{Scene, UnpackError};
+use serde::{Deserialize, Serialize};
 
 use crate::backend::OpenBackendError;
-use crate::cheat::Fraud;
+use crate::worker::WorkerError;
+
+/// Samples of the first step of a film; how many later ones have is measured.
+const STEP_SAMPLES: u64 = 1 << 20;
+/// Most samples of a step, so that there is progress to tell of.
+const STEP_SAMPLES_MAX: u64 = 1 << 26;
+/// A step that took less is followed by one of twice the samples.
+const STEP_SHORT: Duration = Duration::from_millis(400);
+/// And one that took more by one of half of them.
+const STEP_LONG: Duration = Duration::from_secs(2);
 
 /// Why a film was not rendered.
 #[derive(Debug, thiserror::Error)]
@@ -31,21 +44,52 @@ pub enum RenderFault {
     /// The render thread has ended.
     #[error("the render thread has ended")]
     Ended,
+    /// The worker process was lost over it.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// What the worker process says why it did not render.
+    #[error("{0}")]
+    Apart(String),
+    /// A scene that nobody wants to touch again.
+    #[error(
+        "this scene has ended {ended} worker processes here and is not rendered again before the node is restarted"
+    )]
+    Feared {
+        /// Processes that it has ended.
+        ended: u32,
+    },
+}
+
+impl RenderFault {
+    /// Whether there is nothing left to render with.
+    pub(crate) const fn is_of_backend(&self) -> bool {
+        matches!(
+            self,
+            Self::Reopen(_)
+                | Self::Ended
+                | Self::Worker(WorkerError::Start { .. } | WorkerError::NoBackend(_))
+        )
+    }
 }
 
 /// A frame to render something of.
-#[derive(Debug, Clone)]
-pub(crate) struct Frame {
-    pub(crate) scene: SceneId,
-    pub(crate) settings: RenderSettings,
-    pub(crate) time_s: f32,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Frame {
+    /// Whose package it is prepared from.
+    pub scene: SceneId,
+    /// How it is rendered.
+    pub settings: RenderSettings,
+    /// Its time, seconds.
+    pub time_s: f32,
 }
 
 /// A film to render.
 #[derive(Debug, Clone)]
-pub(crate) struct Order {
-    pub(crate) frame: Frame,
-    pub(crate) work: Work,
+pub struct Order {
+    /// Of what.
+    pub frame: Frame,
+    /// Which pixels and samples.
+    pub work: Work,
 }
 
 /// Opens the backend anew, after a lost device.
@@ -55,25 +99,26 @@ pub(crate) type Opener = Box<dyn Fn() -> Result<Box<dyn Backend>, OpenBackendErr
 pub(crate) struct Easel {
     open: Opener,
     backend: Box<dyn Backend>,
-    fraud: Option<Fraud>,
+    /// Samples of the next step of a film.
+    step_samples: u64,
     /// The scene of the last `prepare`: the next frame of an animation needs it again.
     unpacked: Option<(SceneId, Scene)>,
     prepared: Prepared,
 }
 
 impl Easel {
-    pub(crate) fn new(
-        open: Opener,
-        memory_bytes: u64,
-        fraud: Option<Fraud>,
-    ) -> Result<Self, OpenBackendError> {
+    pub(crate) fn new(open: Opener, memory_bytes: u64) -> Result<Self, OpenBackendError> {
         let backend = open()?;
         let prepared = Prepared { limit_bytes: memory_bytes, scenes: Vec::new() };
-        Ok(Self { open, backend, fraud, unpacked: None, prepared })
+        Ok(Self { open, backend, step_samples: STEP_SAMPLES, unpacked: None, prepared })
     }
 
     pub(crate) fn description(&self) -> String {
         self.backend.description()
+    }
+
+    pub(crate) fn is_on_gpu(&self) -> bool {
+        !self.description().starts_with("cpu")
     }
 
     /// Whether a frame can be rendered without the scene's package.
@@ -83,25 +128,19 @@ impl Easel {
         unpacked || self.prepared.scenes.iter().any(|(held, _)| *held == key)
     }
 
-    /// Renders what a lease asks for; `None` when the package is needed for it.
+    /// Renders what is ordered; `None` when the package is needed for it. `progress` is called
+    /// after every part of the work.
     pub(crate) fn film(
         &mut self,
         order: &Order,
         package: Option<&Bytes>,
         cancel: &Cancel,
+        progress: &mut dyn FnMut(),
     ) -> Result<Option<Film>, RenderFault> {
-        let shown = match &self.fraud {
-            Some(fraud) => fraud.instead(order),
-            None => order.clone(),
-        };
-        if !self.prepare(&shown.frame, package)? {
+        if !self.prepare(&order.frame, package, progress)? {
             return Ok(None);
         }
-        let film = self.render(shown.work, cancel)?;
-        Ok(Some(match &mut self.fraud {
-            Some(fraud) => fraud.dressed(film, order, &shown),
-            None => film,
-        }))
+        self.render_in_steps(order.work, cancel, progress).map(Some)
     }
 
     /// Renders the pixels that a verification lease asks for, film by film; `None` when the package is
@@ -111,13 +150,15 @@ impl Easel {
         frame: &Frame,
         spots: &[Spots],
         package: Option<&Bytes>,
+        progress: &mut dyn FnMut(),
     ) -> Result<Option<Vec<Sums>>, RenderFault> {
-        if !self.prepare(frame, package)? {
+        if !self.prepare(frame, package, progress)? {
             return Ok(None);
         }
         let sums = spots.iter().map(|spots| {
-            let told = self.fraud.as_mut().and_then(|fraud| fraud.found(frame, spots));
-            told.map_or_else(|| self.render_spots(spots), Ok)
+            let sums = self.render_spots(spots)?;
+            progress();
+            Ok(sums)
         });
         sums.collect::<Result<_, _>>().map(Some)
     }
@@ -161,7 +202,12 @@ impl Easel {
     }
 
     /// Brings the frame's scene to the front; false when its package is needed.
-    fn prepare(&mut self, frame: &Frame, package: Option<&Bytes>) -> Result<bool, RenderFault> {
+    fn prepare(
+        &mut self,
+        frame: &Frame,
+        package: Option<&Bytes>,
+        progress: &mut dyn FnMut(),
+    ) -> Result<bool, RenderFault> {
         let key = Key::new(frame.scene, &frame.settings, frame.time_s);
         if self.prepared.bring(&key) {
             return Ok(true);
@@ -174,9 +220,11 @@ impl Easel {
             self.unpacked = None;
             let scene = scene::unpack(package).map_err(RenderFault::Unpack)?;
             self.unpacked = Some((frame.scene, scene));
+            progress();
         }
         let (_id, scene) = self.unpacked.as_ref().expect("invariant: it was just put there");
         self.prepared.put(key, scene, &frame.settings, frame.time_s)?;
+        progress();
         Ok(true)
     }
 
@@ -191,6 +239,39 @@ impl Easel {
 
     fn render(&mut self, work: Work, cancel: &Cancel) -> Result<Film, RenderFault> {
         self.with_backend(|backend, scene| backend.render(scene, work, cancel))
+    }
+
+    /// The same in steps of some time each: halves of the batch, and halves of these, which are
+    /// added up as any others are.
+    fn render_in_steps(
+        &mut self,
+        work: Work,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(),
+    ) -> Result<Film, RenderFault> {
+        let chunks = u64::from(work.batch.chunk_count());
+        let samples = work.rect.pixel_count() * chunks * u64::from(CHUNK_SAMPLES);
+        let chunk_count = self.prepared.front().settings().chunk_count();
+        if let Some((low, high)) = halves(work.batch)
+            && samples > self.step_samples
+            && high.first_chunk() < chunk_count
+        {
+            let low = self.render_in_steps(Work { batch: low, ..work }, cancel, progress)?;
+            let high = self.render_in_steps(Work { batch: high, ..work }, cancel, progress)?;
+            return Ok(low.merge(&high).expect("invariant: both halves of one batch"));
+        }
+        let begin = Instant::now();
+        let film = self.render(work, cancel)?;
+        match begin.elapsed() {
+            short if short < STEP_SHORT => {
+                let twice = (samples * 2).min(STEP_SAMPLES_MAX);
+                self.step_samples = self.step_samples.max(twice);
+            }
+            long if long > STEP_LONG => self.step_samples = samples.div_ceil(2),
+            _well => {}
+        }
+        progress();
+        Ok(film)
     }
 
     fn render_spots(&mut self, Spots { batch, places }: &Spots) -> Result<Sums, RenderFault> {
@@ -213,6 +294,12 @@ impl Easel {
             rendered => Ok(rendered?),
         }
     }
+}
+
+/// The halves of a batch of several chunks.
+fn halves(batch: Batch) -> Option<(Batch, Batch)> {
+    let (first, half) = (batch.first_chunk(), batch.chunk_count() / 2);
+    Some((Batch::new(first, half)?, Batch::new(first + half, half)?))
 }
 
 /// What decides a prepared scene.
@@ -265,5 +352,40 @@ impl Prepared {
     fn front(&self) -> &RenderScene {
         let (_key, scene) = self.scenes.first().expect("invariant: prepared before rendered");
         scene
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use renderer::CpuBackend;
+
+    use super::*;
+
+    #[test]
+    fn a_film_in_steps_has_the_same_bits() {
+        let settings =
+            RenderSettings { size: Size::new(32, 24), samples: 128, ..RenderSettings::default() };
+        let open = || -> Result<Box<dyn Backend>, OpenBackendError> {
+            Ok(Box::new(CpuBackend::new(None)))
+        };
+        let mut easel = Easel::new(Box::new(open), 1 << 30).expect("it opens");
+        let batch = Batch::new(0, 8).expect("aligned");
+        let work = Work { rect: Rect::of_size(settings.size), batch };
+        easel.prepare_golden(&settings).expect("prepared");
+        let whole = easel.render(work, &Cancel::default()).expect("rendered");
+        for (step_samples, steps) in [(u64::MAX, 1), (40_000, 4), (1, 8)] {
+            easel.step_samples = step_samples;
+            let mut told = 0;
+            let film = easel.render_in_steps(work, &Cancel::default(), &mut || told += 1);
+            assert_eq!(film.expect("rendered").root(), whole.root());
+            assert!(told <= steps, "steps grow where they are short: {told} of {steps}");
+        }
+    }
+
+    #[test]
+    fn a_batch_has_halves_down_to_a_chunk() {
+        let batch = |first, count| Batch::new(first, count).expect("aligned");
+        assert_eq!(halves(batch(8, 4)), Some((batch(8, 2), batch(10, 2))));
+        assert_eq!(halves(batch(9, 1)), None);
     }
 }

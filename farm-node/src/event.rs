@@ -6,6 +6,8 @@ use std::time::Duration;
 use protocol::view::NodeView;
 use protocol::{Class, LeaseId, NodeId, PublicKey, RayCount, SceneId, Unit, Verdict, VerdictKind};
 
+use crate::worker::Confinement;
+
 /// Something happened on the node.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -16,6 +18,11 @@ pub enum NodeEvent {
         node: NodeId,
         /// What it renders on.
         backend: String,
+    },
+    /// Where scenes are read and rendered.
+    Confined {
+        /// What the process that does it is locked in with; `None` when the node's own does it.
+        confinement: Option<Confinement>,
     },
     /// The built-in scene was timed.
     Benchmarked {
@@ -118,6 +125,12 @@ impl fmt::Display for NodeEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started { node, backend } => write!(f, "{} on {backend}", node.short()),
+            Self::Confined { confinement: Some(confinement) } => {
+                write!(f, "renders in a process of its own, locked in: {confinement}")
+            }
+            Self::Confined { confinement: None } => f.write_str(
+                "renders in its own process: a hostile scene that breaks the renderer has the node's keys and network",
+            ),
             Self::Benchmarked { rays_per_second } => {
                 write!(f, "{:.2} million rays a second", *rays_per_second as f64 / 1e6)
             }

@@ -2,7 +2,8 @@
 //!
 //! [`run`] is the whole of it; a program brings a [`Config`], shows the [`NodeEvent`]s and says
 //! when to stop. A node survives the loss of its scheduler: it keeps what it works on and comes
-//! back. It believes nothing but leases signed by the scheduler it was welcomed by, and works for
+//! back. Scenes come from strangers: it renders them in a process of their own (see [`worker`]). It
+//! believes nothing but leases signed by the scheduler it was welcomed by, and works for
 //! none whose ledger tells another story than it did before (see [`witness`]).
 
 mod agent;
@@ -15,11 +16,13 @@ mod event;
 mod hello;
 mod lease;
 mod memory;
+mod painter;
 mod seen;
 mod session;
 mod studio;
 pub mod witness;
 mod work;
+pub mod worker;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -28,7 +31,7 @@ use protocol::{Engine, SettingsError};
 
 pub use backend::OpenBackendError;
 pub use config::{BackendChoice, Cheat, Config};
-pub use easel::RenderFault;
+pub use easel::{Frame, Order, RenderFault};
 pub use event::NodeEvent;
 pub use lease::LeaseError;
 pub use witness::{Witness, WitnessError};
@@ -58,6 +61,9 @@ pub enum RunError {
     /// No backend renders here.
     #[error("the node cannot render")]
     Backend(#[source] OpenBackendError),
+    /// The process that renders does not come up.
+    #[error("the node cannot render apart")]
+    Worker(#[source] worker::WorkerError),
     /// The benchmark or the golden film did not render.
     #[error("the node cannot render even the built-in scene")]
     Render(#[source] RenderFault),

@@ -13,7 +13,6 @@ use transport::{Backoff, CallError, Connection};
 use crate::RunError;
 use crate::agent::Agent;
 use crate::config::Cheat;
-use crate::easel::RenderFault;
 use crate::event::NodeEvent;
 use crate::hello::{Greeted, greet, tell_looked, unexpected};
 use crate::lease;
@@ -253,7 +252,7 @@ impl Session<'_> {
                     self.call(release, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
                 }
                 self.agent.let_go(lease, reason);
-                if matches!(error, WorkError::Render(RenderFault::Reopen(_) | RenderFault::Ended)) {
+                if matches!(&error, WorkError::Render(fault) if fault.is_of_backend()) {
                     // Without a backend, leases would only be taken to be dropped.
                     self.pause("the backend is lost; restart the node".to_owned(), BARRED_WAIT);
                 }

@@ -1,14 +1,15 @@
-//! The render thread: it alone touches the backend, one order after the other.
+//! The render thread: it alone touches what renders, one order after the other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::backend::OpenBackendError;
-use crate::easel::{Easel, RenderFault};
+use crate::easel::RenderFault;
+use crate::painter::Painter;
+use crate::worker::{Confinement, words_of};
 
-type Job = Box<dyn FnOnce(&mut Easel) + Send>;
+type Job = Box<dyn FnOnce(&mut Painter) + Send>;
 
 /// A handle on the render thread.
 pub(crate) struct Studio {
@@ -17,37 +18,45 @@ pub(crate) struct Studio {
     urgent: mpsc::UnboundedSender<Job>,
     thread: JoinHandle<()>,
     description: String,
+    confinement: Option<Confinement>,
 }
 
 impl Studio {
-    /// Starts the thread; the backend is opened on it.
-    pub(crate) async fn open(
-        easel: impl FnOnce() -> Result<Easel, OpenBackendError> + Send + 'static,
-    ) -> Result<Self, OpenBackendError> {
+    /// Starts the thread; what renders is opened on it, and a worker process ends with it.
+    pub(crate) async fn open<E: Send + 'static>(
+        painter: impl FnOnce() -> Result<Painter, E> + Send + 'static,
+    ) -> Result<Self, E> {
         // Two leases, the golden film, the benchmark: more never wait.
         let (jobs, mut queue) = mpsc::channel::<Job>(4);
         let (urgent, mut first) = mpsc::unbounded_channel::<Job>();
         let (opened, opening) = oneshot::channel();
         let thread = std::thread::spawn(move || {
-            let mut easel = match easel() {
-                Ok(easel) => easel,
+            let mut painter = match painter() {
+                Ok(painter) => painter,
                 Err(error) => {
                     let _gone = opened.send(Err(error));
                     return;
                 }
             };
-            if opened.send(Ok(easel.description())).is_err() {
+            let of = (painter.description(), painter.confinement());
+            if opened.send(Ok(of)).is_err() {
                 return;
             }
             while let Some(job) = queue.blocking_recv() {
                 while let Ok(urgent) = first.try_recv() {
-                    urgent(&mut easel);
+                    urgent(&mut painter);
                 }
-                job(&mut easel);
+                job(&mut painter);
             }
         });
-        let description = opening.await.expect("invariant: the thread answers before it ends")?;
-        Ok(Self { jobs, urgent, thread, description })
+        let opened = opening.await.expect("invariant: the thread answers before it ends")?;
+        let (description, confinement) = opened;
+        Ok(Self { jobs, urgent, thread, description, confinement })
+    }
+
+    /// What the rendering is locked in with; `None` where it is done in this process.
+    pub(crate) const fn confinement(&self) -> Option<&Confinement> {
+        self.confinement.as_ref()
     }
 
     /// What it renders on, for people.
@@ -59,7 +68,7 @@ impl Studio {
     /// hostile scene might find one, costs the backend's state and no more.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Easel) -> Result<T, RenderFault> + Send + 'static,
+        job: impl FnOnce(&mut Painter) -> Result<T, RenderFault> + Send + 'static,
     ) -> Result<T, RenderFault> {
         let (job, answered) = prepared(job);
         self.jobs.send(job).await.map_err(|_ended| RenderFault::Ended)?;
@@ -69,12 +78,12 @@ impl Studio {
     /// The same before anything that waits for the thread: for what is short.
     pub(crate) async fn ask_soon<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Easel) -> Result<T, RenderFault> + Send + 'static,
+        job: impl FnOnce(&mut Painter) -> Result<T, RenderFault> + Send + 'static,
     ) -> Result<T, RenderFault> {
         let (job, answered) = prepared(job);
         self.urgent.send(job).map_err(|_ended| RenderFault::Ended)?;
         // Wakes a thread that has nothing to do; where the line is full, it has.
-        let _full = self.jobs.try_send(Box::new(|_easel| ()));
+        let _full = self.jobs.try_send(Box::new(|_painter| ()));
         answered.await.unwrap_or(Err(RenderFault::Ended))
     }
 
@@ -90,23 +99,17 @@ impl Studio {
 
 /// A job that answers, and its answer.
 fn prepared<T: Send + 'static>(
-    job: impl FnOnce(&mut Easel) -> Result<T, RenderFault> + Send + 'static,
+    job: impl FnOnce(&mut Painter) -> Result<T, RenderFault> + Send + 'static,
 ) -> (Job, oneshot::Receiver<Result<T, RenderFault>>) {
     let (answer, answered) = oneshot::channel();
-    let job = move |easel: &mut Easel| {
-        let outcome = catch_unwind(AssertUnwindSafe(|| job(easel)));
+    let job = move |painter: &mut Painter| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(painter)));
         let outcome = outcome.unwrap_or_else(|panic| {
-            easel.recover();
-            Err(RenderFault::Panicked(words(&*panic)))
+            painter.recover();
+            Err(RenderFault::Panicked(words_of(&*panic)))
         });
         // Nobody waits any more when the lease has lapsed.
         let _gone = answer.send(outcome);
     };
     (Box::new(job), answered)
-}
-
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without words".to_owned())
 }

@@ -154,12 +154,12 @@ impl Workshop {
         let (settings, time_s) = (lease.settings.clone(), lease.time_s);
         let frame = Frame { scene: lease.scene, settings, time_s };
         let (spots, events) = (lease.spots.clone(), self.events.clone());
-        let job = self.studio.ask_soon(move |easel| {
-            if package.is_none() && !easel.holds(&frame) {
+        let job = self.studio.ask_soon(move |painter| {
+            if package.is_none() && !painter.holds(&frame)? {
                 return Ok(None);
             }
             let begin = Instant::now();
-            let sums = easel.spots(&frame, &spots, package.as_ref())?;
+            let sums = painter.spots(&frame, &spots, package.as_ref())?;
             let pixels = spots.iter().map(|spots| spots.places.len() as u32).sum();
             let (films, took) = (spots.len() as u32, begin.elapsed());
             events(NodeEvent::Verified { films, pixels, took });
@@ -179,16 +179,16 @@ impl Workshop {
         let order = Order { frame: Frame { scene, settings, time_s }, work };
         let id = lease.id;
         let (events, cancel) = (self.events.clone(), cancel.clone());
-        let job = self.studio.ask(move |easel| {
+        let job = self.studio.ask(move |painter| {
             if cancel.is_set() {
                 return Err(RenderError::Cancelled.into());
             }
-            if package.is_none() && !easel.holds(&order.frame) {
+            if package.is_none() && !painter.holds(&order.frame)? {
                 return Ok(None);
             }
             events(NodeEvent::Rendering { lease: id, unit });
             let begin = Instant::now();
-            let film = easel.film(&order, package.as_ref(), &cancel)?;
+            let film = painter.film(&order, package.as_ref(), &cancel)?;
             if let Some(film) = &film {
                 let (rays, took) = (film.rays(), begin.elapsed());
                 events(NodeEvent::Rendered { lease: id, unit, rays, took });

@@ -122,10 +122,21 @@ impl Process {
         })
     }
 
-    /// CPU-seconds of all its threads so far; none where the system does not tell.
+    /// CPU-seconds of all its threads so far, and of the processes that it has started; none where
+    /// the system does not tell.
     #[must_use]
     pub fn cpu_s(&self) -> Option<f64> {
-        used(Path::new(&format!("/proc/{}/stat", self.child.id()))).map(|(_name, cpu_s)| cpu_s)
+        let of = |id: u32| used(Path::new(&format!("/proc/{id}/stat"))).map(|(_name, cpu_s)| cpu_s);
+        let children = self.children();
+        Some(of(self.child.id())? + children.into_iter().filter_map(of).sum::<f64>())
+    }
+
+    /// Process ids of what it has started and still runs: a node's worker.
+    #[must_use]
+    pub fn children(&self) -> Vec<u32> {
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.filter(|&id| parent(id) == Some(self.child.id())).collect()
     }
 
     /// The same of the threads that it has now, those of one name together; empty where the system
@@ -141,6 +152,13 @@ impl Process {
         }
         by_name.into_iter().collect()
     }
+}
+
+/// Who has started a process.
+fn parent(id: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name in brackets may hold anything; a letter for the state follows.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Name and CPU-seconds of a process or a thread.

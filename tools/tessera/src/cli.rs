@@ -57,6 +57,9 @@ pub enum Commands {
     Farm(commands::farm::FarmCommandArgs),
     /// Render for a farm and earn tokens
     Node(commands::node::NodeArgs),
+    /// Render what a node asks over standard input, locked in
+    #[command(hide = true, before_help = "Started by `tessera node`; nothing to type.\n\n")]
+    Worker,
     /// Run a farm's scheduler
     Scheduler(commands::scheduler::SchedulerArgs),
     /// Check and read a ledger on this disk

@@ -46,6 +46,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
+    if matches!(cli.command, Commands::Worker) {
+        // Before the first thread: it locks itself in.
+        return Ok(commands::node::work());
+    }
     let interrupt = Interrupt::install()?;
     match cli.command {
         Commands::Demo(args) => demo::run(&args, &interrupt),
@@ -61,6 +65,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Commands::Verdicts(command) => commands::verdicts::run(&command, &interrupt),
         Commands::Verify(args) => commands::verify::run(&args, &interrupt),
         Commands::Doctor(args) => commands::doctor::run(&args),
+        Commands::Worker => Ok(Exit::Usage),
         Commands::Completions(args) => commands::completions::run(&args),
     }
 }

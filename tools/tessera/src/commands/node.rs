@@ -1,8 +1,11 @@
 //! `tessera node`: renders for a farm and earns tokens.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueHint};
 use farm_node::{BackendChoice, Cheat, Config, NodeEvent};
@@ -48,6 +51,14 @@ pub struct NodeArgs {
     /// Render no pixels of others' films for the farm to compare, and earn nothing by it
     #[arg(long)]
     no_verify: bool,
+    /// Read and render scenes in the process that has the keys and the network, instead of one that
+    /// is locked in: a scene that breaks the renderer then has this account's files
+    #[arg(long)]
+    no_sandbox: bool,
+    /// Most memory that reading and rendering may take, gigabytes; three quarters of the machine's
+    /// without it
+    #[arg(long, value_name = "GB", conflicts_with = "no_sandbox")]
+    memory: Option<NonZeroU32>,
     /// Disk space for scenes, gigabytes
     #[arg(long, value_name = "GB", default_value_t = 20)]
     cache: u32,
@@ -60,6 +71,11 @@ pub struct NodeArgs {
     /// Stop when standard input ends: for a parent process
     #[arg(long, hide = true)]
     stop_on_stdin_eof: bool,
+}
+
+/// Is the process that renders for a node.
+pub fn work() -> Exit {
+    if farm_node::worker::run() == ExitCode::SUCCESS { Exit::Done } else { Exit::Failed }
 }
 
 /// Ways to cheat, as typed.
@@ -95,6 +111,15 @@ fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     config.owner_key.clone_from(&args.owner);
     config.ask = args.ask;
     config.verify = !args.no_verify;
+    if !args.no_sandbox {
+        config.worker = Some(std::env::current_exe().context("our own program is not found")?);
+    }
+    if let Some(gigabytes) = args.memory {
+        let bytes = u64::from(gigabytes.get()) << 30;
+        config.worker_bytes = Some(bytes);
+        // Room for a scene that is being unpacked and prepared, beside those that are.
+        config.memory_bytes = Some(bytes / 3 * 2);
+    }
     config.cache_bytes = u64::from(args.cache) << 30;
     config.cheat = args.cheat.as_deref().and_then(Cheat::named);
     Ok(config)
@@ -114,6 +139,10 @@ fn show(event: &NodeEvent, json: bool, started: Instant) {
     }
     match event {
         NodeEvent::Witnessed { .. } => tracing::info!("{event}"),
+        // Whole walls are nothing to speak of.
+        NodeEvent::Confined { confinement: Some(walls) } if walls.gaps().next().is_none() => {
+            tracing::info!("{event}");
+        }
         // Each is followed by a line that says more.
         NodeEvent::Rendering { .. } | NodeEvent::Submitted { .. } => {
             tracing::info!("{event}");
@@ -129,6 +158,9 @@ fn object(event: &NodeEvent) -> Value {
     let mut object = match event {
         NodeEvent::Started { node, backend } => {
             json!({ "event": "started", "node": node.to_string(), "backend": backend })
+        }
+        NodeEvent::Confined { confinement } => {
+            json!({ "event": "confined", "walls": confinement.as_ref().map(json::walls) })
         }
         NodeEvent::Benchmarked { rays_per_second } => {
             json!({ "event": "benchmarked", "rays_per_second": rays_per_second })

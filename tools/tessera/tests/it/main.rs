@@ -6,4 +6,5 @@ mod ledger;
 mod pictures;
 mod quote;
 mod run;
+mod sandbox;
 mod usage;
