@@ -203,7 +203,11 @@ fn credit_node(
         vouched_by: committed.vouched_by,
         since_ms: now_ms,
     };
-    node.holds.insert(node.accepted, hold);
+    let number = node.accepted;
+    node.holds.insert(number, hold);
+    if let Some(verifier) = committed.vouched_by {
+        state.book.node_mut(verifier).vouched.insert((lease.node, number));
+    }
 }
 
 /// What an artist gave is spent, reserved, still there or returned: nothing else.
