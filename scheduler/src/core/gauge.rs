@@ -1,11 +1,9 @@
 //! What the base price follows, read off the state.
 
-use std::collections::BTreeSet;
-
-use protocol::{NodeId, PublicKey, Tokens};
+use protocol::Tokens;
 
 use crate::core::plan;
-use crate::core::state::{Job, JobPhase, LeasePhase, Node, State};
+use crate::core::state::{Job, JobPhase, Node, State, Want};
 use crate::market::base::Signal;
 
 /// Work in line beside what the nodes that work for the base price have shown that they can do.
@@ -19,34 +17,30 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
     let base = book.base_per_gray;
     let open = || book.active.values().map(|id| &book.jobs[id]).filter(is_open);
     let best_waiting = open().filter(|job| has_fresh_units(job)).map(price).max();
-    let out: BTreeSet<NodeId> = book
-        .leases
-        .values()
-        .filter(|lease| lease.phase == LeasePhase::Out)
-        .map(|lease| lease.node)
-        .collect();
-    let mut owners = BTreeSet::<PublicKey>::new();
-    let mut signal = Signal::default();
+    let able = &state.index.able;
+    let mut signal = Signal {
+        able: able.len() as u32,
+        owners: able.owners() as u32,
+        lowest_ask: able.lowest_ask(),
+        ..Signal::default()
+    };
     for node in plan::able_nodes(state) {
         let ask = node.facts.ask_per_gray;
-        owners.insert(node.facts.owner);
-        signal.able += 1;
-        signal.lowest_ask = Some(signal.lowest_ask.map_or(ask, |lowest| lowest.min(ask)));
         if ask > base {
             continue;
         }
         signal.willing += 1;
-        let works =
-            out.contains(&node.id) || has_just_worked(node, now_ms, book.policy.market.epoch_ms);
+        let works = node.out > 0 || has_just_worked(node, now_ms, book.policy.market.epoch_ms);
         if works || best_waiting.is_none_or(|best| best < ask) {
             signal.per_second += node.pace.per_second().unwrap_or(0);
         }
     }
-    signal.owners = owners.len() as u32;
+    // Every lease that is out has a deadline.
+    let nobody_works = state.live.deadlines.is_empty();
     let lowest_ask = signal.lowest_ask;
     for job in open().filter(|job| lowest_ask.is_some_and(|ask| price(job) >= ask)) {
         signal.work = signal.work.saturating_add(worth(job.work_left(), price(job), base));
-        signal.refused |= out.is_empty() && price(job) >= base && has_fresh_units(job);
+        signal.refused |= nobody_works && price(job) >= base && has_fresh_units(job);
     }
     signal
 }
@@ -61,7 +55,7 @@ const fn price(job: &Job) -> Tokens {
 
 /// Whether units wait that nobody has begun; one that was may wait for a certain node.
 fn has_fresh_units(job: &Job) -> bool {
-    job.waiting.last().is_some_and(|(is_fresh, _)| *is_fresh)
+    job.waiting.last().is_some_and(|(want, _)| *want == Want::Fresh)
 }
 
 fn has_just_worked(node: &Node, now_ms: u64, epoch_ms: u64) -> bool {

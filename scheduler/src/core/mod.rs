@@ -22,7 +22,8 @@ pub use event::{
 };
 pub use policy::Policy;
 pub use state::{
-    Accepted, Appeal, Audit, Book, Committed, Conviction, Dispute, Hold, Job, JobPhase, LeasePhase,
-    LeasePurse, LeaseRecord, Live, Node, Quoted, Recheck, Stake, State, UnitState,
+    Able, Accepted, Appeal, Audit, Book, Committed, Conviction, Dispute, Hold, Index, Job,
+    JobPhase, LeasePhase, LeasePurse, LeaseRecord, Live, Node, Quoted, Recheck, Stake, State,
+    Times, Touched, UnitState, Want,
 };
 pub use step::{AppealError, dispute_fee, may_appeal, outstanding, step};

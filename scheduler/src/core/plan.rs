@@ -1,54 +1,57 @@
 //! Decisions that depend on the moment: who gets which lease, what has come due. They only read;
 //! what they decide enters the state as an event.
 
+use std::collections::BTreeSet;
+
 use protocol::{JobId, JobSpec, LeaseId, NodeId, Shot, ShotIndex, Tokens};
 
 use crate::core::event::Event;
 use crate::core::gauge;
-use crate::core::state::{Appeal, Job, JobPhase, LeasePhase, LeaseRecord, Node, State, UnitState};
-use crate::market::{base, place};
+use crate::core::state::{
+    Appeal, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Node, State, UnitState, Want,
+    slow_after_ms,
+};
+use crate::market::base::{self, Signal};
+use crate::market::place;
 use crate::reputation;
 
-/// A lease is raced that has been out so many times longer than the job's films took on average.
-const RACE_FACTOR: u64 = 4;
-/// And at least so long, milliseconds.
-const RACE_AFTER_MS: u64 = 10_000;
+/// Units of one job, of each kind, that are looked at for a node before it is sent on: who comes next
+/// finds those that were passed over.
+const LOOKED_AT_MAX: usize = 64;
 
 /// The next lease for a node, or `None` when there is nothing for it now.
+///
+/// The cost does not depend on how many nodes and leases there are. It grows with the logarithm of the
+/// number of jobs, and by one comparison for each job that comes first and pays less than the node asks.
 #[must_use]
 pub fn next_grant(state: &State, id: NodeId, now_ms: u64) -> Option<Event> {
     let book = &state.book;
     let node = book.nodes.get(&id).filter(|node| node.class.is_some() && !node.barred)?;
-    let out = book
-        .leases
-        .values()
-        .filter(|lease| lease.node == id && lease.phase == LeasePhase::Out)
-        .count();
-    if out >= book.policy.leases_per_node as usize || node.facts.engine != book.engine {
+    if node.out >= book.policy.leases_per_node || node.facts.engine != book.engine {
         return None;
     }
-    let waiting = || {
-        jobs_in_turn(state, node)
-            .into_iter()
-            .flat_map(|job| job.waiting.iter().map(move |&(_, unit_index)| (job, unit_index)))
-            .find_map(|(job, unit_index)| grant_of(state, node, job, unit_index, now_ms))
+    let ask = node.facts.ask_per_gray;
+    let in_line = |(job, price): &(JobId, Tokens)| {
+        (*price >= ask).then(|| grant_in(state, node, &book.jobs[job], now_ms))?
     };
-    waiting().or_else(|| race(state, node, now_ms))
+    // Whose turn is next comes first.
+    let granted = match place::rotates(&book.policy.market, book.leases_granted + 1) {
+        true => state.index.by_turn.values().find_map(in_line),
+        false => state.index.by_place.values().find_map(in_line),
+    };
+    granted.or_else(|| race(state, node, now_ms))
 }
 
-/// The jobs that have units for a node, whose turn is next first.
-fn jobs_in_turn<'a>(state: &'a State, node: &Node) -> Vec<&'a Job> {
-    let book = &state.book;
-    let rules = &book.policy.market;
-    let jobs = book.active.values().map(|job| &book.jobs[job]);
-    let mut jobs: Vec<&Job> =
-        jobs.filter(|job| !job.waiting.is_empty() && is_offered(state, node, job)).collect();
-    let rotates = place::rotates(rules, book.leases_granted + 1);
-    jobs.sort_by(|a, b| match rotates {
-        true => place::by_turn(&a.standing(), &b.standing()),
-        false => place::by_place(rules, &a.standing(), &b.standing()),
-    });
-    jobs
+/// The first unit of a job that wants a film and that a node may have.
+fn grant_in(state: &State, node: &Node, job: &Job, now_ms: u64) -> Option<Event> {
+    if !is_offered(state, node, job) {
+        return None;
+    }
+    // Nobody has begun with a fresh unit, so one is as good as another.
+    [(Want::Again, LOOKED_AT_MAX), (Want::Twin, LOOKED_AT_MAX), (Want::Fresh, 1)]
+        .into_iter()
+        .flat_map(|(want, most)| job.waiting.range((want, 0)..=(want, u32::MAX)).take(most))
+        .find_map(|&(_, unit_index)| grant_of(state, node, job, unit_index, now_ms))
 }
 
 /// Whether a job's units are for this node.
@@ -62,24 +65,22 @@ fn is_offered(state: &State, node: &Node, job: &Job) -> bool {
 /// One more lease of a unit that another node is slow with, for a node that has nothing else to do:
 /// the first film that holds is taken, and paid once.
 fn race(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
-    let book = &state.book;
-    book.leases.values().find_map(|lease| {
-        let job = &book.jobs[&lease.job];
-        let unit = &job.units[lease.unit_index as usize];
-        let is_raced = is_slow(job, lease, now_ms)
-            && unit.leases.len() <= usize::from(unit.films_wanted)
-            && unit.accepted.is_none()
-            && !unit.on_trial;
-        (is_raced && is_offered(state, node, job))
-            .then(|| grant_of(state, node, job, lease.unit_index, now_ms))?
-    })
+    let late = state.index.races.due(now_ms).map(|(_, job)| &state.book.jobs[&job]);
+    late.filter(|job| is_offered(state, node, job))
+        .flat_map(|job| {
+            let after_ms = slow_after_ms(job).unwrap_or(u64::MAX);
+            let is_slow = move |since_ms: u64| now_ms.saturating_sub(since_ms) >= after_ms;
+            let out = state.index.out(job.id).take_while(move |(since_ms, _)| is_slow(*since_ms));
+            out.map(move |(_, unit_index)| (job, unit_index))
+        })
+        .take(LOOKED_AT_MAX)
+        .find_map(|(job, unit_index)| grant_of(state, node, job, unit_index, now_ms))
 }
 
 /// Whether a film takes much longer than those of its job did; never before one has come.
 fn is_slow(job: &Job, lease: &LeaseRecord, now_ms: u64) -> bool {
-    job.films_ms.checked_div(job.films).is_some_and(|usual_ms| {
-        let slow_ms = usual_ms.saturating_mul(RACE_FACTOR).max(RACE_AFTER_MS);
-        lease.phase == LeasePhase::Out && now_ms.saturating_sub(lease.granted_ms) >= slow_ms
+    slow_after_ms(job).is_some_and(|after_ms| {
+        lease.phase == LeasePhase::Out && now_ms.saturating_sub(lease.granted_ms) >= after_ms
     })
 }
 
@@ -97,10 +98,8 @@ fn grant_of(state: &State, node: &Node, job: &Job, unit_index: u32, now_ms: u64)
         return None;
     }
     let is_second = !unit.leases.is_empty();
-    let needs_reserve = unit
-        .leases
-        .iter()
-        .any(|lease| book.leases[lease].purse != crate::core::state::LeasePurse::Reserve);
+    let needs_reserve =
+        unit.leases.iter().any(|lease| book.leases[lease].purse != LeasePurse::Reserve);
     let funds_missing = if needs_reserve {
         book.reserve.is_zero()
     } else {
@@ -148,15 +147,13 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
 
 /// Whether another owner has a node here that could render a twin, for what the job pays.
 fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
-    able_nodes(state).any(|other| other.facts.owner != node.facts.owner && job.pays(other))
+    let ask = state.index.able.lowest_ask_of_others(node.facts.owner);
+    ask.is_some_and(|ask| job.quote.price_per_gray >= ask)
 }
 
 /// Nodes that are here and could get a lease.
 pub(super) fn able_nodes(state: &State) -> impl Iterator<Item = &Node> {
-    let known = state.live.connected.keys().filter_map(|id| state.book.nodes.get(id));
-    known.filter(|node| {
-        node.class.is_some() && !node.barred && node.facts.engine == state.book.engine
-    })
+    state.index.able.ids().map(|id| &state.book.nodes[&id])
 }
 
 /// What has come due: lapsed leases, twins that will not come, aged pay, jobs that cannot go on, the
@@ -164,15 +161,17 @@ pub(super) fn able_nodes(state: &State) -> impl Iterator<Item = &Node> {
 #[must_use]
 pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
     let mut events = Vec::new();
-    let lapsed = state.live.deadlines.iter().filter(|(_, deadline)| **deadline <= now_ms);
-    events.extend(lapsed.map(|(&lease, _)| Event::Lapsed { lease, now_ms }));
-    let lonely = state.live.waiting_since.iter().filter(|(lease, since)| {
-        let waited_ms = now_ms.saturating_sub(**since);
-        waits_in_vain(state, **lease, waited_ms, now_ms)
+    let policy = &state.book.policy;
+    let lapsed = state.live.deadlines.due(now_ms);
+    events.extend(lapsed.map(|(_, lease)| Event::Lapsed { lease, now_ms }));
+    let waited_ms = policy.twin_wait_ms.min(policy.gone_ms);
+    let waiting = now_ms.checked_sub(waited_ms).map(|since| state.live.waiting_since.due(since));
+    let lonely = waiting.into_iter().flatten().filter(|&(since_ms, lease)| {
+        waits_in_vain(state, lease, now_ms.saturating_sub(since_ms), now_ms)
     });
-    events.extend(lonely.map(|(&lease, _)| Event::TwinWaived { lease, now_ms }));
-    events.extend(state.book.nodes.values().filter_map(|node| aged(state, node, now_ms)));
-    let appeal_ms = state.book.policy.appeal_ms;
+    events.extend(lonely.map(|(_, lease)| Event::TwinWaived { lease, now_ms }));
+    events.extend(all_aged(state, now_ms));
+    let appeal_ms = policy.appeal_ms;
     let final_ones = state.book.convictions.iter().filter(|(_, conviction)| {
         conviction.appeal == Appeal::Open && now_ms >= conviction.since_ms.saturating_add(appeal_ms)
     });
@@ -192,8 +191,8 @@ pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
     events
 }
 
-/// The base price's step, when an epoch has passed since the last and it does not stand where it
-/// belongs.
+/// The base price's step, when an epoch has passed since the last; a step of nothing where it stands
+/// where it belongs, so that all nodes are looked at once an epoch only.
 fn repriced(state: &State, now_ms: u64) -> Option<Event> {
     let book = &state.book;
     let rules = &book.policy.market;
@@ -201,9 +200,14 @@ fn repriced(state: &State, now_ms: u64) -> Option<Event> {
         return None;
     }
     let old = book.base_per_gray;
-    let heading = base::heading(rules, old, &gauge::signal(state, now_ms));
-    let base_per_gray = base::next(rules, old, heading);
-    (base_per_gray != old).then_some(Event::Repriced { base_per_gray, now_ms })
+    let able = &state.index.able;
+    let is_market = able.owners() >= rules.owners_min as usize && rules.floor < rules.ceiling;
+    let signal = match is_market {
+        true => gauge::signal(state, now_ms),
+        false => Signal { lowest_ask: able.lowest_ask(), ..Signal::default() },
+    };
+    let base_per_gray = base::next(rules, old, base::heading(rules, old, &signal));
+    (is_market || base_per_gray != old).then_some(Event::Repriced { base_per_gray, now_ms })
 }
 
 /// Whether a film that held has no twin to wait for: nobody renders one, or only who is slow.
@@ -223,10 +227,22 @@ fn waits_in_vain(state: &State, lease: LeaseId, waited_ms: u64, now_ms: u64) -> 
         || waited_ms >= policy.gone_ms && !has_rival(state, &book.nodes[&record.node], job)
 }
 
-/// The held pay of a node that is old enough, or has enough newer units behind it.
-fn aged(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
+/// Held pay that is old enough, or has enough newer units of its node behind it.
+fn all_aged(state: &State, now_ms: u64) -> Vec<Event> {
+    let (book, index) = (&state.book, &state.index);
+    let since_ms = now_ms.checked_sub(book.policy.hold_ms);
+    let old = since_ms.into_iter().flat_map(|since_ms| index.held.due(since_ms)).map(|(_, id)| id);
+    let nodes: BTreeSet<NodeId> = old.chain(index.outworked.iter().copied()).collect();
+    if nodes.is_empty() {
+        return Vec::new();
+    }
+    let audited = book.audits.values().map(|audit| audit.finding.verifier).collect();
+    nodes.into_iter().filter_map(|id| aged(state, &book.nodes[&id], &audited, now_ms)).collect()
+}
+
+/// The held pay of a node that is released.
+fn aged(state: &State, node: &Node, audited: &BTreeSet<NodeId>, now_ms: u64) -> Option<Event> {
     let policy = &state.book.policy;
-    let is_audited = |id| state.book.audits.values().any(|audit| audit.finding.verifier == id);
     let ripe: Vec<LeaseId> = node
         .holds
         .iter()
@@ -237,7 +253,9 @@ fn aged(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
         // What is doubted is held until it was looked at, and what may turn out to be: pay of a verifier
         // whose word is being looked at, and for films that it has vouched for.
         .filter(|(_, hold)| !state.book.disputes.contains_key(&hold.film.lease))
-        .filter(|(_, hold)| !is_audited(node.id) && !hold.vouched_by().is_some_and(is_audited))
+        .filter(|(_, hold)| {
+            !audited.contains(&node.id) && hold.vouched_by().is_none_or(|id| !audited.contains(&id))
+        })
         .map(|(_, hold)| hold.film.lease)
         .collect();
     (!ripe.is_empty()).then_some(Event::Aged { node: node.id, leases: ripe })
@@ -284,7 +302,7 @@ fn hopeless(state: &State, id: JobId) -> Option<String> {
         return None;
     }
     // Units that were begun come first.
-    let begun = job.waiting.iter().take_while(|(is_fresh, _)| !is_fresh);
+    let begun = job.waiting.range(..(Want::Fresh, 0));
     let unit =
         begun.map(|&(_, index)| &job.units[index as usize]).find(|unit| is_hopeless(unit))?;
     Some(format!(

@@ -1,10 +1,15 @@
 //! What the scheduler knows.
 
+mod index;
 mod risk;
+mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use index::slow_after_ms;
+pub use index::{Able, Index, Touched};
 pub use risk::{Appeal, Audit, Conviction, Dispute, Recheck, Stake};
+pub use times::Times;
 
 use ledger::Transfer;
 use protocol::{
@@ -26,6 +31,8 @@ pub struct State {
     pub book: Book,
     /// What it does not.
     pub live: Live,
+    /// Both by what is asked for; made from them.
+    pub index: Index,
 }
 
 /// What a replay of the journal restores, to the bit.
@@ -59,6 +66,8 @@ pub struct Book {
     pub audits: BTreeMap<(LeaseId, u32), Audit>,
     /// Accepted films that their artists doubt, until the tile was rendered once more.
     pub disputes: BTreeMap<LeaseId, Dispute>,
+    /// Those whose fee the ledger has not set aside yet, by number in the outbox.
+    pub disputes_ordered: BTreeMap<u64, LeaseId>,
     /// What owners of nodes have at risk.
     pub stakes: BTreeMap<PublicKey, Stake>,
     /// Stakes that the ledger has not moved yet, by number in the outbox.
@@ -77,6 +86,8 @@ pub struct Book {
     pub outbox: BTreeMap<u64, Vec<Transfer>>,
     /// Batches of transfers ever asked for.
     pub moves: u64,
+    /// What is to be indexed anew at the end of the event.
+    pub touched: Touched,
 }
 
 /// What is true of this process only.
@@ -91,9 +102,9 @@ pub struct Live {
     /// Nodes heard of since the start, with when.
     pub seen: BTreeMap<NodeId, u64>,
     /// When each lease lapses.
-    pub deadlines: BTreeMap<LeaseId, u64>,
+    pub deadlines: Times<LeaseId>,
     /// When each film began to wait for its twin.
-    pub waiting_since: BTreeMap<LeaseId, u64>,
+    pub waiting_since: Times<LeaseId>,
     /// Nodes that have rendered tiles of a shot, and so hold its scene; of jobs that are not over.
     pub rendered: BTreeMap<JobId, BTreeMap<ShotIndex, BTreeSet<NodeId>>>,
 }
@@ -140,8 +151,14 @@ pub struct Node {
     pub pace: Pace,
     /// Released to the owner's wallet.
     pub earned: Tokens,
+    /// Its unsettled leases.
+    pub leases: BTreeSet<LeaseId>,
+    /// Of these, leases that it has not answered.
+    pub out: u32,
     /// Held back, oldest first by number.
     pub holds: BTreeMap<u64, Hold>,
+    /// Held pay for films that it has vouched for: whose, and its number there.
+    pub vouched: BTreeSet<(NodeId, u64)>,
     /// Verdicts, in order; the first has number 1.
     pub verdicts: Vec<Verdict>,
 }
@@ -194,10 +211,12 @@ pub struct Job {
     pub escrow_seq: u64,
     /// Its units, in the order of [`crate::split()`].
     pub units: Vec<UnitState>,
-    /// Where each unit is in `units`.
-    pub index: BTreeMap<Unit, u32>,
-    /// Units that want a film, those that were begun first.
-    pub waiting: BTreeSet<(bool, u32)>,
+    /// Indices of the units in the order of what they are, for looking one up.
+    pub by_unit: Vec<u32>,
+    /// Units that want a film.
+    pub waiting: BTreeSet<(Want, u32)>,
+    /// Units that are to be indexed anew at the end of the event.
+    pub touched: Vec<u32>,
     /// Units accepted.
     pub units_accepted: u32,
     /// Unsettled leases.
@@ -248,6 +267,17 @@ pub enum JobPhase {
         /// Why it failed; none when the artist stopped it.
         failure: Option<String>,
     },
+}
+
+/// Why a unit wants a film; what was begun comes before what was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Want {
+    /// Nobody is at it any more.
+    Again,
+    /// Another owner is at it or has rendered it: it wants its twin.
+    Twin,
+    /// Nobody ever was.
+    Fresh,
 }
 
 /// A unit of a job.
@@ -374,6 +404,7 @@ impl State {
             convictions: BTreeMap::new(),
             audits: BTreeMap::new(),
             disputes: BTreeMap::new(),
+            disputes_ordered: BTreeMap::new(),
             stakes: BTreeMap::new(),
             stakes_ordered: BTreeMap::new(),
             reserve_seeded: false,
@@ -383,8 +414,9 @@ impl State {
             turns: 0,
             outbox: BTreeMap::new(),
             moves: 0,
+            touched: Touched::default(),
         };
-        Self { book, live: Live::default() }
+        Self { book, live: Live::default(), index: Index::default() }
     }
 }
 
@@ -401,13 +433,20 @@ impl Book {
         effects.push(Effect::Move { seq: self.moves, transfers });
     }
 
+    /// Unsettled leases of a job, by id.
+    pub(super) fn leases_of_job(&self, job: JobId) -> BTreeSet<LeaseId> {
+        self.jobs[&job].units.iter().flat_map(|unit| &unit.leases).copied().collect()
+    }
+
     /// The job of an unsettled lease.
     pub(super) fn job_mut(&mut self, job: JobId) -> &mut Job {
+        self.touched.job(job);
         self.jobs.get_mut(&job).expect("invariant: a lease's job is known")
     }
 
     /// A node that has a lease, a hold or a verdict.
     pub(super) fn node_mut(&mut self, node: NodeId) -> &mut Node {
+        self.touched.node(node);
         self.nodes.get_mut(&node).expect("invariant: who holds a lease has said hello")
     }
 }
@@ -489,6 +528,13 @@ impl Job {
         }
     }
 
+    /// Index of a unit in `units`.
+    #[must_use]
+    pub fn index_of(&self, unit: &Unit) -> Option<u32> {
+        let place = self.by_unit.binary_search_by_key(unit, |&at| self.units[at as usize].unit);
+        place.ok().map(|place| self.by_unit[place])
+    }
+
     /// What is left to do of it: weighted centirays, as the quote bounds them.
     #[must_use]
     pub fn work_left(&self) -> u128 {
@@ -500,17 +546,22 @@ impl Job {
     /// Puts a unit among those that want a film, or takes it out.
     pub(super) fn refresh(&mut self, unit_index: u32) {
         self.version += 1;
+        self.touched.push(unit_index);
         let unit = &self.units[unit_index as usize];
-        let begun = !unit.leases.is_empty() || unit.failures > 0;
+        let want = match (unit.leases.is_empty(), unit.failures) {
+            (true, 0) => Want::Fresh,
+            (true, _) => Want::Again,
+            (false, _) => Want::Twin,
+        };
         let wants = self.phase == JobPhase::Open
             && unit.accepted.is_none()
             && !unit.on_trial
             && unit.leases.len() < usize::from(unit.films_wanted);
-        self.waiting.remove(&(false, unit_index));
-        self.waiting.remove(&(true, unit_index));
+        for old in [Want::Again, Want::Twin, Want::Fresh] {
+            self.waiting.remove(&(old, unit_index));
+        }
         if wants {
-            // `false` sorts first: units that were begun come before fresh ones.
-            self.waiting.insert((!begun, unit_index));
+            self.waiting.insert((want, unit_index));
         }
     }
 }

@@ -25,7 +25,7 @@ pub fn lease(state: &State, id: LeaseId) -> Option<Lease> {
     let record = book.leases.get(&id)?;
     let job = &book.jobs[&record.job];
     let unit = job.units[record.unit_index as usize].unit;
-    let deadline_ms = state.live.deadlines.get(&id).copied();
+    let deadline_ms = state.live.deadlines.get(&id);
     Some(Lease {
         id,
         node: record.node,
@@ -133,8 +133,6 @@ fn unit_status(book: &Book, unit: &UnitState) -> TileStatus {
 pub fn node(state: &State, node: &Node) -> NodeView {
     let mut name = reputation::reputation(node.accepted_for_others, node.refused, node.dropped);
     name.accepted = node.accepted;
-    let out =
-        |lease: &&crate::core::LeaseRecord| lease.node == node.id && lease.phase == LeasePhase::Out;
     NodeView {
         node: node.id,
         name: node.facts.name.clone(),
@@ -152,7 +150,7 @@ pub fn node(state: &State, node: &Node) -> NodeView {
         held: node.held(),
         verified: node.verified,
         stake: staked(&state.book, node.facts.owner),
-        leases: state.book.leases.values().filter(out).count() as u32,
+        leases: node.out,
         seen_ms: state.live.seen.get(&node.id).copied().unwrap_or(0),
     }
 }
@@ -194,7 +192,7 @@ fn market(state: &State, now_ms: u64) -> MarketView {
 #[must_use]
 pub fn accepted<'a>(book: &'a Book, unit: &Unit) -> Option<(PublicKey, &'a Accepted)> {
     let job = book.jobs.get(&unit.job)?;
-    let state = &job.units[*job.index.get(unit)? as usize];
+    let state = &job.units[job.index_of(unit)? as usize];
     Some((job.artist, state.accepted.as_ref()?))
 }
 

@@ -10,8 +10,8 @@ use protocol::{
 };
 use scheduler::core::{
     Book, Challenged, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding,
-    JobPhase, NodeFacts, Ordered, Policy, Secret, State, Tried, may_appeal, outstanding, plan,
-    step, verifiers, view,
+    JobPhase, LeasePhase, NodeFacts, Ordered, Policy, Secret, State, Tried, may_appeal,
+    outstanding, plan, step, verifiers, view,
 };
 use scheduler::money;
 

@@ -204,7 +204,11 @@ fn credit_node(
         vouched: committed.vouched.clone(),
         since_ms: now_ms,
     };
-    node.holds.insert(node.accepted, hold);
+    let (number, vouched_by) = (node.accepted, hold.vouched_by());
+    node.holds.insert(number, hold);
+    if let Some(verifier) = vouched_by {
+        state.book.node_mut(verifier).vouched.insert((lease.node, number));
+    }
 }
 
 /// What an artist gave is spent, reserved, still there or returned: nothing else.

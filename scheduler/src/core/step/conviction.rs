@@ -116,7 +116,13 @@ fn open(
 
 /// Moves a convicted node's held pay to the appeal account and has its films checked again.
 fn seize_holds(book: &mut Book, cause: LeaseId, id: NodeId, effects: &mut Vec<Effect>) {
-    let holds: Vec<Hold> = std::mem::take(&mut book.node_mut(id).holds).into_values().collect();
+    let holds = std::mem::take(&mut book.node_mut(id).holds);
+    for (&number, hold) in &holds {
+        if let Some(verifier) = hold.vouched_by() {
+            book.node_mut(verifier).vouched.remove(&(id, number));
+        }
+    }
+    let holds: Vec<Hold> = holds.into_values().collect();
     let sum = holds.iter().fold(Tokens::ZERO, |sum, hold| money::plus(sum, hold.amount));
     let accounts = (account::held(id), account::appeal());
     let seizure = money::lease_movement_id("conviction", cause);
@@ -278,8 +284,7 @@ fn is_recheck_of(effect: &Effect, lease: LeaseId) -> bool {
 
 /// Takes a convicted node's leases back: others get the work.
 fn withdraw_all(state: &mut State, id: NodeId, now_ms: u64, effects: &mut Vec<Effect>) {
-    let leases = state.book.leases.values().filter(|lease| lease.node == id);
-    for id in leases.map(|lease| lease.id).collect::<Vec<LeaseId>>() {
+    for id in state.book.nodes[&id].leases.clone() {
         if let Some(lease) = lease::withdraw(state, id, effects) {
             verdict::consider(state, lease.job, lease.unit_index, now_ms, effects);
             job::end_if_over(state, lease.job, now_ms, effects);

@@ -37,6 +37,7 @@ pub(super) fn open(book: &mut Book, job_id: JobId, unit_index: u32, effects: &mu
     let pending = pending(book, &dispute);
     book.transfer(vec![pending], effects);
     let seq = Some(book.moves);
+    book.disputes_ordered.insert(book.moves, film.lease);
     book.disputes.insert(film.lease, Dispute { seq, ..dispute });
 }
 
@@ -53,19 +54,17 @@ fn pending(book: &Book, dispute: &Dispute) -> Transfer {
 
 /// The ledger has done a batch: if it was a dispute's, the tile is rendered.
 pub(super) fn moved(book: &mut Book, seq: u64, effects: &mut Vec<Effect>) {
-    let funded = book.disputes.values_mut().find(|dispute| dispute.seq == Some(seq));
-    if let Some(dispute) = funded {
+    let Some(lease) = book.disputes_ordered.remove(&seq) else { return };
+    if let Some(dispute) = book.disputes.get_mut(&lease) {
         dispute.seq = None;
-        let lease = dispute.film.lease;
         effects.push(look(book, lease));
     }
 }
 
 /// The wallet held less: as if nothing had been said.
 pub(super) fn unfunded(book: &mut Book, seq: u64) {
-    let unfunded = book.disputes.values().find(|dispute| dispute.seq == Some(seq));
-    let Some(lease) = unfunded.map(|dispute| dispute.film.lease) else { return };
-    let dispute = book.disputes.remove(&lease).expect("invariant: it was just looked at");
+    let Some(lease) = book.disputes_ordered.remove(&seq) else { return };
+    let Some(dispute) = book.disputes.remove(&lease) else { return };
     book.outbox.remove(&seq);
     let unit = &mut book.job_mut(dispute.job).units[dispute.unit_index as usize];
     if let Some(accepted) = unit.accepted.as_mut().filter(|it| it.film.lease == lease) {
@@ -75,9 +74,9 @@ pub(super) fn unfunded(book: &mut Book, seq: u64) {
 
 /// Doubts all held films that a node has vouched for: it was convicted of something else.
 pub(super) fn doubt_all_vouched_by(book: &mut Book, id: NodeId, effects: &mut Vec<Effect>) {
-    let holds = book.nodes.values().flat_map(|node| node.holds.values());
-    let vouched = holds.filter(|hold| hold.primary && hold.vouched_by() == Some(id));
-    for hold in vouched.cloned().collect::<Vec<Hold>>() {
+    let holds =
+        book.nodes[&id].vouched.iter().map(|(maker, number)| &book.nodes[maker].holds[number]);
+    for hold in holds.filter(|hold| hold.primary).cloned().collect::<Vec<Hold>>() {
         doubt(book, &hold, effects);
     }
 }

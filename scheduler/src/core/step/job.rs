@@ -22,7 +22,8 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
     }
     let units = split::split(id, &spec, chunks_per_batch)
         .expect("invariant: the shell splits a job before it takes the order");
-    let index = units.iter().enumerate().map(|(index, &unit)| (unit, index as u32)).collect();
+    let mut by_unit: Vec<u32> = (0..units.len() as u32).collect();
+    by_unit.sort_unstable_by_key(|&index| units[index as usize]);
     let units: Vec<UnitState> = units
         .into_iter()
         .map(|unit| UnitState {
@@ -59,8 +60,9 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         phase: JobPhase::Funding,
         escrow_seq: book.moves,
         units,
-        index,
+        by_unit,
         waiting: BTreeSet::new(),
+        touched: Vec::new(),
         units_accepted: 0,
         leases: 0,
         rechecks: 0,
@@ -77,6 +79,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         turn: book.turns,
     };
     book.active.insert(job.number, id);
+    book.touched.job(id);
     book.jobs.insert(id, job);
     if price.is_zero() {
         open(state, id);
@@ -96,11 +99,7 @@ pub(super) fn moved(state: &mut State, seq: u64, now_ms: u64, effects: &mut Vec<
     state.book.outbox.remove(&seq);
     stake::moved(&mut state.book, seq);
     dispute::moved(&mut state.book, seq, effects);
-    let funded = state.book.active.values().copied().find(|id| {
-        let job = &state.book.jobs[id];
-        job.escrow_seq == seq && job.phase == JobPhase::Funding
-    });
-    if let Some(id) = funded {
+    if let Some(&id) = state.index.funding.get(&seq) {
         open(state, id);
         node::end_jobs_of_other_engines(state, now_ms, effects);
     }
@@ -122,6 +121,7 @@ pub(super) fn forget(state: &mut State, id: JobId) {
     };
     book.outbox.remove(&job.escrow_seq);
     book.active.remove(&job.number);
+    book.touched.job(id);
     book.jobs.remove(&id);
 }
 
@@ -133,30 +133,20 @@ pub(super) fn close(
     now_ms: u64,
     effects: &mut Vec<Effect>,
 ) {
-    let Some(job) = state.book.jobs.get_mut(&id) else { return };
-    if job.phase != JobPhase::Open {
+    if state.book.jobs.get(&id).is_none_or(|job| job.phase != JobPhase::Open) {
         return;
     }
+    let job = state.book.job_mut(id);
     job.phase = JobPhase::Closing { failure };
     job.waiting.clear();
     job.version += 1;
-    let out: Vec<_> = state
-        .book
-        .leases
-        .values()
-        .filter(|lease| lease.job == id && lease.phase == LeasePhase::Out)
-        .map(|lease| lease.id)
-        .collect();
-    for lease in out {
-        lease::withdraw(state, lease, effects);
+    for lease in state.book.leases_of_job(id) {
+        if state.book.leases[&lease].phase == LeasePhase::Out {
+            lease::withdraw(state, lease, effects);
+        }
     }
-    let begun: Vec<u32> = state
-        .book
-        .leases
-        .values()
-        .filter(|lease| lease.job == id)
-        .map(|lease| lease.unit_index)
-        .collect();
+    let begun = state.book.leases_of_job(id).into_iter();
+    let begun: Vec<u32> = begun.map(|lease| state.book.leases[&lease].unit_index).collect();
     for unit_index in begun {
         verdict::consider(state, id, unit_index, now_ms, effects);
     }
@@ -175,7 +165,7 @@ pub(super) fn reopen(book: &mut Book, id: JobId) {
 
 /// Ends a job that has nothing left to do: the rest goes back. Held pay ages as before.
 pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &mut Vec<Effect>) {
-    let job = state.book.job_mut(id);
+    let job = &state.book.jobs[&id];
     if job.leases > 0 || job.rechecks > 0 {
         return;
     }
@@ -185,6 +175,7 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
         _ => return,
     };
     assert!(job.reserved.is_zero(), "invariant: no lease, nothing reserved");
+    let job = state.book.job_mut(id);
     job.phase = phase;
     job.ended_ms = Some(now_ms);
     job.waiting.clear();

@@ -24,6 +24,7 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
     let book = &mut state.book;
     book.leases_granted += 1;
     let policy = &book.policy;
+    book.touched.job(grant.job);
     let job = book.jobs.get_mut(&grant.job).expect("invariant: plans name known jobs");
     let unit = &mut job.units[grant.unit_index as usize];
     assert!(job.phase == JobPhase::Open && unit.accepted.is_none(), "invariant: a unit to do");
@@ -77,8 +78,11 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
         phase: LeasePhase::Out,
     };
     let pending = reservation(&record, unit_id);
-    state.live.deadlines.insert(grant.lease, now_ms + policy.lease_ms);
-    book.node_mut(grant.node).granted += 1;
+    state.live.deadlines.set(grant.lease, Some(now_ms + policy.lease_ms));
+    let node = book.node_mut(grant.node);
+    node.granted += 1;
+    node.out += 1;
+    node.leases.insert(grant.lease);
     book.leases.insert(grant.lease, record);
     book.transfer(vec![pending], effects);
 }
@@ -129,8 +133,11 @@ pub(super) fn withdraw(
 /// Forgets an unsettled lease; its reservation is the caller's to settle.
 pub(super) fn detach(state: &mut State, id: LeaseId) -> Option<LeaseRecord> {
     let lease = state.book.leases.remove(&id)?;
-    state.live.deadlines.remove(&id);
-    state.live.waiting_since.remove(&id);
+    state.live.deadlines.set(id, None);
+    state.live.waiting_since.set(id, None);
+    let node = state.book.node_mut(lease.node);
+    node.out -= u32::from(lease.phase == LeasePhase::Out);
+    node.leases.remove(&id);
     let job = state.book.job_mut(lease.job);
     job.leases -= 1;
     let unit = &mut job.units[lease.unit_index as usize];
@@ -206,8 +213,12 @@ pub(super) fn commit(
     let film = FilmRef { lease: id, node, owner, class, root, rays, signature };
     let film = Committed { film, round: 0, pixels: 0, vouched: None };
     let (job, unit_index) = (lease.job, lease.unit_index);
-    state.live.deadlines.remove(&id);
+    state.live.deadlines.set(id, None);
+    book.touched.node(node);
+    book.nodes.get_mut(&node).expect("invariant: who has a lease is known").out -= 1;
+    book.touched.job(job);
     let counted = book.jobs.get_mut(&job).expect("invariant: a lease's job is known");
+    counted.touched.push(unit_index);
     let shot = counted.units[unit_index as usize].unit.shot;
     state.live.rendered.entry(job).or_default().entry(shot).or_default().insert(node);
     counted.films += 1;

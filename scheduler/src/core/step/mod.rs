@@ -105,6 +105,7 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             node::reprice(&mut state.book, base_per_gray, now_ms);
         }
     }
+    state.reindex();
     effects
 }
 

@@ -1,5 +1,7 @@
 //! Starts, hellos, heartbeats.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ledger::{Code, Transfer, account};
 use protocol::{Class, Engine, LeaseId, NodeId, PublicKey, RayCount, Tokens};
 
@@ -32,15 +34,17 @@ pub(super) fn start(
     for lease in state.book.leases.values() {
         match lease.phase {
             LeasePhase::Out => {
-                state.live.deadlines.insert(lease.id, now_ms + lease_ms);
+                state.live.deadlines.set(lease.id, Some(now_ms + lease_ms));
             }
             LeasePhase::Passed(_) => {
-                state.live.waiting_since.insert(lease.id, now_ms);
+                state.live.waiting_since.set(lease.id, Some(now_ms));
             }
             LeasePhase::Committed(_) => {}
         }
     }
     end_jobs_of_other_engines(state, now_ms, effects);
+    // Rules and engine are part of every key.
+    state.index = state.indexed_anew();
 }
 
 /// New rules. A base price that the operator has not touched goes on where it was.
@@ -89,15 +93,10 @@ pub(super) fn end_jobs_of_other_engines(state: &mut State, now_ms: u64, effects:
             "the farm has changed from {old} to {engine}, and samples of two engines do not mix; order it again"
         );
         // A film that was not judged cannot be any more.
-        let unjudged: Vec<LeaseId> = state
-            .book
-            .leases
-            .values()
-            .filter(|lease| lease.job == id && !lease.has_passed())
-            .map(|lease| lease.id)
-            .collect();
-        for lease in unjudged {
-            lease::withdraw(state, lease, effects);
+        for lease in state.book.leases_of_job(id) {
+            if !state.book.leases[&lease].has_passed() {
+                lease::withdraw(state, lease, effects);
+            }
         }
         job::close(state, id, Some(failure), now_ms, effects);
     }
@@ -137,9 +136,13 @@ pub(super) fn meet(state: &mut State, id: NodeId, facts: NodeFacts) {
         rays: RayCount::default(),
         pace: Pace::default(),
         earned: Tokens::ZERO,
-        holds: std::collections::BTreeMap::new(),
+        leases: BTreeSet::new(),
+        out: 0,
+        holds: BTreeMap::new(),
+        vouched: BTreeSet::new(),
         verdicts: Vec::new(),
     };
+    state.book.touched.node(id);
     let node = state.book.nodes.entry(id).or_insert_with(fresh);
     if (&node.facts.backend, node.facts.engine) != (&facts.backend, facts.engine) {
         node.class = None;
@@ -149,6 +152,7 @@ pub(super) fn meet(state: &mut State, id: NodeId, facts: NodeFacts) {
 
 /// A golden film was judged.
 pub(super) fn qualify(state: &mut State, id: NodeId, class: Class) {
+    state.book.touched.node(id);
     if let Some(node) = state.book.nodes.get_mut(&id) {
         node.class = Some(class);
     }
@@ -156,17 +160,21 @@ pub(super) fn qualify(state: &mut State, id: NodeId, class: Class) {
 
 /// A node is there.
 pub(super) fn hear(state: &mut State, id: NodeId, now_ms: u64) {
-    state.live.connected.insert(id, now_ms);
+    if state.live.connected.insert(id, now_ms).is_none() {
+        state.book.touched.node(id);
+    }
     state.live.seen.insert(id, now_ms);
 }
 
 /// A node's connection is gone: its leases lapse soon, unless it comes back and says so.
 pub(super) fn lose(state: &mut State, id: NodeId, now_ms: u64) {
     state.live.connected.remove(&id);
+    state.book.touched.node(id);
     let soon = now_ms + state.book.policy.gone_ms;
-    for lease in state.book.leases.values().filter(|lease| lease.node == id) {
-        if let Some(deadline) = state.live.deadlines.get_mut(&lease.id) {
-            *deadline = soon.min(*deadline);
+    let leases = state.book.nodes.get(&id).into_iter().flat_map(|node| &node.leases);
+    for &lease in leases {
+        if let Some(deadline) = state.live.deadlines.get(&lease) {
+            state.live.deadlines.set(lease, Some(soon.min(deadline)));
         }
     }
 }
@@ -177,7 +185,8 @@ pub(super) fn beat(state: &mut State, id: NodeId, lease: LeaseId, now_ms: u64) {
     let Some(record) = state.book.leases.get(&lease).filter(|lease| lease.node == id) else {
         return;
     };
-    if let Some(deadline) = state.live.deadlines.get_mut(&lease) {
-        *deadline = (now_ms + policy.lease_ms).min(record.granted_ms + policy.lease_max_ms);
+    if state.live.deadlines.get(&lease).is_some() {
+        let until_ms = (now_ms + policy.lease_ms).min(record.granted_ms + policy.lease_max_ms);
+        state.live.deadlines.set(lease, Some(until_ms));
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn pass(
     committed.pixels += pixels;
     lease.phase = LeasePhase::Passed(committed);
     let (job, unit_index) = (lease.job, lease.unit_index);
-    state.live.waiting_since.insert(id, now_ms);
+    state.live.waiting_since.set(id, Some(now_ms));
     let job_mut = state.book.job_mut(job);
     job_mut.pixels_checked += u64::from(pixels);
     job_mut.version += 1;
@@ -137,6 +137,7 @@ pub(super) fn waive_twin(state: &mut State, id: LeaseId, now_ms: u64, effects: &
     let LeasePhase::Passed(committed) = &lease.phase else { return };
     let mut committed = committed.clone();
     let (job_id, unit_index) = (lease.job, lease.unit_index);
+    book.touched.job(job_id);
     let unit =
         &mut book.jobs.get_mut(&job_id).expect("invariant: known").units[unit_index as usize];
     let is_out = |other: &LeaseId| book.leases[other].phase == LeasePhase::Out;
@@ -169,6 +170,7 @@ pub(super) fn conclude_trial(
     effects: &mut Vec<Effect>,
 ) {
     let book = &mut state.book;
+    book.touched.job(job_id);
     let Some(job) = book.jobs.get_mut(&job_id) else { return };
     let Some(unit) = job.units.get_mut(unit_index as usize).filter(|unit| unit.on_trial) else {
         return;
@@ -194,6 +196,7 @@ pub(super) fn conclude_trial(
         return;
     }
     unit.films_wanted = 1;
+    job.touched.push(unit_index);
     for (id, wrong) in guilty {
         conviction::convict(state, id, wrong, now_ms, effects);
     }

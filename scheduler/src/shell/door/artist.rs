@@ -71,7 +71,7 @@ impl Door {
             .ask(move |desk| {
                 let now_ms = desk.now_ms();
                 desk.live_mut().quotes_made += 1;
-                let State { book, live } = desk.state();
+                let State { book, live, .. } = desk.state();
                 let id = book.secret.quote_id(book.boot, live.quotes_made);
                 let (rules, base_per_gray) = (&book.policy.market, book.base_per_gray);
                 let terms = Terms { prices: &prices, rules, base_per_gray, offer };

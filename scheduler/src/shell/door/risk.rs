@@ -27,7 +27,7 @@ impl Door {
                 artist::own_job(desk.state(), caller, unit.job)?;
                 let book = &desk.state().book;
                 let job = &book.jobs[&unit.job];
-                let index = job.index.get(&unit).copied();
+                let index = job.index_of(&unit);
                 let accepted = index.and_then(|at| job.units[at as usize].accepted.as_ref());
                 let Some((unit_index, accepted)) = index.zip(accepted) else {
                     let message = "that tile is not accepted; there is nothing to dispute";

@@ -11,6 +11,7 @@ impl World {
 
     /// What must hold whatever happens.
     pub fn assert_invariants(&self) {
+        self.assert_indexed();
         let book = &self.state.book;
         for job in book.jobs.values() {
             let mut accepted = 0;
@@ -45,6 +46,37 @@ impl World {
                 .values()
                 .any(|node| was_barred(node) || node.verdicts.iter().any(|v| v.lease == *lease));
             assert!(judged || book.leases.contains_key(lease), "an acknowledged film was lost");
+        }
+    }
+
+    /// What is looked up is what a search would find.
+    fn assert_indexed(&self) {
+        let book = &self.state.book;
+        assert_eq!(self.state.index, self.state.indexed_anew());
+        let mut vouched = BTreeMap::<NodeId, BTreeSet<(NodeId, u64)>>::new();
+        let mut leases = BTreeMap::<NodeId, BTreeSet<LeaseId>>::new();
+        for node in book.nodes.values() {
+            for (&number, hold) in &node.holds {
+                if let Some(verifier) = hold.vouched_by() {
+                    vouched.entry(verifier).or_default().insert((node.id, number));
+                }
+            }
+        }
+        for lease in book.leases.values() {
+            leases.entry(lease.node).or_default().insert(lease.id);
+        }
+        let is_out = |lease: &&scheduler::core::LeaseRecord| lease.phase == LeasePhase::Out;
+        for node in book.nodes.values() {
+            assert_eq!(node.leases, leases.remove(&node.id).unwrap_or_default());
+            let out = node.leases.iter().map(|lease| &book.leases[lease]).filter(is_out);
+            assert_eq!(node.out as usize, out.count());
+            assert_eq!(node.vouched, vouched.remove(&node.id).unwrap_or_default());
+        }
+        let out = book.leases.values().filter(is_out).count();
+        assert_eq!(self.state.live.deadlines.len(), out, "a lease that is out has a deadline");
+        for (lease, dispute) in &book.disputes {
+            let ordered = dispute.seq.map(|seq| book.disputes_ordered[&seq]);
+            assert!(ordered.is_none_or(|ordered| ordered == *lease));
         }
     }
 
