@@ -21,6 +21,11 @@ pub struct Config {
     /// Where to listen. Port 0 takes a free one: a farm that is to be found again after a
     /// restart needs a fixed port.
     pub bind: SocketAddr,
+    /// Where the status page and the metrics are; nowhere when there is none. Whoever can connect sees
+    /// every job and its picture: an address of this machine alone is what is meant, behind a proxy that
+    /// asks who comes where others are to see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<SocketAddr>,
     /// What a quote adds to the price of rays; that is in `policy.market`.
     pub prices: Prices,
     /// Tokens that a new client gets once.
@@ -62,6 +67,7 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from("tessera-farm"),
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            status: None,
             prices: Prices::default(),
             welcome_grant: Tokens::from_whole(100),
             // A hundred newcomers a day are a farm that grows fast.

@@ -6,7 +6,9 @@ use protocol::view::{
     AcceptedUnit, FarmView, HeldRow, JobStatus, JobSummary, JobUpdate, MarketView, NodeView,
     TileStatus,
 };
-use protocol::{JobId, Lease, LeaseId, NodeId, PublicKey, Tokens, Unit, Verdict, VerdictKind};
+use protocol::{
+    JobId, Lease, LeaseId, NodeId, PublicKey, ShotIndex, Tokens, Unit, Verdict, VerdictKind,
+};
 
 use crate::core::gauge;
 use crate::core::state::{
@@ -101,10 +103,21 @@ pub fn update(book: &Book, id: JobId, after: u64) -> Option<JobUpdate> {
 /// Where every tile stands: the least advanced of its batches.
 fn tiles(book: &Book, job: &Job) -> Vec<TileStatus> {
     let per_shot = job.spec.grid().tile_count() as usize;
+    let place = |unit: &Unit| unit.shot.0 as usize * per_shot + unit.tile.0 as usize;
     let mut tiles = vec![TileStatus::Accepted; per_shot * job.spec.shot_count() as usize];
     for unit in &job.units {
-        let place = unit.unit.shot.0 as usize * per_shot + unit.unit.tile.0 as usize;
-        let tile = &mut tiles[place];
+        let tile = &mut tiles[place(&unit.unit)];
+        *tile = (*tile).min(unit_status(book, unit));
+    }
+    tiles
+}
+
+/// Where the tiles of one shot stand.
+#[must_use]
+pub fn tiles_of(book: &Book, job: &Job, shot: ShotIndex) -> Vec<TileStatus> {
+    let mut tiles = vec![TileStatus::Accepted; job.spec.grid().tile_count() as usize];
+    for unit in job.units.iter().filter(|unit| unit.unit.shot == shot) {
+        let tile = &mut tiles[unit.unit.tile.0 as usize];
         *tile = (*tile).min(unit_status(book, unit));
     }
     tiles

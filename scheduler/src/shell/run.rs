@@ -1,6 +1,7 @@
 //! Starts everything in order, waits, and stops everything in order.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::by_hash::ByHash;
 use super::desk::{self, DeskHandle, Outlets};
 use super::door::{Door, LedgerChecks, Turnstile, Witnesses};
 use super::frames::Frames;
+use super::page::{self, Page};
 use super::queue::Queue;
 use super::till::{self, TillHandle};
 use super::verifier::{Meter, Tools, Verifier};
@@ -38,6 +40,8 @@ pub struct Ready {
     pub ticket: Ticket,
     /// The scheduler's key: it signs quotes, leases and verdicts.
     pub key: PublicKey,
+    /// Where the status page is, where one was asked for.
+    pub status: Option<SocketAddr>,
 }
 
 /// Runs a scheduler until `shutdown` resolves.
@@ -66,15 +70,22 @@ pub async fn run(
     peer_config.bind = config.bind;
     let peer = Peer::bind(peer_config).await.context("the network door was not opened")?;
 
+    let listener = match config.status {
+        Some(address) => Some(page::bind(address).await?),
+        None => None,
+    };
     let parts = Parts::start(&config, opened, &peer).await?;
-    let ready = Ready { ticket: peer.ticket(), key: peer.id() };
+    let status = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    let ready = Ready { ticket: peer.ticket(), key: peer.id(), status };
     peer.serve(parts.door.clone());
+    let page = page::serve(listener, parts.page.clone());
     on_ready(ready);
 
     let ended = tokio::select! {
         () = shutdown => "asked to",
         () = tick(&parts.door.desk, config.tick_ms) => "the desk stopped",
         () = till::tend(&parts.door.till) => "the till stopped",
+        () = page => "the status page stopped",
     };
     tracing::info!("stopping: {ended}");
     peer.close().await;
@@ -132,6 +143,7 @@ fn tell_audit(audit: AuditReader) -> anyhow::Result<()> {
 /// The threads and what they share.
 struct Parts {
     door: Arc<Door>,
+    page: Arc<Page>,
     threads: Vec<std::thread::JoinHandle<()>>,
     desk: std::thread::JoinHandle<anyhow::Result<()>>,
     money: Arc<Queue<till::Errand>>,
@@ -166,7 +178,7 @@ impl Parts {
             evidence: evidence.clone(),
             key: key.clone(),
             desk: desk.clone(),
-            meter,
+            meter: meter.clone(),
             cancel: cancel.clone(),
         };
         let verifier = Verifier::new(config.cpu_threads, tools);
@@ -180,6 +192,7 @@ impl Parts {
                 move || till::work(ledger, &money, &desk)
             })?,
         ];
+        let page = Arc::new(Page::new(desk.clone(), films.clone(), checks.clone(), meter));
         let door = Arc::new(Door {
             assays: Arc::new(Assays::new(&key)),
             turnstile: Turnstile::new(config),
@@ -199,7 +212,7 @@ impl Parts {
             witnesses: Witnesses::default(),
             statements: Semaphore::new(STATEMENTS_AT_ONCE),
         });
-        let parts = Self { door, threads, desk: desk_thread, money, checks, cancel };
+        let parts = Self { door, page, threads, desk: desk_thread, money, checks, cancel };
         match started {
             Ok(()) => Ok(parts),
             Err(_stopped) => match parts.stop().await {

@@ -7,6 +7,7 @@ mod disputes;
 mod evidence;
 mod farm;
 mod market;
+mod page;
 mod receipts;
 mod simulator;
 mod trust;

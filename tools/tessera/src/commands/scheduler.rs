@@ -19,6 +19,7 @@ use crate::text;
 Examples:
   tessera scheduler --data farm
   tessera scheduler --data farm --bind 0.0.0.0:7700 --config farm.toml
+  tessera scheduler --data farm --status 127.0.0.1:7780
   tessera scheduler --data farm --config farm.toml --print-config
 
 ")]
@@ -29,6 +30,9 @@ pub struct SchedulerArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", env = "TESSERA_BIND")]
     bind: Option<SocketAddr>,
+    /// Address of a status page for a browser, and of metrics; whoever can connect sees all jobs
+    #[arg(long, value_name = "ADDRESS", env = "TESSERA_STATUS")]
+    status: Option<SocketAddr>,
     /// Settings, TOML
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
@@ -70,6 +74,9 @@ pub fn run(args: SchedulerArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         if let Err(error) = text::print(&ticket) {
             eprintln!("warning: the ticket was not printed: {error}");
         }
+        if let Some(address) = ready.status {
+            eprintln!("  its status: http://{address}/");
+        }
         eprintln!(
             "  the farm is open; nodes join with: tessera node --farm @{}",
             ticket_file.display()
@@ -101,6 +108,7 @@ fn config(args: &SchedulerArgs) -> anyhow::Result<Config> {
     if let Some(bind) = args.bind {
         config.bind = bind;
     }
+    config.status = args.status.or(config.status);
     config.validate().exit(Exit::Usage)?;
     Ok(config)
 }
