@@ -10,6 +10,7 @@ use bytes::Bytes;
 use protocol::sign::public_key;
 use protocol::{Lease, LeaseId, NodeHello, NodeId, OwnerBinding, PublicKey, Request, Signed};
 use renderer::Cancel;
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use transport::{Backoff, Connection, Peer, PeerConfig, identity};
 
@@ -18,6 +19,8 @@ use crate::cheat::Fraud;
 use crate::config::{Cheat, Config};
 use crate::easel::Easel;
 use crate::event::NodeEvent;
+use crate::health::{self, Health};
+use crate::manners::Pause;
 use crate::painter::{Hand, Painter};
 use crate::seen::SeenVerdicts;
 use crate::session;
@@ -48,6 +51,8 @@ pub(crate) struct Agent {
     pub(crate) connection: Option<Connection>,
     pub(crate) seen: SeenVerdicts,
     pub(crate) witness: Arc<Witness>,
+    /// Why the node pauses of itself.
+    pub(crate) rest: watch::Receiver<Option<Pause>>,
 }
 
 impl Agent {
@@ -70,6 +75,7 @@ impl Agent {
         let studio = Studio::open(move || painter(&opening, memory_bytes)).await?;
         events(NodeEvent::Started { node, backend: studio.description().to_owned() });
         events(NodeEvent::Confined { confinement: studio.confinement().cloned() });
+        examine(&studio).await?;
         let mut rays_per_second = 0;
         if config.benchmark {
             rays_per_second = studio.ask(Painter::benchmark).await.map_err(RunError::Render)?;
@@ -99,7 +105,9 @@ impl Agent {
         let (held, works) = (BTreeMap::new(), JoinSet::new());
         let seen = SeenVerdicts::load(&config.data_dir);
         let connection = None;
-        Ok(Self { config, workshop, hello, held, works, connection, seen, witness })
+        let (manners, data_dir) = (config.manners.clone(), config.data_dir.clone());
+        let rest = crate::watch::begin(manners, data_dir, workshop.studio.reins());
+        Ok(Self { config, workshop, hello, held, works, connection, seen, witness, rest })
     }
 
     /// Serves the farm through any number of connections, until `shutdown`.
@@ -127,6 +135,11 @@ impl Agent {
 
     /// Hands in what is finished, gives the rest back, closes everything.
     pub(crate) async fn stop(mut self) {
+        // What was halted goes on, to hear that it is cancelled.
+        self.rest = watch::channel(None).1;
+        if let Some(reins) = self.workshop.studio.reins() {
+            reins.release();
+        }
         for held in self.held.values() {
             held.cancel.set();
         }
@@ -205,6 +218,22 @@ impl Agent {
 
     fn drop_event(&self, lease: LeaseId, reason: String) {
         self.tell(NodeEvent::Dropped { lease, reason });
+    }
+}
+
+/// Renders a film whose bits are known: a sick machine takes no lease.
+async fn examine(studio: &Studio) -> Result<(), RunError> {
+    let on_cpu = studio.description().starts_with("cpu");
+    let golden =
+        |painter: &mut Painter| painter.golden(&health::golden_settings(), health::golden_batch());
+    let film = studio.ask(golden).await.map_err(RunError::Render)?;
+    match health::judge(&film, on_cpu) {
+        Health::Exact => Ok(()),
+        Health::Tolerant { differing } => {
+            tracing::info!(differing, "this device rounds in its own way");
+            Ok(())
+        }
+        Health::Sick { differing } => Err(RunError::Sick { differing }),
     }
 }
 

@@ -9,8 +9,10 @@ use protocol::tokens::as_text;
 use serde::{Deserialize, Serialize};
 use transport::Ticket;
 
+use crate::manners::Manners;
+
 /// How a node is set up. Only the folder and the farm have no default.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Folder of the node's key and scenes; one node at a time may use it.
@@ -58,6 +60,9 @@ pub struct Config {
     /// Whether to measure the node's speed at start.
     #[serde(default = "Config::default_benchmark")]
     pub benchmark: bool,
+    /// When the node leaves the machine to the person before it.
+    #[serde(default)]
+    pub manners: Manners,
     /// Where to listen; by default on this machine only when the farm is on it.
     #[serde(default)]
     pub bind: Option<SocketAddr>,
@@ -168,6 +173,7 @@ impl Config {
             worker_bytes: None,
             verify: Self::default_verify(),
             benchmark: Self::default_benchmark(),
+            manners: Manners::default(),
             bind: None,
             cheat: None,
         }

@@ -110,6 +110,8 @@ pub enum NodeEvent {
         /// Why.
         reason: String,
     },
+    /// A pause that the node made of itself is over.
+    Resumed,
     /// Something went wrong that time may heal.
     Error {
         /// What happened.
@@ -198,6 +200,7 @@ impl fmt::Display for NodeEvent {
                 }
                 Ok(())
             }
+            Self::Resumed => f.write_str("resumed"),
             Self::Paused { reason } => write!(f, "paused: {reason}"),
             Self::Error { message, retry_in: Some(wait) } => {
                 write!(f, "{message}; trying again in {:.1} s", wait.as_secs_f64())

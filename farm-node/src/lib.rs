@@ -13,13 +13,16 @@ mod cheat;
 mod config;
 mod easel;
 mod event;
+pub mod health;
 mod hello;
 mod lease;
+pub mod manners;
 mod memory;
 mod painter;
 mod seen;
 mod session;
 mod studio;
+mod watch;
 pub mod witness;
 mod work;
 pub mod worker;
@@ -34,6 +37,7 @@ pub use config::{BackendChoice, Cheat, Config};
 pub use easel::{Frame, Order, RenderFault};
 pub use event::NodeEvent;
 pub use lease::LeaseError;
+pub use manners::Manners;
 pub use witness::{Witness, WitnessError};
 
 /// Why a node cannot go on. What a retry may heal is a [`NodeEvent::Error`] instead.
@@ -67,6 +71,14 @@ pub enum RunError {
     /// The benchmark or the golden film did not render.
     #[error("the node cannot render even the built-in scene")]
     Render(#[source] RenderFault),
+    /// The machine does not render what it must, and would ruin what it is given.
+    #[error(
+        "this machine renders the built-in scene wrongly ({differing} pixels differ); undo any overclocking, check its memory, update the graphics driver or let the CPU render; `tessera doctor` shows when it is well"
+    )]
+    Sick {
+        /// Pixels beyond the tolerance.
+        differing: usize,
+    },
     /// The farm's ticket is no ticket.
     #[error("the farm cannot be reached with this ticket")]
     Ticket(#[source] transport::ConnectError),

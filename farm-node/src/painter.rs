@@ -7,7 +7,7 @@ use renderer::Cancel;
 
 use crate::cheat::Fraud;
 use crate::easel::{Easel, Frame, Order, RenderFault};
-use crate::worker::{Confinement, Worker};
+use crate::worker::{Confinement, Reins, Worker};
 
 /// Who renders.
 pub(crate) enum Hand {
@@ -40,6 +40,14 @@ impl Painter {
         match &self.hand {
             Hand::Here(_) => None,
             Hand::Apart(worker) => Some(worker.confinement().clone()),
+        }
+    }
+
+    /// What halts the rendering; `None` where it is done in this process.
+    pub(crate) fn reins(&self) -> Option<Reins> {
+        match &self.hand {
+            Hand::Here(_) => None,
+            Hand::Apart(worker) => Some(worker.reins()),
         }
     }
 

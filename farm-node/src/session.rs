@@ -31,6 +31,8 @@ const BEATS_PER_LOOK: u32 = 12;
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 /// Wait before the next poll after the scheduler said that the node gets no work.
 const BARRED_WAIT: Duration = Duration::from_secs(60);
+/// A pause that lasts longer is none that a lease waits for: another node has it.
+const GIVE_BACK_AFTER: Duration = Duration::from_secs(60);
 /// Calls in a row without an answer, after which the connection is given up.
 const SILENCES_MAX: u32 = 3;
 
@@ -64,6 +66,8 @@ struct Session<'a> {
     /// Films that were not taken; they go again with the next beat.
     resting: BTreeSet<LeaseId>,
     paused: Option<String>,
+    /// Since when the node pauses of itself.
+    at_rest: Option<Instant>,
     asking_verdicts: bool,
     silences: u32,
     beats: u32,
@@ -90,6 +94,7 @@ pub(crate) async fn run(agent: &mut Agent, backoff: &mut Backoff) -> Result<Stri
         submitting: BTreeSet::new(),
         resting: BTreeSet::new(),
         paused: None,
+        at_rest: None,
         asking_verdicts: false,
         silences: 0,
         beats: 0,
@@ -105,13 +110,15 @@ impl Session<'_> {
         self.beat();
         self.ask_standing();
         self.ask_verdicts();
+        self.heed();
         let mut ticks = interval(BEAT);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await;
         loop {
             self.submit();
-            let room = !self.polling && self.agent.unfinished() < LEASES_HELD;
-            let verifies = self.agent.config.verify && !self.verifying;
+            let awake = self.at_rest.is_none();
+            let room = awake && !self.polling && self.agent.unfinished() < LEASES_HELD;
+            let verifies = awake && self.agent.config.verify && !self.verifying;
             tokio::select! {
                 reason = self.connection.closed() => {
                     return Ok(format!("the connection was lost ({reason})"));
@@ -139,6 +146,8 @@ impl Session<'_> {
                 }
                 () = sleep_until(self.poll_after), if room => self.poll(),
                 () = sleep_until(self.verify_after), if verifies => self.ask_verification(),
+                // The watch lasts as long as the agent.
+                Ok(()) = self.agent.rest.changed() => self.heed(),
                 _now = ticks.tick() => self.tick(),
             }
         }
@@ -197,6 +206,7 @@ impl Session<'_> {
         for lease in std::mem::take(&mut self.resting) {
             self.submitting.remove(&lease);
         }
+        self.give_back();
         self.beat();
         self.ask_verdicts();
         if self.beats.is_multiple_of(BEATS_PER_STANDING) {
@@ -205,6 +215,38 @@ impl Session<'_> {
         if self.beats.is_multiple_of(BEATS_PER_LOOK) {
             self.look();
         }
+    }
+
+    /// Takes note of a pause that the node makes of itself, or of its end.
+    fn heed(&mut self) {
+        let pause = self.agent.rest.borrow_and_update().clone();
+        match (pause, self.at_rest) {
+            (Some(pause), since) => {
+                self.at_rest = since.or_else(|| Some(Instant::now()));
+                self.agent.tell(NodeEvent::Paused { reason: pause.to_string() });
+            }
+            (None, Some(_)) => {
+                self.at_rest = None;
+                self.agent.tell(NodeEvent::Resumed);
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// A long pause gives back what is not finished.
+    fn give_back(&mut self) {
+        if self.at_rest.is_none_or(|since| since.elapsed() < GIVE_BACK_AFTER) {
+            return;
+        }
+        let unfinished = self.agent.held.iter().filter(|(_, held)| held.finished.is_none());
+        let leases: Vec<LeaseId> = unfinished.map(|(id, _)| *id).collect();
+        if leases.is_empty() {
+            return;
+        }
+        let reason = "the node pauses";
+        leases.iter().for_each(|lease| self.agent.let_go(*lease, reason));
+        let request = Request::Release { leases, reason: reason.to_owned() };
+        self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
     }
 
     fn look(&mut self) {
@@ -317,6 +359,15 @@ impl Session<'_> {
     fn leased(&mut self, replied: Answered) {
         self.polling = false;
         match replied {
+            Ok(Reply::Leases(leases)) if self.at_rest.is_some() => {
+                // They were asked for before the pause.
+                let scheduler = self.scheduler;
+                let ours = leases.iter().filter_map(|signed| signed.open_from(scheduler).ok());
+                let leases = ours.map(|lease| lease.id).collect();
+                let reason = "the node pauses".to_owned();
+                let request = Request::Release { leases, reason };
+                self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
+            }
             Ok(Reply::Leases(leases)) => {
                 for signed in &leases {
                     let node = self.agent.workshop.node;

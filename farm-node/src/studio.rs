@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::easel::RenderFault;
 use crate::painter::Painter;
-use crate::worker::{Confinement, words_of};
+use crate::worker::{Confinement, Reins, words_of};
 
 type Job = Box<dyn FnOnce(&mut Painter) + Send>;
 
@@ -19,6 +19,7 @@ pub(crate) struct Studio {
     thread: JoinHandle<()>,
     description: String,
     confinement: Option<Confinement>,
+    reins: Option<Reins>,
 }
 
 impl Studio {
@@ -38,7 +39,7 @@ impl Studio {
                     return;
                 }
             };
-            let of = (painter.description(), painter.confinement());
+            let of = (painter.description(), painter.confinement(), painter.reins());
             if opened.send(Ok(of)).is_err() {
                 return;
             }
@@ -50,13 +51,18 @@ impl Studio {
             }
         });
         let opened = opening.await.expect("invariant: the thread answers before it ends")?;
-        let (description, confinement) = opened;
-        Ok(Self { jobs, urgent, thread, description, confinement })
+        let (description, confinement, reins) = opened;
+        Ok(Self { jobs, urgent, thread, description, confinement, reins })
     }
 
     /// What the rendering is locked in with; `None` where it is done in this process.
     pub(crate) const fn confinement(&self) -> Option<&Confinement> {
         self.confinement.as_ref()
+    }
+
+    /// What halts the rendering; `None` where it is done in this process.
+    pub(crate) fn reins(&self) -> Option<Reins> {
+        self.reins.clone()
     }
 
     /// What it renders on, for people.

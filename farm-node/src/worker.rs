@@ -36,6 +36,14 @@ fn plain(words: &str) -> String {
     shown.trim().to_owned()
 }
 
+/// Memory for prepared scenes, and of the whole worker, where nothing else is asked for: half of
+/// the machine's, and half as much again. Bytes.
+#[must_use]
+pub fn default_memory_bytes() -> (u64, u64) {
+    let half = crate::memory::half_bytes();
+    (half, half.saturating_add(half / 2))
+}
+
 /// What a panic says.
 pub(crate) fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

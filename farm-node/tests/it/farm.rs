@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use farm_node::{BackendChoice, Cheat, Config, NodeEvent, RunError};
+use farm_node::{BackendChoice, Cheat, Config, Manners, NodeEvent, RunError};
 use film::Film;
 use protocol::message::{Qualification, RefusedCode};
 use protocol::sign::public_key;
@@ -198,11 +198,21 @@ pub struct Node {
 
 impl Node {
     pub async fn start(farm: &Peer, folder: &TempDir, cheat: Option<Cheat>) -> Self {
+        Self::start_with(farm, folder, cheat, Manners::default()).await
+    }
+
+    pub async fn start_with(
+        farm: &Peer,
+        folder: &TempDir,
+        cheat: Option<Cheat>,
+        manners: Manners,
+    ) -> Self {
         let mut config = Config::new(folder.path().join("node"), farm.ticket());
         config.backend = BackendChoice::Cpu;
         config.threads = std::num::NonZeroUsize::new(1);
         config.benchmark = false;
         config.cheat = cheat;
+        config.manners = manners;
         let (sender, mut events) = mpsc::unbounded_channel();
         let (stop, stopping) = oneshot::channel();
         let running = tokio::spawn(farm_node::run(

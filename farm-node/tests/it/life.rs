@@ -1,6 +1,6 @@
 //! A working day: qualify, render, lose the scheduler, stop.
 
-use farm_node::{NodeEvent, RunError};
+use farm_node::{Manners, NodeEvent, RunError};
 use protocol::{Batch, Engine, LeaseId, Rect};
 use renderer::ENGINE;
 
@@ -120,5 +120,41 @@ async fn another_engine_ends_the_node() {
     let node = Node::start(&peer, &folder, None).await;
     let ended = node.ends().await;
     assert!(matches!(ended, Err(RunError::Engine { .. })), "{ended:?}");
+    peer.close().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_pauses_while_a_program_runs_and_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let farm = Farm::new(ENGINE, false);
+    let peer = open(&farm, &folder).await;
+    let scene = peer.scenes().add(scene::pack(&scene::golden()).into()).await.expect("kept");
+    // A program with a name of its own.
+    let game = folder.path().join("a-long-game-of-a-name");
+    std::fs::copy("/bin/sleep", &game).expect("copied");
+    let mut game = std::process::Command::new(&game).arg("600").spawn().expect("it starts");
+    let exclusive = vec!["a-long-game-of-a-name".to_owned()];
+    let manners = Manners { exclusive, ..Manners::default() };
+    let mut node = Node::start_with(&peer, &folder, None, manners).await;
+    let reason = node.hears(|event| match event {
+        NodeEvent::Paused { reason } => Some(reason.clone()),
+        _other => None,
+    });
+    assert_eq!(reason.await, "a-long-game-of-a-name is running; resumes when it ends");
+    // What was asked for before the pause is given back; nothing is rendered.
+    let lease = lease(node.id, scene, 0);
+    farm.offer(&lease);
+    let waited = std::time::Duration::from_millis(500);
+    tokio::time::sleep(waited).await;
+    assert!(farm.book().films.is_empty());
+    game.kill().expect("it runs");
+    game.wait().expect("it ended");
+    node.hears(|event| matches!(event, NodeEvent::Resumed).then_some(())).await;
+    if farm.book().released.contains(&lease.id) {
+        farm.offer(&lease);
+    }
+    farm.until(|book| book.films.len() == 1).await;
+    node.stop().await.expect("a clean stop");
     peer.close().await;
 }

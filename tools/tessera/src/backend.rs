@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use farm_node::BackendChoice;
 use film::{Film, Sums};
 use gpu::{GpuBackend, GpuOptions, OpenError};
 use protocol::Batch;
@@ -36,6 +37,15 @@ pub enum BackendName {
 }
 
 impl BackendArgs {
+    /// The same for a node.
+    pub const fn choice(&self) -> BackendChoice {
+        match self.backend {
+            BackendName::Auto => BackendChoice::Auto,
+            BackendName::Cpu => BackendChoice::Cpu,
+            BackendName::Gpu => BackendChoice::Gpu,
+        }
+    }
+
     /// Opens the backend.
     ///
     /// # Errors

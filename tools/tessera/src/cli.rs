@@ -70,7 +70,7 @@ pub enum Commands {
     Verdicts(commands::verdicts::VerdictsCommand),
     /// Check a receipt or evidence without believing the farm
     Verify(commands::verify::VerifyArgs),
-    /// Show what this machine can render with
+    /// Check what this machine can render with, and whether a node is well here
     Doctor(commands::doctor::DoctorArgs),
     /// Print completions for a shell
     Completions(commands::completions::CompletionsArgs),

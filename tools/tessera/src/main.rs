@@ -64,7 +64,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Commands::Ledger(command) => commands::ledger::run(&command, &interrupt),
         Commands::Verdicts(command) => commands::verdicts::run(&command, &interrupt),
         Commands::Verify(args) => commands::verify::run(&args, &interrupt),
-        Commands::Doctor(args) => commands::doctor::run(&args),
+        Commands::Doctor(args) => commands::doctor::run(&args, &interrupt),
         Commands::Worker => Ok(Exit::Usage),
         Commands::Completions(args) => commands::completions::run(&args),
     }

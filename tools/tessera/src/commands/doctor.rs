@@ -1,34 +1,62 @@
-//! `tessera doctor`: what this machine can render with.
+//! `tessera doctor`: what this machine can render with, and whether a node is well here.
 
-use clap::Args;
+mod checks;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use farm_node::worker::Setup;
 use gpu::{AdapterKind, AdapterSummary};
 use renderer::Backend as _;
 use transport::identity;
 
+use self::checks::{Check, State};
+use crate::backend::BackendArgs;
 use crate::cli;
 use crate::exit::Exit;
+use crate::interrupt::Interrupt;
 use crate::json;
 use crate::text;
 
 /// Options of `tessera doctor`.
 #[derive(Debug, Args)]
-#[command(before_help = "\
+#[command(
+    before_help = "\
 Examples:
   tessera doctor
+  tessera doctor --farm @ticket --backend gpu
   tessera doctor --json
 
-")]
+",
+    after_help = "\
+Exit codes: 0 a node is well here, 1 a check is bad, 2 usage"
+)]
 pub struct DoctorArgs {
+    /// Also ask whether this farm answers: its ticket, or @FILE that holds it
+    #[arg(long, value_name = "TICKET|@FILE")]
+    farm: Option<String>,
+    /// The folder of the node, whose disk is looked at
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    data: PathBuf,
+    #[command(flatten)]
+    backend: BackendArgs,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// Shows versions, the CPU's vector units, graphics adapters and the key file.
+/// Shows versions, the CPU's vector units, graphics adapters and the key file; then checks what a
+/// node needs, line by line: what was looked at, what was found, what to do.
 ///
 /// # Errors
-/// Standard output is gone.
-pub fn run(args: &DoctorArgs) -> anyhow::Result<Exit> {
+/// Usage: a bad ticket. Standard output is gone.
+pub fn run(args: &DoctorArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    let mut checks = checks::machine(&setup(args), &args.data);
+    if let Some(ticket) = &args.farm {
+        checks.push(checks::farm(ticket, interrupt)?);
+    }
+    let is_bad = checks.iter().any(|check| check.state == State::Bad);
+    let exit = if is_bad { Exit::Failed } else { Exit::Done };
     let cpu = renderer::CpuBackend::new(None).description();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let adapters = gpu::adapters();
@@ -43,8 +71,9 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Exit> {
             "adapters": adapters.iter().map(adapter).collect::<Vec<_>>(),
             "key": key.as_ref().map(|path| path.display().to_string()),
             "key_made": key.as_ref().is_some_and(|path| path.exists()),
+            "checks": checks.iter().map(Check::json).collect::<Vec<_>>(),
         }))?;
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     let line = |name: &str, value: &str| text::print(format_args!("{name:<10}{value}"));
     line("tessera", cli::version())?;
@@ -65,7 +94,21 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Exit> {
         Some(path) => line("key", &format!("{} (made on first use)", path.display()))?,
         None => line("key", "no place for it; set HOME or TESSERA_HOME")?,
     }
-    Ok(Exit::Done)
+    text::print("")?;
+    for Check { name, state, found, advice } in &checks {
+        let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
+        text::print(format_args!("{:<6}{name:<20}{found}{advice}", state.word()))?;
+    }
+    Ok(exit)
+}
+
+/// A worker as a node with these options would start it.
+fn setup(args: &DoctorArgs) -> Setup {
+    let backend = args.backend.choice();
+    let (software_gpu, threads) = (args.backend.software_gpu, args.backend.threads);
+    let threads = threads.or_else(|| std::thread::available_parallelism().ok());
+    let (memory_bytes, limit_bytes) = farm_node::worker::default_memory_bytes();
+    Setup { backend, software_gpu, threads, memory_bytes, limit_bytes }
 }
 
 fn describe(adapter: &AdapterSummary) -> String {

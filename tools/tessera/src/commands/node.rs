@@ -1,5 +1,7 @@
 //! `tessera node`: renders for a farm and earns tokens.
 
+mod unit;
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,11 +10,12 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueHint};
-use farm_node::{BackendChoice, Cheat, Config, NodeEvent};
+use farm_node::manners::{Manners, Span, can_observe};
+use farm_node::{Cheat, Config, NodeEvent};
 use protocol::{Tokens, Unit, VerdictKind};
 use serde_json::{Value, json};
 
-use crate::backend::{BackendArgs, BackendName};
+use crate::backend::BackendArgs;
 use crate::client;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
@@ -28,6 +31,8 @@ Examples:
   tessera node --farm @ticket --data node --name attic --threads 8
   tessera node --farm @ticket --data node --owner owner.key --backend gpu
   tessera node --farm @ticket --data node --ask 8.5
+  tessera node --farm @ticket --data node --away 5 --when 'mon-fri 22:00-07:00' --when 'sat,sun 00:00-24:00'
+  tessera node --farm @ticket --data node --print-unit
 
 ")]
 pub struct NodeArgs {
@@ -62,6 +67,11 @@ pub struct NodeArgs {
     /// Disk space for scenes, gigabytes
     #[arg(long, value_name = "GB", default_value_t = 20)]
     cache: u32,
+    #[command(flatten)]
+    manners: MannersArgs,
+    /// Print a systemd user unit that runs this command line, and do nothing else
+    #[arg(long)]
+    print_unit: bool,
     /// Defraud the farm: for demonstrations and tests of its defences
     #[arg(long, value_name = "WAY", value_parser = cheat_names())]
     cheat: Option<String>,
@@ -71,6 +81,43 @@ pub struct NodeArgs {
     /// Stop when standard input ends: for a parent process
     #[arg(long, hide = true)]
     stop_on_stdin_eof: bool,
+}
+
+/// When the node leaves the machine to the person before it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Manners")]
+struct MannersArgs {
+    /// Render only when nobody has used keyboard or mouse for so long, minutes
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=1440))]
+    away: Option<u32>,
+    /// Render only in this span of the week, local time; may be given again
+    #[arg(long, value_name = "[DAYS] HH:MM-HH:MM")]
+    when: Vec<Span>,
+    /// Pause while a program of this name runs; may be given again
+    #[arg(long, value_name = "PROGRAM")]
+    pause_for: Vec<String>,
+    /// Render on battery, too
+    #[arg(long)]
+    on_battery: bool,
+    /// Pause above this temperature of the hottest sensor, °C
+    #[arg(long, value_name = "CELSIUS", value_parser = clap::value_parser!(u8).range(30..=110))]
+    temperature_max: Option<u8>,
+    /// Pause with less free disk space, gigabytes
+    #[arg(long, value_name = "GB", default_value_t = 1)]
+    disk_min: u32,
+}
+
+impl MannersArgs {
+    fn manners(&self) -> Manners {
+        Manners {
+            away_minutes: self.away,
+            schedule: self.when.clone(),
+            exclusive: self.pause_for.clone(),
+            on_battery: self.on_battery,
+            temperature_c_max: self.temperature_max.map(f32::from),
+            disk_free_bytes_min: u64::from(self.disk_min) << 30,
+        }
+    }
 }
 
 /// Is the process that renders for a node.
@@ -88,7 +135,11 @@ fn cheat_names() -> PossibleValuesParser {
 /// # Errors
 /// Usage: a bad ticket. Auth: an unusable key. Else the node's.
 pub fn run(args: NodeArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    if args.print_unit {
+        return print_unit();
+    }
     let config = config(&args)?;
+    warn_of_blindness(&config);
     if args.stop_on_stdin_eof {
         interrupt.stop_on_stdin_eof();
     }
@@ -98,14 +149,38 @@ pub fn run(args: NodeArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The command line as a unit, from the folder that its paths are told from.
+fn print_unit() -> anyhow::Result<Exit> {
+    let program = std::env::current_exe().context("our own program is not found")?;
+    let folder = std::env::current_dir().context("this folder is not found")?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> =
+        arguments.into_iter().filter(|argument| argument != "--print-unit").collect();
+    text::print(unit::unit(&program, &arguments, &folder).trim_end())?;
+    Ok(Exit::Done)
+}
+
+/// Says which rules have no effect here, before anyone relies on them.
+fn warn_of_blindness(config: &Config) {
+    let manners = &config.manners;
+    let wanted = |name: &str| match name {
+        "keyboard and mouse" => manners.away_minutes.is_some(),
+        "programs" => !manners.exclusive.is_empty(),
+        "temperature" => manners.temperature_c_max.is_some(),
+        "schedule" => !manners.schedule.is_empty(),
+        _other => false,
+    };
+    for (name, seen) in can_observe(config.data_dir.clone()) {
+        if let (true, Err(why)) = (wanted(name), seen) {
+            eprintln!("warning: a rule about {name} has no effect here: {why}");
+        }
+    }
+}
+
 fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     let mut config = Config::new(&args.data, client::ticket(&args.farm)?);
     config.name.clone_from(&args.name);
-    config.backend = match args.backend.backend {
-        BackendName::Auto => BackendChoice::Auto,
-        BackendName::Cpu => BackendChoice::Cpu,
-        BackendName::Gpu => BackendChoice::Gpu,
-    };
+    config.backend = args.backend.choice();
     config.software_gpu = args.backend.software_gpu;
     config.threads = args.backend.threads;
     config.owner_key.clone_from(&args.owner);
@@ -120,6 +195,7 @@ fn config(args: &NodeArgs) -> anyhow::Result<Config> {
         // Room for a scene that is being unpacked and prepared, beside those that are.
         config.memory_bytes = Some(bytes / 3 * 2);
     }
+    config.manners = args.manners.manners();
     config.cache_bytes = u64::from(args.cache) << 30;
     config.cheat = args.cheat.as_deref().and_then(Cheat::named);
     Ok(config)
@@ -205,6 +281,7 @@ fn object(event: &NodeEvent) -> Value {
         }),
         NodeEvent::Standing(view) => json!({ "event": "standing", "standing": json::node(view) }),
         NodeEvent::Paused { reason } => json!({ "event": "paused", "reason": reason }),
+        NodeEvent::Resumed => json!({ "event": "resumed" }),
         NodeEvent::Error { message, retry_in } => json!({
             "event": "error",
             "message": message,

@@ -2,6 +2,7 @@
 
 mod client;
 mod demo;
+mod doctor;
 mod ledger;
 mod pictures;
 mod quote;

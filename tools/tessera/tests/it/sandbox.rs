@@ -308,6 +308,55 @@ fn a_worker_ends_with_its_pipe() {
     assert!(child.wait().expect("it ends").success());
 }
 
+/// CPU time of a process, hundredths of a second.
+#[cfg(target_os = "linux")]
+fn ticks(id: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("our own child");
+    let (_name, fields) = stat.rsplit_once(')').expect("a name");
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    ticks.map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_held_worker_computes_nothing_more_within_a_quarter_of_a_second() {
+    let mut worker = worker();
+    let short = worker.film(&order(16), Some(&package()), &Cancel::default());
+    assert!(short.expect("it renders").is_some());
+    let (id, reins) = (worker.id().expect("it runs"), worker.reins());
+    let cancel = std::sync::Arc::new(Cancel::default());
+    let stopping = cancel.clone();
+    let watching = std::thread::spawn(move || {
+        let begin = ticks(id);
+        while ticks(id) < begin + 20 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let hold = Instant::now();
+        reins.hold();
+        // Until the system says that it is stopped.
+        let stat = || std::fs::read_to_string(format!("/proc/{id}/stat")).expect("our own child");
+        while !stat().contains(") T ") {
+            std::thread::yield_now();
+        }
+        let (took, at_hold) = (hold.elapsed(), ticks(id));
+        std::thread::sleep(Duration::from_millis(300));
+        let later = ticks(id);
+        reins.release();
+        while ticks(id) < later + 5 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        stopping.set();
+        (took, later - at_hold)
+    });
+    let stopped = worker.film(&endless(), None, &cancel);
+    assert!(matches!(stopped, Err(RenderFault::Render(RenderError::Cancelled))), "{stopped:?}");
+    let (took, computed) = watching.join().expect("no panic");
+    println!("halted within {:.1} ms", took.as_secs_f64() * 1e3);
+    assert!(took < Duration::from_millis(250), "{took:?}");
+    assert!(computed <= 1, "{computed} hundredths of a second while it was held");
+    assert_eq!(worker.id(), Some(id), "it keeps all it has");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_held_worker_waits_and_goes_on_where_it_was() {

@@ -1,0 +1,251 @@
+//! A node's manners: when it leaves the machine to the person before it.
+//!
+//! [`decide`] is pure; what it is told is observed elsewhere. Every pause has its reason and says
+//! how it ends.
+
+mod observe;
+mod schedule;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use observe::{Observer, can_observe};
+pub use schedule::{ScheduleError, Span, WeekTime};
+
+/// How much cooler it must be before a node that was too hot goes on, °C.
+const COOLER_C: f32 = 5.0;
+
+/// When a node may render. By default always, but on battery.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Manners {
+    /// Only when nobody has used keyboard or mouse for so many minutes.
+    pub away_minutes: Option<u32>,
+    /// Only in these spans of the week, local time; always without any.
+    pub schedule: Vec<Span>,
+    /// Not while a program of one of these names runs.
+    pub exclusive: Vec<String>,
+    /// Whether to render on battery.
+    pub on_battery: bool,
+    /// Not above this temperature of the hottest sensor, °C.
+    pub temperature_c_max: Option<f32>,
+    /// Not with less free disk space, bytes.
+    pub disk_free_bytes_min: u64,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self {
+            away_minutes: None,
+            schedule: Vec::new(),
+            exclusive: Vec::new(),
+            on_battery: false,
+            temperature_c_max: None,
+            // Below it, other programs begin to fail.
+            disk_free_bytes_min: 1 << 30,
+        }
+    }
+}
+
+/// What is seen of the machine; `None` is what cannot be seen here.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Observation {
+    /// Local time of the week.
+    pub time: Option<WeekTime>,
+    /// Since the last key or mouse movement.
+    pub idle: Option<Duration>,
+    /// Of the exclusive programs, the first that runs; `Some(None)` where none does.
+    pub exclusive: Option<Option<String>>,
+    /// Whether the machine runs on its battery.
+    pub on_battery: Option<bool>,
+    /// The hottest sensor, °C.
+    pub temperature_c: Option<f32>,
+    /// Free disk space where scenes are kept, bytes.
+    pub disk_free_bytes: Option<u64>,
+}
+
+/// Why a node does not render now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Pause {
+    /// Somebody uses the machine.
+    UserActive {
+        /// Minutes without a key that end the pause.
+        away_minutes: u32,
+    },
+    /// A program that wants the machine for itself runs.
+    Exclusive {
+        /// Its name.
+        program: String,
+    },
+    /// Outside the schedule.
+    Schedule {
+        /// Minutes until the next span.
+        resumes_in_minutes: u32,
+    },
+    /// On battery.
+    Battery,
+    /// Too hot.
+    TooHot {
+        /// Now, °C.
+        temperature_c: f32,
+        /// Below which it goes on, °C.
+        resumes_below_c: f32,
+    },
+    /// The disk is nearly full.
+    DiskFull {
+        /// Free, bytes.
+        free_bytes: u64,
+        /// That must be free, bytes.
+        wanted_bytes: u64,
+    },
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MIB: u64 = 1 << 20;
+        match self {
+            Self::UserActive { away_minutes } => {
+                write!(f, "you are using this machine; resumes {away_minutes} min after you stop")
+            }
+            Self::Exclusive { program } => {
+                write!(f, "{program} is running; resumes when it ends")
+            }
+            Self::Schedule { resumes_in_minutes } => {
+                let (hours, minutes) = (resumes_in_minutes / 60, resumes_in_minutes % 60);
+                write!(f, "outside the schedule; resumes in {hours} h {minutes} min")
+            }
+            Self::Battery => f.write_str("on battery; resumes when plugged in"),
+            Self::TooHot { temperature_c, resumes_below_c } => {
+                write!(f, "too hot, {temperature_c:.0} °C; resumes below {resumes_below_c:.0} °C")
+            }
+            Self::DiskFull { free_bytes, wanted_bytes } => write!(
+                f,
+                "the disk is nearly full, {} MiB free; resumes at {} MiB",
+                free_bytes / MIB,
+                wanted_bytes / MIB
+            ),
+        }
+    }
+}
+
+/// Whether to render now, given what is seen and whether there is a pause already: `None` to go
+/// on, or the first reason not to. What cannot be seen is no reason.
+#[must_use]
+pub fn decide(manners: &Manners, seen: &Observation, before: Option<&Pause>) -> Option<Pause> {
+    // The person first.
+    if let (Some(away_minutes), Some(idle)) = (manners.away_minutes, seen.idle)
+        && idle < Duration::from_secs(60 * u64::from(away_minutes))
+    {
+        return Some(Pause::UserActive { away_minutes });
+    }
+    if let Some(Some(program)) = &seen.exclusive {
+        return Some(Pause::Exclusive { program: program.clone() });
+    }
+    if seen.on_battery == Some(true) && !manners.on_battery {
+        return Some(Pause::Battery);
+    }
+    if let (Some(max), Some(temperature_c)) = (manners.temperature_c_max, seen.temperature_c) {
+        // Not back and forth at the limit.
+        let was_hot = matches!(before, Some(Pause::TooHot { .. }));
+        let resumes_below_c = max - COOLER_C;
+        if temperature_c > if was_hot { resumes_below_c } else { max } {
+            return Some(Pause::TooHot { temperature_c, resumes_below_c });
+        }
+    }
+    if let Some(free_bytes) = seen.disk_free_bytes
+        && free_bytes < manners.disk_free_bytes_min
+    {
+        let wanted_bytes = manners.disk_free_bytes_min;
+        return Some(Pause::DiskFull { free_bytes, wanted_bytes });
+    }
+    let time = seen.time?;
+    let resumes_in_minutes = schedule::minutes_until(&manners.schedule, time)?;
+    Some(Pause::Schedule { resumes_in_minutes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(manners: &Manners, seen: &Observation, expected: Option<&str>) {
+        let pause = decide(manners, seen, None).map(|pause| pause.to_string());
+        assert_eq!(pause.as_deref(), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_no_reason() {
+        let strict = Manners {
+            away_minutes: Some(5),
+            schedule: vec!["22:00-07:00".parse().expect("a span")],
+            exclusive: vec!["game".to_owned()],
+            temperature_c_max: Some(75.0),
+            ..Manners::default()
+        };
+        check(&strict, &Observation::default(), None);
+    }
+
+    #[test]
+    fn the_person_comes_first() {
+        let manners = Manners { away_minutes: Some(5), ..Manners::default() };
+        let idle = |seconds| Observation {
+            idle: Some(Duration::from_secs(seconds)),
+            on_battery: Some(true),
+            ..Observation::default()
+        };
+        let active = "you are using this machine; resumes 5 min after you stop";
+        check(&manners, &idle(0), Some(active));
+        check(&manners, &idle(299), Some(active));
+        check(&manners, &idle(300), Some("on battery; resumes when plugged in"));
+        check(&Manners { on_battery: true, ..manners }, &idle(300), None);
+    }
+
+    #[test]
+    fn programs_and_disks_pause() {
+        let manners = Manners::default();
+        let seen = Observation { exclusive: Some(None), ..Observation::default() };
+        check(&manners, &seen, None);
+        let seen = Observation { exclusive: Some(Some("portal2".to_owned())), ..seen };
+        check(&manners, &seen, Some("portal2 is running; resumes when it ends"));
+        let disk = |free| Observation { disk_free_bytes: Some(free), ..Observation::default() };
+        check(&manners, &disk(1 << 30), None);
+        let full = "the disk is nearly full, 512 MiB free; resumes at 1024 MiB";
+        check(&manners, &disk(1 << 29), Some(full));
+    }
+
+    #[test]
+    fn heat_has_two_limits() {
+        let manners = Manners { temperature_c_max: Some(75.0), ..Manners::default() };
+        let at = |temperature_c| Observation {
+            temperature_c: Some(temperature_c),
+            ..Observation::default()
+        };
+        check(&manners, &at(75.0), None);
+        let hot = decide(&manners, &at(75.5), None);
+        let words = hot.as_ref().map(ToString::to_string);
+        assert_eq!(words.as_deref(), Some("too hot, 76 °C; resumes below 70 °C"));
+        assert!(decide(&manners, &at(72.0), hot.as_ref()).is_some(), "not yet cool");
+        assert!(decide(&manners, &at(72.0), None).is_none());
+        assert!(decide(&manners, &at(70.0), hot.as_ref()).is_none());
+    }
+
+    #[test]
+    fn a_schedule_says_when_it_begins() {
+        let manners = Manners {
+            schedule: vec!["mon-fri 22:00-07:00".parse().expect("a span")],
+            ..Manners::default()
+        };
+        let at = |day: u32, hour: u32| Observation {
+            time: Some(WeekTime::new(day, hour * 60)),
+            ..Observation::default()
+        };
+        check(&manners, &at(0, 23), None);
+        check(&manners, &at(5, 6), None);
+        let tuesday = "outside the schedule; resumes in 13 h 0 min";
+        check(&manners, &at(1, 9), Some(tuesday));
+        let saturday = "outside the schedule; resumes in 62 h 0 min";
+        check(&manners, &at(5, 8), Some(saturday));
+    }
+}
