@@ -8,6 +8,9 @@ mod evidence;
 mod farm;
 mod market;
 mod receipts;
+#[path = "../../benches/simulate/mod.rs"]
+mod simulate;
+mod simulation;
 mod simulator;
 mod trust;
 mod verification;
