@@ -9,6 +9,9 @@ mod farm;
 mod market;
 mod page;
 mod receipts;
+#[path = "../../benches/simulate/mod.rs"]
+mod simulate;
+mod simulation;
 mod simulator;
 mod trust;
 mod verification;

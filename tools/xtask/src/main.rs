@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask ci | test | attacks | cost | bench | tidy | setup | assets`.
+//! The project's own commands: `cargo xtask ci | test | attacks | cost | simulate | bench | tidy | setup
+//! | assets`.
 
 mod assets;
 mod bench;
@@ -39,6 +40,12 @@ enum Command {
     Cost {
         /// Rows to measure, such as 128:4000: side of a tile in pixels, `unit_ms`
         rows: Vec<String>,
+    },
+    /// Runs a farm of up to a hundred thousand simulated nodes around the scheduler's core
+    Simulate {
+        /// Passed on: `--nodes 100000 --jobs 1000 --seed 1`, …
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
     /// Measures Tessera beside other renderers
     Bench {
@@ -83,6 +90,7 @@ fn dispatch(command: Command) -> Result<()> {
         }
         Command::Attacks { words } => run::farm_bench(&root, "attacks", &words),
         Command::Cost { rows } => run::farm_bench(&root, "cost", &rows),
+        Command::Simulate { arguments } => run::simulate(&root, &arguments),
         Command::Bench { what: Bench::Render { arguments } } => bench::render(&root, &arguments),
         Command::Tidy => tidy::tidy(&root),
         Command::Setup => setup::vulkan().map(|_found| ()),

@@ -54,6 +54,13 @@ pub fn farm_bench(root: &Path, name: &str, words: &[String]) -> Result<()> {
     cargo(root, &all, &[])
 }
 
+/// The scheduler's core with simulated nodes.
+pub fn simulate(root: &Path, words: &[String]) -> Result<()> {
+    let bench = ["bench", "--profile", "release", "-p", "scheduler", "--bench", "simulate", "--"];
+    let all: Vec<&str> = bench.into_iter().chain(words.iter().map(String::as_str)).collect();
+    cargo(root, &all, &[])
+}
+
 /// The demo on a small frame, by the program that the tests have just built.
 fn demo(root: &Path) -> Result<()> {
     let out = target(root).join("ci-demo");
