@@ -92,7 +92,7 @@ impl Farm {
         lease[..8].copy_from_slice(&number.to_le_bytes());
         let (lease, agrees) = (LeaseId(lease), film.root == truth(&challenged.piece.unit));
         let pixels = challenged.challenge.pixels;
-        let finding = Finding { lease, verifier, owner, agrees, pixels, evidence: None };
+        let finding = Finding { lease, verifier, owner, agrees, pixels, evidence: film.root };
         let (round, now_ms) = (challenged.challenge.round, self.now_ms);
         self.apply(Event::Found { lease: film.lease, round, finding, now_ms });
     }

@@ -16,7 +16,7 @@ pub(super) fn page(state: &State, checks_in_line: usize, now_ms: u64) -> Markup 
     let shown: Vec<JobSummary> = jobs.iter().take(ROWS_MAX).map(|job| view::summary(job)).collect();
     let farm = view::farm(state, ROWS_MAX, now_ms);
     let waiting: usize = book.active.values().map(|id| book.jobs[id].waiting.len()).sum();
-    let price = farm.price_per_gray.to_string();
+    let price = words::tokens(farm.price_per_gray);
     let (able, here) = (u64::from(farm.market.nodes_able), state.live.connected.len() as u64);
     let line = farm.market.line_ms.filter(|&ms| ms < u64::MAX);
     let figures = html! {
@@ -97,7 +97,7 @@ fn node_table(state: &State, nodes: &[NodeView], now_ms: u64) -> Markup {
                 table {
                     thead { tr {
                         th { "Node" } th { "Standing" } th { "Backend" } th.number { "Rays a second" }
-                        th.number { "Name" } th.number { "Accepted" } th.number { "Refused" }
+                        th.number { "Reputation" } th.number { "Accepted" } th.number { "Refused" }
                         th.number { "Earned" } th.number { "Heard" }
                     } }
                     tbody { @for node in nodes { (node_row(state, node, now_ms)) } }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use protocol::Tokens;
 use protocol::view::{JobStatus, NodeView, TileStatus};
 
 /// How many, with the noun: `1 node`, `2 nodes`.
@@ -16,6 +17,12 @@ pub(super) fn large(number: u64) -> String {
         || number.to_string(),
         |(size, letter)| format!("{:.1} {letter}", number as f64 / *size as f64),
     )
+}
+
+/// An amount without the zeros at its end.
+pub(super) fn tokens(amount: Tokens) -> String {
+    let text = amount.to_string();
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A span of time, in its two largest units.
@@ -72,6 +79,8 @@ mod tests {
         assert_eq!(span(59_999), "59 s");
         assert_eq!(span(61_000), "1 min 1 s");
         assert_eq!(span(26 * 3_600_000), "1 d 2 h");
+        assert_eq!(tokens(Tokens::from_whole(10)), "10");
+        assert_eq!(tokens(Tokens::from_micro(1_250_000)), "1.25");
         assert_eq!(plural(1, "node", "nodes"), "1 node");
     }
 }
