@@ -10,7 +10,6 @@ mod metrics;
 mod mosaic;
 mod words;
 
-use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -74,17 +73,15 @@ pub(super) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves the page for ever; waits for ever where there is none.
-pub(super) fn serve(listener: Option<TcpListener>, page: Arc<Page>) -> impl Future<Output = ()> {
-    async move {
-        let Some(listener) = listener else { return std::future::pending().await };
-        let is_local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-        let mut router = router(page);
-        if is_local {
-            router = router.layer(from_fn(only_by_its_own_name));
-        }
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!("the status page: {error}");
-        }
+pub(super) async fn serve(listener: Option<TcpListener>, page: Arc<Page>) {
+    let Some(listener) = listener else { return std::future::pending().await };
+    let is_local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let mut router = router(page);
+    if is_local {
+        router = router.layer(from_fn(only_by_its_own_name));
+    }
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!("the status page: {error}");
     }
 }
 
