@@ -106,9 +106,11 @@ pub struct Farm {
     pub tally: Tally,
     pub now_ms: u64,
     pub events: u64,
-    /// Leases granted, and the time that granting them took.
+    /// Polls that got a lease, and the time that they took; then those that got none.
     pub granted: u64,
     pub granting: Duration,
+    pub refused: u64,
+    pub refusing: Duration,
     pub(super) random: Random,
     pub(super) numbers: BTreeMap<NodeId, u32>,
     pub(super) jobs: BTreeMap<JobId, u32>,
@@ -120,6 +122,7 @@ pub struct Farm {
     pub(super) key: SigningKey,
     pub(super) word: Signed<Commitment>,
     pub(super) waking: bool,
+    ticked: bool,
     queue: BinaryHeap<Reverse<(u64, u64, Happening)>>,
     queued: u64,
     moves: BTreeMap<u64, Vec<Transfer>>,
@@ -145,6 +148,8 @@ impl Farm {
             events: 0,
             granted: 0,
             granting: Duration::ZERO,
+            refused: 0,
+            refusing: Duration::ZERO,
             random: Random::new(settings.seed),
             numbers: BTreeMap::new(),
             jobs: BTreeMap::new(),
@@ -156,6 +161,7 @@ impl Farm {
             word: Signed::new(&word, &key),
             key,
             waking: false,
+            ticked: false,
             queue: BinaryHeap::new(),
             queued: 0,
             moves: BTreeMap::new(),
@@ -199,7 +205,9 @@ impl Farm {
                 Happening::Found { number } => self.found(number),
                 Happening::Tick => self.tick(),
             }
-            if std::mem::take(&mut self.waking) {
+            let has_work = !self.state.index.by_place.is_empty();
+            if std::mem::take(&mut self.waking) && (has_work || self.ticked) {
+                self.ticked = false;
                 self.wake();
             }
             let every = self.settings.verify_every;
@@ -282,7 +290,7 @@ impl Farm {
             self.apply(event);
         }
         self.watch_tails();
-        self.waking = true;
+        (self.waking, self.ticked) = (true, true);
         self.queue_in(TICK_MS, Happening::Tick);
     }
 
@@ -291,7 +299,8 @@ impl Farm {
         let begun = Instant::now();
         let event = plan::next_grant(&self.state, node, self.now_ms);
         let Some(Event::Granted { lease, job, unit_index, .. }) = event else {
-            self.granting += begun.elapsed();
+            self.refusing += begun.elapsed();
+            self.refused += 1;
             return None;
         };
         self.apply(event?);

@@ -44,6 +44,8 @@ pub struct SimNode {
     /// When it began with the first of them, and how fast it is at it.
     begun_ms: u64,
     pace: f64,
+    /// What the ideal farm counts it for: its pace while it works, its speed while it is idle.
+    counted: f64,
     turn: u32,
     stay: u32,
 }
@@ -91,6 +93,7 @@ impl Farm {
             leases: VecDeque::new(),
             begun_ms: 0,
             pace: speed,
+            counted: 0.0,
             turn: 0,
             stay: 0,
         });
@@ -110,7 +113,7 @@ impl Farm {
         }
         (node.is_here, node.stay) = (true, node.stay + 1);
         let (id, stay, speed) = (node.id, node.stay, node.speed);
-        self.ideal.speed(self.now_ms, speed);
+        self.count(number, speed);
         self.apply(Event::Heard { node: id, now_ms: self.now_ms });
         let (beat_ms, stay_ms) = (1 + self.random.next() % BEAT_MS, self.random.wait_ms(STAY_MS));
         self.queue_in(beat_ms, Happening::Beat { node: number, stay });
@@ -133,7 +136,9 @@ impl Farm {
         }
         let node = &mut self.nodes[number as usize];
         if node.leases.is_empty() && node.is_here && !std::mem::replace(&mut node.is_idle, true) {
+            let speed = node.speed;
             self.idle.push_back(number);
+            self.count(number, speed);
         }
         !self.nodes[number as usize].leases.is_empty()
     }
@@ -149,12 +154,20 @@ impl Farm {
         node.begun_ms = self.now_ms;
         node.pace = node.speed / slower / jitter;
         let took_ms = (lease.rays / node.pace).max(1.0) as u64;
-        let (turn, stay) = (node.turn, node.stay);
+        let (turn, stay, pace) = (node.turn, node.stay, node.pace);
+        self.count(number, pace);
         if hangs {
             self.hang(number, took_ms / 2, stay);
         } else {
             self.queue_in(took_ms, Happening::Film { node: number, turn });
         }
+    }
+
+    /// A machine that somebody uses meanwhile is slower for the ideal farm as well.
+    fn count(&mut self, number: u32, pace: f64) {
+        let node = &mut self.nodes[number as usize];
+        let change = pace - std::mem::replace(&mut node.counted, pace);
+        self.ideal.speed(self.now_ms, change);
     }
 
     /// Half of the film is done when the machine hangs; nobody hears of it.
@@ -261,8 +274,7 @@ impl Farm {
         if std::mem::take(&mut node.is_here) {
             node.leases.clear();
             node.turn += 1;
-            let speed = node.speed;
-            self.ideal.speed(self.now_ms, -speed);
+            self.count(number, 0.0);
         }
     }
 }

@@ -95,8 +95,8 @@ impl Farm {
             frames: FrameRange { first: 1, last: order.frames, step: 1, fps: 24.0 },
             tile_side_px: 16,
         };
-        // The bound is that of the dearest unit.
-        let per_sample = order.rays * 1.6 / UNIT_SAMPLES;
+        // The probe bounds the whole a tenth above what it is.
+        let per_sample = order.rays * 1.1 / UNIT_SAMPLES;
         let bound = SampleCost { closest: per_sample, shadow: 0.0 };
         let probe = Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100 };
         let rays = order.all_rays();

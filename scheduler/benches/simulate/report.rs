@@ -75,7 +75,10 @@ pub struct Report {
     pub events: u64,
     pub transfers: u64,
     pub granted: u64,
+    /// Leases granted in a second of granting.
     pub decisions_per_second: f64,
+    /// Polls that got nothing, and how long one took, microseconds.
+    pub refused: (u64, f64),
     pub memory_bytes_max: Option<u64>,
     pub digest: String,
 }
@@ -94,8 +97,7 @@ impl Report {
             ("raced, and stopped", share(raced)),
             ("raced, and late", share(late)),
             ("forged", share(forged)),
-            ("twins", share(twins)),
-            ("second films of raced units", share(films - useful)),
+            ("twins, and second films of raced units", share(twins + films - useful)),
         ];
         let seconds = |ms: u64| ms as f64 / 1e3;
         let orders = || farm.orders.iter();
@@ -132,6 +134,7 @@ impl Report {
             transfers: farm.bank.transfers,
             granted: farm.granted,
             decisions_per_second: farm.granted as f64 / farm.granting.as_secs_f64(),
+            refused: (farm.refused, farm.refusing.as_secs_f64() * 1e6 / farm.refused as f64),
             memory_bytes_max: memory_bytes_max(),
             digest: farm.digest(),
         }
@@ -193,6 +196,8 @@ impl fmt::Display for Report {
         let Self { events, transfers, granted, decisions_per_second, .. } = self;
         writeln!(f, "events        {events}, {transfers} transfers")?;
         writeln!(f, "leases        {granted}, {decisions_per_second:.0} decisions a second")?;
+        let (refused, each_us) = self.refused;
+        writeln!(f, "polls         {refused} in vain, {each_us:.1} us each")?;
         if let Some(bytes) = self.memory_bytes_max {
             writeln!(f, "memory        {:.2} GB at most", bytes as f64 / 1e9)?;
         }

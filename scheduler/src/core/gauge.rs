@@ -3,7 +3,7 @@
 use protocol::Tokens;
 
 use crate::core::plan;
-use crate::core::state::{Job, JobPhase, Node, State, Want};
+use crate::core::state::{Job, JobPhase, Node, State};
 use crate::market::base::Signal;
 
 /// Work in line beside what the nodes that work for the base price have shown that they can do.
@@ -16,7 +16,7 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
     let book = &state.book;
     let base = book.base_per_gray;
     let open = || book.active.values().map(|id| &book.jobs[id]).filter(is_open);
-    let best_waiting = open().filter(|job| has_fresh_units(job)).map(price).max();
+    let best_waiting = open().filter(|job| job.has_fresh_units()).map(price).max();
     let able = &state.index.able;
     let mut signal = Signal {
         able: able.len() as u32,
@@ -40,7 +40,7 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
     let lowest_ask = signal.lowest_ask;
     for job in open().filter(|job| lowest_ask.is_some_and(|ask| price(job) >= ask)) {
         signal.work = signal.work.saturating_add(worth(job.work_left(), price(job), base));
-        signal.refused |= nobody_works && price(job) >= base && has_fresh_units(job);
+        signal.refused |= nobody_works && price(job) >= base && job.has_fresh_units();
     }
     signal
 }
@@ -51,11 +51,6 @@ fn is_open(job: &&Job) -> bool {
 
 const fn price(job: &Job) -> Tokens {
     job.quote.price_per_gray
-}
-
-/// Whether units wait that nobody has begun; one that was may wait for a certain node.
-fn has_fresh_units(job: &Job) -> bool {
-    job.waiting.last().is_some_and(|(want, _)| *want == Want::Fresh)
 }
 
 fn has_just_worked(node: &Node, now_ms: u64, epoch_ms: u64) -> bool {

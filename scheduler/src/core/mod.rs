@@ -22,7 +22,7 @@ pub use event::{
 };
 pub use policy::Policy;
 pub use state::{
-    Able, Accepted, Appeal, Audit, Book, Committed, Conviction, Dispute, Hold, Index, Job,
+    Able, Accepted, Appeal, Audit, Book, Committed, Conviction, Dispute, Hold, InLine, Index, Job,
     JobPhase, LeasePhase, LeasePurse, LeaseRecord, Live, Node, Quoted, Recheck, Stake, State,
     Times, Touched, UnitState, Want,
 };

@@ -8,8 +8,8 @@ use protocol::{JobId, JobSpec, LeaseId, NodeId, Shot, ShotIndex, Tokens};
 use crate::core::event::Event;
 use crate::core::gauge;
 use crate::core::state::{
-    Appeal, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Node, State, UnitState, Want,
-    slow_after_ms,
+    Appeal, InLine, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Node, RACE_AFTER_MS, State,
+    Times, UnitState, Want, slow_after_ms,
 };
 use crate::market::base::{self, Signal};
 use crate::market::place;
@@ -19,27 +19,84 @@ use crate::reputation;
 /// finds those that were passed over.
 const LOOKED_AT_MAX: usize = 64;
 
+/// A node that is done with a unit in so many milliseconds is of use for any job.
+const OF_USE_MS: u64 = 1_000;
+
 /// The next lease for a node, or `None` when there is nothing for it now.
 ///
+/// What jobs that are almost done wait for comes first, then the jobs in line whose turn it is and that
+/// are not done sooner without this node, then what others are slow with.
+///
 /// The cost does not depend on how many nodes and leases there are. It grows with the logarithm of the
-/// number of jobs, and by one comparison for each job that comes first and pays less than the node asks.
+/// number of jobs, and by some comparisons for each job in front that is not for this node.
 #[must_use]
 pub fn next_grant(state: &State, id: NodeId, now_ms: u64) -> Option<Event> {
-    let book = &state.book;
+    let (book, index) = (&state.book, &state.index);
     let node = book.nodes.get(&id).filter(|node| node.class.is_some() && !node.barred)?;
     if node.out >= book.policy.leases_per_node || node.facts.engine != book.engine {
         return None;
     }
-    let ask = node.facts.ask_per_gray;
-    let in_line = |(job, price): &(JobId, Tokens)| {
-        (*price >= ask).then(|| grant_in(state, node, &book.jobs[job], now_ms))?
+    let in_line = || match place::rotates(&book.policy.market, book.leases_granted + 1) {
+        true => {
+            let own = index.by_turn.values().map(|it| (it, it.work()));
+            first_in_line(state, node, own, now_ms)
+        }
+        false => {
+            let ahead = index.by_place.values().scan(0_u128, |ahead, it| {
+                *ahead = ahead.saturating_add(it.work());
+                Some((it, *ahead))
+            });
+            first_in_line(state, node, ahead, now_ms)
+        }
     };
-    // Whose turn is next comes first.
-    let granted = match place::rotates(&book.policy.market, book.leases_granted + 1) {
-        true => state.index.by_turn.values().find_map(in_line),
-        false => state.index.by_place.values().find_map(in_line),
+    // A job that is almost done does not wait until others run out of work.
+    end(state, node, now_ms).or_else(in_line).or_else(|| race(state, node, now_ms))
+}
+
+/// A unit, for a quick node, that a job waits for all of whose units were begun.
+fn end(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
+    let ending = state.index.ending.latest().take(LOOKED_AT_MAX);
+    ending
+        .take_while(|(ends_ms, _)| *ends_ms == u64::MAX)
+        .map(|(_, job)| &state.book.jobs[&job])
+        .filter(|job| is_quick(node, job))
+        .find_map(|job| grant_in(state, node, job, now_ms))
+        .or_else(|| overtake(state, node, &state.index.ending, now_ms))
+}
+
+/// The first unit for a node of jobs in line, each with the work up to its end.
+fn first_in_line<'a>(
+    state: &'a State,
+    node: &Node,
+    mut jobs: impl Iterator<Item = (&'a InLine, u128)>,
+    now_ms: u64,
+) -> Option<Event> {
+    jobs.find_map(|(it, ahead)| {
+        (it.price >= node.facts.ask_per_gray && is_of_use(state, node, it, ahead, now_ms))
+            .then(|| grant_in(state, node, &state.book.jobs[&it.job], now_ms))?
+    })
+}
+
+/// Whether a node does a unit of a job before others have done all work up to its end: who does not
+/// only keeps the artist waiting. A job that nobody else has served since waits for nobody else.
+fn is_of_use(state: &State, node: &Node, job: &InLine, ahead: u128, now_ms: u64) -> bool {
+    let able = &state.index.able;
+    let others_ms = |work: u128| {
+        let ms = work.saturating_mul(1_000).checked_div(able.per_second());
+        ms.map_or(u64::MAX, |ms| u64::try_from(ms).unwrap_or(u64::MAX))
     };
-    granted.or_else(|| race(state, node, now_ms))
+    let film_ms = job.usual_ms.unwrap_or_else(|| others_ms(job.unit_work * able.len() as u128));
+    let waited_ms = now_ms.saturating_sub(job.served_ms);
+    let allowed_ms = others_ms(ahead).saturating_add(film_ms).saturating_add(waited_ms);
+    let needs_ms = node.needs_ms(job.unit_work).unwrap_or(0);
+    needs_ms <= allowed_ms.max(OF_USE_MS)
+}
+
+/// Whether a node does a unit of a job in no more time than its films have taken, if that is known.
+fn is_quick(node: &Node, job: &Job) -> bool {
+    let usual_ms = job.films_ms.checked_div(job.films);
+    let needs_ms = node.needs_ms(job.unit_work());
+    needs_ms.zip(usual_ms).is_none_or(|(needs_ms, usual_ms)| needs_ms <= usual_ms)
 }
 
 /// The first unit of a job that wants a film and that a node may have.
@@ -65,13 +122,35 @@ fn is_offered(state: &State, node: &Node, job: &Job) -> bool {
 /// One more lease of a unit that another node is slow with, for a node that has nothing else to do:
 /// the first film that holds is taken, and paid once.
 fn race(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
-    let late = state.index.races.due(now_ms).map(|(_, job)| &state.book.jobs[&job]);
-    late.filter(|job| is_offered(state, node, job))
+    let slow = state.index.races.due(now_ms).take(LOOKED_AT_MAX);
+    slow.map(|(_, job)| &state.book.jobs[&job])
+        .filter(|job| is_quick(node, job) && is_offered(state, node, job))
         .flat_map(|job| {
             let after_ms = slow_after_ms(job).unwrap_or(u64::MAX);
             let is_slow = move |since_ms: u64| now_ms.saturating_sub(since_ms) >= after_ms;
             let out = state.index.out(job.id).take_while(move |(since_ms, _)| is_slow(*since_ms));
             out.map(move |(_, unit_index)| (job, unit_index))
+        })
+        .take(LOOKED_AT_MAX)
+        .find_map(|(job, unit_index)| grant_of(state, node, job, unit_index, now_ms))
+        .or_else(|| overtake(state, node, &state.index.expected, now_ms))
+}
+
+/// One more lease, for a quick node, of a unit whose film is late, or should come so late that the node
+/// would be done with it in half of the time; of jobs by when their last films should come.
+fn overtake(state: &State, node: &Node, last: &Times<JobId>, now_ms: u64) -> Option<Event> {
+    let last = last.latest().take(LOOKED_AT_MAX);
+    last.map(|(_, job)| &state.book.jobs[&job])
+        .filter(|job| is_quick(node, job) && is_offered(state, node, job))
+        .filter_map(|job| Some((job, node.needs_ms(job.unit_work())?)))
+        .flat_map(|(job, needs_ms)| {
+            let usual_ms = job.films_ms.checked_div(job.films).unwrap_or(0);
+            let least_ms = needs_ms.saturating_mul(2).max(usual_ms).max(RACE_AFTER_MS);
+            let is_far = move |expected_ms: u64| expected_ms.saturating_sub(now_ms) > least_ms;
+            let far = state.index.expected(job.id).take_while(move |it| is_far(it.0));
+            far.map(|(_, unit_index)| unit_index)
+                .chain(state.index.late(job.id, now_ms))
+                .map(move |unit_index| (job, unit_index))
         })
         .take(LOOKED_AT_MAX)
         .find_map(|(job, unit_index)| grant_of(state, node, job, unit_index, now_ms))

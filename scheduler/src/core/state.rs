@@ -6,8 +6,8 @@ mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use index::slow_after_ms;
-pub use index::{Able, Index, Touched};
+pub use index::{Able, InLine, Index, Touched};
+pub(super) use index::{RACE_AFTER_MS, slow_after_ms};
 pub use risk::{Appeal, Audit, Conviction, Dispute, Recheck, Stake};
 pub use times::Times;
 
@@ -244,6 +244,8 @@ pub struct Job {
     pub films: u64,
     /// From their leases to these films, milliseconds in all.
     pub films_ms: u64,
+    /// When it opened or last got a lease.
+    pub served_ms: u64,
     /// Number of the turn that it had last, or of the last of all when it was ordered.
     pub turn: u64,
 }
@@ -346,6 +348,8 @@ pub struct LeaseRecord {
     pub boosted: bool,
     /// When it was granted.
     pub granted_ms: u64,
+    /// When its film should come; never where nothing is known of its node.
+    pub expected_ms: u64,
     /// How far it is.
     pub phase: LeasePhase,
 }
@@ -452,6 +456,19 @@ impl Book {
 }
 
 impl Node {
+    /// How long it needs for so much work beside what it has to do already, milliseconds; none where
+    /// nothing is known of it. Leases that are out are taken for as large.
+    ///
+    /// By what it has shown; before that by its own word, which nobody but itself suffers from: who says
+    /// too much is late, and who says too little is passed over.
+    #[must_use]
+    pub fn needs_ms(&self, work: u128) -> Option<u64> {
+        let said = u128::from(self.facts.rays_per_second) * 100;
+        let per_second = self.pace.per_second().or((said > 0).then_some(said))?;
+        let work = work.saturating_mul(1_000).saturating_mul(u128::from(self.out) + 1);
+        Some(u64::try_from(work / per_second.max(1)).unwrap_or(u64::MAX))
+    }
+
     /// Pay that is held back.
     #[must_use]
     pub fn held(&self) -> Tokens {
@@ -528,6 +545,31 @@ impl Job {
         }
     }
 
+    /// Whether units wait that nobody has begun; one that was may wait for a certain node.
+    #[must_use]
+    pub fn has_fresh_units(&self) -> bool {
+        self.waiting.last().is_some_and(|(want, _)| *want == Want::Fresh)
+    }
+
+    /// Work of a unit: weighted centirays, as the quote bounds them.
+    #[must_use]
+    pub fn unit_work(&self) -> u128 {
+        let all = pace::weighted(self.quote.rays, self.quote.weight_percent);
+        all / (self.units.len() as u128).max(1)
+    }
+
+    /// The job as it stands in line.
+    pub(super) fn in_line(&self) -> InLine {
+        InLine {
+            job: self.id,
+            price: self.quote.price_per_gray,
+            unit_work: self.unit_work(),
+            units: self.waiting.len() as u32,
+            usual_ms: self.films_ms.checked_div(self.films),
+            served_ms: self.served_ms,
+        }
+    }
+
     /// Index of a unit in `units`.
     #[must_use]
     pub fn index_of(&self, unit: &Unit) -> Option<u32> {
@@ -567,6 +609,14 @@ impl Job {
 }
 
 impl LeaseRecord {
+    /// When its film is late: when it has taken half as long again as it should.
+    #[must_use]
+    pub fn late_ms(&self) -> u64 {
+        let needs_ms = self.expected_ms - self.granted_ms;
+        let late_ms = self.expected_ms.saturating_add(needs_ms / 2);
+        late_ms.max(self.granted_ms.saturating_add(RACE_AFTER_MS))
+    }
+
     /// The film, once there is one.
     #[must_use]
     pub const fn committed(&self) -> Option<&Committed> {

@@ -181,7 +181,7 @@ pub fn node_hello(backend: &str) -> Role {
         name: "scripted".to_owned(),
         engine: renderer::ENGINE,
         backend: backend.to_owned(),
-        rays_per_second: 1,
+        rays_per_second: 1_000_000,
         memory_bytes: 1 << 30,
         ask_per_gray: Tokens::ZERO,
         owner: None,

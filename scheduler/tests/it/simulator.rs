@@ -186,7 +186,7 @@ fn a_node_that_cheated_in_an_earlier_job_pays_for_it() {
     let policy = Policy { hold_ms: u64::MAX, hold_units: 10_000, ..policy() };
     const SELDOM: Character = Character { forges_percent: 5, ..HONEST };
     let (mut reopened, mut wrong) = (0, 0);
-    for seed in 500..540 {
+    for seed in 500..570 {
         let farm = [(1, HONEST), (2, HONEST), (3, SELDOM)];
         let mut world = World::new(seed, &farm, policy.clone());
         world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);

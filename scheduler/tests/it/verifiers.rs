@@ -75,7 +75,7 @@ fn honest_verifiers_are_paid_and_liars_found_out_through_crashes() {
 /// verifiers, and how many films were looked at again for it.
 fn kept_by(farm: &[(u8, Character)], friends: usize) -> (u128, usize, u32) {
     let (mut sum, mut wrong, mut doubted) = (0, 0, 0);
-    for seed in 0..12 {
+    for seed in 0..30 {
         let mut world = world(seed, farm, 2);
         convictions::run(&mut world);
         sum += (0..friends).map(|index| kept(&world, index)).sum::<u128>();

@@ -6,15 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{JobId, LeaseId, NodeId, PublicKey, Tokens};
+use protocol::{JobId, NodeId, PublicKey, Tokens};
 
 use super::{Book, Job, JobPhase, LeasePhase, Live, State, Times, UnitState};
 use crate::market::place;
 
-/// A lease is raced that has been out so many times longer than the job's films took on average.
+/// A lease is slow that has been out so many times longer than the job's films took on average.
 const RACE_FACTOR: u64 = 4;
-/// And at least so long, milliseconds.
-const RACE_AFTER_MS: u64 = 10_000;
+/// And no lease is slow or late that has been out for less, milliseconds.
+pub(in crate::core) const RACE_AFTER_MS: u64 = 10_000;
 
 /// Nodes and jobs that an event has changed, until they are indexed anew. Empty between events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,12 +42,16 @@ impl Touched {
 pub struct Index {
     /// Nodes that are here and could get a lease.
     pub able: Able,
-    /// Open jobs with units that want a film, by their places in line, with what they pay.
-    pub by_place: BTreeMap<(i128, u64), (JobId, Tokens)>,
+    /// Open jobs with units that want a film, by their places in line.
+    pub by_place: BTreeMap<(i128, u64), InLine>,
     /// The same by their turns.
-    pub by_turn: BTreeMap<(u64, u64), (JobId, Tokens)>,
+    pub by_turn: BTreeMap<(u64, u64), InLine>,
     /// Open jobs by when their oldest lease that may be raced is slow; none before a film has come.
     pub races: Times<JobId>,
+    /// Open jobs by when the last film should come whose unit may be raced.
+    pub expected: Times<JobId>,
+    /// The same of jobs all of whose units were begun; for ever where one of them wants a film.
+    pub ending: Times<JobId>,
     /// Jobs that wait for their escrow, by number of the transfer that fills it.
     pub funding: BTreeMap<u64, JobId>,
     /// Since when the first held pay of each node is held.
@@ -65,6 +69,35 @@ struct JobKeys {
     funding: Option<u64>,
     /// Units that may be raced, by when the oldest lease that is out was granted.
     out: Times<u32>,
+    /// The same by when the first such lease is late.
+    late: Times<u32>,
+    /// The same by when the last such film should come.
+    expected: Times<u32>,
+}
+
+/// A job in line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InLine {
+    /// Which.
+    pub job: JobId,
+    /// What it pays, tokens per billion metered rays.
+    pub price: Tokens,
+    /// Work of one unit: weighted centirays, as the quote bounds them.
+    pub unit_work: u128,
+    /// Units that want a film.
+    pub units: u32,
+    /// From a lease to its film on average, milliseconds; none before a film has come.
+    pub usual_ms: Option<u64>,
+    /// When it opened or last got a lease, milliseconds.
+    pub served_ms: u64,
+}
+
+impl InLine {
+    /// Work of the units that want a film.
+    #[must_use]
+    pub fn work(&self) -> u128 {
+        self.unit_work.saturating_mul(u128::from(self.units))
+    }
 }
 
 /// Where a job is in line.
@@ -74,20 +107,34 @@ struct LineKeys {
     place: (i128, u64),
     /// Its turn and its number.
     turn: (u64, u64),
-    /// What it pays.
-    price: Tokens,
 }
 
 /// Nodes that are here and could get a lease.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Able {
-    nodes: BTreeMap<NodeId, (PublicKey, Tokens)>,
+    nodes: BTreeMap<NodeId, AbleNode>,
+    /// What they have shown that they can do together: weighted centirays a second.
+    per_second: u128,
     asks: BTreeMap<PublicKey, BTreeSet<(Tokens, NodeId)>>,
     /// The lowest ask of each owner.
     lowest: BTreeSet<(Tokens, PublicKey)>,
 }
 
+/// What is asked of a node that is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct AbleNode {
+    owner: PublicKey,
+    ask: Tokens,
+    per_second: u128,
+}
+
 impl Able {
+    /// What they have shown that they can do together: weighted centirays a second.
+    #[must_use]
+    pub const fn per_second(&self) -> u128 {
+        self.per_second
+    }
+
     /// All of them, by id.
     pub fn ids(&self) -> impl Iterator<Item = NodeId> {
         self.nodes.keys().copied()
@@ -123,18 +170,21 @@ impl Able {
         self.lowest.iter().find(|(_, other)| *other != owner).map(|(ask, _)| *ask)
     }
 
-    fn set(&mut self, id: NodeId, now: Option<(PublicKey, Tokens)>) {
+    fn set(&mut self, id: NodeId, now: Option<AbleNode>) {
         let old = match now {
             Some(now) => self.nodes.insert(id, now),
             None => self.nodes.remove(&id),
         };
-        if old == now {
+        self.per_second += now.map_or(0, |now| now.per_second);
+        self.per_second -= old.map_or(0, |old| old.per_second);
+        let asked = |node: AbleNode| (node.owner, node.ask);
+        if old.map(asked) == now.map(asked) {
             return;
         }
-        if let Some((owner, ask)) = old {
+        if let Some(AbleNode { owner, ask, .. }) = old {
             self.change(owner, |asks| asks.remove(&(ask, id)));
         }
-        if let Some((owner, ask)) = now {
+        if let Some(AbleNode { owner, ask, .. }) = now {
             self.change(owner, |asks| asks.insert((ask, id)));
         }
     }
@@ -195,13 +245,29 @@ impl Index {
         self.jobs.get(&job).into_iter().flat_map(|keys| keys.out.due(u64::MAX))
     }
 
+    /// Units of a job that are late, the one that has been longest first.
+    pub(in crate::core) fn late(&self, job: JobId, now_ms: u64) -> impl Iterator<Item = u32> {
+        let late = self.jobs.get(&job).into_iter().flat_map(move |keys| keys.late.due(now_ms));
+        late.map(|(_, unit_index)| unit_index)
+    }
+
+    /// Units of a job that may be raced, with when their last films should come, the latest first.
+    pub(in crate::core) fn expected(&self, job: JobId) -> impl Iterator<Item = (u64, u32)> {
+        self.jobs.get(&job).into_iter().flat_map(|keys| keys.expected.latest())
+    }
+
     fn note_node(&mut self, book: &Book, live: &Live, id: NodeId) {
         let Some(node) = book.nodes.get(&id) else { return };
         let is_able = node.class.is_some()
             && !node.barred
             && node.facts.engine == book.engine
             && live.connected.contains_key(&id);
-        self.able.set(id, is_able.then_some((node.facts.owner, node.facts.ask_per_gray)));
+        let able = AbleNode {
+            owner: node.facts.owner,
+            ask: node.facts.ask_per_gray,
+            per_second: node.pace.per_second().unwrap_or(0),
+        };
+        self.able.set(id, is_able.then_some(able));
         let first = node.holds.first_key_value();
         self.held.set(id, first.map(|(_, hold)| hold.since_ms));
         let newer = u64::from(book.policy.hold_units);
@@ -216,22 +282,21 @@ impl Index {
         let job = book.jobs.get(&id);
         let open = job.filter(|job| job.phase == JobPhase::Open);
         let mut keys = self.jobs.remove(&id).unwrap_or_default();
-        let line = open.filter(|job| !job.waiting.is_empty()).map(|job| LineKeys {
+        let waits = open.filter(|job| !job.waiting.is_empty());
+        let line = waits.map(|job| LineKeys {
             place: (place::place_ms(&book.policy.market, &job.standing()), job.number),
             turn: (job.turn, job.number),
-            price: job.quote.price_per_gray,
         });
-        if line != keys.line {
-            if let Some(old) = keys.line {
-                self.by_place.remove(&old.place);
-                self.by_turn.remove(&old.turn);
-            }
-            if let Some(new) = line {
-                self.by_place.insert(new.place, (id, new.price));
-                self.by_turn.insert(new.turn, (id, new.price));
-            }
-            keys.line = line;
+        if let Some(old) = keys.line.filter(|_| line != keys.line) {
+            self.by_place.remove(&old.place);
+            self.by_turn.remove(&old.turn);
         }
+        if let Some((keys, job)) = line.zip(waits) {
+            let in_line = job.in_line();
+            self.by_place.insert(keys.place, in_line);
+            self.by_turn.insert(keys.turn, in_line);
+        }
+        keys.line = line;
         if let Some(seq) = keys.funding.take() {
             self.funding.remove(&seq);
         }
@@ -242,14 +307,26 @@ impl Index {
         match open {
             Some(job) => {
                 for unit_index in units {
-                    keys.out.set(unit_index, out_since(book, &job.units[unit_index as usize]));
+                    let out = out(book, &job.units[unit_index as usize]);
+                    keys.out.set(unit_index, out.map(|out| out.granted_ms));
+                    keys.late.set(unit_index, out.map(|out| out.late_ms));
+                    keys.expected.set(unit_index, out.map(|out| out.expected_ms));
                 }
             }
-            None => keys.out = Times::default(),
+            None => {
+                let none = Times::default;
+                (keys.out, keys.late, keys.expected) = (none(), none(), none());
+            }
         }
         let oldest_ms = keys.out.first_ms();
         let slow_ms = oldest_ms.zip(open.and_then(slow_after_ms));
         self.races.set(id, slow_ms.map(|(since_ms, after_ms)| since_ms.saturating_add(after_ms)));
+        let last_ms = keys.expected.latest().next().map(|(at_ms, _)| at_ms);
+        self.expected.set(id, last_ms);
+        // One that waits for a unit that was begun comes before all that wait for films only.
+        let is_ending = open.is_some_and(|job| !job.has_fresh_units());
+        let ends_ms = waits.map(|_| u64::MAX).or(last_ms);
+        self.ending.set(id, ends_ms.filter(|_| is_ending));
         if keys != JobKeys::default() {
             self.jobs.insert(id, keys);
         }
@@ -262,12 +339,32 @@ pub(in crate::core) fn slow_after_ms(job: &Job) -> Option<u64> {
     Some(usual_ms.saturating_mul(RACE_FACTOR).max(RACE_AFTER_MS))
 }
 
-/// Since when the oldest lease of a unit is out, where one more may be granted beside it.
-fn out_since(book: &Book, unit: &UnitState) -> Option<u64> {
+/// What is looked up of a unit beside whose leases one more may be granted.
+#[derive(Clone, Copy)]
+struct Out {
+    /// When the oldest that is out was granted.
+    granted_ms: u64,
+    /// When the first is late.
+    late_ms: u64,
+    /// When the last film should come.
+    expected_ms: u64,
+}
+
+fn out(book: &Book, unit: &UnitState) -> Option<Out> {
     let may_be_raced = unit.leases.len() <= usize::from(unit.films_wanted)
         && unit.accepted.is_none()
         && !unit.on_trial;
-    let record = |lease: &LeaseId| book.leases.get(lease);
-    let out = unit.leases.iter().filter_map(record).filter(|it| it.phase == LeasePhase::Out);
-    out.map(|lease| lease.granted_ms).min().filter(|_| may_be_raced)
+    let out = unit.leases.iter().filter_map(|lease| book.leases.get(lease));
+    let times = out
+        .filter(|lease| lease.phase == LeasePhase::Out)
+        .map(|lease| {
+            let (granted_ms, expected_ms) = (lease.granted_ms, lease.expected_ms);
+            Out { granted_ms, late_ms: lease.late_ms(), expected_ms }
+        })
+        .reduce(|a, b| Out {
+            granted_ms: a.granted_ms.min(b.granted_ms),
+            late_ms: a.late_ms.min(b.late_ms),
+            expected_ms: a.expected_ms.max(b.expected_ms),
+        });
+    times.filter(|_| may_be_raced)
 }

@@ -33,6 +33,11 @@ impl<K: Ord + Copy> Times<K> {
         self.order.first().map(|(at_ms, _)| *at_ms)
     }
 
+    /// All keys, the latest time first.
+    pub fn latest(&self) -> impl Iterator<Item = (u64, K)> {
+        self.order.iter().rev().copied()
+    }
+
     /// How many keys have a time.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -8,6 +8,7 @@ use super::{dispute, job, lease};
 use crate::core::event::Effect;
 use crate::core::state::{
     Accepted, Book, Committed, Hold, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, State,
+    slow_after_ms,
 };
 use crate::money;
 
@@ -26,8 +27,11 @@ pub(super) fn accept(
         unit.leases.iter().copied().partition(|lease| state.book.leases[lease].has_passed());
     for id in others {
         let Some(other) = lease::withdraw(state, id, effects) else { continue };
-        // Whoever is raced and loses was slow, or never meant to answer.
-        if other.phase == LeasePhase::Out {
+        // Who was slow, or never meant to answer; not who was overtaken in good time.
+        let after_ms = slow_after_ms(&state.book.jobs[&job_id]).unwrap_or(u64::MAX);
+        let was_slow =
+            now_ms >= other.late_ms() || now_ms.saturating_sub(other.granted_ms) >= after_ms;
+        if other.phase == LeasePhase::Out && was_slow {
             state.book.node_mut(other.node).dropped += 1;
             *state.book.job_mut(job_id).failures.entry(other.node).or_default() += 1;
         }

@@ -76,6 +76,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         pixels_checked: 0,
         films: 0,
         films_ms: 0,
+        served_ms: now_ms,
         turn: book.turns,
     };
     book.active.insert(job.number, id);
@@ -101,6 +102,7 @@ pub(super) fn moved(state: &mut State, seq: u64, now_ms: u64, effects: &mut Vec<
     dispute::moved(&mut state.book, seq, effects);
     if let Some(&id) = state.index.funding.get(&seq) {
         open(state, id);
+        state.book.job_mut(id).served_ms = now_ms;
         node::end_jobs_of_other_engines(state, now_ms, effects);
     }
 }

@@ -61,7 +61,9 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
         }
     };
     job.leases += 1;
+    job.served_ms = now_ms;
     job.refresh(grant.unit_index);
+    let needs_ms = book.nodes[&grant.node].needs_ms(job.unit_work());
     let record = LeaseRecord {
         id: grant.lease,
         node: grant.node,
@@ -75,6 +77,7 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
         class: book.nodes.get(&grant.node).and_then(|node| node.class).unwrap_or(Class::Exact),
         boosted: grant.boosted,
         granted_ms: now_ms,
+        expected_ms: needs_ms.map_or(u64::MAX, |ms| now_ms.saturating_add(ms)),
         phase: LeasePhase::Out,
     };
     let pending = reservation(&record, unit_id);
