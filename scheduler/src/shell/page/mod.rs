@@ -132,13 +132,10 @@ async fn only_by_its_own_name(request: Request, next: Next) -> Response {
 }
 
 fn is_this_machine(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let address = host.parse::<SocketAddr>().map(|address| address.ip());
+    let address = address.or_else(|_no_port| host.trim_matches(['[', ']']).parse::<IpAddr>());
+    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Why a page is not there.
