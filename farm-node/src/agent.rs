@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use transport::{Backoff, Connection, Peer, PeerConfig, identity};
 
 use crate::cache::SceneCache;
-use crate::cheat::Fraud;
+use crate::cheat::{self, Fraud};
 use crate::config::{Cheat, Config};
 use crate::easel::Easel;
 use crate::event::NodeEvent;
@@ -80,9 +80,7 @@ impl Agent {
         if config.benchmark {
             rays_per_second = studio.ask(Painter::benchmark).await.map_err(RunError::Render)?;
             events(NodeEvent::Benchmarked { rays_per_second });
-            if config.cheat == Some(Cheat::Boaster) {
-                rays_per_second = rays_per_second.saturating_mul(50);
-            }
+            rays_per_second = cheat::claimed(config.cheat, rays_per_second);
         }
 
         let mut peer = PeerConfig::new(key.to_bytes(), config.data_dir.join("scenes"));

@@ -18,6 +18,17 @@ const FEW: usize = 20;
 /// Who lies about films does so about one in so many.
 const LIES_EVERY: u32 = 4;
 
+/// Who boasts says that it is so many times as fast as it is.
+const BOAST: u64 = 50;
+
+/// What a node says of its speed, metered rays a second.
+pub(crate) fn claimed(cheat: Option<Cheat>, rays_per_second: u64) -> u64 {
+    match cheat {
+        Some(Cheat::Boaster) => rays_per_second.saturating_mul(BOAST),
+        _ => rays_per_second,
+    }
+}
+
 /// A node's fraud, and what it remembers for it.
 #[derive(Debug)]
 pub(crate) struct Fraud {

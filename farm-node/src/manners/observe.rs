@@ -123,15 +123,16 @@ mod linux {
 
         /// Time since the last key, movement, or word typed into a terminal.
         pub(super) fn idle(&mut self) -> Option<Duration> {
-            let mut bytes = [0; 4096];
-            for mut device in &self.devices {
-                // Whatever came is an event; what it says is nobody's business.
-                while matches!(device.read(&mut bytes), Ok(count) if count > 0) {
-                    self.last = Instant::now();
+            let (mut bytes, last) = ([0; 4096], &mut self.last);
+            self.devices.retain_mut(|device| {
+                loop {
+                    match device.read(&mut bytes) {
+                        // Whatever came is an event; what it says is nobody's business.
+                        Ok(count) if count > 0 => *last = Instant::now(),
+                        Ok(_nothing) => break true,
+                        Err(error) => break error.kind() == ErrorKind::WouldBlock,
+                    }
                 }
-            }
-            self.devices.retain(|mut device| {
-                !matches!(device.read(&mut bytes), Err(error) if error.kind() != ErrorKind::WouldBlock)
             });
             let by_devices = (!self.devices.is_empty()).then(|| self.last.elapsed());
             [by_devices, terminals_idle()].into_iter().flatten().min()

@@ -1,6 +1,7 @@
 //! What the scheduler knows.
 
 mod index;
+mod job;
 mod risk;
 mod times;
 
@@ -8,20 +9,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use index::{Able, InLine, Index, Touched};
 pub(super) use index::{RACE_AFTER_MS, slow_after_ms};
+pub use job::{Accepted, Job, JobPhase, UnitState, Want};
 pub use risk::{Appeal, Audit, Conviction, Dispute, Recheck, Stake};
 pub use times::Times;
 
 use ledger::Transfer;
 use protocol::{
-    Class, Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote, QuoteId, RayCount,
-    ShotIndex, Signed, Tokens, Unit, Verdict,
+    Class, Engine, JobId, LeaseId, NodeId, PublicKey, Quote, QuoteId, RayCount, ShotIndex, Tokens,
+    Unit, Verdict,
 };
 
 use crate::core::draw::Secret;
 use crate::core::event::{Effect, FilmRef, NodeFacts};
 use crate::core::policy::Policy;
-use crate::market::pace::{self, Pace};
-use crate::market::place::Standing;
+use crate::market::pace::Pace;
 use crate::money;
 
 /// Everything the scheduler knows.
@@ -180,146 +181,6 @@ pub struct Hold {
     pub vouched: Option<Box<Audit>>,
     /// When it was accepted.
     pub since_ms: u64,
-}
-
-/// A job.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Job {
-    /// Id.
-    pub id: JobId,
-    /// Place in the order of orders.
-    pub number: u64,
-    /// Who pays.
-    pub artist: PublicKey,
-    /// What is rendered.
-    pub spec: JobSpec,
-    /// The firm price.
-    pub quote: Quote,
-    /// The artist's word.
-    pub order: Signed<Order>,
-    /// What each unit gets for setting up its frame.
-    pub setup_per_unit: Tokens,
-    /// The engine it is pinned to.
-    pub engine: Engine,
-    /// When it was ordered.
-    pub ordered_ms: u64,
-    /// When it ended.
-    pub ended_ms: Option<u64>,
-    /// Where it stands.
-    pub phase: JobPhase,
-    /// Number of the transfer that fills the escrow.
-    pub escrow_seq: u64,
-    /// Its units, in the order of [`crate::split()`].
-    pub units: Vec<UnitState>,
-    /// Indices of the units in the order of what they are, for looking one up.
-    pub by_unit: Vec<u32>,
-    /// Units that want a film.
-    pub waiting: BTreeSet<(Want, u32)>,
-    /// Units that are to be indexed anew at the end of the event.
-    pub touched: Vec<u32>,
-    /// Units accepted.
-    pub units_accepted: u32,
-    /// Unsettled leases.
-    pub leases: u32,
-    /// Rechecks under way.
-    pub rechecks: u32,
-    /// What the escrow still holds, less what leases have reserved.
-    pub available: Tokens,
-    /// What leases have reserved in the escrow.
-    pub reserved: Tokens,
-    /// Paid out of the escrow, fees included.
-    pub spent: Tokens,
-    /// Returned to the artist.
-    pub refunded: Tokens,
-    /// Soft failures of nodes since their last good unit.
-    pub failures: BTreeMap<NodeId, u32>,
-    /// Counts every change that an artist can see; every run of the scheduler begins above all
-    /// that earlier ones can have told.
-    pub version: u64,
-    /// Verdicts that refused films of it, by node and number among its verdicts.
-    pub refusals: Vec<(NodeId, u64)>,
-    /// Pixels rendered again for it.
-    pub pixels_checked: u64,
-    /// Films that came for it.
-    pub films: u64,
-    /// From their leases to these films, milliseconds in all.
-    pub films_ms: u64,
-    /// When it opened or last got a lease.
-    pub served_ms: u64,
-    /// Number of the turn that it had last, or of the last of all when it was ordered.
-    pub turn: u64,
-}
-
-/// Where a job stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JobPhase {
-    /// The escrow is being filled.
-    Funding,
-    /// Units are handed out.
-    Open,
-    /// No more units are handed out; films that are here are still judged.
-    Closing {
-        /// Why it failed; none when the artist stopped it.
-        failure: Option<String>,
-    },
-    /// Every unit is accepted and the rest went back.
-    Done,
-    /// Over before it was done.
-    Stopped {
-        /// Why it failed; none when the artist stopped it.
-        failure: Option<String>,
-    },
-}
-
-/// Why a unit wants a film; what was begun comes before what was not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Want {
-    /// Nobody is at it any more.
-    Again,
-    /// Another owner is at it or has rendered it: it wants its twin.
-    Twin,
-    /// Nobody ever was.
-    Fresh,
-}
-
-/// A unit of a job.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UnitState {
-    /// Which.
-    pub unit: Unit,
-    /// Films that must agree.
-    pub films_wanted: u8,
-    /// Its unsettled leases.
-    pub leases: Vec<LeaseId>,
-    /// Whether its films differ and are on trial.
-    pub on_trial: bool,
-    /// Soft failures in all.
-    pub failures: u32,
-    /// Those that may be the unit's fault: leases that lapsed, films that were refused.
-    pub lost: u32,
-    /// Failures by node.
-    pub failed_by: Vec<(NodeId, u32)>,
-    /// Pay taken back from a convicted node, to pay for the unit once more.
-    pub clawed_back: Tokens,
-    /// The film in use.
-    pub accepted: Option<Accepted>,
-}
-
-/// The film in use for a unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
-    /// The film, all of whose rays are paid for.
-    pub film: FilmRef,
-    /// Pixels rendered again.
-    pub pixels_checked: u32,
-    /// What the node was paid.
-    pub pay: Tokens,
-    /// Whether the artist has had it rendered once more.
-    pub disputed: bool,
-    /// The word on which alone it was accepted.
-    pub vouched: Option<Box<Audit>>,
-    /// The job's version when it was accepted.
-    pub version: u64,
 }
 
 /// A lease that is not settled.
@@ -481,130 +342,6 @@ impl Hold {
     #[must_use]
     pub fn vouched_by(&self) -> Option<NodeId> {
         self.vouched.as_ref().map(|audit| audit.finding.verifier)
-    }
-}
-
-impl Job {
-    /// Whether it is over.
-    #[must_use]
-    pub const fn is_over(&self) -> bool {
-        matches!(self.phase, JobPhase::Done | JobPhase::Stopped { .. })
-    }
-
-    /// The average price of a unit of this size: its share of the quote's work.
-    #[must_use]
-    pub fn average_pay(&self, unit: &Unit) -> Tokens {
-        let settings = &self.spec.settings;
-        let rect_pixels = self.spec.grid().rect(unit.tile).map_or(0, |rect| rect.pixel_count());
-        let samples = unit.batch.samples(settings.samples).len() as u128;
-        let whole = u128::from(settings.window().pixel_count())
-            * u128::from(settings.samples)
-            * u128::from(self.spec.shot_count());
-        money::share(self.quote.work, u128::from(rect_pixels) * samples, whole)
-    }
-
-    /// What counted rays of a unit are worth, set-up included.
-    #[must_use]
-    pub fn worth(&self, rays: RayCount) -> Tokens {
-        money::plus(money::pay_for(rays, self.quote.pay_per_gray()), self.setup_per_unit)
-    }
-
-    /// What a twin gets of such a pay: no more than at the base price, since the reserve pays and the
-    /// artist chose the bid.
-    #[must_use]
-    pub fn twin_share(&self, pay: Tokens) -> Tokens {
-        let (base, price) = (self.quote.base_per_gray.micro(), self.quote.price_per_gray.micro());
-        if base < price { money::share(pay, base, price) } else { pay }
-    }
-
-    /// What a verifier gets for pixels of a unit: their share of its average price, which no film's
-    /// maker can move, and no more than the unit brings the reserve.
-    #[must_use]
-    pub fn wage(&self, unit: &Unit, pixels: u32) -> Tokens {
-        let all = self.spec.grid().rect(unit.tile).map_or(1, |rect| rect.pixel_count());
-        let pay = self.twin_share(self.average_pay(unit));
-        let (_, brought) = money::shares_on(pay, &self.quote);
-        money::share(pay, u128::from(pixels), u128::from(all)).min(brought)
-    }
-
-    /// Whether it pays what a node works for. Weight is no part of it: a heavy scene pays more and
-    /// takes as much longer.
-    #[must_use]
-    pub fn pays(&self, node: &Node) -> bool {
-        self.quote.price_per_gray >= node.facts.ask_per_gray
-    }
-
-    /// What its turn depends on.
-    #[must_use]
-    pub const fn standing(&self) -> Standing {
-        Standing {
-            number: self.number,
-            ordered_ms: self.ordered_ms,
-            price: self.quote.price_per_gray,
-            turn: self.turn,
-        }
-    }
-
-    /// Whether units wait that nobody has begun; one that was may wait for a certain node.
-    #[must_use]
-    pub fn has_fresh_units(&self) -> bool {
-        self.waiting.last().is_some_and(|(want, _)| *want == Want::Fresh)
-    }
-
-    /// Work of a unit: weighted centirays, as the quote bounds them.
-    #[must_use]
-    pub fn unit_work(&self) -> u128 {
-        let all = pace::weighted(self.quote.rays, self.quote.weight_percent);
-        all / (self.units.len() as u128).max(1)
-    }
-
-    /// The job as it stands in line.
-    pub(super) fn in_line(&self) -> InLine {
-        InLine {
-            job: self.id,
-            price: self.quote.price_per_gray,
-            unit_work: self.unit_work(),
-            units: self.waiting.len() as u32,
-            usual_ms: self.films_ms.checked_div(self.films),
-            served_ms: self.served_ms,
-        }
-    }
-
-    /// Index of a unit in `units`.
-    #[must_use]
-    pub fn index_of(&self, unit: &Unit) -> Option<u32> {
-        let place = self.by_unit.binary_search_by_key(unit, |&at| self.units[at as usize].unit);
-        place.ok().map(|place| self.by_unit[place])
-    }
-
-    /// What is left to do of it: weighted centirays, as the quote bounds them.
-    #[must_use]
-    pub fn work_left(&self) -> u128 {
-        let all = pace::weighted(self.quote.rays, self.quote.weight_percent);
-        let units = self.units.len() as u128;
-        all * (units - u128::from(self.units_accepted)) / units.max(1)
-    }
-
-    /// Puts a unit among those that want a film, or takes it out.
-    pub(super) fn refresh(&mut self, unit_index: u32) {
-        self.version += 1;
-        self.touched.push(unit_index);
-        let unit = &self.units[unit_index as usize];
-        let want = match (unit.leases.is_empty(), unit.failures) {
-            (true, 0) => Want::Fresh,
-            (true, _) => Want::Again,
-            (false, _) => Want::Twin,
-        };
-        let wants = self.phase == JobPhase::Open
-            && unit.accepted.is_none()
-            && !unit.on_trial
-            && unit.leases.len() < usize::from(unit.films_wanted);
-        for old in [Want::Again, Want::Twin, Want::Fresh] {
-            self.waiting.remove(&(old, unit_index));
-        }
-        if wants {
-            self.waiting.insert((want, unit_index));
-        }
     }
 }
 

@@ -100,25 +100,31 @@ pub fn update(book: &Book, id: JobId, after: u64) -> Option<JobUpdate> {
     Some(JobUpdate { summary: summary(job), tiles: tiles(book, job), accepted, next })
 }
 
-/// Where every tile stands: the least advanced of its batches.
+/// Where every tile of every shot stands.
 fn tiles(book: &Book, job: &Job) -> Vec<TileStatus> {
     let per_shot = job.spec.grid().tile_count() as usize;
     let place = |unit: &Unit| unit.shot.0 as usize * per_shot + unit.tile.0 as usize;
-    let mut tiles = vec![TileStatus::Accepted; per_shot * job.spec.shot_count() as usize];
-    for unit in &job.units {
-        let tile = &mut tiles[place(&unit.unit)];
-        *tile = (*tile).min(unit_status(book, unit));
-    }
-    tiles
+    let placed = job.units.iter().map(|unit| (place(&unit.unit), unit));
+    least_advanced(book, placed, per_shot * job.spec.shot_count() as usize)
 }
 
 /// Where the tiles of one shot stand.
 #[must_use]
 pub fn tiles_of(book: &Book, job: &Job, shot: ShotIndex) -> Vec<TileStatus> {
-    let mut tiles = vec![TileStatus::Accepted; job.spec.grid().tile_count() as usize];
-    for unit in job.units.iter().filter(|unit| unit.unit.shot == shot) {
-        let tile = &mut tiles[unit.unit.tile.0 as usize];
-        *tile = (*tile).min(unit_status(book, unit));
+    let units = job.units.iter().filter(|unit| unit.unit.shot == shot);
+    let placed = units.map(|unit| (unit.unit.tile.0 as usize, unit));
+    least_advanced(book, placed, job.spec.grid().tile_count() as usize)
+}
+
+/// A tile stands where the least advanced of its batches does.
+fn least_advanced<'a>(
+    book: &Book,
+    units: impl Iterator<Item = (usize, &'a UnitState)>,
+    count: usize,
+) -> Vec<TileStatus> {
+    let mut tiles = vec![TileStatus::Accepted; count];
+    for (place, unit) in units {
+        tiles[place] = tiles[place].min(unit_status(book, unit));
     }
     tiles
 }

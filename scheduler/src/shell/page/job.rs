@@ -61,17 +61,16 @@ fn shots(job: &Job, id: JobId, shot: ShotIndex, shown: Shot) -> Markup {
 fn mosaic(job: &Job, id: JobId, shot: ShotIndex, tiles: &[TileStatus]) -> Markup {
     let (grid, window) = (job.spec.grid(), job.spec.settings.window());
     let (width, height) = (window.width(), window.height());
-    let accepted =
-        job.units.iter().filter(|unit| unit.unit.shot == shot && unit.accepted.is_some());
-    // A new address when there is more to see, or something was taken out.
-    let version =
-        accepted.filter_map(|unit| Some(unit.accepted.as_ref()?.version)).fold(0, u64::max);
+    let of_shot = job.units.iter().filter(|unit| unit.unit.shot == shot);
+    let versions = of_shot.filter_map(|unit| Some(unit.accepted.as_ref()?.version));
+    // A new address when there is more to see, or less: something was taken out.
+    let (newest, films) = versions.fold((0, 0), |(newest, films), it| (it.max(newest), films + 1));
     let place = |index: usize| grid.rect(protocol::TileIndex(index as u32));
     let mut counts = BTreeMap::<TileStatus, u64>::new();
     tiles.iter().for_each(|&status| *counts.entry(status).or_default() += 1);
     html! {
         div.mosaic {
-            img #picture src={ "/jobs/" (id) "/" (shot.0) "/mosaic.png?v=" (version) }
+            img #picture src={ "/jobs/" (id) "/" (shot.0) "/mosaic.png?v=" (newest) "-" (films) }
                 width=(width) height=(height) alt="The picture as far as it has come";
             svg #tiles viewBox={ "0 0 " (width) " " (height) } aria-hidden="true" {
                 @for (index, &status) in tiles.iter().enumerate().filter(|(_, it)| **it != TileStatus::Accepted) {

@@ -36,11 +36,11 @@ pub(super) struct Gathered {
     reserve: u128,
 }
 
-pub(super) fn gather(state: &State, now_ms: u64) -> Gathered {
+pub(super) fn gather(state: &State) -> Gathered {
     let book = &state.book;
     let mut all = Gathered {
         connected: state.live.connected.len() as u64,
-        able: u64::from(view::farm(state, 0, now_ms).market.nodes_able),
+        able: state.index.able.len() as u64,
         convictions: book.convictions.len() as u64,
         disputes: book.disputes.len() as u64,
         transfers_waiting: book.outbox.len() as u64,

@@ -207,7 +207,7 @@ async fn show_mosaic(
 }
 
 async fn show_metrics(Shared(page): Shared<Arc<Page>>) -> Result<Response, Problem> {
-    let gathered = page.read(metrics::gather).await?;
+    let gathered = page.read(|state, _| metrics::gather(state)).await?;
     let text = metrics::text(&gathered, page.checks.line(), &page.meter);
     let text = text.map_err(|error| failed("the metrics were not written", &error))?;
     Ok(typed("application/openmetrics-text; version=1.0.0; charset=utf-8", text))

@@ -12,8 +12,6 @@ use crate::core::Book;
 const SIDE_MAX: u32 = 960;
 /// Mosaics that are kept.
 const KEPT: usize = 4;
-/// Films that are read for one answer: a large picture comes in several.
-const FILMS_AT_ONCE: usize = 256;
 
 /// What a mosaic is to show.
 pub(super) struct Wanted {
@@ -43,7 +41,8 @@ pub(super) fn wanted(book: &Book, id: JobId, shot: ShotIndex) -> Option<Wanted> 
 pub(super) struct Mosaics(VecDeque<((JobId, ShotIndex), Mosaic)>);
 
 impl Mosaics {
-    /// A shot's mosaic as PNG, with what has come since it was asked for before.
+    /// A shot's mosaic as PNG, with what has come since it was asked for before: all its films are read
+    /// the first time.
     pub(super) fn png<E: Into<anyhow::Error>>(
         &mut self,
         wanted: &Wanted,
@@ -57,7 +56,7 @@ impl Mosaics {
             .filter(|mosaic| !mosaic.holds_more_than(wanted))
             .unwrap_or_else(|| Mosaic::new(wanted.window));
         let fresh = wanted.films.iter().filter(|(unit, ..)| !mosaic.films.contains_key(unit));
-        let fresh: Vec<_> = fresh.take(FILMS_AT_ONCE).copied().collect();
+        let fresh: Vec<_> = fresh.copied().collect();
         for (unit, rect, root) in fresh {
             let bytes = read(root).map_err(Into::into)?;
             let film = Film::from_bytes(rect, unit.batch, wanted.has_passes, &bytes)?;
