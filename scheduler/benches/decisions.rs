@@ -29,6 +29,9 @@ const TOGETHER: usize = 256;
 /// Tiles of a frame.
 const TILES: u32 = 64;
 
+/// How long a node is at a unit, milliseconds.
+const FILM_MS: u64 = 12_800;
+
 struct Desk {
     state: State,
     journal: Journal,
@@ -148,8 +151,9 @@ fn farm(
     desk.apply(Event::Started { policy, engine: ENGINE, now_ms: desk.now_ms });
     let amount = Tokens::from_whole(1_000_000);
     desk.apply(Event::ReserveSeeded { scheduler: PublicKey([0; 32]), amount });
-    let units = nodes + (turns + 1) * TOGETHER;
-    let frames = (units * 5 / 4 / jobs / TILES as usize + 1) as u32;
+    // So much that all nodes are of use, and prefetch.
+    let units = 6 * nodes + (turns + 1) * TOGETHER;
+    let frames = (units / jobs / TILES as usize + 1) as u32;
     (0..jobs).for_each(|number| desk.order(number as u64, frames));
     let mut ids = VecDeque::new();
     for number in 0..nodes {
@@ -174,9 +178,9 @@ fn farm(
     }
     for &id in &ids {
         desk.grant(id).expect("work for all");
-        desk.now_ms += 1;
     }
     desk.settle();
+    desk.now_ms += FILM_MS;
     (desk, ids)
 }
 
@@ -196,7 +200,8 @@ fn measure(nodes: usize, jobs: usize, turns: usize) {
         // Each answers a lease that it had.
         let out: Vec<LeaseId> = asking.iter().filter_map(|id| lease_of(&desk.state, *id)).collect();
         let answered = Instant::now();
-        desk.now_ms += 100;
+        // What all nodes together need for so many units.
+        desk.now_ms += FILM_MS * asking.len() as u64 / nodes as u64;
         out.into_iter().for_each(|lease| desk.commit(lease));
         desk.settle();
         if looked.elapsed() > Duration::from_millis(500) {

@@ -20,7 +20,7 @@ use crate::reputation;
 const LOOKED_AT_MAX: usize = 64;
 
 /// A node that is done with a unit in so many milliseconds is of use for any job.
-const OF_USE_MS: u64 = 1_000;
+const OF_USE_MS: u64 = 5_000;
 
 /// The next lease for a node, or `None` when there is nothing for it now.
 ///
@@ -36,19 +36,20 @@ pub fn next_grant(state: &State, id: NodeId, now_ms: u64) -> Option<Event> {
     if node.out >= book.policy.leases_per_node || node.facts.engine != book.engine {
         return None;
     }
-    let in_line = || match place::rotates(&book.policy.market, book.leases_granted + 1) {
-        true => {
-            let own = index.by_turn.values().map(|it| (it, it.work()));
-            first_in_line(state, node, own, now_ms)
-        }
-        false => {
-            let ahead = index.by_place.values().scan(0_u128, |ahead, it| {
-                *ahead = ahead.saturating_add(it.work());
-                Some((it, *ahead))
-            });
-            first_in_line(state, node, ahead, now_ms)
-        }
+    let by_place = || {
+        let ahead = index.by_place.values().scan(0_u128, |ahead, it| {
+            *ahead = ahead.saturating_add(it.work());
+            Some((it, *ahead))
+        });
+        first_in_line(state, node, ahead, now_ms)
     };
+    let by_turn = || {
+        let own = index.by_turn.values().map(|it| (it, it.work()));
+        first_in_line(state, node, own, now_ms)
+    };
+    // Where a turn is of no use to this node, its place may be.
+    let rotates = place::rotates(&book.policy.market, book.leases_granted + 1);
+    let in_line = || rotates.then(by_turn).flatten().or_else(by_place);
     // A job that is almost done does not wait until others run out of work.
     end(state, node, now_ms).or_else(in_line).or_else(|| race(state, node, now_ms))
 }

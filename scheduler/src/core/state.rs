@@ -325,7 +325,7 @@ impl Node {
     #[must_use]
     pub fn needs_ms(&self, work: u128) -> Option<u64> {
         let said = u128::from(self.facts.rays_per_second) * 100;
-        let per_second = self.pace.per_second().or((said > 0).then_some(said))?;
+        let per_second = self.pace.steadily().or((said > 0).then_some(said))?;
         let work = work.saturating_mul(1_000).saturating_mul(u128::from(self.out) + 1);
         Some(u64::try_from(work / per_second.max(1)).unwrap_or(u64::MAX))
     }

@@ -49,6 +49,14 @@ impl Pace {
     pub fn rays_per_second(&self) -> Option<u64> {
         self.per_second().map(|centirays| u64::try_from(centirays / 100).unwrap_or(u64::MAX))
     }
+
+    /// The same as if it had taken a second at least: one film that comes at once says little of how
+    /// fast the next ones come.
+    #[must_use]
+    pub fn steadily(&self) -> Option<u128> {
+        let busy_ms = u128::from(self.busy_ms.max(1_000));
+        (self.centirays > 0).then(|| self.centirays * 1_000 / busy_ms)
+    }
 }
 
 /// Metered centirays of a scene of this weight, as if they were the reference scene's: what takes

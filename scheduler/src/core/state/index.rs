@@ -11,6 +11,8 @@ use protocol::{JobId, NodeId, PublicKey, Tokens};
 use super::{Book, Job, JobPhase, LeasePhase, Live, State, Times, UnitState};
 use crate::market::place;
 
+/// Leases of a unit at a time: its film, its twin and a race, or its film and two races.
+const LEASES_MAX: usize = 3;
 /// A lease is slow that has been out so many times longer than the job's films took on average.
 const RACE_FACTOR: u64 = 4;
 /// And no lease is slow or late that has been out for less, milliseconds.
@@ -265,7 +267,7 @@ impl Index {
         let able = AbleNode {
             owner: node.facts.owner,
             ask: node.facts.ask_per_gray,
-            per_second: node.pace.per_second().unwrap_or(0),
+            per_second: node.pace.steadily().unwrap_or(0),
         };
         self.able.set(id, is_able.then_some(able));
         let first = node.holds.first_key_value();
@@ -351,20 +353,27 @@ struct Out {
 }
 
 fn out(book: &Book, unit: &UnitState) -> Option<Out> {
-    let may_be_raced = unit.leases.len() <= usize::from(unit.films_wanted)
-        && unit.accepted.is_none()
-        && !unit.on_trial;
+    let wanted = usize::from(unit.films_wanted);
+    if unit.accepted.is_some() || unit.on_trial || unit.leases.len() >= LEASES_MAX {
+        return None;
+    }
     let out = unit.leases.iter().filter_map(|lease| book.leases.get(lease));
-    let times = out
-        .filter(|lease| lease.phase == LeasePhase::Out)
-        .map(|lease| {
-            let (granted_ms, expected_ms) = (lease.granted_ms, lease.expected_ms);
-            Out { granted_ms, late_ms: lease.late_ms(), expected_ms }
-        })
-        .reduce(|a, b| Out {
+    let times = out.filter(|lease| lease.phase == LeasePhase::Out).map(|lease| Out {
+        granted_ms: lease.granted_ms,
+        late_ms: lease.late_ms(),
+        expected_ms: lease.expected_ms,
+    });
+    if unit.leases.len() <= wanted {
+        return times.reduce(|a, b| Out {
             granted_ms: a.granted_ms.min(b.granted_ms),
             late_ms: a.late_ms.min(b.late_ms),
             expected_ms: a.expected_ms.max(b.expected_ms),
         });
-    times.filter(|_| may_be_raced)
+    }
+    // Who races may be slow itself: once more, when all are late.
+    times.reduce(|a, b| Out {
+        granted_ms: a.granted_ms.max(b.granted_ms),
+        late_ms: a.late_ms.max(b.late_ms),
+        expected_ms: a.expected_ms.min(b.expected_ms),
+    })
 }
