@@ -343,15 +343,15 @@ impl Live {
         if self.accepted.contains(&unit) {
             return;
         }
-        if let Some(chunks) = self.chunks.get_mut(unit.tile.0 as usize) {
-            *chunks = chunks.saturating_add(unit.batch.chunk_count());
+        if let Some(chunks) = self.chunks.get_mut(unit.unit.tile.0 as usize) {
+            *chunks = chunks.saturating_add(unit.unit.batch.chunk_count());
         }
         self.accepted.push(unit);
     }
 
     /// Accepted units of one tile.
     pub fn accepted_of(&self, tile: TileIndex) -> impl Iterator<Item = &AcceptedUnit> {
-        self.accepted.iter().filter(move |unit| unit.tile == tile)
+        self.accepted.iter().filter(move |it| it.unit.tile == tile)
     }
 }
 
@@ -376,10 +376,4 @@ impl LivePicture {
         }
         self.changes.push(rect);
     }
-}
-
-/// Whether a job can still change.
-#[must_use]
-pub const fn is_over(status: JobStatus) -> bool {
-    matches!(status, JobStatus::Done | JobStatus::Failed | JobStatus::Cancelled)
 }

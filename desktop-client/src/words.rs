@@ -113,7 +113,9 @@ pub const fn job_status(status: JobStatus) -> &'static str {
     match status {
         JobStatus::Waiting => "Waiting",
         JobStatus::Rendering => "Rendering",
+        JobStatus::Paused => "Paused",
         JobStatus::Done => "Done",
+        JobStatus::Stopped => "Stopped",
         JobStatus::Failed => "Failed",
         JobStatus::Cancelled => "Cancelled",
     }

@@ -1,14 +1,11 @@
-//! Jobs and how they are cut: shots, tiles, chunks, batches; quotes and orders; the meter.
+//! Jobs and how they are cut: shots, tiles, chunks, batches; the meter.
 
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::TileGrid;
-use crate::id::{Digest, JobId, PublicKey, QuoteId, SceneId};
+use crate::id::{Digest, JobId, SceneId};
 use crate::limits;
-use crate::offer::Offer;
 use crate::settings::{CHUNK_SAMPLES, CameraChoice, RenderSettings, SettingsError};
-use crate::sign::Signable;
-use crate::tokens::Tokens;
 use crate::wire;
 
 /// The frames of a job: `first..=last`, every `step`th, at `fps` frames a second.
@@ -75,6 +72,9 @@ pub struct JobSpec {
     pub frames: FrameRange,
     /// Side of the square tiles, pixels; fixed for the job's life.
     pub tile_side_px: u32,
+    /// An earlier job of the same pictures, whose samples stay: only what is missing is rendered,
+    /// see [`JobSpec::continues`].
+    pub base: Option<JobId>,
 }
 
 /// A job that cannot be rendered.
@@ -218,6 +218,24 @@ impl JobSpec {
     #[must_use]
     pub fn grid(&self) -> TileGrid {
         TileGrid::new(self.settings.window(), self.tile_side_px)
+    }
+
+    /// Whether samples of another job may stay in this one's pictures: it has as many or fewer, and
+    /// differs in nothing else but its name and its own base.
+    #[must_use]
+    pub fn continues(&self, base: &Self) -> bool {
+        let samples = base.settings.samples;
+        let settings = RenderSettings { samples, ..self.settings.clone() };
+        let (name, base_of) = (base.name.clone(), base.base);
+        samples <= self.settings.samples
+            && *base == Self { name, settings, base: base_of, ..self.clone() }
+    }
+
+    /// Whether a batch of an earlier job holds the samples that it would hold in this one. Only the
+    /// last chunk of a frame can be short, and then it is of no use for a longer one.
+    #[must_use]
+    pub fn keeps(&self, base: &Self, batch: Batch) -> bool {
+        batch.samples(base.settings.samples) == batch.samples(self.settings.samples)
     }
 
     /// BLAKE3 of the canonical bytes.
@@ -408,87 +426,6 @@ impl std::ops::AddAssign for RayCount {
     }
 }
 
-/// The firm price of a job. The artist never pays more than `price`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Quote {
-    /// Id, to order by.
-    pub id: QuoteId,
-    /// What was quoted: [`JobSpec::digest`].
-    pub spec: Digest,
-    /// The whole price, all fees included: what is escrowed.
-    pub price: Tokens,
-    /// The part of `price` that pays for rays and set-up.
-    pub work: Tokens,
-    /// The part of `work` that pays for making scenes ready.
-    pub setup: Tokens,
-    /// The part of `price` that goes to the farm's fee.
-    pub fee: Tokens,
-    /// The part of `price` that goes to the verification reserve.
-    pub reserve: Tokens,
-    /// The part of `reserve` that pays for challenged pixels: it falls with the assurance.
-    pub checking: Tokens,
-    /// The terms it was asked for on.
-    pub offer: Offer,
-    /// The farm's base price of the moment, tokens per billion metered rays.
-    pub base_per_gray: Tokens,
-    /// What the job pays at weight 100, tokens per billion metered rays: the bid, or else the base
-    /// price. Nodes that ask more are not offered it.
-    pub price_per_gray: Tokens,
-    /// How long a metered ray of this scene takes, in percent of one of the reference scene.
-    pub weight_percent: u32,
-    /// Rays of the whole job at most: what the probe counted, with its margin.
-    pub rays: RayCount,
-    /// Where `rays` comes from.
-    pub probed: Probed,
-    /// Last moment the quote can be ordered, milliseconds since 1970.
-    pub valid_until_ms: u64,
-}
-
-/// What a quote was made from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Probed {
-    /// Shots that were looked at.
-    pub shots: u32,
-    /// Pixels rendered of each.
-    pub pixels: u32,
-    /// Rays expected of the whole job, without a margin.
-    pub expected: RayCount,
-}
-
-impl Quote {
-    /// What a billion metered rays of this job pay: the price, times the scene's weight; rounded
-    /// down.
-    #[must_use]
-    pub const fn pay_per_gray(&self) -> Tokens {
-        match self.price_per_gray.checked_mul_div(self.weight_percent as u128, 100) {
-            Some(pay) => pay,
-            // Only prices beyond the limits; they are refused before.
-            None => self.price_per_gray,
-        }
-    }
-}
-
-impl Signable for Quote {
-    const DOMAIN: &'static str = "tessera 2026 quote v1";
-}
-
-/// The artist's word that a quote is taken: moves the price into escrow.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Order {
-    /// The quote.
-    pub quote: QuoteId,
-    /// What was quoted: [`JobSpec::digest`].
-    pub spec: Digest,
-    /// The price agreed to.
-    pub price: Tokens,
-    /// Whose wallet pays.
-    pub artist: PublicKey,
-}
-
-impl Signable for Order {
-    const DOMAIN: &'static str = "tessera 2026 order v1";
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -536,8 +473,8 @@ mod tests {
             let settings = RenderSettings { passes, ..RenderSettings::default() };
             let (name, frames) = ("tiles".to_owned(), FrameRange::STILL);
             let scene = SceneId([0; 32]);
-            JobSpec { name, scene, settings, frames, tile_side_px, more_cameras: Vec::new() }
-                .validate()
+            let (more_cameras, base) = (Vec::new(), None);
+            JobSpec { name, scene, settings, more_cameras, frames, tile_side_px, base }.validate()
         };
         assert_eq!((side(false, 512), side(true, 256)), (Ok(()), Ok(())));
         assert_eq!(side(false, 513), Err(SpecError::TileSide { side: 513 }));
@@ -568,6 +505,7 @@ mod tests {
             more_cameras: more.iter().map(|name| CameraChoice::Named((*name).to_owned())).collect(),
             frames: FrameRange { first: 3, last: 7, step: 2, fps: 24.0 },
             tile_side_px: 64,
+            base: None,
         }
     }
 
@@ -591,6 +529,25 @@ mod tests {
         assert_eq!(camera(0), Some(CameraChoice::Default));
         assert_eq!(camera(2), Some(CameraChoice::Named("right".to_owned())));
         assert_eq!(camera(3), None);
+    }
+
+    #[test]
+    fn a_job_goes_on_with_the_samples_of_one_of_the_same_pictures() {
+        let old = JobSpec { name: "first".to_owned(), ..spec(&["left"]) };
+        let with = |samples| {
+            let settings = RenderSettings { samples, ..old.settings.clone() };
+            JobSpec { settings, base: Some(JobId([1; 16])), ..spec(&["left"]) }
+        };
+        assert!(with(64).continues(&old) && with(1_000).continues(&old));
+        assert!(with(1_000).continues(&with(64)));
+        assert!(!spec(&[]).continues(&old) && !with(63).continues(&old));
+        let other_seed = RenderSettings { seed: 1, ..old.settings.clone() };
+        assert!(!JobSpec { settings: other_seed, ..spec(&["left"]) }.continues(&old));
+        // Of 40 samples the last chunk has 8.
+        let old = with(40);
+        let batch = |first, count| Batch::new(first, count).expect("aligned");
+        assert!(with(64).keeps(&old, batch(0, 2)) && !with(64).keeps(&old, batch(2, 1)));
+        assert!(with(40).keeps(&old, batch(2, 1)) && !with(64).keeps(&old, batch(0, 4)));
     }
 
     #[test]

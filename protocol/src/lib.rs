@@ -25,6 +25,7 @@ pub mod lease;
 pub mod limits;
 pub mod message;
 pub mod offer;
+pub mod order;
 pub mod piece;
 pub mod receipt;
 pub mod settings;
@@ -43,14 +44,14 @@ pub use id::{
     TransferId,
 };
 pub use job::{
-    Batch, FrameRange, JobSpec, Order, Probed, Quote, RayCount, Shot, ShotIndex, SpecError,
-    TileIndex, Unit, ViewIndex,
+    Batch, FrameRange, JobSpec, RayCount, Shot, ShotIndex, SpecError, TileIndex, Unit, ViewIndex,
 };
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
 pub use offer::{Assurance, AssuranceError, Offer, PriceError};
+pub use order::{Order, Priority, PriorityError, Probed, Quote, Schedule, ScheduleError, Steering};
 pub use piece::Piece;
-pub use receipt::{Payment, RECEIPT_UNITS_MAX, Receipt, UnitReceipt};
+pub use receipt::{JobReceipt, Payment, RECEIPT_UNITS_MAX, Receipt, UnitReceipt};
 pub use settings::{
     CameraChoice, Crop, Lens, Lighting, Opening, PixelFilter, RenderSettings, SettingsError,
     Shutter, ShutterPosition, Sun,
@@ -62,4 +63,4 @@ pub use voucher::{ParseVoucherError, Voucher, VoucherText};
 pub use wire::{DecodeError, decode, encode};
 
 /// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.
-pub const PROTOCOL_VERSION: u32 = 6;
+pub const PROTOCOL_VERSION: u32 = 7;

@@ -26,6 +26,10 @@ pub const VIEWS_MAX: u32 = 32;
 /// Tokens per billion metered rays that a node may ask or a job may bid: products with any count
 /// of rays stay far below 2^128.
 pub const PRICE_PER_GRAY_MAX: Tokens = Tokens::from_whole(1_000_000);
+/// Jobs that one may wait for.
+pub const AFTER_MAX: usize = 64;
+/// Earlier jobs whose samples one may keep, each the base of the next.
+pub const BASES_MAX: usize = 64;
 /// Characters of a name that a person chose.
 pub const NAME_CHARS_MAX: usize = 200;
 /// Bytes of one encoded message, its body not counted.

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId, TransferId};
-use crate::job::{JobSpec, Order, Quote, ShotIndex, Unit};
+use crate::job::{JobSpec, ShotIndex, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
 use crate::offer::Offer;
+use crate::order::{Order, Quote, Steering};
 use crate::settings::RenderSettings;
 use crate::sign::Signed;
 use crate::tokens::Tokens;
@@ -99,10 +100,12 @@ pub enum Request {
         /// The artist's word.
         order: Signed<Order>,
     },
-    /// Stops a job; what is left in escrow returns.
-    Cancel {
+    /// Changes the course of a job that is not over.
+    Steer {
         /// The job.
         job: JobId,
+        /// How.
+        steering: Steering,
     },
     /// The caller's jobs, newest first.
     Jobs {

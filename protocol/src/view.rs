@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, Digest, JobId, NodeId, PublicKey, TransferId};
-use crate::job::{Batch, JobSpec, RayCount, ShotIndex, TileIndex};
+use crate::job::{JobSpec, RayCount, Unit};
 use crate::lease::Class;
 use crate::offer::Assurance;
+use crate::order::Priority;
 use crate::tokens::Tokens;
 
 /// Where a job stands.
@@ -15,12 +16,49 @@ pub enum JobStatus {
     Waiting,
     /// Nodes work on it.
     Rendering,
+    /// Nothing new is begun until the artist lets it go on; why is in [`JobSummary::reason`].
+    Paused,
     /// Every unit is accepted; the rest of the escrow went back.
     Done,
+    /// It ended, as its artist wanted, with the samples that it had; the rest of the escrow went back.
+    Stopped,
     /// It gave up; the reason is in [`JobSummary::reason`].
     Failed,
-    /// The artist stopped it.
+    /// The artist did not want it any more.
     Cancelled,
+}
+
+impl JobStatus {
+    /// All of them, in the order of a job's life.
+    pub const ALL: [Self; 7] = [
+        Self::Waiting,
+        Self::Rendering,
+        Self::Paused,
+        Self::Done,
+        Self::Stopped,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Rendering => "rendering",
+            Self::Paused => "paused",
+            Self::Done => "done",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether a job that stands so is over.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Stopped | Self::Failed | Self::Cancelled)
+    }
 }
 
 /// Where a tile stands: the least advanced of its batches.
@@ -49,8 +87,12 @@ pub struct JobSummary {
     pub artist: PublicKey,
     /// Where it stands.
     pub status: JobStatus,
-    /// Why it failed.
+    /// Why it waits, is paused or failed, where there is more to say than its status does.
     pub reason: Option<String>,
+    /// Which of the artist's jobs comes first.
+    pub priority: Priority,
+    /// When it ends with the samples that it has, milliseconds since 1970.
+    pub stops_ms: Option<u64>,
     /// Units in all.
     pub units: u32,
     /// Units accepted.
@@ -87,12 +129,8 @@ pub struct JobUpdate {
 /// An accepted unit, ready to fetch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptedUnit {
-    /// The shot.
-    pub shot: ShotIndex,
-    /// The tile.
-    pub tile: TileIndex,
-    /// The batch.
-    pub batch: Batch,
+    /// Which: of the job itself, or of one that it goes on from.
+    pub unit: Unit,
     /// Who rendered it.
     pub node: NodeId,
     /// Film's hash.

@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 use ledger::journal::{AppendError, Journal, Options};
 use protocol::{
     Class, Commitment, Digest, Engine, FrameRange, JobSpec, LeaseId, NodeId, Offer, Order,
-    PublicKey, RayCount, RenderSettings, SceneId, Signed, SigningKey, Size, Tokens, wire,
+    PublicKey, RayCount, RenderSettings, SceneId, Schedule, Signed, SigningKey, Size, Tokens, wire,
 };
+use scheduler::Kept;
 use scheduler::core::{
     CheckKind, CheckOutcome, Durability, Effect, Event, NodeFacts, Ordered, Policy, Secret, State,
     plan, step,
@@ -102,6 +103,7 @@ impl Desk {
             more_cameras: Vec::new(),
             frames: FrameRange { first: 1, last: frames, step: 1, fps: 24.0 },
             tile_side_px: 16,
+            base: None,
         };
         let bound = SampleCost { closest: 25_000.0, shadow: 0.0 };
         let probe = Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100 };
@@ -113,15 +115,17 @@ impl Desk {
             offer: Offer::default(),
         };
         let id = book.secret.quote_id(1, number);
-        let quoted = quote::quote(&spec, &probe, terms, id, self.now_ms).expect("a price");
+        let quoted =
+            quote::quote(&spec, &Kept::default(), &probe, terms, id, self.now_ms).expect("a price");
         let artist = PublicKey([200; 32]);
         let (quote, price) = (quoted.quote.id, quoted.quote.price);
-        let order = Order { quote, spec: spec.digest(), price, artist };
+        let schedule = Schedule::default();
+        let order = Order { quote, spec: spec.digest(), price, artist, schedule };
         self.apply(Event::Ordered(Box::new(Ordered {
             job: protocol::lease::job_id(&order),
             spec,
             quote: quoted.quote,
-            setup_per_frame: quoted.setup_per_frame,
+            schedule: Schedule::default(),
             chunks_per_batch: 1,
             order: Signed::new(&order, &self.key),
             artist,

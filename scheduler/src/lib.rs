@@ -18,4 +18,4 @@ pub mod verify;
 pub use config::{Config, ConfigError};
 pub use quote::{Prices, quote};
 pub use shell::{Ready, run};
-pub use split::split;
+pub use split::{Kept, split};

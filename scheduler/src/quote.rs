@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::core::Quoted;
 use crate::market::Rules;
 use crate::money;
-use crate::split::{self, SplitError};
+use crate::split::{self, Kept, Missing, SplitError};
 
 /// What the operator asks for beside the price of rays, which is [`Rules`]'s.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +103,11 @@ pub enum QuoteError {
     /// Too large to be split.
     #[error(transparent)]
     Split(#[from] SplitError),
+    /// Its base has all of it.
+    #[error(
+        "there is nothing left to render: the earlier job has all {0} samples of every pixel; ask for more of them"
+    )]
+    Complete(u32),
     /// The probe found no finite cost.
     #[error("the probe counted {0:?} rays a sample, which is no price; check the scene")]
     Cost(SampleCost),
@@ -133,6 +138,7 @@ pub enum QuoteError {
 /// See [`QuoteError`].
 pub fn quote(
     spec: &JobSpec,
+    kept: &Kept,
     probe: &Probe,
     terms: Terms<'_>,
     id: QuoteId,
@@ -143,10 +149,10 @@ pub fn quote(
     if let Some(bid) = offer.bid.filter(|bid| *bid < rules.floor) {
         return Err(QuoteError::BelowFloor { bid, floor: rules.floor });
     }
-    let settings = &spec.settings;
-    let shots = u128::from(spec.shot_count());
-    let samples =
-        u128::from(settings.window().pixel_count()) * u128::from(settings.samples) * shots;
+    let Missing { samples, shots } = kept.missing(spec);
+    if samples == 0 {
+        return Err(QuoteError::Complete(spec.settings.samples));
+    }
     let mut quote = Quote {
         id,
         spec: spec.digest(),
@@ -154,6 +160,7 @@ pub fn quote(
         base_per_gray,
         price_per_gray: offer.bid.unwrap_or(base_per_gray),
         weight_percent: probe.weight_percent,
+        samples,
         rays: rays_of(probe.bound, samples)?,
         probed: Probed {
             shots: probe.shots,
@@ -168,13 +175,13 @@ pub fn quote(
         reserve: Tokens::ZERO,
         checking: Tokens::ZERO,
     };
-    price(&mut quote, prices, shots).ok_or(QuoteError::Overflow)?;
+    price(&mut quote, prices, shots.into()).ok_or(QuoteError::Overflow)?;
     let cost = probe.bound;
     let millirays_per_sample = ((cost.closest + cost.shadow) * 1e3).ceil().max(1.0) as u64;
     // A job that is priced must be one that can be split, however its batches come out.
     let chunks = split::chunks_per_batch(spec, millirays_per_sample, 1, 1);
-    split::split(protocol::JobId([0; 16]), spec, chunks)?;
-    Ok(Quoted { quote, setup_per_frame: prices.setup_per_frame, millirays_per_sample })
+    split::split(protocol::JobId([0; 16]), spec, chunks, kept)?;
+    Ok(Quoted { quote, millirays_per_sample })
 }
 
 /// Fills in the amounts; none when one is beyond any number of tokens.
@@ -191,14 +198,14 @@ fn price(quote: &mut Quote, prices: &Prices, shots: u128) -> Option<()> {
 }
 
 /// Whole rays of so many samples, rounded up.
-fn rays_of(cost: SampleCost, samples: u128) -> Result<RayCount, QuoteError> {
+fn rays_of(cost: SampleCost, samples: u64) -> Result<RayCount, QuoteError> {
     let count = |per_sample: f64| {
         if !per_sample.is_finite() || !(0.0..=1e6).contains(&per_sample) {
             return Err(QuoteError::Cost(cost));
         }
         // Millionths of a ray a sample: a u128 holds the product exactly.
         let millionths = (per_sample * 1e6).ceil() as u128;
-        let rays = (millionths * samples).div_ceil(1_000_000);
+        let rays = (millionths * u128::from(samples)).div_ceil(1_000_000);
         u64::try_from(rays).map_err(|_too_many| QuoteError::Overflow)
     };
     Ok(RayCount { closest: count(cost.closest)?, shadow: count(cost.shadow)? })
@@ -227,6 +234,7 @@ mod tests {
             more_cameras: Vec::new(),
             frames: FrameRange { first: 1, last: frames, step: 1, fps: 24.0 },
             tile_side_px: 128,
+            base: None,
         }
     }
 
@@ -241,7 +249,8 @@ mod tests {
         let (prices, rules) = (Prices::default(), Rules::default());
         let base_per_gray = Tokens::from_whole(10);
         let terms = Terms { prices: &prices, rules: &rules, base_per_gray, offer };
-        quote(spec, &probe, terms, QuoteId([1; 16]), 1_000).map(|quoted| quoted.quote)
+        let quoted = quote(spec, &Kept::default(), &probe, terms, QuoteId([1; 16]), 1_000);
+        quoted.map(|quoted| quoted.quote)
     }
 
     fn price(samples: u32, frames: u32, cost: SampleCost) -> Quote {
@@ -249,6 +258,8 @@ mod tests {
     }
 
     const COST: SampleCost = SampleCost { closest: 5.0, shadow: 2.5 };
+    const PROBE: Probe =
+        Probe { bound: COST, mean: COST, shots: 1, pixels: 1_024, weight_percent: 100 };
 
     #[test]
     fn a_known_scene_has_a_known_price() {
@@ -272,6 +283,33 @@ mod tests {
         let both = JobSpec { more_cameras: vec![left], ..spec(100, 1) };
         let both = quote_of(&both, COST, Offer::default(), 100).expect("a price");
         assert_eq!(both.work.micro(), 2 * one.work.micro());
+    }
+
+    #[test]
+    fn what_an_earlier_job_has_rendered_costs_nothing() {
+        let spec = spec(128, 2);
+        let (probe, prices, rules) = (PROBE, Prices::default(), Rules::default());
+        let base_per_gray = Tokens::from_whole(10);
+        let terms =
+            Terms { prices: &prices, rules: &rules, base_per_gray, offer: Offer::default() };
+        let quote_beside = |kept: &Kept| quote(&spec, kept, &probe, terms, QuoteId([1; 16]), 1_000);
+        let mut kept = Kept::default();
+        let whole = quote_beside(&kept).expect("a price").quote;
+        let keep = |kept: &mut Kept, shot, batch: (u32, u32)| {
+            let batch = protocol::Batch::new(batch.0, batch.1).expect("aligned");
+            for tile in spec.grid().from_centre() {
+                kept.keep(protocol::ShotIndex(shot), tile, batch);
+            }
+        };
+        keep(&mut kept, 0, (0, 8));
+        let half = quote_beside(&kept).expect("a price").quote;
+        assert_eq!((half.samples, whole.samples), (128_000_000, 256_000_000));
+        assert_eq!(half.work.micro(), whole.work.micro() / 2);
+        keep(&mut kept, 1, (0, 4));
+        let quarter = quote_beside(&kept).expect("a price").quote;
+        assert_eq!(quarter.rays.closest, whole.rays.closest / 4);
+        keep(&mut kept, 1, (4, 4));
+        assert_eq!(quote_beside(&kept).err(), Some(QuoteError::Complete(128)));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Job to units: fixed tiles, aligned batches, what the artist looks at first.
 
-use protocol::{Batch, JobId, JobSpec, TileIndex, Unit, limits};
+use std::collections::BTreeMap;
+
+use protocol::{Batch, JobId, JobSpec, ShotIndex, TileIndex, Unit, limits};
 
 /// Most units of one job: its whole state stays in memory, and a listing of it on the wire.
 pub const UNITS_MAX: u64 = 1 << 18;
@@ -20,14 +22,86 @@ pub enum SplitError {
     },
 }
 
-/// Cuts a job into units: shots in order, of each the batches by index, tiles from the centre.
+/// Batches of earlier jobs that stay in a job's pictures, by shot and tile; none overlaps another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    batches: BTreeMap<(ShotIndex, TileIndex), Vec<Batch>>,
+}
+
+/// What is to be rendered beside what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// Samples of pixels, over all pictures.
+    pub samples: u64,
+    /// Pictures with any of them.
+    pub shots: u32,
+}
+
+impl Kept {
+    /// Keeps a batch.
+    pub fn keep(&mut self, shot: ShotIndex, tile: TileIndex, batch: Batch) {
+        self.batches.entry((shot, tile)).or_default().push(batch);
+    }
+
+    /// Number of batches.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.batches.values().map(Vec::len).sum()
+    }
+
+    /// What a job renders beside it.
+    #[must_use]
+    pub fn missing(&self, spec: &JobSpec) -> Missing {
+        let (grid, samples) = (spec.grid(), spec.settings.samples);
+        let of_shot = spec.settings.window().pixel_count() * u64::from(samples);
+        let mut kept = BTreeMap::<ShotIndex, u64>::new();
+        for (&(shot, tile), batches) in &self.batches {
+            let pixels = grid.rect(tile).map_or(0, |rect| rect.pixel_count());
+            let samples: u64 =
+                batches.iter().map(|batch| batch.samples(samples).len() as u64).sum();
+            *kept.entry(shot).or_default() += pixels * samples;
+        }
+        let whole = kept.values().filter(|&&samples| samples >= of_shot).count() as u32;
+        let all = of_shot.saturating_mul(u64::from(spec.shot_count()));
+        let samples = all.saturating_sub(kept.values().sum());
+        Missing { samples, shots: spec.shot_count().saturating_sub(whole) }
+    }
+
+    /// The longest aligned runs of a batch that are not kept.
+    fn cut(&self, shot: ShotIndex, tile: TileIndex, batch: Batch, parts: &mut Vec<Batch>) {
+        // Aligned runs lie within each other or apart.
+        let kept = self.batches.get(&(shot, tile)).map_or(&[][..], Vec::as_slice);
+        let overlaps = |other: &&Batch| {
+            other.first_chunk() < batch.end_chunk() && batch.first_chunk() < other.end_chunk()
+        };
+        match kept.iter().find(overlaps) {
+            None => parts.push(batch),
+            Some(other) if other.chunk_count() >= batch.chunk_count() => {}
+            Some(_) => {
+                let half = batch.chunk_count() / 2;
+                for first in [batch.first_chunk(), batch.first_chunk() + half] {
+                    let half = Batch::new(first, half).expect("invariant: half a batch is one");
+                    self.cut(shot, tile, half, parts);
+                }
+            }
+        }
+    }
+}
+
+/// Cuts what is missing of a job into units: shots in order, of each the batches by index, tiles from
+/// the centre.
 ///
 /// The grid is the job's own and never changes; only `chunks_per_batch` adapts, and it is fixed
 /// when the job is ordered (see [`chunks_per_batch`]).
 ///
 /// # Errors
 /// [`SplitError::TooManyUnits`].
-pub fn split(job: JobId, spec: &JobSpec, chunks_per_batch: u32) -> Result<Vec<Unit>, SplitError> {
+pub fn split(
+    job: JobId,
+    spec: &JobSpec,
+    chunks_per_batch: u32,
+    kept: &Kept,
+) -> Result<Vec<Unit>, SplitError> {
     let batches: Vec<Batch> =
         Batch::cover(spec.settings.chunk_count(), chunks_per_batch.max(1)).collect();
     let grid = spec.grid();
@@ -39,10 +113,17 @@ pub fn split(job: JobId, spec: &JobSpec, chunks_per_batch: u32) -> Result<Vec<Un
     let mut all = Vec::with_capacity(units as usize);
     for shot in spec.shots() {
         for &batch in &batches {
-            all.extend(tiles.iter().map(|&tile| Unit { job, shot, tile, batch }));
+            for &tile in &tiles {
+                let mut parts = Vec::with_capacity(1);
+                kept.cut(shot, tile, batch, &mut parts);
+                all.extend(parts.into_iter().map(|batch| Unit { job, shot, tile, batch }));
+            }
         }
     }
-    Ok(all)
+    match all.len() as u64 {
+        units if units > UNITS_MAX => Err(SplitError::TooManyUnits { units }),
+        _ => Ok(all),
+    }
 }
 
 /// Units that each node should have to do of a job, at least: the last one keeps the artist waiting
@@ -53,20 +134,17 @@ const UNITS_PER_NODE: u128 = 24;
 /// where nodes have so much to do that short ones gain nothing, and cost a film, a challenge and
 /// entries of the ledger each.
 ///
-/// `nodes` trace `rays_per_second` each.
+/// The job renders so many `samples` of pixels, and `nodes` trace `rays_per_second` each.
 #[must_use]
 pub fn unit_ms(
-    spec: &JobSpec,
+    samples: u64,
     millirays_per_sample: u64,
     (nodes, rays_per_second): (usize, u64),
     (shortest_ms, longest_ms): (u64, u64),
 ) -> u64 {
-    let samples = u128::from(spec.settings.window().pixel_count())
-        * u128::from(spec.settings.samples)
-        * u128::from(spec.shot_count());
     // rays/s × ms is millirays.
     let all_per_second = u128::from(rays_per_second.max(1)) * nodes.max(1) as u128;
-    let job_ms = samples * u128::from(millirays_per_sample) / all_per_second;
+    let job_ms = u128::from(samples) * u128::from(millirays_per_sample) / all_per_second;
     let unit_ms = u64::try_from(job_ms / UNITS_PER_NODE).unwrap_or(u64::MAX);
     unit_ms.min(longest_ms).max(shortest_ms)
 }
@@ -115,15 +193,15 @@ mod tests {
             more_cameras: Vec::new(),
             frames,
             tile_side_px: 32,
+            base: None,
         }
     }
 
     #[test]
     fn units_are_as_long_as_the_job_allows() {
-        let spec = spec(Size::new(1_000, 1_000), 240, FrameRange::STILL);
         // 240 million samples of one ray.
         let check = |nodes, speed, expected| {
-            assert_eq!(unit_ms(&spec, 1_000, (nodes, speed), (4_000, 20_000)), expected);
+            assert_eq!(unit_ms(240_000_000, 1_000, (nodes, speed), (4_000, 20_000)), expected);
         };
         check(1, 1_000_000, 10_000);
         check(2, 1_000_000, 5_000);
@@ -131,7 +209,7 @@ mod tests {
         check(1, 100_000, 20_000);
         check(0, 0, 20_000);
         // Who sets one length for all has it.
-        assert_eq!(unit_ms(&spec, 1_000, (1, 1_000_000), (30_000, 20_000)), 30_000);
+        assert_eq!(unit_ms(240_000_000, 1_000, (1, 1_000_000), (30_000, 20_000)), 30_000);
     }
 
     #[test]
@@ -139,7 +217,7 @@ mod tests {
         let frames = FrameRange { first: 1, last: 3, step: 2, fps: 24.0 };
         let left = CameraChoice::Named("left".to_owned());
         let spec = JobSpec { more_cameras: vec![left], ..spec(Size::new(70, 33), 100, frames) };
-        let units = split(JobId([0; 16]), &spec, 4).expect("small");
+        let units = split(JobId([0; 16]), &spec, 4, &Kept::default()).expect("small");
         let mut samples = std::collections::BTreeMap::<(ShotIndex, u32, u32), u32>::new();
         for unit in &units {
             for (x, y) in spec.grid().rect(unit.tile).expect("a tile").pixels() {
@@ -150,6 +228,59 @@ mod tests {
         assert_eq!(samples.len(), 2 * 2 * 70 * 33);
         assert!(samples.values().all(|&count| count == 100));
         assert_eq!(units.iter().collect::<BTreeSet<_>>().len(), units.len());
+    }
+
+    #[test]
+    fn what_is_kept_is_not_rendered_again_and_nothing_else_is_left_out() {
+        let frames = FrameRange { first: 1, last: 2, step: 1, fps: 24.0 };
+        let spec = spec(Size::new(70, 33), 1_000, frames);
+        let batch = |first, count| Batch::new(first, count).expect("aligned");
+        let mut kept = Kept::default();
+        kept.keep(ShotIndex(1), TileIndex(3), batch(0, 16));
+        kept.keep(ShotIndex(1), TileIndex(3), batch(16, 4));
+        kept.keep(ShotIndex(1), TileIndex(3), batch(23, 1));
+        kept.keep(ShotIndex(1), TileIndex(0), batch(40, 2));
+        for chunks_per_batch in [1, 4, 8, 64] {
+            let mut chunks = std::collections::BTreeMap::<(ShotIndex, TileIndex), Vec<u32>>::new();
+            let units = split(JobId([0; 16]), &spec, chunks_per_batch, &kept).expect("small");
+            let batches = units.iter().map(|unit| ((unit.shot, unit.tile), unit.batch));
+            let batches =
+                batches.chain(kept.batches.iter().flat_map(|(&place, batches)| {
+                    batches.iter().map(move |&batch| (place, batch))
+                }));
+            for (place, batch) in batches {
+                let of_tile = chunks.entry(place).or_default();
+                of_tile.extend(batch.first_chunk()..batch.end_chunk());
+            }
+            assert_eq!(chunks.len(), 2 * 3 * 2);
+            for mut of_tile in chunks.into_values() {
+                of_tile.sort_unstable();
+                assert_eq!(of_tile, (0..63).collect::<Vec<_>>(), "{chunks_per_batch}");
+            }
+            let samples = |unit: &Unit| {
+                let rect = spec.grid().rect(unit.tile).expect("a tile");
+                rect.pixel_count() * unit.batch.samples(1_000).len() as u64
+            };
+            let missing = Missing { samples: units.iter().map(samples).sum(), shots: 2 };
+            assert_eq!(kept.missing(&spec), missing);
+        }
+    }
+
+    #[test]
+    fn a_picture_that_is_all_there_is_no_work() {
+        let spec =
+            spec(Size::new(32, 32), 40, FrameRange { first: 1, last: 2, step: 1, fps: 24.0 });
+        let mut kept = Kept::default();
+        assert_eq!(kept.missing(&spec), Missing { samples: 2 * 1_024 * 40, shots: 2 });
+        for batch in Batch::cover(3, 2) {
+            kept.keep(ShotIndex(0), TileIndex(0), batch);
+        }
+        assert_eq!(kept.missing(&spec), Missing { samples: 1_024 * 40, shots: 1 });
+        for batch in Batch::cover(3, 1) {
+            kept.keep(ShotIndex(1), TileIndex(0), batch);
+        }
+        assert_eq!(kept.missing(&spec), Missing { samples: 0, shots: 0 });
+        assert_eq!(split(JobId([0; 16]), &spec, 4, &kept), Ok(Vec::new()));
     }
 
     #[test]
@@ -170,7 +301,8 @@ mod tests {
     #[test]
     fn the_first_unit_is_the_first_frames_centre() {
         let spec = spec(Size::new(96, 96), 16, FrameRange::STILL);
-        assert_eq!(split(JobId([0; 16]), &spec, 1).expect("small")[0].tile, TileIndex(4));
+        let units = split(JobId([0; 16]), &spec, 1, &Kept::default()).expect("small");
+        assert_eq!(units[0].tile, TileIndex(4));
     }
 
     #[test]
@@ -178,7 +310,7 @@ mod tests {
         let frames = FrameRange { first: 0, last: 9_999, step: 1, fps: 24.0 };
         let spec = spec(Size::new(1920, 1080), 16, frames);
         assert_eq!(
-            split(JobId([0; 16]), &spec, 1),
+            split(JobId([0; 16]), &spec, 1, &Kept::default()),
             Err(SplitError::TooManyUnits { units: 10_000 * 60 * 34 })
         );
     }
@@ -198,6 +330,7 @@ mod tests {
         let frames = FrameRange { first: 0, last: 99, step: 1, fps: 24.0 };
         let spec = spec(Size::new(640, 360), 65_536, frames);
         let chunks = chunks_per_batch(&spec, 6_000, 1, 1);
-        assert!(split(JobId([0; 16]), &spec, chunks).is_ok(), "{chunks}");
+        let units = split(JobId([0; 16]), &spec, chunks, &Kept::default());
+        assert!(units.is_ok(), "{chunks}");
     }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use film::{Film, Frame, Look, view_rgba8};
 use protocol::view::{AcceptedUnit, JobUpdate, TileStatus};
-use protocol::{JobId, JobSpec, Rect, Reply, Request, ShotIndex, Unit, limits};
+use protocol::{JobId, JobSpec, Rect, Reply, Request, ShotIndex, limits};
 use tokio::task::JoinSet;
 use transport::{CallError, Connection};
 
 use super::{Outlet, chain, session};
-use crate::state::{Event, is_over};
+use crate::state::Event;
 
 /// Films on the way at a time: fewer than a connection may carry, so that others get through.
 const FILMS_AT_ONCE: usize = 3;
@@ -42,7 +42,7 @@ pub(super) async fn follow(connection: Connection, outlet: Outlet, job: JobId, s
             }
         };
         after = update.next;
-        let over = is_over(update.summary.status);
+        let over = update.summary.status.is_over();
         let gathering = gathering.get_or_insert_with(|| Gathering::new(&update.summary.spec));
         let accepted = take_news(&outlet, update, shot).await;
         gathering.waiting.extend(accepted);
@@ -58,7 +58,7 @@ async fn take_news(outlet: &Outlet, update: JobUpdate, shot: ShotIndex) -> Vec<A
     let JobUpdate { summary, tiles, accepted, .. } = update;
     let tiles = tiles_of(&summary.spec, &tiles, shot);
     let accepted: Vec<AcceptedUnit> =
-        accepted.into_iter().filter(|unit| unit.shot == shot).collect();
+        accepted.into_iter().filter(|it| it.unit.shot == shot).collect();
     let news = accepted.clone();
     let summary = Box::new(summary);
     outlet.send(Event::Update { summary, shot, tiles, accepted: news }).await;
@@ -97,10 +97,10 @@ impl Gathering {
                 && let Some(unit) = self.waiting.pop_front()
             {
                 let connection = connection.clone();
-                let rect = self.spec.grid().rect(unit.tile);
+                let rect = self.spec.grid().rect(unit.unit.tile);
                 let has_passes = self.spec.settings.passes;
                 running.spawn(async move {
-                    let film = film_of(&connection, job, &unit, rect, has_passes).await;
+                    let film = film_of(&connection, &unit, rect, has_passes).await;
                     (unit, film)
                 });
             }
@@ -130,7 +130,7 @@ impl Gathering {
         if let Some(tile) = self.frame.tile_picture(rect) {
             let rgba = view_rgba8(&tile, &Look::default());
             let rect = rect.inside(&self.spec.settings.window());
-            outlet.send(Event::Pixels { job, shot: unit.shot, rect, rgba }).await;
+            outlet.send(Event::Pixels { job, shot: unit.unit.shot, rect, rgba }).await;
         }
     }
 }
@@ -138,22 +138,21 @@ impl Gathering {
 /// Fetches one film and holds it against the hash that was accepted.
 async fn film_of(
     connection: &Connection,
-    job: JobId,
     accepted: &AcceptedUnit,
     rect: Option<Rect>,
     has_passes: bool,
 ) -> Result<Film, String> {
     let rect = rect.ok_or("The farm names a tile that the frame does not have")?;
-    let AcceptedUnit { shot, tile, batch, .. } = *accepted;
-    let request = Request::Film { unit: Unit { job, shot, tile, batch } };
+    let unit = accepted.unit;
+    let request = Request::Film { unit };
     let answer = session::call_for(connection, &request, limits::TRANSFER_TIMEOUT).await;
     let (_reply, body) = answer.map_err(|error| chain(&error))?;
-    let film = Film::from_bytes(rect, batch, has_passes, &body);
+    let film = Film::from_bytes(rect, unit.batch, has_passes, &body);
     let film = film.map_err(|error| error.to_string())?;
     if film.root() == accepted.root {
         // What is shown here is the beauty.
         Ok(film.without_passes())
     } else {
-        Err(format!("Tile {} is not the one that was accepted; trying again", tile.0))
+        Err(format!("Tile {} is not the one that was accepted; trying again", unit.tile.0))
     }
 }

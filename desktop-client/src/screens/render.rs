@@ -6,7 +6,7 @@ use protocol::{Shot, ShotIndex, ViewIndex};
 
 use super::jobs;
 use crate::command::{Command, Commands};
-use crate::state::{Live, State, TileLook, is_over};
+use crate::state::{Live, State, TileLook};
 use crate::theme::{palette, space};
 use crate::widgets::icon::{self, Icon};
 use crate::widgets::{self, bar, card, dim, fact, heading, number, status};
@@ -33,7 +33,7 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
         let width = ui.available_width() - SIDE - space::PAGE;
         ui.allocate_ui(Vec2::new(width, height), |ui| {
             if let Some(live) = live {
-                widgets::picture(ui, live, &job.spec, is_over(job.status));
+                widgets::picture(ui, live, &job.spec, job.status.is_over());
             }
         });
         ui.add_space(space::PAGE - space::ITEM);
@@ -73,8 +73,8 @@ fn header(ui: &mut Ui, job: &JobSummary, list: &[JobSummary], commands: &mut Com
     });
     let share = job.units_accepted as f32 / job.units.max(1) as f32;
     let colour = match job.status {
-        JobStatus::Done => palette(ui).ok,
-        JobStatus::Failed | JobStatus::Cancelled => palette(ui).text_dim,
+        JobStatus::Done | JobStatus::Stopped => palette(ui).ok,
+        JobStatus::Failed | JobStatus::Cancelled | JobStatus::Paused => palette(ui).text_dim,
         JobStatus::Waiting | JobStatus::Rendering => palette(ui).accent,
     };
     let words = format!("{} of {} units accepted", job.units_accepted, job.units);

@@ -27,6 +27,8 @@ pub enum Icon {
     Half,
     /// Rendering.
     Ring,
+    /// Paused.
+    Pause,
     /// Received.
     Download,
     /// Accepted, done, connected.
@@ -69,7 +71,8 @@ pub const fn of_job(status: JobStatus) -> Icon {
     match status {
         JobStatus::Waiting => Icon::Clock,
         JobStatus::Rendering => Icon::Ring,
-        JobStatus::Done => Icon::Check,
+        JobStatus::Paused => Icon::Pause,
+        JobStatus::Done | JobStatus::Stopped => Icon::Check,
         JobStatus::Failed => Icon::Warning,
         JobStatus::Cancelled => Icon::Cross,
     }
@@ -79,9 +82,9 @@ pub const fn of_job(status: JobStatus) -> Icon {
 #[must_use]
 pub const fn job_colour(status: JobStatus, colours: &Palette) -> Color32 {
     match status {
-        JobStatus::Waiting | JobStatus::Cancelled => colours.text_dim,
+        JobStatus::Waiting | JobStatus::Paused | JobStatus::Cancelled => colours.text_dim,
         JobStatus::Rendering => colours.running,
-        JobStatus::Done => colours.ok,
+        JobStatus::Done | JobStatus::Stopped => colours.ok,
         JobStatus::Failed => colours.error,
     }
 }
@@ -138,6 +141,11 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, colour: Color32) {
             pen.arc(0.2, 0.0, 0.25);
         }
         Icon::Ring => pen.arc(0.38, 0.0, 0.75),
+        Icon::Pause => {
+            pen.circle(0.4);
+            pen.line(&[(0.4, 0.34), (0.4, 0.66)]);
+            pen.line(&[(0.6, 0.34), (0.6, 0.66)]);
+        }
         Icon::Download => {
             pen.line(&[(0.5, 0.12), (0.5, 0.62)]);
             pen.line(&[(0.3, 0.44), (0.5, 0.64), (0.7, 0.44)]);

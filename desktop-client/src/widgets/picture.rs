@@ -121,11 +121,11 @@ fn tell(ui: &mut Ui, live: &Live, spec: &JobSpec, tile: usize) {
     super::status(ui, icon::of_tile(look), words::tile_look(look), colour);
     let samples: usize = live
         .accepted_of(TileIndex(tile as u32))
-        .map(|unit| unit.batch.samples(spec.settings.samples).len())
+        .map(|it| it.unit.batch.samples(spec.settings.samples).len())
         .sum();
     ui.label(format!("Tile {column},{row}: {samples} of {} spp", spec.settings.samples));
     for unit in live.accepted_of(TileIndex(tile as u32)) {
-        let samples = unit.batch.samples(spec.settings.samples);
+        let samples = unit.unit.batch.samples(spec.settings.samples);
         ui.label(format!(
             "{} spp by {}, {} rays, {} checked",
             samples.len(),

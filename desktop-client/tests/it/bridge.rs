@@ -10,7 +10,9 @@ use desktop_client::state::{Event, Link, State};
 use film::{Film, Pixel};
 use protocol::message::RefusedCode;
 use protocol::view::{AcceptedUnit, JobStatus, JobUpdate, TileStatus};
-use protocol::{Batch, Engine, NodeId, PublicKey, RayCount, Reply, Request, ShotIndex, TileIndex};
+use protocol::{
+    Batch, Engine, NodeId, PublicKey, RayCount, Reply, Request, ShotIndex, TileIndex, Unit,
+};
 use tokio::runtime::Runtime;
 use transport::{BoxFuture, Peer, PeerConfig, Service, Ticket};
 
@@ -47,9 +49,12 @@ impl TinyFarm {
                 summary,
                 tiles: vec![TileStatus::Accepted; 60],
                 accepted: vec![AcceptedUnit {
-                    shot: ShotIndex(0),
-                    tile: TileIndex(5),
-                    batch: Batch::new(0, 4).expect("aligned"),
+                    unit: Unit {
+                        job: job_id(1),
+                        shot: ShotIndex(0),
+                        tile: TileIndex(5),
+                        batch: Batch::new(0, 4).expect("aligned"),
+                    },
                     node: NodeId([1; 32]),
                     root: tile_film().root(),
                     rays: RayCount::default(),

@@ -9,8 +9,9 @@ use protocol::view::{
     StatementRow, TileStatus, WalletView,
 };
 use protocol::{
-    AccountId, Assurance, Batch, Class, Digest, FrameRange, JobId, JobSpec, NodeId, PublicKey,
-    RayCount, RenderSettings, SceneId, ShotIndex, Size, TileIndex, Tokens, TransferId,
+    AccountId, Assurance, Batch, Class, Digest, FrameRange, JobId, JobSpec, NodeId, Priority,
+    PublicKey, RayCount, RenderSettings, SceneId, ShotIndex, Size, TileIndex, Tokens, TransferId,
+    Unit,
 };
 
 /// 2026-11-23 10:31 UTC.
@@ -31,17 +32,20 @@ pub fn spec(name: &str) -> JobSpec {
         more_cameras: Vec::new(),
         frames: FrameRange::STILL,
         tile_side_px: 64,
+        base: None,
     }
 }
 
 pub fn job(seed: u8, name: &str, status: JobStatus, accepted: u32, spent: u64) -> JobSummary {
-    let over = matches!(status, JobStatus::Done | JobStatus::Failed | JobStatus::Cancelled);
+    let over = status.is_over();
     JobSummary {
         job: job_id(seed),
         spec: spec(name),
         artist: ME,
         status,
         reason: None,
+        priority: Priority::default(),
+        stops_ms: None,
         units: 60,
         units_accepted: accepted,
         price: Tokens::from_micro(3_600_000),
@@ -165,9 +169,12 @@ const HALF_DONE: TileIndex = TileIndex(20);
 fn unit(tile: u32) -> AcceptedUnit {
     let chunks = if tile == HALF_DONE.0 { 2 } else { 4 };
     AcceptedUnit {
-        shot: ShotIndex(0),
-        tile: TileIndex(tile),
-        batch: Batch::new(0, chunks).expect("aligned"),
+        unit: Unit {
+            job: job_id(1),
+            shot: ShotIndex(0),
+            tile: TileIndex(tile),
+            batch: Batch::new(0, chunks).expect("aligned"),
+        },
         node: NodeId([0x61; 32]),
         root: Digest([0; 32]),
         rays: RayCount { closest: 1_100_000, shadow: 900_000 },
@@ -201,7 +208,7 @@ pub fn rendering_events() -> Vec<Event> {
     let accepted: Vec<AcceptedUnit> = accepted.map(|tile| unit(tile as u32)).collect();
     events.push(Event::Selected { job: job_id(1), shot: ShotIndex(0) });
     for unit in &accepted {
-        let rect = spec("").grid().rect(unit.tile).expect("of the grid");
+        let rect = spec("").grid().rect(unit.unit.tile).expect("of the grid");
         let rgba = rect.pixels().flat_map(|(x, y)| paint(x, y)).collect();
         events.push(Event::Pixels { job: job_id(1), shot: ShotIndex(0), rect, rgba });
     }

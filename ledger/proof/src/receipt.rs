@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{
-    Batch, Commitment, Digest, JobId, JobSpec, NodeId, PublicKey, RayCount, Receipt, SignError,
-    Tokens, Unit, UnitReceipt, Verdict, VerdictKind, encode,
+    Batch, Commitment, Digest, JobId, JobReceipt, JobSpec, NodeId, PublicKey, RayCount, Receipt,
+    SignError, Tokens, Unit, UnitReceipt, Verdict, VerdictKind, encode,
 };
 
 use crate::account;
@@ -24,6 +24,8 @@ pub fn verdict_link(verdict: &Verdict) -> Digest {
 pub struct Checked {
     /// The job.
     pub job: JobId,
+    /// What was to be rendered.
+    pub spec: JobSpec,
     /// Who ordered it.
     pub artist: PublicKey,
     /// The units with their films.
@@ -101,7 +103,8 @@ pub enum ReceiptError {
 }
 
 /// Checks signatures, that order, quote, commitments, verdicts and payments speak of the same, that
-/// every payment is in the ledger under one signed checkpoint, and adds up.
+/// every payment is in the ledger under one signed checkpoint, and adds up; and, where the job has kept
+/// samples of earlier ones, that these are its bases and of the same pictures.
 ///
 /// What it cannot tell without rendering is whether the films are right: that is what pixels are
 /// rendered again for.
@@ -109,30 +112,56 @@ pub enum ReceiptError {
 /// # Errors
 /// See [`ReceiptError`]; hostile receipts never panic.
 pub fn check(receipt: &Receipt, farm: PublicKey) -> Result<Checked, ReceiptError> {
-    let signed = |what, by| move |source| ReceiptError::Signature { what, by, source };
-    let quote = receipt.quote.open_from(farm).map_err(signed("quote", "the farm"))?;
-    let order = receipt.order.open().map_err(signed("order", "the artist"))?;
-    let same = [
-        ("order", receipt.order.signer() == order.artist),
-        ("order", order.quote == quote.id && order.price == quote.price),
-        ("order", order.spec == receipt.spec.digest() && quote.spec == order.spec),
-        ("shot", receipt.spec.shot(receipt.shot).is_some() && receipt.spec.validate().is_ok()),
-    ];
-    if let Some((what, _)) = same.into_iter().find(|(_, same)| !same) {
-        return Err(ReceiptError::Differs(what));
+    let jobs = &receipt.jobs;
+    let signed: Vec<(JobId, PublicKey)> =
+        jobs.iter().map(|job| ordered(receipt, job, farm)).collect::<Result<_, _>>()?;
+    let (Some(newest), Some(&(job, artist))) = (jobs.first(), signed.first()) else {
+        return Err(ReceiptError::Differs("job"));
+    };
+    for ((before, it), &(id, whose)) in jobs.iter().zip(&jobs[1..]).zip(&signed[1..]) {
+        let is_base = before.spec.base == Some(id) && newest.spec.continues(&it.spec);
+        if !is_base || whose != artist {
+            return Err(ReceiptError::Differs("base"));
+        }
     }
-    let job = protocol::lease::job_id(&order);
     let mut books = Books::new(receipt, farm);
-    let mut units = Vec::with_capacity(receipt.units.len());
-    for unit in &receipt.units {
-        let said = said(receipt, job, farm, unit)?;
-        books.pay(unit, &said)?;
-        units.push(said.unit);
+    let mut units = Vec::new();
+    for (it, &(job, _)) in jobs.iter().zip(&signed) {
+        for unit in &it.units {
+            let said = said(receipt, (it, job), farm, unit)?;
+            if !newest.spec.keeps(&it.spec, said.unit.unit.batch) {
+                return Err(ReceiptError::Unit(said.unit.unit));
+            }
+            books.pay(unit, &said)?;
+            units.push(said.unit);
+        }
     }
-    let complete = covers(&receipt.spec, &units)?;
+    let complete = covers(&newest.spec, &units)?;
     let checkpoint = books.checkpoint()?;
     let witnesses = witness::cosignatures(&receipt.checkpoint).map_err(ProofError::Note)?;
-    Ok(Checked { job, artist: order.artist, units, complete, checkpoint, witnesses })
+    let spec = newest.spec.clone();
+    Ok(Checked { job, spec, artist, units, complete, checkpoint, witnesses })
+}
+
+/// The job that an order and a quote speak of together, and who ordered it.
+fn ordered(
+    receipt: &Receipt,
+    job: &JobReceipt,
+    farm: PublicKey,
+) -> Result<(JobId, PublicKey), ReceiptError> {
+    let signed = |what, by| move |source| ReceiptError::Signature { what, by, source };
+    let quote = job.quote.open_from(farm).map_err(signed("quote", "the farm"))?;
+    let order = job.order.open().map_err(signed("order", "the artist"))?;
+    let same = [
+        ("order", job.order.signer() == order.artist),
+        ("order", order.quote == quote.id && order.price == quote.price),
+        ("order", order.spec == job.spec.digest() && quote.spec == order.spec),
+        ("shot", job.spec.shot(receipt.shot).is_some() && job.spec.validate().is_ok()),
+    ];
+    match same.into_iter().find(|(_, same)| !same) {
+        Some((what, _)) => Err(ReceiptError::Differs(what)),
+        None => Ok((protocol::lease::job_id(&order), order.artist)),
+    }
 }
 
 /// What a unit's signatures say.
@@ -143,7 +172,7 @@ struct Said {
 
 fn said(
     receipt: &Receipt,
-    job: JobId,
+    (of, job): (&JobReceipt, JobId),
     farm: PublicKey,
     unit: &UnitReceipt,
 ) -> Result<Said, ReceiptError> {
@@ -157,7 +186,7 @@ fn said(
     let Verdict { lease, node, root, unit, .. } = verdict;
     let engine = receipt.engine;
     let is_of_shot = unit.job == job && unit.shot == receipt.shot;
-    let piece = receipt.spec.piece(unit, engine).filter(|_| is_of_shot);
+    let piece = of.spec.piece(unit, engine).filter(|_| is_of_shot);
     let piece = piece.ok_or(ReceiptError::Unit(unit))?.digest();
     if commitment != (Commitment { lease, node, piece, root, rays, engine }) {
         return Err(ReceiptError::Differs("film"));

@@ -35,6 +35,7 @@ fn spec() -> JobSpec {
         more_cameras: vec![CameraChoice::Named("left".into())],
         frames: FrameRange::STILL,
         tile_side_px: 128,
+        base: Some(JobId([9; 16])),
     }
 }
 
@@ -85,6 +86,7 @@ fn requests() -> Vec<Request> {
         spec: spec().digest(),
         price: Tokens::from_whole(9),
         artist: PublicKey([8; 32]),
+        schedule: Schedule { after: vec![JobId([2; 16])], ..Schedule::default() },
     };
     let node = NodeHello {
         name: "attic".into(),
@@ -107,7 +109,7 @@ fn requests() -> Vec<Request> {
         Request::OfferScene { scene: SceneId([2; 32]), size_bytes: 1 << 30 },
         Request::Quote { spec: spec(), offer: Offer::default() },
         Request::Order { spec: spec(), order: Signed::new(&order, &key()) },
-        Request::Cancel { job: JobId([1; 16]) },
+        Request::Steer { job: JobId([1; 16]), steering: Steering::Priority(Priority::default()) },
         Request::Jobs { offset: 0, limit: 50 },
         Request::Watch { job: JobId([1; 16]), after: 4, wait_ms: 10_000 },
         Request::Film { unit: unit() },
@@ -123,6 +125,8 @@ fn replies() -> Vec<Reply> {
         artist: PublicKey([8; 32]),
         status: JobStatus::Failed,
         reason: Some("three nodes gave up".into()),
+        priority: Priority::default(),
+        stops_ms: Some(3),
         units: 30,
         units_accepted: 11,
         price: Tokens::from_whole(9),

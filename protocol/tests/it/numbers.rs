@@ -27,6 +27,7 @@ proptest! {
             settings: RenderSettings::default(),
             frames: FrameRange { first, last, step, fps },
             tile_side_px: 128,
+            base: None,
         };
         if spec.validate().is_ok() {
             prop_assert_eq!(spec.frames.frames().count(), spec.frames.count() as usize);

@@ -172,6 +172,12 @@ impl Frame {
         self.complete_pixels == self.window.pixel_count()
     }
 
+    /// Whether every pixel has some samples.
+    #[must_use]
+    pub fn has_no_hole(&self) -> bool {
+        self.covered.iter().all(|&covered| covered)
+    }
+
     /// Share of the samples that are there, 0..=1.
     #[must_use]
     pub fn share_done(&self) -> f64 {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use protocol::{
     Class, Commitment, Digest, Engine, FrameRange, JobId, JobSpec, LeaseId, NodeId, Offer, Order,
-    PublicKey, RayCount, RenderSettings, SceneId, Signed, SigningKey, Size, Tokens,
+    PublicKey, RayCount, RenderSettings, SceneId, Schedule, Signed, SigningKey, Size, Tokens,
 };
+use scheduler::Kept;
 use scheduler::core::{
     Check, CheckKind, CheckOutcome, Effect, Event, FilmRef, NodeFacts, Ordered, Policy, Secret,
     State, Tried, plan, step,
@@ -276,6 +277,7 @@ impl Farm {
             more_cameras: Vec::new(),
             frames: FrameRange { first: 1, last: frames, step: 1, fps: 24.0 },
             tile_side_px: 16,
+            base: None,
         };
         let bound = SampleCost { closest: UNIT_RAYS / UNIT_SAMPLES, shadow: 0.0 };
         let probe = Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100 };
@@ -287,10 +289,12 @@ impl Farm {
             offer: Offer { bid, ..Offer::default() },
         };
         let id = book.secret.quote_id(1, self.orders.len() as u64);
-        let quoted = quote::quote(&spec, &probe, terms, id, self.now_ms).expect("a price");
+        let quoted =
+            quote::quote(&spec, &Kept::default(), &probe, terms, id, self.now_ms).expect("a price");
         let artist = PublicKey([200; 32]);
         let (quote, price) = (quoted.quote.id, quoted.quote.price);
-        let order = Order { quote, spec: spec.digest(), price, artist };
+        let schedule = Schedule::default();
+        let order = Order { quote, spec: spec.digest(), price, artist, schedule };
         let job = protocol::lease::job_id(&order);
         let bid = bid.is_some();
         self.open.insert(job, self.orders.len());
@@ -300,7 +304,7 @@ impl Farm {
             job,
             spec,
             quote: quoted.quote,
-            setup_per_frame: quoted.setup_per_frame,
+            schedule: Schedule::default(),
             chunks_per_batch: 8,
             order: Signed::new(&order, &self.key),
             artist,

@@ -1,8 +1,9 @@
 //! What artists order, and how long they wait.
 
 use protocol::{
-    FrameRange, JobSpec, Offer, PublicKey, RenderSettings, SceneId, Signed, Size, Tokens,
+    FrameRange, JobSpec, Offer, PublicKey, RenderSettings, SceneId, Schedule, Signed, Size, Tokens,
 };
+use scheduler::Kept;
 use scheduler::core::{Event, Ordered};
 use scheduler::quote::{self, Prices, Probe, SampleCost, Terms};
 
@@ -94,6 +95,7 @@ impl Farm {
             more_cameras: Vec::new(),
             frames: FrameRange { first: 1, last: order.frames, step: 1, fps: 24.0 },
             tile_side_px: 16,
+            base: None,
         };
         // The probe bounds the whole a tenth above what it is.
         let per_sample = order.rays * 1.1 / UNIT_SAMPLES;
@@ -111,12 +113,14 @@ impl Farm {
             offer: Offer { bid, ..Offer::default() },
         };
         let id = self.state.book.secret.quote_id(1, u64::from(number));
-        let quoted = quote::quote(&spec, &probe, terms, id, self.now_ms).expect("a price");
+        let quoted =
+            quote::quote(&spec, &Kept::default(), &probe, terms, id, self.now_ms).expect("a price");
         let order = protocol::Order {
             quote: quoted.quote.id,
             spec: spec.digest(),
             price: quoted.quote.price,
             artist: artist(),
+            schedule: Schedule::default(),
         };
         let job = protocol::lease::job_id(&order);
         self.jobs.insert(job, number);
@@ -125,7 +129,7 @@ impl Farm {
             job,
             spec,
             quote: quoted.quote,
-            setup_per_frame: quoted.setup_per_frame,
+            schedule: Schedule::default(),
             chunks_per_batch: 1,
             order: Signed::new(&order, &self.key),
             artist: artist(),

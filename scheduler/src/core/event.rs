@@ -4,7 +4,8 @@ use ledger::Transfer;
 use protocol::challenge::challenge_pixels;
 use protocol::{
     Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order, Piece,
-    PublicKey, Quote, RayCount, Refusal, Signed, Tokens, Unit, Verdict, VerdictKind,
+    PublicKey, Quote, RayCount, Refusal, Schedule, Signed, Steering, Tokens, Unit, Verdict,
+    VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,8 +37,8 @@ pub struct Ordered {
     pub spec: JobSpec,
     /// The price taken.
     pub quote: Quote,
-    /// The part of the quote's work that pays for setting up one frame.
-    pub setup_per_frame: Tokens,
+    /// When it is rendered.
+    pub schedule: Schedule,
     /// Length of batches.
     pub chunks_per_batch: u32,
     /// The artist's word.
@@ -209,12 +210,21 @@ pub enum Event {
         /// The holds that are released.
         leases: Vec<LeaseId>,
     },
-    /// The artist stopped a job, or it cannot go on.
-    Stopped {
+    /// A job cannot go on.
+    Failed {
         /// The job.
         job: JobId,
-        /// Why it failed; none when the artist stopped it.
-        failure: Option<String>,
+        /// Why.
+        why: String,
+        /// When.
+        now_ms: u64,
+    },
+    /// The artist changed the course of a job, or had it set beforehand.
+    Steered {
+        /// The job.
+        job: JobId,
+        /// How.
+        steering: Steering,
         /// When.
         now_ms: u64,
     },

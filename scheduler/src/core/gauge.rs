@@ -3,7 +3,7 @@
 use protocol::Tokens;
 
 use crate::core::plan;
-use crate::core::state::{Job, JobPhase, Node, State};
+use crate::core::state::{Job, Node, State};
 use crate::market::base::Signal;
 
 /// Work in line beside what the nodes that work for the base price have shown that they can do.
@@ -46,7 +46,7 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
 }
 
 fn is_open(job: &&Job) -> bool {
-    job.phase == JobPhase::Open
+    job.is_offered()
 }
 
 const fn price(job: &Job) -> Tokens {

@@ -8,6 +8,7 @@
 mod draw;
 mod event;
 pub mod gauge;
+mod kept;
 pub mod plan;
 mod policy;
 mod state;
@@ -20,10 +21,11 @@ pub use event::{
     Challenged, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding,
     NodeFacts, Ordered, Tried,
 };
+pub use kept::{BaseError, bases, kept, kept_units};
 pub use policy::Policy;
 pub use state::{
-    Able, Accepted, Appeal, Audit, Book, Committed, Conviction, Dispute, Hold, InLine, Index, Job,
-    JobPhase, LeasePhase, LeasePurse, LeaseRecord, Live, Node, Quoted, Recheck, Stake, State,
-    Times, Touched, UnitState, Want,
+    Able, Accepted, Appeal, Audit, Book, Committed, Conviction, Dispute, Ending, Hold, InLine,
+    Index, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Live, Node, Pause, Quoted, Recheck,
+    Stake, State, Times, Touched, UnitState, Want,
 };
 pub use step::{AppealError, dispute_fee, may_appeal, outstanding, step};

@@ -1,9 +1,10 @@
 //! Decisions that depend on the moment: who gets which lease, what has come due. They only read;
 //! what they decide enters the state as an event.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use protocol::{JobId, JobSpec, LeaseId, NodeId, Shot, ShotIndex, Tokens};
+use protocol::{JobId, JobSpec, LeaseId, NodeId, Shot, ShotIndex, Steering, Tokens};
 
 use crate::core::event::Event;
 use crate::core::gauge;
@@ -66,15 +67,30 @@ fn end(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
 }
 
 /// The first unit for a node of jobs in line, each with the work up to its end.
+///
+/// A job whose artist wants another one first is looked at when all others were: so its artist alone
+/// waits for that order, and nobody is passed by it.
 fn first_in_line<'a>(
     state: &'a State,
     node: &Node,
     mut jobs: impl Iterator<Item = (&'a InLine, u128)>,
     now_ms: u64,
 ) -> Option<Event> {
-    jobs.find_map(|(it, ahead)| {
+    let mut later = Vec::new();
+    let of_job = |it: &InLine, ahead| {
         (it.price >= node.facts.ask_per_gray && is_of_use(state, node, it, ahead, now_ms))
             .then(|| grant_in(state, node, &state.book.jobs[&it.job], now_ms))?
+    };
+    let first = jobs.find_map(|(it, ahead)| {
+        if state.index.comes_later(it) {
+            later.push((it, ahead));
+            return None;
+        }
+        of_job(it, ahead)
+    });
+    first.or_else(|| {
+        later.sort_by_key(|(it, _)| Reverse(it.priority));
+        later.into_iter().find_map(|(it, ahead)| of_job(it, ahead))
     })
 }
 
@@ -115,7 +131,7 @@ fn grant_in(state: &State, node: &Node, job: &Job, now_ms: u64) -> Option<Event>
 /// Whether a job's units are for this node.
 fn is_offered(state: &State, node: &Node, job: &Job) -> bool {
     let failures = job.failures.get(&node.id).copied().unwrap_or(0);
-    job.phase == JobPhase::Open
+    job.is_offered()
         && job.pays(node)
         && (failures < state.book.policy.job_failures_per_node_max || !has_rival(state, node, job))
 }
@@ -263,10 +279,16 @@ pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
         .filter(|(_, stake)| !stake.leaving.is_zero() && now_ms >= stake.leaves_ms);
     events.extend(free.map(|(&owner, _)| Event::StakeLeft { owner }));
     let stuck = |job: &JobId| exhausted(state, *job).or_else(|| hopeless(state, *job));
-    events.extend(state.book.active.values().filter_map(|job| {
-        let failure = Some(stuck(job)?);
-        Some(Event::Stopped { job: *job, failure, now_ms })
-    }));
+    let active = || state.book.active.values();
+    events.extend(
+        active().filter_map(|job| Some(Event::Failed { job: *job, why: stuck(job)?, now_ms })),
+    );
+    let is_up = |job: &&JobId| {
+        let job = &state.book.jobs[job];
+        job.phase == JobPhase::Open && job.stops_ms.is_some_and(|stops_ms| now_ms >= stops_ms)
+    };
+    let steering = Steering::Stop;
+    events.extend(active().filter(is_up).map(|&job| Event::Steered { job, steering, now_ms }));
     events.extend(repriced(state, now_ms));
     events
 }

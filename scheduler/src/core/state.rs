@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use index::{Able, InLine, Index, Touched};
 pub(super) use index::{RACE_AFTER_MS, slow_after_ms};
-pub use job::{Accepted, Job, JobPhase, UnitState, Want};
+pub use job::{Accepted, Ending, Job, JobPhase, Pause, UnitState, Want};
 pub use risk::{Appeal, Audit, Conviction, Dispute, Recheck, Stake};
 pub use times::Times;
 
@@ -115,8 +115,6 @@ pub struct Live {
 pub struct Quoted {
     /// The price.
     pub quote: Quote,
-    /// The part of its work that pays for setting up one frame.
-    pub setup_per_frame: Tokens,
     /// Rays of one sample of one pixel, in thousandths, as probed.
     pub millirays_per_sample: u64,
 }

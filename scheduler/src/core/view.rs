@@ -10,10 +10,10 @@ use protocol::{
     JobId, Lease, LeaseId, NodeId, PublicKey, ShotIndex, Tokens, Unit, Verdict, VerdictKind,
 };
 
-use crate::core::gauge;
 use crate::core::state::{
-    Accepted, Book, Job, JobPhase, LeasePhase, Node, Stake, State, UnitState,
+    Accepted, Book, Ending, Job, JobPhase, LeasePhase, Node, Pause, Stake, State, UnitState,
 };
+use crate::core::{gauge, kept_units};
 use crate::market::base;
 use crate::{money, reputation};
 
@@ -41,21 +41,15 @@ pub fn lease(state: &State, id: LeaseId) -> Option<Lease> {
 /// A row of the job list.
 #[must_use]
 pub fn summary(job: &Job) -> JobSummary {
-    let (status, reason) = match &job.phase {
-        JobPhase::Funding => (JobStatus::Waiting, None),
-        JobPhase::Open if job.units_accepted == 0 && job.leases == 0 => (JobStatus::Waiting, None),
-        // Until the last film is judged the money is not settled: the job is not over.
-        JobPhase::Open | JobPhase::Closing { .. } => (JobStatus::Rendering, None),
-        JobPhase::Done => (JobStatus::Done, None),
-        JobPhase::Stopped { failure: Some(why) } => (JobStatus::Failed, Some(why.clone())),
-        JobPhase::Stopped { failure: None } => (JobStatus::Cancelled, None),
-    };
+    let (status, reason) = standing(job);
     JobSummary {
         job: job.id,
         spec: job.spec.clone(),
         artist: job.artist,
         status,
         reason,
+        priority: job.priority,
+        stops_ms: job.stops_ms,
         units: job.units.len() as u32,
         units_accepted: job.units_accepted,
         price: job.quote.price,
@@ -68,29 +62,60 @@ pub fn summary(job: &Job) -> JobSummary {
     }
 }
 
+/// Where a job stands, and why where that says too little.
+fn standing(job: &Job) -> (JobStatus, Option<String>) {
+    let held = job.pause.map(|pause| match pause {
+        Pause::Artist => "paused by you".to_owned(),
+        Pause::After(other) => {
+            format!("it was to begin after {other}, which ended before it was done; resume it to begin all the same, or cancel it")
+        }
+    });
+    match &job.phase {
+        JobPhase::Funding => (JobStatus::Waiting, None),
+        // What was begun still comes in.
+        JobPhase::Open if held.is_some() => (JobStatus::Paused, held),
+        JobPhase::Open if job.units_accepted == 0 && job.leases == 0 => {
+            let after: Vec<String> = job.after.iter().map(ToString::to_string).collect();
+            let reason =
+                (!after.is_empty()).then(|| format!("it begins after {}", after.join(", ")));
+            (JobStatus::Waiting, reason)
+        }
+        // Until the last film is judged the money is not settled: the job is not over.
+        JobPhase::Open | JobPhase::Closing(_) => (JobStatus::Rendering, None),
+        JobPhase::Done => (JobStatus::Done, None),
+        JobPhase::Ended(Ending::Failed(why)) => (JobStatus::Failed, Some(why.clone())),
+        JobPhase::Ended(Ending::Cancelled) => (JobStatus::Cancelled, None),
+        JobPhase::Ended(Ending::Stopped) => (JobStatus::Stopped, None),
+    }
+}
+
+/// Where a job stands.
+#[must_use]
+pub fn status(job: &Job) -> JobStatus {
+    standing(job).0
+}
+
 /// News of a job since version `after`.
 #[must_use]
 pub fn update(book: &Book, id: JobId, after: u64) -> Option<JobUpdate> {
     let job = book.jobs.get(&id)?;
-    let mut fresh: Vec<(&UnitState, &Accepted)> = job
-        .units
-        .iter()
-        .filter_map(|unit| Some((unit, unit.accepted.as_ref()?)))
-        .filter(|(_, accepted)| accepted.version > after)
-        .collect();
-    fresh.sort_by_key(|(_, accepted)| accepted.version);
+    // What was kept has the versions before the job's first.
+    let kept = (1..).zip(kept_units(book, &job.spec));
+    let own = job.units.iter().filter_map(|unit| Some((unit, unit.accepted.as_ref()?)));
+    let own = own.map(|(unit, accepted)| (accepted.version, (unit, accepted)));
+    let mut fresh: Vec<(u64, (&UnitState, &Accepted))> =
+        kept.chain(own).filter(|(version, _)| *version > after).collect();
+    fresh.sort_by_key(|(version, _)| *version);
     let cut = fresh.len() > ACCEPTED_PER_UPDATE_MAX;
     fresh.truncate(ACCEPTED_PER_UPDATE_MAX);
     let next = match fresh.last() {
-        Some((_, accepted)) if cut => accepted.version,
+        Some((version, _)) if cut => *version,
         _ => job.version,
     };
     let accepted = fresh
         .into_iter()
-        .map(|(unit, accepted)| AcceptedUnit {
-            shot: unit.unit.shot,
-            tile: unit.unit.tile,
-            batch: unit.unit.batch,
+        .map(|(_, (unit, accepted))| AcceptedUnit {
+            unit: unit.unit,
             node: accepted.film.node,
             root: accepted.film.root,
             rays: accepted.film.rays,

@@ -1,7 +1,7 @@
 //! Whose turn it is.
 //!
-//! A job's place in line is the time of its order, moved forward by what it pays above the fair
-//! price. So at equal price the oldest comes first; who pays more passes whoever was ordered within
+//! A job's place in line is the time of its order (or since when it is not held back any more), moved
+//! forward by what it pays above the fair price. So at equal price the oldest comes first; who pays more passes whoever was ordered within
 //! the time bought, and nobody else; and a job that waits is passed by a bounded amount of work,
 //! whatever others bid.
 //!
@@ -19,8 +19,8 @@ use super::Rules;
 pub struct Standing {
     /// Place in the order of orders.
     pub number: u64,
-    /// When it was ordered, milliseconds.
-    pub ordered_ms: u64,
+    /// Since when it stands in line, milliseconds.
+    pub in_line_ms: u64,
     /// What it pays, tokens per billion metered rays.
     pub price: Tokens,
     /// Number of the turn that it had last, or of the last of all when it came.
@@ -38,7 +38,7 @@ pub const fn rotates(rules: &Rules, number: u64) -> bool {
 pub fn place_ms(rules: &Rules, job: &Standing) -> i128 {
     let above = job.price.micro() as i128 - rules.per_gray.micro() as i128;
     let moved = above * i128::from(rules.bid_moves_ms) / rules.per_gray.micro().max(1) as i128;
-    i128::from(job.ordered_ms) - moved
+    i128::from(job.in_line_ms) - moved
 }
 
 /// The order of two jobs by their places in line; at equal places the older comes first.
@@ -59,8 +59,8 @@ mod tests {
 
     const HOUR_MS: u64 = 3_600_000;
 
-    fn job(number: u64, ordered_ms: u64, price: u64, turn: u64) -> Standing {
-        Standing { number, ordered_ms, price: Tokens::from_whole(price), turn }
+    fn job(number: u64, in_line_ms: u64, price: u64, turn: u64) -> Standing {
+        Standing { number, in_line_ms, price: Tokens::from_whole(price), turn }
     }
 
     fn first(a: Standing, b: Standing) -> u64 {

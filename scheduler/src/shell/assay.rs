@@ -136,14 +136,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What decides a job's rays a sample. Its name, its seed and samples beyond the first chunk do not.
+/// What decides a job's rays a sample. Its name, its seed, samples beyond the first chunk and what it
+/// goes on from do not.
 fn key(spec: &JobSpec) -> Digest {
     let settings = RenderSettings {
         seed: 0,
         samples: spec.settings.samples.min(CHUNK_SAMPLES),
         ..spec.settings.clone()
     };
-    JobSpec { name: String::new(), settings, ..spec.clone() }.digest()
+    JobSpec { name: String::new(), settings, base: None, ..spec.clone() }.digest()
 }
 
 /// Times of the shots and of the reference, taken in turn on one machine.
@@ -202,6 +203,7 @@ mod tests {
             more_cameras: Vec::new(),
             frames: FrameRange::STILL,
             tile_side_px: 64,
+            base: None,
         };
         let one = key(&spec("one", 1, 64, 4));
         assert_eq!(key(&spec("two", 2, 4_096, 4)), one);

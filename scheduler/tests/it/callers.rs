@@ -12,8 +12,8 @@ use protocol::sign::public_key;
 use protocol::view::{JobStatus, JobUpdate, NodeView};
 use protocol::{
     Class, Commitment, FrameRange, JobId, JobSpec, Lease, NodeHello, NodeId, Offer, Order,
-    PROTOCOL_VERSION, Quote, RenderSettings, Reply, Request, Role, Signed, SigningKey, Size,
-    Tokens, Unit,
+    PROTOCOL_VERSION, Quote, RenderSettings, Reply, Request, Role, Schedule, Signed, SigningKey,
+    Size, Tokens, Unit,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, RenderScene, Work};
 use scheduler::{Config, Ready};
@@ -44,6 +44,7 @@ pub fn spec(name: &str) -> JobSpec {
         more_cameras: Vec::new(),
         frames: FrameRange::STILL,
         tile_side_px: 16,
+        base: None,
     }
 }
 
@@ -146,8 +147,8 @@ pub async fn quote(client: &Caller, spec: &JobSpec) -> Quote {
 
 pub fn order(client: &Caller, spec: &JobSpec, quote: &Quote) -> Request {
     let artist = public_key(&client.key);
-    let (quote, price) = (quote.id, quote.price);
-    let order = Order { quote, spec: spec.digest(), price, artist };
+    let (quote, price, schedule) = (quote.id, quote.price, Schedule::default());
+    let order = Order { quote, spec: spec.digest(), price, artist, schedule };
     Request::Order { spec: spec.clone(), order: Signed::new(&order, &client.key) }
 }
 
@@ -292,14 +293,13 @@ pub async fn assert_picture(client: &Caller, update: &JobUpdate, frame: &RenderS
     let settings = frame.settings();
     let mut merged = Frame::of(settings);
     for unit in &update.accepted {
-        let job = update.summary.job;
-        let id = Unit { job, shot: unit.shot, tile: unit.tile, batch: unit.batch };
+        let (id, root) = (unit.unit, unit.root);
         let got = client.call(Request::Film { unit: id }, Bytes::new()).await;
         let (reply, body) = got.expect("a film");
         assert_eq!(reply, Reply::Film);
-        let rect = update.summary.spec.grid().rect(unit.tile).expect("a tile");
-        let film = Film::from_bytes(rect, unit.batch, settings.passes, &body).expect("a film");
-        assert_eq!(film.root(), unit.root);
+        let rect = update.summary.spec.grid().rect(id.tile).expect("a tile");
+        let film = Film::from_bytes(rect, id.batch, settings.passes, &body).expect("a film");
+        assert_eq!(film.root(), root);
         merged.insert(film).expect("fits");
     }
     assert!(merged.is_complete());

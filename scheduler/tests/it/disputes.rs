@@ -61,8 +61,7 @@ fn a_film_whose_paths_went_another_way_is_honest_and_a_brightened_one_is_not() {
         work(&bad, frame(), brightened, 500, 1).await;
         work(&good, frame(), gone_another_way, 1_500, 1_000).await;
         let update = wait_for(&client, job, JobStatus::Done).await;
-        for AcceptedUnit { shot, tile, batch, .. } in update.accepted {
-            let unit = Unit { job, shot, tile, batch };
+        for AcceptedUnit { unit, .. } in update.accepted {
             let request = Request::Dispute { unit, fee_max: Tokens::from_whole(1) };
             assert_eq!(client.ask(request).await, Reply::Done);
         }
@@ -100,7 +99,7 @@ fn who_disputes_good_work_pays_for_looking_and_the_node_keeps_its_pay() {
         work(&good, frame(), honest, 1_500, 1_000).await;
         let update = wait_for(&client, job, JobStatus::Done).await;
         let first = &update.accepted[0];
-        let unit = Unit { job, shot: first.shot, tile: first.tile, batch: first.batch };
+        let unit = first.unit;
         let dispute = |fee_max| Request::Dispute { unit, fee_max };
 
         let refusal = stranger.refusal(dispute(Tokens::from_whole(1))).await;

@@ -13,6 +13,7 @@ mod receipts;
 mod simulate;
 mod simulation;
 mod simulator;
+mod steering;
 mod trust;
 mod verification;
 mod verifiers;

@@ -6,7 +6,7 @@ use ledger::account;
 use protocol::message::RefusedCode;
 use protocol::view::JobStatus;
 use protocol::{
-    Assurance, JobId, Offer, PROTOCOL_VERSION, Reply, Request, Role, Tokens, VerdictKind,
+    Assurance, JobId, Offer, PROTOCOL_VERSION, Reply, Request, Role, Steering, Tokens, VerdictKind,
 };
 use scheduler::core::{CheckKind, Effect, Event, JobPhase, Policy, gauge, outstanding, plan};
 use scheduler::market::Rules;
@@ -94,16 +94,16 @@ fn the_oldest_comes_first_at_equal_price_and_the_dearer_within_its_time() {
     world.settle_all();
     // Twice the price is an hour: the dear one passes what was ordered 50 minutes before.
     assert_eq!(shares(&mut world, 20), BTreeMap::from([(dear, 20)]));
-    world.apply(Event::Stopped { job: dear, failure: None, now_ms: world.now_ms });
+    world.apply(Event::Steered { job: dear, steering: Steering::Cancel, now_ms: world.now_ms });
     assert_eq!(shares(&mut world, 20), BTreeMap::from([(old, 20)]));
     // But not what was ordered more than an hour before.
     world.now_ms += 700_000;
     let late = world.order_at(50, 4, 140, whole(2_000), Offer::default());
     world.settle_all();
     assert_eq!(shares(&mut world, 20), BTreeMap::from([(old, 20)]));
-    world.apply(Event::Stopped { job: old, failure: None, now_ms: world.now_ms });
+    world.apply(Event::Steered { job: old, steering: Steering::Cancel, now_ms: world.now_ms });
     assert_eq!(shares(&mut world, 20), BTreeMap::from([(late, 20)]));
-    world.apply(Event::Stopped { job: late, failure: None, now_ms: world.now_ms });
+    world.apply(Event::Steered { job: late, steering: Steering::Cancel, now_ms: world.now_ms });
     assert_eq!(shares(&mut world, 20), BTreeMap::from([(young, 20)]));
 }
 
@@ -154,7 +154,7 @@ fn nodes_that_let_work_wait_do_not_count() {
         world.work_one(film % 2).expect("work");
         world.settle_all();
     }
-    world.apply(Event::Stopped { job, failure: None, now_ms: world.now_ms });
+    world.apply(Event::Steered { job, steering: Steering::Cancel, now_ms: world.now_ms });
     world.settle_all();
     world.now_ms += 100 * rules().epoch_ms;
     let pace = |world: &World, index: usize| {

@@ -61,7 +61,7 @@ fn a_receipt_proves_who_rendered_a_picture_and_where_it_was_paid() {
         // Single pixels of a film, opened under the root that the receipt names, are those of an
         // honest render.
         let unit = &units[0];
-        let rect = receipt.spec.grid().rect(unit.unit.tile).expect("a tile");
+        let rect = receipt.jobs[0].spec.grid().rect(unit.unit.tile).expect("a tile");
         let places = [(rect.x0, rect.y0), (rect.x1 - 1, rect.y1 - 1)];
         let request = Request::Opening { unit: unit.unit, places: places.to_vec() };
         let Reply::Opening(opening) = client.ask(request.clone()).await else { panic!("none") };
@@ -90,18 +90,18 @@ fn assert_nobody_can_name_another_piece(receipt: &Receipt, farm: &SigningKey, no
     let refused =
         |alter: &dyn Fn(&mut Receipt)| refused(receipt, protocol::sign::public_key(farm), alter);
     let by_farm = refused(&|it| {
-        let mut word = it.units[0].verdict.open().expect("signed");
+        let mut word = it.jobs[0].units[0].verdict.open().expect("signed");
         word.unit.tile.0 += 1;
-        it.units[0].verdict = Signed::new(&word, farm);
+        it.jobs[0].units[0].verdict = Signed::new(&word, farm);
     });
     assert_eq!(by_farm, ReceiptError::Differs("film"));
     let by_node = refused(&|it| {
-        let unit = it.units[0].verdict.open().expect("signed").unit;
-        let mut piece = it.spec.piece(unit, it.engine).expect("a unit of the shot");
+        let unit = it.jobs[0].units[0].verdict.open().expect("signed").unit;
+        let mut piece = it.jobs[0].spec.piece(unit, it.engine).expect("a unit of the shot");
         piece.settings.samples /= 2;
-        let mut word = it.units[0].commitment.open().expect("signed");
+        let mut word = it.jobs[0].units[0].commitment.open().expect("signed");
         word.piece = piece.digest();
-        it.units[0].commitment = Signed::new(&word, node);
+        it.jobs[0].units[0].commitment = Signed::new(&word, node);
     });
     assert_eq!(by_node, ReceiptError::Differs("film"));
 }
@@ -111,36 +111,42 @@ fn assert_nothing_altered_holds(receipt: &Receipt, farm: PublicKey) {
     let other = SigningKey::from_bytes(&[77; 32]);
     let own = check(receipt, protocol::sign::public_key(&other));
     assert!(matches!(own, Err(ReceiptError::Signature { what: "quote", .. })));
-    assert!(matches!(refused(|it| it.spec.settings.samples += 16), ReceiptError::Differs("order")));
+    assert!(matches!(
+        refused(|it| it.jobs[0].spec.settings.samples += 16),
+        ReceiptError::Differs("order")
+    ));
     assert!(matches!(refused(|it| it.engine.0 += 1), ReceiptError::Differs("film")));
     assert!(matches!(refused(|it| it.shot.0 += 1), ReceiptError::Differs("shot")));
     let twice = refused(|it| {
-        let unit = it.units[0].clone();
-        it.units.push(unit);
+        let unit = it.jobs[0].units[0].clone();
+        it.jobs[0].units.push(unit);
     });
     assert!(matches!(twice, ReceiptError::Entry { .. }), "{twice:?}");
     let swapped = refused(|it| {
-        let first = it.units[0].payments.clone();
-        it.units[0].payments = std::mem::replace(&mut it.units[1].payments, first);
+        let first = it.jobs[0].units[0].payments.clone();
+        it.jobs[0].units[0].payments = std::mem::replace(&mut it.jobs[0].units[1].payments, first);
     });
     assert!(matches!(swapped, ReceiptError::Entry { .. }), "{swapped:?}");
-    let unpaid = refused(|it| it.units[0].payments.clear());
+    let unpaid = refused(|it| it.jobs[0].units[0].payments.clear());
     assert!(matches!(unpaid, ReceiptError::Sum { .. }), "{unpaid:?}");
-    assert!(matches!(refused(|it| it.units[0].payments[0].entry += 1), ReceiptError::Payment(_)));
     assert!(matches!(
-        refused(|it| it.units[0].payments[0].bytes[3] ^= 1),
+        refused(|it| it.jobs[0].units[0].payments[0].entry += 1),
+        ReceiptError::Payment(_)
+    ));
+    assert!(matches!(
+        refused(|it| it.jobs[0].units[0].payments[0].bytes[3] ^= 1),
         ReceiptError::Payment(_)
     ));
     let commitment = refused(|it| {
-        it.units[0].commitment = it.units[1].commitment.clone();
+        it.jobs[0].units[0].commitment = it.jobs[0].units[1].commitment.clone();
     });
     assert!(
         matches!(commitment, ReceiptError::Differs("film") | ReceiptError::Signature { .. }),
         "{commitment:?}"
     );
     let forged = refused(|it| {
-        let word = it.units[0].verdict.open().expect("signed");
-        it.units[0].verdict = Signed::new(&word, &SigningKey::from_bytes(&[77; 32]));
+        let word = it.jobs[0].units[0].verdict.open().expect("signed");
+        it.jobs[0].units[0].verdict = Signed::new(&word, &SigningKey::from_bytes(&[77; 32]));
     });
     assert!(matches!(forged, ReceiptError::Signature { what: "verdict", .. }), "{forged:?}");
     let fewer = {

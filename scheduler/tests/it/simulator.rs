@@ -2,7 +2,7 @@
 
 use ledger::account;
 use protocol::view::JobStatus;
-use protocol::{Class, Tokens};
+use protocol::{Class, Steering, Tokens};
 use scheduler::core::{Event, JobPhase, Policy, plan, view};
 use scheduler::money;
 
@@ -142,7 +142,7 @@ fn a_stopped_job_pays_what_is_here_and_returns_the_rest() {
             world.assert_invariants();
         }
         let now_ms = world.now_ms;
-        world.apply(Event::Stopped { job, failure: None, now_ms });
+        world.apply(Event::Steered { job, steering: Steering::Cancel, now_ms });
         if world.state.book.jobs[&job].phase != JobPhase::Funding {
             run(&mut world, 300);
             let summary = view::summary(&world.state.book.jobs[&job]);
@@ -272,7 +272,7 @@ fn keys_without_a_name_cannot_end_a_job() {
         }
         let stopped = plan::due(&world.state, world.now_ms)
             .into_iter()
-            .any(|event| matches!(event, Event::Stopped { .. }));
+            .any(|event| matches!(event, Event::Failed { .. }));
         assert!(!stopped, "ended by keys without a name");
     }
     assert!(lost(&world) >= policy().unit_failures_max, "{}: proves little", lost(&world));

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use ledger::{Account, Code, Transfer, account};
 use protocol::{
     Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Offer, Order, Probed,
-    PublicKey, Quote, QuoteId, RayCount, Refusal, RenderSettings, SceneId, Signed, SigningKey,
-    Size, Tokens, Unit, VerdictKind,
+    PublicKey, Quote, QuoteId, RayCount, Refusal, RenderSettings, SceneId, Schedule, Signed,
+    SigningKey, Size, Tokens, Unit, VerdictKind,
 };
 use scheduler::core::{
     Book, Challenged, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding,
-    JobPhase, LeasePhase, NodeFacts, Ordered, Policy, Secret, State, Tried, may_appeal,
+    JobPhase, LeasePhase, NodeFacts, Ordered, Policy, Secret, State, Tried, kept, may_appeal,
     outstanding, plan, step, verifiers, view,
 };
 use scheduler::money;
@@ -75,6 +75,30 @@ pub struct Node {
 struct Watcher {
     after: u64,
     told: BTreeMap<Unit, Digest>,
+}
+
+/// What an artist wants.
+pub struct Wanted {
+    /// How much of the work the price is enough for.
+    pub percent: u64,
+    pub price_per_gray: Tokens,
+    pub offer: Offer,
+    pub samples: u32,
+    pub base: Option<JobId>,
+    pub schedule: Schedule,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self {
+            percent: 140,
+            price_per_gray: Tokens::from_whole(1_000),
+            offer: Offer::default(),
+            samples: 40,
+            base: None,
+            schedule: Schedule::default(),
+        }
+    }
 }
 
 pub struct World {
@@ -213,19 +237,27 @@ impl World {
         price_per_gray: Tokens,
         offer: Offer,
     ) -> JobId {
+        self.place(artist, number, Wanted { percent, price_per_gray, offer, ..Wanted::default() })
+    }
+
+    /// An order of any kind.
+    pub fn place(&mut self, artist: u8, number: u8, wanted: Wanted) -> JobId {
+        let Wanted { percent, price_per_gray, offer, samples, base, schedule } = wanted;
         let spec = JobSpec {
             name: format!("job {number}"),
             scene: SceneId([0; 32]),
             settings: RenderSettings {
                 size: Size::new(80, 48),
-                samples: 40,
+                samples,
                 ..RenderSettings::default()
             },
             more_cameras: vec![protocol::CameraChoice::Named("left".to_owned())],
             frames: protocol::FrameRange { first: 0, last: 1, step: 1, fps: 24.0 },
             tile_side_px: 16,
+            base,
         };
-        let units = scheduler::split(JobId([0; 16]), &spec, 2).expect("small").len() as u64;
+        let kept = kept(&self.state.book, public(artist), &spec).expect("a base that may be");
+        let units = scheduler::split(JobId([0; 16]), &spec, 2, &kept).expect("small").len() as u64;
         // The heaviest unit has a weight of 275, the average one of 147.
         let counted = RayCount { closest: units * 1_650 * percent, shadow: units * 825 * percent };
         let work = money::price_for(counted, price_per_gray).expect("small");
@@ -235,7 +267,7 @@ impl World {
             spec: spec.digest(),
             price: money::plus(work, money::plus(fee, reserve)),
             work,
-            setup: Tokens::ZERO,
+            setup: Tokens::from_micro(4_000),
             fee,
             reserve,
             checking: Tokens::ZERO,
@@ -243,18 +275,24 @@ impl World {
             base_per_gray: self.state.book.base_per_gray,
             price_per_gray,
             weight_percent: 100,
+            samples: kept.missing(&spec).samples,
             rays: counted,
             probed: Probed::default(),
             valid_until_ms: u64::MAX,
         };
-        let order =
-            Order { quote: quote.id, spec: quote.spec, price: quote.price, artist: public(artist) };
+        let order = Order {
+            quote: quote.id,
+            spec: quote.spec,
+            price: quote.price,
+            artist: public(artist),
+            schedule: schedule.clone(),
+        };
         let job = protocol::lease::job_id(&order);
         self.apply(Event::Ordered(Box::new(Ordered {
             job,
             spec,
             quote,
-            setup_per_frame: Tokens::from_micro(1_000),
+            schedule,
             chunks_per_batch: 2,
             order: Signed::new(&order, &key(artist)),
             artist: public(artist),
@@ -282,7 +320,7 @@ impl World {
         Some(job)
     }
 
-    fn commit(&mut self, index: usize, lease: LeaseId, job: JobId, unit_index: u32) {
+    pub fn commit(&mut self, index: usize, lease: LeaseId, job: JobId, unit_index: u32) {
         let unit = self.state.book.jobs[&job].units[unit_index as usize].unit;
         let (root, rays) = (truth(&unit, self.nodes[index].character.class), rays(&unit));
         let commitment = self.signed(index, lease, &unit, root);
@@ -394,8 +432,7 @@ impl World {
             let Some(update) = view::update(&self.state.book, job, watcher.after) else { continue };
             watcher.after = update.next;
             for film in update.accepted {
-                let unit = Unit { job, shot: film.shot, tile: film.tile, batch: film.batch };
-                watcher.told.insert(unit, film.root);
+                watcher.told.insert(film.unit, film.root);
             }
         }
     }

@@ -17,8 +17,8 @@ use protocol::view::{
 };
 use protocol::{
     AccountId, JobId, JobSpec, LeaseId, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote, Receipt,
-    Reply, Request, SceneId, ShotIndex, Signed, SigningKey, TransferId, Unit, Verdict, Voucher,
-    limits,
+    Reply, Request, SceneId, Schedule, ShotIndex, Signed, SigningKey, TransferId, Unit, Verdict,
+    Voucher, limits,
 };
 use tokio::sync::Mutex;
 use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identity};
@@ -223,24 +223,18 @@ impl Farm {
     ///
     /// # Errors
     /// Not enough tokens, a lapsed quote, or the scheduler's other reasons.
-    pub async fn order(&self, spec: &JobSpec, quote: &Quote) -> anyhow::Result<JobId> {
-        let order =
-            Order { quote: quote.id, spec: quote.spec, price: quote.price, artist: self.id() };
+    pub async fn order(
+        &self,
+        spec: &JobSpec,
+        quote: &Quote,
+        schedule: Schedule,
+    ) -> anyhow::Result<JobId> {
+        let (quote, price) = (quote.id, quote.price);
+        let order = Order { quote, spec: spec.digest(), price, artist: self.id(), schedule };
         let order = Signed::new(&order, &self.shared.key);
         let request = Request::Order { spec: spec.clone(), order };
         match self.call(request, limits::CALL_TIMEOUT).await? {
             (Reply::Ordered { job }, _) => Ok(job),
-            (other, _) => Err(unexpected(&other)),
-        }
-    }
-
-    /// Stops a job.
-    ///
-    /// # Errors
-    /// No such job of ours.
-    pub async fn cancel(&self, job: JobId) -> anyhow::Result<()> {
-        match self.call(Request::Cancel { job }, limits::CALL_TIMEOUT).await? {
-            (Reply::Done, _) => Ok(()),
             (other, _) => Err(unexpected(&other)),
         }
     }
@@ -273,21 +267,17 @@ impl Farm {
     ///
     /// # Errors
     /// The film is not there, or its bytes are not the accepted ones.
-    pub async fn film(
-        &self,
-        job: JobId,
-        spec: &JobSpec,
-        accepted: &AcceptedUnit,
-    ) -> anyhow::Result<Film> {
-        let AcceptedUnit { shot, tile, batch, root, .. } = *accepted;
-        let rect = spec.grid().rect(tile).context("the scheduler named a tile past the frame")?;
-        if !batch.is_valid() || spec.shot(shot).is_none() {
-            anyhow::bail!("the scheduler named a batch or a shot that cannot be");
+    pub async fn film(&self, spec: &JobSpec, accepted: &AcceptedUnit) -> anyhow::Result<Film> {
+        let AcceptedUnit { unit, root, .. } = *accepted;
+        let rect = spec.grid().rect(unit.tile);
+        let rect = rect.context("the scheduler named a tile past the frame")?;
+        if spec.shot(unit.shot).is_none() {
+            anyhow::bail!("the scheduler named a shot that the job does not have");
         }
-        let request = Request::Film { unit: Unit { job, shot, tile, batch } };
+        let request = Request::Film { unit };
         let (reply, body) = self.call(request, limits::TRANSFER_TIMEOUT).await?;
         let Reply::Film = reply else { return Err(unexpected(&reply)) };
-        let film = Film::from_bytes(rect, batch, spec.settings.passes, &body);
+        let film = Film::from_bytes(rect, unit.batch, spec.settings.passes, &body);
         let film = film.context("a film has another size or layout")?;
         if film.root() != root {
             anyhow::bail!("a film's bytes are not the accepted ones; fetch it again");

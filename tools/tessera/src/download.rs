@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use film::{Film, Frame, FrameRate};
 use protocol::view::AcceptedUnit;
-use protocol::{Batch, JobId, JobSpec, Shot, ShotIndex, TileIndex, ViewIndex};
+use protocol::{JobId, JobSpec, Shot, ShotIndex, Unit, ViewIndex};
 use tokio::task::JoinSet;
 
 use crate::client::Farm;
@@ -23,7 +23,7 @@ pub struct Download {
     /// A word for each camera's files.
     camera_words: Vec<String>,
     open: BTreeMap<ShotIndex, Frame>,
-    seen: BTreeSet<(ShotIndex, TileIndex, Batch)>,
+    seen: BTreeSet<Unit>,
     written: Vec<PathBuf>,
 }
 
@@ -31,8 +31,10 @@ pub struct Download {
 pub struct Downloaded {
     /// Files, in the order they were written.
     pub written: Vec<PathBuf>,
-    /// Shots of which something is missing; they are transparent there.
+    /// Shots with pixels without samples; they are transparent there.
     pub incomplete: Vec<Shot>,
+    /// Shots without holes that have not all their samples, with the share that they have.
+    pub short: Vec<(Shot, f64)>,
 }
 
 impl Download {
@@ -62,12 +64,11 @@ impl Download {
             while fetches.len() < FETCHES
                 && let Some(unit) = queue.next()
             {
-                if self.seen.insert((unit.shot, unit.tile, unit.batch)) {
-                    let (farm, job, spec) = (farm.clone(), self.job, self.spec.clone());
-                    let unit = unit.clone();
+                if self.seen.insert(unit.unit) {
+                    let (farm, spec, unit) = (farm.clone(), self.spec.clone(), unit.clone());
                     fetches.spawn(async move {
-                        let film = farm.film(job, &spec, &unit).await?;
-                        Ok((unit.shot, film))
+                        let film = farm.film(&spec, &unit).await?;
+                        Ok((unit.unit.shot, film))
                     });
                 }
             }
@@ -82,11 +83,15 @@ impl Download {
     /// # Errors
     /// A file cannot be written.
     pub fn finish(mut self) -> anyhow::Result<Downloaded> {
-        let incomplete = self.open.keys().filter_map(|&shot| self.spec.shot(shot)).collect();
-        for (shot, frame) in std::mem::take(&mut self.open) {
-            self.write(shot, &frame)?;
+        let (mut incomplete, mut short) = (Vec::new(), Vec::new());
+        for (index, frame) in std::mem::take(&mut self.open) {
+            self.write(index, &frame)?;
+            match (self.spec.shot(index), frame.has_no_hole()) {
+                (Some(shot), true) => short.push((shot, frame.share_done())),
+                (shot, _) => incomplete.extend(shot),
+            }
         }
-        Ok(Downloaded { written: self.written, incomplete })
+        Ok(Downloaded { written: self.written, incomplete, short })
     }
 
     fn insert(&mut self, shot: ShotIndex, film: Film) -> anyhow::Result<()> {

@@ -38,7 +38,7 @@ impl<'a> Drawn<'a> {
         count: u32,
     ) -> anyhow::Result<Self> {
         of_this_engine(receipt.engine)?;
-        let shot = receipt.spec.shot_settings(receipt.shot);
+        let shot = checked.spec.shot_settings(receipt.shot);
         let (settings, time_s) = shot.context("a shot that the job does not have")?;
         let frame = local::prepare(scene, &settings, time_s, Effort::default())?;
         let mut drawn = Self {
@@ -71,7 +71,7 @@ impl<'a> Drawn<'a> {
         }
         let picture = film::read_exr(path)
             .with_context(|| format!("the picture cannot be read: {}", path.display()))?;
-        let mut frame = Frame::of(&self.receipt.spec.settings);
+        let mut frame = Frame::of(&self.checked.spec.settings);
         for (&(tile, batch), sums) in &self.sums {
             for (at, &(x, y)) in self.places[&tile].iter().enumerate() {
                 let rect = Rect { x0: x, y0: y, x1: x + 1, y1: y + 1 };
@@ -87,7 +87,7 @@ impl<'a> Drawn<'a> {
             );
             return Err(fail(Exit::Failed, message));
         }
-        let window = self.receipt.spec.settings.window();
+        let window = self.checked.spec.settings.window();
         let differing = self.places.values().flatten().filter(|&&(x, y)| {
             let at = ((y - window.y0) * window.width() + (x - window.x0)) as usize;
             !is_same(own.beauty[at], picture.beauty[at])
@@ -102,7 +102,7 @@ impl<'a> Drawn<'a> {
     /// Failed: pixels that differ. Else the farm's reason.
     pub async fn compare_films(&self, farm: &Farm) -> anyhow::Result<()> {
         let mut differing = BTreeSet::new();
-        let (grid, has_passes) = (self.receipt.spec.grid(), self.receipt.spec.settings.passes);
+        let (grid, has_passes) = (self.checked.spec.grid(), self.checked.spec.settings.passes);
         for CheckedUnit { unit, root, .. } in &self.checked.units {
             let Some(places) = self.places.get(&unit.tile) else { continue };
             let own = &self.sums[&(unit.tile, unit.batch)];
@@ -155,7 +155,7 @@ fn draw(
     checked: &Checked,
     count: u32,
 ) -> anyhow::Result<BTreeMap<TileIndex, Vec<(u32, u32)>>> {
-    let grid = receipt.spec.grid();
+    let grid = checked.spec.grid();
     let tiles: BTreeSet<TileIndex> = checked.units.iter().map(|unit| unit.unit.tile).collect();
     let rects: Vec<(TileIndex, Rect)> =
         tiles.into_iter().filter_map(|tile| Some((tile, grid.rect(tile)?))).collect();

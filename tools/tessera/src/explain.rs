@@ -259,6 +259,7 @@ mod tests {
             more_cameras: Vec::new(),
             frames: FrameRange::STILL,
             tile_side_px: 128,
+            base: None,
         }
     }
 

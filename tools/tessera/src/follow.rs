@@ -6,6 +6,7 @@ use protocol::view::{JobStatus, JobSummary, JobUpdate};
 use protocol::{JobId, limits};
 
 use crate::client::Farm;
+use crate::download::Downloaded;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 
@@ -38,7 +39,7 @@ pub async fn follow(
             Err(_interrupted) if interrupt.is_set() => return Ok(Followed::Detached),
             told => told?,
         }
-        let ended = has_ended(update.summary.status);
+        let ended = update.summary.status.is_over();
         if ended && update.accepted.is_empty() {
             return Ok(Followed::Ended(Box::new(update.summary)));
         }
@@ -46,29 +47,40 @@ pub async fn follow(
     }
 }
 
-/// Whether a job is over.
-pub fn has_ended(status: JobStatus) -> bool {
-    matches!(status, JobStatus::Done | JobStatus::Failed | JobStatus::Cancelled)
-}
-
-/// How the process ends for a job that ended so, of which `missing` frames are incomplete.
-pub fn exit_for(status: JobStatus, missing: usize, written: usize) -> Exit {
+/// How the process ends for a job that stands so.
+pub fn exit_for(status: JobStatus, files: &Downloaded) -> Exit {
+    let is_whole = files.incomplete.is_empty();
     match status {
-        JobStatus::Done if missing == 0 => Exit::Done,
-        _ if written > 0 => Exit::Partial,
+        JobStatus::Done if is_whole && files.short.is_empty() => Exit::Done,
+        // As many samples as there was time for is what was wanted.
+        JobStatus::Stopped if is_whole && !files.written.is_empty() => Exit::Done,
+        _ if !files.written.is_empty() => Exit::Partial,
         _ => Exit::Failed,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use protocol::{Shot, ViewIndex};
+
     use super::*;
 
     #[test]
     fn what_was_saved_decides_between_partial_and_failed() {
-        assert_eq!(exit_for(JobStatus::Done, 0, 2), Exit::Done);
-        assert_eq!(exit_for(JobStatus::Done, 1, 2), Exit::Partial);
-        assert_eq!(exit_for(JobStatus::Failed, 1, 1), Exit::Partial);
-        assert_eq!(exit_for(JobStatus::Cancelled, 0, 0), Exit::Failed);
+        let shot = Shot { frame: 0, view: ViewIndex(0) };
+        let files = |written, incomplete, short| Downloaded {
+            written: vec!["a.exr".into(); written],
+            incomplete: vec![shot; incomplete],
+            short: vec![(shot, 0.5); short],
+        };
+        let check = |status, files: Downloaded, exit| assert_eq!(exit_for(status, &files), exit);
+        check(JobStatus::Done, files(2, 0, 0), Exit::Done);
+        check(JobStatus::Done, files(2, 1, 0), Exit::Partial);
+        check(JobStatus::Stopped, files(2, 0, 1), Exit::Done);
+        check(JobStatus::Stopped, files(2, 1, 1), Exit::Partial);
+        check(JobStatus::Stopped, files(0, 0, 0), Exit::Failed);
+        check(JobStatus::Rendering, files(1, 0, 1), Exit::Partial);
+        check(JobStatus::Failed, files(1, 1, 0), Exit::Partial);
+        check(JobStatus::Cancelled, files(0, 0, 0), Exit::Failed);
     }
 }

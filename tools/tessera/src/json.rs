@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use farm_node::worker::{Confinement, Raised, Standing};
 use protocol::view::{
-    FarmView, JobStatus, JobSummary, LedgerCheck, NodeView, StatementRow, TileStatus, WalletView,
+    FarmView, JobSummary, LedgerCheck, NodeView, StatementRow, TileStatus, WalletView,
 };
 use protocol::{CameraChoice, Class, JobSpec, Quote, Shot, ViewIndex};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub fn job(job: &JobSummary) -> Value {
         "v": VERSION,
         "job": job.job.to_string(),
         "name": spec.name,
-        "status": status(job.status),
+        "status": job.status.word(),
         "reason": job.reason,
         "scene": spec.scene.to_string(),
         "size": spec.settings.size.to_string(),
@@ -36,6 +36,9 @@ pub fn job(job: &JobSummary) -> Value {
         "assurance": job.assurance.to_string(),
         "spent": job.spent.to_string(),
         "refunded": job.refunded.to_string(),
+        "priority": u8::from(job.priority),
+        "base": spec.base.map(|base| base.to_string()),
+        "stops_ms": job.stops_ms,
         "ordered_ms": job.ordered_ms,
         "ended_ms": job.ended_ms,
     })
@@ -76,6 +79,7 @@ pub fn quote(quote: &Quote) -> Value {
         "price_per_gray": quote.price_per_gray.to_string(),
         "weight_percent": quote.weight_percent,
         "pay_per_gray": quote.pay_per_gray().to_string(),
+        "samples": quote.samples,
         "rays": { "closest": quote.rays.closest, "shadow": quote.rays.shadow },
         "expected": {
             "closest": quote.probed.expected.closest,
@@ -212,17 +216,6 @@ pub fn walls(confinement: &Confinement) -> Value {
         })
     };
     confinement.walls.iter().map(wall).collect()
-}
-
-/// A job's status in a word.
-pub fn status(status: JobStatus) -> &'static str {
-    match status {
-        JobStatus::Waiting => "waiting",
-        JobStatus::Rendering => "rendering",
-        JobStatus::Done => "done",
-        JobStatus::Failed => "failed",
-        JobStatus::Cancelled => "cancelled",
-    }
 }
 
 /// A tile's status in a word.

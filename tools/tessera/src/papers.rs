@@ -102,7 +102,7 @@ pub fn read(path: &Path) -> anyhow::Result<(PublicKey, Paper)> {
 }
 
 fn about_receipt(receipt: &Receipt, checked: &Checked) -> serde_json::Value {
-    let shot = receipt.spec.shot(receipt.shot);
+    let shot = checked.spec.shot(receipt.shot);
     let units = checked.units.iter().map(|unit| {
         serde_json::json!({
             "tile": unit.unit.tile.0,
@@ -115,11 +115,11 @@ fn about_receipt(receipt: &Receipt, checked: &Checked) -> serde_json::Value {
     });
     serde_json::json!({
         "job": checked.job.to_string(),
-        "name": receipt.spec.name,
+        "name": checked.spec.name,
         "artist": checked.artist.to_string(),
-        "scene": receipt.spec.scene.to_string(),
+        "scene": checked.spec.scene.to_string(),
         "engine": receipt.engine.0,
-        "shot": shot.map(|shot| json::shot(&receipt.spec, shot)),
+        "shot": shot.map(|shot| json::shot(&checked.spec, shot)),
         "complete": checked.complete,
         "ledger_entries": checked.checkpoint.size,
         "witnesses": checked.witnesses.iter().map(|it| it.witness.to_string()).collect::<Vec<_>>(),

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use protocol::{Crop, Offer, Size, Tokens, offer};
+use protocol::{Crop, Offer, Priority, Size, Tokens, offer};
 
 /// Text that is not the wanted value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +88,13 @@ pub fn bid(text: &str) -> Result<Tokens, String> {
     let offer = Offer { bid: Some(bid), ..Offer::default() };
     offer.validate().map_err(|error| error.to_string())?;
     Ok(bid)
+}
+
+/// Which of an artist's jobs comes first, `80`.
+pub fn priority(text: &str) -> Result<Priority, String> {
+    let number = text.parse::<u8>();
+    let number = number.map_err(|_none| format!("{text} is no priority; choose 1 to 100"))?;
+    Priority::try_from(number).map_err(|error| error.to_string())
 }
 
 /// Three numbers with commas, `1,2.5,-3`.

@@ -4,9 +4,10 @@
 //! touches in [`Touched`], and at its end what was touched is indexed anew; a replay makes the index as
 //! it makes the book.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{JobId, NodeId, PublicKey, Tokens};
+use protocol::{JobId, NodeId, Priority, PublicKey, Tokens};
 
 use super::{Book, Job, JobPhase, LeasePhase, Live, State, Times, UnitState};
 use crate::market::place;
@@ -44,7 +45,7 @@ impl Touched {
 pub struct Index {
     /// Nodes that are here and could get a lease.
     pub able: Able,
-    /// Open jobs with units that want a film, by their places in line.
+    /// Open jobs with units that want a film, by their places in line; none that is held back.
     pub by_place: BTreeMap<(i128, u64), InLine>,
     /// The same by their turns.
     pub by_turn: BTreeMap<(u64, u64), InLine>,
@@ -54,6 +55,8 @@ pub struct Index {
     pub expected: Times<JobId>,
     /// The same of jobs all of whose units were begun; for ever where one of them wants a film.
     pub ending: Times<JobId>,
+    /// Open jobs with units that want a film, of each artist, the highest priority first.
+    pub by_artist: BTreeMap<PublicKey, BTreeSet<(Reverse<Priority>, JobId)>>,
     /// Jobs that wait for their escrow, by number of the transfer that fills it.
     pub funding: BTreeMap<u64, JobId>,
     /// Since when the first held pay of each node is held.
@@ -82,6 +85,10 @@ struct JobKeys {
 pub struct InLine {
     /// Which.
     pub job: JobId,
+    /// Whose.
+    pub artist: PublicKey,
+    /// Which of the artist's jobs comes first.
+    pub priority: Priority,
     /// What it pays, tokens per billion metered rays.
     pub price: Tokens,
     /// Work of one unit: weighted centirays, as the quote bounds them.
@@ -109,6 +116,9 @@ struct LineKeys {
     place: (i128, u64),
     /// Its turn and its number.
     turn: (u64, u64),
+    /// Whose it is, and which of the artist's jobs comes first.
+    artist: PublicKey,
+    priority: Priority,
 }
 
 /// Nodes that are here and could get a lease.
@@ -258,6 +268,13 @@ impl Index {
         self.jobs.get(&job).into_iter().flat_map(|keys| keys.expected.latest())
     }
 
+    /// Whether another job of the same artist is to come first.
+    pub(in crate::core) fn comes_later(&self, job: &InLine) -> bool {
+        let jobs = self.by_artist.get(&job.artist);
+        let first = jobs.and_then(|jobs| jobs.first());
+        first.is_some_and(|(Reverse(priority), _)| *priority > job.priority)
+    }
+
     fn note_node(&mut self, book: &Book, live: &Live, id: NodeId) {
         let Some(node) = book.nodes.get(&id) else { return };
         let is_able = node.class.is_some()
@@ -282,21 +299,31 @@ impl Index {
 
     fn note_job(&mut self, book: &Book, id: JobId, units: impl IntoIterator<Item = u32>) {
         let job = book.jobs.get(&id);
-        let open = job.filter(|job| job.phase == JobPhase::Open);
+        let open = job.filter(|job| job.is_offered());
         let mut keys = self.jobs.remove(&id).unwrap_or_default();
         let waits = open.filter(|job| !job.waiting.is_empty());
         let line = waits.map(|job| LineKeys {
             place: (place::place_ms(&book.policy.market, &job.standing()), job.number),
             turn: (job.turn, job.number),
+            artist: job.artist,
+            priority: job.priority,
         });
         if let Some(old) = keys.line.filter(|_| line != keys.line) {
             self.by_place.remove(&old.place);
             self.by_turn.remove(&old.turn);
+            if let Some(jobs) = self.by_artist.get_mut(&old.artist) {
+                jobs.remove(&(Reverse(old.priority), id));
+                if jobs.is_empty() {
+                    self.by_artist.remove(&old.artist);
+                }
+            }
         }
         if let Some((keys, job)) = line.zip(waits) {
             let in_line = job.in_line();
             self.by_place.insert(keys.place, in_line);
             self.by_turn.insert(keys.turn, in_line);
+            let jobs = self.by_artist.entry(keys.artist).or_default();
+            jobs.insert((Reverse(keys.priority), id));
         }
         keys.line = line;
         if let Some(seq) = keys.funding.take() {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{
-    Engine, JobId, JobSpec, LeaseId, NodeId, Order, PublicKey, Quote, RayCount, Signed, Tokens,
-    Unit,
+    Engine, JobId, JobSpec, LeaseId, NodeId, Order, Priority, PublicKey, Quote, RayCount, Signed,
+    Tokens, Unit,
 };
 
 use super::{Audit, InLine, Node};
@@ -30,10 +30,20 @@ pub struct Job {
     pub order: Signed<Order>,
     /// What each unit gets for setting up its frame.
     pub setup_per_unit: Tokens,
+    /// Which of the artist's jobs comes first.
+    pub priority: Priority,
+    /// Jobs that it waits for.
+    pub after: BTreeSet<JobId>,
+    /// Why nothing new is begun until the artist says so.
+    pub pause: Option<Pause>,
+    /// When it ends with the samples that it has.
+    pub stops_ms: Option<u64>,
     /// The engine it is pinned to.
     pub engine: Engine,
     /// When it was ordered.
     pub ordered_ms: u64,
+    /// Since when it stands in line: who is held back comes in behind.
+    pub in_line_ms: u64,
     /// When it ended.
     pub ended_ms: Option<u64>,
     /// Where it stands.
@@ -88,18 +98,32 @@ pub enum JobPhase {
     Funding,
     /// Units are handed out.
     Open,
-    /// No more units are handed out; films that are here are still judged.
-    Closing {
-        /// Why it failed; none when the artist stopped it.
-        failure: Option<String>,
-    },
+    /// No more units are handed out; what has come or still comes is judged.
+    Closing(Ending),
     /// Every unit is accepted and the rest went back.
     Done,
     /// Over before it was done.
-    Stopped {
-        /// Why it failed; none when the artist stopped it.
-        failure: Option<String>,
-    },
+    Ended(Ending),
+}
+
+/// How a job ends that is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It cannot go on.
+    Failed(String),
+    /// The artist does not want it any more.
+    Cancelled,
+    /// The artist is content with the samples that it has.
+    Stopped,
+}
+
+/// Why a job is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// The artist wants it so.
+    Artist,
+    /// A job that it was to wait for ended before it was done.
+    After(JobId),
 }
 
 /// Why a unit wants a film; what was begun comes before what was not.
@@ -157,7 +181,19 @@ impl Job {
     /// Whether it is over.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self.phase, JobPhase::Done | JobPhase::Stopped { .. })
+        matches!(self.phase, JobPhase::Done | JobPhase::Ended(_))
+    }
+
+    /// Whether nothing new of it is begun now.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.pause.is_some() || !self.after.is_empty()
+    }
+
+    /// Whether units of it may be handed out.
+    #[must_use]
+    pub fn is_offered(&self) -> bool {
+        self.phase == JobPhase::Open && !self.is_held()
     }
 
     /// The average price of a unit of this size: its share of the quote's work.
@@ -166,10 +202,8 @@ impl Job {
         let settings = &self.spec.settings;
         let rect_pixels = self.spec.grid().rect(unit.tile).map_or(0, |rect| rect.pixel_count());
         let samples = unit.batch.samples(settings.samples).len() as u128;
-        let whole = u128::from(settings.window().pixel_count())
-            * u128::from(settings.samples)
-            * u128::from(self.spec.shot_count());
-        money::share(self.quote.work, u128::from(rect_pixels) * samples, whole)
+        let all = u128::from(self.quote.samples);
+        money::share(self.quote.work, u128::from(rect_pixels) * samples, all)
     }
 
     /// What counted rays of a unit are worth, set-up included.
@@ -208,7 +242,7 @@ impl Job {
     pub const fn standing(&self) -> Standing {
         Standing {
             number: self.number,
-            ordered_ms: self.ordered_ms,
+            in_line_ms: self.in_line_ms,
             price: self.quote.price_per_gray,
             turn: self.turn,
         }
@@ -231,6 +265,8 @@ impl Job {
     pub(super) fn in_line(&self) -> InLine {
         InLine {
             job: self.id,
+            artist: self.artist,
+            priority: self.priority,
             price: self.quote.price_per_gray,
             unit_work: self.unit_work(),
             units: self.waiting.len() as u32,

@@ -5,22 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use ledger::{Code, Link, Transfer, account};
 use protocol::{Digest, JobId, Tokens};
 
-use super::{dispute, lease, node, stake, verdict};
+use super::{dispute, lease, node, stake, steering, verdict};
 use crate::core::event::{Effect, Ordered};
-use crate::core::state::{Book, Job, JobPhase, LeasePhase, State, UnitState};
+use crate::core::kept::kept;
+use crate::core::state::{Book, Ending, Job, JobPhase, LeasePhase, State, UnitState};
 use crate::market::place;
 use crate::money;
 use crate::split;
 
 /// An order: its price is to be moved into escrow.
 pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effect>) {
-    let Ordered { job: id, spec, quote, setup_per_frame, chunks_per_batch, order, artist, now_ms } =
+    let Ordered { job: id, spec, quote, schedule, chunks_per_batch, order, artist, now_ms } =
         ordered;
     let book = &mut state.book;
     if book.jobs.contains_key(&id) {
         return;
     }
-    let units = split::split(id, &spec, chunks_per_batch)
+    let kept = kept(book, artist, &spec).expect("invariant: the shell takes sound orders only");
+    let units = split::split(id, &spec, chunks_per_batch, &kept)
         .expect("invariant: the shell splits a job before it takes the order");
     let mut by_unit: Vec<u32> = (0..units.len() as u32).collect();
     by_unit.sort_unstable_by_key(|&index| units[index as usize]);
@@ -38,7 +40,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
             accepted: None,
         })
         .collect();
-    let units_per_shot = units.len() as u128 / u128::from(spec.shot_count());
+    let (after, pause) = steering::begin(book, &schedule);
     let price = quote.price;
     let evidence = Digest::of("tessera 2026 order link v1", &[order.payload()]);
     let accounts = (account::wallet(artist), account::escrow(id));
@@ -47,15 +49,20 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
     book.transfer(vec![escrow.with_link(Link::job(id).with_evidence(evidence))], effects);
     book.jobs_ordered += 1;
     let job = Job {
+        priority: schedule.priority,
+        after,
+        pause,
+        stops_ms: schedule.stop_after_ms.map(|ms| now_ms.saturating_add(ms)),
+        setup_per_unit: money::share(quote.setup, 1, (units.len() as u128).max(1)),
         id,
         number: book.jobs_ordered,
         artist,
         spec,
         quote,
         order,
-        setup_per_unit: money::share(setup_per_frame, 1, units_per_shot),
         engine: book.engine,
         ordered_ms: now_ms,
+        in_line_ms: now_ms,
         ended_ms: None,
         phase: JobPhase::Funding,
         escrow_seq: book.moves,
@@ -71,7 +78,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         spent: Tokens::ZERO,
         refunded: Tokens::ZERO,
         failures: BTreeMap::new(),
-        version: 0,
+        version: kept.count() as u64,
         refusals: Vec::new(),
         pixels_checked: 0,
         films: 0,
@@ -125,25 +132,30 @@ pub(super) fn forget(state: &mut State, id: JobId) {
     book.active.remove(&job.number);
     book.touched.job(id);
     book.jobs.remove(&id);
+    steering::go_on_without(book, id, false, 0);
 }
 
-/// Stops a job: leases that are out are taken back, films that are here are still judged.
+/// Ends a job: films that are here are still judged, and nothing new is begun. Leases that are out are
+/// taken back, but where the artist only stops it.
 pub(super) fn close(
     state: &mut State,
     id: JobId,
-    failure: Option<String>,
+    ending: Ending,
     now_ms: u64,
     effects: &mut Vec<Effect>,
 ) {
-    if state.book.jobs.get(&id).is_none_or(|job| job.phase != JobPhase::Open) {
+    let stopping = JobPhase::Closing(Ending::Stopped);
+    let Some(job) = state.book.jobs.get(&id) else { return };
+    if job.phase != JobPhase::Open && (job.phase != stopping || ending == Ending::Stopped) {
         return;
     }
+    let waits_for_leases = ending == Ending::Stopped;
     let job = state.book.job_mut(id);
-    job.phase = JobPhase::Closing { failure };
+    job.phase = JobPhase::Closing(ending);
     job.waiting.clear();
     job.version += 1;
     for lease in state.book.leases_of_job(id) {
-        if state.book.leases[&lease].phase == LeasePhase::Out {
+        if !waits_for_leases && state.book.leases[&lease].phase == LeasePhase::Out {
             lease::withdraw(state, lease, effects);
         }
     }
@@ -173,10 +185,11 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
     }
     let phase = match &job.phase {
         JobPhase::Open if job.units_accepted as usize == job.units.len() => JobPhase::Done,
-        JobPhase::Closing { failure } => JobPhase::Stopped { failure: failure.clone() },
+        JobPhase::Closing(ending) => JobPhase::Ended(ending.clone()),
         _ => return,
     };
     assert!(job.reserved.is_zero(), "invariant: no lease, nothing reserved");
+    let is_satisfied = matches!(phase, JobPhase::Done | JobPhase::Ended(Ending::Stopped));
     let job = state.book.job_mut(id);
     job.phase = phase;
     job.ended_ms = Some(now_ms);
@@ -204,4 +217,5 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
     let book = &mut state.book;
     book.transfer(transfers, effects);
     effects.push(Effect::JobEnded(id));
+    steering::go_on_without(&mut state.book, id, is_satisfied, now_ms);
 }

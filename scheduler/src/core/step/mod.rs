@@ -9,6 +9,7 @@ mod job;
 mod lease;
 mod node;
 mod stake;
+mod steering;
 mod verdict;
 
 use protocol::{Challenge, JobId, LeaseId};
@@ -16,7 +17,7 @@ use protocol::{Challenge, JobId, LeaseId};
 pub use self::conviction::{AppealError, may_appeal};
 pub use self::dispute::dispute_fee;
 use crate::core::event::{Check, CheckKind, Effect, Event};
-use crate::core::state::{Appeal, Book, Committed, LeasePhase, LeaseRecord, State};
+use crate::core::state::{Appeal, Book, Committed, Ending, LeasePhase, LeaseRecord, State};
 
 /// Applies one event.
 ///
@@ -43,8 +44,11 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Ordered(ordered) => job::order(state, *ordered, out),
         Event::Unfunded { job } => job::forget(state, job),
         Event::Moved { seq, now_ms } => job::moved(state, seq, now_ms, out),
-        Event::Stopped { job, failure, now_ms } => {
-            job::close(state, job, failure, now_ms, out);
+        Event::Failed { job, why, now_ms } => {
+            job::close(state, job, Ending::Failed(why), now_ms, out);
+        }
+        Event::Steered { job, steering, now_ms } => {
+            steering::steer(state, job, steering, now_ms, out);
         }
         Event::Granted { lease, node, job, unit_index, films_wanted, boosted, now_ms } => {
             job::take_turn(&mut state.book, job);

@@ -8,7 +8,7 @@ use protocol::{Class, Engine, LeaseId, NodeId, PublicKey, RayCount, Tokens};
 use super::{job, lease};
 use crate::core::event::{Effect, NodeFacts};
 use crate::core::policy::Policy;
-use crate::core::state::{Book, LeasePhase, Node, State};
+use crate::core::state::{Book, Ending, LeasePhase, Node, State};
 use crate::market::pace::{self, Pace};
 use crate::money;
 
@@ -98,7 +98,7 @@ pub(super) fn end_jobs_of_other_engines(state: &mut State, now_ms: u64, effects:
                 lease::withdraw(state, lease, effects);
             }
         }
-        job::close(state, id, Some(failure), now_ms, effects);
+        job::close(state, id, Ending::Failed(failure), now_ms, effects);
     }
 }
 

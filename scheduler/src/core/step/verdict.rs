@@ -95,7 +95,7 @@ pub(super) fn consider(
         unit.leases.iter().copied().filter(|lease| book.leases[lease].has_passed()).collect();
     let enough = match job.phase {
         // Nothing more will come than what is here.
-        JobPhase::Closing { .. } => !passed.is_empty() && passed.len() == unit.leases.len(),
+        JobPhase::Closing(_) => !passed.is_empty() && passed.len() == unit.leases.len(),
         _ => passed.len() >= usize::from(unit.films_wanted),
     };
     // A film that came while another was challenged is judged as well, and paid.

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
-use protocol::{JobId, JobSpec, Offer, Order, PublicKey, Reply, SceneId, Signed, Unit, limits};
+use protocol::{
+    JobId, JobSpec, Offer, Order, PublicKey, Quote, Reply, SceneId, Signed, Steering, Unit, limits,
+};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Bytes, Door, blocking, chain, internal, refused};
-use crate::core::{Event, JobPhase, Ordered, Quoted, State, view};
+use crate::core::{Book, Ending, Event, JobPhase, Ordered, Quoted, State, kept, view};
 use crate::quote::{self, Terms};
 use crate::shell::assay::AssayError;
 use crate::shell::frames::FrameError;
-use crate::split;
+use crate::split::{self, Kept};
 
 /// Speed that is assumed while no node has said its own, metered rays a second.
 const RAYS_PER_SECOND: u64 = 2_000_000;
@@ -42,7 +44,12 @@ impl Door {
     }
 
     /// A firm price: fetches nothing, probes on this machine's CPU.
-    pub(super) async fn quote(&self, spec: JobSpec, offer: Offer) -> Result<Reply, Refused> {
+    pub(super) async fn quote(
+        &self,
+        caller: PublicKey,
+        spec: JobSpec,
+        offer: Offer,
+    ) -> Result<Reply, Refused> {
         let bad_request =
             |error: &dyn std::error::Error| refused(RefusedCode::BadRequest, chain(error));
         spec.validate().map_err(|error| bad_request(&error))?;
@@ -54,6 +61,12 @@ impl Door {
                 return Err(refused(RefusedCode::NotFound, message));
             }
             Err(error) => return Err(internal("the scenes cannot be read", error)),
+        }
+        if spec.base.is_some() {
+            let spec = spec.clone();
+            let sound =
+                self.desk.ask(move |desk| kept(&desk.state().book, caller, &spec).map(drop));
+            sound.await?.map_err(|error| bad_request(&error))?;
         }
         let _turn = self.renders.acquire().await;
         let (frames, assays, probed) = (self.frames.clone(), self.assays.clone(), spec.clone());
@@ -75,12 +88,14 @@ impl Door {
                 let id = book.secret.quote_id(book.boot, live.quotes_made);
                 let (rules, base_per_gray) = (&book.policy.market, book.base_per_gray);
                 let terms = Terms { prices: &prices, rules, base_per_gray, offer };
-                let quoted = quote::quote(&spec, &probe, terms, id, now_ms)?;
+                let kept = kept(book, caller, &spec).map_err(|error| chain(&error))?;
+                let quoted = quote::quote(&spec, &kept, &probe, terms, id, now_ms);
+                let quoted = quoted.map_err(|error| chain(&error))?;
                 desk.live_mut().quotes.insert(id, quoted.clone());
-                Ok::<Quoted, quote::QuoteError>(quoted)
+                Ok::<Quoted, String>(quoted)
             })
             .await?
-            .map_err(|error| bad_request(&error))?;
+            .map_err(|message| refused(RefusedCode::BadRequest, message))?;
         Ok(Reply::Quote(Signed::new(&quoted.quote, &self.key)))
     }
 
@@ -104,16 +119,17 @@ impl Door {
             return Err(refused(RefusedCode::BadRequest, message));
         }
         spec.validate().map_err(|error| refused(RefusedCode::BadRequest, chain(&error)))?;
+        let schedule = order.schedule.clone();
+        schedule.validate().map_err(|error| refused(RefusedCode::BadRequest, chain(&error)))?;
         let job = protocol::lease::job_id(&order);
         let balance =
             self.till.ask(move |ledger| ledger.balance(account::wallet(caller)).available).await?;
         let (price, about_grants) = (order.price, self.about_grants(caller).await?);
-        let not_enough = || {
-            let message = format!(
-                "the job costs {price} tokens and your wallet holds {balance}; ask for fewer samples or pixels, or earn tokens with a node{about_grants}"
-            );
-            refused(RefusedCode::NotEnoughTokens, message)
-        };
+        let message = format!(
+            "the job costs {price} tokens and your wallet holds {balance}; ask for fewer samples or pixels, or earn tokens with a node{about_grants}"
+        );
+        let no_tokens = refused(RefusedCode::NotEnoughTokens, message);
+        let not_enough = no_tokens.clone();
         let lengths = (self.config.unit_ms, self.config.unit_ms_max);
         self.desk
             .ask(move |desk| {
@@ -122,18 +138,26 @@ impl Door {
                 }
                 let now_ms = desk.now_ms();
                 let quoted = taken_quote(desk.state(), &order, now_ms)?;
+                let kept = still_kept(&desk.state().book, caller, &spec, &quoted.quote)?;
+                let waits_for = order.schedule.after.iter();
+                for &other in waits_for {
+                    may_wait_for(&desk.state().book, caller, other)?;
+                }
                 if balance < price {
-                    return Err(None);
+                    return Err(not_enough);
                 }
                 let (work, nodes) = (quoted.millirays_per_sample, speeds(desk.state()));
                 let speed = nodes.get(nodes.len() / 2).copied().unwrap_or(RAYS_PER_SECOND);
-                let unit_ms = split::unit_ms(&spec, work, (nodes.len(), speed), lengths);
+                let samples = quoted.quote.samples;
+                let unit_ms = split::unit_ms(samples, work, (nodes.len(), speed), lengths);
                 let chunks_per_batch = split::chunks_per_batch(&spec, work, speed, unit_ms);
+                split::split(job, &spec, chunks_per_batch, &kept)
+                    .map_err(|error| refused(RefusedCode::BadRequest, chain(&error)))?;
                 desk.apply(Event::Ordered(Box::new(Ordered {
                     job,
                     spec,
                     quote: quoted.quote,
-                    setup_per_frame: quoted.setup_per_frame,
+                    schedule,
                     chunks_per_batch,
                     order: signed,
                     artist: caller,
@@ -141,12 +165,8 @@ impl Door {
                 })));
                 Ok(())
             })
-            .await?
-            .map_err(|why: Option<String>| match why {
-                Some(message) => refused(RefusedCode::QuoteLapsed, message),
-                None => not_enough(),
-            })?;
-        self.wait_for_escrow(job).await?.then_some(Reply::Ordered { job }).ok_or_else(not_enough)
+            .await??;
+        self.wait_for_escrow(job).await?.then_some(Reply::Ordered { job }).ok_or(no_tokens)
     }
 
     /// Waits until a job's escrow is filled; false when the wallet did not hold the price.
@@ -172,17 +192,32 @@ impl Door {
         }
     }
 
-    pub(super) async fn cancel(&self, caller: PublicKey, job: JobId) -> Result<Reply, Refused> {
+    /// Changes the course of a job.
+    pub(super) async fn steer(
+        &self,
+        caller: PublicKey,
+        job: JobId,
+        steering: Steering,
+    ) -> Result<Reply, Refused> {
         self.desk
             .ask(move |desk| {
                 own_job(desk.state(), caller, job)?;
-                if desk.state().book.jobs[&job].phase == JobPhase::Funding {
-                    let message = "the job's escrow is just being filled; try again in a moment";
-                    return Err(refused(RefusedCode::Busy, message));
+                match desk.state().book.jobs[&job].phase {
+                    JobPhase::Funding => {
+                        let message =
+                            "the job's escrow is just being filled; try again in a moment";
+                        Err(refused(RefusedCode::Busy, message))
+                    }
+                    JobPhase::Done | JobPhase::Ended(_) => {
+                        let message = format!("{job} is over; there is nothing to steer");
+                        Err(refused(RefusedCode::BadRequest, message))
+                    }
+                    JobPhase::Open | JobPhase::Closing(_) => {
+                        let now_ms = desk.now_ms();
+                        desk.apply(Event::Steered { job, steering, now_ms });
+                        Ok(Reply::Done)
+                    }
                 }
-                let now_ms = desk.now_ms();
-                desk.apply(Event::Stopped { job, failure: None, now_ms });
-                Ok(Reply::Done)
             })
             .await?
     }
@@ -270,19 +305,52 @@ pub(super) fn own_job(state: &State, caller: PublicKey, job: JobId) -> Result<()
         .ok_or_else(|| refused(RefusedCode::NotFound, format!("you have no such job: {job}")))
 }
 
+/// What stays of a job's bases, if that is as much as its quote rests on.
+fn still_kept(
+    book: &Book,
+    caller: PublicKey,
+    spec: &JobSpec,
+    quote: &Quote,
+) -> Result<Kept, Refused> {
+    let kept = kept(book, caller, spec);
+    let kept = kept.map_err(|error| refused(RefusedCode::BadRequest, chain(&error)))?;
+    if kept.missing(spec).samples == quote.samples {
+        return Ok(kept);
+    }
+    let message = "the earlier job has not the samples any more that it had; ask for a new quote";
+    Err(refused(RefusedCode::QuoteLapsed, message))
+}
+
+/// Whether a new job may wait for another.
+fn may_wait_for(book: &Book, caller: PublicKey, other: JobId) -> Result<(), Refused> {
+    let job = book.jobs.get(&other).filter(|job| job.artist == caller);
+    match job.map(|job| &job.phase) {
+        None => {
+            let message = format!("you have no such job to wait for: {other}");
+            Err(refused(RefusedCode::NotFound, message))
+        }
+        Some(JobPhase::Ended(Ending::Failed(_) | Ending::Cancelled)) => {
+            let message = format!("{other} ended before it was done, and will not be any more");
+            Err(refused(RefusedCode::BadRequest, message))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 /// The quote that an order takes, or why it takes none.
-fn taken_quote(state: &State, order: &Order, now_ms: u64) -> Result<Quoted, Option<String>> {
+fn taken_quote(state: &State, order: &Order, now_ms: u64) -> Result<Quoted, Refused> {
+    let lapsed = |message: String| refused(RefusedCode::QuoteLapsed, message);
     let quoted = state.live.quotes.get(&order.quote);
     let quoted = quoted.filter(|quoted| quoted.quote.valid_until_ms >= now_ms);
     let Some(quoted) = quoted else {
-        return Err(Some("the quote has lapsed or is not known; ask for a new one".to_owned()));
+        return Err(lapsed("the quote has lapsed or is not known; ask for a new one".to_owned()));
     };
     if quoted.quote.spec != order.spec || quoted.quote.price != order.price {
         let message = format!(
             "the order does not fit the quote (price {} tokens, ordered for {}); ask for a new one",
             quoted.quote.price, order.price
         );
-        return Err(Some(message));
+        return Err(lapsed(message));
     }
     Ok(quoted.clone())
 }

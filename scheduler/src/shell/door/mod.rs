@@ -124,9 +124,9 @@ impl Door {
             Request::OfferScene { scene, size_bytes } => {
                 self.offer_scene(caller, scene, size_bytes).await
             }
-            Request::Quote { spec, offer } => self.quote(spec, offer).await,
+            Request::Quote { spec, offer } => self.quote(caller, spec, offer).await,
             Request::Order { spec, order } => self.order(caller, spec, order).await,
-            Request::Cancel { job } => self.cancel(caller, job).await,
+            Request::Steer { job, steering } => self.steer(caller, job, steering).await,
             Request::Jobs { offset, limit } => self.jobs(caller, offset, limit).await,
             Request::Watch { job, after, wait_ms } => self.watch(caller, job, after, wait_ms).await,
             Request::Film { unit } => return self.film(caller, unit).await,

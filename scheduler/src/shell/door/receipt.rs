@@ -7,14 +7,14 @@ use proof::receipt::verdict_link;
 use proof::{EntryError, Proof};
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    Digest, EVIDENCE_PIXELS_MAX, Engine, JobId, JobSpec, Order, Payment, PublicKey, Quote,
-    RECEIPT_UNITS_MAX, Receipt, Reply, ShotIndex, Signed, SigningKey, TransferId, Unit,
+    Digest, EVIDENCE_PIXELS_MAX, Engine, JobId, JobReceipt, JobSpec, Order, Payment, PublicKey,
+    Quote, RECEIPT_UNITS_MAX, Receipt, Reply, ShotIndex, Signed, SigningKey, TransferId, Unit,
     UnitReceipt, Verdict, encode,
 };
 
 use super::witness::not_proven;
 use super::{Answer, Bytes, Door, artist, blocking, internal, refused};
-use crate::core::{Accepted, Book, view};
+use crate::core::{Accepted, Book, bases, view};
 use crate::money;
 
 impl Door {
@@ -26,16 +26,13 @@ impl Door {
         });
         let draft = drafted.await??;
         let (note, proofs) = self.payments(&draft).await?;
-        let accepted = draft.accepted.iter();
-        let paid_for: Vec<bool> = accepted.map(|(_, it)| !it.pay.is_zero()).collect();
+        let paid_for: Vec<bool> = draft.accepted().map(|(_, it)| !it.pay.is_zero()).collect();
         let key = self.key.clone();
         let receipt = blocking(move || draft.receipt(shot, note, proofs, &key)).await?;
         let receipt = receipt.map_err(|error| internal("no receipt was made", error))?;
-        let unpaid = receipt
-            .units
-            .iter()
-            .zip(paid_for)
-            .filter(|(unit, is_paid)| *is_paid && unit.payments.is_empty());
+        let units = receipt.jobs.iter().flat_map(|job| &job.units);
+        let unpaid =
+            units.zip(paid_for).filter(|(unit, is_paid)| *is_paid && unit.payments.is_empty());
         let unpaid = unpaid.count();
         if unpaid > 0 {
             let message = format!("{unpaid} units are just being paid; try again in a moment");
@@ -47,7 +44,7 @@ impl Door {
     /// What may be payments for the units of a receipt, proven against a checkpoint that others have
     /// co-signed, or else the newest.
     async fn payments(&self, draft: &Draft) -> Result<(String, Vec<Proof>), Refused> {
-        let ids = draft.accepted.iter().map(|(unit, it)| money::pay_ids(unit, it.film.lease));
+        let ids = draft.accepted().map(|(unit, it)| money::pay_ids(unit, it.film.lease));
         let ids: Vec<TransferId> = ids.flatten().collect();
         let entries = self.till.ask(move |ledger| {
             let entries = ids.into_iter().filter_map(|id| ledger.books().entry_of(id));
@@ -108,14 +105,25 @@ impl Door {
 
 /// What the book knows of a receipt.
 struct Draft {
+    engine: Engine,
+    /// The job, then its bases.
+    jobs: Vec<JobDraft>,
+}
+
+/// What it knows of one job.
+struct JobDraft {
     spec: JobSpec,
     order: Signed<Order>,
     quote: Quote,
-    engine: Engine,
+    /// Units of the shot that stay in the picture, by tile and batch.
     accepted: Vec<(Unit, Accepted)>,
 }
 
 impl Draft {
+    fn accepted(&self) -> impl Iterator<Item = &(Unit, Accepted)> {
+        self.jobs.iter().flat_map(|job| &job.accepted)
+    }
+
     /// The receipt, with those of the payments that are for its units.
     fn receipt(
         self,
@@ -124,8 +132,8 @@ impl Draft {
         proofs: Vec<Proof>,
         key: &SigningKey,
     ) -> Result<Receipt, EntryError> {
-        let accepted = self.accepted.iter();
-        let verdicts: Vec<Verdict> = accepted
+        let verdicts: Vec<Verdict> = self
+            .accepted()
             .map(|(unit, it)| it.film.acceptance(*unit, it.pixels_checked, it.pay))
             .collect();
         let links: BTreeMap<Digest, usize> = verdicts.iter().map(verdict_link).zip(0..).collect();
@@ -141,54 +149,56 @@ impl Draft {
                 payments[at].push(Payment { entry, bytes, path });
             }
         }
-        let units = self.accepted.iter().zip(&verdicts).zip(payments);
-        let units = units.map(|(((unit, accepted), verdict), payments)| {
-            let piece = self.spec.piece(*unit, self.engine);
-            let piece = piece.expect("invariant: units are of their job");
-            UnitReceipt {
-                commitment: accepted.film.commitment(&piece),
-                verdict: Signed::new(verdict, key),
-                payments,
+        let engine = self.engine;
+        let mut papers = verdicts.iter().zip(payments);
+        let jobs = self.jobs.into_iter().map(|job| {
+            let units = job.accepted.iter().zip(papers.by_ref());
+            let units = units.map(|((unit, accepted), (verdict, payments))| {
+                let piece = job.spec.piece(*unit, engine);
+                let piece = piece.expect("invariant: units are of their job");
+                UnitReceipt {
+                    commitment: accepted.film.commitment(&piece),
+                    verdict: Signed::new(verdict, key),
+                    payments,
+                }
+            });
+            let units = units.collect();
+            JobReceipt {
+                units,
+                quote: Signed::new(&job.quote, key),
+                spec: job.spec,
+                order: job.order,
             }
         });
-        let units = units.collect();
-        Ok(Receipt {
-            units,
-            checkpoint: note,
-            quote: Signed::new(&self.quote, key),
-            spec: self.spec,
-            order: self.order,
-            engine: self.engine,
-            shot,
-        })
+        Ok(Receipt { jobs: jobs.collect(), checkpoint: note, engine, shot })
     }
 }
 
-fn draft(book: &Book, job: JobId, shot: ShotIndex) -> Result<Draft, Refused> {
-    let job = &book.jobs[&job];
-    let of_shot = job.units.iter().filter(|unit| unit.unit.shot == shot);
-    let mut accepted: Vec<(Unit, Accepted)> =
-        of_shot.filter_map(|unit| Some((unit.unit, unit.accepted.clone()?))).collect();
-    accepted.sort_by_key(|(unit, _)| (unit.tile, unit.batch));
-    if accepted.is_empty() {
+fn draft(book: &Book, id: JobId, shot: ShotIndex) -> Result<Draft, Refused> {
+    let newest = &book.jobs[&id];
+    let jobs = std::iter::once(newest).chain(bases(book, &newest.spec)).map(|job| {
+        let stays = |unit: &Unit| unit.shot == shot && newest.spec.keeps(&job.spec, unit.batch);
+        let units = job.units.iter().filter(|unit| stays(&unit.unit));
+        let mut accepted: Vec<(Unit, Accepted)> =
+            units.filter_map(|unit| Some((unit.unit, unit.accepted.clone()?))).collect();
+        accepted.sort_by_key(|(unit, _)| (unit.tile, unit.batch));
+        let (spec, order, quote) = (job.spec.clone(), job.order.clone(), job.quote.clone());
+        JobDraft { spec, order, quote, accepted }
+    });
+    let draft = Draft { engine: newest.engine, jobs: jobs.collect() };
+    let units = draft.accepted().count();
+    if units == 0 {
         let message = format!("shot {} has no accepted tile; watch the job until it has", shot.0);
         return Err(refused(RefusedCode::NotFound, message));
     }
-    if accepted.len() > RECEIPT_UNITS_MAX {
+    if units > RECEIPT_UNITS_MAX {
         let message = format!(
-            "shot {} has {} units, more than the {RECEIPT_UNITS_MAX} of one receipt; order it in larger tiles",
+            "shot {} has {units} units, more than the {RECEIPT_UNITS_MAX} of one receipt; order it in larger tiles",
             shot.0,
-            accepted.len()
         );
         return Err(refused(RefusedCode::BadRequest, message));
     }
-    Ok(Draft {
-        spec: job.spec.clone(),
-        order: job.order.clone(),
-        quote: job.quote.clone(),
-        engine: job.engine,
-        accepted,
-    })
+    Ok(draft)
 }
 
 /// The transfer of an entry that moved tokens.

@@ -83,7 +83,9 @@ fn job_row(job: &JobSummary, now_ms: u64) -> Markup {
 fn ordered(job: &JobSummary, now_ms: u64) -> String {
     let took = |until: u64| words::span(until.saturating_sub(job.ordered_ms));
     match (job.status, job.ended_ms) {
-        (JobStatus::Done, Some(ended_ms)) => format!("took {}", took(ended_ms)),
+        (JobStatus::Done | JobStatus::Stopped, Some(ended_ms)) => {
+            format!("took {}", took(ended_ms))
+        }
         _ => format!("{} ago", took(now_ms)),
     }
 }

@@ -59,18 +59,11 @@ pub(super) fn gather(state: &State) -> Gathered {
             all.rays_per_second += node.pace.rays_per_second().unwrap_or(0);
         }
     }
-    let mut jobs = [0; 5];
+    let mut jobs = [0; JobStatus::ALL.len()];
     for job in book.jobs.values() {
-        jobs[view::summary(job).status as usize] += 1;
+        jobs[view::status(job) as usize] += 1;
     }
-    let named = [
-        (JobStatus::Waiting, "waiting"),
-        (JobStatus::Rendering, "rendering"),
-        (JobStatus::Done, "done"),
-        (JobStatus::Failed, "failed"),
-        (JobStatus::Cancelled, "cancelled"),
-    ];
-    all.jobs = named.map(|(status, name)| (name, jobs[status as usize]));
+    all.jobs = JobStatus::ALL.map(|status| (status.word(), jobs[status as usize]));
     all.units_waiting = book.active.values().map(|id| book.jobs[id].waiting.len() as u64).sum();
     let mut leases = [0; 3];
     for lease in book.leases.values() {

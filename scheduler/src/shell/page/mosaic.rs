@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use film::{Film, Look, Picture, view_rgba8};
 use protocol::{Digest, JobId, Rect, ShotIndex, Size, Unit};
 
-use crate::core::Book;
+use crate::core::{Book, kept_units};
 
 /// Longer side of a mosaic at most, pixels.
 const SIDE_MAX: u32 = 960;
@@ -27,9 +27,9 @@ pub(super) fn wanted(book: &Book, id: JobId, shot: ShotIndex) -> Option<Wanted> 
     let job = book.jobs.get(&id)?;
     job.spec.shot(shot)?;
     let (grid, settings) = (job.spec.grid(), &job.spec.settings);
-    let in_use = job.units.iter().filter(|unit| unit.unit.shot == shot);
-    let films = in_use.filter_map(|unit| {
-        let accepted = unit.accepted.as_ref()?;
+    let own = job.units.iter().filter_map(|unit| Some((unit, unit.accepted.as_ref()?)));
+    let in_use = kept_units(book, &job.spec).chain(own).filter(|(unit, _)| unit.unit.shot == shot);
+    let films = in_use.filter_map(|(unit, accepted)| {
         Some((unit.unit, grid.rect(unit.unit.tile)?, accepted.film.root))
     });
     let films = films.collect();

@@ -41,7 +41,9 @@ pub(super) const fn status(status: JobStatus) -> (&'static str, &'static str) {
     match status {
         JobStatus::Waiting => ("waiting", "Waiting"),
         JobStatus::Rendering => ("running", "Rendering"),
+        JobStatus::Paused => ("waiting", "Paused"),
         JobStatus::Done => ("ok", "Done"),
+        JobStatus::Stopped => ("ok", "Stopped"),
         JobStatus::Failed => ("error", "Failed"),
         JobStatus::Cancelled => ("waiting", "Cancelled"),
     }

@@ -1,11 +1,14 @@
 //! `tessera jobs`: our jobs on a farm.
 
+mod go_on;
+mod steer;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use protocol::view::{AcceptedUnit, JobStatus, JobSummary, JobUpdate};
-use protocol::{JobId, JobSpec, Request, Shot, ShotIndex, Tokens, Unit, ViewIndex, limits};
+use protocol::{JobId, JobSpec, Request, Shot, ShotIndex, Steering, Tokens, ViewIndex, limits};
 
 use crate::client::{self, Farm};
 use crate::commands::submit::{self, SubmitArgs};
@@ -19,6 +22,9 @@ use crate::output::OutputArgs;
 use crate::papers::{self, Paper};
 use crate::progress::Progress;
 use crate::text;
+
+use self::go_on::ContinueArgs;
+use self::steer::{EndArgs, PriorityArgs, SteerArgs};
 
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
@@ -37,8 +43,18 @@ pub enum JobsCommand {
     Receipt(ReceiptArgs),
     /// Have an accepted tile rendered once more; paid by you if it is right
     Dispute(DisputeArgs),
-    /// Stop a job; what is left in escrow returns
-    Cancel(CancelArgs),
+    /// Begin nothing new of a job; what nodes have begun comes in
+    Pause(SteerArgs),
+    /// Let a paused job go on, or one that waits for others begin
+    Resume(SteerArgs),
+    /// Say which of your jobs comes first
+    Priority(PriorityArgs),
+    /// End a job with the samples that it has; what is left in escrow returns
+    Stop(EndArgs),
+    /// End a job at once, unwanted; what is left in escrow returns
+    Cancel(EndArgs),
+    /// Add samples to a job that is over, or render what it lacks
+    Continue(Box<ContinueArgs>),
 }
 
 /// Options of `tessera jobs list`.
@@ -74,11 +90,15 @@ pub enum StatusName {
     Waiting,
     /// Nodes work on it
     Rendering,
+    /// Nothing new is begun
+    Paused,
     /// All is accepted
     Done,
+    /// Ended by you with the samples that it had
+    Stopped,
     /// It gave up
     Failed,
-    /// Stopped by you
+    /// Not wanted any more
     Cancelled,
 }
 
@@ -177,24 +197,6 @@ pub struct ShotArgs {
     camera: u32,
 }
 
-/// Options of `tessera jobs cancel`.
-#[derive(Debug, Args)]
-#[command(before_help = "\
-Examples:
-  tessera jobs cancel job_3f… --farm @ticket --dry-run
-  tessera jobs cancel job_3f… --farm @ticket
-
-")]
-pub struct CancelArgs {
-    /// The job
-    job: JobId,
-    #[command(flatten)]
-    farm: FarmArgs,
-    /// Show what would return, and stop nothing
-    #[arg(long)]
-    dry_run: bool,
-}
-
 /// Does it.
 ///
 /// # Errors
@@ -207,7 +209,10 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
         JobsCommand::Download(args) => &args.farm,
         JobsCommand::Receipt(args) => &args.farm,
         JobsCommand::Dispute(args) => &args.farm,
-        JobsCommand::Cancel(args) => &args.farm,
+        JobsCommand::Pause(args) | JobsCommand::Resume(args) => &args.farm,
+        JobsCommand::Priority(args) => &args.farm,
+        JobsCommand::Stop(args) | JobsCommand::Cancel(args) => &args.farm,
+        JobsCommand::Continue(args) => &args.order.farm,
     };
     client::block_on(async {
         let farm = Farm::connect(farm_args, interrupt).await?;
@@ -219,7 +224,12 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
             JobsCommand::Download(args) => download(args, &farm).await,
             JobsCommand::Receipt(args) => receipt(args, &farm).await,
             JobsCommand::Dispute(args) => dispute(args, &farm).await,
-            JobsCommand::Cancel(args) => cancel(args, &farm).await,
+            JobsCommand::Pause(args) => steer::steer(args, &farm, Steering::Pause).await,
+            JobsCommand::Resume(args) => steer::steer(args, &farm, Steering::Resume).await,
+            JobsCommand::Priority(args) => steer::prefer(args, &farm).await,
+            JobsCommand::Stop(args) => steer::end(args, &farm, Steering::Stop).await,
+            JobsCommand::Cancel(args) => steer::end(args, &farm, Steering::Cancel).await,
+            JobsCommand::Continue(args) => go_on::go_on(args, &farm, interrupt).await,
         };
         farm.close().await;
         exit
@@ -245,7 +255,9 @@ fn status_name(status: JobStatus) -> StatusName {
     match status {
         JobStatus::Waiting => StatusName::Waiting,
         JobStatus::Rendering => StatusName::Rendering,
+        JobStatus::Paused => StatusName::Paused,
         JobStatus::Done => StatusName::Done,
+        JobStatus::Stopped => StatusName::Stopped,
         JobStatus::Failed => StatusName::Failed,
         JobStatus::Cancelled => StatusName::Cancelled,
     }
@@ -257,7 +269,7 @@ fn job_table(jobs: &[JobSummary]) -> comfy_table::Table {
         vec![
             job.job.to_string(),
             job.spec.name.clone(),
-            json::status(job.status).to_owned(),
+            job.status.word().to_owned(),
             format!("{}/{}", job.units_accepted, job.units),
             job.price.to_string(),
             job.spent.to_string(),
@@ -275,10 +287,10 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         text::print(json::job(job))?;
         return Ok(Exit::Done);
     }
-    let settings = &job.spec.settings;
+    let (settings, over) = (&job.spec.settings, job.status.is_over());
     let rows = [
         ("name", job.spec.name.clone()),
-        ("status", json::status(job.status).to_owned()),
+        ("status", job.status.word().to_owned()),
         ("reason", job.reason.clone().unwrap_or_default()),
         ("scene", job.spec.scene.to_string()),
         ("picture", format!("{}, {} spp", text::frame(settings), settings.samples)),
@@ -291,12 +303,21 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         ("assurance", job.assurance.to_string()),
         ("spent", job.spent.to_string()),
         ("refunded", job.refunded.to_string()),
+        ("priority", if over { String::new() } else { job.priority.to_string() }),
+        ("goes on from", job.spec.base.map(|base| base.to_string()).unwrap_or_default()),
         ("ordered", text::ago(job.ordered_ms, text::now_ms())),
+        ("stops", job.stops_ms.filter(|_| !over).map(stops).unwrap_or_default()),
     ];
     for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
-        text::print(format_args!("{name:<10}{value}"))?;
+        text::print(format_args!("{name:<13}{value}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// When a job ends with the samples that it has.
+fn stops(stops_ms: u64) -> String {
+    let left = std::time::Duration::from_millis(stops_ms.saturating_sub(text::now_ms()));
+    format!("in {}, with the samples that it has then", text::span(left))
 }
 
 /// The cameras, where there are several.
@@ -333,7 +354,7 @@ async fn watch(args: &JobArgs, farm: &Farm, interrupt: &Interrupt) -> anyhow::Re
         Followed::Ended(summary) => {
             say_end(&summary);
             Ok(match summary.status {
-                JobStatus::Done => Exit::Done,
+                JobStatus::Done | JobStatus::Stopped => Exit::Done,
                 _ => Exit::Failed,
             })
         }
@@ -355,7 +376,7 @@ fn say_end(job: &JobSummary) {
     let reason = job.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     eprintln!(
         "  {}{reason}; {} of {} accepted, {} tokens spent, {} refunded",
-        json::status(job.status),
+        job.status.word(),
         job.units_accepted,
         text::plural(u64::from(job.units), "unit", "units"),
         job.spent,
@@ -397,6 +418,14 @@ fn save(download: Download, job: &JobSummary, json: bool) -> anyhow::Result<Exit
         let of = camera.map_or_else(String::new, |camera| format!(" of {camera}"));
         eprintln!("  frame {}{of} is incomplete; what is missing is transparent", shot.frame);
     }
+    if let Some((_, share)) = files.short.iter().min_by(|a, b| a.1.total_cmp(&b.1)) {
+        let frames = text::plural(files.short.len() as u64, "frame has", "frames have");
+        let percent = share * 100.0;
+        eprintln!(
+            "  {frames} not all samples, {percent:.0} % at least; add them with: tessera jobs continue {}",
+            job.job
+        );
+    }
     if json {
         let mut object = json::job(job);
         object["files"] = files.written.iter().map(|path| path.display().to_string()).collect();
@@ -404,11 +433,17 @@ fn save(download: Download, job: &JobSummary, json: bool) -> anyhow::Result<Exit
         object["incomplete_frames"] = frames.into_iter().collect();
         object["incomplete"] =
             files.incomplete.iter().map(|&shot| json::shot(&job.spec, shot)).collect();
+        let shares = files.short.iter().map(|&(shot, share)| {
+            let mut object = json::shot(&job.spec, shot);
+            object["share_done"] = share.into();
+            object
+        });
+        object["short"] = shares.collect();
         text::print(object)?;
     } else {
         files.written.iter().try_for_each(|path| text::print(path.display()))?;
     }
-    Ok(follow::exit_for(job.status, files.incomplete.len(), files.written.len()))
+    Ok(follow::exit_for(job.status, &files))
 }
 
 async fn download(args: &DownloadArgs, farm: &Farm) -> anyhow::Result<Exit> {
@@ -422,13 +457,13 @@ async fn download(args: &DownloadArgs, farm: &Farm) -> anyhow::Result<Exit> {
         update = farm.watch(args.job, update.next, std::time::Duration::ZERO).await?;
     }
     drop(progress);
-    if !follow::has_ended(update.summary.status) {
-        eprintln!("  the job is still {}", json::status(update.summary.status));
+    if !update.summary.status.is_over() {
+        eprintln!("  the job is still {}", update.summary.status.word());
     }
     let exit = save(download, &update.summary, args.json)?;
     // A job under way is not a failure, but its picture is partial.
     Ok(match (exit, update.summary.status) {
-        (Exit::Failed, JobStatus::Waiting | JobStatus::Rendering) => Exit::Partial,
+        (Exit::Failed, status) if !status.is_over() => Exit::Partial,
         (exit, _) => exit,
     })
 }
@@ -467,9 +502,8 @@ async fn dispute(args: &DisputeArgs, farm: &Farm) -> anyhow::Result<Exit> {
     let shot = args.shot.of(&update.summary.spec)?;
     let (mut films, job) = (0, args.job);
     while !update.accepted.is_empty() {
-        let of_tile = |unit: &&AcceptedUnit| unit.shot == shot && unit.tile.0 == args.tile;
-        for unit in update.accepted.iter().filter(of_tile) {
-            let unit = Unit { job, shot, tile: unit.tile, batch: unit.batch };
+        let of_tile = |it: &&AcceptedUnit| it.unit.shot == shot && it.unit.tile.0 == args.tile;
+        for &AcceptedUnit { unit, .. } in update.accepted.iter().filter(of_tile) {
             farm.ask(Request::Dispute { unit, fee_max: args.max_cost }).await?;
             films += 1;
         }
@@ -486,25 +520,5 @@ async fn dispute(args: &DisputeArgs, farm: &Farm) -> anyhow::Result<Exit> {
     eprintln!(
         "  {films} being rendered once more; see what comes of it with: tessera verdicts list --job {job}"
     );
-    Ok(Exit::Done)
-}
-
-async fn cancel(args: &CancelArgs, farm: &Farm) -> anyhow::Result<Exit> {
-    let before = farm.watch(args.job, 0, std::time::Duration::ZERO).await?.summary;
-    if follow::has_ended(before.status) {
-        eprintln!("  the job has ended already ({}); nothing to stop", json::status(before.status));
-        return Ok(Exit::Done);
-    }
-    if args.dry_run {
-        let left = before.price.checked_sub(before.spent).unwrap_or_default();
-        eprintln!(
-            "  would stop with {} of {} units accepted; up to {left} tokens would return",
-            before.units_accepted, before.units
-        );
-        return Ok(Exit::Done);
-    }
-    farm.cancel(args.job).await?;
-    let after = farm.watch(args.job, 0, std::time::Duration::ZERO).await?.summary;
-    say_end(&after);
     Ok(Exit::Done)
 }

@@ -7,6 +7,7 @@ pub mod farm;
 pub mod jobs;
 pub mod ledger;
 pub mod node;
+pub mod order;
 pub mod quote;
 pub mod render;
 pub mod scheduler;

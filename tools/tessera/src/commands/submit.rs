@@ -1,28 +1,21 @@
-//! `tessera jobs submit`: scene, quote, consent, order, and following it to the picture.
+//! `tessera jobs submit`: scene, estimate, quote, order.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
-use protocol::{
-    Assurance, CameraChoice, JobId, JobSpec, Offer, Quote, RenderSettings, SceneId, Tokens,
-    ViewIndex,
-};
+use protocol::{CameraChoice, JobSpec, Offer, Quote, RenderSettings, SceneId, ViewIndex};
 use renderer::{Effort, Probe, RenderScene};
 use scene::Scene;
 
 use crate::client::{self, Farm};
-use crate::commands::jobs;
-use crate::download::Download;
+use crate::commands::order::{OfferArgs, OrderArgs};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
-use crate::json;
 use crate::local;
-use crate::options::{EnvironmentArgs, FarmArgs, FrameArgs, PictureArgs};
+use crate::options::{EnvironmentArgs, FrameArgs, PictureArgs};
 use crate::output::OutputArgs;
 use crate::text;
-use crate::values;
 use crate::wishes::{self, Asked};
 
 /// What a job renders.
@@ -50,18 +43,6 @@ pub struct JobArgs {
     offer: OfferArgs,
 }
 
-/// On which terms.
-#[derive(Debug, Args)]
-struct OfferArgs {
-    /// Pay this per billion rays instead of the farm's base price, tokens: more to come sooner, less
-    /// to wait for nodes that work for it
-    #[arg(long, value_name = "TOKENS", value_parser = values::bid)]
-    bid: Option<Tokens>,
-    /// How surely a forgery of 5 % of a tile is caught: 95, 99 or 99.9 per cent; less costs less
-    #[arg(long, value_name = "PERCENT", default_value = "99.9")]
-    assurance: Assurance,
-}
-
 /// Options of `tessera jobs submit`.
 #[derive(Debug, Args)]
 #[command(before_help = "\
@@ -70,6 +51,8 @@ Examples:
   tessera jobs submit scene.glb --farm @ticket --frames 1-240 --yes --max-cost 5.00
   tessera jobs submit scene.glb --farm @ticket --all-cameras --follow -o '{camera}.exr'
   tessera jobs submit scene.glb --farm @ticket --bid 15 --assurance 99
+  tessera jobs submit scene.glb --farm @ticket --spp 4096 --stop-after 15m --follow
+  tessera jobs submit b.glb --farm @ticket --after job_3f… --priority 80
   tessera jobs submit scene.glb --farm @ticket --dry-run
 
 ")]
@@ -77,24 +60,7 @@ pub struct SubmitArgs {
     #[command(flatten)]
     job: JobArgs,
     #[command(flatten)]
-    farm: FarmArgs,
-    /// Never order above this price, tokens
-    #[arg(long, value_name = "TOKENS")]
-    max_cost: Option<Tokens>,
-    /// Order without asking; needs --max-cost
-    #[arg(long, requires = "max_cost")]
-    yes: bool,
-    /// Show the price and order nothing
-    #[arg(long, conflicts_with = "yes")]
-    dry_run: bool,
-    /// Stay until the job has ended, then save its picture
-    #[arg(long)]
-    follow: bool,
-    #[command(flatten)]
-    output: OutputArgs,
-    /// Print JSON objects
-    #[arg(long)]
-    json: bool,
+    order: OrderArgs,
 }
 
 /// A job ready to be quoted.
@@ -143,14 +109,14 @@ impl JobArgs {
             more_cameras: cameras[1..].to_vec(),
             frames,
             tile_side_px: self.tile,
+            base: None,
         };
         spec.validate().exit(Exit::Usage)?;
         if let Some(imported) = &imported {
             let probes = probes(&imported.scene, &spec, interrupt)?;
             eprintln!("  estimate    {}", estimate(&probes, &spec.settings, frames.count()));
         }
-        let offer = Offer { bid: self.offer.bid, assurance: self.offer.assurance };
-        Ok(PreparedJob { spec, offer, package, asked })
+        Ok(PreparedJob { spec, offer: self.offer.offer(), package, asked })
     }
 }
 
@@ -239,99 +205,21 @@ pub fn estimate(probes: &[Probe], settings: &RenderSettings, frames: u32) -> Str
 /// # Errors
 /// The scene, the options, the farm; not enough tokens; no consent.
 pub fn run(args: &SubmitArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    // The places are checked before anything is paid.
-    let name = args.job.file.as_deref().map_or_else(|| "job".to_owned(), local::name_of);
-    let mut outputs = args.follow.then(|| args.output.outputs(&name)).transpose()?;
-    let prepared = args.job.prepare(interrupt, args.follow.then_some(&args.output))?;
+    let SubmitArgs { job, order } = args;
+    let name = job.file.as_deref().map_or_else(|| "job".to_owned(), local::name_of);
+    let mut outputs = order.check(&name)?;
+    let prepared = job.prepare(interrupt, order.follow.then_some(&order.output))?;
     if let Some(outputs) = &mut outputs {
         prepared.asked.set(&mut outputs.look);
     }
     client::block_on(async {
-        let farm = Farm::connect(&args.farm, interrupt).await?;
-        let submitted = submit(args, prepared, &farm).await;
-        let exit = match (submitted, outputs) {
-            (Ok(Some((job, spec))), Some(outputs)) => {
-                let download = Download::new(job, &spec, outputs);
-                jobs::follow_to_files(&farm, job, download, interrupt, args.json).await
-            }
-            (submitted, _) => submitted.map(|_job| Exit::Done),
+        let farm = Farm::connect(&order.farm, interrupt).await?;
+        let ordered = async {
+            let (spec, quote) = prepared.quote(&farm).await?;
+            order.order(&farm, (&spec, &quote), outputs, interrupt).await
         };
+        let exit = ordered.await;
         farm.close().await;
         exit
     })
-}
-
-async fn submit(
-    args: &SubmitArgs,
-    prepared: PreparedJob,
-    farm: &Farm,
-) -> anyhow::Result<Option<(JobId, JobSpec)>> {
-    let (spec, quote) = prepared.quote(farm).await?;
-    eprintln!("  quote       {}", price_line(&quote));
-    if args.dry_run {
-        match args.json {
-            true => text::print(json::quote(&quote))?,
-            false => text::print(quote.price)?,
-        }
-        return Ok(None);
-    }
-    consent(quote.price, args.max_cost, args.yes)?;
-    let job = farm.order(&spec, &quote).await.context("the order was not taken")?;
-    match args.json {
-        true => text::print(serde_json::json!({
-            "v": json::VERSION,
-            "job": job.to_string(),
-            "price": quote.price.to_string(),
-        }))?,
-        false => text::print(job)?,
-    }
-    Ok(Some((job, spec)))
-}
-
-/// A quote in a line.
-pub fn price_line(quote: &Quote) -> String {
-    format!(
-        "{} tokens, firm (work {}, fee {}, checking {})",
-        quote.price, quote.work, quote.fee, quote.reserve
-    )
-}
-
-/// Nothing is spent without a yes: typed, or given with a limit.
-fn consent(price: Tokens, max_cost: Option<Tokens>, yes: bool) -> anyhow::Result<()> {
-    if let Some(max_cost) = max_cost
-        && price > max_cost
-    {
-        let message = format!(
-            "the price of {price} tokens is above --max-cost {max_cost}; nothing was ordered"
-        );
-        return Err(fail(Exit::Failed, message));
-    }
-    if yes {
-        return Ok(());
-    }
-    if !std::io::stdin().is_terminal() {
-        let message = "nobody is here to agree to the price; a script gives --yes and --max-cost";
-        return Err(fail(Exit::Usage, message));
-    }
-    eprint!("Order for {price} tokens? [y/N] ");
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(fail(Exit::Failed, "nothing was ordered")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_script_that_stated_its_limit_is_held_to_it() {
-        let limit = Some(Tokens::from_whole(5));
-        assert!(consent(Tokens::from_whole(5), limit, true).is_ok());
-        let refused = consent(Tokens::from_micro(5_000_001), limit, true);
-        assert!(refused.is_err_and(|error| error.to_string().contains("5.000001")));
-    }
 }

@@ -77,7 +77,7 @@ fn verify_receipt(
     let checked = proof::receipt::check(receipt, farm);
     let checked = checked.context("the receipt does not hold").exit(Exit::Failed)?;
     say_receipt(receipt, &checked, farm)?;
-    let Some(scene) = args.imported(receipt.spec.scene)? else {
+    let Some(scene) = args.imported(checked.spec.scene)? else {
         eprintln!("  to see whether its pixels are right, give the scene: --scene FILE");
         return Ok(Exit::Done);
     };
@@ -110,12 +110,12 @@ fn say_receipt(receipt: &Receipt, checked: &Checked, farm: PublicKey) -> anyhow:
     nodes.dedup();
     let pay = units.iter().try_fold(Tokens::ZERO, |sum, unit| sum.checked_add(unit.pay));
     let pixels: u64 = units.iter().map(|unit| u64::from(unit.pixels_checked)).sum();
-    let shot = receipt.spec.shot(receipt.shot).context("a shot that the job does not have")?;
+    let shot = checked.spec.shot(receipt.shot).context("a shot that the job does not have")?;
     let rows = [
-        ("job", format!("{} \"{}\", frame {}", checked.job, receipt.spec.name, shot.frame)),
+        ("job", format!("{} \"{}\", frame {}", checked.job, checked.spec.name, shot.frame)),
         ("farm", farm.to_string()),
         ("artist", checked.artist.to_string()),
-        ("scene", receipt.spec.scene.to_string()),
+        ("scene", checked.spec.scene.to_string()),
         (
             "films",
             format!(

@@ -143,6 +143,7 @@ mod tests {
             more_cameras: Vec::new(),
             frames: protocol::FrameRange::STILL,
             tile_side_px: 128,
+            base: None,
         };
         let tiles = choose(JobId([7; 16]), &spec, &[TileIndex(3), TileIndex(3)], 3);
         assert_eq!(tiles.len(), 3);

@@ -15,14 +15,15 @@ use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use protocol::view::{FarmView, JobStatus, LedgerCheck, WalletView};
 use protocol::{
-    CameraChoice, FrameRange, JobSpec, Offer, Rect, RenderSettings, Size, TileGrid, limits,
+    CameraChoice, FrameRange, JobSpec, Offer, Rect, RenderSettings, Schedule, Size, TileGrid,
+    limits,
 };
 use renderer::{Effort, RenderScene};
 use scene::{ImportOptions, Scene};
 
 use crate::backend::BackendName;
 use crate::client::{self, Farm};
-use crate::commands::submit;
+use crate::commands::{order, submit};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::local;
@@ -145,6 +146,7 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         more_cameras: Vec::new(),
         frames: FrameRange::STILL,
         tile_side_px: args.tile.unwrap_or_else(|| tile_side_px(args.size)),
+        base: None,
     };
     spec.validate().exit(Exit::Usage)?;
 
@@ -241,9 +243,13 @@ impl Artist<'_> {
         say("uploaded", &format!("{size}, {}", self.spec.scene.short()));
         let quote = self.client.quote(self.spec, Offer::default()).await;
         let quote = quote.context("there is no quote")?;
-        say("quote", &submit::price_line(&quote));
+        say("quote", &order::price_line(&quote));
         let before = self.client.wallet().await?;
-        let job = self.client.order(self.spec, &quote).await.context("the order was not taken")?;
+        let job = self
+            .client
+            .order(self.spec, &quote, Schedule::default())
+            .await
+            .context("the order was not taken")?;
         say(
             "escrow",
             &format!(
@@ -257,7 +263,7 @@ impl Artist<'_> {
             watch::watch(self.client, farm, job, self.spec, outputs, interrupt).await?;
         if !matches!(watched.job.status, JobStatus::Done) {
             let reason = watched.job.reason.as_deref().unwrap_or("no reason given");
-            anyhow::bail!("the job ended as {}: {reason}", crate::json::status(watched.job.status));
+            anyhow::bail!("the job ended as {}: {reason}", watched.job.status.word());
         }
         report::say_rendered(&watched, self.spec);
 

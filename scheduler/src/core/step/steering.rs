@@ -1,0 +1,78 @@
+//! What an artist does with a job of his: when it begins, which comes first, when it is enough.
+
+use std::collections::BTreeSet;
+
+use protocol::{JobId, Schedule, Steering};
+
+use super::job;
+use crate::core::event::Effect;
+use crate::core::state::{Book, Ending, JobPhase, Pause, State};
+
+/// What a new job waits for, and why it is paused, if it is.
+pub(super) fn begin(book: &Book, schedule: &Schedule) -> (BTreeSet<JobId>, Option<Pause>) {
+    let (mut after, mut pause) = (BTreeSet::new(), schedule.paused.then_some(Pause::Artist));
+    for &id in &schedule.after {
+        match book.jobs.get(&id).map(|job| &job.phase) {
+            Some(JobPhase::Done | JobPhase::Ended(Ending::Stopped)) => {}
+            None | Some(JobPhase::Ended(_)) => pause = Some(Pause::After(id)),
+            Some(_) => {
+                after.insert(id);
+            }
+        }
+    }
+    (after, pause)
+}
+
+/// Does what the artist wants.
+pub(super) fn steer(
+    state: &mut State,
+    id: JobId,
+    steering: Steering,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    if state.book.jobs.get(&id).is_none_or(|job| job.is_over()) {
+        return;
+    }
+    let job = state.book.job_mut(id);
+    job.version += 1;
+    match steering {
+        Steering::Pause => job.pause = Some(Pause::Artist),
+        Steering::Resume => {
+            // One that waits for others begins without them.
+            if job.pause.take().is_none() {
+                job.after.clear();
+            }
+            join_line(&mut state.book, id, now_ms);
+        }
+        Steering::Priority(priority) => job.priority = priority,
+        Steering::Stop => job::close(state, id, Ending::Stopped, now_ms, effects),
+        Steering::Cancel => job::close(state, id, Ending::Cancelled, now_ms, effects),
+    }
+}
+
+/// A job is over: those that wait for it go on, or are paused if it did not end well.
+pub(super) fn go_on_without(book: &mut Book, over: JobId, is_satisfied: bool, now_ms: u64) {
+    let waits = |id: &&JobId| book.jobs[id].after.contains(&over);
+    let waiting: Vec<JobId> = book.active.values().filter(waits).copied().collect();
+    for id in waiting {
+        let job = book.job_mut(id);
+        job.version += 1;
+        job.after.remove(&over);
+        if !is_satisfied {
+            job.pause = Some(Pause::After(over));
+        }
+        join_line(book, id, now_ms);
+    }
+}
+
+/// A job that is not held back any more joins the line behind those that are there.
+fn join_line(book: &mut Book, id: JobId, now_ms: u64) {
+    let turn = book.turns;
+    let job = book.job_mut(id);
+    if job.is_held() {
+        return;
+    }
+    (job.in_line_ms, job.served_ms, job.turn) = (now_ms, now_ms, turn);
+    job.touched = (0..job.units.len() as u32).collect();
+}

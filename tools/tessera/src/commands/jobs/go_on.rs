@@ -1,0 +1,56 @@
+//! `tessera jobs continue`: another job of the same pictures, which renders only what they lack.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use protocol::{JobId, JobSpec, RenderSettings, limits};
+
+use crate::client::Farm;
+use crate::commands::order::{OfferArgs, OrderArgs};
+use crate::exit::{Exit, WithExit as _, fail};
+use crate::interrupt::Interrupt;
+
+/// Options of `tessera jobs continue`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs continue job_3f… --farm @ticket --samples 1024 --follow -o frame.exr
+  tessera jobs continue job_3f… --farm @ticket --dry-run
+
+")]
+pub struct ContinueArgs {
+    /// The job, which is over
+    job: JobId,
+    /// Samples per pixel in all, those that are there included; without it, as many as the job was to
+    /// have
+    #[arg(long, visible_alias = "spp", value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::SAMPLES_MAX)))]
+    samples: Option<u32>,
+    #[command(flatten)]
+    offer: OfferArgs,
+    #[command(flatten)]
+    pub(super) order: OrderArgs,
+}
+
+pub(super) async fn go_on(
+    args: &ContinueArgs,
+    farm: &Farm,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    let before = farm.watch(args.job, 0, Duration::ZERO).await?.summary.spec;
+    let samples = args.samples.unwrap_or(before.settings.samples);
+    if samples < before.settings.samples {
+        let message = format!(
+            "the job has up to {} samples a pixel, and they stay; give --samples as many or more",
+            before.settings.samples
+        );
+        return Err(fail(Exit::Usage, message));
+    }
+    let settings = RenderSettings { samples, ..before.settings.clone() };
+    let spec = JobSpec { settings, base: Some(args.job), ..before };
+    spec.validate().exit(Exit::Usage)?;
+    let outputs = args.order.check(&spec.name)?;
+    let quote = farm.quote(&spec, args.offer.offer()).await.context("there is no quote")?;
+    args.order.order(farm, (&spec, &quote), outputs, interrupt).await
+}

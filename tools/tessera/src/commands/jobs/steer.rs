@@ -1,0 +1,130 @@
+//! Changing the course of a job that is not over.
+
+use std::time::Duration;
+
+use clap::Args;
+use protocol::view::JobSummary;
+use protocol::{JobId, Priority, Request, Steering};
+
+use crate::client::Farm;
+use crate::exit::Exit;
+use crate::json;
+use crate::options::FarmArgs;
+use crate::text;
+use crate::values;
+
+/// A job to steer.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs pause job_3f… --farm @ticket
+  tessera jobs resume job_3f… --farm @ticket
+
+")]
+pub struct SteerArgs {
+    /// The job
+    job: JobId,
+    #[command(flatten)]
+    pub(super) farm: FarmArgs,
+    /// Print the job as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `tessera jobs priority`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs priority job_3f… 80 --farm @ticket
+
+")]
+pub struct PriorityArgs {
+    /// The job
+    job: JobId,
+    /// 1 to 100, the highest comes first; 50 unless chosen
+    #[arg(value_parser = values::priority)]
+    priority: Priority,
+    #[command(flatten)]
+    pub(super) farm: FarmArgs,
+    /// Print the job as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `tessera jobs stop` and `tessera jobs cancel`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs stop job_3f… --farm @ticket --dry-run
+  tessera jobs stop job_3f… --farm @ticket
+  tessera jobs cancel job_3f… --farm @ticket
+
+")]
+pub struct EndArgs {
+    /// The job
+    job: JobId,
+    #[command(flatten)]
+    pub(super) farm: FarmArgs,
+    /// Show what would return, and end nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the job as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn steer(
+    args: &SteerArgs,
+    farm: &Farm,
+    steering: Steering,
+) -> anyhow::Result<Exit> {
+    farm.ask(Request::Steer { job: args.job, steering }).await?;
+    say(&now(farm, args.job).await?, args.json)
+}
+
+pub(super) async fn prefer(args: &PriorityArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let steering = Steering::Priority(args.priority);
+    farm.ask(Request::Steer { job: args.job, steering }).await?;
+    let job = now(farm, args.job).await?;
+    if !args.json {
+        eprintln!("  priority {} among your jobs", job.priority);
+    }
+    say(&job, args.json)
+}
+
+pub(super) async fn end(args: &EndArgs, farm: &Farm, steering: Steering) -> anyhow::Result<Exit> {
+    let before = now(farm, args.job).await?;
+    if before.status.is_over() {
+        eprintln!("  the job has ended already ({}); nothing to end", before.status.word());
+        return say(&before, args.json);
+    }
+    if args.dry_run {
+        let left = before.price.checked_sub(before.spent).unwrap_or_default();
+        eprintln!(
+            "  would end with {} of {} units accepted; up to {left} tokens would return",
+            before.units_accepted, before.units
+        );
+        return say(&before, args.json);
+    }
+    farm.ask(Request::Steer { job: args.job, steering }).await?;
+    let after = now(farm, args.job).await?;
+    if !after.status.is_over() {
+        eprintln!(
+            "  it ends when what nodes have begun is in; see it with: tessera jobs watch {}",
+            args.job
+        );
+    }
+    say(&after, args.json)
+}
+
+async fn now(farm: &Farm, job: JobId) -> anyhow::Result<JobSummary> {
+    Ok(farm.watch(job, 0, Duration::ZERO).await?.summary)
+}
+
+fn say(job: &JobSummary, json: bool) -> anyhow::Result<Exit> {
+    match json {
+        true => text::print(json::job(job))?,
+        false => super::say_end(job),
+    }
+    Ok(Exit::Done)
+}
