@@ -1,8 +1,9 @@
 //! What the app knows. [`State::apply`] is the only way in; screens read and ask.
 
 use egui::Color32;
-use protocol::view::{AcceptedUnit, FarmView, JobSummary, NodeView, StatementPage, TileStatus};
-use protocol::view::{JobStatus, WalletView};
+use protocol::view::{
+    AcceptedUnit, FarmView, JobSummary, NodeView, StatementPage, TileStatus, WalletView,
+};
 use protocol::{JobId, PublicKey, Rect, ShotIndex, Size, TileIndex};
 
 use crate::theme::tokens::picture_pixel;

@@ -222,6 +222,6 @@ pub fn owner_or_node(owner: Option<PublicKey>, node: NodeId) -> PublicKey {
 
 /// Id of a job: nobody can choose it, and the same order twice is one job.
 #[must_use]
-pub fn job_id(order: &crate::job::Order) -> JobId {
+pub fn job_id(order: &crate::order::Order) -> JobId {
     JobId(Digest::of("tessera 2026 job id v1", &[&crate::wire::encode(order)]).truncated())
 }

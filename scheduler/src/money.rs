@@ -179,6 +179,7 @@ mod tests {
             base_per_gray: Tokens::from_whole(1),
             price_per_gray: Tokens::from_whole(1),
             weight_percent: 100,
+            samples: 1,
             rays: RayCount::default(),
             probed: Probed::default(),
             valid_until_ms: 0,

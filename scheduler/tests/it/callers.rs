@@ -13,7 +13,7 @@ use protocol::view::{JobStatus, JobUpdate, NodeView};
 use protocol::{
     Class, Commitment, FrameRange, JobId, JobSpec, Lease, NodeHello, NodeId, Offer, Order,
     PROTOCOL_VERSION, Quote, RenderSettings, Reply, Request, Role, Schedule, Signed, SigningKey,
-    Size, Tokens, Unit,
+    Size, Tokens,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, RenderScene, Work};
 use scheduler::{Config, Ready};

@@ -5,7 +5,7 @@ use ledger::account;
 use protocol::message::RefusedCode;
 use protocol::sign::public_key;
 use protocol::view::{AcceptedUnit, JobStatus};
-use protocol::{Class, JobSpec, RenderSettings, Reply, Request, Tokens, Unit};
+use protocol::{Class, JobSpec, RenderSettings, Reply, Request, Tokens};
 use transport::Ticket;
 
 use crate::callers::{

@@ -18,7 +18,6 @@ use crate::text;
 
 /// Pixels drawn from the system's randomness, which no farm can foresee, with their sums by batch.
 pub struct Drawn<'a> {
-    receipt: &'a Receipt,
     checked: &'a Checked,
     /// By tile: the pixels.
     places: BTreeMap<TileIndex, Vec<(u32, u32)>>,
@@ -32,7 +31,7 @@ impl<'a> Drawn<'a> {
     /// # Errors
     /// Another engine; the scene cannot be prepared or rendered; the system has no randomness.
     pub fn render(
-        receipt: &'a Receipt,
+        receipt: &Receipt,
         checked: &'a Checked,
         scene: &Scene,
         count: u32,
@@ -41,12 +40,7 @@ impl<'a> Drawn<'a> {
         let shot = checked.spec.shot_settings(receipt.shot);
         let (settings, time_s) = shot.context("a shot that the job does not have")?;
         let frame = local::prepare(scene, &settings, time_s, Effort::default())?;
-        let mut drawn = Self {
-            receipt,
-            checked,
-            places: draw(receipt, checked, count)?,
-            sums: BTreeMap::new(),
-        };
+        let mut drawn = Self { checked, places: draw(checked, count)?, sums: BTreeMap::new() };
         let mut backend = CpuBackend::new(None);
         for CheckedUnit { unit, .. } in &checked.units {
             let Some(places) = drawn.places.get(&unit.tile) else { continue };
@@ -150,11 +144,7 @@ pub fn of_this_engine(engine: Engine) -> anyhow::Result<()> {
 }
 
 /// Pixels of accepted tiles, each as likely as any other.
-fn draw(
-    receipt: &Receipt,
-    checked: &Checked,
-    count: u32,
-) -> anyhow::Result<BTreeMap<TileIndex, Vec<(u32, u32)>>> {
+fn draw(checked: &Checked, count: u32) -> anyhow::Result<BTreeMap<TileIndex, Vec<(u32, u32)>>> {
     let grid = checked.spec.grid();
     let tiles: BTreeSet<TileIndex> = checked.units.iter().map(|unit| unit.unit.tile).collect();
     let rects: Vec<(TileIndex, Rect)> =

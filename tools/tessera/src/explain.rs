@@ -277,6 +277,7 @@ mod tests {
             base_per_gray: tokens("10"),
             price_per_gray: bid.unwrap_or(tokens("10")),
             weight_percent: 141,
+            samples: 1,
             rays: RayCount { closest: 567_375_886, shadow: 0 },
             probed: Probed { shots: 3, pixels: 1_024, expected: RayCount::default() },
             valid_until_ms: 0,

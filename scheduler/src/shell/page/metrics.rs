@@ -20,7 +20,7 @@ pub(super) struct Gathered {
     connected: u64,
     able: u64,
     barred: u64,
-    jobs: [(&'static str, u64); 5],
+    jobs: [(&'static str, u64); JobStatus::ALL.len()],
     leases: [(&'static str, u64); 3],
     units_waiting: u64,
     films_accepted: u64,
