@@ -360,14 +360,38 @@ impl Batch {
     /// # Panics
     /// When `chunks_max` is 0.
     pub fn cover(chunk_count: u32, chunks_max: u32) -> impl Iterator<Item = Self> {
+        BatchLengths { chunks_max, growing: false }.cover(chunk_count)
+    }
+}
+
+/// How long the batches of a tile are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchLengths {
+    /// Chunks of the longest, at least 1.
+    pub chunks_max: u32,
+    /// Whether they begin with one chunk and double from there, so that all of a picture is there soon.
+    pub growing: bool,
+}
+
+impl BatchLengths {
+    /// The longest aligned runs of these lengths that cover chunks `0..chunk_count`.
+    ///
+    /// # Panics
+    /// When `chunks_max` is 0.
+    pub fn cover(self, chunk_count: u32) -> impl Iterator<Item = Batch> {
+        let Self { chunks_max, growing } = self;
         assert!(chunks_max > 0, "a batch has at least one chunk");
         let longest = 1 << chunks_max.ilog2();
         let mut next = 0;
         std::iter::from_fn(move || {
             let left = chunk_count.checked_sub(next).filter(|&left| left > 0)?;
-            let aligned = if next == 0 { longest } else { 1 << next.trailing_zeros() };
+            let aligned = match next {
+                0 if growing => 1,
+                0 => longest,
+                _ => 1 << next.trailing_zeros(),
+            };
             let length: u32 = longest.min(aligned).min(1 << left.ilog2());
-            let batch = Self { first_chunk: next, chunk_count: length };
+            let batch = Batch { first_chunk: next, chunk_count: length };
             next += length;
             Some(batch)
         })
@@ -433,9 +457,9 @@ mod tests {
     #[test]
     fn batches_cover_every_chunk_once_whatever_the_length() {
         for chunk_count in 0..70 {
-            for chunks_max in 1..20 {
+            for (chunks_max, growing) in (1..20).flat_map(|max| [(max, false), (max, true)]) {
                 let mut next = 0;
-                for batch in Batch::cover(chunk_count, chunks_max) {
+                for batch in (BatchLengths { chunks_max, growing }).cover(chunk_count) {
                     assert!(batch.is_valid() && batch.chunk_count() <= chunks_max);
                     assert_eq!(batch.first_chunk(), next);
                     next = batch.end_chunk();
@@ -443,6 +467,18 @@ mod tests {
                 assert_eq!(next, chunk_count);
             }
         }
+    }
+
+    #[test]
+    fn growing_batches_double_up_to_the_longest() {
+        let lengths = |chunk_count, chunks_max, growing| -> Vec<u32> {
+            let batches = BatchLengths { chunks_max, growing }.cover(chunk_count);
+            batches.map(Batch::chunk_count).collect()
+        };
+        assert_eq!(lengths(32, 8, true), [1, 1, 2, 4, 8, 8, 8]);
+        assert_eq!(lengths(32, 8, false), [8; 4]);
+        assert_eq!(lengths(7, 64, true), [1, 1, 2, 2, 1]);
+        assert_eq!(lengths(1, 64, true), [1]);
     }
 
     #[test]

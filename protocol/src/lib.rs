@@ -44,7 +44,8 @@ pub use id::{
     TransferId,
 };
 pub use job::{
-    Batch, FrameRange, JobSpec, RayCount, Shot, ShotIndex, SpecError, TileIndex, Unit, ViewIndex,
+    Batch, BatchLengths, FrameRange, JobSpec, RayCount, Shot, ShotIndex, SpecError, TileIndex,
+    Unit, ViewIndex,
 };
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};

@@ -103,6 +103,9 @@ pub struct Schedule {
     pub after: Vec<JobId>,
     /// Whether it waits until the artist lets it begin.
     pub paused: bool,
+    /// Whether all of a picture is there soon, with few samples, and gets more from there; that costs
+    /// nodes and the farm some more films.
+    pub progressive: bool,
     /// How long after the order it ends with the samples that it has, milliseconds; without it, it
     /// goes on until it is done.
     pub stop_after_ms: Option<u64>,

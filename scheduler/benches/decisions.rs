@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use ledger::journal::{AppendError, Journal, Options};
 use protocol::{
-    Class, Commitment, Digest, Engine, FrameRange, JobSpec, LeaseId, NodeId, Offer, Order,
-    PublicKey, RayCount, RenderSettings, SceneId, Schedule, Signed, SigningKey, Size, Tokens, wire,
+    BatchLengths, Class, Commitment, Digest, Engine, FrameRange, JobSpec, LeaseId, NodeId, Offer,
+    Order, PublicKey, RayCount, RenderSettings, SceneId, Schedule, Signed, SigningKey, Size,
+    Tokens, wire,
 };
 use scheduler::Kept;
 use scheduler::core::{
@@ -126,7 +127,7 @@ impl Desk {
             spec,
             quote: quoted.quote,
             schedule: Schedule::default(),
-            chunks_per_batch: 1,
+            batches: BatchLengths { chunks_max: 1, growing: false },
             order: Signed::new(&order, &self.key),
             artist,
             now_ms: self.now_ms,

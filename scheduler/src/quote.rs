@@ -1,6 +1,8 @@
 //! The firm price of a job, from a probe of its scene.
 
-use protocol::{JobSpec, Offer, PriceError, Probed, Quote, QuoteId, RayCount, Tokens};
+use protocol::{
+    BatchLengths, JobSpec, Offer, PriceError, Probed, Quote, QuoteId, RayCount, Tokens,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::core::Quoted;
@@ -179,8 +181,9 @@ pub fn quote(
     let cost = probe.bound;
     let millirays_per_sample = ((cost.closest + cost.shadow) * 1e3).ceil().max(1.0) as u64;
     // A job that is priced must be one that can be split, however its batches come out.
-    let chunks = split::chunks_per_batch(spec, millirays_per_sample, 1, 1);
-    split::split(protocol::JobId([0; 16]), spec, chunks, kept)?;
+    let chunks_max = split::chunks_per_batch(spec, millirays_per_sample, 1, 1);
+    let lengths = BatchLengths { chunks_max, growing: true };
+    split::split(protocol::JobId([0; 16]), spec, lengths, kept)?;
     Ok(Quoted { quote, millirays_per_sample })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{Batch, JobId, JobSpec, ShotIndex, TileIndex, Unit, limits};
+use protocol::{Batch, BatchLengths, JobId, JobSpec, ShotIndex, TileIndex, Unit, limits};
 
 /// Most units of one job: its whole state stays in memory, and a listing of it on the wire.
 pub const UNITS_MAX: u64 = 1 << 18;
@@ -91,7 +91,7 @@ impl Kept {
 /// Cuts what is missing of a job into units: shots in order, of each the batches by index, tiles from
 /// the centre.
 ///
-/// The grid is the job's own and never changes; only `chunks_per_batch` adapts, and it is fixed
+/// The grid is the job's own and never changes; only the length of batches adapts, and it is fixed
 /// when the job is ordered (see [`chunks_per_batch`]).
 ///
 /// # Errors
@@ -99,11 +99,10 @@ impl Kept {
 pub fn split(
     job: JobId,
     spec: &JobSpec,
-    chunks_per_batch: u32,
+    lengths: BatchLengths,
     kept: &Kept,
 ) -> Result<Vec<Unit>, SplitError> {
-    let batches: Vec<Batch> =
-        Batch::cover(spec.settings.chunk_count(), chunks_per_batch.max(1)).collect();
+    let batches: Vec<Batch> = lengths.cover(spec.settings.chunk_count()).collect();
     let grid = spec.grid();
     let units = u64::from(spec.shot_count()) * u64::from(grid.tile_count()) * batches.len() as u64;
     if units > UNITS_MAX {
@@ -169,7 +168,7 @@ pub fn chunks_per_batch(
     // rays/s × ms is millirays.
     let wanted = u128::from(rays_per_second.max(1)) * u128::from(unit_ms) / millirays_per_chunk;
     let tiles = u64::from(spec.grid().tile_count()) * u64::from(spec.shot_count());
-    // A cover of n chunks by runs of up to c has at most n / c + log2(n) + 1 runs.
+    // A cover of n chunks by runs of up to c has at most n / c + log2(n) + 1 runs, growing ones too.
     let batches_max = (UNITS_MAX / tiles.max(1)).saturating_sub(17).max(1);
     let fewest = u64::from(chunks).div_ceil(batches_max).next_power_of_two();
     let longest = u64::from(chunks).next_power_of_two();
@@ -184,6 +183,10 @@ mod tests {
     use protocol::{CameraChoice, FrameRange, RenderSettings, SceneId, ShotIndex, Size};
 
     use super::*;
+
+    const fn of_up_to(chunks_max: u32) -> BatchLengths {
+        BatchLengths { chunks_max, growing: false }
+    }
 
     fn spec(size: Size, samples: u32, frames: FrameRange) -> JobSpec {
         JobSpec {
@@ -217,7 +220,7 @@ mod tests {
         let frames = FrameRange { first: 1, last: 3, step: 2, fps: 24.0 };
         let left = CameraChoice::Named("left".to_owned());
         let spec = JobSpec { more_cameras: vec![left], ..spec(Size::new(70, 33), 100, frames) };
-        let units = split(JobId([0; 16]), &spec, 4, &Kept::default()).expect("small");
+        let units = split(JobId([0; 16]), &spec, of_up_to(4), &Kept::default()).expect("small");
         let mut samples = std::collections::BTreeMap::<(ShotIndex, u32, u32), u32>::new();
         for unit in &units {
             for (x, y) in spec.grid().rect(unit.tile).expect("a tile").pixels() {
@@ -240,9 +243,11 @@ mod tests {
         kept.keep(ShotIndex(1), TileIndex(3), batch(16, 4));
         kept.keep(ShotIndex(1), TileIndex(3), batch(23, 1));
         kept.keep(ShotIndex(1), TileIndex(0), batch(40, 2));
-        for chunks_per_batch in [1, 4, 8, 64] {
+        let lengths = [1, 4, 8, 64].map(of_up_to);
+        let growing = lengths.map(|lengths| BatchLengths { growing: true, ..lengths });
+        for lengths in lengths.into_iter().chain(growing) {
             let mut chunks = std::collections::BTreeMap::<(ShotIndex, TileIndex), Vec<u32>>::new();
-            let units = split(JobId([0; 16]), &spec, chunks_per_batch, &kept).expect("small");
+            let units = split(JobId([0; 16]), &spec, lengths, &kept).expect("small");
             let batches = units.iter().map(|unit| ((unit.shot, unit.tile), unit.batch));
             let batches =
                 batches.chain(kept.batches.iter().flat_map(|(&place, batches)| {
@@ -255,7 +260,7 @@ mod tests {
             assert_eq!(chunks.len(), 2 * 3 * 2);
             for mut of_tile in chunks.into_values() {
                 of_tile.sort_unstable();
-                assert_eq!(of_tile, (0..63).collect::<Vec<_>>(), "{chunks_per_batch}");
+                assert_eq!(of_tile, (0..63).collect::<Vec<_>>(), "{lengths:?}");
             }
             let samples = |unit: &Unit| {
                 let rect = spec.grid().rect(unit.tile).expect("a tile");
@@ -280,7 +285,7 @@ mod tests {
             kept.keep(ShotIndex(1), TileIndex(0), batch);
         }
         assert_eq!(kept.missing(&spec), Missing { samples: 0, shots: 0 });
-        assert_eq!(split(JobId([0; 16]), &spec, 4, &kept), Ok(Vec::new()));
+        assert_eq!(split(JobId([0; 16]), &spec, of_up_to(4), &kept), Ok(Vec::new()));
     }
 
     #[test]
@@ -301,7 +306,7 @@ mod tests {
     #[test]
     fn the_first_unit_is_the_first_frames_centre() {
         let spec = spec(Size::new(96, 96), 16, FrameRange::STILL);
-        let units = split(JobId([0; 16]), &spec, 1, &Kept::default()).expect("small");
+        let units = split(JobId([0; 16]), &spec, of_up_to(1), &Kept::default()).expect("small");
         assert_eq!(units[0].tile, TileIndex(4));
     }
 
@@ -310,7 +315,7 @@ mod tests {
         let frames = FrameRange { first: 0, last: 9_999, step: 1, fps: 24.0 };
         let spec = spec(Size::new(1920, 1080), 16, frames);
         assert_eq!(
-            split(JobId([0; 16]), &spec, 1, &Kept::default()),
+            split(JobId([0; 16]), &spec, of_up_to(1), &Kept::default()),
             Err(SplitError::TooManyUnits { units: 10_000 * 60 * 34 })
         );
     }
@@ -330,7 +335,7 @@ mod tests {
         let frames = FrameRange { first: 0, last: 99, step: 1, fps: 24.0 };
         let spec = spec(Size::new(640, 360), 65_536, frames);
         let chunks = chunks_per_batch(&spec, 6_000, 1, 1);
-        let units = split(JobId([0; 16]), &spec, chunks, &Kept::default());
+        let units = split(JobId([0; 16]), &spec, of_up_to(chunks), &Kept::default());
         assert!(units.is_ok(), "{chunks}");
     }
 }

@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use protocol::{
-    Class, Commitment, Digest, Engine, FrameRange, JobId, JobSpec, LeaseId, NodeId, Offer, Order,
-    PublicKey, RayCount, RenderSettings, SceneId, Schedule, Signed, SigningKey, Size, Tokens,
+    BatchLengths, Class, Commitment, Digest, Engine, FrameRange, JobId, JobSpec, LeaseId, NodeId,
+    Offer, Order, PublicKey, RayCount, RenderSettings, SceneId, Schedule, Signed, SigningKey, Size,
+    Tokens,
 };
 use scheduler::Kept;
 use scheduler::core::{
@@ -305,7 +306,7 @@ impl Farm {
             spec,
             quote: quoted.quote,
             schedule: Schedule::default(),
-            chunks_per_batch: 8,
+            batches: BatchLengths { chunks_max: 8, growing: false },
             order: Signed::new(&order, &self.key),
             artist,
             now_ms: self.now_ms,

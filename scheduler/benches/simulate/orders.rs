@@ -1,7 +1,8 @@
 //! What artists order, and how long they wait.
 
 use protocol::{
-    FrameRange, JobSpec, Offer, PublicKey, RenderSettings, SceneId, Schedule, Signed, Size, Tokens,
+    BatchLengths, FrameRange, JobSpec, Offer, PublicKey, RenderSettings, SceneId, Schedule, Signed,
+    Size, Tokens,
 };
 use scheduler::Kept;
 use scheduler::core::{Event, Ordered};
@@ -130,7 +131,7 @@ impl Farm {
             spec,
             quote: quoted.quote,
             schedule: Schedule::default(),
-            chunks_per_batch: 1,
+            batches: BatchLengths { chunks_max: 1, growing: false },
             order: Signed::new(&order, &self.key),
             artist: artist(),
             now_ms: self.now_ms,

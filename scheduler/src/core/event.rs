@@ -3,9 +3,9 @@
 use ledger::Transfer;
 use protocol::challenge::challenge_pixels;
 use protocol::{
-    Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Order, Piece,
-    PublicKey, Quote, RayCount, Refusal, Schedule, Signed, Steering, Tokens, Unit, Verdict,
-    VerdictKind,
+    BatchLengths, Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId,
+    Order, Piece, PublicKey, Quote, RayCount, Refusal, Schedule, Signed, Steering, Tokens, Unit,
+    Verdict, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ pub struct Ordered {
     /// When it is rendered.
     pub schedule: Schedule,
     /// Length of batches.
-    pub chunks_per_batch: u32,
+    pub batches: BatchLengths,
     /// The artist's word.
     pub order: Signed<Order>,
     /// Who pays.

@@ -207,6 +207,8 @@ pub struct LeaseRecord {
     pub boosted: bool,
     /// When it was granted.
     pub granted_ms: u64,
+    /// Leases that its node was granted before it: a node works on the first that is out.
+    pub before: u64,
     /// When its film should come; never where nothing is known of its node.
     pub expected_ms: u64,
     /// How far it is.

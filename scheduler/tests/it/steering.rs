@@ -209,11 +209,17 @@ fn a_stopped_job_keeps_what_was_begun_and_returns_the_rest() {
     let event = scheduler::core::plan::next_grant(&world.state, node, world.now_ms);
     let Some(Event::Granted { lease, unit_index, .. }) = event.clone() else { panic!("work") };
     world.apply(event.expect("just seen"));
+    // A second one that waits on the same node is not begun yet.
+    let second = scheduler::core::plan::next_grant(&world.state, node, world.now_ms);
+    let Some(Event::Granted { lease: waiting, .. }) = second.clone() else { panic!("work") };
+    world.apply(second.expect("just seen"));
     let before = world.state.book.jobs[&job].units_accepted;
     world.now_ms += 30_000;
     let due = scheduler::core::plan::due(&world.state, world.now_ms);
     let stop = due.into_iter().find(|event| matches!(event, Event::Steered { .. }));
     world.apply(stop.expect("its time is up"));
+    let leases = &world.state.book.leases;
+    assert!(leases.contains_key(&lease) && !leases.contains_key(&waiting));
     world.assert_invariants();
     assert_eq!((status(&world, job), next(&mut world)), (JobStatus::Rendering, None));
     world.commit(0, lease, job, unit_index);
@@ -369,10 +375,9 @@ fn a_still_gets_more_samples_later_and_has_the_bits_of_one_render() {
         let more = with_samples(32, Some(first));
         let priced = quote(&client, &more).await;
         let whole = quote(&client, &with_samples(32, None)).await;
-        assert_eq!(
-            (priced.samples * 2, priced.rays.total() * 2),
-            (whole.samples, whole.rays.total())
-        );
+        assert_eq!(priced.samples * 2, whole.samples);
+        // Each is rounded up.
+        assert!((priced.rays.total() * 2).abs_diff(whole.rays.total()) <= 4);
         assert_refusals(&client, &stranger, first, &more).await;
         let Reply::Ordered { job } = client.ask(order(&client, &more, &priced)).await else {
             panic!("not ordered")

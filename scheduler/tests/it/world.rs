@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ledger::{Account, Code, Transfer, account};
 use protocol::{
-    Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Offer, Order, Probed,
-    PublicKey, Quote, QuoteId, RayCount, Refusal, RenderSettings, SceneId, Schedule, Signed,
-    SigningKey, Size, Tokens, Unit, VerdictKind,
+    BatchLengths, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Offer, Order,
+    Probed, PublicKey, Quote, QuoteId, RayCount, Refusal, RenderSettings, SceneId, Schedule,
+    Signed, SigningKey, Size, Tokens, Unit, VerdictKind,
 };
 use scheduler::core::{
     Book, Challenged, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding,
@@ -257,7 +257,9 @@ impl World {
             base,
         };
         let kept = kept(&self.state.book, public(artist), &spec).expect("a base that may be");
-        let units = scheduler::split(JobId([0; 16]), &spec, 2, &kept).expect("small").len() as u64;
+        let batches = BatchLengths { chunks_max: 2, growing: schedule.progressive };
+        let units =
+            scheduler::split(JobId([0; 16]), &spec, batches, &kept).expect("small").len() as u64;
         // The heaviest unit has a weight of 275, the average one of 147.
         let counted = RayCount { closest: units * 1_650 * percent, shadow: units * 825 * percent };
         let work = money::price_for(counted, price_per_gray).expect("small");
@@ -293,7 +295,7 @@ impl World {
             spec,
             quote,
             schedule,
-            chunks_per_batch: 2,
+            batches,
             order: Signed::new(&order, &key(artist)),
             artist: public(artist),
             now_ms: self.now_ms,

@@ -8,21 +8,20 @@ use protocol::{Digest, JobId, Tokens};
 use super::{dispute, lease, node, stake, steering, verdict};
 use crate::core::event::{Effect, Ordered};
 use crate::core::kept::kept;
-use crate::core::state::{Book, Ending, Job, JobPhase, LeasePhase, State, UnitState};
+use crate::core::state::{Book, Ending, Job, JobPhase, LeasePhase, LeaseRecord, State, UnitState};
 use crate::market::place;
 use crate::money;
 use crate::split;
 
 /// An order: its price is to be moved into escrow.
 pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effect>) {
-    let Ordered { job: id, spec, quote, schedule, chunks_per_batch, order, artist, now_ms } =
-        ordered;
+    let Ordered { job: id, spec, quote, schedule, batches, order, artist, now_ms } = ordered;
     let book = &mut state.book;
     if book.jobs.contains_key(&id) {
         return;
     }
     let kept = kept(book, artist, &spec).expect("invariant: the shell takes sound orders only");
-    let units = split::split(id, &spec, chunks_per_batch, &kept)
+    let units = split::split(id, &spec, batches, &kept)
         .expect("invariant: the shell splits a job before it takes the order");
     let mut by_unit: Vec<u32> = (0..units.len() as u32).collect();
     by_unit.sort_unstable_by_key(|&index| units[index as usize]);
@@ -136,7 +135,7 @@ pub(super) fn forget(state: &mut State, id: JobId) {
 }
 
 /// Ends a job: films that are here are still judged, and nothing new is begun. Leases that are out are
-/// taken back, but where the artist only stops it.
+/// taken back, but where the artist only stops it those that nodes are at.
 pub(super) fn close(
     state: &mut State,
     id: JobId,
@@ -149,13 +148,14 @@ pub(super) fn close(
     if job.phase != JobPhase::Open && (job.phase != stopping || ending == Ending::Stopped) {
         return;
     }
-    let waits_for_leases = ending == Ending::Stopped;
+    let waits = ending == Ending::Stopped;
     let job = state.book.job_mut(id);
     job.phase = JobPhase::Closing(ending);
     job.waiting.clear();
     job.version += 1;
     for lease in state.book.leases_of_job(id) {
-        if !waits_for_leases && state.book.leases[&lease].phase == LeasePhase::Out {
+        let record = &state.book.leases[&lease];
+        if record.phase == LeasePhase::Out && !(waits && is_first_out(&state.book, record)) {
             lease::withdraw(state, lease, effects);
         }
     }
@@ -165,6 +165,13 @@ pub(super) fn close(
         verdict::consider(state, id, unit_index, now_ms, effects);
     }
     end_if_over(state, id, now_ms, effects);
+}
+
+/// Whether a lease is the one that its node is at: the first of those that it has not answered.
+fn is_first_out(book: &Book, lease: &LeaseRecord) -> bool {
+    let others = book.nodes[&lease.node].leases.iter().map(|other| &book.leases[other]);
+    let mut out = others.filter(|other| other.phase == LeasePhase::Out);
+    out.all(|other| lease.before <= other.before)
 }
 
 /// Opens a job that was done again: one of its films was bad, and is rendered anew from what was

@@ -77,6 +77,7 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
         class: book.nodes.get(&grant.node).and_then(|node| node.class).unwrap_or(Class::Exact),
         boosted: grant.boosted,
         granted_ms: now_ms,
+        before: book.nodes[&grant.node].granted,
         expected_ms: needs_ms.map_or(u64::MAX, |ms| now_ms.saturating_add(ms)),
         phase: LeasePhase::Out,
     };

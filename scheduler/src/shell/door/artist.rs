@@ -5,7 +5,8 @@ use std::time::Duration;
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    JobId, JobSpec, Offer, Order, PublicKey, Quote, Reply, SceneId, Signed, Steering, Unit, limits,
+    BatchLengths, JobId, JobSpec, Offer, Order, PublicKey, Quote, Reply, SceneId, Signed, Steering,
+    Unit, limits,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -150,15 +151,16 @@ impl Door {
                 let speed = nodes.get(nodes.len() / 2).copied().unwrap_or(RAYS_PER_SECOND);
                 let samples = quoted.quote.samples;
                 let unit_ms = split::unit_ms(samples, work, (nodes.len(), speed), lengths);
-                let chunks_per_batch = split::chunks_per_batch(&spec, work, speed, unit_ms);
-                split::split(job, &spec, chunks_per_batch, &kept)
+                let chunks_max = split::chunks_per_batch(&spec, work, speed, unit_ms);
+                let batches = BatchLengths { chunks_max, growing: schedule.progressive };
+                split::split(job, &spec, batches, &kept)
                     .map_err(|error| refused(RefusedCode::BadRequest, chain(&error)))?;
                 desk.apply(Event::Ordered(Box::new(Ordered {
                     job,
                     spec,
                     quote: quoted.quote,
                     schedule,
-                    chunks_per_batch,
+                    batches,
                     order: signed,
                     artist: caller,
                     now_ms,

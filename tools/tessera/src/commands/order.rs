@@ -50,7 +50,11 @@ struct ScheduleArgs {
     /// Begin when you say so: tessera jobs resume
     #[arg(long)]
     paused: bool,
-    /// End after this time with the samples that are there: 90s, 15m, 2h; what is not used returns
+    /// Have all of a picture soon, with few samples, and more of them from there
+    #[arg(long)]
+    progressive: bool,
+    /// End after this time with the samples that are there: 90s, 15m, 2h; what is not used returns.
+    /// Implies --progressive
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     stop_after: Option<Duration>,
 }
@@ -62,6 +66,7 @@ impl ScheduleArgs {
             priority: self.priority,
             after: self.after.clone(),
             paused: self.paused,
+            progressive: self.progressive || stop_after.is_some(),
             stop_after_ms: stop_after.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
         }
     }
