@@ -19,6 +19,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The farm to work for.
     pub farm: Ticket,
+    /// The file that the ticket came from: looked at again whenever the farm is dialled, so that a
+    /// scheduler that has moved is found.
+    #[serde(default)]
+    pub farm_file: Option<PathBuf>,
     /// A name for people.
     #[serde(default = "Config::default_name")]
     pub name: String,
@@ -161,6 +165,7 @@ impl Config {
         Self {
             data_dir: data_dir.into(),
             farm,
+            farm_file: None,
             name: Self::default_name(),
             backend: BackendChoice::Auto,
             software_gpu: false,

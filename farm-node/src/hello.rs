@@ -24,6 +24,8 @@ pub(crate) enum Greeted {
 /// # Errors
 /// What no retry heals.
 pub(crate) async fn greet(agent: &mut Agent) -> Result<Greeted, RunError> {
+    let moved = agent.config.farm_file.as_deref().and_then(|file| agent.config.farm.as_in(file));
+    agent.config.farm = moved.unwrap_or_else(|| agent.config.farm.clone());
     let connection = match agent.workshop.peer.connect(&agent.config.farm).await {
         Ok(connection) => connection,
         Err(error @ ConnectError::Key(_)) => return Err(RunError::Ticket(error)),

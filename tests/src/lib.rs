@@ -82,6 +82,31 @@ impl Farm {
         self.scheduler.take().context("the scheduler is not running")?.kill()
     }
 
+    /// Waits for a line of the running scheduler's log that `wanted` likes.
+    ///
+    /// # Errors
+    /// It is not running, or never logs it.
+    pub fn wait_for_log(&self, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        self.scheduler.as_ref().context("the scheduler is not running")?.wait_for_log(wanted)
+    }
+
+    /// Stops the scheduler's process as a debugger does, or lets it go on.
+    ///
+    /// # Errors
+    /// It is not running.
+    pub fn freeze_scheduler(&self, frozen: bool) -> Result<()> {
+        self.scheduler.as_ref().context("the scheduler is not running")?.freeze(frozen)
+    }
+
+    /// Where the scheduler listens from its next start.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub fn move_scheduler(&mut self) -> Result<()> {
+        self.port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        Ok(())
+    }
+
     /// Starts a node with further arguments.
     ///
     /// # Errors

@@ -122,6 +122,21 @@ impl Process {
         })
     }
 
+    /// Stops it and all that it has started as a debugger does (`SIGSTOP`), or lets them go on.
+    ///
+    /// # Errors
+    /// They cannot be signalled.
+    pub fn freeze(&self, frozen: bool) -> Result<()> {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let ids = std::iter::once(self.child.id()).chain(self.children());
+        let ids: Vec<String> = ids.map(|id| id.to_string()).collect();
+        let sent = Command::new("kill").arg(signal).args(&ids).status()?;
+        if !sent.success() {
+            bail!("{} cannot be sent {signal}", self.name);
+        }
+        Ok(())
+    }
+
     /// CPU-seconds of all its threads so far, and of the processes that it has started; none where
     /// the system does not tell.
     #[must_use]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::str::FromStr;
 
 use iroh::{EndpointAddr, TransportAddr};
@@ -46,6 +47,13 @@ impl Ticket {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The same peer's ticket as a file has it now: where the peer has moved, it is found by it.
+    #[must_use]
+    pub fn as_in(&self, file: &Path) -> Option<Self> {
+        let ticket: Self = std::fs::read_to_string(file).ok()?.parse().ok()?;
+        (ticket.key == self.key).then_some(ticket)
     }
 
     /// For the endpoint, or `None` when the key is no point of the curve.
@@ -141,6 +149,22 @@ mod tests {
             let error = bad.parse::<Ticket>().expect_err("not a ticket");
             assert!(error.to_string().contains("copy the whole word"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_peer_that_has_moved_is_found_by_the_file_and_no_other_peer_is() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("ticket");
+        let write = |text: &str| std::fs::write(&file, text).expect("written");
+        assert_eq!(ticket().as_in(&file), None);
+        let moved = Ticket::new(ticket().key(), vec!["127.0.0.1:4001".parse().expect("one")]);
+        write(&format!("{moved}\n"));
+        assert_eq!(ticket().as_in(&file), Some(moved));
+        let other = protocol::sign::public_key(&protocol::SigningKey::from_bytes(&[8; 32]));
+        write(&Ticket::new(other, ticket().addresses().to_vec()).to_string());
+        assert_eq!(ticket().as_in(&file), None);
+        write("farm cut");
+        assert_eq!(ticket().as_in(&file), None);
     }
 
     proptest! {

@@ -194,6 +194,13 @@ pub enum Event {
         /// When.
         now_ms: u64,
     },
+    /// A film that nobody has judged is gone from the disk, and cannot be made again.
+    FilmLost {
+        /// The lease it came from.
+        lease: LeaseId,
+        /// When.
+        now_ms: u64,
+    },
     /// An accepted film of a node convicted since was checked once more.
     Rechecked {
         /// The lease it came from.

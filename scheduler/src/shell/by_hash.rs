@@ -54,10 +54,15 @@ impl ByHash {
 
     /// Writes bytes under their hash; durable when it returns.
     pub(super) fn write(&self, hash: Digest, bytes: &[u8]) -> Result<(), FileError> {
-        let path = self.path(hash);
-        if path.exists() {
+        if self.path(hash).exists() {
             return Ok(());
         }
+        self.replace(hash, bytes)
+    }
+
+    /// The same where something is there that has other bytes.
+    pub(super) fn replace(&self, hash: Digest, bytes: &[u8]) -> Result<(), FileError> {
+        let path = self.path(hash);
         let folder = path.parent().unwrap_or(&self.dir).to_owned();
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let part = self.dir.join(format!("{}-{number}.part", hash.short()));
@@ -114,6 +119,8 @@ mod tests {
         assert_eq!(films.read(root).expect("reads"), b"pixels");
         fs::write(films.path(root), b"pixelx").expect("damages");
         assert!(matches!(films.read(root), Err(FileError::Changed { .. })));
+        films.replace(root, b"pixels").expect("restores");
+        assert_eq!(films.read(root).expect("reads"), b"pixels");
         assert!(films.read(Digest([0; 32])).is_err());
     }
 

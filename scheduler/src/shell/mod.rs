@@ -13,6 +13,7 @@ mod frames;
 mod golden;
 mod page;
 mod queue;
+mod restore;
 mod run;
 mod till;
 mod verifier;

@@ -18,6 +18,7 @@ use super::desk::DeskHandle;
 use super::doubt::Doubt;
 use super::frames::Frames;
 use super::queue::Queue;
+use super::restore::{Lost, Restorer};
 use crate::core::{Check, CheckKind, CheckOutcome, Event, FilmRef, Tried};
 use crate::verify;
 
@@ -109,37 +110,48 @@ impl Verifier {
         let frame = self.tools.frames.frame(piece.scene, &piece.settings, piece.time_s)?;
         let work = Work { rect: piece.rect, batch: piece.unit.batch };
         let place = Place { piece, frame: &frame, work };
-        let answer = match &check.kind {
+        let answer = self.looked(check, &place);
+        match answer {
+            Ok(event) => Ok(Some(event)),
+            Err(error) if matches!(error.downcast_ref(), Some(RenderError::Cancelled)) => Ok(None),
+            Err(error) => match error.downcast_ref::<Lost>() {
+                Some(lost) => {
+                    tracing::error!(unit = ?piece.unit, "{error:#}");
+                    Ok(Some(unseen(check, lost.root)))
+                }
+                None => Err(error),
+            },
+        }
+    }
+
+    /// The event that answers a check of this engine's film.
+    fn looked(&mut self, check: &Check, place: &Place<'_>) -> anyhow::Result<Event> {
+        match &check.kind {
             CheckKind::Challenge { film, challenge } => {
                 let (lease, round) = (film.lease, challenge.round);
-                let outcome = self.challenge(&place, film, challenge);
+                let outcome = self.challenge(place, film, challenge);
                 outcome.map(|outcome| Event::Judged { lease, round, outcome, now_ms: 0 })
             }
             CheckKind::Recheck { film, challenge } => {
                 let lease = film.lease;
-                let outcome = self.challenge(&place, film, challenge);
+                let outcome = self.challenge(place, film, challenge);
                 outcome.map(|outcome| Event::Rechecked { lease, outcome, now_ms: 0 })
             }
             CheckKind::Appeal { conviction: lease, film, challenge } => {
                 let lease = *lease;
-                let holds = self.hearing(&place, film, challenge.as_ref());
+                let holds = self.hearing(place, film, challenge.as_ref());
                 holds.map(|holds| Event::AppealHeard { lease, holds: Some(holds) })
             }
             CheckKind::Dispute { film } => {
                 let lease = film.lease;
-                let outcome = self.whole(&place, film);
+                let outcome = self.whole(place, film);
                 outcome.map(|outcome| Event::DisputeHeard { lease, outcome, now_ms: 0 })
             }
             CheckKind::Trial { films } => {
                 let (job, unit_index) = (check.piece.unit.job, check.unit_index);
-                let films = self.trial(&place, films);
+                let films = self.trial(place, films);
                 films.map(|films| Event::Tried { job, unit_index, films, now_ms: 0 })
             }
-        };
-        match answer {
-            Ok(event) => Ok(Some(event)),
-            Err(error) if matches!(error.downcast_ref(), Some(RenderError::Cancelled)) => Ok(None),
-            Err(error) => Err(error),
         }
     }
 
@@ -314,11 +326,10 @@ impl Verifier {
         Ok(film)
     }
 
-    fn film(&self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<Film> {
-        let bytes = self.tools.films.read(film.root)?;
-        let Work { rect, batch } = place.work;
-        let has_passes = place.frame.settings().passes;
-        Ok(Film::from_bytes(rect, batch, has_passes, &bytes)?)
+    fn film(&mut self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<Film> {
+        let Tools { films, cancel, .. } = &self.tools;
+        let restorer = Restorer { films, frame: place.frame, work: place.work };
+        restorer.film(film.root, &mut self.backend, cancel)
     }
 
     fn count(&self, pixels: usize) {
@@ -379,6 +390,20 @@ fn unlooked(check: &Check) -> Event {
     }
 }
 
+/// The answer to a check of a film that is gone for good. Nobody is to blame for it: what was not judged
+/// is rendered anew, what was accepted stays so.
+fn unseen(check: &Check, root: Digest) -> Event {
+    let lost = match &check.kind {
+        CheckKind::Challenge { film, .. } => Some(film),
+        CheckKind::Trial { films } => films.iter().find(|film| film.root == root),
+        CheckKind::Recheck { .. } | CheckKind::Appeal { .. } | CheckKind::Dispute { .. } => None,
+    };
+    match lost {
+        Some(film) => Event::FilmLost { lease: film.lease, now_ms: 0 },
+        None => unlooked(check),
+    }
+}
+
 /// The event with the time at which it enters the state.
 fn stamped(event: Event, at_ms: u64) -> Event {
     match event {
@@ -394,6 +419,7 @@ fn stamped(event: Event, at_ms: u64) -> Event {
         Event::Tried { job, unit_index, films, .. } => {
             Event::Tried { job, unit_index, films, now_ms: at_ms }
         }
+        Event::FilmLost { lease, .. } => Event::FilmLost { lease, now_ms: at_ms },
         other => other,
     }
 }

@@ -108,6 +108,27 @@ fn honest_nodes_are_never_convicted_and_every_pixel_is_right() {
     }
 }
 
+/// A disk that loses films before anybody has judged them costs time, and blames nobody.
+#[test]
+fn films_that_the_disk_lost_are_rendered_anew() {
+    let mut lost = 0;
+    for seed in 700..708 {
+        let farm = [(1, HONEST), (2, OTHER_CLASS), (3, HONEST), (4, CHEAT)];
+        let mut world = World::new(seed, &farm, policy());
+        world.loses_percent = 5;
+        world.entrusts_percent = 40;
+        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+        let job = world.order(10, 1, 140);
+        run(&mut world, 400);
+        let book = &world.state.book;
+        assert_eq!(book.jobs[&job].phase, JobPhase::Done, "seed {seed}");
+        let honest = book.nodes.values().filter(|node| node.facts.owner != public(4));
+        assert!(honest.clone().all(|node| !node.barred && node.refused == 0), "seed {seed}");
+        lost += world.lost;
+    }
+    assert!(lost >= 20, "{lost} films lost prove little");
+}
+
 #[test]
 fn one_owner_alone_is_never_paired_and_never_stuck() {
     let farm = [(1, HONEST), (1, HONEST)];

@@ -114,6 +114,10 @@ pub struct World {
     pub reopened_done: u32,
     /// Good films that the verifier refuses: a machine that is sick now and then.
     pub faults_percent: u64,
+    /// Films that the disk loses before they are judged, of a hundred checks.
+    pub loses_percent: u64,
+    /// How many it has lost.
+    pub lost: u32,
     /// Whether owners of nodes appeal, and put tokens at risk.
     pub owners_act: bool,
     /// Bad films of a convict's that a second look misses.
@@ -176,6 +180,8 @@ impl World {
             reopened: 0,
             reopened_done: 0,
             faults_percent: 0,
+            loses_percent: 0,
+            lost: 0,
             owners_act: false,
             recheck_missed_percent: 5,
             entrusts_percent: 0,

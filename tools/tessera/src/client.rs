@@ -35,6 +35,8 @@ const RECONNECT_MAX: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Farm {
     shared: Arc<Shared>,
+    /// Where the ticket came from: looked at again where the farm is lost, which may have moved.
+    ticket_file: Option<PathBuf>,
 }
 
 struct Shared {
@@ -78,6 +80,11 @@ pub fn checkpoints_beside(key_path: &Path) -> PathBuf {
     key_path.with_file_name("checkpoints")
 }
 
+/// The file that a ticket is in, where one was named.
+pub fn ticket_file(text: &str) -> Option<PathBuf> {
+    text.strip_prefix('@').map(PathBuf::from)
+}
+
 /// A ticket, or the ticket in `@FILE`.
 ///
 /// # Errors
@@ -99,7 +106,8 @@ impl Farm {
     /// Usage: a bad ticket. Auth: the key file. Network: nobody answers.
     pub async fn connect(args: &FarmArgs, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let ticket = ticket(&args.farm)?;
-        Self::connect_as(&key_path(args.key.as_ref())?, ticket, interrupt).await
+        let farm = Self::connect_as(&key_path(args.key.as_ref())?, ticket, interrupt).await?;
+        Ok(Self { ticket_file: ticket_file(&args.farm), ..farm })
     }
 
     /// Connects as the person whose key file this is, made on first use. Checkpoints of the farm's
@@ -143,7 +151,7 @@ impl Farm {
         let interrupt = interrupt.clone();
         let shared =
             Shared { peer, ticket, key, scheduler, interrupt, connection, _scenes: scenes };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(shared), ticket_file: None })
     }
 
     /// Who we are.
@@ -176,7 +184,9 @@ impl Farm {
             tracing::info!("asking again: {lost}");
             unless(interrupt, tokio::time::sleep(backoff.next_wait())).await?;
             if connection.close_reason().is_some() {
-                let again = admitted(&self.shared.peer, &self.shared.ticket);
+                let moved = self.ticket_file.as_deref().and_then(|file| self.shared.ticket.as_in(file));
+                let ticket = moved.as_ref().unwrap_or(&self.shared.ticket);
+                let again = admitted(&self.shared.peer, ticket);
                 if let Ok((connection, _scheduler)) = unless(interrupt, again).await? {
                     *self.shared.connection.lock().await = connection;
                 }

@@ -171,6 +171,18 @@ pub(super) fn drop_lease(
     count_failure(state, &lease, now_ms, effects);
 }
 
+/// A film is gone before it was judged, by no fault of its node's: the unit goes elsewhere.
+pub(super) fn lose(state: &mut State, id: LeaseId, now_ms: u64, effects: &mut Vec<Effect>) {
+    // What a verifier has said of it can be looked at no more.
+    state.book.audits.retain(|(lease, _round), _| *lease != id);
+    if state.book.leases.get(&id).is_none_or(|lease| lease.phase == LeasePhase::Out) {
+        return;
+    }
+    let Some(lease) = withdraw(state, id, effects) else { return };
+    verdict::consider(state, lease.job, lease.unit_index, now_ms, effects);
+    job::end_if_over(state, lease.job, now_ms, effects);
+}
+
 /// Counts a soft failure of a node on a unit.
 pub(super) fn count_failure(
     state: &mut State,

@@ -79,6 +79,7 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Tried { job, unit_index, films, now_ms } => {
             verdict::conclude_trial(state, job, unit_index, &films, now_ms, out);
         }
+        Event::FilmLost { lease, now_ms } => lease::lose(state, lease, now_ms, out),
         Event::Rechecked { lease, outcome, now_ms } => {
             if state.book.rechecks.contains_key(&lease) {
                 conviction::conclude_recheck(state, lease, outcome, now_ms, out);

@@ -1,13 +1,15 @@
 //! An artist's requests: scenes, quotes, orders, news, films.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    BatchLengths, JobId, JobSpec, Offer, Order, PublicKey, Quote, Reply, SceneId, Signed, Steering,
+    BatchLengths, Digest, JobId, JobSpec, Offer, Order, Piece, PublicKey, Quote, Reply, SceneId, Signed, Steering,
     Unit, limits,
 };
+use renderer::{Cancel, Work};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Bytes, Door, blocking, chain, internal, refused};
@@ -15,6 +17,7 @@ use crate::core::{Book, Ending, Event, JobPhase, Ordered, Quoted, State, kept, v
 use crate::quote::{self, Terms};
 use crate::shell::assay::AssayError;
 use crate::shell::frames::FrameError;
+use crate::shell::restore::Restorer;
 use crate::split::{self, Kept};
 
 /// Speed that is assumed while no node has said its own, metered rays a second.
@@ -281,21 +284,45 @@ impl Door {
 
     /// An accepted film, to its artist alone.
     pub(super) async fn film(&self, caller: PublicKey, unit: Unit) -> Answer {
-        let root = self
+        let (root, piece) = self
             .desk
             .ask(move |desk| {
                 own_job(desk.state(), caller, unit.job)?;
-                let accepted = view::accepted(&desk.state().book, &unit);
-                accepted.map(|(_, accepted)| accepted.film.root).ok_or_else(|| {
+                let book = &desk.state().book;
+                let job = &book.jobs[&unit.job];
+                let accepted = view::accepted(book, &unit).map(|(_, accepted)| accepted.film.root);
+                accepted.zip(job.spec.piece(unit, job.engine)).ok_or_else(|| {
                     let message = "that tile is not accepted yet; watch the job until it is";
                     refused(RefusedCode::NotFound, message)
                 })
             })
             .await??;
         let films = self.films.clone();
-        let bytes = blocking(move || films.read(root)).await?;
-        let bytes = bytes.map_err(|error| internal("the film was not read", error))?;
+        let bytes = match blocking(move || films.read(root)).await? {
+            Ok(bytes) => bytes,
+            Err(error) if piece.engine != renderer::ENGINE => {
+                return Err(internal("the film was not read", error));
+            }
+            Err(_damaged) => self.restored(root, piece).await?,
+        };
         Ok((Reply::Film, Bytes::from(bytes)))
+    }
+
+    /// An accepted film that the disk has lost, rendered again.
+    async fn restored(&self, root: Digest, piece: Piece) -> Result<Vec<u8>, Refused> {
+        let _turn = self.renders.acquire().await;
+        let (films, frames, backend) =
+            (self.films.clone(), self.frames.clone(), self.backend.clone());
+        let restored = blocking(move || {
+            let frame = frames.frame(piece.scene, &piece.settings, piece.time_s)?;
+            let work = Work { rect: piece.rect, batch: piece.unit.batch };
+            let restorer = Restorer { films: &films, frame: &frame, work };
+            // A backend is whole after any panic: it holds threads and tables.
+            let mut backend = backend.lock().unwrap_or_else(PoisonError::into_inner);
+            let film = restorer.film(root, &mut backend, &Cancel::default())?;
+            Ok::<_, anyhow::Error>(film.to_bytes())
+        });
+        restored.await?.map_err(|error| internal("the film is damaged and was not restored", error))
     }
 }
 

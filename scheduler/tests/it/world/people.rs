@@ -166,6 +166,21 @@ impl World {
         let index = self.dice.below(self.checks.len() as u64) as usize;
         let check = self.checks.swap_remove(index);
         let now_ms = self.now_ms;
+        let unjudged = match &check.kind {
+            CheckKind::Challenge { film, .. } => Some(film),
+            CheckKind::Trial { films } => films.last(),
+            _ => None,
+        };
+        if self.loses_percent > 0
+            && let Some(lease) = unjudged.map(|film| film.lease)
+            && self.dice.percent(self.loses_percent)
+        {
+            self.lost += 1;
+            // Its node was told that it is here, and will hear no more of it.
+            self.settled.insert(lease);
+            self.apply(Event::FilmLost { lease, now_ms });
+            return;
+        }
         match check.kind {
             CheckKind::Challenge { film, challenge } => {
                 let round = challenge.round;

@@ -179,6 +179,7 @@ fn warn_of_blindness(config: &Config) {
 
 fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     let mut config = Config::new(&args.data, client::ticket(&args.farm)?);
+    config.farm_file = client::ticket_file(&args.farm);
     config.name.clone_from(&args.name);
     config.backend = args.backend.choice();
     config.software_gpu = args.backend.software_gpu;
