@@ -14,7 +14,7 @@ use crate::tokens::Tokens;
 pub struct Quote {
     /// Id, to order by.
     pub id: QuoteId,
-    /// What was quoted: [`JobSpec::digest`].
+    /// What was quoted: [`JobSpec::digest`](crate::JobSpec::digest).
     pub spec: Digest,
     /// The whole price, all fees included: what is escrowed.
     pub price: Tokens,
@@ -80,7 +80,7 @@ impl Signable for Quote {
 pub struct Order {
     /// The quote.
     pub quote: QuoteId,
-    /// What was quoted: [`JobSpec::digest`].
+    /// What was quoted: [`JobSpec::digest`](crate::JobSpec::digest).
     pub spec: Digest,
     /// The price agreed to.
     pub price: Tokens,
