@@ -200,6 +200,12 @@ impl Farm {
         self.scheduler.as_ref()?.cpu_s()
     }
 
+    /// Memory that the scheduler holds, bytes; none where the system does not tell.
+    #[must_use]
+    pub fn scheduler_memory_bytes(&self) -> Option<u64> {
+        self.scheduler.as_ref()?.memory_bytes()
+    }
+
     /// The same by the names of its threads: those of one name together.
     #[must_use]
     pub fn scheduler_threads_cpu_s(&self) -> Vec<(String, f64)> {

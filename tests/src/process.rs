@@ -146,6 +146,14 @@ impl Process {
         Some(of(self.child.id())? + children.into_iter().filter_map(of).sum::<f64>())
     }
 
+    /// Memory that it holds itself, bytes; none where the system does not tell.
+    #[must_use]
+    pub fn memory_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    }
+
     /// Process ids of what it has started and still runs: a node's worker.
     #[must_use]
     pub fn children(&self) -> Vec<u32> {

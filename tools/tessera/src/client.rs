@@ -184,7 +184,8 @@ impl Farm {
             tracing::info!("asking again: {lost}");
             unless(interrupt, tokio::time::sleep(backoff.next_wait())).await?;
             if connection.close_reason().is_some() {
-                let moved = self.ticket_file.as_deref().and_then(|file| self.shared.ticket.as_in(file));
+                let moved =
+                    self.ticket_file.as_deref().and_then(|file| self.shared.ticket.as_in(file));
                 let ticket = moved.as_ref().unwrap_or(&self.shared.ticket);
                 let again = admitted(&self.shared.peer, ticket);
                 if let Ok((connection, _scheduler)) = unless(interrupt, again).await? {

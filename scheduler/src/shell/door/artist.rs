@@ -6,8 +6,8 @@ use std::time::Duration;
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    BatchLengths, Digest, JobId, JobSpec, Offer, Order, Piece, PublicKey, Quote, Reply, SceneId, Signed, Steering,
-    Unit, limits,
+    BatchLengths, Digest, JobId, JobSpec, Offer, Order, Piece, PublicKey, Quote, Reply, SceneId,
+    Signed, Steering, Unit, limits,
 };
 use renderer::{Cancel, Work};
 use tokio::time::{Instant, timeout_at};
