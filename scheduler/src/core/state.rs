@@ -106,8 +106,6 @@ pub struct Live {
     pub deadlines: Times<LeaseId>,
     /// When each film began to wait for its twin.
     pub waiting_since: Times<LeaseId>,
-    /// Counts what has come into line since the start: whoever waits for work looks again when it moves.
-    pub offers: u64,
     /// Nodes that have rendered tiles of a shot, and so hold its scene; of jobs that are not over.
     pub rendered: BTreeMap<JobId, BTreeMap<ShotIndex, BTreeSet<NodeId>>>,
 }

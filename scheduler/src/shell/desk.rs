@@ -21,8 +21,6 @@ use crate::core::{Challenged, Check, Durability, Effect, Event, State, plan, ste
 const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Closures that share one fsync.
 const TOGETHER_MAX: usize = 256;
-/// How often nodes without work are told to look for races while some may come due, milliseconds.
-const RACES_EVERY_MS: u64 = 1_000;
 /// Closures in line before senders wait.
 const LINE_MAX: usize = 1024;
 
@@ -46,10 +44,6 @@ pub(super) struct Desk {
     failure: Option<anyhow::Error>,
     /// Something was applied that others may wait for.
     touched: bool,
-    /// Counts how often nodes were told to look for races.
-    races: u64,
-    /// When they are told again, at the soonest.
-    races_ms: u64,
     stopping: bool,
 }
 
@@ -66,7 +60,6 @@ pub(super) struct Outlets {
 pub(super) struct DeskHandle {
     line: mpsc::Sender<Task>,
     changed: watch::Receiver<u64>,
-    offered: watch::Receiver<u64>,
 }
 
 /// The desk has stopped: the scheduler is on its way down.
@@ -197,10 +190,6 @@ impl Desk {
         for event in plan::due(&self.state, now_ms) {
             self.apply(event);
         }
-        if now_ms >= self.races_ms && self.state.index.may_race(now_ms) {
-            self.races += 1;
-            self.races_ms = now_ms + RACES_EVERY_MS;
-        }
         let live = &mut self.state.live;
         live.quotes.retain(|_, quoted| quoted.quote.valid_until_ms >= now_ms);
     }
@@ -242,7 +231,6 @@ pub(super) fn open(
 ) -> std::io::Result<(DeskHandle, std::thread::JoinHandle<anyhow::Result<()>>)> {
     let (line, tasks) = mpsc::channel(LINE_MAX);
     let (changes, changed) = watch::channel(0);
-    let (offers, offered) = watch::channel(0);
     let mut desk = Desk {
         state,
         journal,
@@ -255,22 +243,19 @@ pub(super) fn open(
         docket: Docket::default(),
         failure: None,
         touched: false,
-        races: 0,
-        races_ms: 0,
         stopping: false,
     };
     desk.settle(false);
     let thread = std::thread::Builder::new()
         .name("desk".to_owned())
-        .spawn(move || work(desk, tasks, &changes, &offers))?;
-    Ok((DeskHandle { line, changed, offered }, thread))
+        .spawn(move || work(desk, tasks, &changes))?;
+    Ok((DeskHandle { line, changed }, thread))
 }
 
 fn work(
     mut desk: Desk,
     mut tasks: mpsc::Receiver<Task>,
     changes: &watch::Sender<u64>,
-    offers: &watch::Sender<u64>,
 ) -> anyhow::Result<()> {
     while let Some(task) = tasks.blocking_recv() {
         task(&mut desk);
@@ -284,8 +269,6 @@ fn work(
         if std::mem::take(&mut desk.touched) {
             changes.send_modify(|count| *count += 1);
         }
-        let offered = desk.state.live.offers + desk.races;
-        offers.send_if_modified(|count| std::mem::replace(count, offered) != offered);
         if desk.stopping {
             break;
         }
@@ -334,11 +317,5 @@ impl DeskHandle {
     /// Changes after every turn of the desk that applied something.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.changed.clone()
-    }
-
-    /// Changes when there is more for nodes to do than before, and while races may come due. Thousands
-    /// may wait for work: what they could not have anyway wakes none of them.
-    pub(super) fn offers(&self) -> watch::Receiver<u64> {
-        self.offered.clone()
     }
 }

@@ -71,8 +71,6 @@ pub struct Index {
 struct JobKeys {
     /// While units want a film.
     line: Option<LineKeys>,
-    /// Of them, as the job counts.
-    offers: u64,
     funding: Option<u64>,
     /// Units that may be raced, by when the oldest lease that is out was granted.
     out: Times<u32>,
@@ -235,8 +233,7 @@ impl State {
         for id in jobs {
             let job = self.book.jobs.get_mut(&id);
             let units = job.map(|job| std::mem::take(&mut job.touched)).unwrap_or_default();
-            let has_more = self.index.note_job(&self.book, id, units);
-            self.live.offers += u64::from(has_more);
+            self.index.note_job(&self.book, id, units);
         }
     }
 
@@ -271,13 +268,6 @@ impl Index {
         self.jobs.get(&job).into_iter().flat_map(|keys| keys.expected.latest())
     }
 
-    /// Whether a race may come due by time alone: leases that are slow, jobs that wait for their last
-    /// films.
-    #[must_use]
-    pub fn may_race(&self, now_ms: u64) -> bool {
-        !self.ending.is_empty() || self.races.due(now_ms).next().is_some()
-    }
-
     /// Whether another job of the same artist is to come first.
     pub(in crate::core) fn comes_later(&self, job: &InLine) -> bool {
         let jobs = self.by_artist.get(&job.artist);
@@ -307,8 +297,7 @@ impl Index {
         }
     }
 
-    /// Indexes a job and these of its units; whether it has more to offer than before.
-    fn note_job(&mut self, book: &Book, id: JobId, units: impl IntoIterator<Item = u32>) -> bool {
+    fn note_job(&mut self, book: &Book, id: JobId, units: impl IntoIterator<Item = u32>) {
         let job = book.jobs.get(&id);
         let open = job.filter(|job| job.is_offered());
         let mut keys = self.jobs.remove(&id).unwrap_or_default();
@@ -336,9 +325,7 @@ impl Index {
             let jobs = self.by_artist.entry(keys.artist).or_default();
             jobs.insert((Reverse(keys.priority), id));
         }
-        let offers = waits.map_or(0, |job| job.offers);
-        let has_more = offers > keys.offers;
-        (keys.line, keys.offers) = (line, offers);
+        keys.line = line;
         if let Some(seq) = keys.funding.take() {
             self.funding.remove(&seq);
         }
@@ -372,7 +359,6 @@ impl Index {
         if keys != JobKeys::default() {
             self.jobs.insert(id, keys);
         }
-        has_more
     }
 }
 

@@ -56,8 +56,6 @@ pub struct Job {
     pub by_unit: Vec<u32>,
     /// Units that want a film.
     pub waiting: BTreeSet<(Want, u32)>,
-    /// Counts how often a unit began to want a film, of another kind than before.
-    pub offers: u64,
     /// Units that are to be indexed anew at the end of the event.
     pub touched: Vec<u32>,
     /// Units accepted.
@@ -306,13 +304,11 @@ impl Job {
             && unit.accepted.is_none()
             && !unit.on_trial
             && unit.leases.len() < usize::from(unit.films_wanted);
-        let mut waited_alike = false;
         for old in [Want::Again, Want::Twin, Want::Fresh] {
-            waited_alike |= self.waiting.remove(&(old, unit_index)) && old == want;
+            self.waiting.remove(&(old, unit_index));
         }
         if wants {
             self.waiting.insert((want, unit_index));
-            self.offers += u64::from(!waited_alike);
         }
     }
 }

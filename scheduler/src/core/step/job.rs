@@ -68,7 +68,6 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         units,
         by_unit,
         waiting: BTreeSet::new(),
-        offers: 0,
         touched: Vec::new(),
         units_accepted: 0,
         leases: 0,

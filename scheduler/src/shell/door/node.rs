@@ -30,16 +30,16 @@ impl Door {
         let max = max.clamp(1, limits::LEASES_PER_REQUEST_MAX) as usize;
         let wait = Duration::from_millis(u64::from(wait_ms)).min(limits::POLL_WAIT_MAX);
         let deadline = Instant::now() + wait;
-        let mut offers = self.desk.offers();
+        let mut changes = self.desk.changes();
         loop {
-            offers.mark_unchanged();
+            changes.mark_unchanged();
             let granted = self.desk.ask(move |desk| grant(desk, node, max)).await??;
             let is_over = Instant::now() >= deadline;
             if !granted.is_empty() || is_over {
                 let sign = |lease: &Lease| Signed::new(lease, &self.key);
                 return Ok(Reply::Leases(granted.iter().map(sign).collect()));
             }
-            if timeout_at(deadline, offers.changed()).await.is_err() {
+            if timeout_at(deadline, changes.changed()).await.is_err() {
                 return Ok(Reply::Leases(Vec::new()));
             }
         }
