@@ -96,6 +96,19 @@ fn who_was_paused_stands_behind_those_who_came_meanwhile() {
     assert_eq!(begun, [Some(second); 3]);
 }
 
+/// Who tells a job to go on that does so anyway loses no place by it.
+#[test]
+fn a_job_that_is_not_held_keeps_its_place() {
+    let mut world = world(12, 1);
+    let first = world.order(50, 1, 140);
+    world.now_ms += 60_000;
+    world.order(51, 2, 140);
+    world.settle_all();
+    world.now_ms += 60_000;
+    steer(&mut world, first, Steering::Resume);
+    assert_eq!((0..3).map(|_| next(&mut world)).collect::<Vec<_>>(), [Some(first); 3]);
+}
+
 #[test]
 fn priority_orders_an_artists_own_jobs_and_nobody_elses() {
     let mut world = world(3, 1);

@@ -48,17 +48,17 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
     book.transfer(vec![escrow.with_link(Link::job(id).with_evidence(evidence))], effects);
     book.jobs_ordered += 1;
     let job = Job {
-        priority: schedule.priority,
-        after,
-        pause,
-        stops_ms: schedule.stop_after_ms.map(|ms| now_ms.saturating_add(ms)),
-        setup_per_unit: money::share(quote.setup, 1, (units.len() as u128).max(1)),
         id,
         number: book.jobs_ordered,
         artist,
         spec,
+        setup_per_unit: money::share(quote.setup, 1, (units.len() as u128).max(1)),
         quote,
         order,
+        priority: schedule.priority,
+        after,
+        pause,
+        stops_ms: schedule.stop_after_ms.map(|ms| now_ms.saturating_add(ms)),
         engine: book.engine,
         ordered_ms: now_ms,
         in_line_ms: now_ms,
@@ -131,7 +131,7 @@ pub(super) fn forget(state: &mut State, id: JobId) {
     book.active.remove(&job.number);
     book.touched.job(id);
     book.jobs.remove(&id);
-    steering::go_on_without(book, id, false, 0);
+    steering::go_on_without(book, id, None);
 }
 
 /// Ends a job: films that are here are still judged, and nothing new is begun. Leases that are out are
@@ -196,7 +196,7 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
         _ => return,
     };
     assert!(job.reserved.is_zero(), "invariant: no lease, nothing reserved");
-    let is_satisfied = matches!(phase, JobPhase::Done | JobPhase::Ended(Ending::Stopped));
+    let ended_well = matches!(phase, JobPhase::Done | JobPhase::Ended(Ending::Stopped));
     let job = state.book.job_mut(id);
     job.phase = phase;
     job.ended_ms = Some(now_ms);
@@ -224,5 +224,5 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
     let book = &mut state.book;
     book.transfer(transfers, effects);
     effects.push(Effect::JobEnded(id));
-    steering::go_on_without(&mut state.book, id, is_satisfied, now_ms);
+    steering::go_on_without(&mut state.book, id, ended_well.then_some(now_ms));
 }

@@ -39,7 +39,10 @@ pub(super) fn steer(
     match steering {
         Steering::Pause => job.pause = Some(Pause::Artist),
         Steering::Resume => {
-            // One that waits for others begins without them.
+            // One that is not held keeps its place; one that waits for others begins without them.
+            if !job.is_held() {
+                return;
+            }
             if job.pause.take().is_none() {
                 job.after.clear();
             }
@@ -51,18 +54,18 @@ pub(super) fn steer(
     }
 }
 
-/// A job is over: those that wait for it go on, or are paused if it did not end well.
-pub(super) fn go_on_without(book: &mut Book, over: JobId, is_satisfied: bool, now_ms: u64) {
+/// A job is over: those that wait for it go on if it ended well, and when; else they are paused.
+pub(super) fn go_on_without(book: &mut Book, over: JobId, well_ms: Option<u64>) {
     let waits = |id: &&JobId| book.jobs[id].after.contains(&over);
     let waiting: Vec<JobId> = book.active.values().filter(waits).copied().collect();
     for id in waiting {
         let job = book.job_mut(id);
         job.version += 1;
         job.after.remove(&over);
-        if !is_satisfied {
-            job.pause = Some(Pause::After(over));
+        match well_ms {
+            Some(now_ms) => join_line(book, id, now_ms),
+            None => job.pause = Some(Pause::After(over)),
         }
-        join_line(book, id, now_ms);
     }
 }
 

@@ -209,9 +209,9 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
         JobsCommand::Download(args) => &args.farm,
         JobsCommand::Receipt(args) => &args.farm,
         JobsCommand::Dispute(args) => &args.farm,
-        JobsCommand::Pause(args) | JobsCommand::Resume(args) => &args.farm,
-        JobsCommand::Priority(args) => &args.farm,
-        JobsCommand::Stop(args) | JobsCommand::Cancel(args) => &args.farm,
+        JobsCommand::Pause(args) | JobsCommand::Resume(args) => &args.which.farm,
+        JobsCommand::Priority(args) => &args.which.farm,
+        JobsCommand::Stop(args) | JobsCommand::Cancel(args) => &args.which.farm,
         JobsCommand::Continue(args) => &args.order.farm,
     };
     client::block_on(async {

@@ -13,7 +13,19 @@ use crate::options::FarmArgs;
 use crate::text;
 use crate::values;
 
-/// A job to steer.
+/// Which job, on which farm.
+#[derive(Debug, Args)]
+pub struct WhichArgs {
+    /// The job
+    job: JobId,
+    #[command(flatten)]
+    pub(super) farm: FarmArgs,
+    /// Print the job as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `tessera jobs pause` and `tessera jobs resume`.
 #[derive(Debug, Args)]
 #[command(before_help = "\
 Examples:
@@ -22,13 +34,8 @@ Examples:
 
 ")]
 pub struct SteerArgs {
-    /// The job
-    job: JobId,
     #[command(flatten)]
-    pub(super) farm: FarmArgs,
-    /// Print the job as a JSON object
-    #[arg(long)]
-    json: bool,
+    pub(super) which: WhichArgs,
 }
 
 /// Options of `tessera jobs priority`.
@@ -39,16 +46,11 @@ Examples:
 
 ")]
 pub struct PriorityArgs {
-    /// The job
-    job: JobId,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
     /// 1 to 100, the highest comes first; 50 unless chosen
     #[arg(value_parser = values::priority)]
     priority: Priority,
-    #[command(flatten)]
-    pub(super) farm: FarmArgs,
-    /// Print the job as a JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 /// Options of `tessera jobs stop` and `tessera jobs cancel`.
@@ -61,16 +63,11 @@ Examples:
 
 ")]
 pub struct EndArgs {
-    /// The job
-    job: JobId,
     #[command(flatten)]
-    pub(super) farm: FarmArgs,
+    pub(super) which: WhichArgs,
     /// Show what would return, and end nothing
     #[arg(long)]
     dry_run: bool,
-    /// Print the job as a JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 pub(super) async fn steer(
@@ -78,25 +75,25 @@ pub(super) async fn steer(
     farm: &Farm,
     steering: Steering,
 ) -> anyhow::Result<Exit> {
-    farm.ask(Request::Steer { job: args.job, steering }).await?;
-    say(&now(farm, args.job).await?, args.json)
+    farm.ask(Request::Steer { job: args.which.job, steering }).await?;
+    say(&now(farm, args.which.job).await?, args.which.json)
 }
 
 pub(super) async fn prefer(args: &PriorityArgs, farm: &Farm) -> anyhow::Result<Exit> {
     let steering = Steering::Priority(args.priority);
-    farm.ask(Request::Steer { job: args.job, steering }).await?;
-    let job = now(farm, args.job).await?;
-    if !args.json {
+    farm.ask(Request::Steer { job: args.which.job, steering }).await?;
+    let job = now(farm, args.which.job).await?;
+    if !args.which.json {
         eprintln!("  priority {} among your jobs", job.priority);
     }
-    say(&job, args.json)
+    say(&job, args.which.json)
 }
 
 pub(super) async fn end(args: &EndArgs, farm: &Farm, steering: Steering) -> anyhow::Result<Exit> {
-    let before = now(farm, args.job).await?;
+    let before = now(farm, args.which.job).await?;
     if before.status.is_over() {
         eprintln!("  the job has ended already ({}); nothing to end", before.status.word());
-        return say(&before, args.json);
+        return say(&before, args.which.json);
     }
     if args.dry_run {
         let left = before.price.checked_sub(before.spent).unwrap_or_default();
@@ -104,17 +101,17 @@ pub(super) async fn end(args: &EndArgs, farm: &Farm, steering: Steering) -> anyh
             "  would end with {} of {} units accepted; up to {left} tokens would return",
             before.units_accepted, before.units
         );
-        return say(&before, args.json);
+        return say(&before, args.which.json);
     }
-    farm.ask(Request::Steer { job: args.job, steering }).await?;
-    let after = now(farm, args.job).await?;
+    farm.ask(Request::Steer { job: args.which.job, steering }).await?;
+    let after = now(farm, args.which.job).await?;
     if !after.status.is_over() {
         eprintln!(
             "  it ends when what nodes have begun is in; see it with: tessera jobs watch {}",
-            args.job
+            args.which.job
         );
     }
-    say(&after, args.json)
+    say(&after, args.which.json)
 }
 
 async fn now(farm: &Farm, job: JobId) -> anyhow::Result<JobSummary> {
