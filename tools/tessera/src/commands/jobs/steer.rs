@@ -17,6 +17,7 @@ use crate::values;
 #[derive(Debug, Args)]
 pub struct WhichArgs {
     /// The job
+    #[arg(index = 1)]
     job: JobId,
     #[command(flatten)]
     pub(super) farm: FarmArgs,
@@ -46,11 +47,11 @@ Examples:
 
 ")]
 pub struct PriorityArgs {
+    /// 1 to 100, the highest comes first; 50 unless chosen
+    #[arg(index = 2, value_parser = values::priority)]
+    priority: Priority,
     #[command(flatten)]
     pub(super) which: WhichArgs,
-    /// 1 to 100, the highest comes first; 50 unless chosen
-    #[arg(value_parser = values::priority)]
-    priority: Priority,
 }
 
 /// Options of `tessera jobs stop` and `tessera jobs cancel`.
@@ -63,11 +64,11 @@ Examples:
 
 ")]
 pub struct EndArgs {
-    #[command(flatten)]
-    pub(super) which: WhichArgs,
     /// Show what would return, and end nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
 }
 
 pub(super) async fn steer(
