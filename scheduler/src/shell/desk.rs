@@ -5,7 +5,7 @@
 //! fsync that covers them. One fsync covers all closures that waited together.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow};
 use ledger::journal::{AppendError, Journal};
@@ -13,6 +13,8 @@ use protocol::wire;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::docket::Docket;
+use super::door::grant;
+use super::lobby::Lobby;
 use super::queue::Queue;
 use super::till::{Batch, Errand};
 use crate::core::{Challenged, Check, Durability, Effect, Event, State, plan, step, verifiers};
@@ -21,6 +23,8 @@ use crate::core::{Challenged, Check, Durability, Effect, Event, State, plan, ste
 const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Closures that share one fsync.
 const TOGETHER_MAX: usize = 256;
+/// Nodes called for work between two closures.
+const CALLED_TOGETHER: usize = 64;
 /// Closures in line before senders wait.
 const LINE_MAX: usize = 1024;
 
@@ -41,6 +45,8 @@ pub(super) struct Desk {
     outlets: Outlets,
     /// Checks that verifiers have.
     docket: Docket,
+    /// Nodes that wait for work.
+    lobby: Lobby,
     failure: Option<anyhow::Error>,
     /// Something was applied that others may wait for.
     touched: bool,
@@ -183,6 +189,34 @@ impl Desk {
         challenged.into_iter().for_each(|it| self.outlets.checks.push(it.into()));
     }
 
+    /// Nodes that wait for work.
+    pub(super) const fn lobby_mut(&mut self) -> &mut Lobby {
+        &mut self.lobby
+    }
+
+    /// Offers what there is to nodes that wait, some at a time.
+    fn call_waiting(&mut self) {
+        self.lobby.note_line(self.state.index.by_place.len());
+        if !self.lobby.is_calling() {
+            return;
+        }
+        let begun = Instant::now();
+        for _ in 0..CALLED_TOGETHER {
+            if !self.state.index.has_work() {
+                self.lobby.end_round();
+                break;
+            }
+            let Some((place, max)) = self.lobby.next() else { break };
+            let told = grant(self, place.0, max);
+            let is_nothing = told.as_ref().is_ok_and(Vec::is_empty);
+            if let Some(tell) = (!is_nothing).then(|| self.lobby.take(place)).flatten() {
+                // Who hangs up now lets the leases lapse.
+                self.answers.push(Box::new(move || drop(tell.send(told))));
+            }
+        }
+        self.lobby.has_taken(begun.elapsed());
+    }
+
     fn tick(&mut self) {
         let now_ms = self.now_ms();
         let late = self.docket.overdue(now_ms);
@@ -192,6 +226,10 @@ impl Desk {
         }
         let live = &mut self.state.live;
         live.quotes.retain(|_, quoted| quoted.quote.valid_until_ms >= now_ms);
+        self.lobby.sweep();
+        if self.state.index.has_work() {
+            self.lobby.begin_round();
+        }
     }
 
     /// Stops after the closure under way.
@@ -241,6 +279,7 @@ pub(super) fn open(
         answers: Vec::new(),
         outlets,
         docket: Docket::default(),
+        lobby: Lobby::default(),
         failure: None,
         touched: false,
         stopping: false,
@@ -257,14 +296,18 @@ fn work(
     mut tasks: mpsc::Receiver<Task>,
     changes: &watch::Sender<u64>,
 ) -> anyhow::Result<()> {
-    while let Some(task) = tasks.blocking_recv() {
-        task(&mut desk);
+    loop {
+        if !desk.lobby.is_calling() {
+            let Some(task) = tasks.blocking_recv() else { break };
+            task(&mut desk);
+        }
         for _ in 1..TOGETHER_MAX {
             match tasks.try_recv() {
                 Ok(task) => task(&mut desk),
                 Err(_empty_or_gone) => break,
             }
         }
+        desk.call_waiting();
         desk.settle(false);
         if std::mem::take(&mut desk.touched) {
             changes.send_modify(|count| *count += 1);

@@ -11,6 +11,7 @@ mod door;
 mod doubt;
 mod frames;
 mod golden;
+mod lobby;
 mod page;
 mod queue;
 mod restore;

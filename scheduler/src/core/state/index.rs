@@ -268,6 +268,12 @@ impl Index {
         self.jobs.get(&job).into_iter().flat_map(|keys| keys.expected.latest())
     }
 
+    /// Whether there may be a lease for somebody: a unit wants a film, or may be raced.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.by_place.is_empty() || !self.expected.is_empty()
+    }
+
     /// Whether another job of the same artist is to come first.
     pub(in crate::core) fn comes_later(&self, job: &InLine) -> bool {
         let jobs = self.by_artist.get(&job.artist);

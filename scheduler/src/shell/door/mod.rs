@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use transport::{BoxFuture, Scenes, Service};
 
 pub(super) use anyone::LedgerChecks;
+pub(super) use node::grant;
 pub(super) use turnstile::Turnstile;
 pub(super) use witness::Witnesses;
 

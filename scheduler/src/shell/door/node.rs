@@ -7,12 +7,12 @@ use protocol::{
     Class, Commitment, Digest, Evidence, Lease, LeaseId, NodeId, PublicKey, RayCount, Refusal,
     Reply, Signed, limits,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::hello::BARRED;
 use super::{Bytes, Door, blocking, internal, refused};
 use crate::core::{Event, LeasePhase, plan, view};
-use crate::shell::desk::Desk;
+use crate::shell::desk::{Desk, Stopped};
 use crate::shell::verifier::{self, Tripped};
 
 /// Verdicts in one reply.
@@ -29,20 +29,29 @@ impl Door {
         let node = NodeId(caller.0);
         let max = max.clamp(1, limits::LEASES_PER_REQUEST_MAX) as usize;
         let wait = Duration::from_millis(u64::from(wait_ms)).min(limits::POLL_WAIT_MAX);
-        let deadline = Instant::now() + wait;
-        let mut changes = self.desk.changes();
-        loop {
-            changes.mark_unchanged();
-            let granted = self.desk.ask(move |desk| grant(desk, node, max)).await??;
-            let is_over = Instant::now() >= deadline;
-            if !granted.is_empty() || is_over {
-                let sign = |lease: &Lease| Signed::new(lease, &self.key);
-                return Ok(Reply::Leases(granted.iter().map(sign).collect()));
-            }
-            if timeout_at(deadline, changes.changed()).await.is_err() {
-                return Ok(Reply::Leases(Vec::new()));
-            }
-        }
+        let asked = move |desk: &mut Desk| {
+            let now_ms = desk.now_ms();
+            desk.apply(Event::Heard { node, now_ms });
+            let granted = grant(desk, node, max)?;
+            let waits = granted.is_empty() && !wait.is_zero();
+            Ok::<_, Refused>(if waits {
+                Err(desk.lobby_mut().wait(node, max))
+            } else {
+                Ok(granted)
+            })
+        };
+        let granted = match self.desk.ask(asked).await?? {
+            Ok(granted) => granted,
+            Err((place, mut told)) => match timeout(wait, &mut told).await {
+                Ok(told) => told.map_err(|_gone| Stopped)??,
+                Err(_elapsed) => {
+                    self.desk.ask(move |desk| desk.lobby_mut().leave(place)).await?;
+                    // It may have been called just before.
+                    told.try_recv().unwrap_or_else(|_nothing| Ok(Vec::new()))?
+                }
+            },
+        };
+        Ok(Reply::Leases(granted.iter().map(|lease| Signed::new(lease, &self.key)).collect()))
     }
 
     pub(super) async fn heartbeat(
@@ -167,6 +176,7 @@ impl Door {
                 let now_ms = desk.now_ms();
                 if open {
                     desk.apply(event(now_ms));
+                    desk.lobby_mut().call(node);
                 }
                 open || matches!(standing(desk, node, id, root), Standing::Answered)
             })
@@ -220,8 +230,12 @@ pub(super) fn unknown_node() -> Refused {
     refused(RefusedCode::NotFound, "you have not said hello as a node")
 }
 
-/// Grants a node what the plan has for it.
-fn grant(desk: &mut Desk, node: NodeId, max: usize) -> Result<Vec<Lease>, Refused> {
+/// Grants a node at most `max` leases of what the plan has for it.
+pub(in crate::shell) fn grant(
+    desk: &mut Desk,
+    node: NodeId,
+    max: usize,
+) -> Result<Vec<Lease>, Refused> {
     let known = desk.state().book.nodes.get(&node).ok_or_else(unknown_node)?;
     if known.barred {
         return Err(refused(RefusedCode::NotAllowed, BARRED));
@@ -231,7 +245,6 @@ fn grant(desk: &mut Desk, node: NodeId, max: usize) -> Result<Vec<Lease>, Refuse
         return Err(refused(RefusedCode::NotAllowed, message));
     }
     let now_ms = desk.now_ms();
-    desk.apply(Event::Heard { node, now_ms });
     let mut granted = Vec::new();
     while granted.len() < max
         && let Some(event) = plan::next_grant(desk.state(), node, now_ms)
