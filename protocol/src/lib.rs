@@ -16,6 +16,7 @@
 //! # Ok::<(), protocol::SettingsError>(())
 //! ```
 
+pub mod batch;
 pub mod challenge;
 pub mod evidence;
 pub mod geometry;
@@ -24,6 +25,7 @@ pub mod job;
 pub mod lease;
 pub mod limits;
 pub mod message;
+pub mod noise;
 pub mod offer;
 pub mod order;
 pub mod piece;
@@ -36,6 +38,7 @@ pub mod view;
 pub mod voucher;
 pub mod wire;
 
+pub use batch::{Batch, BatchLengths};
 pub use challenge::Challenge;
 pub use evidence::{EVIDENCE_PIXELS_MAX, Evidence};
 pub use geometry::{Rect, Size, TileGrid};
@@ -44,11 +47,11 @@ pub use id::{
     TransferId,
 };
 pub use job::{
-    Batch, BatchLengths, FrameRange, JobSpec, RayCount, Shot, ShotIndex, SpecError, TileIndex,
-    Unit, ViewIndex,
+    FrameRange, JobSpec, RayCount, Shot, ShotIndex, SpecError, TileIndex, Unit, ViewIndex,
 };
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
+pub use noise::{NoiseError, NoiseTarget};
 pub use offer::{Assurance, AssuranceError, Offer, PriceError};
 pub use order::{Order, Priority, PriorityError, Probed, Quote, Schedule, ScheduleError, Steering};
 pub use piece::Piece;
@@ -64,4 +67,4 @@ pub use voucher::{ParseVoucherError, Voucher, VoucherText};
 pub use wire::{DecodeError, decode, encode};
 
 /// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.
-pub const PROTOCOL_VERSION: u32 = 7;
+pub const PROTOCOL_VERSION: u32 = 8;

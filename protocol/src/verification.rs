@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Batch;
 use crate::id::{Digest, LeaseId, NodeId, PublicKey, SceneId};
-use crate::job::Batch;
 use crate::lease::Engine;
 use crate::limits;
 use crate::settings::RenderSettings;

@@ -105,6 +105,7 @@ impl Desk {
             frames: FrameRange { first: 1, last: frames, step: 1, fps: 24.0 },
             tile_side_px: 16,
             base: None,
+            noise: None,
         };
         let bound = SampleCost { closest: 25_000.0, shadow: 0.0 };
         let probe = Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100 };

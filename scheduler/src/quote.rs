@@ -238,6 +238,7 @@ mod tests {
             frames: FrameRange { first: 1, last: frames, step: 1, fps: 24.0 },
             tile_side_px: 128,
             base: None,
+            noise: None,
         }
     }
 

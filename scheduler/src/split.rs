@@ -102,7 +102,7 @@ pub fn split(
     lengths: BatchLengths,
     kept: &Kept,
 ) -> Result<Vec<Unit>, SplitError> {
-    let batches: Vec<Batch> = lengths.cover(spec.settings.chunk_count()).collect();
+    let batches = spec.batches(lengths);
     let grid = spec.grid();
     let units = u64::from(spec.shot_count()) * u64::from(grid.tile_count()) * batches.len() as u64;
     if units > UNITS_MAX {
@@ -197,6 +197,7 @@ mod tests {
             frames,
             tile_side_px: 32,
             base: None,
+            noise: None,
         }
     }
 

@@ -33,6 +33,7 @@ pub fn spec(name: &str) -> JobSpec {
         frames: FrameRange::STILL,
         tile_side_px: 64,
         base: None,
+        noise: None,
     }
 }
 

@@ -195,7 +195,8 @@ fn said(
     Ok(Said { unit: CheckedUnit { unit, node, root, rays, pixels_checked, pay }, link })
 }
 
-/// Whether the units are all of the shot; none may be outside, none overlap another.
+/// Whether the units are all of the shot, as far as its tiles want them; none may be outside, none
+/// overlap another.
 fn covers(spec: &JobSpec, units: &[CheckedUnit]) -> Result<bool, ReceiptError> {
     let (grid, chunks) = (spec.grid(), spec.settings.chunk_count());
     let mut tiles: BTreeMap<_, BTreeSet<Batch>> = BTreeMap::new();
@@ -211,9 +212,13 @@ fn covers(spec: &JobSpec, units: &[CheckedUnit]) -> Result<bool, ReceiptError> {
         }
         others.insert(batch);
     }
-    let whole = tiles
-        .values()
-        .filter(|batches| batches.iter().map(|batch| batch.chunk_count()).sum::<u32>() == chunks);
+    let is_whole = |batches: &&BTreeSet<Batch>| {
+        let count = batches.iter().map(|batch| batch.chunk_count()).sum::<u32>();
+        // Where noise ends tiles, one may end wherever that is decided.
+        let may_end = spec.noise.is_some_and(|target| target.decides_after(count));
+        count == chunks || may_end && batches.last().is_some_and(|last| last.end_chunk() == count)
+    };
+    let whole = tiles.values().filter(is_whole);
     Ok(whole.count() as u64 == u64::from(grid.tile_count()))
 }
 

@@ -36,6 +36,7 @@ fn spec() -> JobSpec {
         frames: FrameRange::STILL,
         tile_side_px: 128,
         base: Some(JobId([9; 16])),
+        noise: Some(NoiseTarget::try_new(0.01, 64).expect("in range")),
     }
 }
 

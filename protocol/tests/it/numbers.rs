@@ -28,6 +28,7 @@ proptest! {
             frames: FrameRange { first, last, step, fps },
             tile_side_px: 128,
             base: None,
+            noise: None,
         };
         if spec.validate().is_ok() {
             prop_assert_eq!(spec.frames.frames().count(), spec.frames.count() as usize);

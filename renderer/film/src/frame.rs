@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{Batch, Digest, Rect, RenderSettings, Size};
+use protocol::{Batch, Digest, NoiseTarget, Rect, RenderSettings, Size};
 
 use crate::film::Film;
 use crate::picture::{Means, Picture, Place};
@@ -149,7 +149,7 @@ impl Frame {
     }
 
     /// Everything there of a tile's first chunks, where they make one batch: what
-    /// [`crate::NoiseTarget`] decides by.
+    /// [`crate::is_quiet`] decides by.
     #[must_use]
     pub fn start_of(&self, rect: Rect, chunk_count: u32) -> Option<&Film> {
         self.tiles.get(&rect)?.roots.get(&Batch::new(0, chunk_count)?)
@@ -163,6 +163,17 @@ impl Frame {
         if tile.chunks < self.chunk_count && !tile.is_enough {
             tile.is_enough = true;
             self.complete_pixels += rect.pixel_count();
+        }
+    }
+
+    /// Says of a tile that it has samples enough, if that can be seen from what is there.
+    ///
+    /// Films are to be those up to where it was decided, in any order of arrival.
+    pub fn enough_if_quiet(&mut self, rect: Rect, target: NoiseTarget) {
+        let roots = self.tiles.get(&rect).map(|tile| &tile.roots);
+        let first = roots.and_then(BTreeMap::first_key_value);
+        if first.is_some_and(|(_, film)| crate::is_quiet(film, target)) {
+            self.enough(rect);
         }
     }
 

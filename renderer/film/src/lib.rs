@@ -33,7 +33,7 @@ pub use film::{Film, FilmError, Pixel};
 pub use frame::{Frame, InsertError};
 pub use image_file::{ImageFileError, JpegQuality, PngDepth, write_jpeg, write_png};
 pub use layer::{Layer, LayerError, LayerKind, LayerValues};
-pub use noise::NoiseTarget;
+pub use noise::is_quiet;
 pub use passes::{Passes, Scattered};
 pub use picture::{Picture, Place, luminance};
 pub use sums::Sums;

@@ -1,8 +1,8 @@
 //! When a tile has samples enough: a pure function of its committed sums.
 //!
 //! Whoever holds the film of a tile's first chunks decides the same: the machine that rendered it,
-//! and a scheduler that was handed it. Decisions are made at powers of two of chunks, where the film
-//! is one node of the merging tree, so that what follows is aligned whichever way they go.
+//! a scheduler that was handed it, an artist who has fetched it. When it is decided,
+//! [`protocol::NoiseTarget`] says.
 //!
 //! # Source
 //! Dammertz et al. 2010, "A hierarchical automatic stopping condition for Monte Carlo global
@@ -12,8 +12,7 @@
 //! standard error of the mean for its standard deviation; films carry squares, so the standard error
 //! is told itself. Above a luminance of 1 it is divided by the luminance, as Cycles does.
 
-use protocol::settings::CHUNK_SAMPLES;
-use protocol::{Batch, Rect};
+use protocol::{NoiseTarget, Rect};
 
 use crate::film::{Film, Pixel};
 use crate::picture::{sum_luminance, variance_of_mean};
@@ -24,64 +23,14 @@ pub const BLOCK_SIDE_PX: u32 = 16;
 /// Added to what an error is divided by, so that black is not noisy (as in Cycles).
 const BLACK: f64 = 1e-4;
 
-/// How little noise is enough.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct NoiseTarget {
-    threshold: f32,
-    samples_min: u32,
-}
-
-/// A target that no tile can be held to.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error("a noise of {0} cannot be a target; choose more than 0 and at most 1, such as 0.01")]
-pub struct NoiseError(f32);
-
-impl NoiseTarget {
-    /// At most `threshold` of [`tile_noise`], in 0..=1 without 0, after at least `samples_min`
-    /// samples.
-    ///
-    /// # Errors
-    /// [`NoiseError`] for any other threshold.
-    pub fn try_new(threshold: f32, samples_min: u32) -> Result<Self, NoiseError> {
-        if threshold > 0.0 && threshold <= 1.0 {
-            Ok(Self { threshold, samples_min })
-        } else {
-            Err(NoiseError(threshold))
-        }
-    }
-
-    /// Whether it is decided after so many chunks: at powers of two from the least samples on.
-    #[must_use]
-    pub const fn decides_after(&self, chunks: u32) -> bool {
-        chunks.is_power_of_two() && chunks.saturating_mul(CHUNK_SAMPLES) >= self.samples_min
-    }
-
-    /// Whether a tile has samples enough, by the film of all its first chunks. A film of any other
-    /// batch decides nothing.
-    #[must_use]
-    pub fn is_reached(&self, film: &Film) -> bool {
-        let batch = film.batch();
-        batch.first_chunk() == 0
-            && self.decides_after(batch.chunk_count())
-            && tile_noise(film) <= f64::from(self.threshold)
-    }
-
-    /// The batch to render after `chunks` chunks of `chunk_count`, none longer than `chunks_max`:
-    /// it ends where it is decided next at the latest.
-    ///
-    /// # Panics
-    /// When `chunks_max` is 0.
-    #[must_use]
-    pub fn next_batch(&self, chunks: u32, chunk_count: u32, chunks_max: u32) -> Option<Batch> {
-        assert!(chunks_max > 0, "a batch has at least one chunk");
-        let mut end = 1_u32;
-        while end < chunk_count && (end <= chunks || !self.decides_after(end)) {
-            end = end.saturating_mul(2);
-        }
-        let left = end.min(chunk_count).checked_sub(chunks).filter(|&left| left > 0)?;
-        let aligned = if chunks == 0 { left } else { 1 << chunks.trailing_zeros() };
-        Batch::new(chunks, 1 << left.min(aligned).min(chunks_max).ilog2())
-    }
+/// Whether a tile has samples enough, by the film of all its first chunks. A film of any other batch
+/// decides nothing.
+#[must_use]
+pub fn is_quiet(film: &Film, target: NoiseTarget) -> bool {
+    let batch = film.batch();
+    batch.first_chunk() == 0
+        && target.decides_after(batch.chunk_count())
+        && tile_noise(film) <= f64::from(target.threshold())
 }
 
 /// The noise of a tile: that of its noisiest block of [`BLOCK_SIDE_PX`] squared, so that no part of
@@ -124,6 +73,9 @@ fn blocks(tile: Rect) -> impl Iterator<Item = Rect> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::Batch;
+    use protocol::settings::CHUNK_SAMPLES;
+
     use super::*;
 
     const TILE: Rect = Rect { x0: 32, y0: 16, x1: 72, y1: 36 };
@@ -174,40 +126,13 @@ mod tests {
     #[test]
     fn a_target_is_decided_at_powers_of_two_from_the_least_samples_on() {
         let target = NoiseTarget::try_new(0.1, 48).expect("in range");
-        let decided: Vec<u32> = (1..=20).filter(|&chunks| target.decides_after(chunks)).collect();
-        assert_eq!(decided, [4, 8, 16]);
-        let quiet = |chunks| target.is_reached(&film(chunks, |_, _| (1.0, 1.1)));
+        let quiet = |chunks| is_quiet(&film(chunks, |_, _| (1.0, 1.1)), target);
         assert_eq!([2, 4, 8].map(quiet), [false, true, true]);
         // Half 0 and half 4 has 1 / √(n - 1): 0.126 after 64 samples, 0.089 after 128.
-        let loud = |chunks| target.is_reached(&film(chunks, |_, _| (0.0, 4.0)));
+        let loud = |chunks| is_quiet(&film(chunks, |_, _| (0.0, 4.0)), target);
         assert_eq!([4, 8].map(loud), [false, true]);
-        for threshold in [0.0, -1.0, 1.5, f32::NAN, f32::INFINITY] {
-            let error = NoiseTarget::try_new(threshold, 32).expect_err("out of range");
-            assert!(error.to_string().contains("0.01"), "{error}");
-        }
         // The upper half of a tile's samples decides nothing.
         let upper = Batch::new(4, 4).expect("aligned");
-        assert!(!target.is_reached(&Film::zeroed(TILE, upper)));
-    }
-
-    #[test]
-    fn batches_end_where_it_is_decided() {
-        let run = |samples_min, chunk_count, chunks_max| {
-            let target = NoiseTarget::try_new(0.1, samples_min).expect("in range");
-            let (mut chunks, mut batches) = (0, Vec::new());
-            while let Some(batch) = target.next_batch(chunks, chunk_count, chunks_max) {
-                assert_eq!(batch.first_chunk(), chunks, "no gaps");
-                chunks = batch.end_chunk();
-                batches.push(batch.to_string());
-            }
-            assert_eq!(chunks, chunk_count);
-            batches.join(" ")
-        };
-        assert_eq!(run(32, 16, 4), "0+2 2+2 4+4 8+4 12+4");
-        assert_eq!(run(32, 16, 64), "0+2 2+2 4+4 8+8");
-        assert_eq!(run(1, 7, 4), "0+1 1+1 2+2 4+2 6+1");
-        assert_eq!(run(100, 5, 64), "0+4 4+1");
-        assert_eq!(run(500, 5, 4), "0+4 4+1");
-        assert_eq!(run(32, 1, 4), "0+1");
+        assert!(!is_quiet(&Film::zeroed(TILE, upper), target));
     }
 }

@@ -279,6 +279,7 @@ impl Farm {
             frames: FrameRange { first: 1, last: frames, step: 1, fps: 24.0 },
             tile_side_px: 16,
             base: None,
+            noise: None,
         };
         let bound = SampleCost { closest: UNIT_RAYS / UNIT_SAMPLES, shadow: 0.0 };
         let probe = Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100 };
@@ -401,6 +402,7 @@ fn answer(check: &Check, now_ms: u64) -> Event {
             Event::Judged { lease: film.lease, round: challenge.round, outcome, now_ms }
         }
         CheckKind::Recheck { film, .. } => Event::Rechecked { lease: film.lease, outcome, now_ms },
+        CheckKind::Noise { .. } => unreachable!("no job of these has a noise target"),
         CheckKind::Trial { films } => {
             let held = |film: &FilmRef| Tried { lease: film.lease, differing: 0, evidence: None };
             let (job, unit_index) = (check.piece.unit.job, check.unit_index);

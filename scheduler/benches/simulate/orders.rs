@@ -97,6 +97,7 @@ impl Farm {
             frames: FrameRange { first: 1, last: order.frames, step: 1, fps: 24.0 },
             tile_side_px: 16,
             base: None,
+            noise: None,
         };
         // The probe bounds the whole a tenth above what it is.
         let per_sample = order.rays * 1.1 / UNIT_SAMPLES;

@@ -54,6 +54,7 @@ impl Farm {
             CheckKind::Appeal { conviction: lease, film, .. } => {
                 Event::AppealHeard { lease, holds: Some(film.root == truth(&unit)) }
             }
+            CheckKind::Noise { .. } => unreachable!("no job of these has a noise target"),
             CheckKind::Trial { films } => {
                 let tried = |film: &FilmRef| {
                     let differing = u32::from(film.root != truth(&unit)) * 9;

@@ -3,9 +3,9 @@
 use ledger::Transfer;
 use protocol::challenge::challenge_pixels;
 use protocol::{
-    BatchLengths, Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId,
-    Order, Piece, PublicKey, Quote, RayCount, Refusal, Schedule, Signed, Steering, Tokens, Unit,
-    Verdict, VerdictKind,
+    Batch, BatchLengths, Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId,
+    NodeId, NoiseTarget, Order, Piece, PublicKey, Quote, RayCount, Refusal, Schedule, Signed,
+    Steering, Tokens, Unit, Verdict, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -191,6 +191,19 @@ pub enum Event {
         unit_index: u32,
         /// What was found of each film.
         films: Vec<Tried>,
+        /// When.
+        now_ms: u64,
+    },
+    /// The noise of a tile was looked at.
+    Weighed {
+        /// The job.
+        job: JobId,
+        /// Index of a unit of the tile.
+        unit_index: u32,
+        /// After how many chunks.
+        chunks: u32,
+        /// Whether it has samples enough with these.
+        is_enough: bool,
         /// When.
         now_ms: u64,
     },
@@ -506,6 +519,13 @@ pub enum CheckKind {
     Dispute {
         /// The film.
         film: FilmRef,
+    },
+    /// All films of a tile's first chunks, which the piece names: answered by [`Event::Weighed`].
+    Noise {
+        /// How little noise is enough.
+        target: NoiseTarget,
+        /// The films.
+        films: Vec<(Batch, FilmRef)>,
     },
     /// Random pixels of an accepted film: answered by [`Event::Rechecked`].
     Recheck {

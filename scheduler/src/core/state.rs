@@ -2,6 +2,7 @@
 
 mod index;
 mod job;
+mod quiet;
 mod risk;
 mod times;
 
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use index::{Able, InLine, Index, Touched};
 pub(super) use index::{RACE_AFTER_MS, slow_after_ms};
 pub use job::{Accepted, Ending, Job, JobPhase, Pause, UnitState, Want};
+pub use quiet::Quiet;
 pub use risk::{Appeal, Audit, Conviction, Dispute, Recheck, Stake};
 pub use times::Times;
 

@@ -50,7 +50,7 @@ pub fn summary(job: &Job) -> JobSummary {
         reason,
         priority: job.priority,
         stops_ms: job.stops_ms,
-        units: job.units.len() as u32,
+        units: job.units_wanted(),
         units_accepted: job.units_accepted,
         price: job.quote.price,
         price_per_gray: job.quote.price_per_gray,
@@ -155,7 +155,7 @@ fn least_advanced<'a>(
 }
 
 fn unit_status(book: &Book, unit: &UnitState) -> TileStatus {
-    if unit.accepted.is_some() {
+    if unit.accepted.is_some() || unit.spared {
         return TileStatus::Accepted;
     }
     let phases = unit.leases.iter().map(|lease| &book.leases[lease].phase);

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::Context as _;
-use film::{Film, Sums};
+use film::{Film, Frame, Sums};
 use protocol::{
-    Challenge, Class, Digest, EVIDENCE_PIXELS_MAX, Evidence, Piece, Refusal, Signed, SigningKey,
+    Batch, Challenge, Class, Digest, EVIDENCE_PIXELS_MAX, Evidence, NoiseTarget, Piece, Refusal,
+    Signed, SigningKey,
 };
 use renderer::trace::Path;
 use renderer::{Backend as _, Cancel, CpuBackend, RenderError, RenderScene, Work};
@@ -147,6 +148,9 @@ impl Verifier {
                 let outcome = self.whole(place, film);
                 outcome.map(|outcome| Event::DisputeHeard { lease, outcome, now_ms: 0 })
             }
+            CheckKind::Noise { target, films } => {
+                self.is_quiet(place, *target, films).map(|is_enough| weighed(check, is_enough))
+            }
             CheckKind::Trial { films } => {
                 let (job, unit_index) = (check.piece.unit.job, check.unit_index);
                 let films = self.trial(place, films);
@@ -206,6 +210,23 @@ impl Verifier {
             Ok(Tried { lease: film.lease, differing, evidence })
         });
         tried.collect()
+    }
+
+    /// Whether a tile has samples enough, by the films of its first chunks.
+    fn is_quiet(
+        &mut self,
+        place: &Place<'_>,
+        target: NoiseTarget,
+        films: &[(Batch, FilmRef)],
+    ) -> anyhow::Result<bool> {
+        let Work { rect, batch } = place.work;
+        let mut gathered = Frame::of(place.frame.settings());
+        for &(batch, film) in films {
+            let work = Work { rect, batch };
+            gathered.insert(self.film(&Place { work, ..*place }, &film)?)?;
+        }
+        let start = gathered.start_of(rect, batch.chunk_count());
+        Ok(start.is_some_and(|film| film::is_quiet(film, target)))
     }
 
     /// What a render of the whole tile says of a film.
@@ -382,6 +403,7 @@ fn unlooked(check: &Check) -> Event {
             Event::AppealHeard { lease: *conviction, holds: None }
         }
         CheckKind::Dispute { film } => Event::DisputeHeard { lease: film.lease, outcome, now_ms },
+        CheckKind::Noise { .. } => weighed(check, false),
         CheckKind::Trial { films } => {
             let held = |film: &FilmRef| Tried { lease: film.lease, differing: 0, evidence: None };
             let (job, unit_index) = (check.piece.unit.job, check.unit_index);
@@ -396,12 +418,22 @@ fn unseen(check: &Check, root: Digest) -> Event {
     let lost = match &check.kind {
         CheckKind::Challenge { film, .. } => Some(film),
         CheckKind::Trial { films } => films.iter().find(|film| film.root == root),
-        CheckKind::Recheck { .. } | CheckKind::Appeal { .. } | CheckKind::Dispute { .. } => None,
+        CheckKind::Recheck { .. }
+        | CheckKind::Appeal { .. }
+        | CheckKind::Dispute { .. }
+        | CheckKind::Noise { .. } => None,
     };
     match lost {
         Some(film) => Event::FilmLost { lease: film.lease, now_ms: 0 },
         None => unlooked(check),
     }
+}
+
+/// The answer to a look at a tile's noise.
+fn weighed(check: &Check, is_enough: bool) -> Event {
+    let Check { piece, unit_index, .. } = check;
+    let chunks = piece.unit.batch.chunk_count();
+    Event::Weighed { job: piece.unit.job, unit_index: *unit_index, chunks, is_enough, now_ms: 0 }
 }
 
 /// The event with the time at which it enters the state.
@@ -420,6 +452,9 @@ fn stamped(event: Event, at_ms: u64) -> Event {
             Event::Tried { job, unit_index, films, now_ms: at_ms }
         }
         Event::FilmLost { lease, .. } => Event::FilmLost { lease, now_ms: at_ms },
+        Event::Weighed { job, unit_index, chunks, is_enough, .. } => {
+            Event::Weighed { job, unit_index, chunks, is_enough, now_ms: at_ms }
+        }
         other => other,
     }
 }

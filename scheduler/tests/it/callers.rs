@@ -45,6 +45,7 @@ pub fn spec(name: &str) -> JobSpec {
         frames: FrameRange::STILL,
         tile_side_px: 16,
         base: None,
+        noise: None,
     }
 }
 

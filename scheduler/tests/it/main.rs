@@ -7,6 +7,7 @@ mod disputes;
 mod evidence;
 mod farm;
 mod market;
+mod noise;
 mod page;
 mod receipts;
 #[path = "../../benches/simulate/mod.rs"]

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ledger::{Account, Code, Transfer, account};
 use protocol::{
-    BatchLengths, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, Offer, Order,
-    Probed, PublicKey, Quote, QuoteId, RayCount, Refusal, RenderSettings, SceneId, Schedule,
-    Signed, SigningKey, Size, Tokens, Unit, VerdictKind,
+    BatchLengths, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, NoiseTarget,
+    Offer, Order, Probed, PublicKey, Quote, QuoteId, RayCount, Refusal, RenderSettings, SceneId,
+    Schedule, Signed, SigningKey, Size, Tokens, Unit, VerdictKind,
 };
 use scheduler::core::{
     Book, Challenged, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding,
@@ -85,6 +85,7 @@ pub struct Wanted {
     pub offer: Offer,
     pub samples: u32,
     pub base: Option<JobId>,
+    pub noise: Option<NoiseTarget>,
     pub schedule: Schedule,
 }
 
@@ -96,6 +97,7 @@ impl Default for Wanted {
             offer: Offer::default(),
             samples: 40,
             base: None,
+            noise: None,
             schedule: Schedule::default(),
         }
     }
@@ -129,6 +131,8 @@ pub struct World {
     /// Accepted films that were looked at again because who vouched for them was wrong elsewhere.
     pub doubted: u32,
     pub disputes: u32,
+    /// Looks at the noise of tiles.
+    pub looks: u32,
     /// Of these, by artists who were right.
     pub disputes_won: u32,
     stakes_made: u32,
@@ -152,6 +156,13 @@ const ENGINE: Engine = Engine(1);
 
 pub fn truth(unit: &Unit, class: Class) -> Digest {
     Digest::of("truth", &[&protocol::encode(unit), &protocol::encode(&class)])
+}
+
+/// After how many chunks a tile has as little noise as this: four times as many for half of it.
+pub fn quiet_after(unit: &Unit, target: NoiseTarget) -> u32 {
+    let tile = Digest::of("noise", &[&protocol::encode(&(unit.shot, unit.tile))]);
+    let times = if target.threshold() < 0.1 { 4 } else { 1 };
+    times << (tile.0[0] % 5)
 }
 
 fn rays(unit: &Unit) -> RayCount {
@@ -188,6 +199,7 @@ impl World {
             found: 0,
             doubted: 0,
             disputes: 0,
+            looks: 0,
             disputes_won: 0,
             stakes_made: 0,
             policy,
@@ -248,7 +260,7 @@ impl World {
 
     /// An order of any kind.
     pub fn place(&mut self, artist: u8, number: u8, wanted: Wanted) -> JobId {
-        let Wanted { percent, price_per_gray, offer, samples, base, schedule } = wanted;
+        let Wanted { percent, price_per_gray, offer, samples, base, noise, schedule } = wanted;
         let spec = JobSpec {
             name: format!("job {number}"),
             scene: SceneId([0; 32]),
@@ -261,6 +273,7 @@ impl World {
             frames: protocol::FrameRange { first: 0, last: 1, step: 1, fps: 24.0 },
             tile_side_px: 16,
             base,
+            noise,
         };
         let kept = kept(&self.state.book, public(artist), &spec).expect("a base that may be");
         let batches = BatchLengths { chunks_max: 2, growing: schedule.progressive };

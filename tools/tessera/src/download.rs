@@ -97,7 +97,11 @@ impl Download {
     fn insert(&mut self, shot: ShotIndex, film: Film) -> anyhow::Result<()> {
         let settings = &self.spec.settings;
         let frame = self.open.entry(shot).or_insert_with(|| Frame::of(settings));
+        let rect = film.rect();
         frame.insert(film).context("an accepted film does not fit its frame")?;
+        if let Some(target) = self.spec.noise {
+            frame.enough_if_quiet(rect, target);
+        }
         if frame.is_complete()
             && let Some(frame) = self.open.remove(&shot)
         {

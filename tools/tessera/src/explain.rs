@@ -260,6 +260,7 @@ mod tests {
             frames: FrameRange::STILL,
             tile_side_px: 128,
             base: None,
+            noise: None,
         }
     }
 

@@ -7,7 +7,7 @@ use farm_node::worker::{Confinement, Raised, Standing};
 use protocol::view::{
     FarmView, JobSummary, LedgerCheck, NodeView, StatementRow, TileStatus, WalletView,
 };
-use protocol::{CameraChoice, Class, JobSpec, Quote, Shot, ViewIndex};
+use protocol::{CameraChoice, Class, JobSpec, NoiseTarget, Quote, Shot, ViewIndex};
 use serde_json::{Value, json};
 
 /// Version of every object printed.
@@ -27,6 +27,7 @@ pub fn job(job: &JobSummary) -> Value {
         "crop": spec.settings.crop.map(|crop| crop.to_string()),
         "overscan": spec.settings.overscan,
         "samples": spec.settings.samples,
+        "noise": spec.noise.map(|target| noise(&target)),
         "cameras": cameras(spec),
         "frames": { "first": spec.frames.first, "last": spec.frames.last, "step": spec.frames.step },
         "units": job.units,
@@ -42,6 +43,11 @@ pub fn job(job: &JobSummary) -> Value {
         "ordered_ms": job.ordered_ms,
         "ended_ms": job.ended_ms,
     })
+}
+
+/// How little noise is enough, and after how many samples at the least.
+fn noise(target: &NoiseTarget) -> Value {
+    json!({ "threshold": target.threshold(), "min_samples": target.samples_min() })
 }
 
 /// A job's cameras, in order of its views; the scene's first one and one set by hand have no name.

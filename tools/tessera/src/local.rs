@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use film::{Frame, NoiseTarget, Picture};
-use protocol::{Batch, CameraChoice, JobSpec, RayCount, RenderSettings, TileGrid};
+use film::{Frame, Picture};
+use protocol::{Batch, CameraChoice, JobSpec, NoiseTarget, RayCount, RenderSettings, TileGrid};
 use renderer::{Backend, Cancel, Effort, PrepareError, RenderError, RenderScene, Work};
 use scene::{ImportOptions, Imported, Scene};
 
@@ -140,7 +140,7 @@ pub fn render(
             chunks = batch.end_chunk();
             frame.insert(film).context("a film did not fit the frame")?;
             let reached = |target: NoiseTarget| {
-                frame.start_of(rect, chunks).is_some_and(|film| target.is_reached(film))
+                frame.start_of(rect, chunks).is_some_and(|film| film::is_quiet(film, target))
             };
             if chunks < chunk_count && noise.is_some_and(reached) {
                 frame.enough(rect);

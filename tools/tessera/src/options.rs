@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use protocol::{
-    CameraChoice, Crop, FrameRange, Lens, Lighting, Opening, PixelFilter, RenderSettings,
-    SettingsError, Shutter, ShutterPosition, Size, Sun,
+    CameraChoice, Crop, FrameRange, Lens, Lighting, NoiseTarget, Opening, PixelFilter,
+    RenderSettings, SettingsError, Shutter, ShutterPosition, Size, Sun,
 };
 use scene::{ImportOptions, Imported, LampUnits, MissingTextures, Scene, SunSky};
 
-use crate::exit::{Exit, fail};
+use crate::exit::{Exit, WithExit as _, fail};
 use crate::local;
 use crate::text;
 use crate::values::{self, Clay, ClearSky, Frames, Overscan, Rgb, Triple};
@@ -17,6 +17,30 @@ use crate::wishes::Asked;
 
 /// From the scene towards the sun when nothing else is asked for: over the right shoulder.
 const SUN_DIRECTION: Triple = Triple([0.4, 0.8, 0.45]);
+
+/// How little noise is enough.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Picture")]
+pub struct NoiseArgs {
+    /// A tile whose noise is at most this share of white has samples enough, as 0.01; then --spp are
+    /// the most
+    #[arg(long, value_name = "SHARE")]
+    noise: Option<f32>,
+    /// Samples per pixel before noise is looked at
+    #[arg(long, value_name = "N", default_value_t = 32, requires = "noise")]
+    min_samples: u32,
+}
+
+impl NoiseArgs {
+    /// The target, where one is asked for.
+    ///
+    /// # Errors
+    /// Usage: no share of white.
+    pub fn target(&self) -> anyhow::Result<Option<NoiseTarget>> {
+        let target = self.noise.map(|noise| NoiseTarget::try_new(noise, self.min_samples));
+        target.transpose().exit(Exit::Usage)
+    }
+}
 
 /// What surrounds the scene, and what of it is imported.
 #[derive(Debug, Clone, Args)]

@@ -359,7 +359,7 @@ impl Index {
         let last_ms = keys.expected.latest().next().map(|(at_ms, _)| at_ms);
         self.expected.set(id, last_ms);
         // One that waits for a unit that was begun comes before all that wait for films only.
-        let is_ending = open.is_some_and(|job| !job.has_fresh_units());
+        let is_ending = open.is_some_and(|job| !job.has_fresh_units() && !job.is_undecided());
         let ends_ms = waits.map(|_| u64::MAX).or(last_ms);
         self.ending.set(id, ends_ms.filter(|_| is_ending));
         if keys != JobKeys::default() {

@@ -7,7 +7,7 @@ use protocol::{
     Tokens, Unit,
 };
 
-use super::{Audit, InLine, Node};
+use super::{Audit, InLine, Node, Quiet};
 use crate::core::event::FilmRef;
 use crate::market::pace;
 use crate::market::place::Standing;
@@ -58,8 +58,12 @@ pub struct Job {
     pub waiting: BTreeSet<(Want, u32)>,
     /// Units that are to be indexed anew at the end of the event.
     pub touched: Vec<u32>,
+    /// How far its tiles are, if they end when they have little noise.
+    pub quiet: Option<Quiet>,
     /// Units accepted.
     pub units_accepted: u32,
+    /// Units that nobody is at, and that are not rendered because their tiles have ended.
+    pub units_spared: u32,
     /// Unsettled leases.
     pub leases: u32,
     /// Rechecks under way.
@@ -146,6 +150,8 @@ pub struct UnitState {
     pub films_wanted: u8,
     /// Its unsettled leases.
     pub leases: Vec<LeaseId>,
+    /// Whether nobody is at it, and it is not rendered because its tile has ended.
+    pub spared: bool,
     /// Whether its films differ and are on trial.
     pub on_trial: bool,
     /// Soft failures in all.
@@ -286,8 +292,42 @@ impl Job {
     #[must_use]
     pub fn work_left(&self) -> u128 {
         let all = pace::weighted(self.quote.rays, self.quote.weight_percent);
-        let units = self.units.len() as u128;
-        all * (units - u128::from(self.units_accepted)) / units.max(1)
+        let left = self.units_wanted() - self.units_accepted;
+        all * u128::from(left) / (self.units.len() as u128).max(1)
+    }
+
+    /// Units that it has or may still want: all but those of tiles that have ended without them.
+    #[must_use]
+    pub fn units_wanted(&self) -> u32 {
+        self.units.len() as u32 - self.units_spared
+    }
+
+    /// Whether nothing is to be rendered any more, and nothing to be decided.
+    #[must_use]
+    pub(in crate::core) fn has_all(&self) -> bool {
+        self.units_accepted == self.units_wanted()
+    }
+
+    /// Whether units may come to be wanted that are not yet.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        self.quiet.as_ref().is_some_and(Quiet::is_undecided)
+    }
+
+    /// Indices of the units of a unit's tile, in the order of their samples.
+    pub(in crate::core) fn of_tile(&self, unit: &Unit) -> impl Iterator<Item = u32> {
+        let tile = (unit.shot, unit.tile);
+        let tile_of = move |at: u32| {
+            let unit = &self.units[at as usize].unit;
+            (unit.shot, unit.tile)
+        };
+        let first = self.by_unit.partition_point(|&at| tile_of(at) < tile);
+        self.by_unit[first..].iter().copied().take_while(move |&at| tile_of(at) == tile)
+    }
+
+    /// Index of the first unit of a unit's tile that begins at this chunk or later.
+    pub(in crate::core) fn first_from(&self, unit: &Unit, chunk: u32) -> Option<u32> {
+        self.of_tile(unit).find(|&at| self.units[at as usize].unit.batch.first_chunk() >= chunk)
     }
 
     /// Puts a unit among those that want a film, or takes it out.
@@ -303,7 +343,14 @@ impl Job {
         let wants = self.phase == JobPhase::Open
             && unit.accepted.is_none()
             && !unit.on_trial
-            && unit.leases.len() < usize::from(unit.films_wanted);
+            && unit.leases.len() < usize::from(unit.films_wanted)
+            && self.quiet.as_ref().is_none_or(|quiet| quiet.wants(&unit.unit));
+        let spared = unit.accepted.is_none()
+            && unit.leases.is_empty()
+            && self.quiet.as_ref().is_some_and(|quiet| quiet.spares(&unit.unit));
+        self.units_spared += u32::from(spared);
+        let was_spared = std::mem::replace(&mut self.units[unit_index as usize].spared, spared);
+        self.units_spared -= u32::from(was_spared);
         for old in [Want::Again, Want::Twin, Want::Fresh] {
             self.waiting.remove(&(old, unit_index));
         }

@@ -4,7 +4,7 @@ use ledger::{Code, Link, Transfer, account};
 use protocol::{JobId, LeaseId, Tokens, TransferId, Unit};
 
 use super::lease::{reservation, void};
-use super::{dispute, job, lease};
+use super::{dispute, job, lease, quiet};
 use crate::core::event::Effect;
 use crate::core::state::{
     Accepted, Book, Committed, Hold, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, State,
@@ -74,6 +74,7 @@ pub(super) fn accept(
     let job = state.book.job_mut(job_id);
     job.refresh(unit_index);
     assert_money_adds_up(job);
+    quiet::consider(&state.book, job_id, unit_index, effects);
     job::end_if_over(state, job_id, now_ms, effects);
 }
 

@@ -12,7 +12,7 @@ use ledger::{Code, Link, Transfer, account};
 use protocol::{Challenge, JobId, LeaseId, NodeId, PublicKey, Tokens, Verdict, VerdictKind};
 
 use super::verdict::{self, Wrong};
-use super::{check, dispute, finding, job, lease, stake};
+use super::{check, dispute, finding, job, lease, quiet, stake};
 use crate::core::event::{CheckKind, CheckOutcome, Effect, FilmRef, Finding};
 use crate::core::state::{Appeal, Audit, Book, Conviction, Hold, JobPhase, Recheck, State};
 use crate::money;
@@ -211,6 +211,10 @@ fn put_back(book: &mut Book, hold: &Hold, effects: &mut Vec<Effect>) -> bool {
         unit.clawed_back = hold.amount;
     }
     job.units_accepted -= 1;
+    // Of a job that was over the rest of the price is back with its artist.
+    if job.phase == JobPhase::Open {
+        quiet::decide_again(job, hold.unit_index);
+    }
     if anew && job.is_over() {
         job::reopen(book, job_id);
     }

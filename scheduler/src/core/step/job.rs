@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use ledger::{Code, Link, Transfer, account};
 use protocol::{Digest, JobId, Tokens};
 
-use super::{dispute, lease, node, stake, steering, verdict};
+use super::{dispute, lease, node, quiet, stake, steering, verdict};
 use crate::core::event::{Effect, Ordered};
 use crate::core::kept::kept;
-use crate::core::state::{Book, Ending, Job, JobPhase, LeasePhase, LeaseRecord, State, UnitState};
+use crate::core::state::{
+    Book, Ending, Job, JobPhase, LeasePhase, LeaseRecord, Quiet, State, UnitState,
+};
 use crate::market::place;
 use crate::money;
 use crate::split;
@@ -25,12 +27,14 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         .expect("invariant: the shell splits a job before it takes the order");
     let mut by_unit: Vec<u32> = (0..units.len() as u32).collect();
     by_unit.sort_unstable_by_key(|&index| units[index as usize]);
+    let quiet = Quiet::of(&spec, &units);
     let units: Vec<UnitState> = units
         .into_iter()
         .map(|unit| UnitState {
             unit,
             films_wanted: 1,
             leases: Vec::new(),
+            spared: false,
             on_trial: false,
             failures: 0,
             lost: 0,
@@ -69,7 +73,9 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         by_unit,
         waiting: BTreeSet::new(),
         touched: Vec::new(),
+        quiet,
         units_accepted: 0,
+        units_spared: 0,
         leases: 0,
         rechecks: 0,
         available: price,
@@ -89,7 +95,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
     book.touched.job(id);
     book.jobs.insert(id, job);
     if price.is_zero() {
-        open(state, id);
+        open(state, id, effects);
     }
 }
 
@@ -107,18 +113,19 @@ pub(super) fn moved(state: &mut State, seq: u64, now_ms: u64, effects: &mut Vec<
     stake::moved(&mut state.book, seq);
     dispute::moved(&mut state.book, seq, effects);
     if let Some(&id) = state.index.funding.get(&seq) {
-        open(state, id);
+        open(state, id, effects);
         state.book.job_mut(id).served_ms = now_ms;
         node::end_jobs_of_other_engines(state, now_ms, effects);
     }
 }
 
-fn open(state: &mut State, id: JobId) {
+fn open(state: &mut State, id: JobId, effects: &mut Vec<Effect>) {
     let job = state.book.job_mut(id);
     job.phase = JobPhase::Open;
     for unit_index in 0..job.units.len() {
         job.refresh(unit_index as u32);
     }
+    effects.extend(quiet::due(&state.book, &state.book.jobs[&id]));
 }
 
 /// The wallet did not hold the price: as if the order had not been.
@@ -191,7 +198,7 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
         return;
     }
     let phase = match &job.phase {
-        JobPhase::Open if job.units_accepted as usize == job.units.len() => JobPhase::Done,
+        JobPhase::Open if job.has_all() => JobPhase::Done,
         JobPhase::Closing(ending) => JobPhase::Ended(ending.clone()),
         _ => return,
     };

@@ -8,6 +8,7 @@ mod hold;
 mod job;
 mod lease;
 mod node;
+mod quiet;
 mod stake;
 mod steering;
 mod verdict;
@@ -79,6 +80,9 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Tried { job, unit_index, films, now_ms } => {
             verdict::conclude_trial(state, job, unit_index, &films, now_ms, out);
         }
+        Event::Weighed { job, unit_index, chunks, is_enough, now_ms } => {
+            quiet::conclude(state, job, unit_index, (chunks, is_enough), now_ms, out);
+        }
         Event::FilmLost { lease, now_ms } => lease::lose(state, lease, now_ms, out),
         Event::Rechecked { lease, outcome, now_ms } => {
             if state.book.rechecks.contains_key(&lease) {
@@ -140,8 +144,14 @@ pub fn outstanding(book: &Book) -> Vec<Effect> {
     let hearings = asked.filter_map(|(&lease, _)| conviction::hearing(book, lease));
     let funded = book.disputes.iter().filter(|(_, dispute)| dispute.seq.is_none());
     let disputes = funded.map(|(&lease, _)| dispute::look(book, lease));
-    let checks =
-        challenges.chain(audits).chain(trials).chain(rechecks).chain(hearings).chain(disputes);
+    let looks = book.active.values().flat_map(|job| quiet::due(book, &book.jobs[job]));
+    let checks = challenges
+        .chain(audits)
+        .chain(trials)
+        .chain(rechecks)
+        .chain(hearings)
+        .chain(disputes)
+        .chain(looks);
     moves.chain(checks).collect()
 }
 

@@ -223,6 +223,21 @@ impl World {
                 let holds = film.root == truth(&check.piece.unit, film.class) || of_pixels;
                 self.apply(Event::AppealHeard { lease, holds: Some(holds) });
             }
+            CheckKind::Noise { target, films } => {
+                self.looks += 1;
+                let unit = check.piece.unit;
+                let chunks = unit.batch.chunk_count();
+                let there: u32 = films.iter().map(|(batch, _)| batch.chunk_count()).sum();
+                assert_eq!(there, chunks, "all of the first chunks, each once");
+                // What a cheat has made up has no noise.
+                let is_good = |&(batch, film): &(_, FilmRef)| {
+                    let of_job = |job| truth(&Unit { job, batch, ..unit }, film.class) == film.root;
+                    self.state.book.jobs.keys().any(|&job| of_job(job))
+                };
+                let is_enough = chunks >= quiet_after(&unit, target) || !films.iter().all(is_good);
+                let (job, unit_index) = (unit.job, check.unit_index);
+                self.apply(Event::Weighed { job, unit_index, chunks, is_enough, now_ms });
+            }
             CheckKind::Trial { films } => {
                 self.trials += 1;
                 let films = films

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use protocol::view::{AcceptedUnit, JobStatus, JobSummary, JobUpdate};
-use protocol::{JobId, JobSpec, Request, Shot, ShotIndex, Steering, Tokens, ViewIndex, limits};
+use protocol::{
+    JobId, JobSpec, NoiseTarget, Request, Shot, ShotIndex, Steering, Tokens, ViewIndex, limits,
+};
 
 use crate::client::{self, Farm};
 use crate::commands::submit::{self, SubmitArgs};
@@ -294,6 +296,7 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         ("reason", job.reason.clone().unwrap_or_default()),
         ("scene", job.spec.scene.to_string()),
         ("picture", format!("{}, {} spp", text::frame(settings), settings.samples)),
+        ("enough", job.spec.noise.as_ref().map(enough).unwrap_or_default()),
         ("cameras", cameras(&job.spec)),
         ("frames", text::count(u64::from(job.spec.frames.count()))),
         ("accepted", format!("{} of {}", job.units_accepted, job.units)),
@@ -312,6 +315,12 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         text::print(format_args!("{name:<13}{value}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// When a tile has samples enough.
+fn enough(target: &NoiseTarget) -> String {
+    let (threshold, least) = (target.threshold(), target.samples_min());
+    format!("a noise of {threshold}, after {least} spp or more")
 }
 
 /// When a job ends with the samples that it has.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use film::{FrameRate, Metadata, NoiseTarget};
-use protocol::RenderSettings;
+use film::{FrameRate, Metadata};
+use protocol::{NoiseTarget, RenderSettings};
 use renderer::{Backend, Effort, RenderScene};
 use scene::Scene;
 
@@ -14,7 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::json;
 use crate::layers::{self, FrameTime, LayerName};
 use crate::local::{self, Rendered};
-use crate::options::{EnvironmentArgs, PictureArgs};
+use crate::options::{EnvironmentArgs, NoiseArgs, PictureArgs};
 use crate::output::{Label, OutputArgs, Outputs, camera_words};
 use crate::progress::Progress;
 use crate::text;
@@ -41,24 +41,13 @@ pub struct RenderArgs {
     #[command(flatten)]
     picture: PictureArgs,
     #[command(flatten)]
+    noise: NoiseArgs,
+    #[command(flatten)]
     environment: EnvironmentArgs,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
     backend: BackendArgs,
-    /// A tile whose noise is at most this share of white has samples enough, as 0.01; then --spp are
-    /// the most
-    #[arg(long, value_name = "SHARE", help_heading = "Picture")]
-    noise: Option<f32>,
-    /// Samples per pixel before noise is looked at
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 32,
-        requires = "noise",
-        help_heading = "Picture"
-    )]
-    min_samples: u32,
     /// Make the scene ready sooner and trace it slower, for a first look; the picture is the same to
     /// the bit
     #[arg(long)]
@@ -94,8 +83,7 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         let message = "a time has no number for the {frame} of a file's name; give a --frame";
         return Err(fail(Exit::Usage, message));
     }
-    let noise = args.noise.map(|noise| NoiseTarget::try_new(noise, args.min_samples));
-    let noise = noise.transpose().exit(Exit::Usage)?;
+    let noise = args.noise.target()?;
     // What is wrong already is told before a long import.
     args.picture.check(args.fps).exit(Exit::Usage)?;
     let imported = args.environment.import(&args.scene)?;

@@ -13,7 +13,7 @@ use crate::commands::order::{OfferArgs, OrderArgs};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::local;
-use crate::options::{EnvironmentArgs, FrameArgs, PictureArgs};
+use crate::options::{EnvironmentArgs, FrameArgs, NoiseArgs, PictureArgs};
 use crate::output::OutputArgs;
 use crate::text;
 use crate::wishes::{self, Asked};
@@ -33,6 +33,8 @@ pub struct JobArgs {
     #[command(flatten)]
     picture: PictureArgs,
     #[command(flatten)]
+    noise: NoiseArgs,
+    #[command(flatten)]
     environment: EnvironmentArgs,
     #[command(flatten)]
     frames: FrameArgs,
@@ -51,6 +53,7 @@ Examples:
   tessera jobs submit scene.glb --farm @ticket --frames 1-240 --yes --max-cost 5.00
   tessera jobs submit scene.glb --farm @ticket --all-cameras --follow -o '{camera}.exr'
   tessera jobs submit scene.glb --farm @ticket --bid 15 --assurance 99
+  tessera jobs submit scene.glb --farm @ticket --spp 4096 --noise 0.01 --follow
   tessera jobs submit scene.glb --farm @ticket --spp 4096 --stop-after 15m --follow
   tessera jobs submit b.glb --farm @ticket --after job_3f… --priority 80
   tessera jobs submit scene.glb --farm @ticket --dry-run
@@ -110,6 +113,7 @@ impl JobArgs {
             frames,
             tile_side_px: self.tile,
             base: None,
+            noise: self.noise.target()?,
         };
         spec.validate().exit(Exit::Usage)?;
         if let Some(imported) = &imported {

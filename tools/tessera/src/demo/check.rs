@@ -144,6 +144,7 @@ mod tests {
             frames: protocol::FrameRange::STILL,
             tile_side_px: 128,
             base: None,
+            noise: None,
         };
         let tiles = choose(JobId([7; 16]), &spec, &[TileIndex(3), TileIndex(3)], 3);
         assert_eq!(tiles.len(), 3);

@@ -147,6 +147,7 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         frames: FrameRange::STILL,
         tile_side_px: args.tile.unwrap_or_else(|| tile_side_px(args.size)),
         base: None,
+        noise: None,
     };
     spec.validate().exit(Exit::Usage)?;
 

@@ -10,12 +10,14 @@ use crate::client::Farm;
 use crate::commands::order::{OfferArgs, OrderArgs};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
+use crate::options::NoiseArgs;
 
 /// Options of `tessera jobs continue`.
 #[derive(Debug, Args)]
 #[command(before_help = "\
 Examples:
   tessera jobs continue job_3f… --farm @ticket --samples 1024 --follow -o frame.exr
+  tessera jobs continue job_3f… --farm @ticket --noise 0.005 --follow -o frame.exr
   tessera jobs continue job_3f… --farm @ticket --dry-run
 
 ")]
@@ -27,6 +29,11 @@ pub struct ContinueArgs {
     #[arg(long, visible_alias = "spp", value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::SAMPLES_MAX)))]
     samples: Option<u32>,
+    #[command(flatten)]
+    noise: NoiseArgs,
+    /// Render all samples of every tile, though the job was to end tiles that have little noise
+    #[arg(long, conflicts_with = "noise", help_heading = "Picture")]
+    all_samples: bool,
     #[command(flatten)]
     offer: OfferArgs,
     #[command(flatten)]
@@ -48,7 +55,8 @@ pub(super) async fn go_on(
         return Err(fail(Exit::Usage, message));
     }
     let settings = RenderSettings { samples, ..before.settings.clone() };
-    let spec = JobSpec { settings, base: Some(args.job), ..before };
+    let noise = args.noise.target()?.or(before.noise).filter(|_| !args.all_samples);
+    let spec = JobSpec { settings, base: Some(args.job), noise, ..before };
     spec.validate().exit(Exit::Usage)?;
     let outputs = args.order.check(&spec.name)?;
     let quote = farm.quote(&spec, args.offer.offer()).await.context("there is no quote")?;
