@@ -1,4 +1,4 @@
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use farm_tests::{Farm, PATIENCE};
 use serde_json::Value;
 
@@ -34,6 +34,30 @@ fn without_enough_tokens_nothing_is_rendered() -> Result<()> {
     assert!(!farm.path("farm.exr").exists());
     farm.check_ledger()?;
     Ok(())
+}
+
+/// Tiles that have little noise soon are ended soon, wherever they are rendered, and what is not
+/// rendered is not paid.
+#[test]
+fn tiles_without_noise_end_soon_and_cost_less() -> Result<()> {
+    let mut farm = Farm::start(IMPATIENT)?;
+    let _nodes = (farm.start_node("one", &[])?, farm.start_node("two", &[])?);
+    let picture = ["--size", "256x192", "--spp", "64", "--noise", "0.08", "--min-samples", "16"];
+    let outcome = farm.submit(&scene(), &picture, "farm.exr")?.wait(PATIENCE)?;
+    ensure!(outcome.code == Some(0), "the job failed:\n{outcome}");
+    let ended = outcome.objects()?.pop().context("no object")?;
+    assert_eq!(ended["incomplete"], serde_json::json!([]), "{ended}");
+    let theirs = farm_tests::read_picture(&farm.path("farm.exr"))?;
+    let ours = farm.render_here(&scene(), &picture, "here.exr")?;
+    assert_eq!(theirs, ours);
+    let mut samples = theirs.samples;
+    samples.sort_unstable();
+    samples.dedup();
+    ensure!(samples.len() > 1, "all tiles have {samples:?} samples, which shows nothing");
+    let job = &farm.ask(&["jobs", "list"])?[0];
+    ensure!(tokens(&job["refunded"])? > tokens(&job["spent"])? / 4, "{job}");
+    farm.check_ledger()?;
+    farm.check_each_unit_paid_once(usize::try_from(job["units"].as_u64().context("no count")?)?)
 }
 
 /// Micro-tokens of an amount as printed.
