@@ -31,8 +31,7 @@ pub(crate) async fn greet(agent: &mut Agent) -> Result<Greeted, RunError> {
         Err(error @ ConnectError::Key(_)) => return Err(RunError::Ticket(error)),
         Err(error) => return Ok(Greeted::Not(error.to_string())),
     };
-    let hello = Role::Node(agent.hello.clone());
-    let hello = Request::Hello { protocol: PROTOCOL_VERSION, role: hello };
+    let hello = agent.config.farm.hello(Role::Node(agent.hello.clone()));
     let welcome = connection.call(&hello, Bytes::new(), limits::CALL_TIMEOUT).await;
     let (scheduler, engine, qualify) = match welcome {
         Ok((Reply::Welcome { scheduler, engine, qualify }, _)) => (scheduler, engine, qualify),

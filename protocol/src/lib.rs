@@ -21,6 +21,7 @@ pub mod challenge;
 pub mod evidence;
 pub mod geometry;
 pub mod id;
+pub mod invitation;
 pub mod job;
 pub mod lease;
 pub mod limits;
@@ -46,6 +47,7 @@ pub use id::{
     AccountId, Digest, JobId, LeaseId, NodeId, ParseIdError, PublicKey, QuoteId, SceneId,
     TransferId,
 };
+pub use invitation::Invitation;
 pub use job::{
     FrameRange, JobSpec, RayCount, Shot, ShotIndex, SpecError, TileIndex, Unit, ViewIndex,
 };

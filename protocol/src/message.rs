@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId, TransferId};
+use crate::invitation::Invitation;
 use crate::job::{JobSpec, ShotIndex, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
 use crate::offer::Offer;
@@ -30,6 +31,8 @@ pub enum Request {
         protocol: u32,
         /// What the caller is.
         role: Role,
+        /// What its ticket carries: a private farm lets nobody in without.
+        invitation: Option<Invitation>,
     },
 
     // A node's.

@@ -9,7 +9,7 @@ use protocol::tokens::as_text;
 use serde::{Deserialize, Serialize};
 
 use crate::core::Policy;
-use crate::market::RulesError;
+use crate::market::{Rules, RulesError};
 use crate::quote::Prices;
 
 /// Settings of a scheduler. All have defaults but `data_dir`, which has one too.
@@ -26,6 +26,13 @@ pub struct Config {
     /// asks who comes where others are to see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<SocketAddr>,
+    /// Whether only who has the ticket gets in: it carries an invitation.
+    pub private: bool,
+    /// Number of the invitation. Another number makes the tickets of earlier ones worthless.
+    pub invitation: u32,
+    /// Whether nothing costs anything and nobody has tokens: for machines of one's own. What else is
+    /// said of prices and grants counts for nothing then.
+    pub free: bool,
     /// What a quote adds to the price of rays; that is in `policy.market`.
     pub prices: Prices,
     /// Tokens that a new client gets once.
@@ -68,6 +75,9 @@ impl Default for Config {
             data_dir: PathBuf::from("tessera-farm"),
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             status: None,
+            private: false,
+            invitation: 1,
+            free: false,
             prices: Prices::default(),
             welcome_grant: Tokens::from_whole(100),
             // A hundred newcomers a day are a farm that grows fast.
@@ -220,10 +230,43 @@ impl Config {
         }
     }
 
-    /// The rules with the switch for unchecked films in them.
+    /// The rules with the switches for unchecked films and for a free farm in them.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        Policy { check: !self.dangerously_accept_unchecked_films, ..self.policy.clone() }
+        let check = !self.dangerously_accept_unchecked_films;
+        let market = match self.free {
+            true => Rules { owners_min: u32::MAX, ..Rules::fixed(Tokens::ZERO) },
+            false => self.policy.market.clone(),
+        };
+        Policy { check, market, ..self.policy.clone() }
+    }
+
+    /// What a quote adds to the price of rays: nothing on a free farm.
+    #[must_use]
+    pub fn prices(&self) -> Prices {
+        let Prices { valid_ms, .. } = self.prices;
+        match self.free {
+            true => Prices {
+                setup_per_frame: Tokens::ZERO,
+                fee_ppm: 0,
+                reserve_ppm: 0,
+                checking_ppm: 0,
+                valid_ms,
+            },
+            false => self.prices.clone(),
+        }
+    }
+
+    /// What a new client gets once.
+    #[must_use]
+    pub fn welcome_grant(&self) -> Tokens {
+        if self.free { Tokens::ZERO } else { self.welcome_grant }
+    }
+
+    /// What the verification reserve gets once.
+    #[must_use]
+    pub fn reserve_grant(&self) -> Tokens {
+        if self.free { Tokens::ZERO } else { self.reserve_grant }
     }
 }
 

@@ -116,6 +116,9 @@ pub enum QuoteError {
     /// A bid that cannot be.
     #[error(transparent)]
     Bid(#[from] PriceError),
+    /// A bid where nothing costs anything.
+    #[error("this farm is free, and there is nothing to bid {0} tokens for; leave the bid out")]
+    Free(Tokens),
     /// A bid below the farm's floor.
     #[error(
         "the bid of {bid} tokens per billion rays is below this farm's floor; bid at least {floor}, or leave it out to pay the base price"
@@ -148,6 +151,9 @@ pub fn quote(
 ) -> Result<Quoted, QuoteError> {
     let Terms { prices, rules, base_per_gray, offer } = terms;
     offer.validate()?;
+    if let Some(bid) = offer.bid.filter(|_| rules.ceiling.is_zero()) {
+        return Err(QuoteError::Free(bid));
+    }
     if let Some(bid) = offer.bid.filter(|bid| *bid < rules.floor) {
         return Err(QuoteError::BelowFloor { bid, floor: rules.floor });
     }

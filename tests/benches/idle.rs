@@ -117,7 +117,8 @@ async fn welcome(connection: &Connection) -> Result<()> {
         ask_per_gray: limits::PRICE_PER_GRAY_MAX,
         owner: None,
     };
-    let hello = Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Node(hello) };
+    let hello =
+        Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Node(hello), invitation: None };
     let answer = connection.call(&hello, Bytes::new(), limits::CALL_TIMEOUT).await?.0;
     let Reply::Welcome { qualify, .. } = answer else { bail!("not welcome: {answer:?}") };
     let Some(qualification) = qualify else { return Ok(()) };

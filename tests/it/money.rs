@@ -60,6 +60,23 @@ fn tiles_without_noise_end_soon_and_cost_less() -> Result<()> {
     farm.check_each_unit_paid_once(usize::try_from(job["units"].as_u64().context("no count")?)?)
 }
 
+/// A farm of one's own machines: its ticket lets in, and nothing moves in the ledger.
+#[test]
+fn a_private_farm_renders_without_tokens() -> Result<()> {
+    let mut farm = Farm::start(&format!("private = true\nfree = true\n{IMPATIENT}"))?;
+    let _nodes = (farm.start_node("one", &[])?, farm.start_node("two", &[])?);
+    let job = submit(&farm)?;
+    let id = job.id.clone();
+    job.finish(&farm)?;
+    let job = &farm.ask(&["jobs", "show", &id])?[0];
+    assert_eq!((&job["price"], &job["spent"]), (&"0.000000".into(), &"0.000000".into()), "{job}");
+    for name in ["one", "two"] {
+        let node = farm.node(name)?;
+        assert_eq!(tokens(&node["earned"])? + tokens(&node["held"])?, 0, "{node}");
+    }
+    farm.check_ledger().map(|_check| ())
+}
+
 /// Micro-tokens of an amount as printed.
 fn tokens(amount: &Value) -> Result<u128> {
     let amount: protocol::Tokens = amount.as_str().context("no amount")?.parse()?;

@@ -74,7 +74,7 @@ impl Session<'_> {
             ConnectError::Key(_) => Ended::Hopeless(error.to_string()),
             other => Ended::Lost(chain(&other)),
         })?;
-        let hello = Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Client };
+        let hello = ticket.hello(Role::Client);
         match call(&connection, &hello).await {
             Ok((Reply::Welcome { .. }, _body)) => Ok(connection),
             Ok((other, _body)) => Err(Ended::Hopeless(unexpected("hello", &other))),

@@ -99,8 +99,12 @@ fn requests() -> Vec<Request> {
         owner: Some(Signed::new(&OwnerBinding { node: NodeId([4; 32]) }, &key())),
     };
     vec![
-        Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Node(node) },
-        Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Client },
+        Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Node(node), invitation: None },
+        Request::Hello {
+            protocol: PROTOCOL_VERSION,
+            role: Role::Client,
+            invitation: Some(Invitation([3; 16])),
+        },
         Request::Qualify,
         Request::Leases { max: 2, wait_ms: 10_000 },
         Request::Heartbeat { leases: vec![LeaseId([3; 16]); 2] },

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use iroh::{EndpointAddr, TransportAddr};
 use iroh_tickets::{ParseError, Ticket as _};
-use protocol::{PublicKey, limits};
+use protocol::{Invitation, PROTOCOL_VERSION, PublicKey, Request, Role, limits};
 use serde::{Deserialize, Serialize};
 
 /// Who a peer is and where to find it. Text form: `farm` and base32.
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub struct Ticket {
     key: PublicKey,
     addresses: Vec<SocketAddr>,
+    invitation: Option<Invitation>,
 }
 
 /// Text that is not a ticket.
@@ -34,7 +35,19 @@ impl Ticket {
     #[must_use]
     pub fn new(key: PublicKey, mut addresses: Vec<SocketAddr>) -> Self {
         addresses.truncate(limits::TICKET_ADDRESSES_MAX);
-        Self { key, addresses }
+        Self { key, addresses, invitation: None }
+    }
+
+    /// The same ticket, which lets whoever has it into a private farm.
+    #[must_use]
+    pub fn inviting(self, invitation: Invitation) -> Self {
+        Self { invitation: Some(invitation), ..self }
+    }
+
+    /// The first words to the peer: our version, what we are, and what the ticket lets us in by.
+    #[must_use]
+    pub const fn hello(&self, role: Role) -> Request {
+        Request::Hello { protocol: PROTOCOL_VERSION, role, invitation: self.invitation }
     }
 
     /// The peer's key.
@@ -67,22 +80,31 @@ impl Ticket {
 #[derive(Serialize, Deserialize)]
 enum Encoded {
     V1 { key: PublicKey, addresses: Vec<SocketAddr> },
+    V2 { key: PublicKey, addresses: Vec<SocketAddr>, invitation: Invitation },
 }
 
 impl iroh_tickets::Ticket for Ticket {
     const KIND: &'static str = "farm";
 
     fn encode_bytes(&self) -> Vec<u8> {
-        protocol::encode(&Encoded::V1 { key: self.key, addresses: self.addresses.clone() })
+        let (key, addresses) = (self.key, self.addresses.clone());
+        protocol::encode(&match self.invitation {
+            None => Encoded::V1 { key, addresses },
+            Some(invitation) => Encoded::V2 { key, addresses, invitation },
+        })
     }
 
     fn decode_bytes(bytes: &[u8]) -> Result<Self, ParseError> {
-        let Encoded::V1 { key, addresses } = protocol::decode(bytes, limits::HELLO_BYTES_MAX)
+        let encoded = protocol::decode(bytes, limits::HELLO_BYTES_MAX)
             .map_err(|_why| ParseError::verification_failed("it is damaged or cut"))?;
+        let (key, addresses, invitation) = match encoded {
+            Encoded::V1 { key, addresses } => (key, addresses, None),
+            Encoded::V2 { key, addresses, invitation } => (key, addresses, Some(invitation)),
+        };
         if addresses.is_empty() || addresses.len() > limits::TICKET_ADDRESSES_MAX {
             return Err(ParseError::verification_failed("it holds no address, or too many"));
         }
-        let ticket = Self { key, addresses };
+        let ticket = Self { key, addresses, invitation };
         if ticket.endpoint_addr().is_none() {
             return Err(ParseError::verification_failed("its key is damaged"));
         }

@@ -196,7 +196,11 @@ fn grant_of(state: &State, node: &Node, job: &Job, unit_index: u32, now_ms: u64)
     let is_second = !unit.leases.is_empty();
     let needs_reserve =
         unit.leases.iter().any(|lease| book.leases[lease].purse != LeasePurse::Reserve);
-    let funds_missing = if needs_reserve {
+    // Where nothing costs anything nothing can be missing.
+    let is_free = job.quote.price.is_zero();
+    let funds_missing = if is_free {
+        false
+    } else if needs_reserve {
         book.reserve.is_zero()
     } else {
         unit.clawed_back.is_zero() && job.available.is_zero()
@@ -206,7 +210,8 @@ fn grant_of(state: &State, node: &Node, job: &Job, unit_index: u32, now_ms: u64)
     }
     let number = book.leases_granted + 1;
     let wants_twin = !is_second && book.policy.check && draws_twin(state, node, job, unit_index);
-    let twin_possible = has_rival(state, node, job) && book.reserve >= job.average_pay(&unit.unit);
+    let is_paid = is_free || book.reserve >= job.average_pay(&unit.unit);
+    let twin_possible = has_rival(state, node, job) && is_paid;
     let films_wanted = match (is_second, wants_twin && twin_possible) {
         (true, _) => unit.films_wanted,
         (false, true) => 2,

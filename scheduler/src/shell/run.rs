@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use ledger::journal::{Journal, Options};
 use ledger::{Audit, AuditReader, Ledger};
 use protocol::sign::public_key;
-use protocol::{PublicKey, SigningKey};
+use protocol::{Digest, Invitation, PublicKey, SigningKey};
 use renderer::{Cancel, CpuBackend};
 use tokio::sync::Semaphore;
 use transport::{Peer, PeerConfig, Ticket, identity};
@@ -76,7 +76,11 @@ pub async fn run(
     };
     let parts = Parts::start(&config, opened, &peer).await?;
     let status = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-    let ready = Ready { ticket: peer.ticket(), key: peer.id(), status };
+    let ticket = match parts.door.invitation {
+        Some(invitation) => peer.ticket().inviting(invitation),
+        None => peer.ticket(),
+    };
+    let ready = Ready { ticket, key: peer.id(), status };
     peer.serve(parts.door.clone());
     let page = page::serve(listener, parts.page.clone());
     on_ready(ready);
@@ -95,6 +99,7 @@ pub async fn run(
 /// What is on disk.
 struct Opened {
     key: SigningKey,
+    invitation: Option<Invitation>,
     state: State,
     journal: Journal,
     ledger: Ledger,
@@ -108,6 +113,7 @@ fn open(config: &Config) -> anyhow::Result<Opened> {
         .with_context(|| format!("the data folder cannot be made: {}", dir.display()))?;
     let key = identity::load_or_create(&dir.join("key"))?;
     let secret = identity::load_or_create(&dir.join("secret"))?;
+    let invitation = config.private.then(|| invitation(&secret, config.invitation));
     let films = ByHash::open(dir.join("films"), "film")?;
     let evidence = ByHash::open(dir.join("evidence"), "evidence")?;
     let origin = format!("tessera-scheduler/{}", public_key(&key));
@@ -125,7 +131,16 @@ fn open(config: &Config) -> anyhow::Result<Opened> {
         tracing::warn!("a snapshot of the ledger is not used, {why}: {}", snapshot.path.display());
     }
     tell_audit(ledger.audit_reader())?;
-    Ok(Opened { key, state, journal, ledger, films, evidence })
+    Ok(Opened { key, invitation, state, journal, ledger, films, evidence })
+}
+
+/// The invitation of this number: a function of the farm's secret, so that nothing more is to be kept.
+fn invitation(secret: &SigningKey, number: u32) -> Invitation {
+    let secret = secret.to_bytes();
+    let digest = Digest::of("tessera 2026 invitation v1", &[&secret, &number.to_le_bytes()]);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.0[..16]);
+    Invitation(bytes)
 }
 
 /// Logs what reading the whole ledger in the background finds.
@@ -153,7 +168,7 @@ struct Parts {
 
 impl Parts {
     async fn start(config: &Config, opened: Opened, peer: &Peer) -> anyhow::Result<Self> {
-        let Opened { key, state, journal, ledger, films, evidence } = opened;
+        let Opened { key, invitation, state, journal, ledger, films, evidence } = opened;
         let prover = ledger.prover().context("the ledger keeps no hashes for proofs")?;
         let (money, checks) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
         let meter = Arc::new(Meter::default());
@@ -194,6 +209,7 @@ impl Parts {
         ];
         let page = Arc::new(Page::new(desk.clone(), films.clone(), checks.clone(), meter));
         let door = Arc::new(Door {
+            invitation,
             assays: Arc::new(Assays::new(&key)),
             turnstile: Turnstile::new(config),
             key,
@@ -261,7 +277,7 @@ async fn begin(
     config: &Config,
     scheduler: PublicKey,
 ) -> Result<(), desk::Stopped> {
-    let (policy, amount) = (config.policy(), config.reserve_grant);
+    let (policy, amount) = (config.policy(), config.reserve_grant());
     desk.ask(move |desk| {
         let now_ms = desk.now_ms();
         desk.apply(Event::Started { policy, engine: renderer::ENGINE, now_ms });

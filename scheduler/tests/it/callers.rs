@@ -11,9 +11,8 @@ use protocol::message::RefusedCode;
 use protocol::sign::public_key;
 use protocol::view::{JobStatus, JobUpdate, NodeView};
 use protocol::{
-    Class, Commitment, FrameRange, JobId, JobSpec, Lease, NodeHello, NodeId, Offer, Order,
-    PROTOCOL_VERSION, Quote, RenderSettings, Reply, Request, Role, Schedule, Signed, SigningKey,
-    Size, Tokens,
+    Class, Commitment, FrameRange, JobId, JobSpec, Lease, NodeHello, NodeId, Offer, Order, Quote,
+    RenderSettings, Reply, Request, Role, Schedule, Signed, SigningKey, Size, Tokens,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, RenderScene, Work};
 use scheduler::{Config, Ready};
@@ -94,6 +93,7 @@ pub struct Caller {
     pub key: SigningKey,
     pub peer: Peer,
     connection: Connection,
+    ticket: Ticket,
     _scenes: tempfile::TempDir,
 }
 
@@ -103,7 +103,7 @@ impl Caller {
         let scenes = tempfile::tempdir().expect("a folder");
         let peer = Peer::bind(PeerConfig::new(key.to_bytes(), scenes.path())).await.expect("binds");
         let connection = peer.connect(ticket).await.expect("connects");
-        Self { key, peer, connection, _scenes: scenes }
+        Self { key, peer, connection, ticket: ticket.clone(), _scenes: scenes }
     }
 
     pub async fn call(&self, request: Request, body: Bytes) -> Result<(Reply, Bytes), CallError> {
@@ -122,7 +122,7 @@ impl Caller {
     }
 
     pub async fn hello(&self, role: Role) -> Reply {
-        self.ask(Request::Hello { protocol: PROTOCOL_VERSION, role }).await
+        self.ask(self.ticket.hello(role)).await
     }
 }
 

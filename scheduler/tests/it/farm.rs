@@ -243,7 +243,9 @@ fn who_may_not_is_told_why() {
         let Role::Node(mut hello) = node_hello("cpu") else { panic!("a node") };
         hello.engine = protocol::Engine(renderer::ENGINE.0 + 1);
         let protocol = PROTOCOL_VERSION;
-        let refused = old.refusal(Request::Hello { protocol, role: Role::Node(hello) }).await;
+        let refused = old
+            .refusal(Request::Hello { protocol, role: Role::Node(hello), invitation: None })
+            .await;
         assert_eq!(refused.code, RefusedCode::Version);
         for caller in [artist, stranger, old] {
             caller.peer.close().await;

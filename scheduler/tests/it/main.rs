@@ -9,6 +9,7 @@ mod farm;
 mod market;
 mod noise;
 mod page;
+mod private;
 mod receipts;
 #[path = "../../benches/simulate/mod.rs"]
 mod simulate;

@@ -303,7 +303,7 @@ fn a_bid_is_firm_paid_and_bounded() {
         let picky = |ask_per_gray| {
             let Role::Node(hello) = node_hello("cpu") else { panic!("a node") };
             let role = Role::Node(protocol::NodeHello { ask_per_gray, ..hello });
-            Request::Hello { protocol: PROTOCOL_VERSION, role }
+            Request::Hello { protocol: PROTOCOL_VERSION, role, invitation: None }
         };
         let worker = node(1, ticket).await;
         let absurd = worker.refusal(picky(whole(1_000_001))).await;

@@ -482,7 +482,7 @@ fn may_heal(error: &CallError) -> bool {
 /// Dials and says hello; the reply is the admission.
 async fn admitted(peer: &Peer, ticket: &Ticket) -> anyhow::Result<(Connection, PublicKey)> {
     let connection = peer.connect(ticket).await.context("the farm cannot be reached")?;
-    let hello = Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Client };
+    let hello = ticket.hello(Role::Client);
     let answer = connection.call(&hello, Bytes::new(), limits::CALL_TIMEOUT).await;
     match answer.context("the farm did not let us in")? {
         (Reply::Welcome { scheduler, .. }, _) if scheduler == ticket.key() => {

@@ -78,7 +78,7 @@ async fn nothing_is_heard_before_a_hello_of_the_same_version() {
     assert!(why.contains("hello"), "{why}");
 
     let strange = PROTOCOL_VERSION + 41;
-    let other = Request::Hello { protocol: strange, role: Role::Client };
+    let other = Request::Hello { protocol: strange, role: Role::Client, invitation: None };
     let (kind, why) = code(call(&connection, &other, Bytes::new()).await);
     assert_eq!(kind, RefusedCode::Version);
     let names = |version: u32| why.contains(&format!("version {version}"));

@@ -116,7 +116,7 @@ pub async fn bind(seed: u8, limits: PeerLimits) -> (Peer, TempDir) {
 }
 
 pub fn hello() -> Request {
-    Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Client }
+    Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Client, invitation: None }
 }
 
 pub async fn call(

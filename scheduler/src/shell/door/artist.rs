@@ -82,7 +82,7 @@ impl Door {
             AssayError::Reference(_) => internal("the scene cannot be weighed", error),
             error => refused(RefusedCode::BadScene, chain(&error)),
         })?;
-        let prices = self.config.prices.clone();
+        let prices = self.config.prices();
         let quoted = self
             .desk
             .ask(move |desk| {

@@ -6,7 +6,7 @@ use ledger::{ApplyError, Code, Transfer, account};
 use protocol::message::{NodeHello, Qualification, Refused, RefusedCode};
 use protocol::offer;
 use protocol::sign::public_key;
-use protocol::{NodeId, PROTOCOL_VERSION, PublicKey, Reply, Role, limits};
+use protocol::{Invitation, NodeId, PROTOCOL_VERSION, PublicKey, Reply, Role, limits};
 
 use super::{Bytes, Door, blocking, chain, internal, refused};
 use crate::core::{Event, NodeFacts};
@@ -15,6 +15,15 @@ use crate::shell::golden::{self, GoldenError};
 use crate::shell::till;
 
 impl Door {
+    /// Whether a caller may come in: on a private farm, who was invited.
+    pub(super) fn invited(&self, invitation: Option<Invitation>) -> Result<(), Refused> {
+        match self.invitation {
+            None => Ok(()),
+            Some(_) if invitation == self.invitation => Ok(()),
+            Some(_) => Err(refused(RefusedCode::NotAllowed, NOT_INVITED)),
+        }
+    }
+
     pub(super) async fn hello(
         &self,
         caller: PublicKey,
@@ -40,7 +49,7 @@ impl Door {
 
     /// The welcome grant: once for each key, however often it says hello, while there are any today.
     async fn welcome_grant(&self, to: PublicKey) -> Result<(), Refused> {
-        let amount = self.config.welcome_grant;
+        let amount = self.config.welcome_grant();
         if amount.is_zero() {
             return Ok(());
         }
@@ -66,7 +75,7 @@ impl Door {
 
     /// What a key is told that has too few tokens, and missed its welcome grant.
     pub(super) async fn about_grants(&self, key: PublicKey) -> Result<&'static str, Refused> {
-        let missed = !self.config.welcome_grant.is_zero() && !self.has_grant(key).await?;
+        let missed = !self.config.welcome_grant().is_zero() && !self.has_grant(key).await?;
         Ok(if missed { NO_GRANT } else { "" })
     }
 
@@ -163,6 +172,9 @@ impl Door {
         Ok(Reply::Qualified { class })
     }
 }
+
+/// What a caller is told who has another ticket of a private farm, or an old one.
+const NOT_INVITED: &str = "this farm is private and your ticket does not invite you, or does not any more; ask whoever runs it for its ticket of today";
 
 /// What a key is told that has no welcome grant because others had the day's.
 const NO_GRANT: &str = "; the farm's welcome grants of today were given to others, so come again tomorrow, or redeem a voucher";

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 use ledger::Prover;
 use protocol::message::{Refused, RefusedCode};
-use protocol::{NodeId, PublicKey, RenderSettings, Reply, Request, SigningKey};
+use protocol::{Invitation, NodeId, PublicKey, RenderSettings, Reply, Request, SigningKey};
 use renderer::CpuBackend;
 use tokio::sync::Semaphore;
 use transport::{BoxFuture, Scenes, Service};
@@ -44,6 +44,8 @@ type Answer = Result<(Reply, Bytes), Refused>;
 pub(super) struct Door {
     pub(super) key: SigningKey,
     pub(super) config: Config,
+    /// What callers must know, on a private farm.
+    pub(super) invitation: Option<Invitation>,
     pub(super) desk: DeskHandle,
     pub(super) till: TillHandle,
     pub(super) scenes: Scenes,
@@ -110,7 +112,10 @@ impl Door {
     async fn answer(&self, caller: PublicKey, request: Request, body: Bytes) -> Answer {
         self.turnstile.pass(caller, &request)?;
         let reply = match request {
-            Request::Hello { protocol, role } => self.hello(caller, protocol, role).await,
+            Request::Hello { protocol, role, invitation } => {
+                self.invited(invitation)?;
+                self.hello(caller, protocol, role).await
+            }
             Request::Qualify => self.qualify(caller, body).await,
             Request::Leases { max, wait_ms } => self.leases(caller, max, wait_ms).await,
             Request::Heartbeat { leases } => self.heartbeat(caller, leases).await,

@@ -150,13 +150,16 @@ impl OrderArgs {
 
 /// A quote in a line.
 pub fn price_line(quote: &Quote) -> String {
+    if quote.price.is_zero() {
+        return "nothing: this farm is free".to_owned();
+    }
     format!(
         "{} tokens, firm (work {}, fee {}, checking {})",
         quote.price, quote.work, quote.fee, quote.reserve
     )
 }
 
-/// Nothing is spent without a yes: typed, or given with a limit.
+/// Nothing is spent without a yes: typed, or given with a limit. What is free needs none.
 fn consent(price: Tokens, max_cost: Option<Tokens>, yes: bool) -> anyhow::Result<()> {
     if let Some(max_cost) = max_cost
         && price > max_cost
@@ -166,7 +169,7 @@ fn consent(price: Tokens, max_cost: Option<Tokens>, yes: bool) -> anyhow::Result
         );
         return Err(fail(Exit::Failed, message));
     }
-    if yes {
+    if yes || price.is_zero() {
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
@@ -193,5 +196,6 @@ mod tests {
         assert!(consent(Tokens::from_whole(5), limit, true).is_ok());
         let refused = consent(Tokens::from_micro(5_000_001), limit, true);
         assert!(refused.is_err_and(|error| error.to_string().contains("5.000001")));
+        assert!(consent(Tokens::ZERO, None, false).is_ok(), "nothing is spent");
     }
 }

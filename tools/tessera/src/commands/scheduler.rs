@@ -33,6 +33,9 @@ pub struct SchedulerArgs {
     /// Address of a status page for a browser, and of metrics; whoever can connect sees all jobs
     #[arg(long, value_name = "ADDRESS", env = "TESSERA_STATUS")]
     status: Option<SocketAddr>,
+    /// A farm of one's own: only who has its ticket gets in, and nothing costs anything
+    #[arg(long)]
+    private: bool,
     /// Settings, TOML
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
@@ -62,9 +65,10 @@ pub fn run(args: SchedulerArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         interrupt.stop_on_stdin_eof();
     }
     let ticket_file = args.data.join("ticket");
+    let is_private = config.private;
     let on_ready = move |ready: scheduler::Ready| {
         let ticket = ready.ticket.to_string();
-        if let Err(error) = write_whole(&ticket_file, &ticket) {
+        if let Err(error) = write_whole(&ticket_file, &ticket, is_private) {
             eprintln!(
                 "warning: the ticket file was not written ({error}): {}",
                 ticket_file.display()
@@ -81,6 +85,9 @@ pub fn run(args: SchedulerArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
             "  the farm is open; nodes join with: tessera node --farm @{}",
             ticket_file.display()
         );
+        if is_private {
+            eprintln!("  it is private: whoever has the ticket gets in, and nobody else");
+        }
     };
     client::block_on(async { scheduler::run(config, on_ready, interrupt.wait()).await })?;
     if args.json {
@@ -89,10 +96,24 @@ pub fn run(args: SchedulerArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A reader finds the old ticket or the new one, never half of one.
-fn write_whole(path: &Path, ticket: &str) -> std::io::Result<()> {
+/// A reader finds the old ticket or the new one, never half of one; a secret one is for its owner only.
+fn write_whole(path: &Path, ticket: &str, is_secret: bool) -> std::io::Result<()> {
+    use std::io::Write as _;
     let draft = path.with_extension("new");
-    std::fs::write(&draft, format!("{ticket}\n"))?;
+    // What a crash has left may be readable for all.
+    match std::fs::remove_file(&draft) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _removed_or_none => {}
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if is_secret {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    #[cfg(not(unix))]
+    let _the_folder_protects_it = is_secret;
+    writeln!(options.open(&draft)?, "{ticket}")?;
     std::fs::rename(draft, path)
 }
 
@@ -109,6 +130,9 @@ fn config(args: &SchedulerArgs) -> anyhow::Result<Config> {
         config.bind = bind;
     }
     config.status = args.status.or(config.status);
+    if args.private {
+        (config.private, config.free) = (true, true);
+    }
     config.validate().exit(Exit::Usage)?;
     Ok(config)
 }
