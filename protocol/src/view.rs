@@ -111,6 +111,8 @@ pub struct JobSummary {
     pub ordered_ms: u64,
     /// When it ended, milliseconds since 1970.
     pub ended_ms: Option<u64>,
+    /// Whether its films and what was known of its units are gone: it ended long ago.
+    pub expired: bool,
 }
 
 /// News of a job.

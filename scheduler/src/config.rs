@@ -59,6 +59,8 @@ pub struct Config {
     /// Milliseconds between looks at deadlines; also the longest that a lazy event stays in
     /// memory only.
     pub tick_ms: u64,
+    /// Milliseconds between looks for films that nobody needs any more; younger ones stay in any case.
+    pub sweep_ms: u64,
     /// Milliseconds for which the same checkpoint of the ledger is handed out, so that the
     /// co-signatures of all witnesses meet under it. What was written since is not witnessed yet.
     pub publish_ms: u64,
@@ -92,6 +94,7 @@ impl Default for Config {
             cpu_threads: None,
             frames_kept: 4,
             tick_ms: 200,
+            sweep_ms: 3_600_000,
             // As often as nodes ask.
             publish_ms: 60_000,
             policy: Policy::default(),
@@ -171,9 +174,16 @@ impl Config {
         let checks = [
             ("unit_ms", self.unit_ms, self.unit_ms >= 1, at_least_one),
             ("tick_ms", self.tick_ms, (1..=60_000).contains(&self.tick_ms), "1..=60000"),
+            ("sweep_ms", self.sweep_ms, self.sweep_ms >= 1, at_least_one),
             ("publish_ms", self.publish_ms, self.publish_ms <= 3_600_000, "at most an hour"),
             ("frames_kept", self.frames_kept as u64, self.frames_kept >= 1, at_least_one),
             ("policy.lease_ms", policy.lease_ms, policy.lease_ms >= 1_000, "at least 1000"),
+            (
+                "policy.keep_ms",
+                policy.keep_ms,
+                policy.keep_ms >= policy.hold_ms.max(policy.appeal_ms),
+                "films must be kept as long as pay is held and convictions can be appealed against, policy.hold_ms and policy.appeal_ms",
+            ),
             (
                 "policy.leases_per_node",
                 u64::from(policy.leases_per_node),

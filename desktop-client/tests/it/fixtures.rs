@@ -55,6 +55,7 @@ pub fn job(seed: u8, name: &str, status: JobStatus, accepted: u32, spent: u64) -
         spent: Tokens::from_micro(u128::from(spent)),
         refunded: Tokens::from_micro(if over { 3_600_000 - u128::from(spent) } else { 0 }),
         ordered_ms: NOW_MS - 240_000 - u64::from(seed) * 1_900_000,
+        expired: false,
         ended_ms: over.then_some(NOW_MS - 61_000),
     }
 }

@@ -140,6 +140,7 @@ fn replies() -> Vec<Reply> {
         spent: Tokens::from_micro(5),
         refunded: Tokens::ZERO,
         ordered_ms: 1,
+        expired: false,
         ended_ms: Some(2),
     };
     let row = StatementRow {

@@ -340,6 +340,12 @@ pub enum Event {
         now_ms: u64,
     },
 
+    /// A job ended long ago: its films, and what is known of its units, are not kept any longer; as
+    /// planned by [`crate::core::keep::expired`].
+    Expired {
+        /// The job.
+        job: JobId,
+    },
     /// The base price has moved, as planned by [`crate::core::plan::due`].
     Repriced {
         /// Tokens per billion metered rays, from now on.

@@ -12,6 +12,9 @@ pub enum BaseError {
     /// No such job of the artist's.
     #[error("you have no such job to go on from: {0}")]
     Unknown(JobId),
+    /// Its films are gone.
+    #[error("the films of {0} were not kept for as long; order it anew")]
+    Expired(JobId),
     /// It may still get samples.
     #[error("{0} is not over; stop it first, or wait until it is done")]
     UnderWay(JobId),
@@ -85,6 +88,8 @@ fn sound_base<'a>(
     let (rendered_by, now) = (job.engine, book.engine);
     if !job.is_over() {
         Err(BaseError::UnderWay(id))
+    } else if job.expired {
+        Err(BaseError::Expired(id))
     } else if !spec.continues(&job.spec) {
         Err(BaseError::Differs(id))
     } else if rendered_by != now {

@@ -8,6 +8,7 @@
 mod draw;
 mod event;
 pub mod gauge;
+pub mod keep;
 mod kept;
 pub mod plan;
 mod policy;

@@ -63,6 +63,8 @@ pub struct Policy {
     pub refusals_max: u64,
     /// Films are accepted unchecked when false: only for measuring what checking costs.
     pub check: bool,
+    /// How long films of a job that is over are kept, and what is known of its units, milliseconds.
+    pub keep_ms: u64,
     /// How the base price moves, and how bids order jobs.
     pub market: market::Rules,
 }
@@ -100,6 +102,8 @@ impl Default for Policy {
             lease_max_ms: 3_600_000,
             gone_ms: 10_000,
             leases_per_node: 2,
+            // A week: nobody fetches a picture later who has not by then.
+            keep_ms: 7 * 24 * 3_600_000,
             // Long enough that a later conviction still finds something to take.
             hold_ms: 3_600_000,
             hold_units: 100,

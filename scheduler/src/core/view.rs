@@ -59,6 +59,7 @@ pub fn summary(job: &Job) -> JobSummary {
         refunded: job.refunded,
         ordered_ms: job.ordered_ms,
         ended_ms: job.ended_ms,
+        expired: job.expired,
     }
 }
 
@@ -100,7 +101,7 @@ pub fn status(job: &Job) -> JobStatus {
 pub fn update(book: &Book, id: JobId, after: u64) -> Option<JobUpdate> {
     let job = book.jobs.get(&id)?;
     // What was kept has the versions before the job's first.
-    let kept = (1..).zip(kept_units(book, &job.spec));
+    let kept = (1..).zip(kept_units(book, &job.spec)).filter(|_| !job.expired);
     let own = job.units.iter().filter_map(|unit| Some((unit, unit.accepted.as_ref()?)));
     let own = own.map(|(unit, accepted)| (accepted.version, (unit, accepted)));
     let mut fresh: Vec<(u64, (&UnitState, &Accepted))> =

@@ -1,9 +1,11 @@
 //! Films and evidence on disk: one fsynced file each, named by its hash.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use protocol::Digest;
 
@@ -54,10 +56,11 @@ impl ByHash {
 
     /// Writes bytes under their hash; durable when it returns.
     pub(super) fn write(&self, hash: Digest, bytes: &[u8]) -> Result<(), FileError> {
-        if self.path(hash).exists() {
-            return Ok(());
+        match File::options().write(true).open(self.path(hash)) {
+            // As new as one that is written now: nothing sweeps it away.
+            Ok(file) if file.set_modified(SystemTime::now()).is_ok() => Ok(()),
+            _missing_or_not_ours => self.replace(hash, bytes),
         }
-        self.replace(hash, bytes)
     }
 
     /// The same where something is there that has other bytes.
@@ -87,6 +90,40 @@ impl ByHash {
         } else {
             Err(FileError::Changed { path })
         }
+    }
+
+    /// Removes all files but these and those younger than `age`, whose hashes may not be known yet; how
+    /// many went, and their bytes.
+    pub(super) fn sweep(
+        &self,
+        kept: &BTreeSet<Digest>,
+        age: Duration,
+    ) -> Result<(u64, u64), FileError> {
+        let (mut files, mut bytes) = (0, 0);
+        let listing = |dir: &Path| {
+            fs::read_dir(dir).map_err(|source| failed("listing", dir, source))
+        };
+        for folder in listing(&self.dir)?.flatten().filter(|entry| entry.path().is_dir()) {
+            for entry in listing(&folder.path())?.flatten() {
+                let path = entry.path();
+                let hash = self.hash(&path);
+                let Ok(metadata) = entry.metadata() else { continue };
+                let is_old = metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|it| it >= age));
+                if !is_old || hash.is_none_or(|hash| kept.contains(&hash)) {
+                    continue;
+                }
+                fs::remove_file(&path).map_err(|source| failed("removing", &path, source))?;
+                (files, bytes) = (files + 1, bytes + metadata.len());
+            }
+        }
+        Ok((files, bytes))
+    }
+
+    /// The hash that a file of this kind is named by.
+    fn hash(&self, path: &Path) -> Option<Digest> {
+        let is_kind = path.extension().is_some_and(|ext| ext == self.kind);
+        let hex = path.file_stem().filter(|_| is_kind)?.to_str()?;
+        format!("b3_{hex}").parse().ok()
     }
 
     fn path(&self, hash: Digest) -> PathBuf {
@@ -122,6 +159,25 @@ mod tests {
         films.replace(root, b"pixels").expect("restores");
         assert_eq!(films.read(root).expect("reads"), b"pixels");
         assert!(films.read(Digest([0; 32])).is_err());
+    }
+
+    #[test]
+    fn what_is_not_kept_is_swept_away_once_it_is_old() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let films = ByHash::open(dir.path().to_owned(), "film").expect("opens");
+        let write = |bytes: &[u8]| {
+            let root: Digest = blake3::hash(bytes).into();
+            films.write(root, bytes).expect("writes");
+            root
+        };
+        let (kept, gone) = (write(b"kept"), write(b"gone for good"));
+        // What is named otherwise is none of ours.
+        let other = films.path(gone).with_extension("txt");
+        fs::write(&other, b"a note").expect("writes");
+        let all = BTreeSet::from([kept]);
+        assert_eq!(films.sweep(&all, Duration::from_secs(3600)).expect("sweeps"), (0, 0));
+        assert_eq!(films.sweep(&all, Duration::ZERO).expect("sweeps"), (1, 13));
+        assert!(films.read(kept).is_ok() && films.read(gone).is_err() && other.exists());
     }
 
     #[test]

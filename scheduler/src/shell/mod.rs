@@ -16,6 +16,7 @@ mod page;
 mod queue;
 mod restore;
 mod run;
+mod sweep;
 mod till;
 mod verifier;
 

@@ -21,6 +21,7 @@ use super::door::{Door, LedgerChecks, Turnstile, Witnesses};
 use super::frames::Frames;
 use super::page::{self, Page};
 use super::queue::Queue;
+use super::sweep;
 use super::till::{self, TillHandle};
 use super::verifier::{Meter, Tools, Verifier};
 use crate::config::Config;
@@ -85,10 +86,12 @@ pub async fn run(
     let page = page::serve(listener, parts.page.clone());
     on_ready(ready);
 
+    let sweep_every = Duration::from_millis(config.sweep_ms);
     let ended = tokio::select! {
         () = shutdown => "asked to",
         () = tick(&parts.door.desk, config.tick_ms) => "the desk stopped",
         () = till::tend(&parts.door.till) => "the till stopped",
+        () = sweep::tend(&parts.door.desk, &parts.door.films, sweep_every) => "the desk stopped",
         () = page => "the status page stopped",
     };
     tracing::info!("stopping: {ended}");

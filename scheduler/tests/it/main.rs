@@ -7,6 +7,7 @@ mod disputes;
 mod evidence;
 mod farm;
 mod market;
+mod keep;
 mod noise;
 mod page;
 mod private;

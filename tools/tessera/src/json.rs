@@ -42,6 +42,7 @@ pub fn job(job: &JobSummary) -> Value {
         "stops_ms": job.stops_ms,
         "ordered_ms": job.ordered_ms,
         "ended_ms": job.ended_ms,
+        "expired": job.expired,
     })
 }
 

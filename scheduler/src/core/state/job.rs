@@ -50,6 +50,10 @@ pub struct Job {
     pub phase: JobPhase,
     /// Number of the transfer that fills the escrow.
     pub escrow_seq: u64,
+    /// How many units it was cut into.
+    pub unit_count: u32,
+    /// Whether its films are gone, and its units are not known any more.
+    pub expired: bool,
     /// Its units, in the order of [`crate::split()`].
     pub units: Vec<UnitState>,
     /// Indices of the units in the order of what they are, for looking one up.
@@ -264,7 +268,7 @@ impl Job {
     #[must_use]
     pub fn unit_work(&self) -> u128 {
         let all = pace::weighted(self.quote.rays, self.quote.weight_percent);
-        all / (self.units.len() as u128).max(1)
+        all / u128::from(self.unit_count).max(1)
     }
 
     /// The job as it stands in line.
@@ -293,13 +297,13 @@ impl Job {
     pub fn work_left(&self) -> u128 {
         let all = pace::weighted(self.quote.rays, self.quote.weight_percent);
         let left = self.units_wanted() - self.units_accepted;
-        all * u128::from(left) / (self.units.len() as u128).max(1)
+        all * u128::from(left) / u128::from(self.unit_count).max(1)
     }
 
     /// Units that it has or may still want: all but those of tiles that have ended without them.
     #[must_use]
     pub fn units_wanted(&self) -> u32 {
-        self.units.len() as u32 - self.units_spared
+        self.unit_count - self.units_spared
     }
 
     /// Whether nothing is to be rendered any more, and nothing to be decided.

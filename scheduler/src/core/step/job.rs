@@ -69,6 +69,8 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         ended_ms: None,
         phase: JobPhase::Funding,
         escrow_seq: book.moves,
+        unit_count: units.len() as u32,
+        expired: false,
         units,
         by_unit,
         waiting: BTreeSet::new(),
@@ -189,6 +191,21 @@ pub(super) fn reopen(book: &mut Book, id: JobId) {
     job.ended_ms = None;
     let number = job.number;
     book.active.insert(number, id);
+}
+
+/// Forgets the units of a job that ended long ago; what it was, and what it cost, stays.
+pub(super) fn expire(book: &mut Book, id: JobId) {
+    let Some(job) = book.jobs.get(&id).filter(|job| job.is_over() && !job.expired) else { return };
+    assert!(job.leases == 0 && job.rechecks == 0, "invariant: nothing is under way");
+    let job = book.job_mut(id);
+    job.expired = true;
+    job.version += 1;
+    job.units = Vec::new();
+    job.by_unit = Vec::new();
+    job.touched = Vec::new();
+    job.refusals = Vec::new();
+    job.failures = BTreeMap::new();
+    job.quiet = None;
 }
 
 /// Ends a job that has nothing left to do: the rest goes back. Held pay ages as before.

@@ -110,6 +110,7 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::StakeLeft { owner } => stake::leave(&mut state.book, owner, out),
         Event::Aged { node, leases } => hold::release(&mut state.book, node, &leases, out),
+        Event::Expired { job } => job::expire(&mut state.book, job),
         Event::Repriced { base_per_gray, now_ms } => {
             node::reprice(&mut state.book, base_per_gray, now_ms);
         }

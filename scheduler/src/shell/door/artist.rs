@@ -287,7 +287,7 @@ impl Door {
         let (root, piece) = self
             .desk
             .ask(move |desk| {
-                own_job(desk.state(), caller, unit.job)?;
+                own_kept_job(desk.state(), caller, unit.job)?;
                 let book = &desk.state().book;
                 let job = &book.jobs[&unit.job];
                 let accepted = view::accepted(book, &unit).map(|(_, accepted)| accepted.film.root);
@@ -332,6 +332,19 @@ pub(super) fn own_job(state: &State, caller: PublicKey, job: JobId) -> Result<()
     found
         .map(|_job| ())
         .ok_or_else(|| refused(RefusedCode::NotFound, format!("you have no such job: {job}")))
+}
+
+/// The same of a job of which everything is there still.
+pub(super) fn own_kept_job(state: &State, caller: PublicKey, job: JobId) -> Result<(), Refused> {
+    own_job(state, caller, job)?;
+    if !state.book.jobs[&job].expired {
+        return Ok(());
+    }
+    let days = state.book.policy.keep_ms as f64 / 86_400_000.0;
+    let message = format!(
+        "the job ended more than {days:.1} days ago, which is how long this farm keeps films and papers; order it anew"
+    );
+    Err(refused(RefusedCode::NotFound, message))
 }
 
 /// What stays of a job's bases, if that is as much as its quote rests on.

@@ -21,7 +21,7 @@ impl Door {
     /// A receipt of the accepted units of one shot.
     pub(super) async fn receipt(&self, caller: PublicKey, job: JobId, shot: ShotIndex) -> Answer {
         let drafted = self.desk.ask(move |desk| {
-            artist::own_job(desk.state(), caller, job)?;
+            artist::own_kept_job(desk.state(), caller, job)?;
             draft(&desk.state().book, job, shot)
         });
         let draft = drafted.await??;
@@ -79,7 +79,7 @@ impl Door {
             return Err(refused(RefusedCode::BadRequest, message));
         }
         let found = self.desk.ask(move |desk| {
-            artist::own_job(desk.state(), caller, unit.job)?;
+            artist::own_kept_job(desk.state(), caller, unit.job)?;
             let book = &desk.state().book;
             let accepted = view::accepted(book, &unit).map(|(_, accepted)| accepted.film.root);
             let spec = &book.jobs[&unit.job].spec;

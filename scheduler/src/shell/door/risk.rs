@@ -24,7 +24,7 @@ impl Door {
         let refuse = |code, message| Err(refused(code, message));
         self.desk
             .ask(move |desk| {
-                artist::own_job(desk.state(), caller, unit.job)?;
+                artist::own_kept_job(desk.state(), caller, unit.job)?;
                 let book = &desk.state().book;
                 let job = &book.jobs[&unit.job];
                 let index = job.index_of(&unit);

@@ -309,6 +309,7 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         ("priority", if over { String::new() } else { job.priority.to_string() }),
         ("goes on from", job.spec.base.map(|base| base.to_string()).unwrap_or_default()),
         ("ordered", text::ago(job.ordered_ms, text::now_ms())),
+        ("films", if job.expired { "not kept any longer".to_owned() } else { String::new() }),
         ("stops", job.stops_ms.filter(|_| !over).map(stops).unwrap_or_default()),
     ];
     for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
@@ -457,6 +458,10 @@ fn save(download: Download, job: &JobSummary, json: bool) -> anyhow::Result<Exit
 
 async fn download(args: &DownloadArgs, farm: &Farm) -> anyhow::Result<Exit> {
     let mut update = farm.watch(args.job, 0, std::time::Duration::ZERO).await?;
+    if update.summary.expired {
+        let message = "the job ended long ago and the farm has not kept its films; order it anew";
+        return Err(fail(Exit::NotFound, message));
+    }
     let outputs = args.output.outputs(&update.summary.spec.name)?;
     let mut download = Download::new(args.job, &update.summary.spec, outputs);
     let progress = Progress::start("fetching", "units");

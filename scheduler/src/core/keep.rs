@@ -1,0 +1,53 @@
+//! What is kept of jobs that are over, and for how long.
+
+use std::collections::BTreeSet;
+
+use protocol::{Digest, JobId};
+
+use crate::core::event::{Event, FilmRef};
+use crate::core::state::{Book, State};
+
+/// Jobs that ended long ago, and that nothing rests on any more.
+///
+/// It looks at every job and at all pay that is held back: not for every tick.
+#[must_use]
+pub fn expired(state: &State, now_ms: u64) -> Vec<Event> {
+    let book = &state.book;
+    let is_old = |ended_ms: u64| now_ms >= ended_ms.saturating_add(book.policy.keep_ms);
+    let old = book.jobs.values().filter(|job| {
+        job.is_over() && !job.expired && job.ended_ms.is_some_and(is_old) && job.rechecks == 0
+    });
+    let mut old = old.map(|job| job.id).peekable();
+    if old.peek().is_none() {
+        return Vec::new();
+    }
+    let needed = needed(book);
+    old.filter(|job| !needed.contains(job)).map(|job| Event::Expired { job }).collect()
+}
+
+/// Jobs whose films may still be looked at, however old: those that newer ones go on from, and those
+/// of films that somebody is held to.
+fn needed(book: &Book) -> BTreeSet<JobId> {
+    let bases = book.jobs.values().filter(|job| !job.expired).filter_map(|job| job.spec.base);
+    let held = book.nodes.values().flat_map(|node| node.holds.values()).map(|hold| hold.unit.job);
+    let convictions = book.convictions.values().map(|conviction| conviction.unit.job);
+    let audits = book.audits.values().map(|audit| audit.job);
+    let disputes = book.disputes.values().map(|dispute| dispute.job);
+    bases.chain(held).chain(convictions).chain(audits).chain(disputes).collect()
+}
+
+/// Hashes of all films that may be asked for: accepted ones of jobs that have not expired, those that
+/// are being judged, and those that somebody is held to. All others can go.
+#[must_use]
+pub fn films(book: &Book) -> BTreeSet<Digest> {
+    let units = book.jobs.values().flat_map(|job| &job.units);
+    let accepted = units.filter_map(|unit| unit.accepted.as_ref()).map(|accepted| accepted.film);
+    let judged = book.leases.values().filter_map(|lease| lease.committed()).map(|it| it.film);
+    let held = book.nodes.values().flat_map(|node| node.holds.values()).map(|hold| hold.film);
+    let rechecked = book.rechecks.values().map(|recheck| recheck.hold.film);
+    let convicting = book.convictions.values().filter_map(|conviction| conviction.film);
+    let audited = book.audits.values().map(|audit| audit.film);
+    let disputed = book.disputes.values().map(|dispute| dispute.film);
+    let all = accepted.chain(judged).chain(held).chain(rechecked).chain(convicting);
+    all.chain(audited).chain(disputed).map(|film: FilmRef| film.root).collect()
+}
