@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use protocol::message::{Qualification, RefusedCode};
-use protocol::{Batch, PROTOCOL_VERSION, PublicKey, Reply, Request, Role, limits};
+use protocol::{Batch, PublicKey, Reply, Request, Role, limits};
 use transport::{CallError, ConnectError, Connection};
 
 use crate::RunError;

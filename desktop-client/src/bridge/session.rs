@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::message::{Refused, RefusedCode};
 use protocol::view::{FarmView, JobSummary, WalletView};
-use protocol::{AccountId, JobId, PROTOCOL_VERSION, Reply, Request, Role, ShotIndex, limits};
+use protocol::{AccountId, JobId, Reply, Request, Role, ShotIndex, limits};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use transport::{Backoff, CallError, ConnectError, Connection, Peer, Ticket};

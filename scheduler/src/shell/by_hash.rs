@@ -100,15 +100,15 @@ impl ByHash {
         age: Duration,
     ) -> Result<(u64, u64), FileError> {
         let (mut files, mut bytes) = (0, 0);
-        let listing = |dir: &Path| {
-            fs::read_dir(dir).map_err(|source| failed("listing", dir, source))
-        };
+        let listing =
+            |dir: &Path| fs::read_dir(dir).map_err(|source| failed("listing", dir, source));
         for folder in listing(&self.dir)?.flatten().filter(|entry| entry.path().is_dir()) {
             for entry in listing(&folder.path())?.flatten() {
                 let path = entry.path();
                 let hash = self.hash(&path);
                 let Ok(metadata) = entry.metadata() else { continue };
-                let is_old = metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|it| it >= age));
+                let is_old =
+                    metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|it| it >= age));
                 if !is_old || hash.is_none_or(|hash| kept.contains(&hash)) {
                     continue;
                 }

@@ -28,8 +28,12 @@ pub(super) async fn tend(desk: &DeskHandle, films: &Arc<ByHash>, every: Duration
         let swept = tokio::task::spawn_blocking(move || films.sweep(&needed, every)).await;
         match swept {
             Ok(Ok((0, _))) => {}
-            Ok(Ok((files, bytes))) => tracing::info!(files, bytes, "films that nobody needs are gone"),
-            Ok(Err(error)) => tracing::warn!("the films were not swept: {}", super::door::chain(&error)),
+            Ok(Ok((files, bytes))) => {
+                tracing::info!(files, bytes, "films that nobody needs are gone")
+            }
+            Ok(Err(error)) => {
+                tracing::warn!("the films were not swept: {}", super::door::chain(&error))
+            }
             Err(error) => tracing::warn!("the films were not swept: {error}"),
         }
     }

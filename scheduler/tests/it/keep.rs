@@ -147,6 +147,6 @@ fn films_leave_the_disk_and_the_list_of_jobs_stays() {
 
 fn soon_gone(config: &mut Config) {
     let policy = &mut config.policy;
-    (policy.hold_ms, policy.appeal_ms, policy.keep_ms) = (1, 1, 1_000);
+    (policy.hold_ms, policy.appeal_ms, policy.keep_ms) = (1, 1, 6_000);
     config.sweep_ms = 300;
 }

@@ -170,7 +170,7 @@ fn a_verifier_that_was_right_wins_its_appeal() {
 fn who_was_believed_about_a_bad_film_is_looked_at_when_that_shows() {
     let farm = [(1, FRIEND), (2, FRIEND), (3, FRIEND), (4, OTHER_CLASS), (5, OTHER_CLASS)];
     let (mut convicted, mut cleared) = (0, 0);
-    for seed in 0..24 {
+    for seed in 0..40 {
         let mut world = world(seed, &farm, 2);
         let believed = |world: &World| {
             let book = &world.state.book;

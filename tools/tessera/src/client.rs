@@ -16,9 +16,8 @@ use protocol::view::{
     StatementPage, WalletView,
 };
 use protocol::{
-    AccountId, JobId, JobSpec, LeaseId, Offer, Order, PROTOCOL_VERSION, PublicKey, Quote, Receipt,
-    Reply, Request, SceneId, Schedule, ShotIndex, Signed, SigningKey, TransferId, Unit, Verdict,
-    Voucher, limits,
+    AccountId, JobId, JobSpec, LeaseId, Offer, Order, PublicKey, Quote, Receipt, Reply, Request,
+    SceneId, Schedule, ShotIndex, Signed, SigningKey, TransferId, Unit, Verdict, Voucher, limits,
 };
 use tokio::sync::Mutex;
 use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identity};
