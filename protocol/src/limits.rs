@@ -38,6 +38,8 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 pub const FILM_BYTES_MAX: usize = 64 * (TILE_SIDE_PX_MAX * TILE_SIDE_PX_MAX) as usize;
 /// Bytes of a scene package.
 pub const SCENE_BYTES_MAX: u64 = 4 << 30;
+/// Parts of a scene package: one of 4 GiB has at most some two thousand.
+pub const SCENE_PARTS_MAX: usize = 4_096;
 /// Leases handed to a node at a time.
 pub const LEASES_PER_REQUEST_MAX: u32 = 16;
 /// Pixels of one verification lease: seconds of work, and far below a message.

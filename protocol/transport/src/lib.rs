@@ -5,7 +5,7 @@
 //!   perhaps a film. Every call has a deadline, for calls wait through a partition.
 //! - The first request of a connection is [`protocol::Request::Hello`]. **Admission is its reply**,
 //!   not a successful [`Peer::connect`]: callers send it and look at the answer.
-//! - Scenes are fetched by hash from whomever one is connected with, whoever dialled.
+//! - Scenes are fetched by hash, in parts, from whomever one is connected with, whoever dialled.
 //!
 //! Nothing here needs the internet: no relay, no address service, direct addresses only.
 //!
@@ -29,7 +29,7 @@ use std::pin::Pin;
 pub use backoff::Backoff;
 pub use connection::{CallError, Connection};
 pub use peer::{BindError, ConnectError, Peer, PeerConfig, PeerLimits};
-pub use scenes::{FetchError, FetchProgress, SceneError, Scenes};
+pub use scenes::{FetchError, FetchProgress, Held, Part, SceneError, Scenes};
 pub use serve::Service;
 pub use ticket::{Ticket, TicketError};
 

@@ -3,5 +3,6 @@
 mod calls;
 mod desk;
 mod hostile;
+mod parts;
 mod rate;
 mod scenes;
