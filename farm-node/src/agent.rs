@@ -86,8 +86,11 @@ impl Agent {
         let mut peer = PeerConfig::new(key.to_bytes(), config.data_dir.join("scenes"));
         peer.bind = config.bind_address();
         let peer = Peer::bind(peer).await.map_err(RunError::Bind)?;
-        let scenes = peer.scenes().list().await.map_err(RunError::Scenes)?;
-        let cache = SceneCache::new(config.cache_bytes, scenes);
+        let mut cache = SceneCache::new(config.cache_bytes);
+        for (scene, held) in peer.scenes().stock().await.map_err(RunError::Scenes)? {
+            // Their order is not known any more. Too much goes when the next one comes.
+            cache.touch(scene, &held.parts, |_pinned| true);
+        }
         let hello = NodeHello {
             name: config.name.clone(),
             engine: renderer::ENGINE,

@@ -11,7 +11,7 @@ use protocol::{
     VerificationLease,
 };
 use renderer::{Cancel, RenderError, Work};
-use transport::{FetchError, Peer, SceneError};
+use transport::{FetchError, FetchProgress, Peer, SceneError};
 
 use crate::cache::SceneCache;
 use crate::config::Cheat;
@@ -107,7 +107,7 @@ impl Workshop {
         self.fetch(lease.piece.scene, scheduler).await?;
         let mut rendered = self.render(&lease, None, &cancel).await?;
         if rendered.is_none() {
-            let package = self.peer.scenes().read(lease.piece.scene).await?;
+            let package = self.package(lease.piece.scene).await?;
             rendered = self.render(&lease, Some(package), &cancel).await?;
         }
         // The package was given, so that nothing can be missing now.
@@ -134,7 +134,7 @@ impl Workshop {
         self.fetch(lease.scene, scheduler).await?;
         let mut sums = self.spots(&lease, None).await?;
         if sums.is_none() {
-            let package = self.peer.scenes().read(lease.scene).await?;
+            let package = self.package(lease.scene).await?;
             sums = self.spots(&lease, Some(package)).await?;
         }
         // The package was given, so that nothing can be missing now.
@@ -200,24 +200,47 @@ impl Workshop {
 
     /// Has the scene on disk, from the scheduler if need be, through a few losses of it.
     async fn fetch(&self, scene: SceneId, scheduler: PublicKey) -> Result<(), WorkError> {
+        let fetched = self.fetch_in_attempts(scene, scheduler).await;
+        // What an attempt leaves for the next takes room, too.
+        let held = self.peer.scenes().held(scene).await?;
+        let removed = held.map_or_else(Vec::new, |held| {
+            let Shelf { cache, pins } = &mut *self.shelf();
+            cache.touch(scene, &held.parts, |scene| pins.contains_key(&scene))
+        });
+        for scene in removed {
+            self.peer.scenes().remove(scene).await?;
+        }
+        Ok(fetched?)
+    }
+
+    async fn fetch_in_attempts(
+        &self,
+        scene: SceneId,
+        scheduler: PublicKey,
+    ) -> Result<(), FetchError> {
         let size_bytes_max = self.shelf().cache.scene_bytes_max();
         let mut attempt = 0;
-        let size_bytes = loop {
+        loop {
             let told = Mutex::new(0);
-            let progress = |report: transport::FetchProgress| {
+            let progress = |report: FetchProgress| {
                 let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
                 let step = report.size_bytes / FETCH_EVENTS;
-                if report.received_bytes >= *told + step || report.received_bytes == 0 {
+                if report.received_bytes >= *told + step || *told == 0 {
                     *told = report.received_bytes;
-                    let transport::FetchProgress { received_bytes, size_bytes } = report;
-                    (self.events)(NodeEvent::Fetching { scene, received_bytes, size_bytes });
+                    let FetchProgress { found_bytes, received_bytes, size_bytes } = report;
+                    (self.events)(NodeEvent::Fetching {
+                        scene,
+                        found_bytes,
+                        received_bytes,
+                        size_bytes,
+                    });
                 }
             };
             let fetched =
                 self.peer.scenes().fetch(scene, size_bytes_max, scheduler, progress).await;
             attempt += 1;
             match fetched {
-                Ok(size_bytes) => break size_bytes,
+                Ok(_size_bytes) => return Ok(()),
                 Err(
                     FetchError::NotConnected(_)
                     | FetchError::Unreachable { .. }
@@ -225,17 +248,22 @@ impl Workshop {
                 ) if attempt < FETCH_ATTEMPTS => {
                     tokio::time::sleep(Duration::from_secs(1 << attempt.min(3))).await;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
-        };
-        let removed = {
-            let Shelf { cache, pins } = &mut *self.shelf();
-            cache.touch(scene, size_bytes, |scene| pins.contains_key(&scene))
-        };
-        for scene in removed {
+        }
+    }
+
+    /// The scene's package, from disk. One that cannot be read is let go of: the next lease of it
+    /// fetches it anew.
+    async fn package(&self, scene: SceneId) -> Result<Bytes, SceneError> {
+        let read = self.peer.scenes().read(scene).await;
+        if let Err(error) = &read
+            && !matches!(error, SceneError::Memory(_))
+        {
+            self.shelf().cache.forget(scene);
             self.peer.scenes().remove(scene).await?;
         }
-        Ok(())
+        read
     }
 
     fn pin(self: Arc<Self>, scene: SceneId) -> Pinned {

@@ -16,7 +16,7 @@ use crate::sign::Signed;
 use crate::tokens::Tokens;
 use crate::verification::{Findings, Testimony, VerificationLease};
 use crate::view::{
-    EarningsBy, EarningsView, FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView,
+    EarningsBy, EarningsView, FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView, SceneArrival,
     StatementPage, WalletView,
 };
 use crate::voucher::Voucher;
@@ -79,12 +79,15 @@ pub enum Request {
     },
 
     // An artist's.
-    /// "I can serve this scene": the scheduler fetches it from the caller unless it holds it.
+    /// "I can serve this scene": the scheduler fetches what it lacks of it from the caller. Asked
+    /// again while it comes, it says how far it is.
     OfferScene {
-        /// The package's hash.
+        /// The scene.
         scene: SceneId,
-        /// Its size, bytes.
+        /// Its package's size, bytes.
         size_bytes: u64,
+        /// Milliseconds to wait for all of it, at most [`crate::limits::POLL_WAIT_MAX`].
+        wait_ms: u32,
     },
     /// Asks for a firm price.
     Quote {
@@ -327,6 +330,8 @@ pub enum Reply {
     },
     /// To [`Request::Checkpoint`]: text, see `proof::Consistency`.
     Checkpoint(String),
+    /// To [`Request::OfferScene`].
+    Arrival(SceneArrival),
 }
 
 /// A small built-in scene to be rendered with a fresh seed.

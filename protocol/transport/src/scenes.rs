@@ -277,6 +277,10 @@ impl Scenes {
         for link in self.registry.admitted(from) {
             match self.store.fetch(&link, scene, size_bytes_max, &progress).await {
                 Err(error @ FetchError::NotGiven { .. }) => not_given = Some(error),
+                // A program that is gone, whose connection had not lapsed when it was asked.
+                Err(error @ FetchError::Interrupted { .. }) if link.close_reason().is_some() => {
+                    not_given = Some(error);
+                }
                 other => return other,
             }
         }

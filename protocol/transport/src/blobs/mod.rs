@@ -324,7 +324,11 @@ impl SceneStore for BlobStore {
     ) -> BoxFuture<'a, Result<u64, FetchError>> {
         Box::pin(async move {
             let peer = PublicKey(*link.remote_id().as_bytes());
-            let refused = |error| match error {
+            let refused = |error: SequenceError| match error {
+                error if link.close_reason().is_some() => {
+                    let reason = error.to_string();
+                    FetchError::Interrupted { scene, received_bytes: 0, reason }
+                }
                 SequenceError::Silence(_) | SequenceError::NotGiven(_) => {
                     FetchError::NotGiven { peer, scene, reason: error.to_string() }
                 }

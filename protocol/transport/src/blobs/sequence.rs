@@ -23,7 +23,9 @@ pub(super) enum SequenceError {
     Silence(Duration),
     #[error("{0}")]
     NotGiven(String),
-    #[error("its sequence has {bytes} bytes; at most {SCENE_PARTS_MAX} hashes of 32 bytes are taken")]
+    #[error(
+        "its sequence has {bytes} bytes; at most {SCENE_PARTS_MAX} hashes of 32 bytes are taken"
+    )]
     Length { bytes: u64 },
     #[error("part {index} is empty")]
     Empty { index: usize },

@@ -112,8 +112,7 @@ async fn only_parts_that_are_not_here_travel() {
     let giver = Giver::new(5).await;
     giver.serve(&office).await;
     let part = |seed, size| noise(seed, size);
-    let (outline, texture, geometry) =
-        (part(1, 3_000), part(2, 4 * MIB), part(3, 8 * MIB));
+    let (outline, texture, geometry) = (part(1, 3_000), part(2, 4 * MIB), part(3, 8 * MIB));
     let first = giver.keep_scene(&[outline, geometry.clone(), texture.clone()]).await;
     let (fetched, _) = fetch(&office.peer, first, u64::MAX, giver.key()).await;
     let size = 3_000 + 12 * MIB as u64;

@@ -47,7 +47,10 @@ async fn rate() {
     let scene = scene.chunks(8 << 20).map(|part| scene.slice_ref(part)).collect();
     let begin = Instant::now();
     let scene = office.peer.scenes().add(scene).await.expect("kept");
-    println!("a scene of 256 MiB in 32 parts: kept at {:.0} MiB/s", 256.0 / begin.elapsed().as_secs_f64());
+    println!(
+        "a scene of 256 MiB in 32 parts: kept at {:.0} MiB/s",
+        256.0 / begin.elapsed().as_secs_f64()
+    );
     let begin = Instant::now();
     let from = office.peer.id();
     guest.scenes().fetch(scene, u64::MAX, from, |_progress| ()).await.expect("fetched");

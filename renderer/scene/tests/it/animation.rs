@@ -1,8 +1,7 @@
 //! What moves arrives, and what cannot is named.
 
 use scene::{
-    ImportOptions, Imported, Interpolation, NoFiles, Property, import_slice, pack,
-    unpack,
+    ImportOptions, Imported, Interpolation, NoFiles, Property, import_slice, pack, unpack,
 };
 use serde_json::json;
 

@@ -1,6 +1,7 @@
 //! Answers to peers: who may ask what, and where the answer comes from.
 
 mod anyone;
+mod arrivals;
 mod artist;
 mod earnings;
 mod evidence;
@@ -23,6 +24,7 @@ use tokio::sync::Semaphore;
 use transport::{BoxFuture, Scenes, Service};
 
 pub(super) use anyone::LedgerChecks;
+pub(super) use arrivals::Arrivals;
 pub(super) use turnstile::Turnstile;
 pub(super) use witness::Witnesses;
 
@@ -46,6 +48,8 @@ pub(super) struct Door {
     pub(super) desk: DeskHandle,
     pub(super) till: TillHandle,
     pub(super) scenes: Scenes,
+    /// Scenes that artists send.
+    pub(super) arrivals: Arrivals,
     pub(super) frames: Arc<Frames>,
     pub(super) films: Arc<ByHash>,
     pub(super) evidence: Arc<ByHash>,
@@ -121,8 +125,8 @@ impl Door {
             Request::Findings { findings } => self.findings(caller, findings).await,
             Request::MyNode => self.my_node(caller).await,
             Request::MyVerdicts { after } => self.my_verdicts(caller, after).await,
-            Request::OfferScene { scene, size_bytes } => {
-                self.offer_scene(caller, scene, size_bytes).await
+            Request::OfferScene { scene, size_bytes, wait_ms } => {
+                self.offer_scene(caller, scene, size_bytes, wait_ms).await
             }
             Request::Quote { spec, offer } => self.quote(caller, spec, offer).await,
             Request::Order { spec, order } => self.order(caller, spec, order).await,

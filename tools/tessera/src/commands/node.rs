@@ -251,9 +251,10 @@ fn object(event: &NodeEvent) -> Value {
         NodeEvent::Qualified { class } => {
             json!({ "event": "qualified", "class": json::class(*class) })
         }
-        NodeEvent::Fetching { scene, received_bytes, size_bytes } => json!({
+        NodeEvent::Fetching { scene, found_bytes, received_bytes, size_bytes } => json!({
             "event": "fetching",
             "scene": scene.to_string(),
+            "found_bytes": found_bytes,
             "received_bytes": received_bytes,
             "size_bytes": size_bytes,
         }),
