@@ -201,18 +201,30 @@ impl Node {
         Self::start_with(farm, folder, cheat, Manners::default()).await
     }
 
+    /// A node of another configuration.
+    pub async fn start_as(farm: &Peer, folder: &TempDir, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new(folder.path().join("node"), farm.ticket());
+        config.backend = BackendChoice::Cpu;
+        config.threads = std::num::NonZeroUsize::new(1);
+        config.benchmark = false;
+        change(&mut config);
+        Self::run(config).await
+    }
+
     pub async fn start_with(
         farm: &Peer,
         folder: &TempDir,
         cheat: Option<Cheat>,
         manners: Manners,
     ) -> Self {
-        let mut config = Config::new(folder.path().join("node"), farm.ticket());
-        config.backend = BackendChoice::Cpu;
-        config.threads = std::num::NonZeroUsize::new(1);
-        config.benchmark = false;
-        config.cheat = cheat;
-        config.manners = manners;
+        Self::start_as(farm, folder, |config| {
+            config.cheat = cheat;
+            config.manners = manners;
+        })
+        .await
+    }
+
+    async fn run(config: Config) -> Self {
         let (sender, mut events) = mpsc::unbounded_channel();
         let (stop, stopping) = oneshot::channel();
         let running = tokio::spawn(farm_node::run(

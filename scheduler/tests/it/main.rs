@@ -9,6 +9,7 @@ mod farm;
 mod market;
 mod page;
 mod receipts;
+mod scenes;
 #[path = "../../benches/simulate/mod.rs"]
 mod simulate;
 mod simulation;

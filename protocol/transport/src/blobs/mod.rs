@@ -6,6 +6,8 @@
 //! once more here, and the rest of the crate knows only [`SceneStore`].
 
 mod sequence;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -63,12 +65,20 @@ struct Lack {
 
 impl BlobStore {
     pub(crate) async fn open(folder: &Path, stall: Duration) -> Result<Self, SceneError> {
+        Self::open_swept(folder, stall, SWEEP_INTERVAL).await
+    }
+
+    async fn open_swept(
+        folder: &Path,
+        stall: Duration,
+        sweep_interval: Duration,
+    ) -> Result<Self, SceneError> {
         std::fs::create_dir_all(folder).map_err(|error| SceneError::Store(error.to_string()))?;
         // The store takes an absolute path only.
         let folder =
             std::path::absolute(folder).map_err(|error| SceneError::Store(error.to_string()))?;
         let mut options = Options::new(&folder);
-        options.gc = Some(GcConfig { interval: SWEEP_INTERVAL, add_protected: None });
+        options.gc = Some(GcConfig { interval: sweep_interval, add_protected: None });
         let store = FsStore::load_with_opts(folder.join("blobs.db"), options).await;
         let store = Self { store: store.map_err(failed)?, stall, whole: Mutex::default() };
         store.forget_uncut().await?;
