@@ -11,12 +11,13 @@ use protocol::{
     VerificationLease,
 };
 use renderer::{Cancel, RenderError, Work};
-use transport::{FetchError, FetchProgress, Peer, SceneError};
+use transport::{Connection, FetchError, FetchProgress, Peer, SceneError};
 
 use crate::cache::SceneCache;
 use crate::config::Cheat;
 use crate::easel::{Frame, Order, RenderFault};
 use crate::event::NodeEvent;
+use crate::giving;
 use crate::studio::Studio;
 
 /// Attempts to fetch a scene before its lease is given back: about half a minute in all.
@@ -37,7 +38,11 @@ pub(crate) struct Workshop {
     pub(crate) studio: Studio,
     pub(crate) events: Events,
     pub(crate) cheat: Option<Cheat>,
+    /// Whether the node gives scenes to others.
+    pub(crate) gives: bool,
     pub(crate) shelf: Mutex<Shelf>,
+    /// The scheduler, while it is there.
+    pub(crate) line: Mutex<Option<Connection>>,
 }
 
 /// Scenes on disk, and how many leases need each.
@@ -199,9 +204,34 @@ impl Workshop {
     }
 
     /// Has the scene on disk, from the scheduler if need be, through a few losses of it.
-    async fn fetch(&self, scene: SceneId, scheduler: PublicKey) -> Result<(), WorkError> {
+    async fn fetch(
+        self: &Arc<Self>,
+        scene: SceneId,
+        scheduler: PublicKey,
+    ) -> Result<(), WorkError> {
+        if self.peer.scenes().has(scene).await? {
+            return self.note(scene).await.map_err(WorkError::from);
+        }
         let fetched = self.fetch_in_attempts(scene, scheduler).await;
         // What an attempt leaves for the next takes room, too.
+        self.note(scene).await?;
+        self.tell_given();
+        Ok(fetched?)
+    }
+
+    /// Tells the scheduler what this node gives, if it gives at all. Nothing waits for it.
+    pub(crate) fn tell_given(self: &Arc<Self>) {
+        if let Some(connection) = self.line().filter(|_line| self.gives) {
+            let workshop = self.clone();
+            tokio::spawn(async move {
+                let peer = &workshop.peer;
+                giving::tell(&connection, peer.scenes(), &peer.ticket()).await;
+            });
+        }
+    }
+
+    /// Notes the use of a scene, and lets go of those for which there is no room any more.
+    async fn note(&self, scene: SceneId) -> Result<(), SceneError> {
         let held = self.peer.scenes().held(scene).await?;
         let removed = held.map_or_else(Vec::new, |held| {
             let Shelf { cache, pins } = &mut *self.shelf();
@@ -210,7 +240,7 @@ impl Workshop {
         for scene in removed {
             self.peer.scenes().remove(scene).await?;
         }
-        Ok(fetched?)
+        Ok(())
     }
 
     async fn fetch_in_attempts(
@@ -236,6 +266,10 @@ impl Workshop {
                     });
                 }
             };
+            // Other nodes are asked once; the scheduler has it for certain.
+            if attempt == 0 && self.fetch_given(scene, size_bytes_max, &progress).await? {
+                return Ok(());
+            }
             let fetched =
                 self.peer.scenes().fetch(scene, size_bytes_max, scheduler, progress).await;
             attempt += 1;
@@ -269,6 +303,15 @@ impl Workshop {
     fn pin(self: Arc<Self>, scene: SceneId) -> Pinned {
         *self.shelf().pins.entry(scene).or_default() += 1;
         Pinned { workshop: self, scene }
+    }
+
+    pub(crate) fn line(&self) -> Option<Connection> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_line(&self, connection: Option<Connection>) {
+        // Whatever stood there is replaced as a whole.
+        *self.line.lock().unwrap_or_else(PoisonError::into_inner) = connection;
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {

@@ -26,6 +26,7 @@ pub mod limits;
 pub mod message;
 pub mod offer;
 pub mod order;
+pub mod pass;
 pub mod piece;
 pub mod receipt;
 pub mod settings;
@@ -51,6 +52,7 @@ pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict
 pub use message::{NodeHello, Reply, Request, Role};
 pub use offer::{Assurance, AssuranceError, Offer, PriceError};
 pub use order::{Order, Priority, PriorityError, Probed, Quote, Schedule, ScheduleError, Steering};
+pub use pass::{Holder, Holders, ScenePass};
 pub use piece::Piece;
 pub use receipt::{JobReceipt, Payment, RECEIPT_UNITS_MAX, Receipt, UnitReceipt};
 pub use settings::{

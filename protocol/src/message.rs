@@ -3,6 +3,8 @@
 //! The connection proves who speaks (both ends show their ed25519 key), so that a request does
 //! not repeat it. What must outlive the connection is signed besides.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
@@ -11,6 +13,7 @@ use crate::job::{JobSpec, ShotIndex, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
 use crate::offer::Offer;
 use crate::order::{Order, Quote, Steering};
+use crate::pass::Holders;
 use crate::settings::RenderSettings;
 use crate::sign::Signed;
 use crate::tokens::Tokens;
@@ -69,6 +72,19 @@ pub enum Request {
     Findings {
         /// The node's word.
         findings: Signed<Findings>,
+    },
+    /// Which nodes give a scene besides the scheduler.
+    Holders {
+        /// The scene, which the node has a lease of.
+        scene: SceneId,
+    },
+    /// The node gives scenes to others who show a pass: all that it gives, from now on.
+    Gives {
+        /// Scenes that it holds whole, at most [`crate::limits::SCENES_GIVEN_MAX`].
+        scenes: Vec<SceneId>,
+        /// Where it listens, at most [`crate::limits::TICKET_ADDRESSES_MAX`] addresses. Others are
+        /// told of those at which the scheduler sees it: behind a NAT it is at none.
+        addresses: Vec<SocketAddr>,
     },
     /// The node's own standing.
     MyNode,
@@ -332,6 +348,8 @@ pub enum Reply {
     Checkpoint(String),
     /// To [`Request::OfferScene`].
     Arrival(SceneArrival),
+    /// To [`Request::Holders`].
+    Holders(Box<Holders>),
 }
 
 /// A small built-in scene to be rendered with a fresh seed.

@@ -1,7 +1,9 @@
 //! Scenes that share parts: what a node fetches of them, and what it keeps.
 
+use std::num::NonZeroU64;
+
 use farm_node::NodeEvent;
-use protocol::{LeaseId, SceneId};
+use protocol::{Holder, LeaseId, PublicKey, SceneId};
 use renderer::ENGINE;
 use scene::{Image, Package, Pixels, Scene};
 use transport::{Peer, PeerConfig};
@@ -13,7 +15,8 @@ const TEXTURE_BYTES: u64 = 4 << 20;
 /// The golden scene with images of 4 MiB.
 fn textured(seeds: &[u32]) -> Package {
     let image = |seed: &u32| {
-        let texels = (0..1 << 20_u32).map(|at| at.wrapping_mul(2_654_435_761).wrapping_add(*seed));
+        let texels =
+            (0..1 << 20_u32).map(|at: u32| at.wrapping_mul(2_654_435_761).wrapping_add(*seed));
         let pixels = Pixels::Rgba8(texels.flat_map(u32::to_le_bytes).collect());
         Image { name: format!("image {seed}"), width: 1024, height: 1024, pixels }
     };
@@ -72,5 +75,49 @@ async fn scenes_that_share_parts_take_their_room_once() {
     assert_eq!(kept.scenes().list().await.expect("a store"), expected);
     assert_eq!(kept.scenes().read(second.id()).await.expect("whole"), second.bytes());
     kept.close().await;
+    peer.close().await;
+}
+
+/// Waits until a tile is rendered.
+async fn filmed(farm: &Farm, node: &Node, scene: SceneId, tile: u32) {
+    let lease = lease(node.id, scene, tile);
+    farm.offer(&lease);
+    farm.until(|book| book.films.iter().any(|(film, _)| *film == lease.id)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_gives_its_scenes_to_others_of_the_farm() {
+    let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+    let farm = Farm::new(ENGINE, false);
+    let peer = open(&farm, &folders[0]).await;
+    let package = textured(&[1]);
+    let scene = peer.scenes().add(package.parts().collect()).await.expect("kept");
+    let mut giver = Node::start_as(&peer, &folders[0], |config| {
+        config.give_bytes_per_second = NonZeroU64::new(1 << 30);
+    })
+    .await;
+    giver.hears(|event| matches!(event, NodeEvent::Connected { .. }).then_some(())).await;
+    filmed(&farm, &giver, scene, 0).await;
+    let key = PublicKey(giver.id.0);
+    farm.until(|book| book.given.get(&key).is_some_and(|(scenes, _)| scenes == &[scene])).await;
+
+    // From now on the scheduler does not have it: whoever gets it gets it from the node. One that
+    // is named first and is not there is passed over.
+    peer.scenes().remove(scene).await.expect("removed");
+    let gone = Holder { node: PublicKey([3; 32]), addresses: vec![([127, 0, 0, 1], 9).into()] };
+    farm.book().named.push(gone);
+    let mut taker = Node::start_as(&peer, &folders[1], |_as_ever| ()).await;
+    taker.hears(|event| matches!(event, NodeEvent::Connected { .. }).then_some(())).await;
+    let fetched = rendered(&farm, &mut taker, scene, 1).await;
+    assert_eq!(fetched, (0, package.size_bytes()));
+    assert!(!farm.book().given.contains_key(&PublicKey(taker.id.0)), "it gives nothing itself");
+
+    // Where nobody gives it any more, the scheduler does.
+    giver.stop().await.expect("a clean stop");
+    peer.scenes().add(package.parts().collect()).await.expect("kept");
+    let last = Node::start_as(&peer, &folders[2], |_as_ever| ()).await;
+    filmed(&farm, &last, scene, 2).await;
+    taker.stop().await.expect("a clean stop");
+    last.stop().await.expect("a clean stop");
     peer.close().await;
 }

@@ -94,8 +94,7 @@ impl Drop for Guest<'_> {
 /// Shows a pass to a giver; why it was not taken.
 pub(crate) async fn show(link: &Link, pass: &[u8]) -> Result<(), String> {
     let shown = async {
-        let (mut send, mut answer) =
-            link.open_bi().await.map_err(|error| format!("{error:#}"))?;
+        let (mut send, mut answer) = link.open_bi().await.map_err(|error| format!("{error:#}"))?;
         send.write_all(pass).await.map_err(|error| format!("{error:#}"))?;
         send.finish().map_err(|error| format!("{error:#}"))?;
         match answer.read_to_end(1).await.as_deref() {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use iroh::endpoint::{Connection as Link, Endpoint, VarInt};
@@ -13,8 +14,9 @@ use iroh::{EndpointAddr, EndpointId, TransportAddr};
 use protocol::{Digest, PublicKey, SceneId, limits};
 use tokio::time::timeout;
 
-use crate::BoxFuture;
+use crate::giving::{self, GIVE_ALPN, Pace};
 use crate::registry::Registry;
+use crate::{BoxFuture, Ticket};
 
 /// How far a fetch has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +157,8 @@ pub(crate) trait SceneStore: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<u64, FetchError>>;
     /// Answers a connection of the store's own protocol.
     fn serve(&self, link: Link) -> BoxFuture<'static, ()>;
+    /// Answers one for nothing but this scene, at a pace.
+    fn give(&self, link: Link, scene: SceneId, pace: Arc<Pace>) -> BoxFuture<'static, ()>;
     /// Writes everything out.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -293,17 +297,62 @@ impl Scenes {
         fetched
     }
 
+    /// Fetches a scene from a peer that gives it to whoever shows this pass; otherwise like
+    /// [`Scenes::fetch`].
+    ///
+    /// # Errors
+    /// See [`FetchError`]; it gives up after [`limits::HOLDER_TIMEOUT`] where nobody answers.
+    pub async fn fetch_given(
+        &self,
+        scene: SceneId,
+        size_bytes_max: u64,
+        (giver, pass): (&Ticket, &[u8]),
+        progress: impl Fn(FetchProgress) + Send + Sync,
+    ) -> Result<u64, FetchError> {
+        let turn = self.turn(scene);
+        let _turn = turn.lock().await;
+        if let Some(size_bytes) = self.size(scene).await? {
+            return Ok(size_bytes);
+        }
+        let addresses = giver.addresses().to_vec();
+        let link = self.reach(giver.key(), addresses, GIVE_ALPN, limits::HOLDER_TIMEOUT).await?;
+        if let Err(reason) = giving::show(&link, pass).await {
+            return Err(FetchError::NotGiven { peer: giver.key(), scene, reason });
+        }
+        let fetched = self.store.fetch(&link, scene, size_bytes_max, &progress).await;
+        link.close(VarInt::from_u32(0), b"done");
+        fetched
+    }
+
+    /// Where a connected peer is: the addresses that its connections run over.
+    #[must_use]
+    pub fn seen_at(&self, peer: PublicKey) -> Vec<SocketAddr> {
+        self.registry.addresses(peer)
+    }
+
     async fn dial(&self, peer: PublicKey) -> Result<Link, FetchError> {
-        let id = EndpointId::from_bytes(&peer.0).ok().filter(|_id| self.registry.holds(peer));
-        let id = id.ok_or(FetchError::NotConnected(peer))?;
+        if !self.registry.holds(peer) {
+            return Err(FetchError::NotConnected(peer));
+        }
         let addresses = self.registry.addresses(peer);
+        self.reach(peer, addresses, self.store.alpn(), limits::CONNECT_TIMEOUT).await
+    }
+
+    async fn reach(
+        &self,
+        peer: PublicKey,
+        addresses: Vec<SocketAddr>,
+        alpn: &[u8],
+        patience: Duration,
+    ) -> Result<Link, FetchError> {
+        let id = EndpointId::from_bytes(&peer.0);
+        let id = id.map_err(|_no_key| FetchError::NotConnected(peer))?;
         let known = addresses.iter().copied().map(TransportAddr::Ip);
-        let dialling =
-            self.endpoint.connect(EndpointAddr::from_parts(id, known), self.store.alpn());
-        let reason = match timeout(limits::CONNECT_TIMEOUT, dialling).await {
+        let dialling = self.endpoint.connect(EndpointAddr::from_parts(id, known), alpn);
+        let reason = match timeout(patience, dialling).await {
             Ok(Ok(link)) => return Ok(link),
             Ok(Err(error)) => format!("{error:#}"),
-            Err(_elapsed) => format!("no answer within {:?}", limits::CONNECT_TIMEOUT),
+            Err(_elapsed) => format!("no answer within {patience:?}"),
         };
         Err(FetchError::Unreachable { peer, addresses, reason })
     }

@@ -17,7 +17,7 @@ use transport::{Peer, PeerConfig, Ticket, identity};
 use super::assay::Assays;
 use super::by_hash::ByHash;
 use super::desk::{self, DeskHandle, Outlets};
-use super::door::{Arrivals, Door, LedgerChecks, Turnstile, Witnesses};
+use super::door::{Arrivals, Door, Givers, LedgerChecks, Turnstile, Witnesses};
 use super::frames::Frames;
 use super::page::{self, Page};
 use super::queue::Queue;
@@ -202,6 +202,7 @@ impl Parts {
             till: TillHandle::new(money.clone()),
             scenes,
             arrivals: Arrivals::default(),
+            givers: Givers::default(),
             frames,
             films,
             evidence,

@@ -92,7 +92,7 @@ impl Farm {
 pub struct Caller {
     pub key: SigningKey,
     pub peer: Peer,
-    connection: Connection,
+    pub connection: Connection,
     _scenes: tempfile::TempDir,
 }
 

@@ -10,7 +10,8 @@ use crate::callers::{Caller, Farm, offer, runtime, soon_paid, spec};
 /// The golden scene with two images of 4 MiB.
 fn textured(seeds: [u32; 2]) -> Package {
     let image = |seed: u32| {
-        let texels = (0..1 << 20_u32).map(|at| at.wrapping_mul(2_654_435_761).wrapping_add(seed));
+        let texels =
+            (0..1 << 20_u32).map(|at: u32| at.wrapping_mul(2_654_435_761).wrapping_add(seed));
         let pixels = Pixels::Rgba8(texels.flat_map(u32::to_le_bytes).collect());
         Image { name: format!("image {seed}"), width: 1024, height: 1024, pixels }
     };

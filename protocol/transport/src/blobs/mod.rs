@@ -20,7 +20,9 @@ use iroh_blobs::api::Store;
 use iroh_blobs::api::blobs::{Bitfield, BlobStatus};
 use iroh_blobs::api::remote::GetProgressItem;
 use iroh_blobs::protocol::{ChunkRanges, GetRequest};
-use iroh_blobs::provider::events::EventSender;
+use iroh_blobs::provider::events::{
+    AbortReason, EventMask, EventSender, ObserveMode, ProviderMessage, RequestMode, ThrottleMode,
+};
 use iroh_blobs::store::GcConfig;
 use iroh_blobs::store::fs::{FsStore, options::Options};
 use iroh_blobs::{ALPN, BlobFormat, Hash};
@@ -29,6 +31,7 @@ use protocol::{Digest, PublicKey, SceneId};
 use tokio::time::timeout;
 
 use crate::BoxFuture;
+use crate::giving::Pace;
 use crate::scenes::{FetchError, FetchProgress, Held, Part, SceneError, SceneStore};
 use sequence::{Sequence, SequenceError};
 
@@ -38,6 +41,9 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// After this much of a fetch the index is written out, so that a kill finds the pieces again.
 /// By then the first piece has passed every queue of the store; smaller scenes begin anew.
 const INDEX_AFTER_BYTES: u64 = 4 << 20;
+
+/// Questions about what is given that wait for an answer: each stands for 16 KiB at most.
+const GIVEN_EVENTS: usize = 16;
 
 /// Attempts within a fetch: a sweep that had begun before the scene's tag was set may still take
 /// parts that nothing held until then.
@@ -368,6 +374,41 @@ impl SceneStore for BlobStore {
         let store = self.api().clone();
         // The default events refuse pushes: others read, they never write.
         Box::pin(iroh_blobs::provider::handle_connection(link, store, EventSender::DEFAULT))
+    }
+
+    fn give(&self, link: Link, scene: SceneId, pace: Arc<Pace>) -> BoxFuture<'static, ()> {
+        let store = self.api().clone();
+        // Every fetch of ours asks for a sequence or for children of it: one hash names all.
+        let mask = EventMask {
+            get: RequestMode::Intercept,
+            get_many: RequestMode::Disabled,
+            push: RequestMode::Disabled,
+            observe: ObserveMode::Intercept,
+            throttle: ThrottleMode::Intercept,
+            ..EventMask::DEFAULT
+        };
+        let (sender, mut events) = EventSender::channel(GIVEN_EVENTS, mask);
+        let answering = async move {
+            while let Some(event) = events.recv().await {
+                match event {
+                    ProviderMessage::GetRequestReceived(asked) => {
+                        let fits = asked.inner.request.hash == hash(scene);
+                        let answer = if fits { Ok(()) } else { Err(AbortReason::Permission) };
+                        asked.tx.send(answer).await.ok();
+                    }
+                    ProviderMessage::Throttle(asked) => {
+                        pace.wait(asked.inner.size).await;
+                        asked.tx.send(Ok(())).await.ok();
+                    }
+                    // Anything else is not answered, which refuses it.
+                    _other => {}
+                }
+            }
+        };
+        Box::pin(async move {
+            let serving = iroh_blobs::provider::handle_connection(link, store, sender);
+            tokio::join!(serving, answering);
+        })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -2,6 +2,7 @@
 
 mod calls;
 mod desk;
+mod giving;
 mod hostile;
 mod parts;
 mod rate;

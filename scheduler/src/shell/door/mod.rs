@@ -6,6 +6,7 @@ mod artist;
 mod earnings;
 mod evidence;
 mod hello;
+mod holders;
 mod node;
 mod receipt;
 mod risk;
@@ -25,6 +26,7 @@ use transport::{BoxFuture, Scenes, Service};
 
 pub(super) use anyone::LedgerChecks;
 pub(super) use arrivals::Arrivals;
+pub(super) use holders::Givers;
 pub(super) use turnstile::Turnstile;
 pub(super) use witness::Witnesses;
 
@@ -50,6 +52,8 @@ pub(super) struct Door {
     pub(super) scenes: Scenes,
     /// Scenes that artists send.
     pub(super) arrivals: Arrivals,
+    /// Nodes that give scenes to others.
+    pub(super) givers: Givers,
     pub(super) frames: Arc<Frames>,
     pub(super) films: Arc<ByHash>,
     pub(super) evidence: Arc<ByHash>,
@@ -92,6 +96,7 @@ impl Service for Door {
     }
 
     fn gone(&self, caller: PublicKey) {
+        self.givers.gone(caller);
         let desk = self.desk.clone();
         let node = NodeId(caller.0);
         tokio::spawn(async move {
@@ -123,6 +128,8 @@ impl Door {
                 self.verification_lease(caller, wait_ms).await
             }
             Request::Findings { findings } => self.findings(caller, findings).await,
+            Request::Holders { scene } => self.holders(caller, scene).await,
+            Request::Gives { scenes, addresses } => self.gives(caller, scenes, &addresses).await,
             Request::MyNode => self.my_node(caller).await,
             Request::MyVerdicts { after } => self.my_verdicts(caller, after).await,
             Request::OfferScene { scene, size_bytes, wait_ms } => {
