@@ -8,7 +8,7 @@
 //! Then the connection is one of the store's own protocol, on which nothing but that scene is
 //! given. What a pass is, only its porter knows.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +23,8 @@ use crate::scenes::SceneStore;
 pub(crate) const GIVE_ALPN: &[u8] = b"tessera/scenes/1";
 
 const ADMITTED: u8 = 1;
+/// Connections of one guest: its last may not be known to have ended when the next comes.
+const SEATS_PER_GUEST: usize = 2;
 
 /// Decides who may fetch which scene.
 pub trait Porter: Send + Sync + 'static {
@@ -34,8 +36,8 @@ pub trait Porter: Send + Sync + 'static {
 pub(crate) struct Giving {
     porter: Arc<dyn Porter>,
     pace: Arc<Pace>,
-    /// Who is being given something.
-    guests: Mutex<BTreeSet<PublicKey>>,
+    /// Who is being given something, over how many connections.
+    guests: Mutex<BTreeMap<PublicKey, usize>>,
 }
 
 /// A place among the guests; given up when dropped.
@@ -75,19 +77,30 @@ impl Giving {
 
     fn seat(&self, key: PublicKey) -> Option<Guest<'_>> {
         let mut guests = self.guests();
-        let room = guests.len() < limits::GUESTS_MAX && guests.insert(key);
-        room.then_some(Guest { giving: self, key })
+        let all: usize = guests.values().sum();
+        let own = guests.get(&key).copied().unwrap_or_default();
+        if all >= limits::GUESTS_MAX || own >= SEATS_PER_GUEST {
+            return None;
+        }
+        guests.insert(key, own + 1);
+        Some(Guest { giving: self, key })
     }
 
-    fn guests(&self) -> MutexGuard<'_, BTreeSet<PublicKey>> {
-        // A set of keys is whole after any panic.
+    fn guests(&self) -> MutexGuard<'_, BTreeMap<PublicKey, usize>> {
+        // A map of counts is whole after any panic.
         self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Guest<'_> {
     fn drop(&mut self) {
-        self.giving.guests().remove(&self.key);
+        let mut guests = self.giving.guests();
+        if let Some(count) = guests.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                guests.remove(&self.key);
+            }
+        }
     }
 }
 
@@ -145,6 +158,29 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    struct Nobody;
+
+    impl Porter for Nobody {
+        fn admits(&self, _caller: PublicKey, _pass: &[u8]) -> Option<SceneId> {
+            None
+        }
+    }
+
+    #[test]
+    fn so_many_guests_and_few_seats_for_one() {
+        let giving = Giving::new(Arc::new(Nobody), NonZeroU64::MIN);
+        let seat = |number| giving.seat(PublicKey([number; 32]));
+        let first = seat(1).expect("room");
+        let mut seats = vec![seat(1).expect("another")];
+        assert!(seat(1).is_none(), "too many of one");
+        seats.extend((2..).map_while(seat));
+        assert_eq!(seats.len() + 1, limits::GUESTS_MAX);
+        drop(first);
+        assert!(seat(9).is_some());
+        drop(seats);
+        assert!(giving.guests().is_empty());
+    }
 
     #[test]
     fn what_is_given_keeps_to_its_pace() {

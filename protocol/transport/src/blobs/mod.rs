@@ -140,11 +140,17 @@ impl BlobStore {
         sequence.map(Some).map_err(|_other_content| SceneError::Damaged(scene))
     }
 
-    async fn stock(&self, sequence: Sequence) -> Result<Stock, SceneError> {
+    /// What is here of a scene, `closely` also of what the index does not know yet.
+    async fn stock(&self, sequence: Sequence, closely: bool) -> Result<Stock, SceneError> {
         let mut parts = BTreeMap::new();
         for (part, _place) in sequence.distinct() {
-            let here = self.api().blobs().observe(Hash::from_bytes(part.0)).await;
-            parts.insert(part, here.map_err(failed)?);
+            let blob = Hash::from_bytes(part.0);
+            let here = match self.api().blobs().status(blob).await.map_err(failed)? {
+                BlobStatus::Complete { size } => Bitfield::complete(size),
+                BlobStatus::NotFound if !closely => Bitfield::empty(),
+                _perhaps_in_part => self.api().blobs().observe(blob).await.map_err(failed)?,
+            };
+            parts.insert(part, here);
         }
         Ok(Stock { sequence, parts })
     }
@@ -157,7 +163,7 @@ impl BlobStore {
         let Some(sequence) = self.sequence(scene).await? else {
             return Ok(None);
         };
-        let held = Arc::new(self.stock(sequence).await?.held());
+        let held = Arc::new(self.stock(sequence, false).await?.held());
         if held.size_bytes.is_some() {
             self.whole().insert(scene, held.clone());
         }
@@ -193,8 +199,8 @@ impl BlobStore {
     ) -> Result<(), FetchError> {
         let (scene, size_bytes) = (sequence.scene(), sizes.iter().sum::<u64>());
         let mut found_bytes = None;
-        for _round in 0..ROUNDS {
-            let Some(lack) = self.stock(sequence.clone()).await?.lack(sizes) else {
+        for round in 0..ROUNDS {
+            let Some(lack) = self.stock(sequence.clone(), round > 0).await?.lack(sizes) else {
                 let found_bytes = found_bytes.unwrap_or(size_bytes);
                 progress(FetchProgress { found_bytes, received_bytes: size_bytes, size_bytes });
                 return Ok(());
@@ -207,12 +213,12 @@ impl BlobStore {
             };
             report(0);
             if let Err(reason) = self.download(link, lack.request, &report).await? {
-                let lack = self.stock(sequence.clone()).await?.lack(sizes);
+                let lack = self.stock(sequence.clone(), true).await?.lack(sizes);
                 let received_bytes = size_bytes.saturating_sub(lack.map_or(0, |lack| lack.bytes));
                 return Err(FetchError::Interrupted { scene, received_bytes, reason });
             }
         }
-        if self.stock(sequence.clone()).await?.lack(sizes).is_some() {
+        if self.stock(sequence.clone(), true).await?.lack(sizes).is_some() {
             let reason = "parts of it were swept out while others came".to_owned();
             return Err(FetchError::Interrupted { scene, received_bytes: 0, reason });
         }
@@ -354,7 +360,7 @@ impl SceneStore for BlobStore {
                 Some(sequence) => sequence,
                 None => sequence::ask(link, scene, self.stall).await.map_err(refused)?,
             };
-            let stock = self.stock(sequence.clone()).await?;
+            let stock = self.stock(sequence.clone(), false).await?;
             let sizes = self.sizes(link, &stock).await.map_err(refused)?;
             let size_bytes = sizes.iter().fold(0_u64, |sum, size| sum.saturating_add(*size));
             if size_bytes > size_bytes_max {
