@@ -19,6 +19,7 @@ use crate::cheat::{self, Fraud};
 use crate::config::{Cheat, Config};
 use crate::easel::Easel;
 use crate::event::NodeEvent;
+use crate::giving::Passes;
 use crate::health::{self, Health};
 use crate::manners::Pause;
 use crate::painter::{Hand, Painter};
@@ -86,8 +87,14 @@ impl Agent {
         let mut peer = PeerConfig::new(key.to_bytes(), config.data_dir.join("scenes"));
         peer.bind = config.bind_address();
         let peer = Peer::bind(peer).await.map_err(RunError::Bind)?;
-        let scenes = peer.scenes().list().await.map_err(RunError::Scenes)?;
-        let cache = SceneCache::new(config.cache_bytes, scenes);
+        if let Some(bytes_per_second) = config.give_bytes_per_second {
+            peer.give_scenes(Arc::new(Passes { farm: config.farm.key() }), bytes_per_second);
+        }
+        let mut cache = SceneCache::new(config.cache_bytes);
+        for (scene, held) in peer.scenes().stock().await.map_err(RunError::Scenes)? {
+            // Their order is not known any more. Too much goes when the next one comes.
+            cache.touch(scene, &held.parts, |_pinned| true);
+        }
         let hello = NodeHello {
             name: config.name.clone(),
             engine: renderer::ENGINE,
@@ -99,7 +106,9 @@ impl Agent {
         };
         let shelf = Mutex::new(Shelf { cache, pins: BTreeMap::new() });
         let cheat = config.cheat;
-        let workshop = Arc::new(Workshop { node, key, peer, studio, events, cheat, shelf });
+        let (gives, line) = (config.give_bytes_per_second.is_some(), Mutex::default());
+        let workshop = Workshop { node, key, peer, studio, events, cheat, gives, shelf, line };
+        let workshop = Arc::new(workshop);
         let (held, works) = (BTreeMap::new(), JoinSet::new());
         let seen = SeenVerdicts::load(&config.data_dir);
         let connection = None;
@@ -122,6 +131,7 @@ impl Agent {
                 ended = session::run(self, &mut backoff) => ended?,
             };
             self.connection = None;
+            self.workshop.set_line(None);
             let wait = backoff.next_wait();
             self.tell(NodeEvent::Error { message, retry_in: Some(wait) });
             tokio::select! {

@@ -2,27 +2,39 @@
 
 use std::collections::BTreeMap;
 
-use protocol::SceneId;
+use protocol::{Digest, SceneId};
+use transport::Part;
 
-/// Sizes and last uses of the scenes on disk. Pure: it says what to remove, others do it.
+/// Parts and last uses of the scenes on disk. Pure: it says what to remove, others do it.
+///
+/// A part that several scenes share is there once, and counts once.
 #[derive(Debug)]
 pub(crate) struct SceneCache {
     limit_bytes: u64,
     uses: u64,
     scenes: BTreeMap<SceneId, Entry>,
+    parts: BTreeMap<Digest, Shared>,
+    total_bytes: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
-    size_bytes: u64,
+    parts: Vec<Digest>,
     last_use: u64,
 }
 
+/// A part, and how many scenes have it.
+#[derive(Debug, Default)]
+struct Shared {
+    size_bytes: u64,
+    scenes: u32,
+}
+
 impl SceneCache {
-    /// A cache with what is on disk already; their order is not known any more.
-    pub(crate) fn new(limit_bytes: u64, scenes: impl IntoIterator<Item = (SceneId, u64)>) -> Self {
-        let entry = |(scene, size_bytes)| (scene, Entry { size_bytes, last_use: 0 });
-        Self { limit_bytes, uses: 0, scenes: scenes.into_iter().map(entry).collect() }
+    /// An empty cache.
+    pub(crate) fn new(limit_bytes: u64) -> Self {
+        let (scenes, parts) = (BTreeMap::new(), BTreeMap::new());
+        Self { limit_bytes, uses: 0, scenes, parts, total_bytes: 0 }
     }
 
     /// Most bytes that one scene may have.
@@ -30,26 +42,58 @@ impl SceneCache {
         self.limit_bytes.min(protocol::limits::SCENE_BYTES_MAX)
     }
 
-    /// Notes a use, and returns the scenes to remove: the least recently used ones that
-    /// `pinned` does not hold, until the rest fits.
+    /// Notes a use of a scene of which these parts are here, each named once, and returns the
+    /// scenes to remove: the least recently used ones that `pinned` does not hold and without
+    /// which something is freed, until the rest fits.
     pub(crate) fn touch(
         &mut self,
         scene: SceneId,
-        size_bytes: u64,
+        parts: &[Part],
         pinned: impl Fn(SceneId) -> bool,
     ) -> Vec<SceneId> {
         self.uses += 1;
-        self.scenes.insert(scene, Entry { size_bytes, last_use: self.uses });
+        self.forget(scene);
+        for part in parts {
+            let shared = self.parts.entry(part.hash).or_default();
+            // As it is now: it may have grown since another scene told of it.
+            self.total_bytes = self.total_bytes - shared.size_bytes + part.size_bytes;
+            shared.size_bytes = part.size_bytes;
+            shared.scenes += 1;
+        }
+        let parts = parts.iter().map(|part| part.hash).collect();
+        self.scenes.insert(scene, Entry { parts, last_use: self.uses });
         let mut removed = Vec::new();
-        let mut total: u64 = self.scenes.values().map(|entry| entry.size_bytes).sum();
-        while total > self.limit_bytes {
-            let free = self.scenes.iter().filter(|(id, _)| **id != scene && !pinned(**id));
+        while self.total_bytes > self.limit_bytes {
+            let free = self
+                .scenes
+                .iter()
+                .filter(|(id, entry)| **id != scene && !pinned(**id) && self.own_bytes(entry) > 0);
             let oldest = free.min_by_key(|(id, entry)| (entry.last_use, **id)).map(|(id, _)| *id);
             let Some(oldest) = oldest else { break };
-            total -= self.scenes.remove(&oldest).map_or(0, |entry| entry.size_bytes);
+            self.forget(oldest);
             removed.push(oldest);
         }
         removed
+    }
+
+    /// Bytes that would be free without a scene.
+    fn own_bytes(&self, entry: &Entry) -> u64 {
+        let shared = entry.parts.iter().filter_map(|part| self.parts.get(part));
+        shared.filter(|part| part.scenes == 1).map(|part| part.size_bytes).sum()
+    }
+
+    /// Takes a scene out of the count.
+    pub(crate) fn forget(&mut self, scene: SceneId) {
+        let Some(entry) = self.scenes.remove(&scene) else { return };
+        for part in entry.parts {
+            let shared =
+                self.parts.get_mut(&part).expect("invariant: every scene's parts are here");
+            shared.scenes -= 1;
+            if shared.scenes == 0 {
+                self.total_bytes -= shared.size_bytes;
+                self.parts.remove(&part);
+            }
+        }
     }
 }
 
@@ -61,21 +105,69 @@ mod tests {
     const B: SceneId = SceneId([2; 32]);
     const C: SceneId = SceneId([3; 32]);
 
+    fn part(number: u8, size_bytes: u64) -> Part {
+        Part { hash: Digest([number; 32]), size_bytes }
+    }
+
+    fn cache(limit_bytes: u64, scenes: &[(SceneId, &[Part])]) -> SceneCache {
+        let mut cache = SceneCache::new(limit_bytes);
+        for (scene, parts) in scenes {
+            cache.touch(*scene, parts, |_| true);
+        }
+        cache
+    }
+
     #[test]
     fn the_least_recently_used_goes_first() {
-        let mut cache = SceneCache::new(100, []);
-        assert!(cache.touch(A, 40, |_| false).is_empty());
-        assert!(cache.touch(B, 40, |_| false).is_empty());
-        assert!(cache.touch(A, 40, |_| false).is_empty());
-        assert_eq!(cache.touch(C, 40, |_| false), [B]);
-        assert_eq!(cache.touch(B, 100, |_| false), [A, C]);
+        let mut cache = SceneCache::new(100);
+        assert!(cache.touch(A, &[part(1, 40)], |_| false).is_empty());
+        assert!(cache.touch(B, &[part(2, 40)], |_| false).is_empty());
+        assert!(cache.touch(A, &[part(1, 40)], |_| false).is_empty());
+        assert_eq!(cache.touch(C, &[part(3, 40)], |_| false), [B]);
+        assert_eq!(cache.touch(B, &[part(2, 100)], |_| false), [A, C]);
     }
 
     #[test]
     fn what_is_in_use_stays() {
-        let mut cache = SceneCache::new(100, [(A, 60), (B, 40)]);
-        assert_eq!(cache.touch(C, 50, |scene| scene == A), [B]);
-        assert!(cache.touch(B, 90, |_| true).is_empty(), "over the limit rather than broken");
+        let mut cache = cache(100, &[(A, &[part(1, 60)]), (B, &[part(2, 40)])]);
+        assert_eq!(cache.touch(C, &[part(3, 50)], |scene| scene == A), [B]);
+        let over = cache.touch(B, &[part(2, 90)], |_| true);
+        assert!(over.is_empty(), "over the limit rather than broken");
         assert_eq!(cache.scene_bytes_max(), 100);
+    }
+
+    #[test]
+    fn what_scenes_share_counts_once_and_stays_while_one_of_them_does() {
+        let shared = part(9, 70);
+        let of_a: &[Part] = &[part(1, 10), shared];
+        let mut cache = cache(100, &[(A, of_a), (B, &[part(2, 10), shared])]);
+        assert_eq!(cache.total_bytes, 90);
+        assert_eq!(cache.touch(C, &[part(3, 10), shared], |_| false), []);
+        assert_eq!(cache.total_bytes, 100);
+        // The oldest frees its own part alone, then the next.
+        let removed = cache.touch(SceneId([4; 32]), &[part(4, 15)], |_| false);
+        assert_eq!((removed, cache.total_bytes), (vec![A, B], 95));
+        // The last that shares it takes it along.
+        assert_eq!(cache.touch(SceneId([5; 32]), &[part(5, 85)], |_| false), [C]);
+        assert_eq!(cache.total_bytes, 100);
+    }
+
+    #[test]
+    fn a_scene_without_which_nothing_is_freed_is_left_alone() {
+        let (one, two) = (part(1, 50), part(2, 50));
+        let mut cache = cache(100, &[(A, &[one]), (B, &[one, two])]);
+        assert_eq!(cache.touch(C, &[part(3, 10)], |scene| scene == B), []);
+        assert_eq!(cache.touch(C, &[part(3, 10)], |_| false), [B]);
+    }
+
+    #[test]
+    fn a_part_that_has_grown_counts_as_it_is() {
+        let mut cache = cache(100, &[(A, &[part(1, 5)])]);
+        assert!(cache.touch(B, &[part(1, 60)], |_| false).is_empty());
+        assert_eq!(cache.total_bytes, 60);
+        cache.forget(B);
+        assert_eq!(cache.total_bytes, 60, "A has it still");
+        cache.forget(A);
+        assert_eq!((cache.total_bytes, cache.parts.len()), (0, 0));
     }
 }

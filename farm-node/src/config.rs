@@ -1,7 +1,7 @@
 //! What a node is told at start.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use protocol::Tokens;
@@ -46,6 +46,10 @@ pub struct Config {
     /// Disk space for scenes, bytes; the least recently used go first.
     #[serde(default = "Config::default_cache_bytes")]
     pub cache_bytes: u64,
+    /// What of its scenes the node gives to other nodes of the farm, bytes a second over all of
+    /// them; nothing without it. They learn its address by it.
+    #[serde(default)]
+    pub give_bytes_per_second: Option<NonZeroU64>,
     /// Memory for prepared scenes, bytes; half of the machine's without it.
     #[serde(default)]
     pub memory_bytes: Option<u64>,
@@ -173,6 +177,7 @@ impl Config {
             owner_key: None,
             ask: Tokens::ZERO,
             cache_bytes: Self::default_cache_bytes(),
+            give_bytes_per_second: None,
             memory_bytes: None,
             worker: None,
             worker_bytes: None,

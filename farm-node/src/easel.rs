@@ -218,7 +218,7 @@ impl Easel {
                 return Ok(false);
             };
             self.unpacked = None;
-            let scene = scene::unpack(package).map_err(RenderFault::Unpack)?;
+            let scene = scene::unpack_as(frame.scene, package).map_err(RenderFault::Unpack)?;
             self.unpacked = Some((frame.scene, scene));
             progress();
         }

@@ -50,7 +50,9 @@ pub enum NodeEvent {
     Fetching {
         /// The scene.
         scene: SceneId,
-        /// Bytes that are here.
+        /// Bytes that were here already, of other scenes or of an earlier attempt.
+        found_bytes: u64,
+        /// Bytes that are here, the found ones included.
         received_bytes: u64,
         /// Bytes of the scene.
         size_bytes: u64,
@@ -146,8 +148,14 @@ impl fmt::Display for NodeEvent {
             Self::Qualified { class: Class::Tolerant } => {
                 f.write_str("qualified: films agree with the reference within tolerance")
             }
-            Self::Fetching { scene, received_bytes, size_bytes } => {
-                write!(f, "fetching {}: {received_bytes} of {size_bytes} bytes", scene.short())
+            Self::Fetching { scene, found_bytes, received_bytes, size_bytes } => {
+                let come = received_bytes.saturating_sub(*found_bytes);
+                let wanted = size_bytes.saturating_sub(*found_bytes);
+                write!(f, "fetching {}: {come} of {wanted} bytes", scene.short())?;
+                match found_bytes {
+                    0 => Ok(()),
+                    _ => write!(f, ", {found_bytes} were here"),
+                }
             }
             Self::Rendering { unit, .. } => write!(f, "rendering {}", Named(unit)),
             Self::Rendered { unit, rays, took, .. } => {

@@ -51,6 +51,8 @@ pub(crate) async fn greet(agent: &mut Agent) -> Result<Greeted, RunError> {
     {
         return Ok(Greeted::Not(reason));
     }
+    agent.workshop.set_line(Some(connection.clone()));
+    agent.workshop.tell_given();
     Ok(Greeted::Welcome(connection, scheduler))
 }
 

@@ -13,6 +13,7 @@ mod cheat;
 mod config;
 mod easel;
 mod event;
+mod giving;
 pub mod health;
 mod hello;
 mod lease;

@@ -11,12 +11,13 @@ use protocol::{
     VerificationLease,
 };
 use renderer::{Cancel, RenderError, Work};
-use transport::{FetchError, Peer, SceneError};
+use transport::{Connection, FetchError, FetchProgress, Peer, SceneError};
 
 use crate::cache::SceneCache;
 use crate::config::Cheat;
 use crate::easel::{Frame, Order, RenderFault};
 use crate::event::NodeEvent;
+use crate::giving;
 use crate::studio::Studio;
 
 /// Attempts to fetch a scene before its lease is given back: about half a minute in all.
@@ -37,7 +38,11 @@ pub(crate) struct Workshop {
     pub(crate) studio: Studio,
     pub(crate) events: Events,
     pub(crate) cheat: Option<Cheat>,
+    /// Whether the node gives scenes to others.
+    pub(crate) gives: bool,
     pub(crate) shelf: Mutex<Shelf>,
+    /// The scheduler, while it is there.
+    pub(crate) line: Mutex<Option<Connection>>,
 }
 
 /// Scenes on disk, and how many leases need each.
@@ -107,7 +112,7 @@ impl Workshop {
         self.fetch(lease.piece.scene, scheduler).await?;
         let mut rendered = self.render(&lease, None, &cancel).await?;
         if rendered.is_none() {
-            let package = self.peer.scenes().read(lease.piece.scene).await?;
+            let package = self.package(lease.piece.scene).await?;
             rendered = self.render(&lease, Some(package), &cancel).await?;
         }
         // The package was given, so that nothing can be missing now.
@@ -134,7 +139,7 @@ impl Workshop {
         self.fetch(lease.scene, scheduler).await?;
         let mut sums = self.spots(&lease, None).await?;
         if sums.is_none() {
-            let package = self.peer.scenes().read(lease.scene).await?;
+            let package = self.package(lease.scene).await?;
             sums = self.spots(&lease, Some(package)).await?;
         }
         // The package was given, so that nothing can be missing now.
@@ -199,25 +204,77 @@ impl Workshop {
     }
 
     /// Has the scene on disk, from the scheduler if need be, through a few losses of it.
-    async fn fetch(&self, scene: SceneId, scheduler: PublicKey) -> Result<(), WorkError> {
+    async fn fetch(
+        self: &Arc<Self>,
+        scene: SceneId,
+        scheduler: PublicKey,
+    ) -> Result<(), WorkError> {
+        if self.peer.scenes().has(scene).await? {
+            return self.note(scene).await.map_err(WorkError::from);
+        }
+        let fetched = self.fetch_in_attempts(scene, scheduler).await;
+        // What an attempt leaves for the next takes room, too.
+        self.note(scene).await?;
+        self.tell_given();
+        Ok(fetched?)
+    }
+
+    /// Tells the scheduler what this node gives, if it gives at all. Nothing waits for it.
+    pub(crate) fn tell_given(self: &Arc<Self>) {
+        if let Some(connection) = self.line().filter(|_line| self.gives) {
+            let workshop = self.clone();
+            tokio::spawn(async move {
+                let peer = &workshop.peer;
+                giving::tell(&connection, peer.scenes(), &peer.ticket()).await;
+            });
+        }
+    }
+
+    /// Notes the use of a scene, and lets go of those for which there is no room any more.
+    async fn note(&self, scene: SceneId) -> Result<(), SceneError> {
+        let held = self.peer.scenes().held(scene).await?;
+        let removed = held.map_or_else(Vec::new, |held| {
+            let Shelf { cache, pins } = &mut *self.shelf();
+            cache.touch(scene, &held.parts, |scene| pins.contains_key(&scene))
+        });
+        for scene in removed {
+            self.peer.scenes().remove(scene).await?;
+        }
+        Ok(())
+    }
+
+    async fn fetch_in_attempts(
+        &self,
+        scene: SceneId,
+        scheduler: PublicKey,
+    ) -> Result<(), FetchError> {
         let size_bytes_max = self.shelf().cache.scene_bytes_max();
         let mut attempt = 0;
-        let size_bytes = loop {
+        loop {
             let told = Mutex::new(0);
-            let progress = |report: transport::FetchProgress| {
+            let progress = |report: FetchProgress| {
                 let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
                 let step = report.size_bytes / FETCH_EVENTS;
-                if report.received_bytes >= *told + step || report.received_bytes == 0 {
+                if report.received_bytes >= *told + step || *told == 0 {
                     *told = report.received_bytes;
-                    let transport::FetchProgress { received_bytes, size_bytes } = report;
-                    (self.events)(NodeEvent::Fetching { scene, received_bytes, size_bytes });
+                    let FetchProgress { found_bytes, received_bytes, size_bytes } = report;
+                    (self.events)(NodeEvent::Fetching {
+                        scene,
+                        found_bytes,
+                        received_bytes,
+                        size_bytes,
+                    });
                 }
             };
+            // Other nodes are asked once; the scheduler has it for certain.
+            if attempt == 0 && self.fetch_given(scene, size_bytes_max, &progress).await? {
+                return Ok(());
+            }
             let fetched =
                 self.peer.scenes().fetch(scene, size_bytes_max, scheduler, progress).await;
             attempt += 1;
             match fetched {
-                Ok(size_bytes) => break size_bytes,
+                Ok(_size_bytes) => return Ok(()),
                 Err(
                     FetchError::NotConnected(_)
                     | FetchError::Unreachable { .. }
@@ -225,22 +282,36 @@ impl Workshop {
                 ) if attempt < FETCH_ATTEMPTS => {
                     tokio::time::sleep(Duration::from_secs(1 << attempt.min(3))).await;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
-        };
-        let removed = {
-            let Shelf { cache, pins } = &mut *self.shelf();
-            cache.touch(scene, size_bytes, |scene| pins.contains_key(&scene))
-        };
-        for scene in removed {
+        }
+    }
+
+    /// The scene's package, from disk. One that cannot be read is let go of: the next lease of it
+    /// fetches it anew.
+    async fn package(&self, scene: SceneId) -> Result<Bytes, SceneError> {
+        let read = self.peer.scenes().read(scene).await;
+        if let Err(error) = &read
+            && !matches!(error, SceneError::Memory(_))
+        {
+            self.shelf().cache.forget(scene);
             self.peer.scenes().remove(scene).await?;
         }
-        Ok(())
+        read
     }
 
     fn pin(self: Arc<Self>, scene: SceneId) -> Pinned {
         *self.shelf().pins.entry(scene).or_default() += 1;
         Pinned { workshop: self, scene }
+    }
+
+    pub(crate) fn line(&self) -> Option<Connection> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_line(&self, connection: Option<Connection>) {
+        // Whatever stood there is replaced as a whole.
+        *self.line.lock().unwrap_or_else(PoisonError::into_inner) = connection;
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {

@@ -76,7 +76,8 @@ id!(
     Digest, "b3", 32
 );
 id!(
-    /// BLAKE3 hash of a scene package; also its blob hash on the network.
+    /// A scene: the BLAKE3 hash of the BLAKE3 hashes of its package's parts, and the hash of that
+    /// sequence on the network.
     SceneId, "scn", 32
 );
 id!(

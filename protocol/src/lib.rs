@@ -29,6 +29,7 @@ pub mod message;
 pub mod noise;
 pub mod offer;
 pub mod order;
+pub mod pass;
 pub mod piece;
 pub mod receipt;
 pub mod settings;
@@ -56,6 +57,7 @@ pub use message::{NodeHello, Reply, Request, Role};
 pub use noise::{NoiseError, NoiseTarget};
 pub use offer::{Assurance, AssuranceError, Offer, PriceError};
 pub use order::{Order, Priority, PriorityError, Probed, Quote, Schedule, ScheduleError, Steering};
+pub use pass::{Holder, Holders, ScenePass};
 pub use piece::Piece;
 pub use receipt::{JobReceipt, Payment, RECEIPT_UNITS_MAX, Receipt, UnitReceipt};
 pub use settings::{

@@ -38,6 +38,16 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 pub const FILM_BYTES_MAX: usize = 64 * (TILE_SIDE_PX_MAX * TILE_SIDE_PX_MAX) as usize;
 /// Bytes of a scene package.
 pub const SCENE_BYTES_MAX: u64 = 4 << 30;
+/// Parts of a scene package: one of 4 GiB has at most some two thousand.
+pub const SCENE_PARTS_MAX: usize = 4_096;
+/// Nodes named to one that fetches a scene.
+pub const HOLDERS_NAMED_MAX: usize = 3;
+/// Scenes that a node says it gives.
+pub const SCENES_GIVEN_MAX: usize = 256;
+/// Bytes of a pass for a scene.
+pub const PASS_BYTES_MAX: usize = 512;
+/// Nodes that one gives scenes to at a time.
+pub const GUESTS_MAX: usize = 4;
 /// Leases handed to a node at a time.
 pub const LEASES_PER_REQUEST_MAX: u32 = 16;
 /// Pixels of one verification lease: seconds of work, and far below a message.
@@ -58,6 +68,12 @@ pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How long dialling a peer may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long dialling a node that gives scenes may take: the scheduler has them, too.
+pub const HOLDER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a pass for a scene is good, to begin with.
+pub const PASS_LIFE: Duration = Duration::from_secs(600);
+/// How long a node gives a scene to another: 4 GiB at little more than a megabyte a second.
+pub const GIVING_MAX: Duration = Duration::from_secs(3600);
 /// How long a new connection may wait before it says hello.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a transfer may stand still before it is given up.

@@ -3,6 +3,8 @@
 //! The connection proves who speaks (both ends show their ed25519 key), so that a request does
 //! not repeat it. What must outlive the connection is signed besides.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
@@ -12,12 +14,13 @@ use crate::job::{JobSpec, ShotIndex, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
 use crate::offer::Offer;
 use crate::order::{Order, Quote, Steering};
+use crate::pass::Holders;
 use crate::settings::RenderSettings;
 use crate::sign::Signed;
 use crate::tokens::Tokens;
 use crate::verification::{Findings, Testimony, VerificationLease};
 use crate::view::{
-    EarningsBy, EarningsView, FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView,
+    EarningsBy, EarningsView, FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView, SceneArrival,
     StatementPage, WalletView,
 };
 use crate::voucher::Voucher;
@@ -73,6 +76,19 @@ pub enum Request {
         /// The node's word.
         findings: Signed<Findings>,
     },
+    /// Which nodes give a scene besides the scheduler.
+    Holders {
+        /// The scene, which the node has a lease of.
+        scene: SceneId,
+    },
+    /// The node gives scenes to others who show a pass: all that it gives, from now on.
+    Gives {
+        /// Scenes that it holds whole, at most [`crate::limits::SCENES_GIVEN_MAX`].
+        scenes: Vec<SceneId>,
+        /// Where it listens, at most [`crate::limits::TICKET_ADDRESSES_MAX`] addresses. Others are
+        /// told of those at which the scheduler sees it: behind a NAT it is at none.
+        addresses: Vec<SocketAddr>,
+    },
     /// The node's own standing.
     MyNode,
     /// Verdicts on the node's results, in order, after number `after`.
@@ -82,12 +98,15 @@ pub enum Request {
     },
 
     // An artist's.
-    /// "I can serve this scene": the scheduler fetches it from the caller unless it holds it.
+    /// "I can serve this scene": the scheduler fetches what it lacks of it from the caller. Asked
+    /// again while it comes, it says how far it is.
     OfferScene {
-        /// The package's hash.
+        /// The scene.
         scene: SceneId,
-        /// Its size, bytes.
+        /// Its package's size, bytes.
         size_bytes: u64,
+        /// Milliseconds to wait for all of it, at most [`crate::limits::POLL_WAIT_MAX`].
+        wait_ms: u32,
     },
     /// Asks for a firm price.
     Quote {
@@ -330,6 +349,10 @@ pub enum Reply {
     },
     /// To [`Request::Checkpoint`]: text, see `proof::Consistency`.
     Checkpoint(String),
+    /// To [`Request::OfferScene`].
+    Arrival(SceneArrival),
+    /// To [`Request::Holders`].
+    Holders(Box<Holders>),
 }
 
 /// A small built-in scene to be rendered with a fresh seed.

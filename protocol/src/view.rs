@@ -9,6 +9,20 @@ use crate::offer::Assurance;
 use crate::order::Priority;
 use crate::tokens::Tokens;
 
+/// How far a scene has come that an artist offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SceneArrival {
+    /// Bytes that need not be sent: they were there when the transfer began, of other scenes or of
+    /// an earlier attempt.
+    pub found_bytes: u64,
+    /// Bytes that are there and verified, the found ones included.
+    pub received_bytes: u64,
+    /// Bytes of the scene's package.
+    pub size_bytes: u64,
+    /// Whether the scene is whole, so that it can be quoted.
+    pub is_whole: bool,
+}
+
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobStatus {

@@ -1,6 +1,6 @@
 //! A farm of one scene that hands out what a test gives it and keeps what comes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -11,9 +11,9 @@ use film::Film;
 use protocol::message::{Qualification, RefusedCode};
 use protocol::sign::public_key;
 use protocol::{
-    Batch, Class, Engine, JobId, Lease, LeaseId, NodeId, Piece, PublicKey, RayCount, Rect,
-    RenderSettings, Reply, Request, SceneId, Signed, SigningKey, Size, TileIndex, Tokens, Unit,
-    Verdict, VerdictKind,
+    Batch, Class, Engine, Holder, Holders, JobId, Lease, LeaseId, NodeId, Piece, PublicKey,
+    RayCount, Rect, RenderSettings, Reply, Request, SceneId, ScenePass, Signed, SigningKey, Size,
+    TileIndex, Tokens, Unit, Verdict, VerdictKind,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, Work};
 use tempfile::TempDir;
@@ -34,6 +34,10 @@ pub struct Book {
     pub released: Vec<LeaseId>,
     /// Films are heard and never answered.
     pub deaf: bool,
+    /// What each node says that it gives, and where.
+    pub given: BTreeMap<PublicKey, (Vec<SceneId>, Vec<SocketAddr>)>,
+    /// Named before those, whatever they have.
+    pub named: Vec<Holder>,
 }
 
 /// The scheduler's side.
@@ -118,6 +122,11 @@ impl Farm {
                 self.book().released.extend(leases);
                 Reply::Done
             }
+            Request::Gives { scenes, addresses } => {
+                self.book().given.insert(caller, (scenes, addresses));
+                Reply::Done
+            }
+            Request::Holders { scene } => Reply::Holders(Box::new(self.holders(scene, caller))),
             Request::MyVerdicts { after } => self.verdicts(after, caller),
             _other => Reply::refused(RefusedCode::NotFound, "not on this farm"),
         };
@@ -138,6 +147,18 @@ impl Farm {
             }
             news.await;
         }
+    }
+
+    fn holders(&self, scene: SceneId, caller: PublicKey) -> Holders {
+        let book = self.book();
+        let have = book
+            .given
+            .iter()
+            .filter(|(node, (scenes, _))| **node != caller && scenes.contains(&scene));
+        let have = have.map(|(node, (_, at))| Holder { node: *node, addresses: at.clone() });
+        let pass = ScenePass { fetcher: caller, scene, expires_ms: u64::MAX };
+        let holders = book.named.iter().cloned().chain(have).collect();
+        Holders { holders, pass: Signed::new(&pass, &self.key) }
     }
 
     fn verdicts(&self, after: u64, caller: PublicKey) -> Reply {
@@ -201,18 +222,30 @@ impl Node {
         Self::start_with(farm, folder, cheat, Manners::default()).await
     }
 
+    /// A node of another configuration.
+    pub async fn start_as(farm: &Peer, folder: &TempDir, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new(folder.path().join("node"), farm.ticket());
+        config.backend = BackendChoice::Cpu;
+        config.threads = std::num::NonZeroUsize::new(1);
+        config.benchmark = false;
+        change(&mut config);
+        Self::run(config).await
+    }
+
     pub async fn start_with(
         farm: &Peer,
         folder: &TempDir,
         cheat: Option<Cheat>,
         manners: Manners,
     ) -> Self {
-        let mut config = Config::new(folder.path().join("node"), farm.ticket());
-        config.backend = BackendChoice::Cpu;
-        config.threads = std::num::NonZeroUsize::new(1);
-        config.benchmark = false;
-        config.cheat = cheat;
-        config.manners = manners;
+        Self::start_as(farm, folder, |config| {
+            config.cheat = cheat;
+            config.manners = manners;
+        })
+        .await
+    }
+
+    async fn run(config: Config) -> Self {
         let (sender, mut events) = mpsc::unbounded_channel();
         let (stop, stopping) = oneshot::channel();
         let running = tokio::spawn(farm_node::run(

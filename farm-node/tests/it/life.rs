@@ -11,7 +11,8 @@ async fn a_node_qualifies_renders_and_stops() {
     let folder = tempfile::tempdir().expect("a folder");
     let farm = Farm::new(ENGINE, true);
     let peer = open(&farm, &folder).await;
-    let scene = peer.scenes().add(scene::pack(&scene::golden()).into()).await.expect("kept");
+    let scene =
+        peer.scenes().add(scene::pack(&scene::golden()).parts().collect()).await.expect("kept");
     let mut node = Node::start(&peer, &folder, None).await;
 
     node.hears(|event| matches!(event, NodeEvent::Qualified { .. }).then_some(())).await;
@@ -49,7 +50,8 @@ async fn a_film_outlives_the_loss_of_the_scheduler() {
     let farm = Farm::new(ENGINE, false);
     let peer = open(&farm, &folder).await;
     let address = peer.ticket().addresses()[0];
-    let scene = peer.scenes().add(scene::pack(&scene::golden()).into()).await.expect("kept");
+    let scene =
+        peer.scenes().add(scene::pack(&scene::golden()).parts().collect()).await.expect("kept");
     let mut node = Node::start(&peer, &folder, None).await;
     node.hears(|event| matches!(event, NodeEvent::Connected { .. }).then_some(())).await;
     let lease = lease(node.id, scene, 4);
@@ -76,7 +78,8 @@ async fn a_stopping_node_gives_its_leases_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let farm = Farm::new(ENGINE, false);
     let peer = open(&farm, &folder).await;
-    let scene = peer.scenes().add(scene::pack(&scene::golden()).into()).await.expect("kept");
+    let scene =
+        peer.scenes().add(scene::pack(&scene::golden()).parts().collect()).await.expect("kept");
     let mut node = Node::start(&peer, &folder, None).await;
     node.hears(|event| matches!(event, NodeEvent::Connected { .. }).then_some(())).await;
     // Far more than can be rendered before the stop.
@@ -96,7 +99,7 @@ async fn a_lease_that_cannot_be_done_is_given_back_with_its_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let farm = Farm::new(ENGINE, false);
     let peer = open(&farm, &folder).await;
-    let scene = peer.scenes().add("no scene at all".into()).await.expect("kept");
+    let scene = peer.scenes().add(vec!["no scene at all".into()]).await.expect("kept");
     let mut node = Node::start(&peer, &folder, None).await;
     let id = LeaseId([1; 16]);
     node.hears(|event| matches!(event, NodeEvent::Connected { .. }).then_some(())).await;
@@ -129,7 +132,8 @@ async fn a_node_pauses_while_a_program_runs_and_says_why() {
     let folder = tempfile::tempdir().expect("a folder");
     let farm = Farm::new(ENGINE, false);
     let peer = open(&farm, &folder).await;
-    let scene = peer.scenes().add(scene::pack(&scene::golden()).into()).await.expect("kept");
+    let scene =
+        peer.scenes().add(scene::pack(&scene::golden()).parts().collect()).await.expect("kept");
     // A program with a name of its own.
     let game = folder.path().join("a-long-game-of-a-name");
     std::fs::copy("/bin/sleep", &game).expect("copied");

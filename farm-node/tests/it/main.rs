@@ -2,4 +2,5 @@
 
 mod farm;
 mod life;
+mod scenes;
 mod trust;

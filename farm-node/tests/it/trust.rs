@@ -13,7 +13,8 @@ async fn a_forged_lease_is_not_worked_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let farm = Farm::new(ENGINE, false);
     let peer = open(&farm, &folder).await;
-    let scene = peer.scenes().add(scene::pack(&scene::golden()).into()).await.expect("kept");
+    let scene =
+        peer.scenes().add(scene::pack(&scene::golden()).parts().collect()).await.expect("kept");
     let mut node = Node::start(&peer, &folder, None).await;
     let (forged, good) = (lease(node.id, scene, 0), lease(node.id, scene, 1));
     let forged = Signed::new(&forged, &SigningKey::from_bytes(&[13; 32]));
@@ -35,7 +36,8 @@ async fn the_cheats_film_passes_the_tripwires_and_differs() {
     let folder = tempfile::tempdir().expect("a folder");
     let farm = Farm::new(ENGINE, true);
     let peer = open(&farm, &folder).await;
-    let scene = peer.scenes().add(scene::pack(&scene::golden()).into()).await.expect("kept");
+    let scene =
+        peer.scenes().add(scene::pack(&scene::golden()).parts().collect()).await.expect("kept");
     let node = Node::start(&peer, &folder, Some(Cheat::QuarterSamples)).await;
     let lease = lease(node.id, scene, 2);
     farm.offer(&lease);
@@ -60,7 +62,8 @@ async fn the_silent_cheat_takes_and_never_answers() {
     let folder = tempfile::tempdir().expect("a folder");
     let farm = Farm::new(ENGINE, false);
     let peer = open(&farm, &folder).await;
-    let scene = peer.scenes().add(scene::pack(&scene::golden()).into()).await.expect("kept");
+    let scene =
+        peer.scenes().add(scene::pack(&scene::golden()).parts().collect()).await.expect("kept");
     let node = Node::start(&peer, &folder, Some(Cheat::Silent)).await;
     (0..2).for_each(|tile| farm.offer(&lease(node.id, scene, tile)));
     farm.until(|book| book.to_lease.is_empty()).await;

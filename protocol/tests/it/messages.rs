@@ -111,7 +111,12 @@ fn requests() -> Vec<Request> {
         Request::Submit { commitment: Signed::new(&commitment(), &key()) },
         Request::Release { leases: vec![LeaseId([3; 16])], reason: "stopping".into() },
         Request::MyVerdicts { after: 12 },
-        Request::OfferScene { scene: SceneId([2; 32]), size_bytes: 1 << 30 },
+        Request::Holders { scene: SceneId([2; 32]) },
+        Request::Gives {
+            scenes: vec![SceneId([2; 32])],
+            addresses: vec!["[::1]:7".parse().expect("an address")],
+        },
+        Request::OfferScene { scene: SceneId([2; 32]), size_bytes: 1 << 30, wait_ms: 1_000 },
         Request::Quote { spec: spec(), offer: Offer::default() },
         Request::Order { spec: spec(), order: Signed::new(&order, &key()) },
         Request::Steer { job: JobId([1; 16]), steering: Steering::Priority(Priority::default()) },

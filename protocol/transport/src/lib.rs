@@ -5,7 +5,8 @@
 //!   perhaps a film. Every call has a deadline, for calls wait through a partition.
 //! - The first request of a connection is [`protocol::Request::Hello`]. **Admission is its reply**,
 //!   not a successful [`Peer::connect`]: callers send it and look at the answer.
-//! - Scenes are fetched by hash from whomever one is connected with, whoever dialled.
+//! - Scenes are fetched by hash, in parts, from whomever one is connected with, whoever dialled;
+//!   or from a stranger who gives them to whoever shows a pass ([`Peer::give_scenes`]).
 //!
 //! Nothing here needs the internet: no relay, no address service, direct addresses only.
 //!
@@ -15,6 +16,7 @@ mod backoff;
 mod blobs;
 mod connection;
 pub mod frame;
+mod giving;
 pub mod identity;
 mod peer;
 mod registry;
@@ -28,8 +30,9 @@ use std::pin::Pin;
 
 pub use backoff::Backoff;
 pub use connection::{CallError, Connection};
+pub use giving::Porter;
 pub use peer::{BindError, ConnectError, Peer, PeerConfig, PeerLimits};
-pub use scenes::{FetchError, FetchProgress, SceneError, Scenes};
+pub use scenes::{FetchError, FetchProgress, Held, Part, SceneError, Scenes};
 pub use serve::Service;
 pub use ticket::{Ticket, TicketError};
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::blobs::BlobStore;
+use crate::giving::{GIVE_ALPN, Giving, Porter};
 use crate::registry::Registry;
 use crate::scenes::{SceneError, SceneStore, Scenes};
 use crate::serve::{Door, Service};
@@ -156,6 +158,7 @@ struct Shared {
     store: Arc<dyn SceneStore>,
     scenes: Scenes,
     door: OnceLock<Arc<Door>>,
+    giving: OnceLock<Giving>,
     connections: Arc<Semaphore>,
     handshakes: Arc<Semaphore>,
 }
@@ -187,7 +190,6 @@ impl Peer {
                 return Err(BindError::Address { address: bind, reason });
             }
         };
-        endpoint.set_alpns(vec![store.alpn().to_vec()]);
         let registry = Registry::default();
         let shared = Arc::new(Shared {
             id: PublicKey(*endpoint.id().as_bytes()),
@@ -197,9 +199,11 @@ impl Peer {
             limits,
             store,
             door: OnceLock::new(),
+            giving: OnceLock::new(),
             connections: Arc::new(Semaphore::new(limits.connections_max as usize)),
             handshakes: Arc::new(Semaphore::new(limits::HANDSHAKES_MAX as usize)),
         });
+        shared.tell_alpns();
         let accepting = tokio::spawn(accept(shared.clone())).abort_handle();
         Ok(Self { shared, _accepting: Arc::new(AbortOnDrop(accepting)) })
     }
@@ -236,7 +240,18 @@ impl Peer {
             tracing::warn!("a peer serves already; the second service is ignored");
             return;
         }
-        shared.endpoint.set_alpns(vec![RPC_ALPN.to_vec(), shared.store.alpn().to_vec()]);
+        shared.tell_alpns();
+    }
+
+    /// Gives scenes from now on to whomever `porter` lets in, connected or not, so many bytes a
+    /// second over all of them. What was said first stays.
+    pub fn give_scenes(&self, porter: Arc<dyn Porter>, bytes_per_second: NonZeroU64) {
+        let shared = &self.shared;
+        if shared.giving.set(Giving::new(porter, bytes_per_second)).is_err() {
+            tracing::warn!("a peer gives scenes already; the second porter is ignored");
+            return;
+        }
+        shared.tell_alpns();
     }
 
     /// Dials a peer that serves.
@@ -279,6 +294,16 @@ impl Peer {
     pub async fn close(&self) {
         self.shared.endpoint.close().await;
         self.shared.store.close().await;
+    }
+}
+
+impl Shared {
+    /// Tells the endpoint which protocols are answered.
+    fn tell_alpns(&self) {
+        let rpc = self.door.get().map(|_door| RPC_ALPN.to_vec());
+        let giving = self.giving.get().map(|_giving| GIVE_ALPN.to_vec());
+        let alpns = rpc.into_iter().chain(giving).chain([self.store.alpn().to_vec()]);
+        self.endpoint.set_alpns(alpns.collect());
     }
 }
 
@@ -364,6 +389,15 @@ async fn welcome(shared: Arc<Shared>, incoming: Incoming, handshake: OwnedSemaph
         match shared.door.get() {
             Some(door) => door.clone().serve(link, caller, handshake).await,
             None => close(&link, "this peer answers no calls"),
+        }
+    } else if link.alpn() == GIVE_ALPN {
+        drop(handshake);
+        let Some(giving) = shared.giving.get() else {
+            return close(&link, "this peer gives no scenes");
+        };
+        let store = &*shared.store;
+        if let Err(reason) = giving.welcome(store, &link, shared.limits.hello_timeout).await {
+            close(&link, reason);
         }
     } else if shared.registry.holds(caller) {
         drop(handshake);

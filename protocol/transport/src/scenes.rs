@@ -1,25 +1,51 @@
-//! Scenes: packages by their hash, kept here and fetched from others.
+//! Scenes: packages in parts, kept here and fetched from others.
+//!
+//! A part is named by its hash, and a scene by the hash of its parts' hashes: whoever has one
+//! scene and fetches another gets the parts that he lacks, and no more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use iroh::endpoint::{Connection as Link, Endpoint, VarInt};
 use iroh::{EndpointAddr, EndpointId, TransportAddr};
-use protocol::{PublicKey, SceneId, limits};
+use protocol::{Digest, PublicKey, SceneId, limits};
 use tokio::time::timeout;
 
-use crate::BoxFuture;
+use crate::giving::{self, GIVE_ALPN, Pace};
 use crate::registry::Registry;
+use crate::{BoxFuture, Ticket};
 
 /// How far a fetch has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FetchProgress {
-    /// Bytes that are here and verified, those of earlier attempts included.
+    /// Bytes that need not be sent: they were here when the fetch began, of other scenes or of
+    /// earlier attempts, or stand in the package more than once.
+    pub found_bytes: u64,
+    /// Bytes that are here and verified, the found ones included.
     pub received_bytes: u64,
     /// Bytes of the package.
     pub size_bytes: u64,
+}
+
+/// A part of a scene, as far as it is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Part {
+    /// Its BLAKE3 hash: the same part of another scene has the same.
+    pub hash: Digest,
+    /// Bytes of it that are here.
+    pub size_bytes: u64,
+}
+
+/// A scene that is kept, perhaps not whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Bytes of its package, if all of it is here.
+    pub size_bytes: Option<u64>,
+    /// Its parts, each once, in order of their hashes.
+    pub parts: Vec<Part>,
 }
 
 /// The store of scenes failed.
@@ -32,6 +58,12 @@ pub enum SceneError {
     /// The stored bytes no longer hash to the id.
     #[error("the stored bytes of the scene are damaged; remove and fetch it again: {0}")]
     Damaged(SceneId),
+    /// The scene does not fit into memory.
+    #[error("there is no memory to read the scene into: {0}")]
+    Memory(SceneId),
+    /// A scene of no parts, of an empty one or of too many.
+    #[error("a scene cannot be kept in these parts: {0}")]
+    Uncut(String),
     /// The disk or the store's index failed.
     #[error("the store of scenes failed: {0}")]
     Store(String),
@@ -64,12 +96,22 @@ pub enum FetchError {
         /// What happened.
         reason: String,
     },
+    /// What the peer gives cannot be a scene; nothing was fetched.
+    #[error("{peer} gives something that is no scene ({reason}): {scene}")]
+    Malformed {
+        /// The peer.
+        peer: PublicKey,
+        /// The scene.
+        scene: SceneId,
+        /// What is wrong.
+        reason: String,
+    },
     /// The scene is larger than allowed; nothing was fetched.
     #[error("the scene has {size_bytes} bytes, at most {limit_bytes} are taken: {scene}")]
     TooLarge {
         /// The scene.
         scene: SceneId,
-        /// Its size, proven by its hash.
+        /// Its size, proven by the hashes of its parts.
         size_bytes: u64,
         /// What the caller allowed.
         limit_bytes: u64,
@@ -95,16 +137,16 @@ pub enum FetchError {
 pub(crate) trait SceneStore: Send + Sync + 'static {
     /// The name of its protocol on the network.
     fn alpn(&self) -> &'static [u8];
-    /// Keeps a package.
-    fn add(&self, bytes: Bytes) -> BoxFuture<'_, Result<SceneId, SceneError>>;
-    /// The size of a scene that is here and whole.
-    fn size(&self, scene: SceneId) -> BoxFuture<'_, Result<Option<u64>, SceneError>>;
-    /// The bytes of a scene, checked against its hash.
+    /// Keeps the parts of a package.
+    fn add(&self, parts: Vec<Bytes>) -> BoxFuture<'_, Result<SceneId, SceneError>>;
+    /// What is here of a scene that was added or begun to be fetched.
+    fn held(&self, scene: SceneId) -> BoxFuture<'_, Result<Option<Arc<Held>>, SceneError>>;
+    /// The bytes of a scene, checked against its parts' hashes.
     fn read(&self, scene: SceneId) -> BoxFuture<'_, Result<Bytes, SceneError>>;
     /// Forgets a scene, whole or in part.
     fn remove(&self, scene: SceneId) -> BoxFuture<'_, Result<(), SceneError>>;
-    /// Scenes here and whole, with their sizes.
-    fn list(&self) -> BoxFuture<'_, Result<Vec<(SceneId, u64)>, SceneError>>;
+    /// Scenes that were added or begun to be fetched.
+    fn list(&self) -> BoxFuture<'_, Result<BTreeSet<SceneId>, SceneError>>;
     /// Fetches over a connection of the store's own protocol.
     fn fetch<'a>(
         &'a self,
@@ -115,6 +157,8 @@ pub(crate) trait SceneStore: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<u64, FetchError>>;
     /// Answers a connection of the store's own protocol.
     fn serve(&self, link: Link) -> BoxFuture<'static, ()>;
+    /// Answers one for nothing but this scene, at a pace.
+    fn give(&self, link: Link, scene: SceneId, pace: Arc<Pace>) -> BoxFuture<'static, ()>;
     /// Writes everything out.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -133,12 +177,13 @@ impl Scenes {
         Self { store, endpoint, registry, fetching: Arc::default() }
     }
 
-    /// Keeps a package and returns its id, the BLAKE3 hash of `bytes`.
+    /// Keeps the parts of a package and returns its id, the BLAKE3 hash of their BLAKE3 hashes.
+    /// Parts that are here already, of whatever scene, take no more room.
     ///
     /// # Errors
-    /// [`SceneError::Store`], as when the disk is full.
-    pub async fn add(&self, bytes: Bytes) -> Result<SceneId, SceneError> {
-        self.store.add(bytes).await
+    /// [`SceneError::Store`], as when the disk is full; [`SceneError::Uncut`].
+    pub async fn add(&self, parts: Vec<Bytes>) -> Result<SceneId, SceneError> {
+        self.store.add(parts).await
     }
 
     /// Whether the scene is here and whole.
@@ -146,10 +191,22 @@ impl Scenes {
     /// # Errors
     /// [`SceneError::Store`].
     pub async fn has(&self, scene: SceneId) -> Result<bool, SceneError> {
-        Ok(self.store.size(scene).await?.is_some())
+        Ok(self.size(scene).await?.is_some())
     }
 
-    /// The package, checked against its hash.
+    async fn size(&self, scene: SceneId) -> Result<Option<u64>, SceneError> {
+        Ok(self.store.held(scene).await?.and_then(|held| held.size_bytes))
+    }
+
+    /// What is here of a scene; nothing when it was never begun, or was removed.
+    ///
+    /// # Errors
+    /// See [`SceneError`].
+    pub async fn held(&self, scene: SceneId) -> Result<Option<Arc<Held>>, SceneError> {
+        self.store.held(scene).await
+    }
+
+    /// The package, checked against the hashes of its parts.
     ///
     /// # Errors
     /// See [`SceneError`].
@@ -157,7 +214,8 @@ impl Scenes {
         self.store.read(scene).await
     }
 
-    /// Forgets a scene, whole or in part. Its disk space returns within a minute.
+    /// Forgets a scene, whole or in part. What no other scene shares of it leaves the disk within
+    /// a minute.
     ///
     /// # Errors
     /// [`SceneError::Store`].
@@ -170,14 +228,36 @@ impl Scenes {
     /// # Errors
     /// [`SceneError::Store`].
     pub async fn list(&self) -> Result<Vec<(SceneId, u64)>, SceneError> {
-        self.store.list().await
+        let mut whole = Vec::new();
+        for scene in self.store.list().await? {
+            if let Some(size_bytes) = self.size(scene).await? {
+                whole.push((scene, size_bytes));
+            }
+        }
+        Ok(whole)
+    }
+
+    /// All that is here, also of scenes that are not whole; in order of their ids.
+    ///
+    /// # Errors
+    /// [`SceneError::Store`].
+    pub async fn stock(&self) -> Result<Vec<(SceneId, Arc<Held>)>, SceneError> {
+        let mut stock = Vec::new();
+        for scene in self.store.list().await? {
+            if let Some(held) = self.store.held(scene).await? {
+                stock.push((scene, held));
+            }
+        }
+        Ok(stock)
     }
 
     /// Fetches a scene from a connected peer, whoever dialled, and returns its size in bytes.
     ///
-    /// The size is proven and compared with `size_bytes_max` before anything is kept; every piece
-    /// is verified against the hash as it comes. An attempt that breaks off, even by a kill,
-    /// leaves its pieces for the next. A scene that is here already costs nothing.
+    /// The size is proven and compared with `size_bytes_max` before anything is kept, as is the
+    /// number of parts with [`limits::SCENE_PARTS_MAX`]; every piece is verified against the hash
+    /// as it comes. Only parts that are not here travel, whatever scene brought the others. An
+    /// attempt that breaks off, even by a kill, leaves its pieces for the next. A scene that is
+    /// here already costs nothing.
     ///
     /// # Errors
     /// See [`FetchError`].
@@ -191,7 +271,7 @@ impl Scenes {
         // Two fetches of one scene: the second waits and then finds it here.
         let turn = self.turn(scene);
         let _turn = turn.lock().await;
-        if let Some(size_bytes) = self.store.size(scene).await? {
+        if let Some(size_bytes) = self.size(scene).await? {
             return Ok(size_bytes);
         }
         // A peer that dialled us gives over the connection it dialled: one key may be in use by
@@ -201,6 +281,10 @@ impl Scenes {
         for link in self.registry.admitted(from) {
             match self.store.fetch(&link, scene, size_bytes_max, &progress).await {
                 Err(error @ FetchError::NotGiven { .. }) => not_given = Some(error),
+                // A program that is gone, whose connection had not lapsed when it was asked.
+                Err(error @ FetchError::Interrupted { .. }) if link.close_reason().is_some() => {
+                    not_given = Some(error);
+                }
                 other => return other,
             }
         }
@@ -213,17 +297,62 @@ impl Scenes {
         fetched
     }
 
+    /// Fetches a scene from a peer that gives it to whoever shows this pass; otherwise like
+    /// [`Scenes::fetch`].
+    ///
+    /// # Errors
+    /// See [`FetchError`]; it gives up after [`limits::HOLDER_TIMEOUT`] where nobody answers.
+    pub async fn fetch_given(
+        &self,
+        scene: SceneId,
+        size_bytes_max: u64,
+        (giver, pass): (&Ticket, &[u8]),
+        progress: impl Fn(FetchProgress) + Send + Sync,
+    ) -> Result<u64, FetchError> {
+        let turn = self.turn(scene);
+        let _turn = turn.lock().await;
+        if let Some(size_bytes) = self.size(scene).await? {
+            return Ok(size_bytes);
+        }
+        let addresses = giver.addresses().to_vec();
+        let link = self.reach(giver.key(), addresses, GIVE_ALPN, limits::HOLDER_TIMEOUT).await?;
+        if let Err(reason) = giving::show(&link, pass).await {
+            return Err(FetchError::NotGiven { peer: giver.key(), scene, reason });
+        }
+        let fetched = self.store.fetch(&link, scene, size_bytes_max, &progress).await;
+        link.close(VarInt::from_u32(0), b"done");
+        fetched
+    }
+
+    /// Where a connected peer is: the addresses that its connections run over.
+    #[must_use]
+    pub fn seen_at(&self, peer: PublicKey) -> Vec<SocketAddr> {
+        self.registry.addresses(peer)
+    }
+
     async fn dial(&self, peer: PublicKey) -> Result<Link, FetchError> {
-        let id = EndpointId::from_bytes(&peer.0).ok().filter(|_id| self.registry.holds(peer));
-        let id = id.ok_or(FetchError::NotConnected(peer))?;
+        if !self.registry.holds(peer) {
+            return Err(FetchError::NotConnected(peer));
+        }
         let addresses = self.registry.addresses(peer);
+        self.reach(peer, addresses, self.store.alpn(), limits::CONNECT_TIMEOUT).await
+    }
+
+    async fn reach(
+        &self,
+        peer: PublicKey,
+        addresses: Vec<SocketAddr>,
+        alpn: &[u8],
+        patience: Duration,
+    ) -> Result<Link, FetchError> {
+        let id = EndpointId::from_bytes(&peer.0);
+        let id = id.map_err(|_no_key| FetchError::NotConnected(peer))?;
         let known = addresses.iter().copied().map(TransportAddr::Ip);
-        let dialling =
-            self.endpoint.connect(EndpointAddr::from_parts(id, known), self.store.alpn());
-        let reason = match timeout(limits::CONNECT_TIMEOUT, dialling).await {
+        let dialling = self.endpoint.connect(EndpointAddr::from_parts(id, known), alpn);
+        let reason = match timeout(patience, dialling).await {
             Ok(Ok(link)) => return Ok(link),
             Ok(Err(error)) => format!("{error:#}"),
-            Err(_elapsed) => format!("no answer within {:?}", limits::CONNECT_TIMEOUT),
+            Err(_elapsed) => format!("no answer within {patience:?}"),
         };
         Err(FetchError::Unreachable { peer, addresses, reason })
     }

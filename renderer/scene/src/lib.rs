@@ -6,12 +6,12 @@
 //!     println!("{warning}");
 //! }
 //! let package = scene::pack(&imported.scene);
-//! println!("{}", scene::package_id(&package));
+//! println!("{}, {} bytes in {} parts", package.id(), package.size_bytes(), package.parts().count());
 //! # Ok::<(), scene::ImportError>(())
 //! ```
 //!
 //! An import is an artist's act, on the artist's machine; what travels, is quoted and rendered
-//! is the package, whose bytes are the scene's identity. Whoever holds a [`Scene`] from
+//! is the package, whose bytes, and the parts they are cut into, are the scene's identity. Whoever holds a [`Scene`] from
 //! [`import()`] or [`unpack`] holds a validated one.
 
 pub mod animation;
@@ -36,6 +36,6 @@ pub use import::{
 };
 pub use lamps::{AreaLight, AreaShape, Lens, SunSky};
 pub use model::*;
-pub use package::{UnpackError, pack, package_id, unpack};
+pub use package::{Package, UnpackError, pack, unpack, unpack_as};
 pub use validate::SceneError;
 pub use variation::{Factor, LightFactor, Slot, Target, TextureSlot, Variation};

@@ -34,3 +34,13 @@ pub const LIGHT_MAX: f32 = 1e12;
 pub const LAMP_SIZE_MAX: f32 = 1e6;
 /// How far from 1 the length of a unit vector may be, squared: quantised files are this rough.
 pub const UNIT_TOLERANCE: f32 = 1e-3;
+/// Bytes of a part of a package: what a changed texel costs on the wire, and few enough parts that
+/// what each costs the store (some milliseconds) does not show.
+pub const PART_BYTES_MAX: usize = 8 << 20;
+/// An image, or a primitive's lists, of so many bytes shares its parts with nobody: a texture of
+/// 1024² texels.
+pub const ALONE_BYTES_MIN: usize = 4 << 20;
+/// Bytes of a group of smaller items, before one of them can end it.
+pub const GROUP_BYTES_MIN: usize = 2 << 20;
+/// Bytes after that until one ends it, in the mean: e⁻³ of all groups reach [`PART_BYTES_MAX`].
+pub const GROUP_BYTES_MEAN: usize = 2 << 20;

@@ -1,13 +1,13 @@
-//! The package: a scene as canonical bytes.
+//! The package: a scene as canonical bytes, and the parts that they travel in.
 //!
 //! ```text
 //! magic    8 bytes   "TESSERA" 0
-//! version  u32       4
+//! version  u32       5
 //! sections u32       4
-//! then four sections, in this order, each
+//! then of each of four sections, in this order
 //!   kind   4 bytes   "OUTL", "GEOM", "PIXL", "MOVE"
 //!   length u64
-//!   bytes
+//! then their bytes
 //! ```
 //!
 //! All numbers are little-endian. `OUTL` is the scene in postcard with its vertices, pixels and
@@ -17,9 +17,16 @@
 //! and values. The same
 //! scene always gives the same bytes, and only those bytes unpack: a second spelling would be a
 //! second id of the same scene.
+//!
+//! Lengths stand in front, so that what follows the outline holds nothing but content: an image
+//! that has not changed is the same bytes in every scene. Where the bytes are cut is decided by
+//! themselves (see [`cuts`]), and the scene's id is the BLAKE3 hash of its parts' BLAKE3 hashes.
 
+mod cuts;
 mod motion;
 
+use bytes::Bytes;
+use cuts::Cutter;
 use motion::{BendCounts, MoveCounts};
 use protocol::SceneId;
 use serde::{Deserialize, Serialize};
@@ -29,8 +36,10 @@ use crate::model::{Image, Mesh, Pixels, Primitive, Scene};
 use crate::validate::SceneError;
 
 const MAGIC: [u8; 8] = *b"TESSERA\0";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 const SECTIONS: [[u8; 4]; 4] = [*b"OUTL", *b"GEOM", *b"PIXL", *b"MOVE"];
+/// Bytes before the sections.
+const HEADER_BYTES: usize = 16 + SECTIONS.len() * 12;
 
 /// A package that cannot be a scene.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +94,14 @@ pub enum UnpackError {
     /// The bytes are not those that [`pack`] writes for this scene.
     #[error("the scene package is not in its canonical form; pack the scene again")]
     NotCanonical,
+    /// It is another scene's, or was cut at other places than [`pack`] cuts it.
+    #[error("the package is that of {found}, or is not cut in the canonical way; wanted: {wanted}")]
+    Id {
+        /// The scene asked for.
+        wanted: SceneId,
+        /// The one that it is.
+        found: SceneId,
+    },
     /// The scene breaks a promise of the model.
     #[error("the package holds a scene that cannot be used")]
     Scene(#[from] SceneError),
@@ -110,41 +127,121 @@ struct Outline {
     moves: MoveCounts,
 }
 
-/// Packs a scene into canonical bytes: the same scene gives the same bytes.
+/// A scene as it is kept and travels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    id: SceneId,
+    bytes: Bytes,
+    /// Where its parts end.
+    ends: Vec<usize>,
+}
+
+impl Package {
+    /// The scene's id: the BLAKE3 hash of the BLAKE3 hashes of [`Package::parts`].
+    #[must_use]
+    pub fn id(&self) -> SceneId {
+        self.id
+    }
+
+    /// All of its bytes, the parts' one after another.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// All of its bytes.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// The parts that it travels in; they share its memory.
+    pub fn parts(&self) -> impl Iterator<Item = Bytes> {
+        cuts::parts(&self.bytes, &self.ends).map(|part| self.bytes.slice_ref(part))
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+}
+
+/// Packs a scene into canonical bytes and parts: the same scene gives the same ones.
 ///
 /// # Panics
 /// When a vertex list has more than 2³² entries, which no validated scene has.
 #[must_use]
-pub fn pack(scene: &Scene) -> Vec<u8> {
-    let mut geometry = Vec::new();
-    let mut primitives = Vec::new();
-    for primitive in scene.meshes.iter().flat_map(|mesh| &mesh.primitives) {
-        primitives.push(counts(primitive));
-        write_primitive(primitive, &mut geometry);
-        motion::write_bends(primitive, &mut geometry);
-    }
-    let mut pixels = Vec::new();
-    for image in &scene.images {
-        match &image.pixels {
-            Pixels::Rgba8(data) => pixels.extend_from_slice(data),
-            Pixels::Rgb32F(data) => write_floats(data.as_flattened(), &mut pixels),
-        }
-    }
+pub fn pack(scene: &Scene) -> Package {
+    let primitives = scene.meshes.iter().flat_map(|mesh| &mesh.primitives).map(counts).collect();
     let outline = Outline { scene: strip(scene), primitives, moves: MoveCounts::of(scene) };
-    let outline = postcard::to_stdvec(&outline).expect("invariant: plain data always encodes");
+    let listed = postcard::to_stdvec(&outline).expect("invariant: plain data always encodes");
+    let items = Items { images: pixel_bytes(scene), ..Items::of(&outline) };
+    let lengths = items.lengths(listed.len());
 
-    let sections = [outline, geometry, pixels, motion::write_moves(scene)];
-    let lengths: usize = sections.iter().map(|section| 12 + section.len()).sum();
-    let mut bytes = Vec::with_capacity(16 + lengths);
+    // Write in one piece: the parts are windows into it.
+    let length = HEADER_BYTES as u64 + lengths.iter().sum::<u64>();
+    let length = usize::try_from(length).expect("invariant: the scene itself is in memory");
+    let mut bytes = Vec::with_capacity(length);
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     bytes.extend_from_slice(&(SECTIONS.len() as u32).to_le_bytes());
-    for (kind, section) in SECTIONS.iter().zip(sections) {
+    for (kind, length) in SECTIONS.iter().zip(lengths) {
         bytes.extend_from_slice(kind);
-        bytes.extend_from_slice(&(section.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&section);
+        bytes.extend_from_slice(&length.to_le_bytes());
     }
-    bytes
+    bytes.extend_from_slice(&listed);
+    for primitive in scene.meshes.iter().flat_map(|mesh| &mesh.primitives) {
+        write_primitive(primitive, &mut bytes);
+        motion::write_bends(primitive, &mut bytes);
+    }
+    for image in &scene.images {
+        match &image.pixels {
+            Pixels::Rgba8(data) => bytes.extend_from_slice(data),
+            Pixels::Rgb32F(data) => write_floats(data.as_flattened(), &mut bytes),
+        }
+    }
+    motion::write_moves(scene, &mut bytes);
+
+    let ends = items.cut(&bytes, listed.len());
+    Package { id: cuts::id(&bytes, &ends), bytes: bytes.into(), ends }
+}
+
+/// How many bytes belong together, in the order of the package.
+struct Items {
+    primitives: Vec<u128>,
+    images: Vec<u128>,
+    moves: Vec<u128>,
+}
+
+impl Items {
+    fn of(Outline { scene, primitives, moves }: &Outline) -> Self {
+        Self {
+            primitives: primitives.iter().map(primitive_bytes).collect(),
+            images: scene.images.iter().map(image_bytes).collect(),
+            moves: moves.items(),
+        }
+    }
+
+    /// The sections' lengths.
+    fn lengths(&self, outline: usize) -> [u64; 4] {
+        let sections = [&self.primitives, &self.images, &self.moves];
+        let [geometry, pixels, keys] = sections.map(|items| {
+            u64::try_from(items.iter().sum::<u128>()).expect("invariant: they are in memory")
+        });
+        [outline as u64, geometry, pixels, keys]
+    }
+
+    /// Where the package is cut, whose sections have these lengths.
+    fn cut(&self, bytes: &[u8], outline: usize) -> Vec<usize> {
+        let mut cutter = Cutter::new(bytes);
+        cutter.alone(HEADER_BYTES + outline);
+        for section in [&self.primitives, &self.images, &self.moves] {
+            section.iter().for_each(|&length| cutter.item(length as usize));
+            cutter.close();
+        }
+        cutter.finish()
+    }
 }
 
 /// Reads a package and validates its scene.
@@ -154,11 +251,26 @@ pub fn pack(scene: &Scene) -> Vec<u8> {
 /// # Errors
 /// See [`UnpackError`]; any bytes that [`pack`] did not write are refused.
 pub fn unpack(bytes: &[u8]) -> Result<Scene, UnpackError> {
+    read(bytes, None)
+}
+
+/// Reads the package of a scene: like [`unpack`], and refuses that of any other, also the same
+/// bytes cut at other places, which would be a second name of the same scene.
+///
+/// # Errors
+/// See [`UnpackError`].
+pub fn unpack_as(id: SceneId, bytes: &[u8]) -> Result<Scene, UnpackError> {
+    read(bytes, Some(id))
+}
+
+fn read(bytes: &[u8], wanted: Option<SceneId>) -> Result<Scene, UnpackError> {
     if bytes.len() as u64 > SCENE_BYTES_MAX {
         return Err(UnpackError::TooLarge { bytes: bytes.len() as u64 });
     }
     let [outline, geometry, pixels, keys] = split(bytes)?;
-    let Outline { mut scene, primitives, moves } = read_outline(outline)?;
+    let listed = read_outline(outline)?;
+    let items = Items::of(&listed);
+    let Outline { mut scene, primitives, moves } = listed;
 
     // Compare the counts with the sections before anything is allocated.
     let listed = scene.meshes.iter().map(|mesh| mesh.primitives.len()).sum();
@@ -169,9 +281,15 @@ pub fn unpack(bytes: &[u8]) -> Result<Scene, UnpackError> {
     if let Some((what, counts, listed)) = moves.disagreement(&scene) {
         return Err(UnpackError::Counts { what, counts, listed });
     }
-    expect_length("geometry", geometry, primitives.iter().map(primitive_bytes).sum())?;
-    expect_length("pixels", pixels, scene.images.iter().map(image_bytes).sum())?;
-    expect_length("keys", keys, moves.bytes())?;
+    expect_length("geometry", geometry, items.primitives.iter().sum())?;
+    expect_length("pixels", pixels, items.images.iter().sum())?;
+    expect_length("keys", keys, items.moves.iter().sum())?;
+    if let Some(wanted) = wanted {
+        let found = cuts::id(bytes, &items.cut(bytes, outline.len()));
+        if found != wanted {
+            return Err(UnpackError::Id { wanted, found });
+        }
+    }
 
     // Fill in what the outline leaves out.
     let mut reader = Reader { bytes: geometry };
@@ -193,12 +311,6 @@ pub fn unpack(bytes: &[u8]) -> Result<Scene, UnpackError> {
     Ok(scene)
 }
 
-/// The id of a package: its BLAKE3 hash.
-#[must_use]
-pub fn package_id(bytes: &[u8]) -> SceneId {
-    SceneId(*blake3::hash(bytes).as_bytes())
-}
-
 /// The sections' bytes.
 fn split(bytes: &[u8]) -> Result<[&[u8]; 4], UnpackError> {
     let mut rest = bytes.strip_prefix(&MAGIC).ok_or(UnpackError::NotAPackage)?;
@@ -217,22 +329,24 @@ fn split(bytes: &[u8]) -> Result<[&[u8]; 4], UnpackError> {
         return Err(UnpackError::NotCanonical);
     }
     rest = after;
-    let mut parts: [&[u8]; 4] = [&[]; 4];
-    for (kind, part) in SECTIONS.iter().zip(&mut parts) {
+    let mut lengths = [0; 4];
+    for (kind, length) in SECTIONS.iter().zip(&mut lengths) {
         let (found, after) = rest.split_first_chunk::<4>().ok_or(short("section name", 4, rest))?;
         if found != kind {
             let text = |kind: &[u8; 4]| kind.escape_ascii().to_string();
             let (expected, found) = (text(kind), text(found));
             return Err(UnpackError::Section { expected, found });
         }
-        let (length, after) =
+        let (bytes, after) =
             after.split_first_chunk::<8>().ok_or(short("section length", 8, after))?;
-        let length = u64::from_le_bytes(*length);
-        let section =
-            usize::try_from(length).ok().and_then(|length| after.split_at_checked(length));
-        (*part, rest) = section.ok_or(short("section", length, after))?;
+        (*length, rest) = (u64::from_le_bytes(*bytes), after);
     }
-    if rest.is_empty() { Ok(parts) } else { Err(short("end", 0, rest)) }
+    let mut sections: [&[u8]; 4] = [&[]; 4];
+    for (length, section) in lengths.into_iter().zip(&mut sections) {
+        let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
+        (*section, rest) = split.ok_or(short("section", length, rest))?;
+    }
+    if rest.is_empty() { Ok(sections) } else { Err(short("end", 0, rest)) }
 }
 
 fn read_outline(bytes: &[u8]) -> Result<Outline, UnpackError> {
@@ -283,6 +397,15 @@ fn primitive_bytes(counts: &PrimitiveCounts) -> u128 {
     let fours = u128::from(tangents) + u128::from(colors);
     let twos = u128::from(uvs[0]) + u128::from(uvs[1]);
     12 * threes + 16 * fours + 8 * twos + bends.bytes()
+}
+
+/// Bytes that the images have, whatever their sides say.
+fn pixel_bytes(scene: &Scene) -> Vec<u128> {
+    let bytes = |image: &Image| match &image.pixels {
+        Pixels::Rgba8(data) => data.len(),
+        Pixels::Rgb32F(data) => 12 * data.len(),
+    };
+    scene.images.iter().map(|image| bytes(image) as u128).collect()
 }
 
 fn image_bytes(image: &Image) -> u128 {
@@ -393,39 +516,38 @@ mod tests {
     #[test]
     fn packing_round_trips_and_is_canonical() {
         let scene = golden();
-        let bytes = pack(&scene);
+        let bytes = pack(&scene).into_bytes();
         let again = unpack(&bytes).expect("own package");
         assert_eq!(again, scene);
-        assert_eq!(pack(&again), bytes);
-        assert_eq!(package_id(&bytes), package_id(&pack(&scene)));
-        let mut other = scene;
+        assert_eq!(pack(&again).into_bytes(), bytes);
+        let mut other = scene.clone();
         other.nodes[0].name.push('!');
-        assert_ne!(package_id(&pack(&other)), package_id(&bytes));
+        assert_ne!(pack(&other).id(), pack(&scene).id());
     }
 
     #[test]
     fn every_truncation_and_any_extra_byte_is_refused() {
-        let bytes = pack(&golden());
+        let bytes = pack(&golden()).into_bytes();
         for length in (0..bytes.len()).step_by(97).chain(bytes.len() - 40..bytes.len()) {
             assert!(unpack(&bytes[..length]).is_err(), "the first {length} bytes");
         }
-        let mut longer = bytes;
+        let mut longer = bytes.to_vec();
         longer.push(0);
         assert!(unpack(&longer).is_err());
     }
 
     #[test]
     fn another_version_or_a_second_spelling_is_refused() {
-        let bytes = pack(&golden());
-        let mut newer = bytes.clone();
+        let bytes = pack(&golden()).into_bytes();
+        let mut newer = bytes.to_vec();
         newer[8] += 1;
         let found = VERSION + 1;
         assert!(matches!(unpack(&newer), Err(UnpackError::Version { found: f }) if f == found));
         assert!(matches!(unpack(b"glTF"), Err(UnpackError::NotAPackage)));
 
         // The outline's first byte is the length of the scene's name: spell it in two bytes.
-        let outline = 16 + 12;
-        let mut long = bytes;
+        let outline = HEADER_BYTES;
+        let mut long = bytes.to_vec();
         let name = long[outline];
         long.splice(outline..=outline, [name | 0x80, 0]);
         let length = u64::from_le_bytes(long[20..28].try_into().expect("8 bytes")) + 1;
@@ -439,7 +561,7 @@ mod tests {
         scene.images.truncate(1);
         scene.images[0].width = u32::MAX;
         scene.images[0].height = u32::MAX;
-        let bytes = pack(&scene);
+        let bytes = pack(&scene).into_bytes();
         assert!(matches!(unpack(&bytes), Err(UnpackError::Length { what: "pixels", .. })));
     }
 
@@ -447,6 +569,6 @@ mod tests {
     fn a_scene_that_breaks_a_promise_is_refused() {
         let mut scene = golden();
         scene.meshes[0].primitives[0].indices[0] = [u32::MAX; 3];
-        assert!(matches!(unpack(&pack(&scene)), Err(UnpackError::Scene(_))));
+        assert!(matches!(unpack(pack(&scene).bytes()), Err(UnpackError::Scene(_))));
     }
 }

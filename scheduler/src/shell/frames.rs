@@ -93,8 +93,8 @@ impl Frames {
             .runtime
             .block_on(self.store.read(id))
             .map_err(|source| FrameError::Store { scene: id, source })?;
-        let scene =
-            scene::unpack(&bytes).map_err(|source| FrameError::Unpack { scene: id, source })?;
+        let scene = scene::unpack_as(id, &bytes)
+            .map_err(|source| FrameError::Unpack { scene: id, source })?;
         Ok(keep(&self.scenes, SCENES_KEPT, id, Arc::new(scene)))
     }
 }

@@ -17,7 +17,7 @@ use transport::{Peer, PeerConfig, Ticket, identity};
 use super::assay::Assays;
 use super::by_hash::ByHash;
 use super::desk::{self, DeskHandle, Outlets};
-use super::door::{Door, LedgerChecks, Turnstile, Witnesses};
+use super::door::{Arrivals, Door, Givers, LedgerChecks, Turnstile, Witnesses};
 use super::frames::Frames;
 use super::page::{self, Page};
 use super::queue::Queue;
@@ -220,6 +220,8 @@ impl Parts {
             desk,
             till: TillHandle::new(money.clone()),
             scenes,
+            arrivals: Arrivals::default(),
+            givers: Givers::default(),
             frames,
             films,
             evidence,

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use film::{Film, Frame, Pixel};
 use protocol::message::RefusedCode;
 use protocol::sign::public_key;
-use protocol::view::{JobStatus, JobUpdate, NodeView};
+use protocol::view::{JobStatus, JobUpdate, NodeView, SceneArrival};
 use protocol::{
     Class, Commitment, FrameRange, JobId, JobSpec, Lease, NodeHello, NodeId, Offer, Order, Quote,
-    RenderSettings, Reply, Request, Role, Schedule, Signed, SigningKey, Size, Tokens,
+    RenderSettings, Reply, Request, Role, SceneId, Schedule, Signed, SigningKey, Size, Tokens,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, RenderScene, Work};
 use scheduler::{Config, Ready};
@@ -38,7 +38,7 @@ pub fn settings() -> RenderSettings {
 pub fn spec(name: &str) -> JobSpec {
     JobSpec {
         name: name.to_owned(),
-        scene: scene::package_id(&scene::pack(&scene::golden())),
+        scene: scene::pack(&scene::golden()).id(),
         settings: settings(),
         more_cameras: Vec::new(),
         frames: FrameRange::STILL,
@@ -92,7 +92,7 @@ impl Farm {
 pub struct Caller {
     pub key: SigningKey,
     pub peer: Peer,
-    connection: Connection,
+    pub connection: Connection,
     ticket: Ticket,
     _scenes: tempfile::TempDir,
 }
@@ -131,10 +131,21 @@ pub async fn client(number: u8, ticket: &Ticket) -> Caller {
     let caller = Caller::connect(number, ticket).await;
     caller.hello(Role::Client).await;
     let package = scene::pack(&scene::golden());
-    let size_bytes = package.len() as u64;
-    let scene = caller.peer.scenes().add(package.into()).await.expect("kept");
-    assert_eq!(caller.ask(Request::OfferScene { scene, size_bytes }).await, Reply::Done);
+    let scene = caller.peer.scenes().add(package.parts().collect()).await.expect("kept");
+    assert_eq!(scene, package.id());
+    offer(&caller, scene, package.size_bytes()).await;
     caller
+}
+
+/// Offers a scene until it is there.
+pub async fn offer(caller: &Caller, scene: SceneId, size_bytes: u64) -> SceneArrival {
+    loop {
+        let request = Request::OfferScene { scene, size_bytes, wait_ms: 10_000 };
+        let Reply::Arrival(arrival) = caller.ask(request).await else { panic!("no arrival") };
+        if arrival.is_whole {
+            return arrival;
+        }
+    }
 }
 
 pub async fn quote(client: &Caller, spec: &JobSpec) -> Quote {

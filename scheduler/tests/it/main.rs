@@ -12,6 +12,7 @@ mod noise;
 mod page;
 mod private;
 mod receipts;
+mod scenes;
 #[path = "../../benches/simulate/mod.rs"]
 mod simulate;
 mod simulation;

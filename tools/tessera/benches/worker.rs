@@ -6,10 +6,9 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use farm_node::worker::{Patience, Setup, Worker};
 use farm_node::{BackendChoice, Frame, Order};
-use protocol::{Batch, Rect, RenderSettings, SceneId, Size};
+use protocol::{Batch, Rect, RenderSettings, Size};
 use renderer::{Backend as _, Cancel, CpuBackend, Work};
 
 /// Rounds; the shortest of each is compared, since other programs only ever add.
@@ -28,7 +27,8 @@ fn main() {
     let program = env!("CARGO_BIN_EXE_tessera").into();
     let mut worker = Worker::start(program, setup, Patience::default()).expect("a worker starts");
     println!("start, locked in and ready   {:8.2} ms", ms(begin.elapsed()));
-    let package = Bytes::from(scene::pack(&scene::golden()));
+    let golden = scene::pack(&scene::golden());
+    let package = golden.bytes();
     let mut here = CpuBackend::new(threads);
     for (passes, samples) in [(false, 16), (false, 64), (true, 64)] {
         let settings = RenderSettings {
@@ -40,10 +40,10 @@ fn main() {
         let scene = renderer::prepare(&scene::golden(), &settings, 0.0).expect("prepared");
         let batch = Batch::new(0, settings.chunk_count()).expect("a power of two");
         let work = Work { rect: Rect { x0: 64, y0: 64, x1: 192, y1: 192 }, batch };
-        let frame = Frame { scene: SceneId([1; 32]), settings, time_s: 0.0 };
+        let frame = Frame { scene: golden.id(), settings, time_s: 0.0 };
         let order = Order { frame, work };
         let cancel = Cancel::default();
-        worker.film(&order, Some(&package), &cancel).expect("it renders");
+        worker.film(&order, Some(package), &cancel).expect("it renders");
         let mut best = [f64::MAX; 2];
         let id = worker.id();
         let clock = || cpu_s(std::process::id()) + id.map_or(0.0, cpu_s);

@@ -13,12 +13,13 @@ use proof::Consistency;
 use protocol::message::{RefusedCode, Role};
 use protocol::view::{
     AcceptedUnit, EarningsBy, EarningsView, FarmView, JobSummary, JobUpdate, LedgerCheck,
-    StatementPage, WalletView,
+    SceneArrival, StatementPage, WalletView,
 };
 use protocol::{
     AccountId, JobId, JobSpec, LeaseId, Offer, Order, PublicKey, Quote, Receipt, Reply, Request,
-    SceneId, Schedule, ShotIndex, Signed, SigningKey, TransferId, Unit, Verdict, Voucher, limits,
+    Schedule, ShotIndex, Signed, SigningKey, TransferId, Unit, Verdict, Voucher, limits,
 };
+use scene::Package;
 use tokio::sync::Mutex;
 use transport::{Backoff, CallError, Connection, Peer, PeerConfig, Ticket, identity};
 
@@ -29,6 +30,8 @@ use crate::papers::Paper;
 
 /// How long a lost connection is dialled again before a command gives up.
 const RECONNECT_MAX: Duration = Duration::from_secs(60);
+/// How often the farm says how far a scene has come.
+const ARRIVAL_NEWS: Duration = Duration::from_secs(1);
 
 /// A connection to a farm's scheduler. Clones share it.
 #[derive(Clone)]
@@ -194,19 +197,30 @@ impl Farm {
         }
     }
 
-    /// Makes the scheduler hold a scene package.
+    /// Makes the scheduler hold a scene; `progress` is told how far it has come, about once a
+    /// second. However long it takes: it fails when nothing comes any more.
     ///
     /// # Errors
     /// The package cannot be stored here, or the scheduler refuses or cannot fetch it.
-    pub async fn offer_scene(&self, package: Vec<u8>) -> anyhow::Result<SceneId> {
-        let size_bytes = package.len() as u64;
-        let scenes = self.shared.peer.scenes();
-        let scene = scenes.add(package.into()).await.context("the scene cannot be sent")?;
-        let request = Request::OfferScene { scene, size_bytes };
-        // As long as a quote may take: large scenes travel within it.
-        match self.call(request, limits::QUOTE_TIMEOUT).await? {
-            (Reply::Done, _) => Ok(scene),
-            (other, _) => Err(unexpected(&other)),
+    pub async fn offer_scene(
+        &self,
+        package: Package,
+        mut progress: impl FnMut(SceneArrival),
+    ) -> anyhow::Result<SceneArrival> {
+        let (scene, size_bytes) = (package.id(), package.size_bytes());
+        let added = self.shared.peer.scenes().add(package.parts().collect()).await;
+        let added = added.context("the scene cannot be sent")?;
+        assert_eq!(added, scene, "the store names a scene as its package does");
+        drop(package);
+        loop {
+            let wait_ms = ARRIVAL_NEWS.as_millis() as u32;
+            let request = Request::OfferScene { scene, size_bytes, wait_ms };
+            let (reply, _) = self.call(request, limits::CALL_TIMEOUT).await?;
+            let Reply::Arrival(arrival) = reply else { return Err(unexpected(&reply)) };
+            if arrival.is_whole {
+                return Ok(arrival);
+            }
+            progress(arrival);
         }
     }
 

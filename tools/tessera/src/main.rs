@@ -19,6 +19,7 @@ mod output;
 mod papers;
 mod progress;
 mod text;
+mod upload;
 mod values;
 mod wishes;
 

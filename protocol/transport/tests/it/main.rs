@@ -2,6 +2,8 @@
 
 mod calls;
 mod desk;
+mod giving;
 mod hostile;
+mod parts;
 mod rate;
 mod scenes;

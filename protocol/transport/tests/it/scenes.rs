@@ -13,13 +13,30 @@ use crate::desk::{Office, admitted, bind, call, hello};
 
 /// Bytes that do not compress and differ everywhere.
 fn package(size_bytes: usize) -> Bytes {
-    let mut state = 1_u64;
+    noise(1, size_bytes)
+}
+
+/// The same, of a seed.
+pub fn noise(seed: u64, size_bytes: usize) -> Bytes {
+    let mut state = seed;
     let mut next = move || {
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     };
     (0..size_bytes).map(|_| next()).collect()
+}
+
+/// A package in parts of 5 MiB.
+pub fn parts(package: &Bytes) -> Vec<Bytes> {
+    package.chunks(5 << 20).map(|part| package.slice_ref(part)).collect()
+}
+
+/// The id of a scene of these parts.
+pub fn id(parts: &[Bytes]) -> SceneId {
+    let hashes: Vec<u8> =
+        parts.iter().flat_map(|part| *iroh_blobs::Hash::new(part).as_bytes()).collect();
+    SceneId(*iroh_blobs::Hash::new(hashes).as_bytes())
 }
 
 async fn fetch(to: &Peer, scene: SceneId, limit: u64, from: &Peer) -> Result<u64, FetchError> {
@@ -31,7 +48,7 @@ async fn a_scene_travels_both_ways_over_one_meeting() {
     let office = Office::open(PeerLimits::default()).await;
     let (guest, _folder) = bind(2, PeerLimits::default()).await;
     let bytes = package(3_000_001);
-    let scene = office.peer.scenes().add(bytes.clone()).await.expect("kept");
+    let scene = office.peer.scenes().add(parts(&bytes)).await.expect("kept");
     let unmet = fetch(&guest, scene, u64::MAX, &office.peer).await;
     assert!(matches!(unmet, Err(FetchError::NotConnected(_))), "{unmet:?}");
     let connection = admitted(&guest, &office).await;
@@ -44,11 +61,13 @@ async fn a_scene_travels_both_ways_over_one_meeting() {
     assert_eq!(guest.scenes().read(scene).await.expect("here"), bytes);
     let reports = reports.into_inner().expect("no panic");
     assert!(reports.is_sorted_by_key(|report| report.received_bytes));
+    let first = reports.first().expect("reports");
+    assert_eq!((first.found_bytes, first.received_bytes), (0, 0));
     let last = reports.last().expect("reports");
     assert_eq!((last.received_bytes, last.size_bytes), (3_000_001, 3_000_001));
 
     // The dialled peer takes: it never had the guest's ticket.
-    let other = guest.scenes().add(package(70_000)).await.expect("kept");
+    let other = guest.scenes().add(parts(&package(70_000))).await.expect("kept");
     assert_eq!(fetch(&office.peer, other, 70_000, &guest).await.expect("fetched"), 70_000);
     let mut expected = [(scene, 3_000_001), (other, 70_000)];
     expected.sort_unstable();
@@ -67,8 +86,8 @@ async fn programs_that_share_a_key_each_give_their_own_scenes() {
     let (tool, _tool_folder) = bind(3, PeerLimits::default()).await;
     let first = admitted(&window, &office).await;
     let second = admitted(&tool, &office).await;
-    let of_tool = tool.scenes().add(package(50_000)).await.expect("kept");
-    let of_window = window.scenes().add(package(60_000)).await.expect("kept");
+    let of_tool = tool.scenes().add(parts(&package(50_000))).await.expect("kept");
+    let of_window = window.scenes().add(parts(&package(60_000))).await.expect("kept");
     assert_eq!(fetch(&office.peer, of_tool, 50_000, &tool).await.expect("fetched"), 50_000);
     assert_eq!(fetch(&office.peer, of_window, 60_000, &tool).await.expect("fetched"), 60_000);
     let of_nobody = SceneId([9; 32]);
@@ -78,7 +97,7 @@ async fn programs_that_share_a_key_each_give_their_own_scenes() {
     // The tool is gone; the window still gives.
     second.close("done");
     tool.close().await;
-    let later = window.scenes().add(package(70_000)).await.expect("kept");
+    let later = window.scenes().add(parts(&package(70_000))).await.expect("kept");
     assert_eq!(fetch(&office.peer, later, 70_000, &window).await.expect("fetched"), 70_000);
     first.close("done");
     window.close().await;
@@ -90,7 +109,7 @@ async fn what_cannot_be_had_is_said_before_anything_is_kept() {
     let office = Office::open(PeerLimits::default()).await;
     let (guest, _folder) = bind(2, PeerLimits::default()).await;
     let _connection = admitted(&guest, &office).await;
-    let scene = office.peer.scenes().add(package(200_000)).await.expect("kept");
+    let scene = office.peer.scenes().add(parts(&package(200_000))).await.expect("kept");
 
     let refused = fetch(&guest, scene, 199_999, &office.peer).await;
     let expected = (200_000, 199_999);
@@ -117,7 +136,7 @@ async fn a_broken_fetch_goes_on_where_it_stopped() {
     let office = Office::open(PeerLimits::default()).await;
     let bytes = package(24 << 20);
     let size_bytes = bytes.len() as u64;
-    let scene = office.peer.scenes().add(bytes.clone()).await.expect("kept");
+    let scene = office.peer.scenes().add(parts(&bytes)).await.expect("kept");
     let folder = tempfile::tempdir().expect("a folder");
     let config = PeerConfig::new([2; 32], folder.path());
 
@@ -161,7 +180,7 @@ const HALF: &str = "half is here";
 async fn a_killed_fetch_goes_on_where_it_stopped() {
     let office = Office::open(PeerLimits::default()).await;
     let bytes = package(24 << 20);
-    let scene = office.peer.scenes().add(bytes.clone()).await.expect("kept");
+    let scene = office.peer.scenes().add(parts(&bytes)).await.expect("kept");
     let folder = tempfile::tempdir().expect("a folder");
 
     let mut child = Command::new(std::env::current_exe().expect("this test"))
@@ -204,7 +223,7 @@ async fn child_that_is_killed() {
     let guest = Peer::bind(PeerConfig::new([2; 32], folder)).await.expect("a free port");
     let connection = guest.connect(&ticket).await.expect("connected");
     call(&connection, &hello(), Bytes::new()).await.expect("welcome");
-    let scene = SceneId(*iroh_blobs::Hash::new(package(24 << 20)).as_bytes());
+    let scene = id(&parts(&package(24 << 20)));
     let halt_at_half = |report: FetchProgress| {
         if report.received_bytes >= report.size_bytes / 2 {
             println!("{HALF}");
@@ -222,7 +241,7 @@ async fn damage_on_disk_is_noticed() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = PeerConfig::new([2; 32], folder.path());
     let peer = Peer::bind(config.clone()).await.expect("a free port");
-    let scene = peer.scenes().add(package(500_000)).await.expect("kept");
+    let scene = peer.scenes().add(parts(&package(500_000))).await.expect("kept");
     peer.close().await;
     let files = std::fs::read_dir(folder.path().join("data")).expect("the store's files");
     for file in files.map(|file| file.expect("a file").path()) {

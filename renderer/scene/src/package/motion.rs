@@ -71,10 +71,11 @@ impl MoveCounts {
         }
     }
 
-    pub fn bytes(&self) -> u128 {
-        let sum = |counts: &[u32]| counts.iter().map(|&count| u128::from(count)).sum::<u128>();
-        let keys = [&self.channels, &self.variations].map(|list| sum(list.as_flattened()));
-        48 * sum(&self.skins) + 4 * (keys[0] + keys[1])
+    /// Bytes of every skin, channel and variation, in the order of `MOVE`.
+    pub fn items(&self) -> Vec<u128> {
+        let keys = self.channels.iter().chain(&self.variations);
+        let keys = keys.map(|[times, values]| 4 * (u128::from(*times) + u128::from(*values)));
+        self.skins.iter().map(|&count| 48 * u128::from(count)).chain(keys).collect()
     }
 
     /// What is counted and what the outline lists, where they disagree.
@@ -88,17 +89,15 @@ impl MoveCounts {
     }
 }
 
-pub fn write_moves(scene: &Scene) -> Vec<u8> {
-    let mut bytes = Vec::new();
+pub fn write_moves(scene: &Scene, bytes: &mut Vec<u8>) {
     for skin in &scene.skins {
-        write_floats(skin.inverse_binds.as_flattened().as_flattened(), &mut bytes);
+        write_floats(skin.inverse_binds.as_flattened().as_flattened(), bytes);
     }
     let channels = scene.channels.iter().map(Channel::keys);
     for keys in channels.chain(scene.variations.iter().map(Variation::keys)) {
-        write_floats(keys.times, &mut bytes);
-        write_floats(keys.values, &mut bytes);
+        write_floats(keys.times, bytes);
+        write_floats(keys.values, bytes);
     }
-    bytes
 }
 
 /// The skins without their matrices.

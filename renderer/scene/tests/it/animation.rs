@@ -1,8 +1,7 @@
 //! What moves arrives, and what cannot is named.
 
 use scene::{
-    ImportOptions, Imported, Interpolation, NoFiles, Property, import_slice, pack, package_id,
-    unpack,
+    ImportOptions, Imported, Interpolation, NoFiles, Property, import_slice, pack, unpack,
 };
 use serde_json::json;
 
@@ -66,7 +65,7 @@ fn everything_that_moves_arrives_and_travels() {
     assert!(square.targets[0].normals.is_empty() && square.targets[1].normals.len() == 4);
 
     let package = pack(&scene);
-    let again = unpack(&package).expect("own package");
+    let again = unpack(package.bytes()).expect("own package");
     assert_eq!(again, scene);
     assert_eq!(pack(&again), package);
     for change in [
@@ -78,14 +77,14 @@ fn everything_that_moves_arrives_and_travels() {
     ] {
         let mut other = scene.clone();
         change(&mut other);
-        assert_ne!(package_id(&pack(&other)), package_id(&package));
-        assert_eq!(unpack(&pack(&other)).expect("own package"), other);
+        assert_ne!(pack(&other).id(), package.id());
+        assert_eq!(unpack(pack(&other).bytes()).expect("own package"), other);
     }
 }
 
 #[test]
 fn truncated_packages_of_what_moves_are_refused() {
-    let bytes = pack(&warned(|_| {}, &[]).scene);
+    let bytes = pack(&warned(|_| {}, &[]).scene).into_bytes();
     for length in 0..bytes.len() {
         assert!(unpack(&bytes[..length]).is_err(), "the first {length} bytes");
     }

@@ -47,7 +47,7 @@ fn warned(pointer: &str, tessera: Value, parts: &[&str]) -> Imported {
         assert!(warning.contains(part), "{warning:?} should contain {part:?}");
     }
     let package = pack(&imported.scene);
-    assert_eq!(unpack(&package).expect("own package"), imported.scene);
+    assert_eq!(unpack(package.bytes()).expect("own package"), imported.scene);
     imported
 }
 

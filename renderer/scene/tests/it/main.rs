@@ -8,6 +8,7 @@ mod hostile; // Mutated files: no panic, bounded memory.
 mod import; // What a file says is what the scene holds; what it cannot hold is named.
 mod ktx; // KTX 2 images of Basis Universal.
 mod meshopt; // Compressed buffer views.
+mod parts; // Where packages are cut, and what scenes share.
 mod pointer; // Factors that change with time.
 mod robust; // What files in the wild are like.
 mod shared; // Real scenes that others made, where they are at hand.

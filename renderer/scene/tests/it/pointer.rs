@@ -44,7 +44,7 @@ fn import(channels: &[(&str, Vec<Vec<f32>>)], change: impl FnOnce(&mut Build)) -
     change(&mut build);
     let imported = import_slice(&build.glb(), &mut NoFiles, 1 << 20).expect("a valid file");
     let package = pack(&imported.scene);
-    assert_eq!(unpack(&package).expect("own package"), imported.scene);
+    assert_eq!(unpack(package.bytes()).expect("own package"), imported.scene);
     imported
 }
 

@@ -21,7 +21,7 @@ fn imported(build: Build, parts: &[&str]) -> Imported {
     for (warning, part) in warnings.iter().zip(parts) {
         assert!(warning.contains(part), "{warning:?} should contain {part:?}");
     }
-    assert_eq!(unpack(&pack(&imported.scene)).expect("own package"), imported.scene);
+    assert_eq!(unpack(pack(&imported.scene).bytes()).expect("own package"), imported.scene);
     imported
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use scene::{ImportError, ImportOptions, import, pack, package_id, unpack};
+use scene::{ImportError, ImportOptions, import, pack, unpack};
 
 fn scenes() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/scenes");
@@ -29,9 +29,9 @@ fn real_scenes_import_and_travel() {
         match import(&path, &ImportOptions::default()) {
             Ok(imported) => {
                 let package = pack(&imported.scene);
-                let again = unpack(&package).expect(&name);
+                let again = unpack(package.bytes()).expect(&name);
                 assert_eq!(again, imported.scene, "{name}");
-                assert_eq!(package_id(&pack(&again)), package_id(&package), "{name}");
+                assert_eq!(pack(&again).id(), package.id(), "{name}");
                 let report = &imported.report;
                 println!(
                     "{name}: {} triangles, {} textures, {} warnings",

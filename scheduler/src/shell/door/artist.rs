@@ -1,4 +1,4 @@
-//! An artist's requests: scenes, quotes, orders, news, films.
+//! An artist's requests: quotes, orders, news, films.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    BatchLengths, Digest, JobId, JobSpec, Offer, Order, Piece, PublicKey, Quote, Reply, SceneId,
-    Signed, Steering, Unit, limits,
+    BatchLengths, Digest, JobId, JobSpec, Offer, Order, Piece, PublicKey, Quote, Reply, Signed,
+    Steering, Unit, limits,
 };
 use renderer::{Cancel, Work};
 use tokio::time::{Instant, timeout_at};
@@ -24,29 +24,6 @@ use crate::split::{self, Kept};
 const RAYS_PER_SECOND: u64 = 2_000_000;
 
 impl Door {
-    pub(super) async fn offer_scene(
-        &self,
-        caller: PublicKey,
-        scene: SceneId,
-        size_bytes: u64,
-    ) -> Result<Reply, Refused> {
-        if size_bytes > limits::SCENE_BYTES_MAX {
-            let message = format!(
-                "the scene has {size_bytes} bytes, at most {} are taken; use smaller textures",
-                limits::SCENE_BYTES_MAX
-            );
-            return Err(refused(RefusedCode::BadScene, message));
-        }
-        let begun = Instant::now();
-        let fetched = self.scenes.fetch(scene, size_bytes, caller, |_progress| ()).await;
-        let bytes = fetched.map_err(|error| {
-            let message = format!("the scene was not fetched from you: {}", chain(&error));
-            refused(RefusedCode::BadScene, message)
-        })?;
-        tracing::info!(%scene, bytes, seconds = begun.elapsed().as_secs_f32(), "scene is here");
-        Ok(Reply::Done)
-    }
-
     /// A firm price: fetches nothing, probes on this machine's CPU.
     pub(super) async fn quote(
         &self,

@@ -1,10 +1,12 @@
 //! Answers to peers: who may ask what, and where the answer comes from.
 
 mod anyone;
+mod arrivals;
 mod artist;
 mod earnings;
 mod evidence;
 mod hello;
+mod holders;
 mod node;
 mod receipt;
 mod risk;
@@ -23,6 +25,8 @@ use tokio::sync::Semaphore;
 use transport::{BoxFuture, Scenes, Service};
 
 pub(super) use anyone::LedgerChecks;
+pub(super) use arrivals::Arrivals;
+pub(super) use holders::Givers;
 pub(super) use node::grant;
 pub(super) use turnstile::Turnstile;
 pub(super) use witness::Witnesses;
@@ -49,6 +53,10 @@ pub(super) struct Door {
     pub(super) desk: DeskHandle,
     pub(super) till: TillHandle,
     pub(super) scenes: Scenes,
+    /// Scenes that artists send.
+    pub(super) arrivals: Arrivals,
+    /// Nodes that give scenes to others.
+    pub(super) givers: Givers,
     pub(super) frames: Arc<Frames>,
     pub(super) films: Arc<ByHash>,
     pub(super) evidence: Arc<ByHash>,
@@ -91,6 +99,7 @@ impl Service for Door {
     }
 
     fn gone(&self, caller: PublicKey) {
+        self.givers.gone(caller);
         let desk = self.desk.clone();
         let node = NodeId(caller.0);
         tokio::spawn(async move {
@@ -125,10 +134,12 @@ impl Door {
                 self.verification_lease(caller, wait_ms).await
             }
             Request::Findings { findings } => self.findings(caller, findings).await,
+            Request::Holders { scene } => self.holders(caller, scene).await,
+            Request::Gives { scenes, addresses } => self.gives(caller, scenes, &addresses).await,
             Request::MyNode => self.my_node(caller).await,
             Request::MyVerdicts { after } => self.my_verdicts(caller, after).await,
-            Request::OfferScene { scene, size_bytes } => {
-                self.offer_scene(caller, scene, size_bytes).await
+            Request::OfferScene { scene, size_bytes, wait_ms } => {
+                self.offer_scene(caller, scene, size_bytes, wait_ms).await
             }
             Request::Quote { spec, offer } => self.quote(caller, spec, offer).await,
             Request::Order { spec, order } => self.order(caller, spec, order).await,

@@ -2,7 +2,7 @@
 
 mod unit;
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -67,6 +67,10 @@ pub struct NodeArgs {
     /// Disk space for scenes, gigabytes
     #[arg(long, value_name = "GB", default_value_t = 20)]
     cache: u32,
+    /// Give scenes to other nodes of the farm, at most so many megabytes a second; nothing without
+    /// it. They learn this machine's address by it
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    give: Option<u32>,
     #[command(flatten)]
     manners: MannersArgs,
     /// Print a systemd user unit that runs this command line, and do nothing else
@@ -198,6 +202,8 @@ fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     }
     config.manners = args.manners.manners();
     config.cache_bytes = u64::from(args.cache) << 30;
+    config.give_bytes_per_second =
+        args.give.and_then(|megabytes| NonZeroU64::new(u64::from(megabytes) * 1_000_000));
     config.cheat = args.cheat.as_deref().and_then(Cheat::named);
     Ok(config)
 }
@@ -251,9 +257,10 @@ fn object(event: &NodeEvent) -> Value {
         NodeEvent::Qualified { class } => {
             json!({ "event": "qualified", "class": json::class(*class) })
         }
-        NodeEvent::Fetching { scene, received_bytes, size_bytes } => json!({
+        NodeEvent::Fetching { scene, found_bytes, received_bytes, size_bytes } => json!({
             "event": "fetching",
             "scene": scene.to_string(),
+            "found_bytes": found_bytes,
             "received_bytes": received_bytes,
             "size_bytes": size_bytes,
         }),

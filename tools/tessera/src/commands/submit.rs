@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use protocol::{CameraChoice, JobSpec, Offer, Quote, RenderSettings, SceneId, ViewIndex};
 use renderer::{Effort, Probe, RenderScene};
-use scene::Scene;
+use scene::{Package, Scene};
 
 use crate::client::{self, Farm};
 use crate::commands::order::{OfferArgs, OrderArgs};
@@ -15,8 +15,8 @@ use crate::interrupt::Interrupt;
 use crate::local;
 use crate::options::{EnvironmentArgs, FrameArgs, NoiseArgs, PictureArgs};
 use crate::output::OutputArgs;
-use crate::text;
 use crate::wishes::{self, Asked};
+use crate::{text, upload};
 
 /// What a job renders.
 #[derive(Debug, Args)]
@@ -71,7 +71,7 @@ pub struct PreparedJob {
     spec: JobSpec,
     offer: Offer,
     /// The scene's package, for a farm that does not hold it.
-    package: Option<Vec<u8>>,
+    package: Option<Package>,
     /// What the scene's file asks of the picture.
     asked: Asked,
 }
@@ -98,7 +98,7 @@ impl JobArgs {
                 let asked = Asked::of(imported, &self.picture, &cameras[0], output);
                 one_shutter(&imported.scene, &self.picture, &cameras)?;
                 let package = scene::pack(&imported.scene);
-                let id = scene::package_id(&package);
+                let id = package.id();
                 (asked, Some(package), id)
             }
             (None, Some(id)) => (Asked::default(), None, id),
@@ -160,9 +160,7 @@ impl PreparedJob {
     /// The farm.
     pub async fn quote(self, farm: &Farm) -> anyhow::Result<(JobSpec, Quote)> {
         if let Some(package) = self.package {
-            let size = text::bytes(package.len() as u64);
-            eprintln!("  scene       {size}, {}", self.spec.scene.short());
-            farm.offer_scene(package).await.context("the farm did not take the scene")?;
+            upload::send(farm, package).await?;
         }
         let quote = farm.quote(&self.spec, self.offer).await.context("there is no quote")?;
         Ok((self.spec, quote))

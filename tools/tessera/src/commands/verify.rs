@@ -202,7 +202,7 @@ impl VerifyArgs {
     fn imported(&self, wanted: SceneId) -> anyhow::Result<Option<Scene>> {
         let Some(path) = &self.scene else { return Ok(None) };
         let scene = self.environment.import(path)?.scene;
-        let id = scene::package_id(&scene::pack(&scene));
+        let id = scene::pack(&scene).id();
         if id != wanted {
             let message = format!(
                 "this is another scene: it packs to {id}, rendered was {wanted}; give the file, and the options of its import, as it was submitted"

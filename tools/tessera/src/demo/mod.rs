@@ -19,7 +19,7 @@ use protocol::{
     limits,
 };
 use renderer::{Effort, RenderScene};
-use scene::{ImportOptions, Scene};
+use scene::{ImportOptions, Package, Scene};
 
 use crate::backend::BackendName;
 use crate::client::{self, Farm};
@@ -141,7 +141,7 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let package = scene::pack(&scene);
     let spec = JobSpec {
         name: name.clone(),
-        scene: scene::package_id(&package),
+        scene: package.id(),
         settings,
         more_cameras: Vec::new(),
         frames: FrameRange::STILL,
@@ -233,14 +233,15 @@ impl Artist<'_> {
     async fn render(
         &self,
         farm: &mut LocalFarm,
-        package: Vec<u8>,
+        package: Package,
         outputs: Outputs,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Outcome> {
         watch::wait_for_nodes(self.client, farm, interrupt).await?;
 
-        let size = text::bytes(package.len() as u64);
-        self.client.offer_scene(package).await.context("the farm did not take the scene")?;
+        let size = text::bytes(package.size_bytes());
+        let offered = self.client.offer_scene(package, |_arrival| ()).await;
+        offered.context("the farm did not take the scene")?;
         say("uploaded", &format!("{size}, {}", self.spec.scene.short()));
         let quote = self.client.quote(self.spec, Offer::default()).await;
         let quote = quote.context("there is no quote")?;

@@ -11,7 +11,7 @@ use farm_node::worker::{
     Attempt, Outcome, Patience, Setup, Standing, Trial, Wall, Worker, WorkerError,
 };
 use farm_node::{BackendChoice, Frame, Order, RenderFault};
-use protocol::{Batch, Rect, RenderSettings, SceneId, Size};
+use protocol::{Batch, Rect, RenderSettings, Size};
 use renderer::{Backend as _, Cancel, CpuBackend, RenderError, Work};
 use scene::{Mesh, Node, Primitive, Scene};
 
@@ -42,12 +42,23 @@ fn order(samples: u32) -> Order {
     let size = Size::new(32, 24);
     let settings = RenderSettings { size, samples, ..RenderSettings::default() };
     let batch = Batch::new(0, settings.chunk_count()).expect("a power of two");
-    let frame = Frame { scene: SceneId([7; 32]), settings, time_s: 0.0 };
+    let scene = scene::pack(&scene::golden()).id();
+    let frame = Frame { scene, settings, time_s: 0.0 };
     Order { frame, work: Work { rect: Rect::of_size(size), batch } }
 }
 
 fn package() -> Bytes {
-    scene::pack(&scene::golden()).into()
+    scene::pack(&scene::golden()).into_bytes()
+}
+
+/// An order of another scene, which looks the same, and its package.
+fn another() -> (Order, Bytes) {
+    let mut scene = scene::golden();
+    scene.name.push_str(" of another name");
+    let package = scene::pack(&scene);
+    let mut order = order(16);
+    order.frame.scene = package.id();
+    (order, package.into_bytes())
 }
 
 /// More samples than anyone waits for.
@@ -184,9 +195,8 @@ fn a_scene_that_ends_two_workers_is_not_rendered_again() {
     }
     let feared = worker.film(&order(16), Some(&package()), &Cancel::default());
     assert!(matches!(feared, Err(RenderFault::Feared { ended: 2 })), "{feared:?}");
-    let mut other = order(16);
-    other.frame.scene = SceneId([8; 32]);
-    let film = worker.film(&other, Some(&package()), &Cancel::default());
+    let (other, its_package) = another();
+    let film = worker.film(&other, Some(&its_package), &Cancel::default());
     assert!(film.expect("an answer").is_some(), "other scenes are rendered as ever");
 }
 
@@ -254,17 +264,19 @@ fn a_scene_that_wants_too_much_memory_ends_its_worker_and_no_more() {
         meshes: vec![Mesh { primitives: vec![primitive], ..Mesh::default() }],
         ..Scene::default()
     };
-    let package: Bytes = scene::pack(&scene).into();
+    let package = scene::pack(&scene);
+    let mut large = order(16);
+    large.frame.scene = package.id();
+    let package = package.into_bytes();
     let mut worker = worker_with(Setup { limit_bytes: 160 << 20, ..setup() }, Patience::default());
-    let fault = worker.film(&order(16), Some(&package), &Cancel::default());
+    let fault = worker.film(&large, Some(&package), &Cancel::default());
     let memory = matches!(fault, Err(RenderFault::Worker(WorkerError::Memory { limit_mib: 160 })));
     assert!(memory, "{fault:?}");
-    let mut other = order(16);
-    other.frame.scene = SceneId([8; 32]);
-    let film = worker.film(&other, Some(&self::package()), &Cancel::default());
+    let (other, its_package) = another();
+    let film = worker.film(&other, Some(&its_package), &Cancel::default());
     assert!(film.expect("an answer").is_some());
     let mut roomy = worker_with(setup(), Patience::default());
-    let film = roomy.film(&order(16), Some(&package), &Cancel::default());
+    let film = roomy.film(&large, Some(&package), &Cancel::default());
     assert!(film.expect("it is a scene like any other").is_some());
 }
 
