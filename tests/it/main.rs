@@ -4,6 +4,8 @@
 mod faults;
 /// What is paid, refused and refunded.
 mod money;
+/// Lines that part, lose, delay, translate and are narrow.
+mod network;
 /// Several cameras and frames, and which file is whose.
 mod shots;
 /// Farms that show two histories, or an older one.
