@@ -3,6 +3,7 @@
 //! Every process is the `tessera` program itself, as a user starts it. Processes are killed when
 //! their handle is dropped, so that a failing test leaves nothing behind.
 
+mod disk;
 mod lan;
 mod place;
 mod process;
@@ -22,6 +23,7 @@ use protocol::view::LedgerCheck;
 use serde_json::Value;
 use transport::Ticket;
 
+pub use disk::Disk;
 pub use lan::Lan;
 pub use place::{Holder, Place, skip};
 pub use process::{Outcome, Process};
@@ -58,12 +60,29 @@ impl Farm {
     /// # Errors
     /// The scheduler does not come up.
     pub fn start_at(home: Place, address: IpAddr, settings: &str) -> Result<Self> {
-        let dir = tempfile::tempdir().context("no temporary folder")?;
-        let bind = SocketAddr::new(address, free_port(address)?);
-        let mut farm = Self { dir, bind, scheduler: None, artist: home.clone(), home };
-        fs::write(farm.path("farm.toml"), settings)?;
+        let mut farm = Self::new(address, settings)?;
+        farm.artist = home.clone();
+        farm.home = home;
         farm.start_scheduler()?;
         Ok(farm)
+    }
+
+    /// A farm whose scheduler is not started yet.
+    ///
+    /// # Errors
+    /// No folder or no port is to be had.
+    pub fn new(address: IpAddr, settings: &str) -> Result<Self> {
+        let dir = tempfile::tempdir().context("no temporary folder")?;
+        let bind = SocketAddr::new(address, free_port(address)?);
+        let (home, artist) = (Place::default(), Place::default());
+        let farm = Self { dir, bind, scheduler: None, home, artist };
+        fs::write(farm.path("farm.toml"), settings)?;
+        Ok(farm)
+    }
+
+    /// Where the scheduler runs from its next start.
+    pub fn move_home(&mut self, to: Place) {
+        self.home = to;
     }
 
     /// Where the artist's commands run from now on.
@@ -130,6 +149,14 @@ impl Farm {
     /// It is not running.
     pub fn kill_scheduler(&mut self) -> Result<()> {
         self.scheduler.take().context("the scheduler is not running")?.kill()
+    }
+
+    /// Waits until the scheduler ends by itself.
+    ///
+    /// # Errors
+    /// It is not running, or does not end.
+    pub fn scheduler_ends(&mut self) -> Result<Outcome> {
+        self.scheduler.take().context("the scheduler is not running")?.wait(PATIENCE)
     }
 
     /// Waits for a line of the running scheduler's log that `wanted` likes.

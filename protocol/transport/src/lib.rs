@@ -16,6 +16,7 @@ mod blobs;
 mod connection;
 pub mod frame;
 pub mod identity;
+mod lobby;
 mod peer;
 mod registry;
 mod scenes;
