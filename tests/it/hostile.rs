@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -40,10 +41,11 @@ impl Besieged {
         self.farm.ticket()
     }
 
-    /// The job ends well, a second one that begins under the attack does, and the scheduler has not
-    /// grown out of bounds.
-    fn holds_out(mut self) -> Result<()> {
+    /// The job ends well, a second one that begins once the attack is under way does, and the scheduler
+    /// has not grown out of bounds.
+    fn holds_out(mut self, under_way: &Receiver<()>) -> Result<()> {
         let first = self.job.finish(&self.farm)?;
+        under_way.recv_timeout(PATIENCE).context("there was no attack")?;
         let second = submit(&self.farm)?.finish(&self.farm)?;
         let after_bytes = self.farm.scheduler_memory_bytes().unwrap_or_default();
         let grown = after_bytes.saturating_sub(self.before_bytes);
@@ -59,6 +61,7 @@ impl Besieged {
 fn who_breaks_the_protocol_costs_an_honest_job_nothing() -> Result<()> {
     let besieged = Besieged::new()?;
     let ticket = besieged.ticket()?;
+    let (begun, under_way) = channel();
     let attack = async move {
         let stranger = Stranger::new(&ticket, 1).await?;
         let link = stranger.dial().await?;
@@ -68,9 +71,10 @@ fn who_breaks_the_protocol_costs_an_honest_job_nothing() -> Result<()> {
         let link = stranger.admitted().await?;
         loop {
             breaches(&link).await?;
+            begun.send(()).ok();
         }
     };
-    during(attack, move || besieged.holds_out())
+    during(attack, move || besieged.holds_out(&under_way))
 }
 
 /// Everything that is wrong with a request, once.
@@ -101,6 +105,7 @@ async fn breaches(link: &Connection) -> Result<()> {
 fn streams_that_never_end_cost_an_honest_job_nothing() -> Result<()> {
     let besieged = Besieged::new()?;
     let ticket = besieged.ticket()?;
+    let (begun, under_way) = channel();
     let attack = async move {
         let mut links = Vec::new();
         for number in 0..2 * limits::CONNECTIONS_PER_KEY_MAX {
@@ -125,10 +130,11 @@ fn streams_that_never_end_cost_an_honest_job_nothing() -> Result<()> {
                 // Given up by the scheduler: the others go on.
                 send.write_all(&[next]).await.ok();
             }
+            begun.send(()).ok();
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
-    during(attack, move || besieged.holds_out())
+    during(attack, move || besieged.holds_out(&under_way))
 }
 
 /// Connections that never say a word, as many as come about, and keys without number that say hello
@@ -137,6 +143,7 @@ fn streams_that_never_end_cost_an_honest_job_nothing() -> Result<()> {
 fn floods_of_connections_cost_an_honest_job_nothing() -> Result<()> {
     let besieged = Besieged::new()?;
     let ticket = besieged.ticket()?;
+    let (begun, under_way) = channel();
     let attack = async move {
         let crowd = {
             let ticket = ticket.clone();
@@ -164,9 +171,10 @@ fn floods_of_connections_cost_an_honest_job_nothing() -> Result<()> {
                 }
             }));
         }
+        begun.send(()).ok();
         crowd.await?
     };
-    during(attack, move || besieged.holds_out())
+    during(attack, move || besieged.holds_out(&under_way))
 }
 
 /// Packages whose headers claim more than there is, or that are damaged at random, offered by an artist
@@ -175,6 +183,7 @@ fn floods_of_connections_cost_an_honest_job_nothing() -> Result<()> {
 fn scenes_that_claim_gigantic_things_are_refused_and_cost_an_honest_job_nothing() -> Result<()> {
     let besieged = Besieged::new()?;
     let ticket = besieged.ticket()?;
+    let (begun, under_way) = channel();
     let folder = tempfile::tempdir()?;
     let scenes = folder.path().join("scenes");
     let attack = async move {
@@ -200,10 +209,11 @@ fn scenes_that_claim_gigantic_things_are_refused_and_cost_an_honest_job_nothing(
         let huge =
             call(Request::OfferScene { scene: protocol::SceneId([1; 32]), size_bytes }).await;
         ensure!(huge.is_err(), "{huge:?}");
+        begun.send(()).ok();
         peer.close().await;
         Ok(())
     };
-    during(attack, move || besieged.holds_out())
+    during(attack, move || besieged.holds_out(&under_way))
 }
 
 fn spec(scene: protocol::SceneId) -> JobSpec {
