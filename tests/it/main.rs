@@ -1,5 +1,7 @@
 //! The whole farm: real processes, real sockets, real kills.
 
+/// A calendar that lies.
+mod clock;
 /// Disks without space.
 mod disk;
 /// A node, or the scheduler, dies or goes silent in the middle of a job.

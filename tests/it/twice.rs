@@ -44,8 +44,8 @@ impl Node {
 
     /// Says hello, and renders the golden film where one is asked for.
     async fn greet(&mut self) -> Result<()> {
-        let hello = NodeHello {
-            name: "../../twice\n\u{1b}[31m".to_owned(),
+        let hello = |name: &str| NodeHello {
+            name: name.to_owned(),
             engine: renderer::ENGINE,
             backend: "cpu".to_owned(),
             rays_per_second: 1_000_000,
@@ -53,7 +53,18 @@ impl Node {
             ask_per_gray: protocol::Tokens::ZERO,
             owner: None,
         };
-        let hello = Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Node(hello) };
+        let hello = |name: &str| {
+            let role = Role::Node(hello(name));
+            Request::Hello { protocol: PROTOCOL_VERSION, role }
+        };
+        // A name that would colour the terminals of others, then one that is only odd.
+        match self.call((hello("twice\u{1b}[31m\n"), Bytes::new())).await {
+            Err(CallError::Refused(refused)) => {
+                ensure!(refused.code == RefusedCode::BadRequest, "{refused:?}");
+            }
+            other => bail!("a name with control characters was taken: {other:?}"),
+        }
+        let hello = hello("../../twice");
         let welcome = self.call((hello, Bytes::new())).await?;
         let Reply::Welcome { qualify, .. } = welcome else { bail!("not welcome: {welcome:?}") };
         let Some(settings) = qualify.map(|qualification| qualification.settings) else {

@@ -3,6 +3,7 @@
 //! Every process is the `tessera` program itself, as a user starts it. Processes are killed when
 //! their handle is dropped, so that a failing test leaves nothing behind.
 
+mod clock;
 mod disk;
 mod lan;
 mod place;
@@ -23,6 +24,7 @@ use protocol::view::LedgerCheck;
 use serde_json::Value;
 use transport::Ticket;
 
+pub use clock::Clock;
 pub use disk::Disk;
 pub use lan::Lan;
 pub use place::{Holder, Place, skip};

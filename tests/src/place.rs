@@ -28,6 +28,13 @@ impl Place {
         Self { ticket: file.to_owned(), ..self.clone() }
     }
 
+    /// The same place, reached by further words before a command.
+    #[must_use]
+    pub fn after(&self, words: impl IntoIterator<Item = String>) -> Self {
+        let prefix = self.prefix.iter().cloned().chain(words).collect();
+        Self { prefix, ..self.clone() }
+    }
+
     /// The file that holds the ticket.
     #[must_use]
     pub fn ticket(&self) -> &str {
