@@ -1,6 +1,6 @@
 //! What a node is told at start.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
@@ -212,18 +212,9 @@ impl Config {
         self.worker_bytes.unwrap_or(memory_bytes.saturating_add(memory_bytes / 2))
     }
 
-    /// Where to listen: a farm on this machine needs no other interface.
+    /// Where to listen.
     pub(crate) fn bind_address(&self) -> SocketAddr {
-        let addresses = self.farm.addresses();
-        let local = addresses.iter().all(|address| address.ip().is_loopback());
-        let v4 = addresses.iter().any(SocketAddr::is_ipv4);
-        let ip: IpAddr = match (local, v4) {
-            (true, true) => Ipv4Addr::LOCALHOST.into(),
-            (true, false) => Ipv6Addr::LOCALHOST.into(),
-            (false, true) => Ipv4Addr::UNSPECIFIED.into(),
-            (false, false) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        self.bind.unwrap_or_else(|| SocketAddr::new(ip, 0))
+        self.bind.unwrap_or_else(|| self.farm.bind_address())
     }
 }
 
@@ -254,14 +245,5 @@ mod tests {
         let cheat = format!("{text}cheat = \"quarter-samples\"\nbackend = \"cpu\"\n");
         let cheat: Config = toml::from_str(&cheat).expect("a config");
         assert_eq!((cheat.cheat, cheat.backend), (Some(Cheat::QuarterSamples), BackendChoice::Cpu));
-    }
-
-    #[test]
-    fn a_farm_on_this_machine_needs_no_other_interface() {
-        let bind = |addresses: &[&str]| config(addresses).bind_address().to_string();
-        assert_eq!(bind(&["127.0.0.1:4000"]), "127.0.0.1:0");
-        assert_eq!(bind(&["[::1]:4000"]), "[::1]:0");
-        assert_eq!(bind(&["127.0.0.1:4000", "192.0.2.1:4000"]), "0.0.0.0:0");
-        assert_eq!(bind(&["[2001:db8::1]:4000"]), "[::]:0");
     }
 }

@@ -63,6 +63,17 @@ pub enum RunError {
     /// The store of scenes failed.
     #[error("the node's scenes cannot be read")]
     Scenes(#[source] transport::SceneError),
+    /// The store of scenes failed while the node worked, and will not come back by itself.
+    #[error(
+        "the node can keep no scenes any more; if its disk is full, free some space, then start it again: {path}"
+    )]
+    Store {
+        /// The node's folder.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: transport::SceneError,
+    },
     /// No backend renders here.
     #[error("the node cannot render")]
     Backend(#[source] OpenBackendError),

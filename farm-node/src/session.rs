@@ -8,7 +8,7 @@ use protocol::message::RefusedCode;
 use protocol::{Findings, LeaseId, PublicKey, Reply, Request, Signed, Verdict, limits};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
-use transport::{Backoff, CallError, Connection};
+use transport::{Backoff, CallError, Connection, FetchError, SceneError};
 
 use crate::RunError;
 use crate::agent::Agent;
@@ -126,7 +126,7 @@ impl Session<'_> {
                 Some(worked) = self.agent.works.join_next() => {
                     // A task that was let go is no news.
                     if let Ok((lease, outcome)) = worked {
-                        self.worked(lease, outcome);
+                        self.worked(lease, outcome)?;
                     }
                 }
                 Some(answer) = self.calls.join_next() => {
@@ -141,7 +141,7 @@ impl Session<'_> {
                 Some(found) = self.verifications.join_next() => {
                     self.verifying = false;
                     if let Ok(found) = found {
-                        self.found(found);
+                        self.found(found)?;
                     }
                 }
                 () = sleep_until(self.poll_after), if room => self.poll(),
@@ -279,7 +279,15 @@ impl Session<'_> {
         }
     }
 
-    fn worked(&mut self, lease: LeaseId, outcome: Result<Finished, WorkError>) {
+    /// Keeps what came of a lease, or gives it back.
+    ///
+    /// # Errors
+    /// [`RunError::Store`]: leases would only be taken to be dropped.
+    fn worked(
+        &mut self,
+        lease: LeaseId,
+        outcome: Result<Finished, WorkError>,
+    ) -> Result<(), RunError> {
         match outcome {
             Ok(finished) => {
                 if let Some(held) = self.agent.held.get_mut(&lease) {
@@ -294,11 +302,27 @@ impl Session<'_> {
                     self.call(release, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
                 }
                 self.agent.let_go(lease, reason);
+                // What failed at once would do so again, as often as the farm can grant leases.
+                self.poll_after = Instant::now() + BUSY_WAIT;
                 if matches!(&error, WorkError::Render(fault) if fault.is_of_backend()) {
                     // Without a backend, leases would only be taken to be dropped.
                     self.pause("the backend is lost; restart the node".to_owned(), BARRED_WAIT);
                 }
+                self.keeps_scenes(error)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Ends the node whose store of scenes has failed.
+    fn keeps_scenes(&self, error: WorkError) -> Result<(), RunError> {
+        match error {
+            WorkError::Fetch(FetchError::Scene(source @ SceneError::Store(_)))
+            | WorkError::Scene(source @ SceneError::Store(_)) => {
+                let path = self.agent.config.data_dir.clone();
+                Err(RunError::Store { path, source })
+            }
+            _other => Ok(()),
         }
     }
 
@@ -425,14 +449,19 @@ impl Session<'_> {
     }
 
     /// Sends what was found; a lease that yields nothing lapses, and the scheduler looks itself.
-    fn found(&mut self, found: Result<Signed<Findings>, WorkError>) {
+    fn found(&mut self, found: Result<Signed<Findings>, WorkError>) -> Result<(), RunError> {
         match found {
             Ok(findings) => {
                 let request = Request::Findings { findings };
                 self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Found);
             }
-            Err(error) => self.error(chain(&error)),
+            Err(error) => {
+                self.error(chain(&error));
+                self.verify_after = Instant::now() + BUSY_WAIT;
+                self.keeps_scenes(error)?;
+            }
         }
+        Ok(())
     }
 
     fn submitted(&mut self, lease: LeaseId, replied: Answered) {

@@ -115,6 +115,9 @@ pub enum SpecError {
     /// The name is empty or too long.
     #[error("a job's name must have 1..={max} characters, this has {0}", max = limits::NAME_CHARS_MAX)]
     Name(usize),
+    /// The name would write to the terminals and logs of others.
+    #[error("a job's name must be one line of text, without control characters: {0:?}")]
+    NameControl(String),
 }
 
 impl JobSpec {
@@ -143,6 +146,9 @@ impl JobSpec {
         let chars = self.name.chars().count();
         if chars == 0 || chars > limits::NAME_CHARS_MAX {
             return Err(SpecError::Name(chars));
+        }
+        if self.name.contains(char::is_control) {
+            return Err(SpecError::NameControl(self.name.clone()));
         }
         Ok(())
     }

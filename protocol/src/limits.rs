@@ -93,7 +93,7 @@ pub const BODY_BYTES_HELD_MAX: usize = 512 << 20;
 pub const CONNECTIONS_MAX: u32 = 20_000;
 /// Connections of one key: its old ones may take a while to lapse.
 pub const CONNECTIONS_PER_KEY_MAX: u32 = 8;
-/// Connections that have not said hello yet.
+/// Connections that have not said hello yet; one more, and one of them must go.
 pub const HANDSHAKES_MAX: u32 = 256;
 /// Addresses in a ticket.
 pub const TICKET_ADDRESSES_MAX: usize = 16;

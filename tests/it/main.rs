@@ -1,11 +1,22 @@
 //! The whole farm: real processes, real sockets, real kills.
 
+/// A calendar that lies.
+mod clock;
+/// Disks without space.
+mod disk;
 /// A node, or the scheduler, dies or goes silent in the middle of a job.
 mod faults;
+/// Strangers who send what they like, as often as they like.
+mod hostile;
 /// What is paid, refused and refunded.
 mod money;
+/// Lines that part, lose, delay, translate and are narrow.
+mod network;
 /// Several cameras and frames, and which file is whose.
 mod shots;
+mod stranger;
+/// Results that are handed in more than once.
+mod twice;
 /// Farms that show two histories, or an older one.
 mod witnesses;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::IMPATIENT;
 
-/// A square before two cameras, one of them with a name that no file can have.
+/// A square before two cameras, one of them with a name that leads out of the folder.
 fn scene(farm: &Farm) -> Result<PathBuf> {
     let corners: [[f32; 3]; 4] =
         [[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [1.0, 1.0, 0.0], [-1.0, 1.0, 0.0]];
@@ -27,7 +27,7 @@ fn scene(farm: &Farm) -> Result<PathBuf> {
             { "camera": 0, "translation": [0.0, 0.0, 4.0] },
             { "camera": 1, "translation": [0.5, 0.3, 3.0] },
         ],
-        "cameras": [camera("front", 0.7), camera("close/up", 0.5)],
+        "cameras": [camera("front", 0.7), camera("../up", 0.5)],
         "meshes": [{ "primitives": [{ "attributes": { "POSITION": 0 }, "indices": 1 }] }],
         "accessors": [
             { "bufferView": 0, "componentType": 5126, "count": 4, "type": "VEC3",
@@ -59,11 +59,11 @@ fn every_frame_of_every_camera_is_a_picture_of_its_own() -> Result<()> {
     let outcome = farm.submit(&scene, &job, "{frame}_x.exr")?.wait(PATIENCE)?;
     ensure!(outcome.code == Some(0), "the job failed:\n{outcome}");
     let ended: Value = outcome.objects()?.pop().context("no object")?;
-    assert_eq!(ended["cameras"], json!(["front", "close/up"]));
+    assert_eq!(ended["cameras"], json!(["front", "../up"]));
     // 70 x 50 pixels are three columns and two rows of tiles, each of one batch.
     assert_eq!((&ended["units"], &ended["incomplete"]), (&json!(24), &json!([])));
     let mut beauties = Vec::new();
-    for (camera, word) in [("front", "front"), ("close/up", "close_up")] {
+    for (camera, word) in [("front", "front"), ("../up", "___up")] {
         for frame in ["3", "4"] {
             let options = [&how[..], &["--camera", camera, "--frame", frame]].concat();
             let ours = farm.render_here(&scene, &options, "here.exr")?;

@@ -3,12 +3,17 @@
 //! Every process is the `tessera` program itself, as a user starts it. Processes are killed when
 //! their handle is dropped, so that a failing test leaves nothing behind.
 
+mod clock;
+mod disk;
+mod lan;
+mod place;
 mod process;
 mod program;
+mod proxy;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,9 +22,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 use protocol::PublicKey;
 use protocol::view::LedgerCheck;
 use serde_json::Value;
+use transport::Ticket;
 
+pub use clock::Clock;
+pub use disk::Disk;
+pub use lan::Lan;
+pub use place::{Holder, Place, skip};
 pub use process::{Outcome, Process};
 pub use program::tessera;
+pub use proxy::{Proxy, Weather};
 
 /// How long a step of a test may take before it is called stuck. Far above what any step needs:
 /// machines are shared.
@@ -28,8 +39,12 @@ pub const PATIENCE: Duration = Duration::from_secs(240);
 /// A folder with a scheduler's data, an artist's key and a scene, and the processes on it.
 pub struct Farm {
     dir: tempfile::TempDir,
-    port: u16,
+    bind: SocketAddr,
     scheduler: Option<Process>,
+    /// Where the scheduler runs.
+    home: Place,
+    /// Where the artist's commands run.
+    artist: Place,
 }
 
 impl Farm {
@@ -38,13 +53,69 @@ impl Farm {
     /// # Errors
     /// The scheduler does not come up.
     pub fn start(settings: &str) -> Result<Self> {
-        let dir = tempfile::tempdir().context("no temporary folder")?;
-        // The port is free now; the scheduler takes it again after a restart.
-        let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut farm = Self { dir, port, scheduler: None };
-        fs::write(farm.path("farm.toml"), settings)?;
+        Self::start_at(Place::default(), Ipv4Addr::LOCALHOST.into(), settings)
+    }
+
+    /// A farm whose scheduler runs somewhere else, and listens there on this address; the artist's
+    /// commands run there as well until [`Farm::move_artist`].
+    ///
+    /// # Errors
+    /// The scheduler does not come up.
+    pub fn start_at(home: Place, address: IpAddr, settings: &str) -> Result<Self> {
+        let mut farm = Self::new(address, settings)?;
+        farm.artist = home.clone();
+        farm.home = home;
         farm.start_scheduler()?;
         Ok(farm)
+    }
+
+    /// A farm whose scheduler is not started yet.
+    ///
+    /// # Errors
+    /// No folder or no port is to be had.
+    pub fn new(address: IpAddr, settings: &str) -> Result<Self> {
+        let dir = tempfile::tempdir().context("no temporary folder")?;
+        let bind = SocketAddr::new(address, free_port(address)?);
+        let (home, artist) = (Place::default(), Place::default());
+        let farm = Self { dir, bind, scheduler: None, home, artist };
+        fs::write(farm.path("farm.toml"), settings)?;
+        Ok(farm)
+    }
+
+    /// Where the scheduler runs from its next start.
+    pub fn move_home(&mut self, to: Place) {
+        self.home = to;
+    }
+
+    /// Where the artist's commands run from now on.
+    pub fn move_artist(&mut self, to: Place) {
+        self.artist = to;
+    }
+
+    /// Where the scheduler listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.bind
+    }
+
+    /// The scheduler's ticket.
+    ///
+    /// # Errors
+    /// It has given none.
+    pub fn ticket(&self) -> Result<Ticket> {
+        Ok(fs::read_to_string(self.path("ticket"))?.parse()?)
+    }
+
+    /// A line to the scheduler over a proxy, and the place whose ticket leads over it.
+    ///
+    /// # Errors
+    /// No socket is to be had.
+    pub fn line(&self, name: &str, weather: Weather) -> Result<(Proxy, Place)> {
+        let proxy = Proxy::new(self.bind, weather)?;
+        let ticket = Ticket::new(self.ticket()?.key(), vec![proxy.address()]);
+        let file = format!("ticket-{name}");
+        fs::write(self.path(&file), ticket.to_string())?;
+        Ok((proxy, Place::default().with_ticket(&file)))
     }
 
     /// A path inside the farm's folder.
@@ -63,11 +134,11 @@ impl Farm {
             "--data".to_owned(),
             self.path("scheduler").display().to_string(),
             "--bind".to_owned(),
-            format!("127.0.0.1:{}", self.port),
+            self.bind.to_string(),
             "--config".to_owned(),
             self.path("farm.toml").display().to_string(),
         ];
-        let scheduler = Process::start("scheduler", self.dir.path(), &arguments)?;
+        let scheduler = Process::start_at(&self.home, "scheduler", self.dir.path(), &arguments)?;
         let ticket = scheduler.wait_for_line(|_first| true)?;
         fs::write(self.path("ticket"), ticket)?;
         self.scheduler = Some(scheduler);
@@ -80,6 +151,14 @@ impl Farm {
     /// It is not running.
     pub fn kill_scheduler(&mut self) -> Result<()> {
         self.scheduler.take().context("the scheduler is not running")?.kill()
+    }
+
+    /// Waits until the scheduler ends by itself.
+    ///
+    /// # Errors
+    /// It is not running, or does not end.
+    pub fn scheduler_ends(&mut self) -> Result<Outcome> {
+        self.scheduler.take().context("the scheduler is not running")?.wait(PATIENCE)
     }
 
     /// Waits for a line of the running scheduler's log that `wanted` likes.
@@ -103,7 +182,7 @@ impl Farm {
     /// # Errors
     /// No port is free.
     pub fn move_scheduler(&mut self) -> Result<()> {
-        self.port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        self.bind.set_port(free_port(self.bind.ip())?);
         Ok(())
     }
 
@@ -112,10 +191,18 @@ impl Farm {
     /// # Errors
     /// It cannot be started.
     pub fn start_node(&self, name: &str, arguments: &[&str]) -> Result<Process> {
+        self.start_node_at(&Place::default(), name, arguments)
+    }
+
+    /// The same somewhere else.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_node_at(&self, place: &Place, name: &str, arguments: &[&str]) -> Result<Process> {
         let mut all = vec![
             "node".to_owned(),
             "--farm".to_owned(),
-            format!("@{}", self.path("ticket").display()),
+            self.ticket_at(place),
             "--data".to_owned(),
             self.path(name).display().to_string(),
             "--name".to_owned(),
@@ -126,7 +213,7 @@ impl Farm {
             "1".to_owned(),
         ];
         all.extend(arguments.iter().map(|&argument| argument.to_owned()));
-        Process::start(name, self.dir.path(), &all)
+        Process::start_at(place, name, self.dir.path(), &all)
     }
 
     /// Submits the scene and follows the job to its picture, in the background.
@@ -136,12 +223,12 @@ impl Farm {
     pub fn submit(&self, scene: &Path, picture: &[&str], out: &str) -> Result<Process> {
         let mut all = vec!["jobs".to_owned(), "submit".to_owned(), scene.display().to_string()];
         all.extend(picture.iter().map(|&argument| argument.to_owned()));
-        let farm = format!("@{}", self.path("ticket").display());
+        let farm = self.ticket_at(&self.artist);
         let out = self.path(out).display().to_string();
         let rest =
             ["--farm", &farm, "--yes", "--max-cost", "1000", "--json", "--follow", "-o", &out];
         all.extend(rest.map(ToOwned::to_owned));
-        Process::start("submit", self.dir.path(), &all)
+        Process::start_at(&self.artist, "submit", self.dir.path(), &all)
     }
 
     /// Renders the same picture on this machine alone: what the farm's must equal.
@@ -164,9 +251,9 @@ impl Farm {
     /// # Errors
     /// It cannot be started.
     pub fn watch(&self, job: &str) -> Result<Process> {
-        let farm = format!("@{}", self.path("ticket").display());
+        let farm = self.ticket_at(&self.artist);
         let all = ["jobs", "watch", job, "--farm", &farm, "--json"].map(ToOwned::to_owned);
-        Process::start("watch", self.dir.path(), &all)
+        Process::start_at(&self.artist, "watch", self.dir.path(), &all)
     }
 
     /// Runs a command against the farm as the artist and returns the JSON objects it printed.
@@ -174,10 +261,11 @@ impl Farm {
     /// # Errors
     /// It fails, or prints something else.
     pub fn ask(&self, command: &[&str]) -> Result<Vec<Value>> {
-        let farm = format!("@{}", self.path("ticket").display());
+        let farm = self.ticket_at(&self.artist);
         let mut all: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
         all.extend(["--farm", &farm, "--json"].map(ToOwned::to_owned));
-        let outcome = Process::start("ask", self.dir.path(), &all)?.wait(PATIENCE)?;
+        let outcome =
+            Process::start_at(&self.artist, "ask", self.dir.path(), &all)?.wait(PATIENCE)?;
         ensure!(outcome.code == Some(0), "{command:?} failed:\n{outcome}");
         outcome.objects()
     }
@@ -276,11 +364,21 @@ impl Farm {
         Ok(())
     }
 
+    fn ticket_at(&self, place: &Place) -> String {
+        format!("@{}", self.path(place.ticket()).display())
+    }
+
     fn ledger(&self) -> Result<(PathBuf, PublicKey)> {
         let dir = self.path("scheduler").join("ledger");
         let key = ledger::offline::claimed_key(&dir).context("the ledger names no key")?;
         Ok((dir, key))
     }
+}
+
+/// A port that is free now, and again after a restart. Where the address is another host's, any is.
+fn free_port(address: IpAddr) -> Result<u16> {
+    let any = if address.is_loopback() { address } else { Ipv4Addr::LOCALHOST.into() };
+    Ok(UdpSocket::bind((any, 0))?.local_addr()?.port())
 }
 
 /// Reads a picture.

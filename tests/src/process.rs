@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{PATIENCE, tessera};
+use crate::{PATIENCE, Place, tessera};
 
 /// A running process; killed when dropped.
 pub struct Process {
@@ -41,7 +41,16 @@ impl Process {
     /// # Errors
     /// It cannot be started.
     pub fn start(name: &str, home: &Path, arguments: &[String]) -> Result<Self> {
-        let mut child = Command::new(tessera())
+        Self::start_at(&Place::default(), name, home, arguments)
+    }
+
+    /// The same somewhere else.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_at(place: &Place, name: &str, home: &Path, arguments: &[String]) -> Result<Self> {
+        let mut child = place
+            .command(tessera())
             .args(arguments)
             .env("TESSERA_HOME", home.join("home"))
             .env_remove("TESSERA_FARM")

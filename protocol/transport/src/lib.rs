@@ -18,6 +18,7 @@ mod connection;
 pub mod frame;
 mod giving;
 pub mod identity;
+mod lobby;
 mod peer;
 mod registry;
 mod scenes;

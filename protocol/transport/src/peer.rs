@@ -8,16 +8,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use iroh::endpoint::{
-    Connection as Link, Endpoint, Incoming, QuicTransportConfig, VarInt, presets,
+    Connection as Link, Endpoint, Incoming, IncomingAddr, QuicTransportConfig, VarInt, presets,
 };
 use iroh::{RelayMode, SecretKey};
 use protocol::{PublicKey, limits};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::blobs::BlobStore;
 use crate::giving::{GIVE_ALPN, Giving, Porter};
+use crate::lobby::{Lobby, Seat};
 use crate::registry::Registry;
 use crate::scenes::{SceneError, SceneStore, Scenes};
 use crate::serve::{Door, Service};
@@ -160,7 +161,7 @@ struct Shared {
     door: OnceLock<Arc<Door>>,
     giving: OnceLock<Giving>,
     connections: Arc<Semaphore>,
-    handshakes: Arc<Semaphore>,
+    lobby: Arc<Lobby>,
 }
 
 struct AbortOnDrop(AbortHandle);
@@ -201,7 +202,7 @@ impl Peer {
             door: OnceLock::new(),
             giving: OnceLock::new(),
             connections: Arc::new(Semaphore::new(limits.connections_max as usize)),
-            handshakes: Arc::new(Semaphore::new(limits::HANDSHAKES_MAX as usize)),
+            lobby: Arc::new(Lobby::new(limits::HANDSHAKES_MAX as usize)),
         });
         shared.tell_alpns();
         let accepting = tokio::spawn(accept(shared.clone())).abort_handle();
@@ -358,28 +359,30 @@ fn speaks_otherwise(error: &iroh::endpoint::ConnectError) -> bool {
 /// Takes connections until the endpoint closes.
 async fn accept(shared: Arc<Shared>) {
     while let Some(incoming) = shared.endpoint.accept().await {
-        let Ok(handshake) = shared.handshakes.clone().try_acquire_owned() else {
-            incoming.refuse();
-            continue;
-        };
         // Under load a stranger must show that his address is his before he costs anything.
-        let busy = shared.handshakes.available_permits() < limits::HANDSHAKES_MAX as usize / 2;
-        if busy && !incoming.remote_addr_validated() {
+        if shared.lobby.is_busy() && !incoming.remote_addr_validated() {
             if let Err(error) = incoming.retry() {
                 error.into_incoming().refuse();
             }
             continue;
         }
-        tokio::spawn(welcome(shared.clone(), incoming, handshake));
+        let from = match incoming.remote_addr() {
+            IncomingAddr::Ip(address) => Some(address.ip()),
+            _relayed => None,
+        };
+        let seat = shared.lobby.seat(from);
+        tokio::spawn(welcome(shared.clone(), incoming, seat));
     }
 }
 
 /// Completes a handshake and hands the connection to whom it asked for.
-async fn welcome(shared: Arc<Shared>, incoming: Incoming, handshake: OwnedSemaphorePermit) {
+async fn welcome(shared: Arc<Shared>, incoming: Incoming, mut seat: Seat) {
     let shaking = async { incoming.accept().ok()?.await.ok() };
-    let Ok(Some(link)) = timeout(shared.limits.hello_timeout, shaking).await else {
-        return;
+    let link = tokio::select! {
+        shaken = timeout(shared.limits.hello_timeout, shaking) => shaken.ok().flatten(),
+        () = seat.needed() => None,
     };
+    let Some(link) = link else { return };
     let Ok(_place) = shared.connections.clone().try_acquire_owned() else {
         close(&link, "this peer has too many connections; try again later");
         return;
@@ -387,11 +390,11 @@ async fn welcome(shared: Arc<Shared>, incoming: Incoming, handshake: OwnedSemaph
     let caller = PublicKey(*link.remote_id().as_bytes());
     if link.alpn() == RPC_ALPN {
         match shared.door.get() {
-            Some(door) => door.clone().serve(link, caller, handshake).await,
+            Some(door) => door.clone().serve(link, caller, seat).await,
             None => close(&link, "this peer answers no calls"),
         }
     } else if link.alpn() == GIVE_ALPN {
-        drop(handshake);
+        drop(seat);
         let Some(giving) = shared.giving.get() else {
             return close(&link, "this peer gives no scenes");
         };
@@ -400,7 +403,7 @@ async fn welcome(shared: Arc<Shared>, incoming: Incoming, handshake: OwnedSemaph
             close(&link, reason);
         }
     } else if shared.registry.holds(caller) {
-        drop(handshake);
+        drop(seat);
         shared.store.serve(link).await;
     } else {
         close(&link, "connect and say hello before you fetch scenes");

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::frame::{Bounds, FrameError};
+use crate::lobby::Seat;
 use crate::peer::PeerLimits;
 use crate::registry::{Registered, Registry};
 use crate::stream::{FrameReader, StreamError, write_frame};
@@ -107,17 +108,23 @@ impl Door {
         share
     }
 
-    /// Serves one connection until it closes. `handshake` is given back once it is admitted.
+    /// Serves one connection until it closes. The seat is given back once it is admitted.
     pub(crate) async fn serve(
         self: Arc<Self>,
         connection: Connection,
         caller: PublicKey,
-        handshake: OwnedSemaphorePermit,
+        mut seat: Seat,
     ) {
-        let Some(registered) = self.admit(&connection, caller).await else {
-            return;
+        let admitted = tokio::select! {
+            admitted = self.admit(&connection, caller) => admitted,
+            () = seat.needed() => {
+                let reason = b"others wait for a word with this peer; say hello at once";
+                connection.close(VarInt::from_u32(3), reason);
+                None
+            }
         };
-        drop(handshake);
+        let Some(registered) = admitted else { return };
+        drop(seat);
         let share = self.share(caller);
         loop {
             // The place is taken first: a caller who resets his streams cannot pile up work.

@@ -1,7 +1,7 @@
 //! Tickets: who a peer is and where to find it, as one word to copy.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -60,6 +60,21 @@ impl Ticket {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where to listen, at a free port, so as to reach the peer: one on this machine needs no other
+    /// interface, and only a socket of the same family of addresses reaches one elsewhere.
+    #[must_use]
+    pub fn bind_address(&self) -> SocketAddr {
+        let local = self.addresses.iter().all(|address| address.ip().is_loopback());
+        let v4 = self.addresses.iter().any(SocketAddr::is_ipv4);
+        let ip: IpAddr = match (local, v4) {
+            (true, true) => Ipv4Addr::LOCALHOST.into(),
+            (true, false) => Ipv6Addr::LOCALHOST.into(),
+            (false, true) => Ipv4Addr::UNSPECIFIED.into(),
+            (false, false) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        SocketAddr::new(ip, 0)
     }
 
     /// The same peer's ticket as a file has it now: where the peer has moved, it is found by it.
@@ -187,6 +202,19 @@ mod tests {
         assert_eq!(ticket().as_in(&file), None);
         write("farm cut");
         assert_eq!(ticket().as_in(&file), None);
+    }
+
+    #[test]
+    fn a_peer_on_this_machine_needs_no_other_interface() {
+        let bind = |addresses: &[&str]| {
+            let parse = |text: &&str| text.parse().expect("an address");
+            let addresses = addresses.iter().map(parse).collect();
+            Ticket { addresses, ..ticket() }.bind_address().to_string()
+        };
+        assert_eq!(bind(&["127.0.0.1:4000"]), "127.0.0.1:0");
+        assert_eq!(bind(&["[::1]:4000"]), "[::1]:0");
+        assert_eq!(bind(&["127.0.0.1:4000", "192.0.2.1:4000"]), "0.0.0.0:0");
+        assert_eq!(bind(&["[2001:db8::1]:4000"]), "[::]:0");
     }
 
     proptest! {

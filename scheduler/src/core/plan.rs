@@ -130,10 +130,14 @@ fn grant_in(state: &State, node: &Node, job: &Job, now_ms: u64) -> Option<Event>
 
 /// Whether a job's units are for this node.
 fn is_offered(state: &State, node: &Node, job: &Job) -> bool {
-    let failures = job.failures.get(&node.id).copied().unwrap_or(0);
-    job.is_offered()
-        && job.pays(node)
-        && (failures < state.book.policy.job_failures_per_node_max || !has_rival(state, node, job))
+    let fails = |id| fails_at(state, job, id);
+    job.is_offered() && job.pays(node) && (!fails(node.id) || !has_better(state, node, job, fails))
+}
+
+/// Whether a node has failed so often in a job that others come first.
+fn fails_at(state: &State, job: &Job, node: NodeId) -> bool {
+    let failures = job.failures.get(&node).copied().unwrap_or(0);
+    failures >= state.book.policy.job_failures_per_node_max
 }
 
 /// One more lease of a unit that another node is slow with, for a node that has nothing else to do:
@@ -188,9 +192,9 @@ fn grant_of(state: &State, node: &Node, job: &Job, unit_index: u32, now_ms: u64)
     if unit.leases.iter().any(|lease| owner_of(lease) == node.facts.owner) {
         return None;
     }
-    if failures_of(unit, node.id) >= book.policy.unit_failures_per_node_max
-        && has_rival(state, node, job)
-    {
+    let each_max = book.policy.unit_failures_per_node_max;
+    let fails = |id| failures_of(unit, id) >= each_max;
+    if fails(node.id) && has_better(state, node, job, |id| fails(id) || fails_at(state, job, id)) {
         return None;
     }
     let is_second = !unit.leases.is_empty();
@@ -250,6 +254,13 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
 fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
     let ask = state.index.able.lowest_ask_of_others(node.facts.owner);
     ask.is_some_and(|ask| job.quote.price_per_gray >= ask)
+}
+
+/// Whether another owner has a node here that is paid and does not fail: where all have failed as
+/// often, as when the scheduler's own line was down, nobody waits for anybody.
+fn has_better(state: &State, node: &Node, job: &Job, fails: impl Fn(NodeId) -> bool) -> bool {
+    able_nodes(state)
+        .any(|other| other.facts.owner != node.facts.owner && job.pays(other) && !fails(other.id))
 }
 
 /// Nodes that are here and could get a lease.

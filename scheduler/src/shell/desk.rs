@@ -5,7 +5,7 @@
 //! fsync that covers them. One fsync covers all closures that waited together.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow};
 use ledger::journal::{AppendError, Journal};
@@ -35,7 +35,7 @@ type Answer = Box<dyn FnOnce() + Send>;
 pub(super) struct Desk {
     state: State,
     journal: Journal,
-    clock_ms: u64,
+    clock: Clock,
     /// Something is in the journal's line that is not durable yet.
     unsynced: bool,
     /// It must be before the next answer.
@@ -51,6 +51,25 @@ pub(super) struct Desk {
     /// Something was applied that others may wait for.
     touched: bool,
     stopping: bool,
+}
+
+/// A clock that goes on at least as fast as time does: where the system's was set back, deadlines
+/// still come.
+struct Clock {
+    /// What it said last.
+    ms: u64,
+    /// When.
+    looked: Instant,
+}
+
+impl Clock {
+    fn now_ms(&mut self, system_ms: u64, now: Instant) -> u64 {
+        let passed_ms = now.saturating_duration_since(self.looked).as_millis() as u64;
+        // What is less than a millisecond stays for the next look.
+        self.looked += Duration::from_millis(passed_ms);
+        self.ms = system_ms.max(self.ms + passed_ms);
+        self.ms
+    }
 }
 
 /// Where effects go.
@@ -79,11 +98,10 @@ impl Desk {
         &self.state
     }
 
-    /// Milliseconds since 1970; never goes back, whatever the system's clock does.
+    /// Milliseconds since 1970; never goes back nor stands still, whatever the system's clock does.
     pub(super) fn now_ms(&mut self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.clock_ms = self.clock_ms.max(since.as_millis() as u64);
-        self.clock_ms
+        self.clock.now_ms(since.as_millis() as u64, Instant::now())
     }
 
     /// What is kept of this process only; see [`crate::core::Live`].
@@ -166,7 +184,7 @@ impl Desk {
     /// Gives a check to the trusted renderer, or to a verifier when its line is long.
     fn assign(&mut self, check: Check) {
         let policy = &self.state.book.policy;
-        let until_ms = self.clock_ms + policy.verifier_wait_ms;
+        let until_ms = self.clock.ms + policy.verifier_wait_ms;
         let is_long = self.outlets.checks.line() >= policy.verifier_line as usize;
         let listens = |node| self.docket.listens(node);
         let entrusted = check.challenged().filter(|_| is_long).and_then(|challenged| {
@@ -272,7 +290,7 @@ pub(super) fn open(
     let mut desk = Desk {
         state,
         journal,
-        clock_ms: 0,
+        clock: Clock { ms: 0, looked: Instant::now() },
         unsynced: false,
         sync_wanted: false,
         held_back: again,
@@ -360,5 +378,25 @@ impl DeskHandle {
     /// Changes after every turn of the desk that applied something.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.changed.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_goes_on_and_one_that_is_set_ahead_is_followed() {
+        let start = Instant::now();
+        let mut clock = Clock { ms: 0, looked: start };
+        let mut look =
+            |system_ms, after_us| clock.now_ms(system_ms, start + Duration::from_micros(after_us));
+        assert_eq!(look(1_000, 0), 1_000);
+        assert_eq!(look(900_000, 10_000), 900_000, "ahead");
+        assert_eq!(look(1_020, 20_000), 900_010, "back: ten milliseconds later it is ten later");
+        // A look every quarter of a millisecond loses none.
+        let last = (1..=40).map(|quarter| look(1_020, 20_000 + 250 * quarter)).last();
+        assert_eq!(last, Some(900_020));
+        assert_eq!(look(900_500, 31_000), 900_500, "the system's own again");
     }
 }

@@ -24,8 +24,12 @@ impl Answer {
 }
 
 async fn get_as(address: SocketAddr, host: &str, path: &str) -> Answer {
+    ask(address, "GET", host, path).await
+}
+
+async fn ask(address: SocketAddr, method: &str, host: &str, path: &str) -> Answer {
     let mut stream = TcpStream::connect(address).await.expect("connects");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("sends");
     let mut all = Vec::new();
     stream.read_to_end(&mut all).await.expect("an answer");
@@ -115,6 +119,13 @@ fn what_is_not_there_is_said_and_other_names_are_not_answered() {
             let answer = get(page, path).await;
             assert_eq!(answer.status, 404, "{path}");
             assert!(answer.text().contains(word), "{path}: {}", answer.text());
+        }
+        // Nothing is there to be changed, by nobody's form.
+        for path in ["/", "/health", "/metrics", unknown.as_str()] {
+            for method in ["POST", "PUT", "PATCH", "DELETE"] {
+                let status = ask(page, method, "localhost", path).await.status;
+                assert_eq!(status, 405, "{method} {path}");
+            }
         }
         // A name that somebody else's server was given this machine's address for.
         assert_eq!(get_as(page, "farm.example", "/").await.status, 421);

@@ -334,6 +334,30 @@ fn who_holds_leases_hostage_is_raced() {
     }
 }
 
+/// As when the scheduler's own line is down: every lease lapses, whoever has it. Each of the two
+/// has failed too often to come first; neither may be left out for the other.
+#[test]
+fn nodes_that_have_all_failed_do_not_wait_for_each_other() {
+    let mut world = World::new(14, &[(1, HONEST), (2, HONEST)], policy());
+    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
+    let job = world.order(50, 1, 140);
+    for _ in 0..2 * policy().job_failures_per_node_max {
+        for index in 0..2 {
+            let node = world.nodes[index].id;
+            let granted = plan::next_grant(&world.state, node, world.now_ms);
+            let Some(Event::Granted { lease, .. }) = granted.clone() else { continue };
+            granted.into_iter().for_each(|event| world.apply(event));
+            let now_ms = world.now_ms;
+            world.apply(Event::Lapsed { lease, now_ms });
+        }
+    }
+    let max = policy().job_failures_per_node_max;
+    let failures = &world.state.book.jobs[&job].failures;
+    assert!(world.nodes.iter().all(|node| failures[&node.id] >= max), "{failures:?} proves little");
+    run(&mut world, 2_000);
+    assert_eq!(world.state.book.jobs[&job].phase, JobPhase::Done);
+}
+
 #[test]
 fn a_unit_that_nobody_gets_done_ends_its_job() {
     const NEVER: Character = Character { sleeps_percent: 100, ..HONEST };

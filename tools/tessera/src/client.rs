@@ -1,6 +1,5 @@
 //! A farm as an artist sees it: one connection, one method a question.
 
-use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -127,9 +126,7 @@ impl Farm {
         let witness = Arc::new(Witness::new(checkpoints_beside(key_path), key.clone()));
         let scenes = tempfile::tempdir().context("no folder for scenes under way can be made")?;
         let mut config = PeerConfig::new(key.to_bytes(), scenes.path());
-        if ticket.addresses().iter().any(|address| !address.ip().is_loopback()) {
-            config.bind = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-        }
+        config.bind = ticket.bind_address();
         let peer = Peer::bind(config).await.context("no network socket can be opened")?;
         let admitted = unless(interrupt, admitted(&peer, &ticket)).await;
         let (connection, scheduler) = match admitted.and_then(|admitted| admitted) {

@@ -181,3 +181,23 @@ async fn scenes_are_not_for_strangers_and_not_writable() {
     stranger.0.close().await;
     office.peer.close().await;
 }
+
+/// One key that says nothing on more connections than may wait for a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_crowd_keeps_nobody_out() {
+    let office = Office::open(PeerLimits::default()).await;
+    let stranger = Stranger::new(9).await;
+    let mut silent = Vec::new();
+    for _ in 0..protocol::limits::HANDSHAKES_MAX + 20 {
+        silent.push(stranger.dial(&office, RPC_ALPN).await.expect("connected"));
+    }
+    let (guest, _folder) = bind(2, PeerLimits::default()).await;
+    let connection = admitted(&guest, &office).await;
+    let reason = silent[0].closed().await.to_string();
+    assert!(reason.contains("say hello at once"), "{reason}");
+    let (reply, _) = call(&connection, &Request::Qualify, Bytes::new()).await.expect("served");
+    assert_eq!(reply, Reply::Film);
+    guest.close().await;
+    stranger.0.close().await;
+    office.peer.close().await;
+}

@@ -96,6 +96,11 @@ impl Door {
                 let message = format!("the node's {what} has {chars} characters, at most {max}");
                 return Err(refused(RefusedCode::BadRequest, message));
             }
+            // Others read it in their terminals and logs.
+            if text.contains(char::is_control) {
+                let message = format!("the node's {what} has control characters: {text:?}");
+                return Err(refused(RefusedCode::BadRequest, message));
+            }
         }
         offer::check_ask(hello.ask_per_gray).map_err(|error| {
             let message = format!("the node's ask cannot be met: {error}");

@@ -15,7 +15,7 @@ mod verification;
 mod witness;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ledger::Prover;
 use protocol::message::{Refused, RefusedCode};
@@ -102,6 +102,8 @@ impl Service for Door {
         self.givers.gone(caller);
         let desk = self.desk.clone();
         let node = NodeId(caller.0);
+        // It says hello again before it sends a golden film.
+        self.qualifying.lock().unwrap_or_else(PoisonError::into_inner).remove(&node);
         tokio::spawn(async move {
             let told = desk
                 .ask(move |desk| {
