@@ -61,6 +61,8 @@ pub struct Config {
     pub tick_ms: u64,
     /// Milliseconds between looks for films that nobody needs any more; younger ones stay in any case.
     pub sweep_ms: u64,
+    /// Milliseconds for which a scene is kept that no job needs, since somebody last asked for it.
+    pub keep_scenes_ms: u64,
     /// Milliseconds for which the same checkpoint of the ledger is handed out, so that the
     /// co-signatures of all witnesses meet under it. What was written since is not witnessed yet.
     pub publish_ms: u64,
@@ -95,6 +97,8 @@ impl Default for Config {
             frames_kept: 4,
             tick_ms: 200,
             sweep_ms: 3_600_000,
+            // Who has sent a scene orders it on the same day, or sends it again.
+            keep_scenes_ms: 24 * 3_600_000,
             // As often as nodes ask.
             publish_ms: 60_000,
             policy: Policy::default(),
@@ -175,6 +179,12 @@ impl Config {
             ("unit_ms", self.unit_ms, self.unit_ms >= 1, at_least_one),
             ("tick_ms", self.tick_ms, (1..=60_000).contains(&self.tick_ms), "1..=60000"),
             ("sweep_ms", self.sweep_ms, self.sweep_ms >= 1, at_least_one),
+            (
+                "keep_scenes_ms",
+                self.keep_scenes_ms,
+                self.keep_scenes_ms > self.prices.valid_ms,
+                "scenes must be kept for longer than quotes of them are valid, prices.valid_ms",
+            ),
             ("publish_ms", self.publish_ms, self.publish_ms <= 3_600_000, "at most an hour"),
             ("frames_kept", self.frames_kept as u64, self.frames_kept >= 1, at_least_one),
             ("policy.lease_ms", policy.lease_ms, policy.lease_ms >= 1_000, "at least 1000"),

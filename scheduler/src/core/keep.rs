@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::{Digest, JobId};
+use protocol::{Digest, JobId, SceneId};
 
 use crate::core::event::{Event, FilmRef};
 use crate::core::state::{Book, State};
@@ -34,6 +34,12 @@ fn needed(book: &Book) -> BTreeSet<JobId> {
     let audits = book.audits.values().map(|audit| audit.job);
     let disputes = book.disputes.values().map(|dispute| dispute.job);
     bases.chain(held).chain(convictions).chain(audits).chain(disputes).collect()
+}
+
+/// Scenes of jobs that have not expired.
+#[must_use]
+pub fn scenes(book: &Book) -> BTreeSet<SceneId> {
+    book.jobs.values().filter(|job| !job.expired).map(|job| job.spec.scene).collect()
 }
 
 /// Hashes of all films that may be asked for: accepted ones of jobs that have not expired, those that

@@ -21,7 +21,7 @@ use super::door::{Arrivals, Door, Givers, LedgerChecks, Turnstile, Witnesses};
 use super::frames::Frames;
 use super::page::{self, Page};
 use super::queue::Queue;
-use super::sweep;
+use super::sweep::{SceneUses, Sweeper};
 use super::till::{self, TillHandle};
 use super::verifier::{Meter, Tools, Verifier};
 use crate::config::Config;
@@ -86,12 +86,12 @@ pub async fn run(
     let page = page::serve(listener, parts.page.clone());
     on_ready(ready);
 
-    let sweep_every = Duration::from_millis(config.sweep_ms);
+    let sweeper = parts.sweeper(&config);
     let ended = tokio::select! {
         () = shutdown => "asked to",
         () = tick(&parts.door.desk, config.tick_ms) => "the desk stopped",
         () = till::tend(&parts.door.till) => "the till stopped",
-        () = sweep::tend(&parts.door.desk, &parts.door.films, sweep_every) => "the desk stopped",
+        () = sweeper.tend() => "the desk stopped",
         () = page => "the status page stopped",
     };
     tracing::info!("stopping: {ended}");
@@ -213,6 +213,7 @@ impl Parts {
         let page = Arc::new(Page::new(desk.clone(), films.clone(), checks.clone(), meter));
         let door = Arc::new(Door {
             invitation,
+            scene_uses: Arc::new(SceneUses::default()),
             assays: Arc::new(Assays::new(&key)),
             turnstile: Turnstile::new(config),
             key,
@@ -244,6 +245,12 @@ impl Parts {
     }
 
     /// Stops the desk first, so that nothing is decided that cannot be written.
+    fn sweeper(&self, config: &Config) -> Sweeper {
+        let Door { desk, films, scenes, scene_uses, .. } = &*self.door;
+        let (desk, films, scenes) = (desk.clone(), films.clone(), scenes.clone());
+        Sweeper::new(config, desk, films, scenes, scene_uses.clone())
+    }
+
     async fn stop(self) -> anyhow::Result<()> {
         // A desk that has failed already is gone, which its thread will tell.
         drop(self.door.desk.ask(desk::Desk::stop).await);

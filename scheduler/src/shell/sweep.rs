@@ -1,40 +1,128 @@
-//! Jobs that ended long ago expire, and films that nobody needs any more leave the disk.
+//! Jobs that ended long ago expire; films and scenes that nobody needs any more leave the disk.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use protocol::SceneId;
+use transport::Scenes;
 
 use super::by_hash::ByHash;
 use super::desk::DeskHandle;
+use crate::config::Config;
 use crate::core::keep;
 
-/// Sweeps again and again; ends when the desk has.
-pub(super) async fn tend(desk: &DeskHandle, films: &Arc<ByHash>, every: Duration) {
-    let mut interval = tokio::time::interval(every);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        interval.tick().await;
-        let needed = desk.ask(|desk| {
-            let now_ms = desk.now_ms();
-            let expired = keep::expired(desk.state(), now_ms);
-            if !expired.is_empty() {
-                tracing::info!(jobs = expired.len(), "jobs of long ago expire");
+/// When scenes were last asked for, as far as this process knows.
+#[derive(Debug, Default)]
+pub(super) struct SceneUses {
+    last: Mutex<BTreeMap<SceneId, Instant>>,
+}
+
+impl SceneUses {
+    /// Somebody has offered the scene, or wants a price for it.
+    pub(super) fn touch(&self, scene: SceneId) {
+        // A map of times is whole after any panic.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.insert(scene, Instant::now());
+    }
+
+    /// Which of these nobody has asked for during `age`; of one that is new here that counts from now.
+    fn idle(&self, scenes: BTreeSet<SceneId>, age: Duration) -> Vec<SceneId> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.retain(|scene, _| scenes.contains(scene));
+        let mut is_idle =
+            |scene: &SceneId| last.entry(*scene).or_insert_with(Instant::now).elapsed() >= age;
+        scenes.into_iter().filter(|scene| is_idle(scene)).collect()
+    }
+}
+
+/// What is swept, and by which rules.
+pub(super) struct Sweeper {
+    pub(super) desk: DeskHandle,
+    pub(super) films: Arc<ByHash>,
+    pub(super) scenes: Scenes,
+    pub(super) uses: Arc<SceneUses>,
+    /// How often; films that are younger stay in any case, for no event may name them yet.
+    pub(super) every: Duration,
+    /// How long scenes stay that no job needs.
+    pub(super) keep_scenes: Duration,
+}
+
+impl Sweeper {
+    /// By the operator's rules.
+    pub(super) const fn new(
+        config: &Config,
+        desk: DeskHandle,
+        films: Arc<ByHash>,
+        scenes: Scenes,
+        uses: Arc<SceneUses>,
+    ) -> Self {
+        let every = Duration::from_millis(config.sweep_ms);
+        let keep_scenes = Duration::from_millis(config.keep_scenes_ms);
+        Self { desk, films, scenes, uses, every, keep_scenes }
+    }
+
+    /// Sweeps again and again; ends when the desk has.
+    pub(super) async fn tend(&self) {
+        let mut interval = tokio::time::interval(self.every);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            let needed = self.desk.ask(|desk| {
+                let now_ms = desk.now_ms();
+                let expired = keep::expired(desk.state(), now_ms);
+                if !expired.is_empty() {
+                    tracing::info!(jobs = expired.len(), "jobs of long ago expire");
+                }
+                expired.into_iter().for_each(|event| desk.apply(event));
+                let book = &desk.state().book;
+                (keep::films(book), keep::scenes(book))
+            });
+            let Ok((films, scenes)) = needed.await else { return };
+            let kept = self.films.clone();
+            let every = self.every;
+            let swept = tokio::task::spawn_blocking(move || kept.sweep(&films, every)).await;
+            match swept.context("sweeping panicked").and_then(|swept| Ok(swept?)) {
+                Ok((0, _)) => {}
+                Ok((films, bytes)) => {
+                    tracing::info!(films, bytes, "films that nobody needs are gone")
+                }
+                Err(error) => tracing::warn!("the films were not swept: {error:#}"),
             }
-            expired.into_iter().for_each(|event| desk.apply(event));
-            keep::films(&desk.state().book)
-        });
-        let Ok(needed) = needed.await else { return };
-        let films = films.clone();
-        // What a node is sending now is named by no event yet, but is younger than this.
-        let swept = tokio::task::spawn_blocking(move || films.sweep(&needed, every)).await;
-        match swept {
-            Ok(Ok((0, _))) => {}
-            Ok(Ok((files, bytes))) => {
-                tracing::info!(files, bytes, "films that nobody needs are gone")
+            if let Err(error) = self.sweep_scenes(&scenes).await {
+                tracing::warn!("the scenes were not swept: {error:#}");
             }
-            Ok(Err(error)) => {
-                tracing::warn!("the films were not swept: {}", super::door::chain(&error))
-            }
-            Err(error) => tracing::warn!("the films were not swept: {error}"),
         }
+    }
+
+    async fn sweep_scenes(&self, needed: &BTreeSet<SceneId>) -> anyhow::Result<()> {
+        let here = self.scenes.list().await?.into_iter().map(|(scene, _bytes)| scene);
+        let spare = here.filter(|scene| !needed.contains(scene)).collect();
+        for scene in self.uses.idle(spare, self.keep_scenes) {
+            self.scenes.remove(scene).await?;
+            tracing::info!(%scene, "a scene that nobody needs is gone");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scene_is_idle_when_nobody_has_asked_for_it_for_long() {
+        let uses = SceneUses::default();
+        let [one, two] = [1, 2].map(|number| SceneId([number; 32]));
+        let (all, hour) = (BTreeSet::from([one, two]), Duration::from_secs(3600));
+        uses.touch(one);
+        assert_eq!(uses.idle(all.clone(), hour), []);
+        assert_eq!(uses.idle(all.clone(), Duration::ZERO), [one, two]);
+        let early = Instant::now().checked_sub(hour).expect("the machine runs for an hour");
+        uses.last.lock().expect("whole").insert(two, early);
+        assert_eq!(uses.idle(all.clone(), hour), [two]);
+        uses.touch(two);
+        assert_eq!(uses.idle(all, hour), []);
     }
 }

@@ -182,3 +182,46 @@ fn many_small_things_and_a_large_one() {
         farm.stop().await;
     });
 }
+
+/// What no job needs and nobody asks for leaves the disk, and can be offered again.
+#[test]
+fn a_scene_that_nobody_needs_is_not_kept_for_ever() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let farm = Farm::start(dir.path(), |config| {
+            (config.sweep_ms, config.prices.valid_ms, config.keep_scenes_ms) = (100, 500, 1_000);
+        })
+        .await;
+        let artist = guest(10, &farm).await;
+        let (spare, ordered_one) = (textured([1, 2]), textured([1, 4]));
+        for package in [&spare, &ordered_one] {
+            keep(&artist, package.parts().collect()).await;
+            offer(&artist, package.id(), package.size_bytes()).await;
+        }
+        let job = protocol::JobSpec { scene: ordered_one.id(), ..spec("kept") };
+        // Nobody works here, so that the job goes on.
+        crate::callers::ordered(&artist, &job).await;
+        let spec = protocol::JobSpec { scene: spare.id(), ..spec("spare") };
+        let mut is_gone = false;
+        for _ in 0..100 {
+            // Who asks for a price keeps the scene: rarely.
+            tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+            let request = Request::Quote { spec: spec.clone(), offer: Offer::default() };
+            if let Err(transport::CallError::Refused(refused)) =
+                artist.call(request, Bytes::new()).await
+            {
+                assert_eq!(refused.code, RefusedCode::NotFound, "{refused}");
+                is_gone = true;
+                break;
+            }
+        }
+        assert!(is_gone);
+        let again = offer(&artist, spare.id(), spare.size_bytes()).await;
+        assert!(
+            again.found_bytes >= 4 << 20,
+            "the ordered one has kept the texture that they share"
+        );
+        artist.peer.close().await;
+        farm.stop().await;
+    });
+}

@@ -150,6 +150,7 @@ impl Door {
             );
             return Err(refused(RefusedCode::BadScene, message));
         }
+        self.scene_uses.touch(scene);
         let offered = (caller, scene);
         let mut state = self.arrivals.join(&self.scenes, offered, size_bytes)?;
         let wait = Duration::from_millis(u64::from(wait_ms)).min(limits::POLL_WAIT_MAX);

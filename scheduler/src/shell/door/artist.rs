@@ -36,7 +36,7 @@ impl Door {
         spec.validate().map_err(|error| bad_request(&error))?;
         offer.validate().map_err(|error| bad_request(&error))?;
         match self.scenes.has(spec.scene).await {
-            Ok(true) => {}
+            Ok(true) => self.scene_uses.touch(spec.scene),
             Ok(false) => {
                 let message = format!("the scene is not here; offer it first: {}", spec.scene);
                 return Err(refused(RefusedCode::NotFound, message));

@@ -35,6 +35,7 @@ use super::assay::Assays;
 use super::by_hash::ByHash;
 use super::desk::{DeskHandle, Stopped};
 use super::frames::Frames;
+use super::sweep::SceneUses;
 use super::till::TillHandle;
 use crate::config::Config;
 
@@ -57,6 +58,8 @@ pub(super) struct Door {
     pub(super) arrivals: Arrivals,
     /// Nodes that give scenes to others.
     pub(super) givers: Givers,
+    /// When they were last asked for.
+    pub(super) scene_uses: Arc<SceneUses>,
     pub(super) frames: Arc<Frames>,
     pub(super) films: Arc<ByHash>,
     pub(super) evidence: Arc<ByHash>,
