@@ -34,6 +34,8 @@ pub struct Book {
     pub released: Vec<LeaseId>,
     /// Films are heard and never answered.
     pub deaf: bool,
+    /// Leases go to the nodes that they name; else to whoever asks next.
+    pub by_node: bool,
     /// What each node says that it gives, and where.
     pub given: BTreeMap<PublicKey, (Vec<SceneId>, Vec<SocketAddr>)>,
     /// Named before those, whatever they have.
@@ -104,7 +106,7 @@ impl Farm {
                 self.book().golden = Some(body);
                 Reply::Qualified { class: Class::Exact }
             }
-            Request::Leases { max, .. } => self.lease(max as usize).await,
+            Request::Leases { max, .. } => self.lease(caller, max as usize).await,
             Request::Heartbeat { leases } => {
                 self.book().beaten.extend(leases);
                 Reply::Lapsed(Vec::new())
@@ -134,13 +136,25 @@ impl Farm {
         reply
     }
 
-    async fn lease(&self, max: usize) -> Reply {
+    async fn lease(&self, caller: PublicKey, max: usize) -> Reply {
         loop {
             let news = self.news.notified();
             let leases: Vec<_> = {
                 let mut book = self.book();
-                let count = max.min(book.to_lease.len());
-                book.to_lease.drain(..count).collect()
+                let by_node = book.by_node;
+                let fits = |lease: &Signed<Lease>| {
+                    !by_node || lease.open().is_ok_and(|lease| lease.node.0 == caller.0)
+                };
+                let (mut taken, mut kept) = (Vec::new(), VecDeque::new());
+                for lease in std::mem::take(&mut book.to_lease) {
+                    if taken.len() < max && fits(&lease) {
+                        taken.push(lease);
+                    } else {
+                        kept.push_back(lease);
+                    }
+                }
+                book.to_lease = kept;
+                taken
             };
             if !leases.is_empty() {
                 return Reply::Leases(leases);

@@ -90,6 +90,7 @@ async fn a_node_gives_its_scenes_to_others_of_the_farm() {
     let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
     let farm = Farm::new(ENGINE, false);
     let peer = open(&farm, &folders[0]).await;
+    farm.book().by_node = true;
     let package = textured(&[1]);
     let scene = peer.scenes().add(package.parts().collect()).await.expect("kept");
     let mut giver = Node::start_as(&peer, &folders[0], |config| {

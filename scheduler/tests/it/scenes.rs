@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use protocol::message::RefusedCode;
-use protocol::{Offer, Reply, Request, Role, SceneId, limits};
+use protocol::sign::public_key;
+use protocol::{Holder, Holders, Offer, Reply, Request, Role, SceneId, limits};
 use scene::{Image, Package, Pixels, Scene};
 
-use crate::callers::{Caller, Farm, offer, runtime, soon_paid, spec};
+use crate::callers::{Caller, Farm, node, offer, runtime, soon_paid, spec};
 
 /// The golden scene with two images of 4 MiB.
 fn textured(seeds: [u32; 2]) -> Package {
@@ -99,6 +100,58 @@ fn a_scene_has_one_name_and_what_cannot_be_had_is_refused() {
         // A refusal is no verdict for ever.
         assert!(offer(&artist, scene, size_bytes).await.is_whole);
         artist.peer.close().await;
+        farm.stop().await;
+    });
+}
+
+#[test]
+fn nodes_that_give_are_named_to_nodes_with_a_pass() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let farm = Farm::start(dir.path(), soon_paid).await;
+        let ticket = &farm.ready.ticket;
+        let (giver, taker) = (node(1, ticket).await, node(2, ticket).await);
+        let scene = SceneId([7; 32]);
+        let key = |caller: &Caller| public_key(&caller.key);
+        let named = async || {
+            let Reply::Holders(named) = taker.ask(Request::Holders { scene }).await else {
+                panic!("no answer")
+            };
+            named
+        };
+        assert_eq!(named().await.holders, []);
+
+        // Where it does not listen nobody finds it.
+        let addresses = vec!["198.51.100.7:7".parse().expect("an address")];
+        let elsewhere = Request::Gives { scenes: vec![scene], addresses };
+        assert_eq!(giver.ask(elsewhere).await, Reply::Done);
+        assert_eq!(named().await.holders, []);
+        let addresses = giver.peer.ticket().addresses().to_vec();
+        let gives = Request::Gives { scenes: vec![scene], addresses: addresses.clone() };
+        assert_eq!(giver.ask(gives.clone()).await, Reply::Done);
+        let Holders { holders, pass } = *named().await;
+        assert_eq!(holders, [Holder { node: key(&giver), addresses }]);
+        let pass = pass.open_from(farm.ready.key).expect("the scheduler's word");
+        assert_eq!((pass.fetcher, pass.scene), (key(&taker), scene));
+        let own = giver.ask(Request::Holders { scene }).await;
+        assert!(matches!(own, Reply::Holders(named) if named.holders.is_empty()), "not itself");
+
+        // Not for artists, and not without bound.
+        let artist = guest(10, &farm).await;
+        for request in [gives, Request::Holders { scene }] {
+            assert_eq!(artist.refusal(request).await.code, RefusedCode::NotAllowed);
+        }
+        let scenes = vec![scene; limits::SCENES_GIVEN_MAX + 1];
+        let many = Request::Gives { scenes, addresses: Vec::new() };
+        assert_eq!(giver.refusal(many).await.code, RefusedCode::BadRequest);
+        // Who is gone gives nothing.
+        giver.peer.close().await;
+        while !named().await.holders.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        for caller in [taker, artist] {
+            caller.peer.close().await;
+        }
         farm.stop().await;
     });
 }
