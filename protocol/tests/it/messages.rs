@@ -253,3 +253,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_jobs_name_is_a_line_of_text() {
+    let named = |name: &str| JobSpec { name: name.to_owned(), ..spec() }.validate();
+    assert_eq!(named("Stillleben, Nacht (2) ../../é"), Ok(()));
+    assert_eq!(named(""), Err(SpecError::Name(0)));
+    for name in ["two\nlines", "red \u{1b}[31m", "bell \u{7}", "\u{9b}31m"] {
+        assert_eq!(named(name), Err(SpecError::NameControl(name.to_owned())));
+    }
+}
