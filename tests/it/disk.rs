@@ -42,28 +42,6 @@ fn a_full_disk_stops_the_scheduler_with_a_word_and_loses_nothing() -> Result<()>
     farm.check_each_unit_paid_once(units)
 }
 
-/// A node whose disk is nearly full says so and takes no work until there is space.
-#[test]
-fn a_node_whose_disk_is_nearly_full_rests_until_there_is_space() -> Result<()> {
-    let mut farm = Farm::start(IMPATIENT)?;
-    // As a file system in memory it takes no more of it than is written.
-    let disk = match Disk::over(&farm.path("node"), 4096) {
-        Ok(disk) => disk,
-        Err(why) => return skip("a disk that is nearly full", &why),
-    };
-    let node = farm.start_node_at(&disk.place(), "node", &[])?;
-    farm.wait_for_nodes(1)?;
-    disk.resize(DISK_MB)?;
-    node.wait_for_line(|line| line.contains("paused: the disk is nearly full"))?;
-    let job = submit(&farm)?;
-    ensure!(farm.node("node")?["accepted"] == 0, "it works nevertheless");
-    disk.resize(4096)?;
-    node.wait_for_line(|line| line.contains("resumed"))?;
-    let units = job.finish(&farm)?;
-    farm.check_ledger()?;
-    farm.check_each_unit_paid_once(units)
-}
-
 /// A node that was told not to mind, and has no space at all: it ends with a word instead of taking
 /// leases only to drop them, others do the work, and with space it works again.
 #[test]

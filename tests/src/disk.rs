@@ -35,14 +35,6 @@ impl Disk {
         self.holder.place()
     }
 
-    /// Another size from now on.
-    ///
-    /// # Errors
-    /// What `mount` said.
-    pub fn resize(&self, size_mb: u32) -> Result<()> {
-        self.run(&format!("mount -o remount,size={size_mb}m")).map(drop)
-    }
-
     /// Fills it to its last page.
     ///
     /// # Errors
