@@ -8,8 +8,9 @@ use bytes::Bytes;
 use farm_tests::{Farm, PATIENCE, Process};
 use iroh::endpoint::Connection;
 use protocol::message::RefusedCode;
-use protocol::{FrameRange, JobSpec, Offer, RenderSettings, Reply, Request, Size, limits};
-use scene::{golden, pack, package_id};
+use protocol::view::SceneArrival;
+use protocol::{FrameRange, JobSpec, Offer, RenderSettings, Reply, Request, SceneId, Size, limits};
+use scene::{golden, pack};
 use transport::{Peer, PeerConfig, Ticket, frame};
 
 use crate::stranger::{Stranger, during, head, refused, say};
@@ -193,11 +194,11 @@ fn scenes_that_claim_gigantic_things_are_refused_and_cost_an_honest_job_nothing(
             connection.call(&request, Bytes::new(), limits::QUOTE_TIMEOUT).await
         };
         let role = protocol::Role::Client;
-        call(Request::Hello { protocol: protocol::PROTOCOL_VERSION, role }).await?;
+        call(ticket.hello(role)).await?;
         for (what, package) in bombs() {
-            let (scene, size_bytes) = (package_id(&package), package.len() as u64);
-            peer.scenes().add(package.into()).await?;
-            call(Request::OfferScene { scene, size_bytes }).await?;
+            let size_bytes = package.iter().map(|part| part.len() as u64).sum();
+            let scene = peer.scenes().add(package).await?;
+            offer(&connection, scene, size_bytes).await?;
             let quoted = call(Request::Quote { spec: spec(scene), offer: Offer::default() }).await;
             let Err(transport::CallError::Refused(refused)) = quoted else {
                 anyhow::bail!("{what}: a price for it: {quoted:?}")
@@ -205,9 +206,7 @@ fn scenes_that_claim_gigantic_things_are_refused_and_cost_an_honest_job_nothing(
             ensure!(refused.code == RefusedCode::BadScene, "{what}: {refused:?}");
         }
         // Said of a scene that is not there, too.
-        let size_bytes = u64::MAX;
-        let huge =
-            call(Request::OfferScene { scene: protocol::SceneId([1; 32]), size_bytes }).await;
+        let huge = offer(&connection, SceneId([1; 32]), u64::MAX).await;
         ensure!(huge.is_err(), "{huge:?}");
         begun.send(()).ok();
         peer.close().await;
@@ -216,7 +215,7 @@ fn scenes_that_claim_gigantic_things_are_refused_and_cost_an_honest_job_nothing(
     during(attack, move || besieged.holds_out(&under_way))
 }
 
-fn spec(scene: protocol::SceneId) -> JobSpec {
+fn spec(scene: SceneId) -> JobSpec {
     JobSpec {
         name: "../../bomb".to_owned(),
         scene,
@@ -225,29 +224,43 @@ fn spec(scene: protocol::SceneId) -> JobSpec {
         frames: FrameRange::STILL,
         tile_side_px: 16,
         base: None,
+        noise: None,
     }
 }
 
-/// Packages that are none.
-fn bombs() -> Vec<(&'static str, Vec<u8>)> {
-    let whole = pack(&golden());
+/// Offers a scene until it is there.
+async fn offer(connection: &transport::Connection, scene: SceneId, size_bytes: u64) -> Result<()> {
+    loop {
+        let request = Request::OfferScene { scene, size_bytes, wait_ms: 5_000 };
+        let answer = connection.call(&request, Bytes::new(), limits::QUOTE_TIMEOUT).await?;
+        if let (Reply::Arrival(SceneArrival { is_whole: true, .. }), _) = answer {
+            return Ok(());
+        }
+    }
+}
+
+/// Parts of packages that are none.
+fn bombs() -> Vec<(&'static str, Vec<Bytes>)> {
+    let packed = |scene: &scene::Scene| pack(scene).parts().collect();
+    let whole = pack(&golden()).into_bytes().to_vec();
     let mut image = golden();
     image.images[0].width = u32::MAX;
     image.images[0].height = u32::MAX;
     let mut index = golden();
     index.meshes[0].primitives[0].indices[0] = [u32::MAX; 3];
-    // The first section's length stands behind the magic, the version and the section's name.
+    // The first section's length stands behind the magic, the version, their number and its name; the
+    // outline behind the lengths of all four.
     let mut section = whole.clone();
     section[20..28].copy_from_slice(&u64::MAX.to_le_bytes());
     let mut outline = whole.clone();
-    outline[28..60].fill(0xff);
+    outline[64..96].fill(0xff);
     vec![
-        ("an image of 2^64 pixels", pack(&image)),
-        ("an index past the end", pack(&index)),
-        ("a section of 2^64 bytes", section),
-        ("an outline of absurd counts", outline),
-        ("half a package", whole[..whole.len() / 2].to_vec()),
-        ("no package", vec![0; 1 << 16]),
+        ("an image of 2^64 pixels", packed(&image)),
+        ("an index past the end", packed(&index)),
+        ("a section of 2^64 bytes", vec![section.into()]),
+        ("an outline of absurd counts", vec![outline.into()]),
+        ("half a package", vec![whole[..whole.len() / 2].to_vec().into()]),
+        ("no package", vec![vec![0; 1 << 16].into()]),
     ]
 }
 

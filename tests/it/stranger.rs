@@ -79,7 +79,8 @@ impl Stranger {
     /// The hello is not welcome.
     pub async fn admitted(&self) -> Result<Connection> {
         let link = self.dial().await?;
-        let hello = Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Client };
+        let hello =
+            Request::Hello { protocol: PROTOCOL_VERSION, role: Role::Client, invitation: None };
         let welcome = say(&link, &head(&hello, 0), true).await;
         ensure!(matches!(welcome, Some(Reply::Welcome { .. })), "{welcome:?}");
         Ok(link)

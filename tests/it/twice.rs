@@ -55,7 +55,7 @@ impl Node {
         };
         let hello = |name: &str| {
             let role = Role::Node(hello(name));
-            Request::Hello { protocol: PROTOCOL_VERSION, role }
+            Request::Hello { protocol: PROTOCOL_VERSION, role, invitation: None }
         };
         // A name that would colour the terminals of others, then one that is only odd.
         match self.call((hello("twice\u{1b}[31m\n"), Bytes::new())).await {
@@ -126,7 +126,7 @@ impl Node {
     ) -> Result<RenderScene> {
         let (scenes, farm) = (self.peer.scenes(), self.connection.peer());
         scenes.fetch(scene, limits::SCENE_BYTES_MAX, farm, |_progress| ()).await?;
-        let scene = scene::unpack(&scenes.read(scene).await?)?;
+        let scene = scene::unpack_as(scene, &scenes.read(scene).await?)?;
         Ok(renderer::prepare(&scene, settings, time_s)?)
     }
 }
