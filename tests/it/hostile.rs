@@ -11,6 +11,7 @@ use protocol::message::RefusedCode;
 use protocol::view::SceneArrival;
 use protocol::{FrameRange, JobSpec, Offer, RenderSettings, Reply, Request, SceneId, Size, limits};
 use scene::{golden, pack};
+use tokio::time::timeout;
 use transport::{Peer, PeerConfig, Ticket, frame};
 
 use crate::stranger::{Stranger, during, head, refused, say};
@@ -116,7 +117,9 @@ fn streams_that_never_end_cost_an_honest_job_nothing() -> Result<()> {
         let mut streams = Vec::new();
         for link in &links {
             for number in 0..limits::STREAMS_PER_CONNECTION_MAX {
-                let Ok((mut send, recv)) = link.open_bi().await else { continue };
+                // One more than it may have waits until another is given up.
+                let opening = timeout(Duration::from_secs(1), link.open_bi()).await;
+                let Ok(Ok((mut send, recv))) = opening else { break };
                 let request = match number % 4 {
                     0 => head(&Request::Qualify, limits::FILM_BYTES_MAX),
                     _ => Vec::new(),
@@ -125,13 +128,13 @@ fn streams_that_never_end_cost_an_honest_job_nothing() -> Result<()> {
                 streams.push((send, recv, frame::head(&[1; 1_000], 0).into_iter().cycle()));
             }
         }
+        begun.send(()).ok();
         loop {
             for (send, _recv, bytes) in &mut streams {
                 let next = bytes.next().unwrap_or_default();
                 // Given up by the scheduler: the others go on.
                 send.write_all(&[next]).await.ok();
             }
-            begun.send(()).ok();
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
