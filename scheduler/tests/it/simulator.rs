@@ -341,6 +341,7 @@ fn nodes_that_have_all_failed_do_not_wait_for_each_other() {
     let mut world = World::new(14, &[(1, HONEST), (2, HONEST)], policy());
     world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
     let job = world.order(50, 1, 140);
+    world.settle_all();
     for _ in 0..2 * policy().job_failures_per_node_max {
         for index in 0..2 {
             let node = world.nodes[index].id;
