@@ -24,6 +24,9 @@ struct Waits {
     all: f64,
 }
 
+/// One of them.
+type Wait = fn(&Waits) -> f64;
+
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let assets = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../assets");
@@ -47,7 +50,7 @@ fn main() -> Result<()> {
         all.push(job(&farm, &scene, &picture, seed)?);
     }
     println!("{:<44}{:>8}{:>8}{:>8}", "seconds", "least", "median", "most");
-    let waits: [(&str, fn(&Waits) -> f64); 3] = [
+    let waits: [(&str, Wait); 3] = [
         ("from submit's start to the order", |it| it.order),
         ("from the order to the first accepted unit", |it| it.first),
         ("from the order to the whole picture", |it| it.all),

@@ -50,11 +50,10 @@ fn chunks(world: &World, job: JobId) -> BTreeMap<(ShotIndex, TileIndex), u32> {
     }
     let first = |mut batches: Vec<Batch>| {
         batches.sort_unstable();
-        let ends = batches.iter().fold(0, |end, batch| {
+        batches.iter().fold(0, |end, batch| {
             assert_eq!(batch.first_chunk(), end, "no gap, nothing twice");
             batch.end_chunk()
-        });
-        ends
+        })
     };
     batches.into_iter().map(|(tile, batches)| (tile, first(batches))).collect()
 }
