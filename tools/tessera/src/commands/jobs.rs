@@ -373,7 +373,10 @@ async fn watch(args: &JobArgs, farm: &Farm, interrupt: &Interrupt) -> anyhow::Re
 
 fn show_progress(progress: &Progress, update: &JobUpdate) {
     let JobSummary { units, units_accepted, spent, price, .. } = &update.summary;
-    let word = format!("{} of {} tokens", text::tokens(*spent), text::tokens(*price));
+    let word = match price.is_zero() {
+        true => String::new(),
+        false => format!("{} of {} tokens", text::tokens(*spent), text::tokens(*price)),
+    };
     progress.show(u64::from(*units_accepted), u64::from(*units), &word);
 }
 
@@ -384,13 +387,15 @@ fn detached(job: JobId) -> Exit {
 
 fn say_end(job: &JobSummary) {
     let reason = job.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    let money = match job.price.is_zero() {
+        true => String::new(),
+        false => format!(", {} tokens spent, {} refunded", job.spent, job.refunded),
+    };
     eprintln!(
-        "  {}{reason}; {} of {} accepted, {} tokens spent, {} refunded",
+        "  {}{reason}; {} of {} accepted{money}",
         job.status.word(),
         job.units_accepted,
         text::plural(u64::from(job.units), "unit", "units"),
-        job.spent,
-        job.refunded
     );
 }
 
