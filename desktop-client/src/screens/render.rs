@@ -159,7 +159,11 @@ fn shot_picker(ui: &mut Ui, job: &JobSummary, shown: Shot, commands: &mut Comman
 fn trouble(ui: &mut Ui, job: &JobSummary, live: Option<&Live>) {
     let problem = live.and_then(|live| live.problem.as_ref());
     let (icon, colour, text) = match (&job.reason, problem) {
-        (Some(reason), _) => (Icon::Warning, palette(ui).error, reason.clone()),
+        (Some(reason), _) if job.status == JobStatus::Failed => {
+            (Icon::Warning, palette(ui).error, reason.clone())
+        }
+        // Paused, or to begin after others: nothing is wrong.
+        (Some(reason), _) => (icon::of_job(job.status), palette(ui).text_dim, reason.clone()),
         (None, Some(why)) => {
             (Icon::Arrows, palette(ui).warn, format!("The picture is not whole yet. {why}"))
         }
