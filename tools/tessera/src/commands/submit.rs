@@ -89,6 +89,7 @@ impl JobArgs {
     ) -> anyhow::Result<PreparedJob> {
         let frames = self.frames.range();
         self.picture.check(frames.fps).exit(Exit::Usage)?;
+        let noise = self.noise.target()?;
         let imported =
             self.file.as_deref().map(|file| self.environment.import(file)).transpose()?;
         let scene = imported.as_ref().map(|imported| &imported.scene);
@@ -113,7 +114,7 @@ impl JobArgs {
             frames,
             tile_side_px: self.tile,
             base: None,
-            noise: self.noise.target()?,
+            noise,
         };
         spec.validate().exit(Exit::Usage)?;
         if let Some(imported) = &imported {

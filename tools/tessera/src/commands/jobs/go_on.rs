@@ -45,6 +45,7 @@ pub(super) async fn go_on(
     farm: &Farm,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
+    let wanted = args.noise.target()?;
     let before = farm.watch(args.job, 0, Duration::ZERO).await?.summary.spec;
     let samples = args.samples.unwrap_or(before.settings.samples);
     if samples < before.settings.samples {
@@ -55,7 +56,7 @@ pub(super) async fn go_on(
         return Err(fail(Exit::Usage, message));
     }
     let settings = RenderSettings { samples, ..before.settings.clone() };
-    let noise = args.noise.target()?.or(before.noise).filter(|_| !args.all_samples);
+    let noise = wanted.or(before.noise).filter(|_| !args.all_samples);
     let spec = JobSpec { settings, base: Some(args.job), noise, ..before };
     spec.validate().exit(Exit::Usage)?;
     let outputs = args.order.check(&spec.name)?;
