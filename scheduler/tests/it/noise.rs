@@ -7,11 +7,11 @@ use ledger::account;
 use proof::receipt::check;
 use protocol::view::JobStatus;
 use protocol::{
-    Batch, JobId, JobSpec, NoiseTarget, RenderSettings, Schedule, ShotIndex, Steering, TileIndex,
-    Tokens, Unit,
+    Batch, JobId, JobSpec, NoiseTarget, Refusal, RenderSettings, Schedule, ShotIndex, Steering,
+    TileIndex, Tokens, Unit,
 };
 use renderer::{Backend as _, Cancel, RenderScene, Work};
-use scheduler::core::{Event, JobPhase, kept_units, view};
+use scheduler::core::{CheckOutcome, Event, JobPhase, kept_units, view};
 
 use crate::callers::{
     Farm, backend, client, honest, node, ordered, runtime, settings, soon_paid, spec, wait_for,
@@ -92,10 +92,9 @@ fn tiles_end_where_their_films_say() {
     assert!([1, 2, 4, 8, 16].iter().all(|&chunks| ended[chunks] > 0), "{ended:?}");
 }
 
-/// What a cheat makes up has no noise, and would end a tile too soon: once it is found, it is decided
-/// again.
+/// What a cheat makes up has no noise, and would end a tile too soon: few are ended so for good.
 #[test]
-fn a_tile_that_a_bad_film_has_ended_is_decided_again() {
+fn cheats_end_few_tiles_too_soon() {
     let (mut convicted, mut sooner, mut tiles) = (0, 0, 0);
     for seed in 820..832 {
         let mut world = world(seed, &[HONEST, CHEAT, HONEST, CHEAT]);
@@ -114,6 +113,50 @@ fn a_tile_that_a_bad_film_has_ended_is_decided_again() {
     assert!(convicted >= 6, "{convicted}");
     // Films of which is found that they are bad when the job is over.
     assert!(sooner * 50 < tiles, "{sooner} of {tiles} tiles end too soon");
+}
+
+/// A film is found to be bad after it has ended its tile: what was decided by it is open again.
+#[test]
+fn what_a_bad_film_has_decided_is_open_again() {
+    let mut world = world(850, &[HONEST; 3]);
+    let noise = target(0.2, 16);
+    let job = world.place(50, 1, wanted(noise));
+    world.settle_all();
+    let ended = |world: &World| {
+        let job = &world.state.book.jobs[&job];
+        let quiet = job.quiet.as_ref().expect("it has a target");
+        (0..job.units.len() as u32).find(|&at| {
+            let unit = &job.units[at as usize];
+            unit.accepted.is_some()
+                && unit.unit.batch.end_chunk() == 1
+                && quiet.decides_after(&unit.unit).is_none()
+        })
+    };
+    while ended(&world).is_none() {
+        (0..3).find_map(|index| world.work_one(index)).expect("work");
+        world.settle_all();
+    }
+    let unit_index = ended(&world).expect("just seen");
+    let spared = world.state.book.jobs[&job].units_spared;
+    let unit = world.state.book.jobs[&job].units[unit_index as usize].clone();
+    let lease = unit.accepted.expect("accepted").film.lease;
+    world.apply(Event::Disputed { job, unit_index });
+    while world.state.book.disputes[&lease].seq.is_some() {
+        world.bank_works();
+    }
+    let refusal = Refusal::Duplicate { differing: 9 };
+    let outcome = CheckOutcome::Refused { refusal, evidence: None };
+    world.apply(Event::DisputeHeard { lease, outcome, now_ms: world.now_ms });
+    world.assert_invariants();
+    let now = &world.state.book.jobs[&job];
+    assert!(now.units[unit_index as usize].accepted.is_none());
+    let quiet = now.quiet.as_ref().expect("it has a target");
+    assert_eq!(quiet.decides_after(&unit.unit), Some(1));
+    assert!(now.units_spared < spared);
+    run(&mut world, 400);
+    for (tile, chunks) in chunks(&world, job) {
+        assert_eq!(chunks, ends_after(tile, noise), "{tile:?}");
+    }
 }
 
 /// Half of the noise for the price of what is added.

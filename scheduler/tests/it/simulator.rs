@@ -355,6 +355,10 @@ fn nodes_that_have_all_failed_do_not_wait_for_each_other() {
     let max = policy().job_failures_per_node_max;
     let failures = &world.state.book.jobs[&job].failures;
     assert!(world.nodes.iter().all(|node| failures[&node.id] >= max), "{failures:?} proves little");
+    let now_ms = world.now_ms;
+    let is_offered =
+        |index: usize| plan::next_grant(&world.state, world.nodes[index].id, now_ms).is_some();
+    assert!(is_offered(0) && is_offered(1));
     run(&mut world, 2_000);
     assert_eq!(world.state.book.jobs[&job].phase, JobPhase::Done);
 }
