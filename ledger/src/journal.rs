@@ -25,6 +25,7 @@
 pub(crate) mod disk;
 mod error;
 mod read;
+mod shared;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,7 @@ pub(crate) use proof::Signatures;
 pub(crate) use read::{
     Follower, Found, Source, Start, read, read_from, segments_before, stored_checkpoint,
 };
+pub use shared::{ShareError, SharedLog};
 
 /// Why a caller could not use an entry.
 pub type EntryProblem = Box<dyn std::error::Error + Send + Sync>;
@@ -139,6 +141,8 @@ pub struct Journal {
     waiting: GroupBuilder,
     records_since_checkpoint: u32,
     is_poisoned: bool,
+    /// Where records go first, when several machines keep them.
+    shared: Option<Box<dyn SharedLog>>,
     _lock: Lock,
 }
 
@@ -234,6 +238,7 @@ impl Journal {
             waiting: GroupBuilder::default(),
             records_since_checkpoint: 0,
             is_poisoned: false,
+            shared: None,
             _lock: lock,
         };
         if found.checkpoint != Some(journal.head().size) {
@@ -265,7 +270,8 @@ impl Journal {
     ///
     /// # Errors
     /// [`AppendError::Write`]: none is in the journal, the line is empty, the journal goes on.
-    /// [`AppendError::Unsure`]: the journal takes no more until it is opened again.
+    /// [`AppendError::Unsure`], [`AppendError::Shared`]: the journal takes no more until it is opened
+    /// again.
     pub fn sync(&mut self) -> Result<(), AppendError> {
         self.check_open()?;
         let group = std::mem::take(&mut self.waiting);
@@ -276,12 +282,16 @@ impl Journal {
         let chain = group.chain(head.size, head.chain.0);
         let key = self.options.signing_key.as_ref();
         let signature = key.map(|key| sign_group(&self.options.origin, &chain, key));
-        let bytes = group.encode(head.size, head.chain.0, self.segment.salt, signature);
-        let bytes = match self.make_room(bytes.len() as u64)? {
-            false => bytes,
-            true => group.encode(head.size, head.chain.0, self.segment.salt, signature),
-        };
-        self.write(&bytes)?;
+        if let Some(log) = &mut self.shared
+            && let Err(problem) = log.append(head.size, &shared::encode(&group, &head, signature))
+        {
+            self.is_poisoned = true;
+            return Err(AppendError::Shared(problem));
+        }
+        self.put(|salt| group.encode(head.size, head.chain.0, salt, signature)).inspect_err(
+            // The log has it: the disk must not go on without.
+            |_| self.is_poisoned |= self.shared.is_some(),
+        )?;
         self.verifier
             .take_in(chain, group.entries())
             .expect("invariant: no checkpoint is expected beyond the end");
@@ -375,6 +385,15 @@ impl Journal {
     /// A checkpoint of the durable journal, as text.
     fn note(&self) -> String {
         self.verifier.checkpoint().to_note(self.options.signing_key.as_ref())
+    }
+
+    /// Writes a record, which depends on the salt of the segment that it comes to lie in.
+    fn put(&mut self, encode: impl Fn([u8; 8]) -> Vec<u8>) -> Result<(), AppendError> {
+        let bytes = encode(self.segment.salt);
+        match self.make_room(bytes.len() as u64)? {
+            false => self.write(&bytes),
+            true => self.write(&encode(self.segment.salt)),
+        }
     }
 
     /// Begins the next segment when a record would make this one too long; says whether it did.

@@ -15,7 +15,9 @@ use crate::behind::{Behind, Progress};
 use crate::books::{Books, Staged};
 use crate::clock::Clock;
 use crate::index;
-use crate::journal::{self, AppendError, CutTail, Disk, Journal, SystemDisk};
+use crate::journal::{
+    self, AppendError, CutTail, Disk, Journal, ShareError, SharedLog, SystemDisk,
+};
 use crate::offline;
 use crate::opening::{Opening, PassedOver};
 use crate::reader::{Checker, Reader, StatementError};
@@ -490,6 +492,14 @@ impl Ledger {
     /// As [`Ledger::checkpoint`].
     pub fn checkpoint_if_behind(&mut self) -> Result<String, AppendError> {
         self.journal.checkpoint_if_behind()
+    }
+
+    /// Writes to a log that several machines share from now on; see [`Journal::share`].
+    ///
+    /// # Errors
+    /// See [`ShareError`].
+    pub fn share(&mut self, log: Box<dyn SharedLog>) -> Result<(), ShareError> {
+        self.journal.share(log)
     }
 
     fn believe(&mut self, now_ms: u64) -> Result<u64, ApplyError> {

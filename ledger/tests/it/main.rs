@@ -10,6 +10,7 @@ mod model;
 mod offline;
 mod proofs;
 mod rules;
+mod shared;
 mod snapshots;
 mod vouchers;
 
