@@ -33,6 +33,16 @@ pub struct Config {
     /// Whether nothing costs anything and nobody has tokens: for machines of one's own. What else is
     /// said of prices and grants counts for nothing then.
     pub free: bool,
+    /// The PostgreSQL database that several schedulers of this farm share; none for a farm with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
+    /// Where films, evidence and scenes are kept for all of them, beside this disk: the URL of a folder
+    /// or of a bucket, as `file:///srv/farm` or `s3://bucket/farm`. Keys of the bucket come from the
+    /// environment, `AWS_ACCESS_KEY_ID` and so on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objects: Option<String>,
+    /// How long a scheduler that leads may be silent until another takes the lead, milliseconds.
+    pub lead_ms: u64,
     /// What a quote adds to the price of rays; that is in `policy.market`.
     pub prices: Prices,
     /// Tokens that a new client gets once.
@@ -82,6 +92,10 @@ impl Default for Config {
             private: false,
             invitation: 1,
             free: false,
+            database: None,
+            objects: None,
+            // A second's silence is a hiccup of the network, six are none.
+            lead_ms: 6_000,
             prices: Prices::default(),
             welcome_grant: Tokens::from_whole(100),
             // A hundred newcomers a day are a farm that grows fast.
@@ -104,6 +118,50 @@ impl Default for Config {
             policy: Policy::default(),
             dangerously_accept_unchecked_films: false,
         }
+    }
+}
+
+/// Address of a database. Its password is in no log.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Database(String);
+
+impl Database {
+    /// An address: a URL, or words like `host=localhost user=farm`.
+    #[must_use]
+    pub fn new(address: impl Into<String>) -> Self {
+        Self(address.into())
+    }
+
+    /// The same for the driver.
+    pub(crate) fn parsed(&self) -> Result<postgres::Config, postgres::Error> {
+        self.0.parse()
+    }
+}
+
+impl std::fmt::Display for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Ok(config) = self.parsed() else { return f.write_str("(not understood)") };
+        for (host, port) in config.get_hosts().iter().zip(config.get_ports()) {
+            match host {
+                postgres::config::Host::Tcp(name) => write!(f, "{name}:{port} ")?,
+                #[cfg(unix)]
+                postgres::config::Host::Unix(path) => write!(f, "{}:{port} ", path.display())?,
+            }
+        }
+        write!(f, "database {}", config.get_dbname().unwrap_or("of the user's name"))
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Database({self})")
+    }
+}
+
+impl Serialize for Database {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 
@@ -142,6 +200,15 @@ pub enum ConfigError {
     /// The market's rules cannot be used.
     #[error(transparent)]
     Market(#[from] RulesError),
+    /// The database's address is none.
+    #[error("the database's address is not understood; write postgres://user:password@host:5432/name, or @FILE with it")]
+    Database(#[source] postgres::Error),
+    /// Nodes would not find the next leader.
+    #[error("several schedulers need an address that nodes reach, with a port: bind is {0}")]
+    SharedBind(SocketAddr),
+    /// The next leader would not have the films.
+    #[error("several schedulers need a place for films and scenes that all of them reach: set objects")]
+    SharedObjects,
     /// Checking is off without the word that says so.
     #[error(
         "policy.check is false: films would be paid unchecked; set dangerously_accept_unchecked_films to say that this is meant"
@@ -173,6 +240,15 @@ impl Config {
             return Err(ConfigError::Unchecked);
         }
         policy.market.validate()?;
+        if let Some(database) = &self.database {
+            database.parsed().map_err(ConfigError::Database)?;
+            if self.bind.port() == 0 || self.bind.ip().is_unspecified() {
+                return Err(ConfigError::SharedBind(self.bind));
+            }
+            if self.objects.is_none() {
+                return Err(ConfigError::SharedObjects);
+            }
+        }
         let at_least_one = "it must be at least 1";
         let at_most_all = "it is in millionths, at most 1000000";
         let checks = [
@@ -185,6 +261,7 @@ impl Config {
                 self.keep_scenes_ms > self.prices.valid_ms,
                 "scenes must be kept for longer than quotes of them are valid, prices.valid_ms",
             ),
+            ("lead_ms", self.lead_ms, (600..=600_000).contains(&self.lead_ms), "600..=600000"),
             ("publish_ms", self.publish_ms, self.publish_ms <= 3_600_000, "at most an hour"),
             ("frames_kept", self.frames_kept as u64, self.frames_kept >= 1, at_least_one),
             ("policy.lease_ms", policy.lease_ms, policy.lease_ms >= 1_000, "at least 1000"),

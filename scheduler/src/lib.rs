@@ -15,7 +15,7 @@ mod shell;
 pub mod split;
 pub mod verify;
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, Database};
 pub use quote::{Prices, quote};
 pub use shell::{Ready, run};
 pub use split::{Kept, split};

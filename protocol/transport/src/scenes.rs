@@ -143,6 +143,10 @@ pub(crate) trait SceneStore: Send + Sync + 'static {
     fn held(&self, scene: SceneId) -> BoxFuture<'_, Result<Option<Arc<Held>>, SceneError>>;
     /// The bytes of a scene, checked against its parts' hashes.
     fn read(&self, scene: SceneId) -> BoxFuture<'_, Result<Bytes, SceneError>>;
+    /// Hashes of a scene's parts, in order.
+    fn parts(&self, scene: SceneId) -> BoxFuture<'_, Result<Vec<Digest>, SceneError>>;
+    /// The bytes of one of a scene's parts, checked against its hash.
+    fn part(&self, scene: SceneId, part: Digest) -> BoxFuture<'_, Result<Bytes, SceneError>>;
     /// Forgets a scene, whole or in part.
     fn remove(&self, scene: SceneId) -> BoxFuture<'_, Result<(), SceneError>>;
     /// Scenes that were added or begun to be fetched.
@@ -212,6 +216,22 @@ impl Scenes {
     /// See [`SceneError`].
     pub async fn read(&self, scene: SceneId) -> Result<Bytes, SceneError> {
         self.store.read(scene).await
+    }
+
+    /// The hashes of a scene's parts, in order.
+    ///
+    /// # Errors
+    /// See [`SceneError`].
+    pub async fn parts(&self, scene: SceneId) -> Result<Vec<Digest>, SceneError> {
+        self.store.parts(scene).await
+    }
+
+    /// One of a scene's parts, checked against its hash.
+    ///
+    /// # Errors
+    /// See [`SceneError`].
+    pub async fn part(&self, scene: SceneId, part: Digest) -> Result<Bytes, SceneError> {
+        self.store.part(scene, part).await
     }
 
     /// Forgets a scene, whole or in part. What no other scene shares of it leaves the disk within

@@ -44,6 +44,19 @@ impl Ticket {
         Self { invitation: Some(invitation), ..self }
     }
 
+    /// The same ticket for a peer that may be found elsewhere too; addresses past
+    /// [`limits::TICKET_ADDRESSES_MAX`] are left out.
+    #[must_use]
+    pub fn reaching(self, more: impl IntoIterator<Item = SocketAddr>) -> Self {
+        let mut addresses = self.addresses;
+        for address in more {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        Self { invitation: self.invitation, ..Self::new(self.key, addresses) }
+    }
+
     /// The first words to the peer: our version, what we are, and what the ticket lets us in by.
     #[must_use]
     pub const fn hello(&self, role: Role) -> Request {

@@ -1,4 +1,5 @@
-//! Films and evidence on disk: one fsynced file each, named by its hash.
+//! Films and evidence on disk: one fsynced file each, named by its hash; and in object storage, where
+//! there is one.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -7,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use protocol::Digest;
+
+use super::depot::{Depot, DepotError};
 
 /// A folder of such files.
 #[derive(Debug)]
@@ -16,6 +20,8 @@ pub(super) struct ByHash {
     /// What they are: the ending of their names.
     kind: &'static str,
     written: AtomicU64,
+    /// Where all schedulers of the farm find them.
+    depot: Option<Depot>,
 }
 
 /// A file that was not written or read.
@@ -32,6 +38,9 @@ pub(super) enum FileError {
         #[source]
         source: io::Error,
     },
+    /// The object storage failed.
+    #[error(transparent)]
+    Depot(#[from] DepotError),
     /// The file has other bytes than were written.
     #[error("the bytes have changed on disk: {path}")]
     Changed {
@@ -51,20 +60,36 @@ impl ByHash {
                 fs::remove_file(&path).map_err(|source| failed("removing", &path, source))?;
             }
         }
-        Ok(Self { dir, kind, written: AtomicU64::new(0) })
+        Ok(Self { dir, kind, written: AtomicU64::new(0), depot: None })
+    }
+
+    /// The same, kept in object storage too.
+    pub(super) fn stored_in(self, depot: Option<Depot>) -> Self {
+        Self { depot, ..self }
     }
 
     /// Writes bytes under their hash; durable when it returns.
     pub(super) fn write(&self, hash: Digest, bytes: &[u8]) -> Result<(), FileError> {
         match File::options().write(true).open(self.path(hash)) {
             // As new as one that is written now: nothing sweeps it away.
-            Ok(file) if file.set_modified(SystemTime::now()).is_ok() => Ok(()),
+            Ok(file) if file.set_modified(SystemTime::now()).is_ok() => self.store(hash, bytes),
             _missing_or_not_ours => self.replace(hash, bytes),
         }
     }
 
     /// The same where something is there that has other bytes.
     pub(super) fn replace(&self, hash: Digest, bytes: &[u8]) -> Result<(), FileError> {
+        self.write_here(hash, bytes)?;
+        self.store(hash, bytes)
+    }
+
+    fn store(&self, hash: Digest, bytes: &[u8]) -> Result<(), FileError> {
+        let Some(depot) = &self.depot else { return Ok(()) };
+        depot.block_on(depot.put(&self.name(hash), Bytes::copy_from_slice(bytes)))?;
+        Ok(())
+    }
+
+    fn write_here(&self, hash: Digest, bytes: &[u8]) -> Result<(), FileError> {
         let path = self.path(hash);
         let folder = path.parent().unwrap_or(&self.dir).to_owned();
         let number = self.written.fetch_add(1, Ordering::Relaxed);
@@ -81,8 +106,21 @@ impl ByHash {
         write().map_err(|source| failed("writing", &path, source))
     }
 
-    /// Reads bytes and checks them against their hash.
+    /// Reads bytes and checks them against their hash. What another scheduler has written comes from
+    /// object storage, and stays here.
     pub(super) fn read(&self, hash: Digest) -> Result<Vec<u8>, FileError> {
+        let here = self.read_here(hash);
+        let Some(depot) = self.depot.as_ref().filter(|_| here.is_err()) else { return here };
+        match depot.block_on(depot.get(&self.name(hash)))? {
+            Some(bytes) if Digest::from(blake3::hash(&bytes)) == hash => {
+                self.write_here(hash, &bytes)?;
+                Ok(bytes.into())
+            }
+            _missing_or_changed => here,
+        }
+    }
+
+    fn read_here(&self, hash: Digest) -> Result<Vec<u8>, FileError> {
         let path = self.path(hash);
         let bytes = fs::read(&path).map_err(|source| failed("reading", &path, source))?;
         if Digest::from(blake3::hash(&bytes)) == hash {
@@ -116,7 +154,21 @@ impl ByHash {
                 (files, bytes) = (files + 1, bytes + metadata.len());
             }
         }
+        self.sweep_stored(kept, age)?;
         Ok((files, bytes))
+    }
+
+    /// The same in object storage: what this disk never had goes there, too.
+    fn sweep_stored(&self, kept: &BTreeSet<Digest>, age: Duration) -> Result<(), FileError> {
+        let Some(depot) = &self.depot else { return Ok(()) };
+        let kept: BTreeSet<String> = kept.iter().map(|hash| self.name(*hash)).collect();
+        for stored in depot.block_on(depot.list(self.kind))? {
+            let is_old = stored.modified.elapsed().is_ok_and(|elapsed| elapsed >= age);
+            if is_old && !kept.contains(&stored.name) {
+                depot.block_on(depot.remove(&stored.name))?;
+            }
+        }
+        Ok(())
     }
 
     /// The hash that a file of this kind is named by.
@@ -124,6 +176,11 @@ impl ByHash {
         let is_kind = path.extension().is_some_and(|ext| ext == self.kind);
         let hex = path.file_stem().filter(|_| is_kind)?.to_str()?;
         format!("b3_{hex}").parse().ok()
+    }
+
+    /// Its name in object storage.
+    fn name(&self, hash: Digest) -> String {
+        format!("{}/{hash}", self.kind)
     }
 
     fn path(&self, hash: Digest) -> PathBuf {

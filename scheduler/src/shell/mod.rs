@@ -5,6 +5,7 @@
 
 mod assay;
 mod by_hash;
+mod depot;
 mod desk;
 mod docket;
 mod door;
@@ -16,6 +17,7 @@ mod page;
 mod queue;
 mod restore;
 mod run;
+mod shared;
 mod sweep;
 mod till;
 mod verifier;

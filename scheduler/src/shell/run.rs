@@ -2,11 +2,13 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use ledger::journal::{Journal, Options};
+use ledger::journal::{AppendError, Journal, Options};
 use ledger::{Audit, AuditReader, Ledger};
 use protocol::sign::public_key;
 use protocol::{Digest, Invitation, PublicKey, SigningKey};
@@ -16,19 +18,24 @@ use transport::{Peer, PeerConfig, Ticket, identity};
 
 use super::assay::Assays;
 use super::by_hash::ByHash;
+use super::depot::{Depot, SceneDepot};
 use super::desk::{self, DeskHandle, Outlets};
 use super::door::{Arrivals, Door, Givers, LedgerChecks, Turnstile, Witnesses};
 use super::frames::Frames;
 use super::page::{self, Page};
 use super::queue::Queue;
+use super::shared::{self, LEDGER_LOG, Lead, PostgresLog, SCHEDULER_LOG};
 use super::sweep::{SceneUses, Sweeper};
 use super::till::{self, TillHandle};
 use super::verifier::{Meter, Tools, Verifier};
-use crate::config::Config;
-use crate::core::{Event, Job, Secret, State, outstanding};
+use crate::config::{Config, Database};
+use crate::core::{Event, Job, Secret, State, keep, outstanding};
 
 /// How long the parts may take to stop before they are left to the system.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a scheduler waits that could not stand by.
+const STAND_BY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Statements and proofs that are made at once: without a working index a statement reads the whole
 /// journal.
@@ -47,15 +54,17 @@ pub struct Ready {
 
 /// Runs a scheduler until `shutdown` resolves.
 ///
-/// `on_ready` is called once, when peers can connect. After a `kill -9` at any moment the next
-/// start continues every job: no accepted film is lost, none is paid twice.
+/// `on_ready` is called when peers can connect: once, or each time that this scheduler takes the lead
+/// where several share a database. After a `kill -9` at any moment the next start continues every
+/// job: no accepted film is lost, none is paid twice.
 ///
 /// # Errors
 /// What kept it from starting, or what stopped it before it was asked to: a disk that fails, a
-/// journal that is damaged, a ledger that disagrees.
+/// journal that is damaged, a ledger that disagrees. One of several that loses the lead stands by
+/// again.
 pub async fn run(
     config: Config,
-    on_ready: impl FnOnce(Ready),
+    mut on_ready: impl FnMut(Ready),
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     config.validate()?;
@@ -63,32 +72,123 @@ pub async fn run(
     if config.dangerously_accept_unchecked_films {
         tracing::warn!("films are accepted unchecked: whoever cheats is paid");
     }
+    let mut shutdown = pin!(shutdown);
+    let Some(database) = &config.database else {
+        return Ok(serve(&config, None, &mut on_ready, shutdown).await.map(drop)?);
+    };
+    loop {
+        let lead = match stand_by(&config, database, shutdown.as_mut()).await {
+            Ok(Some(lead)) => lead,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                tracing::error!("standing by failed, trying again: {error:#}");
+                tokio::select! {
+                    () = shutdown.as_mut() => return Ok(()),
+                    () = tokio::time::sleep(STAND_BY_AGAIN) => continue,
+                }
+            }
+        };
+        match serve(&config, Some(lead), &mut on_ready, shutdown.as_mut()).await {
+            Ok(Ended::AskedTo) => return Ok(()),
+            Ok(Ended::Deposed) => tracing::warn!("standing by again"),
+            Err(error) if is_shared(&error) => tracing::warn!("standing by again: {error:#}"),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Why a scheduler stopped that did not fail.
+enum Ended {
+    /// It was to.
+    AskedTo,
+    /// Another leads.
+    Deposed,
+}
+
+/// Whether the database did not take what was written: whoever leads now, or this one again, goes on
+/// from what it has taken.
+fn is_shared(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(AppendError::Shared(_))))
+}
+
+/// Waits for the lead; none when the wait is to end.
+async fn stand_by(
+    config: &Config,
+    database: &Database,
+    shutdown: Pin<&mut impl Future<Output = ()>>,
+) -> anyhow::Result<Option<Lead>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let waiting = tokio::task::spawn_blocking({
+        let (config, database, stop) = (config.clone(), database.clone(), stop.clone());
+        move || shared::stand_by(&config, &database, &keys(&config)?, &stop)
+    });
+    let mut waiting = pin!(waiting);
+    let led = tokio::select! {
+        led = waiting.as_mut() => led,
+        () = shutdown => {
+            stop.store(true, Ordering::Relaxed);
+            // A lead that was taken meanwhile is left again.
+            drop(waiting.await);
+            return Ok(None);
+        }
+    };
+    led.context("standing by panicked")?
+}
+
+/// Opens what is on disk, and answers peers until `shutdown` resolves or the lead is lost.
+async fn serve(
+    config: &Config,
+    lead: Option<Lead>,
+    on_ready: &mut impl FnMut(Ready),
+    shutdown: Pin<&mut impl Future<Output = ()>>,
+) -> anyhow::Result<Ended> {
+    let runtime = tokio::runtime::Handle::current();
+    let depot = config.objects.as_ref().map(|url| Depot::open(url, runtime)).transpose()?;
     let opened = {
-        let config = config.clone();
-        tokio::task::spawn_blocking(move || open(&config)).await.context("opening panicked")??
+        let (config, depot) = (config.clone(), depot.clone());
+        let term = lead.as_ref().map(|lead| lead.term);
+        tokio::task::spawn_blocking(move || open(&config, depot, term))
+            .await
+            .context("opening panicked")??
     };
     let mut peer_config = PeerConfig::new(opened.key.to_bytes(), config.data_dir.join("scenes"));
     peer_config.bind = config.bind;
     let peer = Peer::bind(peer_config).await.context("the network door was not opened")?;
+    let depot = depot.map(|depot| SceneDepot::new(depot, peer.scenes().clone()));
+    if let Some(depot) = &depot {
+        restore_scenes(depot, &opened.state).await;
+    }
 
     let listener = match config.status {
         Some(address) => Some(page::bind(address).await?),
         None => None,
     };
-    let parts = Parts::start(&config, opened, &peer).await?;
+    let parts = Parts::start(config, opened, &peer, depot.clone()).await?;
     let status = listener.as_ref().and_then(|listener| listener.local_addr().ok());
     let ticket = match parts.door.invitation {
         Some(invitation) => peer.ticket().inviting(invitation),
         None => peer.ticket(),
     };
+    let ticket = ticket.reaching(lead.iter().flat_map(|lead| lead.addresses.iter().copied()));
     let ready = Ready { ticket, key: peer.id(), status };
     peer.serve(parts.door.clone());
     let page = page::serve(listener, parts.page.clone());
     on_ready(ready);
 
-    let sweeper = parts.sweeper(&config);
+    let sweeper = parts.sweeper(config, depot);
+    let mut outcome = Ended::AskedTo;
+    let lost = async {
+        match &lead {
+            Some(lead) => lead.lost().await,
+            None => std::future::pending().await,
+        }
+    };
     let ended = tokio::select! {
         () = shutdown => "asked to",
+        () = lost => {
+            outcome = Ended::Deposed;
+            "another scheduler leads"
+        }
         () = tick(&parts.door.desk, config.tick_ms) => "the desk stopped",
         () = till::tend(&parts.door.till) => "the till stopped",
         () = sweeper.tend() => "the desk stopped",
@@ -96,7 +196,38 @@ pub async fn run(
     };
     tracing::info!("stopping: {ended}");
     peer.close().await;
-    parts.stop().await
+    parts.stop().await?;
+    Ok(outcome)
+}
+
+/// Brings scenes here that jobs need and another scheduler has taken in.
+async fn restore_scenes(depot: &SceneDepot, state: &State) {
+    for scene in keep::scenes(&state.book) {
+        match depot.restore(scene).await {
+            Ok(()) => {}
+            Err(error) => tracing::error!(%scene, "a scene that a job needs is not here: {error:#}"),
+        }
+    }
+}
+
+/// What a farm is known by and draws from.
+pub(super) struct Keys {
+    pub(super) key: SigningKey,
+    pub(super) secret: SigningKey,
+}
+
+fn keys(config: &Config) -> anyhow::Result<Keys> {
+    let dir = &config.data_dir;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("the data folder cannot be made: {}", dir.display()))?;
+    let key = identity::load_or_create(&dir.join("key"))?;
+    let secret = identity::load_or_create(&dir.join("secret"))?;
+    Ok(Keys { key, secret })
+}
+
+/// The name of the scheduler's journal.
+pub(super) fn journal_origin(key: &SigningKey) -> String {
+    format!("tessera-scheduler/{}", public_key(key))
 }
 
 /// What is on disk.
@@ -110,30 +241,31 @@ struct Opened {
     evidence: ByHash,
 }
 
-fn open(config: &Config) -> anyhow::Result<Opened> {
+fn open(config: &Config, depot: Option<Depot>, term: Option<i64>) -> anyhow::Result<Opened> {
     let dir = &config.data_dir;
-    std::fs::create_dir_all(dir)
-        .with_context(|| format!("the data folder cannot be made: {}", dir.display()))?;
-    let key = identity::load_or_create(&dir.join("key"))?;
-    let secret = identity::load_or_create(&dir.join("secret"))?;
+    let Keys { key, secret } = keys(config)?;
     let invitation = config.private.then(|| invitation(&secret, config.invitation));
-    let films = ByHash::open(dir.join("films"), "film")?;
-    let evidence = ByHash::open(dir.join("evidence"), "evidence")?;
-    let origin = format!("tessera-scheduler/{}", public_key(&key));
-    let options = Options::new(origin).signed_by(key.clone());
-    let (journal, replay) = Journal::open(&dir.join("journal"), options)
+    let films = ByHash::open(dir.join("films"), "film")?.stored_in(depot.clone());
+    let evidence = ByHash::open(dir.join("evidence"), "evidence")?.stored_in(depot);
+    let options = Options::new(journal_origin(&key)).signed_by(key.clone());
+    let (mut journal, replay) = Journal::open(&dir.join("journal"), options)
         .context("the scheduler's journal was not opened")?;
     if let Some(cut) = &replay.cut {
         tracing::warn!(bytes = cut.bytes, "the journal's torn end was cut off");
     }
     let state = desk::replay(State::new(Secret::new(secret.to_bytes())), replay)?;
-    let ledger = Ledger::open(&dir.join("ledger"), key.clone(), &ledger::Options::default())
+    let mut ledger = Ledger::open(&dir.join("ledger"), key.clone(), &ledger::Options::default())
         .context("the ledger was not opened")?;
     for snapshot in ledger.passed_over() {
         let why = anyhow::Error::msg(snapshot.why.to_string());
         tracing::warn!("a snapshot of the ledger is not used, {why}: {}", snapshot.path.display());
     }
     tell_audit(ledger.audit_reader())?;
+    if let Some(database) = &config.database {
+        let log = |name| PostgresLog::open(database, public_key(&key), name, term).map(Box::new);
+        journal.share(log(SCHEDULER_LOG)?).context("the scheduler's journal is not shared")?;
+        ledger.share(log(LEDGER_LOG)?).context("the ledger's journal is not shared")?;
+    }
     Ok(Opened { key, invitation, state, journal, ledger, films, evidence })
 }
 
@@ -170,7 +302,12 @@ struct Parts {
 }
 
 impl Parts {
-    async fn start(config: &Config, opened: Opened, peer: &Peer) -> anyhow::Result<Self> {
+    async fn start(
+        config: &Config,
+        opened: Opened,
+        peer: &Peer,
+        depot: Option<SceneDepot>,
+    ) -> anyhow::Result<Self> {
         let Opened { key, invitation, state, journal, ledger, films, evidence } = opened;
         let prover = ledger.prover().context("the ledger keeps no hashes for proofs")?;
         let (money, checks) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
@@ -221,6 +358,7 @@ impl Parts {
             desk,
             till: TillHandle::new(money.clone()),
             scenes,
+            depot,
             arrivals: Arrivals::default(),
             givers: Givers::default(),
             frames,
@@ -245,10 +383,10 @@ impl Parts {
     }
 
     /// Stops the desk first, so that nothing is decided that cannot be written.
-    fn sweeper(&self, config: &Config) -> Sweeper {
+    fn sweeper(&self, config: &Config, depot: Option<SceneDepot>) -> Sweeper {
         let Door { desk, films, scenes, scene_uses, .. } = &*self.door;
         let (desk, films, scenes) = (desk.clone(), films.clone(), scenes.clone());
-        Sweeper::new(config, desk, films, scenes, scene_uses.clone())
+        Sweeper::new(config, desk, films, (scenes, depot), scene_uses.clone())
     }
 
     async fn stop(self) -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ use protocol::SceneId;
 use transport::Scenes;
 
 use super::by_hash::ByHash;
+use super::depot::SceneDepot;
 use super::desk::DeskHandle;
 use crate::config::Config;
 use crate::core::keep;
@@ -42,6 +43,7 @@ pub(super) struct Sweeper {
     pub(super) desk: DeskHandle,
     pub(super) films: Arc<ByHash>,
     pub(super) scenes: Scenes,
+    pub(super) depot: Option<SceneDepot>,
     pub(super) uses: Arc<SceneUses>,
     /// How often; films that are younger stay in any case, for no event may name them yet.
     pub(super) every: Duration,
@@ -51,16 +53,16 @@ pub(super) struct Sweeper {
 
 impl Sweeper {
     /// By the operator's rules.
-    pub(super) const fn new(
+    pub(super) fn new(
         config: &Config,
         desk: DeskHandle,
         films: Arc<ByHash>,
-        scenes: Scenes,
+        (scenes, depot): (Scenes, Option<SceneDepot>),
         uses: Arc<SceneUses>,
     ) -> Self {
         let every = Duration::from_millis(config.sweep_ms);
         let keep_scenes = Duration::from_millis(config.keep_scenes_ms);
-        Self { desk, films, scenes, uses, every, keep_scenes }
+        Self { desk, films, scenes, depot, uses, every, keep_scenes }
     }
 
     /// Sweeps again and again; ends when the desk has.
@@ -102,6 +104,15 @@ impl Sweeper {
         for scene in self.uses.idle(spare, self.keep_scenes) {
             self.scenes.remove(scene).await?;
             tracing::info!(%scene, "a scene that nobody needs is gone");
+        }
+        if let Some(depot) = &self.depot {
+            // What is here is there.
+            let here = self.scenes.list().await?.into_iter().map(|(scene, _bytes)| scene);
+            let kept = here.chain(needed.iter().copied()).collect();
+            let (parts, bytes) = depot.sweep(&kept, self.keep_scenes).await?;
+            if parts > 0 {
+                tracing::info!(parts, bytes, "parts of scenes are gone from object storage");
+            }
         }
         Ok(())
     }

@@ -86,18 +86,24 @@ pub fn ticket_file(text: &str) -> Option<PathBuf> {
     text.strip_prefix('@').map(PathBuf::from)
 }
 
+/// A word that was given, or what is in `@FILE`.
+///
+/// # Errors
+/// Not found: no such file.
+pub fn word(what: &str, text: &str) -> anyhow::Result<String> {
+    let Some(path) = text.strip_prefix('@') else { return Ok(text.to_owned()) };
+    let read = std::fs::read_to_string(path)
+        .with_context(|| format!("{what} file cannot be read: {path}"))
+        .exit(Exit::NotFound)?;
+    Ok(read.trim().to_owned())
+}
+
 /// A ticket, or the ticket in `@FILE`.
 ///
 /// # Errors
 /// Not found: no such file. Usage: not a ticket.
 pub fn ticket(text: &str) -> anyhow::Result<Ticket> {
-    let text = match text.strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path)
-            .with_context(|| format!("the ticket file cannot be read: {path}"))
-            .exit(Exit::NotFound)?,
-        None => text.to_owned(),
-    };
-    text.trim().parse::<Ticket>().exit(Exit::Usage)
+    word("the ticket", text)?.trim().parse::<Ticket>().exit(Exit::Usage)
 }
 
 impl Farm {

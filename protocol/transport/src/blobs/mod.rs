@@ -322,6 +322,17 @@ impl SceneStore for BlobStore {
         })
     }
 
+    fn parts(&self, scene: SceneId) -> BoxFuture<'_, Result<Vec<Digest>, SceneError>> {
+        Box::pin(async move {
+            let sequence = self.sequence(scene).await?.ok_or(SceneError::Missing(scene))?;
+            Ok(sequence.hashes().map(|part| Digest(*part.as_bytes())).collect())
+        })
+    }
+
+    fn part(&self, scene: SceneId, part: Digest) -> BoxFuture<'_, Result<Bytes, SceneError>> {
+        Box::pin(self.read_part(scene, Hash::from_bytes(part.0)))
+    }
+
     fn remove(&self, scene: SceneId) -> BoxFuture<'_, Result<(), SceneError>> {
         Box::pin(async move {
             self.whole().remove(&scene);
@@ -434,13 +445,14 @@ impl BlobStore {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(size).map_err(|_no_memory| SceneError::Memory(scene))?;
         for part in sequence.hashes() {
-            let read = self.api().blobs().get_bytes(part).await.map_err(failed)?;
-            if Hash::new(&read) != part {
-                return Err(SceneError::Damaged(scene));
-            }
-            bytes.extend_from_slice(&read);
+            bytes.extend_from_slice(&self.read_part(scene, part).await?);
         }
         Ok(bytes.into())
+    }
+
+    async fn read_part(&self, scene: SceneId, part: Hash) -> Result<Bytes, SceneError> {
+        let read = self.api().blobs().get_bytes(part).await.map_err(failed)?;
+        if Hash::new(&read) == part { Ok(read) } else { Err(SceneError::Damaged(scene)) }
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use transport::{FetchError, FetchProgress, Scenes};
 
 use super::{Door, chain, refused};
+use crate::shell::depot::SceneDepot;
 
 /// Scenes that come from one artist at a time.
 const FROM_ONE_MAX: usize = 4;
@@ -46,7 +47,7 @@ impl Arrivals {
     /// The transfer of a scene, begun now if need be.
     fn join(
         &self,
-        scenes: &Scenes,
+        (scenes, depot): (&Scenes, Option<&SceneDepot>),
         offered: Offered,
         size_bytes: u64,
     ) -> Result<watch::Receiver<Coming>, Refused> {
@@ -67,7 +68,7 @@ impl Arrivals {
             SceneArrival { found_bytes: 0, received_bytes: 0, size_bytes, is_whole: false };
         let (tell, state) = watch::channel(Coming::UnderWay(nothing));
         coming.insert(offered, state.clone());
-        tokio::spawn(fetch(scenes.clone(), offered, size_bytes, tell));
+        tokio::spawn(fetch((scenes.clone(), depot.cloned()), offered, size_bytes, tell));
         Ok(state)
     }
 
@@ -87,7 +88,7 @@ impl Arrivals {
 
 /// Fetches a scene from its artist and tells how far it is.
 async fn fetch(
-    scenes: Scenes,
+    (scenes, depot): (Scenes, Option<SceneDepot>),
     (artist, scene): Offered,
     size_bytes: u64,
     tell: watch::Sender<Coming>,
@@ -105,7 +106,16 @@ async fn fetch(
         tell.send_replace(Coming::UnderWay(arrival));
     };
     let fetched = scenes.fetch(scene, size_bytes, artist, progress).await;
+    let stored = match (&depot, &fetched) {
+        (Some(depot), Ok(_)) => depot.store(scene).await,
+        _ => Ok(()),
+    };
     let coming = match fetched {
+        Ok(_) if let Err(error) = &stored => {
+            tracing::error!(%scene, "a scene was not stored for the other schedulers: {error:#}");
+            let message = "the farm's storage of scenes cannot be reached; try again later";
+            Coming::Ended(refused(RefusedCode::Busy, message))
+        }
         Ok(size_bytes) => {
             // Without a report it was here before.
             if let Coming::UnderWay(told) = &*tell.borrow()
@@ -152,7 +162,7 @@ impl Door {
         }
         self.scene_uses.touch(scene);
         let offered = (caller, scene);
-        let mut state = self.arrivals.join(&self.scenes, offered, size_bytes)?;
+        let mut state = self.arrivals.join((&self.scenes, self.depot.as_ref()), offered, size_bytes)?;
         let wait = Duration::from_millis(u64::from(wait_ms)).min(limits::POLL_WAIT_MAX);
         // Whether it is over or the time is, the state says.
         drop(timeout(wait, state.wait_for(Coming::is_over)).await);

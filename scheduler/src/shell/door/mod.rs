@@ -33,6 +33,7 @@ pub(super) use witness::Witnesses;
 
 use super::assay::Assays;
 use super::by_hash::ByHash;
+use super::depot::SceneDepot;
 use super::desk::{DeskHandle, Stopped};
 use super::frames::Frames;
 use super::sweep::SceneUses;
@@ -54,6 +55,8 @@ pub(super) struct Door {
     pub(super) desk: DeskHandle,
     pub(super) till: TillHandle,
     pub(super) scenes: Scenes,
+    /// Where other schedulers of the farm find them.
+    pub(super) depot: Option<SceneDepot>,
     /// Scenes that artists send.
     pub(super) arrivals: Arrivals,
     /// Nodes that give scenes to others.

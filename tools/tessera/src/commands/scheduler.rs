@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueHint};
-use scheduler::{Config, ConfigError};
+use scheduler::{Config, ConfigError, Database};
 
 use crate::client;
 use crate::exit::{Exit, WithExit as _};
@@ -20,6 +20,7 @@ Examples:
   tessera scheduler --data farm
   tessera scheduler --data farm --bind 0.0.0.0:7700 --config farm.toml
   tessera scheduler --data farm --status 127.0.0.1:7780
+  tessera scheduler --data farm --bind 10.0.0.1:7700 --database @db --objects s3://bucket/farm
   tessera scheduler --data farm --config farm.toml --print-config
 
 ")]
@@ -36,6 +37,13 @@ pub struct SchedulerArgs {
     /// A farm of one's own: only who has its ticket gets in, and nothing costs anything
     #[arg(long)]
     private: bool,
+    /// PostgreSQL database that this farm's schedulers share, one of which leads; @FILE reads it from
+    /// a file
+    #[arg(long, value_name = "URL", env = "TESSERA_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+    /// Where films and scenes are kept for all of them: file:///folder or s3://bucket/folder
+    #[arg(long, value_name = "URL", env = "TESSERA_OBJECTS")]
+    objects: Option<String>,
     /// Settings, TOML
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
@@ -130,6 +138,10 @@ fn config(args: &SchedulerArgs) -> anyhow::Result<Config> {
         config.bind = bind;
     }
     config.status = args.status.or(config.status);
+    if let Some(database) = &args.database {
+        config.database = Some(Database::new(client::word("the database's", database)?));
+    }
+    config.objects = args.objects.clone().or(config.objects);
     if args.private {
         (config.private, config.free) = (true, true);
     }

@@ -1,0 +1,227 @@
+//! Who leads.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use postgres::Client;
+use protocol::{Digest, PublicKey};
+use tokio::sync::watch;
+
+use super::{connect, farm_column, make_tables};
+use crate::config::{Config, Database};
+
+/// How often who leads says so, and who stands by looks: this part of the time after which it is
+/// taken for gone.
+const LOOKS: u32 = 6;
+/// A scheduler that was heard within this time stands in the ticket.
+const HEARD_RECENTLY_S: f64 = 3_600.0;
+
+/// A farm's place at the head, as one of its schedulers sees it.
+pub(super) struct Seat {
+    database: Database,
+    client: Client,
+    farm: Vec<u8>,
+    secret: Vec<u8>,
+    address: String,
+    lapse: Duration,
+}
+
+/// Who leads now.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// This scheduler, from now on: the number of its term.
+    Taken(i64),
+    /// Another, at this address.
+    Led(String),
+}
+
+impl Seat {
+    /// The seat of the farm with this key. `secret` is what its random draws come from: its
+    /// schedulers share that too, and only a hash of it reaches the database.
+    ///
+    /// # Errors
+    /// The database is not reached.
+    pub(super) fn open(
+        config: &Config,
+        database: &Database,
+        farm: PublicKey,
+        secret: &[u8; 32],
+    ) -> anyhow::Result<Self> {
+        let mut client = connect(database)?;
+        make_tables(&mut client)?;
+        let secret = Digest::of("tessera 2026 shared farm v1", &[&secret[..]]);
+        Ok(Self {
+            database: database.clone(),
+            client,
+            farm: farm_column(farm),
+            secret: secret.0.to_vec(),
+            address: config.bind.to_string(),
+            lapse: Duration::from_millis(config.lead_ms),
+        })
+    }
+
+    /// How long between two looks.
+    pub(super) fn interval(&self) -> Duration {
+        self.lapse / LOOKS
+    }
+
+    /// Takes the lead when nobody has it, or who has it was not heard for long.
+    ///
+    /// # Errors
+    /// The database is not reached; the farm's other schedulers have another secret.
+    pub(super) fn take(&mut self) -> anyhow::Result<Found> {
+        let lapse_s = self.lapse.as_secs_f64();
+        // Only the database's clock is looked at.
+        let taken = self.client.query_opt(
+            "INSERT INTO tessera_farm AS it (farm, secret, term, leader, heard)
+                 VALUES ($1, $2, 1, $3, clock_timestamp())
+             ON CONFLICT (farm) DO UPDATE
+                 SET term = it.term + 1, leader = excluded.leader, heard = clock_timestamp()
+                 WHERE it.secret = excluded.secret
+                   AND it.heard < clock_timestamp() - make_interval(secs => $4)
+             RETURNING term",
+            &[&self.farm, &self.secret, &self.address, &lapse_s],
+        )?;
+        if let Some(row) = taken {
+            return Ok(Found::Taken(row.get(0)));
+        }
+        let row = self
+            .client
+            .query_one("SELECT leader, secret FROM tessera_farm WHERE farm = $1", &[&self.farm])?;
+        if row.get::<_, Vec<u8>>(1) != self.secret {
+            bail!(
+                "this farm's other schedulers have another secret; copy the files `key` and `secret` from the data folder of one of them"
+            );
+        }
+        Ok(Found::Led(row.get(0)))
+    }
+
+    /// Says that this scheduler leads still; false when it does no more.
+    fn hold(&mut self, term: i64) -> anyhow::Result<bool> {
+        let held = self.client.execute(
+            "UPDATE tessera_farm SET heard = clock_timestamp() WHERE farm = $1 AND term = $2",
+            &[&self.farm, &term],
+        )?;
+        Ok(held == 1)
+    }
+
+    /// Tries once more to reach a database that does not answer.
+    fn reconnect(&mut self) {
+        match connect(&self.database) {
+            Ok(client) => self.client = client,
+            Err(error) => tracing::warn!("{error:#}"),
+        }
+    }
+
+    /// Lets another take the lead at once.
+    fn leave(&mut self, term: i64) -> anyhow::Result<()> {
+        self.client.execute(
+            "UPDATE tessera_farm SET heard = '-infinity' WHERE farm = $1 AND term = $2",
+            &[&self.farm, &term],
+        )?;
+        Ok(())
+    }
+
+    /// Says where this scheduler is found when it leads.
+    pub(super) fn announce(&mut self) -> anyhow::Result<()> {
+        self.client.execute(
+            "INSERT INTO tessera_scheduler (farm, address, heard)
+                 VALUES ($1, $2, clock_timestamp())
+             ON CONFLICT (farm, address) DO UPDATE SET heard = excluded.heard",
+            &[&self.farm, &self.address],
+        )?;
+        Ok(())
+    }
+
+    /// Where the farm's schedulers are found.
+    fn addresses(&mut self) -> anyhow::Result<Vec<SocketAddr>> {
+        let rows = self.client.query(
+            "SELECT address FROM tessera_scheduler
+                 WHERE farm = $1 AND heard > clock_timestamp() - make_interval(secs => $2)
+                 ORDER BY address",
+            &[&self.farm, &HEARD_RECENTLY_S],
+        )?;
+        let addresses = rows.iter().map(|row| row.get::<_, &str>(0).parse());
+        addresses.collect::<Result<_, _>>().context("a scheduler's address is not understood")
+    }
+}
+
+/// The lead of a farm, as long as this is alive.
+pub(in crate::shell) struct Lead {
+    /// The number of the term.
+    pub(in crate::shell) term: i64,
+    /// Where the farm's schedulers are found.
+    pub(in crate::shell) addresses: Vec<SocketAddr>,
+    lost: watch::Receiver<bool>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Lead {
+    /// Holds a lead that was just taken.
+    ///
+    /// # Errors
+    /// The database is not reached; no thread.
+    pub(super) fn begin(mut seat: Seat, term: i64) -> anyhow::Result<Self> {
+        let addresses = seat.addresses()?;
+        let (tell, lost) = watch::channel(false);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new().name("seat".to_owned()).spawn(move || {
+            keep(&mut seat, term, &stopped);
+            // Whoever holds the lead no more is told so first.
+            tell.send_replace(true);
+            if stopped.load(Ordering::Relaxed)
+                && let Err(error) = seat.leave(term)
+            {
+                tracing::warn!("the lead was not handed over, it lapses: {error:#}");
+            }
+        })?;
+        Ok(Self { term, addresses, lost, stop, thread: Some(thread) })
+    }
+
+    /// Waits until another leads, or the database was not reached for so long that another may.
+    pub(in crate::shell) fn lost(&self) -> impl Future<Output = ()> + use<> {
+        let mut lost = self.lost.clone();
+        // A thread that has panicked holds nothing.
+        async move { drop(lost.wait_for(|lost| *lost).await) }
+    }
+}
+
+/// Holds the lead until it is lost, or it is to be left.
+fn keep(seat: &mut Seat, term: i64, stop: &AtomicBool) {
+    let mut held = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        let asked = Instant::now();
+        match seat.hold(term).and_then(|holds| seat.announce().map(|()| holds)) {
+            Ok(true) => held = asked,
+            Ok(false) => {
+                tracing::warn!(term, "another scheduler leads now");
+                return;
+            }
+            Err(error) => {
+                tracing::warn!("the lead was not held: {error:#}");
+                seat.reconnect();
+            }
+        }
+        if held.elapsed() >= seat.lapse {
+            tracing::error!("the database was not reached for so long that another may lead");
+            return;
+        }
+        std::thread::park_timeout(seat.interval());
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            drop(thread.join());
+        }
+    }
+}
