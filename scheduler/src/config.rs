@@ -226,15 +226,30 @@ impl Config {
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let config: Self = toml::from_str(&text)
             .map_err(|source| ConfigError::Parse { path: path.to_owned(), source })?;
-        config.validate()?;
+        config.validate_values()?;
         Ok(config)
     }
 
-    /// Checks every value against its range.
+    /// Checks every value against its range, and that what must be together is.
     ///
     /// # Errors
-    /// [`ConfigError::Range`], [`ConfigError::Market`] or [`ConfigError::Unchecked`].
+    /// See [`ConfigError`].
     pub fn validate(&self) -> Result<(), ConfigError> {
+        self.validate_values()?;
+        if self.database.is_none() {
+            return Ok(());
+        }
+        if self.bind.port() == 0 || self.bind.ip().is_unspecified() {
+            return Err(ConfigError::SharedBind(self.bind));
+        }
+        if self.objects.is_none() {
+            return Err(ConfigError::SharedObjects);
+        }
+        Ok(())
+    }
+
+    /// Checks each value for itself: options of the command line may still change others.
+    fn validate_values(&self) -> Result<(), ConfigError> {
         let policy = &self.policy;
         if !policy.check && !self.dangerously_accept_unchecked_films {
             return Err(ConfigError::Unchecked);
@@ -242,12 +257,6 @@ impl Config {
         policy.market.validate()?;
         if let Some(database) = &self.database {
             database.parsed().map_err(ConfigError::Database)?;
-            if self.bind.port() == 0 || self.bind.ip().is_unspecified() {
-                return Err(ConfigError::SharedBind(self.bind));
-            }
-            if self.objects.is_none() {
-                return Err(ConfigError::SharedObjects);
-            }
         }
         let at_least_one = "it must be at least 1";
         let at_most_all = "it is in millionths, at most 1000000";

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use scheduler::Config;
+use scheduler::{Config, News};
 
 fn main() -> anyhow::Result<()> {
     let config = match std::env::args_os().nth(1) {
@@ -23,7 +23,9 @@ fn main() -> anyhow::Result<()> {
     .context("the stop signal cannot be listened to")?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(scheduler::run(config, |ready| println!("{}", ready.ticket), async move {
-        drop(stopped.await)
-    }))
+    let tell = |news| match news {
+        News::Open(ready) | News::Moved(ready) => println!("{}", ready.ticket),
+        News::StandingBy(leader) => eprintln!("standing by while {leader} leads"),
+    };
+    runtime.block_on(scheduler::run(config, tell, async move { drop(stopped.await) }))
 }

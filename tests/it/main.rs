@@ -4,6 +4,8 @@
 mod clock;
 /// Disks without space.
 mod disk;
+/// Several schedulers of one farm, of which one leads.
+mod failover;
 /// A node, or the scheduler, dies or goes silent in the middle of a job.
 mod faults;
 /// Strangers who send what they like, as often as they like.

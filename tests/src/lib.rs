@@ -7,6 +7,7 @@ mod clock;
 mod disk;
 mod lan;
 mod place;
+mod postgres;
 mod process;
 mod program;
 mod proxy;
@@ -28,6 +29,7 @@ pub use clock::Clock;
 pub use disk::Disk;
 pub use lan::Lan;
 pub use place::{Holder, Place, skip};
+pub use postgres::Postgres;
 pub use process::{Outcome, Process};
 pub use program::tessera;
 pub use proxy::{Proxy, Weather};
@@ -41,10 +43,19 @@ pub struct Farm {
     dir: tempfile::TempDir,
     bind: SocketAddr,
     scheduler: Option<Process>,
+    /// The scheduler's folder.
+    data: String,
     /// Where the scheduler runs.
     home: Place,
     /// Where the artist's commands run.
     artist: Place,
+}
+
+/// A scheduler that stands by.
+pub struct Standby {
+    process: Process,
+    data: String,
+    bind: SocketAddr,
 }
 
 impl Farm {
@@ -77,7 +88,8 @@ impl Farm {
         let dir = tempfile::tempdir().context("no temporary folder")?;
         let bind = SocketAddr::new(address, free_port(address)?);
         let (home, artist) = (Place::default(), Place::default());
-        let farm = Self { dir, bind, scheduler: None, home, artist };
+        let data = "scheduler".to_owned();
+        let farm = Self { dir, bind, scheduler: None, data, home, artist };
         fs::write(farm.path("farm.toml"), settings)?;
         Ok(farm)
     }
@@ -129,20 +141,70 @@ impl Farm {
     /// # Errors
     /// It does not come up.
     pub fn start_scheduler(&mut self) -> Result<()> {
-        let arguments = [
-            "scheduler".to_owned(),
-            "--data".to_owned(),
-            self.path("scheduler").display().to_string(),
-            "--bind".to_owned(),
-            self.bind.to_string(),
-            "--config".to_owned(),
-            self.path("farm.toml").display().to_string(),
-        ];
-        let scheduler = Process::start_at(&self.home, "scheduler", self.dir.path(), &arguments)?;
+        let scheduler = self.spawn_scheduler(&self.data, self.bind)?;
         let ticket = scheduler.wait_for_line(|_first| true)?;
         fs::write(self.path("ticket"), ticket)?;
         self.scheduler = Some(scheduler);
         Ok(())
+    }
+
+    /// Starts another scheduler of the same farm in a folder of its own, and waits until it stands by.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn start_standby(&self, data: &str) -> Result<Standby> {
+        fs::create_dir_all(self.path(data))?;
+        for key in ["key", "secret"] {
+            fs::copy(self.path(&self.data).join(key), self.path(data).join(key))?;
+        }
+        let bind = SocketAddr::new(self.bind.ip(), free_port(self.bind.ip())?);
+        let process = self.spawn_scheduler(data, bind)?;
+        process.wait_for_log(|line| line.contains("standing by:"))?;
+        // Whoever has the new ticket finds it.
+        let start = Instant::now();
+        let ticket = self.path(&self.data).join("ticket");
+        while start.elapsed() < PATIENCE {
+            let read: Ticket = fs::read_to_string(&ticket)?.parse()?;
+            if read.addresses().contains(&bind) {
+                fs::write(self.path("ticket"), read.to_string())?;
+                return Ok(Standby { process, data: data.to_owned(), bind });
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        bail!("the ticket does not name the scheduler that stands by")
+    }
+
+    /// Starts another scheduler with the farm's key, which draws from another secret, and waits until it
+    /// says that this cannot be.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn stranger_is_refused(&self) -> Result<()> {
+        fs::create_dir_all(self.path("stranger"))?;
+        fs::copy(self.path(&self.data).join("key"), self.path("stranger").join("key"))?;
+        let bind = SocketAddr::new(self.bind.ip(), free_port(self.bind.ip())?);
+        let stranger = self.spawn_scheduler("stranger", bind)?;
+        stranger.wait_for_log(|line| line.contains("another secret"))?;
+        Ok(())
+    }
+
+    /// Waits until a scheduler leads that stood by, which the farm is asked and stopped through from now
+    /// on; the one that led before, if it runs.
+    ///
+    /// # Errors
+    /// It does not lead.
+    pub fn follow(&mut self, to: Standby) -> Result<Option<Process>> {
+        to.process.wait_for_log(|line| line.contains("the farm is open"))?;
+        (self.data, self.bind) = (to.data, to.bind);
+        Ok(self.scheduler.replace(to.process))
+    }
+
+    fn spawn_scheduler(&self, data: &str, bind: SocketAddr) -> Result<Process> {
+        let [data, settings] = [data, "farm.toml"].map(|name| self.path(name).display().to_string());
+        let bind = bind.to_string();
+        let arguments = ["scheduler", "--data", &data, "--bind", &bind, "--config", &settings];
+        let arguments = arguments.map(ToOwned::to_owned);
+        Process::start_at(&self.home, "scheduler", self.dir.path(), &arguments)
     }
 
     /// Kills the scheduler as `kill -9` does.
@@ -369,7 +431,7 @@ impl Farm {
     }
 
     fn ledger(&self) -> Result<(PathBuf, PublicKey)> {
-        let dir = self.path("scheduler").join("ledger");
+        let dir = self.path(&self.data).join("ledger");
         let key = ledger::offline::claimed_key(&dir).context("the ledger names no key")?;
         Ok((dir, key))
     }

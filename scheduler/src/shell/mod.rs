@@ -22,4 +22,4 @@ mod sweep;
 mod till;
 mod verifier;
 
-pub use run::{Ready, run};
+pub use run::{News, Ready, run};

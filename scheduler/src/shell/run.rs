@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use ledger::journal::{AppendError, Journal, Options};
-use ledger::{Audit, AuditReader, Ledger};
+use ledger::{ApplyError, Audit, AuditReader, Ledger};
 use protocol::sign::public_key;
 use protocol::{Digest, Invitation, PublicKey, SigningKey};
 use renderer::{Cancel, CpuBackend};
-use tokio::sync::Semaphore;
-use transport::{Peer, PeerConfig, Ticket, identity};
+use tokio::sync::{Semaphore, mpsc};
+use transport::{BindError, Peer, PeerConfig, Ticket, identity};
 
 use super::assay::Assays;
 use super::by_hash::ByHash;
@@ -37,9 +37,24 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a scheduler waits that could not stand by.
 const STAND_BY_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long whoever takes the lead waits for its address, and how often it looks.
+const BIND_PATIENCE: Duration = Duration::from_secs(20);
+const BIND_AGAIN: Duration = Duration::from_millis(100);
+
 /// Statements and proofs that are made at once: without a working index a statement reads the whole
 /// journal.
 const STATEMENTS_AT_ONCE: usize = 4;
+
+/// What a scheduler tells whoever started it.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// It can be called.
+    Open(Ready),
+    /// Its ticket has changed: another scheduler of the farm is found.
+    Moved(Ready),
+    /// Another scheduler of the farm leads, at this address, and this one stands by.
+    StandingBy(String),
+}
 
 /// A scheduler that can be called.
 #[derive(Debug, Clone)]
@@ -54,9 +69,8 @@ pub struct Ready {
 
 /// Runs a scheduler until `shutdown` resolves.
 ///
-/// `on_ready` is called when peers can connect: once, or each time that this scheduler takes the lead
-/// where several share a database. After a `kill -9` at any moment the next start continues every
-/// job: no accepted film is lost, none is paid twice.
+/// `tell` is called when peers can connect, and see [`News`]. After a `kill -9` at any moment the
+/// next start continues every job: no accepted film is lost, none is paid twice.
 ///
 /// # Errors
 /// What kept it from starting, or what stopped it before it was asked to: a disk that fails, a
@@ -64,7 +78,7 @@ pub struct Ready {
 /// again.
 pub async fn run(
     config: Config,
-    mut on_ready: impl FnMut(Ready),
+    mut tell: impl FnMut(News),
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     config.validate()?;
@@ -74,21 +88,21 @@ pub async fn run(
     }
     let mut shutdown = pin!(shutdown);
     let Some(database) = &config.database else {
-        return Ok(serve(&config, None, &mut on_ready, shutdown).await.map(drop)?);
+        return Ok(serve(&config, None, &mut tell, shutdown).await.map(drop)?);
     };
     loop {
-        let lead = match stand_by(&config, database, shutdown.as_mut()).await {
+        let lead = match stand_by(&config, database, &mut tell, shutdown.as_mut()).await {
             Ok(Some(lead)) => lead,
             Ok(None) => return Ok(()),
             Err(error) => {
-                tracing::error!("standing by failed, trying again: {error:#}");
+                tracing::warn!("standing by failed, trying again: {error:#}");
                 tokio::select! {
                     () = shutdown.as_mut() => return Ok(()),
                     () = tokio::time::sleep(STAND_BY_AGAIN) => continue,
                 }
             }
         };
-        match serve(&config, Some(lead), &mut on_ready, shutdown.as_mut()).await {
+        match serve(&config, Some(lead), &mut tell, shutdown.as_mut()).await {
             Ok(Ended::AskedTo) => return Ok(()),
             Ok(Ended::Deposed) => tracing::warn!("standing by again"),
             Err(error) if is_shared(&error) => tracing::warn!("standing by again: {error:#}"),
@@ -105,41 +119,54 @@ enum Ended {
     Deposed,
 }
 
-/// Whether the database did not take what was written: whoever leads now, or this one again, goes on
-/// from what it has taken.
+/// Whether the database did not take what was written, or did not answer: whoever leads now, or this
+/// one again, goes on from what it has taken.
 fn is_shared(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(AppendError::Shared(_))))
+    let is_closed = |cause: &AppendError| {
+        matches!(cause, AppendError::Shared(_) | AppendError::Closed { .. })
+    };
+    error.chain().any(|cause| {
+        let journal = match cause.downcast_ref() {
+            Some(ApplyError::Journal(error)) => Some(error),
+            _ => cause.downcast_ref::<AppendError>(),
+        };
+        journal.is_some_and(is_closed) || cause.is::<postgres::Error>()
+    })
 }
 
 /// Waits for the lead; none when the wait is to end.
 async fn stand_by(
     config: &Config,
     database: &Database,
-    shutdown: Pin<&mut impl Future<Output = ()>>,
+    tell: &mut impl FnMut(News),
+    mut shutdown: Pin<&mut impl Future<Output = ()>>,
 ) -> anyhow::Result<Option<Lead>> {
     let stop = Arc::new(AtomicBool::new(false));
+    let (say, mut leaders) = mpsc::unbounded_channel();
     let waiting = tokio::task::spawn_blocking({
         let (config, database, stop) = (config.clone(), database.clone(), stop.clone());
-        move || shared::stand_by(&config, &database, &keys(&config)?, &stop)
+        move || shared::stand_by(&config, &database, &keys(&config)?, (&say, &stop))
     });
     let mut waiting = pin!(waiting);
-    let led = tokio::select! {
-        led = waiting.as_mut() => led,
-        () = shutdown => {
-            stop.store(true, Ordering::Relaxed);
-            // A lead that was taken meanwhile is left again.
-            drop(waiting.await);
-            return Ok(None);
+    loop {
+        tokio::select! {
+            led = waiting.as_mut() => return led.context("standing by panicked")?,
+            Some(leader) = leaders.recv() => tell(News::StandingBy(leader)),
+            () = shutdown.as_mut() => {
+                stop.store(true, Ordering::Relaxed);
+                // A lead that was taken meanwhile is left again.
+                drop(waiting.await);
+                return Ok(None);
+            }
         }
-    };
-    led.context("standing by panicked")?
+    }
 }
 
 /// Opens what is on disk, and answers peers until `shutdown` resolves or the lead is lost.
 async fn serve(
     config: &Config,
     lead: Option<Lead>,
-    on_ready: &mut impl FnMut(Ready),
+    tell: &mut impl FnMut(News),
     shutdown: Pin<&mut impl Future<Output = ()>>,
 ) -> anyhow::Result<Ended> {
     let runtime = tokio::runtime::Handle::current();
@@ -151,9 +178,8 @@ async fn serve(
             .await
             .context("opening panicked")??
     };
-    let mut peer_config = PeerConfig::new(opened.key.to_bytes(), config.data_dir.join("scenes"));
-    peer_config.bind = config.bind;
-    let peer = Peer::bind(peer_config).await.context("the network door was not opened")?;
+    let patience = if lead.is_some() { BIND_PATIENCE } else { Duration::ZERO };
+    let peer = bind(config, &opened.key, patience).await?;
     let depot = depot.map(|depot| SceneDepot::new(depot, peer.scenes().clone()));
     if let Some(depot) = &depot {
         restore_scenes(depot, &opened.state).await;
@@ -169,18 +195,26 @@ async fn serve(
         Some(invitation) => peer.ticket().inviting(invitation),
         None => peer.ticket(),
     };
-    let ticket = ticket.reaching(lead.iter().flat_map(|lead| lead.addresses.iter().copied()));
-    let ready = Ready { ticket, key: peer.id(), status };
+    let mut found = lead.as_ref().map(Lead::addresses);
+    let mut ready = || {
+        let others = found.as_mut().map(|found| found.borrow_and_update().clone());
+        let ticket = ticket.clone().reaching(others.into_iter().flatten());
+        Ready { ticket, key: peer.id(), status }
+    };
     peer.serve(parts.door.clone());
     let page = page::serve(listener, parts.page.clone());
-    on_ready(ready);
+    tell(News::Open(ready()));
 
     let sweeper = parts.sweeper(config, depot);
     let mut outcome = Ended::AskedTo;
     let lost = async {
-        match &lead {
-            Some(lead) => lead.lost().await,
-            None => std::future::pending().await,
+        let Some(lead) = &lead else { return std::future::pending().await };
+        let (mut lost, mut found) = (pin!(lead.lost()), lead.addresses());
+        loop {
+            tokio::select! {
+                () = lost.as_mut() => return,
+                Ok(()) = found.changed() => tell(News::Moved(ready())),
+            }
         }
     };
     let ended = tokio::select! {
@@ -198,6 +232,24 @@ async fn serve(
     peer.close().await;
     parts.stop().await?;
     Ok(outcome)
+}
+
+/// Opens the network door. Where this process had it open a moment ago, as when it takes the lead
+/// again, the system may need a moment to give the address back.
+async fn bind(config: &Config, key: &SigningKey, patience: Duration) -> anyhow::Result<Peer> {
+    let begun = Instant::now();
+    loop {
+        let mut peer = PeerConfig::new(key.to_bytes(), config.data_dir.join("scenes"));
+        peer.bind = config.bind;
+        match Peer::bind(peer).await {
+            Err(BindError::Address { .. } | BindError::Scenes { .. })
+                if begun.elapsed() < patience =>
+            {
+                tokio::time::sleep(BIND_AGAIN).await;
+            }
+            bound => return bound.context("the network door was not opened"),
+        }
+    }
 }
 
 /// Brings scenes here that jobs need and another scheduler has taken in.

@@ -15,7 +15,7 @@ use protocol::{
     RenderSettings, Reply, Request, Role, SceneId, Schedule, Signed, SigningKey, Size, Tokens,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, RenderScene, Work};
-use scheduler::{Config, Ready};
+use scheduler::{Config, News, Ready};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use transport::{CallError, Connection, Peer, PeerConfig, Ticket};
@@ -71,9 +71,14 @@ impl Farm {
         change(&mut config);
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = oneshot::channel();
+        let mut tell = Some(tell);
         let running = tokio::spawn(scheduler::run(
             config,
-            move |ready| tell.send(ready).expect("the test waits"),
+            move |news| {
+                if let (News::Open(ready), Some(tell)) = (news, tell.take()) {
+                    tell.send(ready).expect("the test waits");
+                }
+            },
             async move { drop(stopped.await) },
         ));
         match told.await {

@@ -62,6 +62,8 @@ impl Depot {
                 Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true))
             }
             _ => {
+                // Whoever was first has chosen for the whole process.
+                let _chosen = rustls::crypto::ring::default_provider().install_default();
                 let keys = std::env::vars().filter(|(name, _)| name.starts_with(BUCKET_VARIABLES));
                 let (store, _path) = object_store::parse_url_opts(&parsed, keys)
                     .with_context(|| format!("the object storage cannot be opened: {url}"))?;

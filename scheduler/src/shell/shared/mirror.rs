@@ -7,6 +7,7 @@ use ledger::journal::{Journal, Options};
 use proof::ledger_origin;
 use protocol::SigningKey;
 use protocol::sign::public_key;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::seat::{Found, Lead, Seat};
 use super::PostgresLog;
@@ -18,7 +19,7 @@ pub(in crate::shell) const SCHEDULER_LOG: &str = "scheduler";
 /// Name of the ledger's.
 pub(in crate::shell) const LEDGER_LOG: &str = "ledger";
 
-/// Waits for the lead, or for a stop: then there is none. Blocks.
+/// Waits for the lead, or for a stop: then there is none. Blocks, and tells who leads meanwhile.
 ///
 /// # Errors
 /// The database is not reached; what it holds is not what is on this disk.
@@ -26,7 +27,7 @@ pub(in crate::shell) fn stand_by(
     config: &Config,
     database: &Database,
     keys: &Keys,
-    stop: &AtomicBool,
+    (tell, stop): (&UnboundedSender<String>, &AtomicBool),
 ) -> anyhow::Result<Option<Lead>> {
     let farm = public_key(&keys.key);
     let mut seat = Seat::open(config, database, farm, &keys.secret.to_bytes())?;
@@ -48,7 +49,8 @@ pub(in crate::shell) fn stand_by(
             Found::Led(leader) => {
                 mirrors.iter_mut().try_for_each(Mirror::catch_up)?;
                 if told.as_ref() != Some(&leader) {
-                    tracing::info!(%leader, "standing by");
+                    // Nobody who listens is on the way down.
+                    drop(tell.send(leader.clone()));
                     told = Some(leader);
                 }
             }

@@ -3,7 +3,7 @@
 //! What they share is a PostgreSQL database: who leads, and the records of both journals. A record
 //! is durable when the database has it. Who takes the lead gets the next term, and the database
 //! takes records of the term in force only, so that who has lost the lead can write nothing more,
-//! however late it learns of it. See `docs/decisions/0017-several-schedulers.md`.
+//! however late it learns of it. See `docs/decisions/0018-several-schedulers.md`.
 
 mod log;
 mod mirror;

@@ -137,6 +137,12 @@ impl Seat {
         Ok(())
     }
 
+    /// Says where this scheduler is found, and learns where the others are.
+    fn meet(&mut self) -> anyhow::Result<Vec<SocketAddr>> {
+        self.announce()?;
+        self.addresses()
+    }
+
     /// Where the farm's schedulers are found.
     fn addresses(&mut self) -> anyhow::Result<Vec<SocketAddr>> {
         let rows = self.client.query(
@@ -154,8 +160,7 @@ impl Seat {
 pub(in crate::shell) struct Lead {
     /// The number of the term.
     pub(in crate::shell) term: i64,
-    /// Where the farm's schedulers are found.
-    pub(in crate::shell) addresses: Vec<SocketAddr>,
+    addresses: watch::Receiver<Vec<SocketAddr>>,
     lost: watch::Receiver<bool>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -167,12 +172,12 @@ impl Lead {
     /// # Errors
     /// The database is not reached; no thread.
     pub(super) fn begin(mut seat: Seat, term: i64) -> anyhow::Result<Self> {
-        let addresses = seat.addresses()?;
+        let (found, addresses) = watch::channel(seat.addresses()?);
         let (tell, lost) = watch::channel(false);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::Builder::new().name("seat".to_owned()).spawn(move || {
-            keep(&mut seat, term, &stopped);
+            keep(&mut seat, term, &found, &stopped);
             // Whoever holds the lead no more is told so first.
             tell.send_replace(true);
             if stopped.load(Ordering::Relaxed)
@@ -184,6 +189,11 @@ impl Lead {
         Ok(Self { term, addresses, lost, stop, thread: Some(thread) })
     }
 
+    /// Where the farm's schedulers are found.
+    pub(in crate::shell) fn addresses(&self) -> watch::Receiver<Vec<SocketAddr>> {
+        self.addresses.clone()
+    }
+
     /// Waits until another leads, or the database was not reached for so long that another may.
     pub(in crate::shell) fn lost(&self) -> impl Future<Output = ()> + use<> {
         let mut lost = self.lost.clone();
@@ -193,13 +203,25 @@ impl Lead {
 }
 
 /// Holds the lead until it is lost, or it is to be left.
-fn keep(seat: &mut Seat, term: i64, stop: &AtomicBool) {
+fn keep(
+    seat: &mut Seat,
+    term: i64,
+    found: &watch::Sender<Vec<SocketAddr>>,
+    stop: &AtomicBool,
+) {
     let mut held = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let asked = Instant::now();
-        match seat.hold(term).and_then(|holds| seat.announce().map(|()| holds)) {
-            Ok(true) => held = asked,
-            Ok(false) => {
+        match seat.hold(term).and_then(|holds| Ok((holds, seat.meet()?))) {
+            Ok((true, addresses)) => {
+                held = asked;
+                found.send_if_modified(|known| {
+                    let is_new = *known != addresses;
+                    *known = addresses;
+                    is_new
+                });
+            }
+            Ok((false, _)) => {
                 tracing::warn!(term, "another scheduler leads now");
                 return;
             }

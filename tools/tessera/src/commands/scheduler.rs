@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueHint};
-use scheduler::{Config, ConfigError, Database};
+use scheduler::{Config, ConfigError, Database, News, Ready};
 
 use crate::client;
 use crate::exit::{Exit, WithExit as _};
@@ -74,34 +74,47 @@ pub fn run(args: SchedulerArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     }
     let ticket_file = args.data.join("ticket");
     let is_private = config.private;
-    let on_ready = move |ready: scheduler::Ready| {
-        let ticket = ready.ticket.to_string();
-        if let Err(error) = write_whole(&ticket_file, &ticket, is_private) {
-            eprintln!(
-                "warning: the ticket file was not written ({error}): {}",
-                ticket_file.display()
-            );
+    let tell = move |news| match news {
+        News::Open(ready) => {
+            tell_ticket(&ready, &ticket_file, is_private);
+            tell_open(&ready, &ticket_file, is_private);
         }
-        // Whoever started us may not read: the farm runs all the same.
-        if let Err(error) = text::print(&ticket) {
-            eprintln!("warning: the ticket was not printed: {error}");
+        News::Moved(ready) => {
+            tell_ticket(&ready, &ticket_file, is_private);
+            eprintln!("  the ticket has changed: it leads to another scheduler of the farm, too");
         }
-        if let Some(address) = ready.status {
-            eprintln!("  its status: http://{address}/");
-        }
-        eprintln!(
-            "  the farm is open; nodes join with: tessera node --farm @{}",
-            ticket_file.display()
-        );
-        if is_private {
-            eprintln!("  it is private: whoever has the ticket gets in, and nobody else");
-        }
+        News::StandingBy(leader) => eprintln!("  standing by: {leader} leads the farm"),
     };
-    client::block_on(async { scheduler::run(config, on_ready, interrupt.wait()).await })?;
+    client::block_on(async { scheduler::run(config, tell, interrupt.wait()).await })?;
     if args.json {
         text::print(json::stopped(started.elapsed()))?;
     }
     Ok(Exit::Done)
+}
+
+/// Writes and prints the ticket.
+fn tell_ticket(ready: &Ready, ticket_file: &Path, is_private: bool) {
+    let ticket = ready.ticket.to_string();
+    if let Err(error) = write_whole(ticket_file, &ticket, is_private) {
+        eprintln!("warning: the ticket file was not written ({error}): {}", ticket_file.display());
+    }
+    // Whoever started us may not read: the farm runs all the same.
+    if let Err(error) = text::print(&ticket) {
+        eprintln!("warning: the ticket was not printed: {error}");
+    }
+}
+
+fn tell_open(ready: &Ready, ticket_file: &Path, is_private: bool) {
+    if let Some(address) = ready.status {
+        eprintln!("  its status: http://{address}/");
+    }
+    eprintln!(
+        "  the farm is open; nodes join with: tessera node --farm @{}",
+        ticket_file.display()
+    );
+    if is_private {
+        eprintln!("  it is private: whoever has the ticket gets in, and nobody else");
+    }
 }
 
 /// A reader finds the old ticket or the new one, never half of one; a secret one is for its owner only.

@@ -1,0 +1,96 @@
+use anyhow::{Context as _, Result, ensure};
+use farm_tests::{Farm, Postgres, skip};
+
+use crate::{IMPATIENT, submit};
+
+/// A farm whose schedulers share a database, and the settings that say so.
+fn shared(postgres: &Postgres) -> Result<Farm> {
+    let mut farm = Farm::new(std::net::Ipv4Addr::LOCALHOST.into(), "")?;
+    let depot = farm.path("depot").display().to_string();
+    let settings = format!(
+        "database = '{}'\nobjects = 'file://{depot}'\nlead_ms = 1500\n{IMPATIENT}",
+        postgres.url(),
+    );
+    std::fs::write(farm.path("farm.toml"), settings)?;
+    farm.start_scheduler()?;
+    Ok(farm)
+}
+
+/// A server, or a word about its absence.
+fn server(test: &str) -> Result<Option<Postgres>> {
+    match Postgres::start() {
+        Ok(postgres) => Ok(Some(postgres)),
+        Err(why) => skip(test, &why).map(|()| None),
+    }
+}
+
+#[test]
+fn another_scheduler_goes_on_where_a_killed_one_was_and_the_first_after_it() -> Result<()> {
+    let Some(postgres) = server("failover")? else { return Ok(()) };
+    let mut farm = shared(&postgres)?;
+    let second = farm.start_standby("second")?;
+    let _one = farm.start_node("one", &[])?;
+    let _two = farm.start_node("two", &[])?;
+    let job = submit(&farm)?;
+    job.wait_for_units(&farm, 4)?;
+    farm.kill_scheduler()?;
+    ensure!(farm.follow(second)?.is_none());
+    job.wait_for_units(&farm, 12)?;
+    // The first comes back under another address, with what it had.
+    let first = farm.start_standby("scheduler")?;
+    farm.kill_scheduler()?;
+    farm.follow(first)?;
+    let units = job.finish(&farm)?;
+    farm.check_ledger()?;
+    farm.check_each_unit_paid_once(units)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_leader_that_was_frozen_stands_by_when_it_wakes() -> Result<()> {
+    let Some(postgres) = server("a frozen leader")? else { return Ok(()) };
+    let mut farm = shared(&postgres)?;
+    farm.stranger_is_refused()?;
+    let second = farm.start_standby("second")?;
+    let _one = farm.start_node("one", &[])?;
+    let job = submit(&farm)?;
+    job.wait_for_units(&farm, 4)?;
+    farm.freeze_scheduler(true)?;
+    let frozen = farm.follow(second)?.context("it runs")?;
+    job.wait_for_units(&farm, 12)?;
+    frozen.freeze(false)?;
+    frozen.wait_for_log(|line| line.contains("standing by:"))?;
+    let units = job.finish(&farm)?;
+    farm.check_ledger()?;
+    farm.check_each_unit_paid_once(units)
+}
+
+#[test]
+fn a_farm_of_one_scheduler_comes_to_have_two_and_outlives_its_database() -> Result<()> {
+    let Some(mut postgres) = server("a database that crashes")? else { return Ok(()) };
+    // It begins alone, with a journal of its own.
+    let mut farm = Farm::start(IMPATIENT)?;
+    let _one = farm.start_node("one", &[])?;
+    let before = submit(&farm)?.finish(&farm)?;
+    farm.kill_scheduler()?;
+    let settings = format!(
+        "database = '{}'\nobjects = 'file://{}'\nlead_ms = 1500\n{IMPATIENT}",
+        postgres.url(),
+        farm.path("depot").display(),
+    );
+    std::fs::write(farm.path("farm.toml"), settings)?;
+    farm.start_scheduler()?;
+    let job = submit(&farm)?;
+    job.wait_for_units(&farm, 4)?;
+    postgres.crash()?;
+    // What is not durable is told to nobody: it waits.
+    farm.wait_for_log(|line| line.contains("standing by failed"))?;
+    postgres.restart()?;
+    job.wait_for_units(&farm, 8)?;
+    let second = farm.start_standby("second")?;
+    farm.kill_scheduler()?;
+    farm.follow(second)?;
+    let units = job.finish(&farm)?;
+    farm.check_ledger()?;
+    farm.check_each_unit_paid_once(before + units)
+}
