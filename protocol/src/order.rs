@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{Digest, JobId, PublicKey, QuoteId};
 use crate::job::RayCount;
 use crate::limits;
+use crate::needs::Reach;
 use crate::offer::Offer;
 use crate::sign::Signable;
 use crate::tokens::Tokens;
@@ -43,6 +44,8 @@ pub struct Quote {
     pub rays: RayCount,
     /// Where `rays` comes from.
     pub probed: Probed,
+    /// How many nodes may render it.
+    pub reach: Reach,
     /// Last moment the quote can be ordered, milliseconds since 1970.
     pub valid_until_ms: u64,
 }
@@ -72,7 +75,7 @@ impl Quote {
 }
 
 impl Signable for Quote {
-    const DOMAIN: &'static str = "tessera 2026 quote v2";
+    const DOMAIN: &'static str = "tessera 2026 quote v3";
 }
 
 /// The artist's word that a quote is taken: moves the price into escrow.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, Digest, JobId, NodeId, PublicKey, TransferId};
 use crate::job::{JobSpec, RayCount, Unit};
 use crate::lease::Class;
+use crate::needs::Equipment;
 use crate::offer::Assurance;
 use crate::order::Priority;
 use crate::tokens::Tokens;
@@ -179,6 +180,8 @@ pub struct NodeView {
     pub name: String,
     /// Its own word on backend and device.
     pub backend: String,
+    /// Its own word on what it renders with, and which pools it is in.
+    pub equipment: Equipment,
     /// Who is paid.
     pub owner: PublicKey,
     /// Least that it works for, tokens per billion metered rays.

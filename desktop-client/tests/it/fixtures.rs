@@ -34,6 +34,7 @@ pub fn spec(name: &str) -> JobSpec {
         tile_side_px: 64,
         base: None,
         noise: None,
+        needs: protocol::Needs::default(),
     }
 }
 
@@ -73,6 +74,7 @@ pub fn jobs() -> Vec<JobSummary> {
 
 pub fn node(seed: u8, name: &str, owner: PublicKey) -> NodeView {
     NodeView {
+        equipment: protocol::Equipment::default(),
         node: NodeId([seed; 32]),
         name: name.to_owned(),
         backend: "cpu (avx2, 16 threads)".to_owned(),

@@ -82,6 +82,7 @@ pub async fn run(
         None => peer.ticket(),
     };
     let ready = Ready { ticket, key: peer.id(), status };
+    peer.usher_scenes(parts.door.clone());
     peer.serve(parts.door.clone());
     let page = page::serve(listener, parts.page.clone());
     on_ready(ready);

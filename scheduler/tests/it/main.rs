@@ -8,6 +8,7 @@ mod evidence;
 mod farm;
 mod keep;
 mod market;
+mod needs;
 mod noise;
 mod page;
 mod private;

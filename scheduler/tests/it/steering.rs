@@ -288,7 +288,8 @@ fn samples_are_added_to_what_is_there() {
     assert!(kept_units > 0 && there > 0);
     // All news of the second job are its films and those that it kept, each once.
     let (mut told, mut after) = (BTreeSet::new(), 0);
-    while let Some(update) = view::update(book, second, after).filter(|it| !it.accepted.is_empty())
+    while let Some(update) =
+        view::update(&world.state, second, after).filter(|it| !it.accepted.is_empty())
     {
         for film in update.accepted {
             assert!(told.insert(film.unit), "twice");

@@ -14,6 +14,7 @@ mod interrupt;
 mod json;
 mod layers;
 mod local;
+mod needs;
 mod options;
 mod output;
 mod papers;

@@ -247,6 +247,18 @@ impl Job {
         self.quote.price_per_gray >= node.facts.ask_per_gray
     }
 
+    /// Whether a node meets its needs.
+    #[must_use]
+    pub fn is_for(&self, node: &Node) -> bool {
+        self.spec.needs.allow(node.facts.owner, &node.facts.equipment)
+    }
+
+    /// Whether only nodes of its own artist may render it: who would forge films forges his own.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.spec.needs.sole_owner() == Some(self.artist)
+    }
+
     /// What its turn depends on.
     #[must_use]
     pub const fn standing(&self) -> Standing {

@@ -68,7 +68,8 @@ impl Door {
                 let State { book, live, .. } = desk.state();
                 let id = book.secret.quote_id(book.boot, live.quotes_made);
                 let (rules, base_per_gray) = (&book.policy.market, book.base_per_gray);
-                let terms = Terms { prices: &prices, rules, base_per_gray, offer };
+                let reach = view::reach(desk.state(), &spec.needs);
+                let terms = Terms { prices: &prices, rules, base_per_gray, offer, reach };
                 let kept = kept(book, caller, &spec).map_err(|error| chain(&error))?;
                 let quoted = quote::quote(&spec, &kept, &probe, terms, id, now_ms);
                 let quoted = quoted.map_err(|error| chain(&error))?;
@@ -218,7 +219,7 @@ impl Door {
                 let mut own: Vec<_> = jobs.filter(|job| job.artist == caller).collect();
                 own.sort_by_key(|job| std::cmp::Reverse(job.number));
                 let page = own.into_iter().skip(offset as usize).take(limit);
-                page.map(view::summary).collect()
+                page.map(|job| view::row(desk.state(), job)).collect()
             })
             .await?;
         Ok(Reply::Jobs(rows))
@@ -248,7 +249,7 @@ impl Door {
                     if wait_on && nothing_new {
                         return Ok(None);
                     }
-                    Ok::<_, Refused>(view::update(book, job, after))
+                    Ok::<_, Refused>(view::update(desk.state(), job, after))
                 })
                 .await??;
             if let Some(update) = update {

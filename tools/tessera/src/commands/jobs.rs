@@ -298,6 +298,7 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         ("picture", format!("{}, {} spp", text::frame(settings), settings.samples)),
         ("enough", job.spec.noise.as_ref().map(enough).unwrap_or_default()),
         ("cameras", cameras(&job.spec)),
+        ("needs", needs(&job.spec)),
         ("frames", text::count(u64::from(job.spec.frames.count()))),
         ("accepted", format!("{} of {}", job.units_accepted, job.units)),
         ("tiles", tile_counts(&update)),
@@ -316,6 +317,11 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         text::print(format_args!("{name:<13}{value}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// Which nodes may render it, where not every one may.
+fn needs(spec: &JobSpec) -> String {
+    if spec.needs.is_nothing() { String::new() } else { spec.needs.to_string() }
 }
 
 /// When a tile has samples enough.
