@@ -278,7 +278,9 @@ impl JobSpec {
 }
 
 /// Number of one of a job's cameras; view 0 is that of its settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct ViewIndex(pub u32);
 
 /// Number of a shot in its job, see [`JobSpec::shot`].

@@ -58,7 +58,9 @@ pub use message::{NodeHello, Reply, Request, Role};
 pub use needs::{BackendKind, Equipment, Needs, NeedsError, Pool, PoolError, PoolsError, Reach};
 pub use noise::{NoiseError, NoiseTarget};
 pub use offer::{Assurance, AssuranceError, Offer, PriceError};
-pub use order::{Order, Priority, PriorityError, Probed, Quote, Schedule, ScheduleError, Steering};
+pub use order::{
+    Order, Priority, PriorityError, Probed, Quote, Schedule, ScheduleError, Selection, Steering,
+};
 pub use pass::{Holder, Holders, ScenePass};
 pub use piece::Piece;
 pub use receipt::{JobReceipt, Payment, RECEIPT_UNITS_MAX, Receipt, UnitReceipt};

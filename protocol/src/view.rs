@@ -108,6 +108,10 @@ pub struct JobSummary {
     pub priority: Priority,
     /// When it ends with the samples that it has, milliseconds since 1970.
     pub stops_ms: Option<u64>,
+    /// By when the artist wants it, milliseconds since 1970.
+    pub wanted_by_ms: Option<u64>,
+    /// When it is done if it goes on as it does, milliseconds since 1970; none where that is not known.
+    pub done_ms: Option<u64>,
     /// Units in all.
     pub units: u32,
     /// Units accepted.

@@ -59,6 +59,10 @@ fn lease() -> Lease {
     }
 }
 
+fn selection() -> Selection {
+    Selection { frame: Some(12), view: Some(ViewIndex(1)), tile: None }
+}
+
 fn pool() -> Pool {
     "studio".parse().expect("a name")
 }
@@ -139,6 +143,7 @@ fn requests() -> Vec<Request> {
         Request::Quote { spec: spec(), offer: Offer::default() },
         Request::Order { spec: spec(), order: Signed::new(&order, &key()) },
         Request::Steer { job: JobId([1; 16]), steering: Steering::Priority(Priority::default()) },
+        Request::Steer { job: JobId([1; 16]), steering: Steering::Retry(selection()) },
         Request::Jobs { offset: 0, limit: 50 },
         Request::Watch { job: JobId([1; 16]), after: 4, wait_ms: 10_000 },
         Request::Film { unit: unit() },
@@ -156,6 +161,8 @@ fn replies() -> Vec<Reply> {
         reason: Some("three nodes gave up".into()),
         priority: Priority::default(),
         stops_ms: Some(3),
+        wanted_by_ms: Some(1_900_000_000_000),
+        done_ms: None,
         units: 30,
         units_accepted: 11,
         price: Tokens::from_whole(9),

@@ -122,7 +122,7 @@ fn first_in_line<'a>(
         of_job(it)
     });
     first.or_else(|| {
-        later.sort_by_key(|it| Reverse(it.job.priority));
+        later.sort_by_key(|it| it.job.urgency);
         later.into_iter().find_map(of_job)
     })
 }

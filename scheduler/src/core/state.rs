@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use able::Able;
 pub use index::{Index, Touched};
 pub(super) use index::{Open, RACE_AFTER_MS, slow_after_ms};
-pub use job::{Accepted, Ending, Job, JobPhase, Pause, UnitState, Want};
+pub use job::{Accepted, Ending, Job, JobPhase, Pause, UnitState, Urgency, Want};
 pub(super) use line::Merged;
 pub use line::{InLine, Line};
 pub use quiet::Quiet;

@@ -51,6 +51,8 @@ pub fn summary(job: &Job) -> JobSummary {
         reason,
         priority: job.priority,
         stops_ms: job.stops_ms,
+        wanted_by_ms: job.wanted_by_ms,
+        done_ms: None,
         units: job.units_wanted(),
         units_accepted: job.units_accepted,
         price: job.quote.price,
@@ -64,10 +66,11 @@ pub fn summary(job: &Job) -> JobSummary {
     }
 }
 
-/// A row of the job list, with why nobody is at it where no node may be.
+/// A row of the job list now: with when it is done, and why nobody is at it where no node may be.
 #[must_use]
-pub fn row(state: &State, job: &Job) -> JobSummary {
+pub fn row(state: &State, job: &Job, now_ms: u64) -> JobSummary {
     let mut row = summary(job);
+    row.done_ms = job.done_ms(now_ms);
     row.reason = row.reason.take().or_else(|| unserved(state, job));
     row
 }
@@ -86,8 +89,19 @@ fn unserved(state: &State, job: &Job) -> Option<String> {
         Some(ask) if ask > price => Some(format!(
             "the {here} connected nodes that may render it ask at least {ask} tokens per billion rays, and it pays {price}"
         )),
-        Some(_) => None,
+        Some(_) => passed_over(state, job),
     }
+}
+
+/// That nodes have failed so often in a job that it waits for others.
+fn passed_over(state: &State, job: &Job) -> Option<String> {
+    let max = state.book.policy.job_failures_per_node_max;
+    let failed = job.failures.values().filter(|failures| **failures >= max).count();
+    (failed > 0).then(|| {
+        format!(
+            "{failed} nodes have failed in it too often and others come first; tessera jobs retry lets them try again"
+        )
+    })
 }
 
 /// How many nodes may render a job with these needs.
@@ -141,7 +155,7 @@ pub fn status(job: &Job) -> JobStatus {
 
 /// News of a job since version `after`.
 #[must_use]
-pub fn update(state: &State, id: JobId, after: u64) -> Option<JobUpdate> {
+pub fn update(state: &State, id: JobId, after: u64, now_ms: u64) -> Option<JobUpdate> {
     let book = &state.book;
     let job = book.jobs.get(&id)?;
     // What was kept has the versions before the job's first.
@@ -167,7 +181,7 @@ pub fn update(state: &State, id: JobId, after: u64) -> Option<JobUpdate> {
             pixels_checked: accepted.pixels_checked,
         })
         .collect();
-    Some(JobUpdate { summary: row(state, job), tiles: tiles(book, job), accepted, next })
+    Some(JobUpdate { summary: row(state, job, now_ms), tiles: tiles(book, job), accepted, next })
 }
 
 /// Where every tile of every shot stands.

@@ -3,6 +3,7 @@
 mod bank;
 mod callers;
 mod convictions;
+mod deadlines;
 mod disputes;
 mod evidence;
 mod farm;
@@ -13,6 +14,7 @@ mod noise;
 mod page;
 mod private;
 mod receipts;
+mod retries;
 mod scenes;
 #[path = "../../benches/simulate/mod.rs"]
 mod simulate;

@@ -184,7 +184,7 @@ fn who_waits_for_nobody_is_told_so() {
     let needs = Needs { pool: Some(pool("studio")), ..Needs::default() };
     let job = place(&mut world, 50, 1, needs.clone());
     world.settle_all();
-    let row = |world: &World| view::row(&world.state, &world.state.book.jobs[&job]);
+    let row = |world: &World| view::row(&world.state, &world.state.book.jobs[&job], world.now_ms);
     let reason = row(&world).reason.expect("a reason");
     assert!(reason.contains("pool studio") && reason.contains("none of the 2"), "{reason}");
     let reach = view::reach(&world.state, &needs);

@@ -469,7 +469,9 @@ impl World {
     fn watch(&mut self) {
         for &job in self.state.book.jobs.keys() {
             let watcher = self.watchers.entry(job).or_default();
-            let Some(update) = view::update(&self.state, job, watcher.after) else { continue };
+            let Some(update) = view::update(&self.state, job, watcher.after, self.now_ms) else {
+                continue;
+            };
             watcher.after = update.next;
             for film in update.accepted {
                 watcher.told.insert(film.unit, film.root);

@@ -43,6 +43,8 @@ pub fn job(job: &JobSummary) -> Value {
         "priority": u8::from(job.priority),
         "base": spec.base.map(|base| base.to_string()),
         "stops_ms": job.stops_ms,
+        "wanted_by_ms": job.wanted_by_ms,
+        "done_ms": job.done_ms,
         "ordered_ms": job.ordered_ms,
         "ended_ms": job.ended_ms,
         "expired": job.expired,

@@ -4,6 +4,7 @@ mod backend;
 mod cli;
 mod client;
 mod commands;
+mod deadline;
 mod demo;
 mod download;
 mod drawn;

@@ -298,7 +298,7 @@ impl Index {
             place: (place::place_ms(&book.policy.market, &job.standing()), job.number),
             turn: (job.turn, job.number),
             artist: job.artist,
-            priority: job.priority,
+            urgency: job.urgency(),
         });
         if let Some(seq) = keys.funding.take() {
             self.funding.remove(&seq);

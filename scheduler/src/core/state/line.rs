@@ -1,11 +1,10 @@
 //! Jobs in line, by place, by turn, and by what of them may be raced.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{JobId, Priority, PublicKey, Tokens};
+use protocol::{JobId, PublicKey, Tokens};
 
-use super::Times;
+use super::{Times, Urgency};
 
 /// Open jobs that the same nodes may render.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,8 +19,8 @@ pub struct Line {
     pub expected: Times<JobId>,
     /// The same of jobs all of whose units were begun; for ever where one of them wants a film.
     pub ending: Times<JobId>,
-    /// Jobs with units that want a film, of each artist, the highest priority first.
-    by_artist: BTreeMap<PublicKey, BTreeSet<(Reverse<Priority>, JobId)>>,
+    /// Jobs with units that want a film, of each artist, the most urgent first.
+    by_artist: BTreeMap<PublicKey, BTreeSet<(Urgency, JobId)>>,
 }
 
 /// A job in line.
@@ -32,7 +31,7 @@ pub struct InLine {
     /// Whose.
     pub artist: PublicKey,
     /// Which of the artist's jobs comes first.
-    pub priority: Priority,
+    pub urgency: Urgency,
     /// What it pays, tokens per billion metered rays.
     pub price: Tokens,
     /// Work of one unit: weighted centirays, as the quote bounds them.
@@ -62,7 +61,7 @@ pub(super) struct LineKeys {
     pub(super) turn: (u64, u64),
     /// Whose it is, and which of the artist's jobs comes first.
     pub(super) artist: PublicKey,
-    pub(super) priority: Priority,
+    pub(super) urgency: Urgency,
 }
 
 impl Line {
@@ -76,7 +75,7 @@ impl Line {
     pub(in crate::core) fn comes_later(&self, job: &InLine) -> bool {
         let jobs = self.by_artist.get(&job.artist);
         let first = jobs.and_then(|jobs| jobs.first());
-        first.is_some_and(|(Reverse(priority), _)| *priority > job.priority)
+        first.is_some_and(|(urgency, _)| *urgency < job.urgency)
     }
 
     /// Moves a job from where it was in line to where it is, if it is.
@@ -90,7 +89,7 @@ impl Line {
             self.by_place.remove(&was.place);
             self.by_turn.remove(&was.turn);
             if let Some(jobs) = self.by_artist.get_mut(&was.artist) {
-                jobs.remove(&(Reverse(was.priority), id));
+                jobs.remove(&(was.urgency, id));
                 if jobs.is_empty() {
                     self.by_artist.remove(&was.artist);
                 }
@@ -100,7 +99,7 @@ impl Line {
             self.by_place.insert(keys.place, in_line);
             self.by_turn.insert(keys.turn, in_line);
             let jobs = self.by_artist.entry(keys.artist).or_default();
-            jobs.insert((Reverse(keys.priority), id));
+            jobs.insert((keys.urgency, id));
         }
     }
 }

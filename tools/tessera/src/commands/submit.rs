@@ -59,6 +59,7 @@ Examples:
   tessera jobs submit scene.glb --farm @ticket --spp 4096 --noise 0.01 --follow
   tessera jobs submit scene.glb --farm @ticket --spp 4096 --stop-after 15m --follow
   tessera jobs submit b.glb --farm @ticket --after job_3f… --priority 80
+  tessera jobs submit scene.glb --farm @ticket --by '2026-12-01 08:00'
   tessera jobs submit scene.glb --farm @ticket --only-mine --backend gpu
   tessera jobs submit scene.glb --farm @ticket --pool studio --memory 8
   tessera jobs submit scene.glb --farm @ticket --dry-run
