@@ -279,6 +279,21 @@ mod tests {
         Probe { bound: COST, mean: COST, shots: 1, pixels: 1_024, weight_percent: 100 };
 
     #[test]
+    fn where_one_owner_alone_may_render_no_twins_are_priced() {
+        let cost = SampleCost { closest: 3.0, shadow: 2.0 };
+        let of_owners = |count: u8| {
+            let owners = (0..count).map(|number| protocol::PublicKey([number; 32])).collect();
+            let needs = protocol::Needs { owners, ..protocol::Needs::default() };
+            let spec = JobSpec { needs, ..spec(64, 1) };
+            quote_of(&spec, cost, Offer::default(), 100).expect("a price")
+        };
+        let [any, one, two] = [0, 1, 2].map(of_owners);
+        assert_eq!((one.reserve, one.work), (one.checking, any.work));
+        assert!(one.price < any.price);
+        assert_eq!((two.price, two.reserve), (any.price, any.reserve));
+    }
+
+    #[test]
     fn a_known_scene_has_a_known_price() {
         let quote = price(100, 1, COST);
         // 10^8 samples: 0.5 billion closest and 0.25 billion shadow rays at 60 %: 0.65 gray.

@@ -91,3 +91,15 @@ fn worth(work: u128, price: Tokens, base: Tokens) -> u128 {
     let part = price.checked_mul_div(1_000_000, base.micro()).map_or(0, Tokens::micro);
     work.saturating_mul(part) / 1_000_000
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_counts_as_far_as_nodes_may_do_it() {
+        assert_eq!([0, 1, 2, 4].map(|few| share(1_000, few, 4)), [0, 250, 500, 1_000]);
+        assert_eq!(share(1_000, 0, 0), 1_000, "nobody has shown anything");
+        assert!(share(u128::MAX, u128::MAX / 2, u128::MAX) < u128::MAX);
+    }
+}

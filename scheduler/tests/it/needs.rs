@@ -178,6 +178,21 @@ fn jobs_for_others_are_not_in_a_nodes_line_nor_in_the_price() {
     assert!(matches!(grant(&world, 0), Some(Event::Granted { job: it, .. }) if it == job));
 }
 
+/// An artist's urgent job for other nodes does not hold up his own on those that may not have it.
+#[test]
+fn what_is_more_urgent_elsewhere_is_no_matter_here() {
+    let mut world = world(11, &[2]);
+    world.issue(account::wallet(public(51)), Tokens::from_whole(100_000), 2);
+    let plain = place(&mut world, 50, 1, Needs::default());
+    let priority = protocol::Priority::try_from(90).expect("1 to 100");
+    let schedule = protocol::Schedule { priority, ..protocol::Schedule::default() };
+    let needs = of_owners(&[public(99)]);
+    world.place(50, 2, Wanted { needs, schedule, ..Wanted::default() });
+    place(&mut world, 51, 3, Needs::default());
+    world.settle_all();
+    assert!(matches!(grant(&world, 0), Some(Event::Granted { job, .. }) if job == plain));
+}
+
 #[test]
 fn who_waits_for_nobody_is_told_so() {
     let mut world = world(10, &[2, 3]);
