@@ -49,7 +49,7 @@ pub struct Job {
     pub stops_ms: Option<u64>,
     /// By when the artist wants it.
     pub wanted_by_ms: Option<u64>,
-    /// When the last of its units were accepted, at most [`RECENT_MAX`], oldest first.
+    /// When the last of its units were accepted, at most 64, oldest first.
     pub recent: VecDeque<u64>,
     /// The engine it is pinned to.
     pub engine: Engine,
