@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::sign::public_key;
-use protocol::{Lease, LeaseId, NodeHello, NodeId, OwnerBinding, PublicKey, Request, Signed};
+use protocol::{
+    BackendKind, Equipment, Lease, LeaseId, NodeHello, NodeId, OwnerBinding, PublicKey, Request,
+    Signed,
+};
 use renderer::Cancel;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -100,7 +103,7 @@ impl Agent {
             engine: renderer::ENGINE,
             backend: studio.description().to_owned(),
             rays_per_second,
-            memory_bytes,
+            equipment: equipment(&config, &studio, memory_bytes),
             ask_per_gray: config.ask,
             owner,
         };
@@ -265,6 +268,18 @@ fn painter(config: &Config, memory_bytes: u64) -> Result<Painter, RunError> {
         }
     };
     Ok(Painter::new(hand, fraud))
+}
+
+/// What the node says of itself that a job may ask for.
+fn equipment(config: &Config, studio: &Studio, memory_bytes: u64) -> Equipment {
+    let is_on_gpu = !studio.description().starts_with("cpu");
+    let (backend, memory_bytes) = match is_on_gpu {
+        false => (BackendKind::Cpu, Some(memory_bytes)),
+        // A device that is simulated has no card.
+        true if config.software_gpu => (BackendKind::Gpu, config.gpu_memory_bytes),
+        true => (BackendKind::Gpu, config.gpu_memory_bytes.or_else(memory::gpu_bytes)),
+    };
+    Equipment { backend, memory_bytes, pools: config.pools.clone() }
 }
 
 fn owner_binding(config: &Config, node: NodeId) -> Result<Option<Signed<OwnerBinding>>, RunError> {

@@ -1,11 +1,12 @@
 //! What a node is told at start.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
-use protocol::Tokens;
 use protocol::tokens::as_text;
+use protocol::{Pool, Tokens};
 use serde::{Deserialize, Serialize};
 use transport::Ticket;
 
@@ -50,6 +51,14 @@ pub struct Config {
     /// them; nothing without it. They learn its address by it.
     #[serde(default)]
     pub give_bytes_per_second: Option<NonZeroU64>,
+    /// Pools that the node says it is in, at most [`protocol::limits::POOLS_MAX`]: jobs may ask for
+    /// one. Anybody can say so.
+    #[serde(default)]
+    pub pools: BTreeSet<Pool>,
+    /// Memory of the graphics device that renders, bytes; what its driver tells without it. Jobs may ask
+    /// for as much.
+    #[serde(default)]
+    pub gpu_memory_bytes: Option<u64>,
     /// Memory for prepared scenes, bytes; half of the machine's without it.
     #[serde(default)]
     pub memory_bytes: Option<u64>,
@@ -178,6 +187,8 @@ impl Config {
             ask: Tokens::ZERO,
             cache_bytes: Self::default_cache_bytes(),
             give_bytes_per_second: None,
+            pools: BTreeSet::new(),
+            gpu_memory_bytes: None,
             memory_bytes: None,
             worker: None,
             worker_bytes: None,
@@ -242,6 +253,12 @@ mod tests {
         let error = ask("\"a lot\"").expect_err("no amount").to_string();
         assert!(error.contains("a lot") && error.contains("as 3.5"), "{error}");
         assert!(ask("8.5").is_err(), "a number is no amount");
+        let pools = |pools: &str| toml::from_str::<Config>(&format!("{text}pools = {pools}\n"));
+        let named = pools("[\"studio\", \"night\"]").expect("a config").pools;
+        let named: Vec<String> = named.into_iter().map(String::from).collect();
+        assert_eq!(named, ["night", "studio"]);
+        let error = pools("[\"Studio 1\"]").expect_err("no name").to_string();
+        assert!(error.contains("Studio 1") && error.contains("a to z"), "{error}");
         let cheat = format!("{text}cheat = \"quarter-samples\"\nbackend = \"cpu\"\n");
         let cheat: Config = toml::from_str(&cheat).expect("a config");
         assert_eq!((cheat.cheat, cheat.backend), (Some(Cheat::QuarterSamples), BackendChoice::Cpu));

@@ -6,6 +6,7 @@ use crate::batch::{Batch, BatchLengths};
 use crate::geometry::TileGrid;
 use crate::id::{Digest, JobId, SceneId};
 use crate::limits;
+use crate::needs::{Needs, NeedsError};
 use crate::noise::NoiseTarget;
 use crate::settings::{CameraChoice, RenderSettings, SettingsError};
 use crate::wire;
@@ -79,6 +80,8 @@ pub struct JobSpec {
     pub base: Option<JobId>,
     /// Noise that is enough: tiles that have no more end before they have all samples.
     pub noise: Option<NoiseTarget>,
+    /// Which nodes may render it.
+    pub needs: Needs,
 }
 
 /// A job that cannot be rendered.
@@ -118,6 +121,9 @@ pub enum SpecError {
     /// The name would write to the terminals and logs of others.
     #[error("a job's name must be one line of text, without control characters: {0:?}")]
     NameControl(String),
+    /// What it needs of nodes cannot be.
+    #[error(transparent)]
+    Needs(#[from] NeedsError),
 }
 
 impl JobSpec {
@@ -130,6 +136,7 @@ impl JobSpec {
     /// The first field that is out of range.
     pub fn validate(&self) -> Result<(), SpecError> {
         self.settings.validate()?;
+        self.needs.validate()?;
         let FrameRange { first, last, step, fps } = self.frames;
         let rate = fps > 0.0 && fps <= 1000.0;
         if last < first || step == 0 || !rate || self.frames.count() > limits::FRAMES_MAX {
@@ -244,14 +251,16 @@ impl JobSpec {
     }
 
     /// Whether samples of another job may stay in this one's pictures: it has as many or fewer, and
-    /// differs in nothing else but its name, its own base, and what noise is enough.
+    /// differs in nothing else but its name, its own base, what noise is enough, and which nodes may
+    /// render it.
     #[must_use]
     pub fn continues(&self, base: &Self) -> bool {
         let samples = base.settings.samples;
         let settings = RenderSettings { samples, ..self.settings.clone() };
         let (name, base_of, noise) = (base.name.clone(), base.base, base.noise);
+        let needs = base.needs.clone();
         samples <= self.settings.samples
-            && *base == Self { name, settings, base: base_of, noise, ..self.clone() }
+            && *base == Self { name, settings, base: base_of, noise, needs, ..self.clone() }
     }
 
     /// Whether a batch of an earlier job holds the samples that it would hold in this one. Only the
@@ -269,7 +278,9 @@ impl JobSpec {
 }
 
 /// Number of one of a job's cameras; view 0 is that of its settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct ViewIndex(pub u32);
 
 /// Number of a shot in its job, see [`JobSpec::shot`].
@@ -383,6 +394,7 @@ mod tests {
             tile_side_px: 64,
             base: None,
             noise: None,
+            needs: Needs::default(),
         }
     }
 
@@ -418,6 +430,8 @@ mod tests {
         assert!(with(64).continues(&old) && with(1_000).continues(&old));
         assert!(with(1_000).continues(&with(64)));
         assert!(!spec(&[]).continues(&old) && !with(63).continues(&old));
+        let needs = Needs { memory_bytes: 1, ..Needs::default() };
+        assert!(JobSpec { needs, ..with(64) }.continues(&old));
         let other_seed = RenderSettings { seed: 1, ..old.settings.clone() };
         assert!(!JobSpec { settings: other_seed, ..spec(&["left"]) }.continues(&old));
         // Of 40 samples the last chunk has 8.

@@ -26,6 +26,7 @@ pub mod job;
 pub mod lease;
 pub mod limits;
 pub mod message;
+pub mod needs;
 pub mod noise;
 pub mod offer;
 pub mod order;
@@ -54,9 +55,12 @@ pub use job::{
 };
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
 pub use message::{NodeHello, Reply, Request, Role};
+pub use needs::{BackendKind, Equipment, Needs, NeedsError, Pool, PoolError, PoolsError, Reach};
 pub use noise::{NoiseError, NoiseTarget};
 pub use offer::{Assurance, AssuranceError, Offer, PriceError};
-pub use order::{Order, Priority, PriorityError, Probed, Quote, Schedule, ScheduleError, Steering};
+pub use order::{
+    Order, Priority, PriorityError, Probed, Quote, Schedule, ScheduleError, Selection, Steering,
+};
 pub use pass::{Holder, Holders, ScenePass};
 pub use piece::Piece;
 pub use receipt::{JobReceipt, Payment, RECEIPT_UNITS_MAX, Receipt, UnitReceipt};
@@ -71,4 +75,4 @@ pub use voucher::{ParseVoucherError, Voucher, VoucherText};
 pub use wire::{DecodeError, decode, encode};
 
 /// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.
-pub const PROTOCOL_VERSION: u32 = 8;
+pub const PROTOCOL_VERSION: u32 = 9;

@@ -30,6 +30,12 @@ pub const PRICE_PER_GRAY_MAX: Tokens = Tokens::from_whole(1_000_000);
 pub const AFTER_MAX: usize = 64;
 /// Earlier jobs whose samples one may keep, each the base of the next.
 pub const BASES_MAX: usize = 64;
+/// Characters of a pool's name.
+pub const POOL_CHARS_MAX: usize = 32;
+/// Pools that a node may be in.
+pub const POOLS_MAX: usize = 16;
+/// Owners of nodes that a job may name.
+pub const OWNERS_MAX: usize = 64;
 /// Characters of a name that a person chose.
 pub const NAME_CHARS_MAX: usize = 200;
 /// Bytes of one encoded message, its body not counted.

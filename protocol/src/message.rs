@@ -12,6 +12,7 @@ use crate::id::{AccountId, JobId, LeaseId, PublicKey, SceneId, TransferId};
 use crate::invitation::Invitation;
 use crate::job::{JobSpec, ShotIndex, Unit};
 use crate::lease::{Class, Commitment, Engine, Lease, OwnerBinding, Verdict};
+use crate::needs::Equipment;
 use crate::offer::Offer;
 use crate::order::{Order, Quote, Steering};
 use crate::pass::Holders;
@@ -269,8 +270,8 @@ pub struct NodeHello {
     pub backend: String,
     /// Own measure of speed, metered rays a second: decides nothing but the first batch length.
     pub rays_per_second: u64,
-    /// Memory for scenes, bytes.
-    pub memory_bytes: u64,
+    /// What it renders with, and which pools it is in.
+    pub equipment: Equipment,
     /// Least that it works for, tokens per billion metered rays: it is never offered a unit of a
     /// job that pays less.
     pub ask_per_gray: Tokens,

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Digest, JobId, PublicKey, QuoteId};
-use crate::job::RayCount;
+use crate::job::{JobSpec, RayCount, Shot, TileIndex, Unit, ViewIndex};
 use crate::limits;
+use crate::needs::Reach;
 use crate::offer::Offer;
 use crate::sign::Signable;
 use crate::tokens::Tokens;
@@ -43,6 +44,8 @@ pub struct Quote {
     pub rays: RayCount,
     /// Where `rays` comes from.
     pub probed: Probed,
+    /// How many nodes may render it.
+    pub reach: Reach,
     /// Last moment the quote can be ordered, milliseconds since 1970.
     pub valid_until_ms: u64,
 }
@@ -72,7 +75,7 @@ impl Quote {
 }
 
 impl Signable for Quote {
-    const DOMAIN: &'static str = "tessera 2026 quote v2";
+    const DOMAIN: &'static str = "tessera 2026 quote v3";
 }
 
 /// The artist's word that a quote is taken: moves the price into escrow.
@@ -91,7 +94,7 @@ pub struct Order {
 }
 
 impl Signable for Order {
-    const DOMAIN: &'static str = "tessera 2026 order v2";
+    const DOMAIN: &'static str = "tessera 2026 order v3";
 }
 
 /// When a job is rendered, as far as its artist says.
@@ -109,6 +112,9 @@ pub struct Schedule {
     /// How long after the order it ends with the samples that it has, milliseconds; without it, it
     /// goes on until it is done.
     pub stop_after_ms: Option<u64>,
+    /// By when the artist wants it, milliseconds since 1970. Of his jobs of the same priority the one
+    /// that is wanted first comes first, and those that are wanted at no time come last.
+    pub wanted_by_ms: Option<u64>,
 }
 
 /// A schedule that cannot be.
@@ -184,6 +190,8 @@ pub enum Steering {
     Resume,
     /// Which of the artist's jobs comes first.
     Priority(Priority),
+    /// What nodes have failed at is forgotten for these units, so that they may try again.
+    Retry(Selection),
     /// It ends with the samples that it has: what nodes have begun comes in, and the rest of the
     /// price returns.
     Stop,
@@ -192,9 +200,37 @@ pub enum Steering {
     Cancel,
 }
 
+/// Some of a job's units; the default is all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Selection {
+    /// Of this frame only.
+    pub frame: Option<u32>,
+    /// Of this camera only.
+    pub view: Option<ViewIndex>,
+    /// Of this tile only.
+    pub tile: Option<TileIndex>,
+}
+
+impl Selection {
+    /// Whether a unit of a job of this kind is one of them.
+    #[must_use]
+    pub fn holds(&self, spec: &JobSpec, unit: &Unit) -> bool {
+        let is_of = |shot: Shot| {
+            self.frame.is_none_or(|frame| frame == shot.frame)
+                && self.view.is_none_or(|view| view == shot.view)
+        };
+        self.tile.is_none_or(|tile| tile == unit.tile) && spec.shot(unit.shot).is_some_and(is_of)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Batch;
+    use crate::id::SceneId;
+    use crate::job::FrameRange;
+    use crate::needs::Needs;
+    use crate::settings::{CameraChoice, RenderSettings};
     use crate::wire;
 
     #[test]
@@ -205,6 +241,39 @@ mod tests {
         assert!(Priority::try_from(1).expect("the least") < Priority::default());
         let error = Priority::try_from(101).expect_err("too high");
         assert!(error.to_string().starts_with("101 is no priority"), "{error}");
+    }
+
+    #[test]
+    fn a_selection_is_of_frames_cameras_and_tiles() {
+        let spec = JobSpec {
+            name: "two cameras".to_owned(),
+            scene: SceneId([0; 32]),
+            settings: RenderSettings::default(),
+            more_cameras: vec![CameraChoice::Named("left".to_owned())],
+            frames: FrameRange { first: 3, last: 5, step: 2, fps: 24.0 },
+            tile_side_px: 64,
+            base: None,
+            noise: None,
+            needs: Needs::default(),
+        };
+        let units: Vec<Unit> = spec
+            .shots()
+            .flat_map(|shot| [0, 1].map(|tile| (shot, TileIndex(tile))))
+            .map(|(shot, tile)| {
+                let batch = Batch::new(0, 1).expect("aligned");
+                Unit { job: JobId([0; 16]), shot, tile, batch }
+            })
+            .collect();
+        let held = |frame, view: Option<u32>, tile: Option<u32>| {
+            let (view, tile) = (view.map(ViewIndex), tile.map(TileIndex));
+            let selection = Selection { frame, view, tile };
+            units.iter().filter(|unit| selection.holds(&spec, unit)).count()
+        };
+        assert_eq!((units.len(), held(None, None, None)), (8, 8));
+        assert_eq!((held(Some(5), None, None), held(Some(4), None, None)), (4, 0));
+        assert_eq!((held(None, Some(1), None), held(None, Some(2), None)), (4, 0));
+        assert_eq!((held(None, None, Some(1)), held(None, None, Some(2))), (4, 0));
+        assert_eq!(held(Some(3), Some(1), Some(0)), 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, Digest, JobId, NodeId, PublicKey, TransferId};
 use crate::job::{JobSpec, RayCount, Unit};
 use crate::lease::Class;
+use crate::needs::Equipment;
 use crate::offer::Assurance;
 use crate::order::Priority;
 use crate::tokens::Tokens;
@@ -107,6 +108,10 @@ pub struct JobSummary {
     pub priority: Priority,
     /// When it ends with the samples that it has, milliseconds since 1970.
     pub stops_ms: Option<u64>,
+    /// By when the artist wants it, milliseconds since 1970.
+    pub wanted_by_ms: Option<u64>,
+    /// When it is done if it goes on as it does, milliseconds since 1970; none where that is not known.
+    pub done_ms: Option<u64>,
     /// Units in all.
     pub units: u32,
     /// Units accepted.
@@ -179,6 +184,8 @@ pub struct NodeView {
     pub name: String,
     /// Its own word on backend and device.
     pub backend: String,
+    /// Its own word on what it renders with, and which pools it is in.
+    pub equipment: Equipment,
     /// Who is paid.
     pub owner: PublicKey,
     /// Least that it works for, tokens per billion metered rays.

@@ -106,11 +106,13 @@ impl Desk {
             tile_side_px: 16,
             base: None,
             noise: None,
+            needs: protocol::Needs::default(),
         };
         let bound = SampleCost { closest: 25_000.0, shadow: 0.0 };
         let probe = Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100 };
         let book = &self.state.book;
         let terms = Terms {
+            reach: protocol::Reach::default(),
             prices: &Prices::default(),
             rules: &book.policy.market,
             base_per_gray: book.base_per_gray,
@@ -165,6 +167,7 @@ fn farm(
     for number in 0..nodes {
         let id = NodeId(*blake3::hash(&number.to_le_bytes()).as_bytes());
         let facts = NodeFacts {
+            equipment: protocol::Equipment::default(),
             name: format!("node {number}"),
             backend: "cpu".to_owned(),
             engine: ENGINE,

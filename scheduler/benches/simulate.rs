@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! simulate [--nodes 2000] [--jobs 50] [--seed 1] [--units-per-node 40] [--unit-ms 10000]
-//!          [--checks-per-second N] [--cheats-percent 1] [--newcomers-percent 1] [--verify]
+//!          [--checks-per-second N] [--cheats-percent 1] [--newcomers-percent 1]
+//!          [--needs-percent 0] [--verify]
 //! ```
 //!
 //! The same options give the same decisions, whose digest is the last line.
@@ -33,6 +34,7 @@ fn settings() -> Result<Settings, String> {
             "--checks-per-second" => checks_per_second = Some(value(0.1, 1e7)?),
             "--cheats-percent" => settings.cheats_percent = value(0.0, 100.0)?,
             "--newcomers-percent" => settings.newcomers_percent = value(0.0, 100.0)?,
+            "--needs-percent" => settings.needs_percent = value(0.0, 100.0)?,
             "--verify" => settings.verify_every = Some(1_000),
             _ => return Err(format!("there is no {word}; see the top of benches/simulate.rs")),
         }

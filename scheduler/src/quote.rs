@@ -1,7 +1,7 @@
 //! The firm price of a job, from a probe of its scene.
 
 use protocol::{
-    BatchLengths, JobSpec, Offer, PriceError, Probed, Quote, QuoteId, RayCount, Tokens,
+    BatchLengths, JobSpec, Offer, PriceError, Probed, Quote, QuoteId, RayCount, Reach, Tokens,
 };
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +96,8 @@ pub struct Terms<'a> {
     pub base_per_gray: Tokens,
     /// What the artist asks for.
     pub offer: Offer,
+    /// How many nodes may render it.
+    pub reach: Reach,
 }
 
 /// A job that cannot be priced.
@@ -149,7 +151,7 @@ pub fn quote(
     id: QuoteId,
     now_ms: u64,
 ) -> Result<Quoted, QuoteError> {
-    let Terms { prices, rules, base_per_gray, offer } = terms;
+    let Terms { prices, rules, base_per_gray, offer, reach } = terms;
     offer.validate()?;
     if let Some(bid) = offer.bid.filter(|_| rules.ceiling.is_zero()) {
         return Err(QuoteError::Free(bid));
@@ -175,6 +177,7 @@ pub fn quote(
             pixels: probe.pixels,
             expected: rays_of(probe.mean, samples)?,
         },
+        reach,
         valid_until_ms: now_ms.saturating_add(prices.valid_ms),
         price: Tokens::ZERO,
         work: Tokens::ZERO,
@@ -183,7 +186,8 @@ pub fn quote(
         reserve: Tokens::ZERO,
         checking: Tokens::ZERO,
     };
-    price(&mut quote, prices, shots.into()).ok_or(QuoteError::Overflow)?;
+    let twins_ppm = if spec.needs.sole_owner().is_some() { 0 } else { prices.reserve_ppm };
+    price(&mut quote, prices, (shots.into(), twins_ppm)).ok_or(QuoteError::Overflow)?;
     let cost = probe.bound;
     let millirays_per_sample = ((cost.closest + cost.shadow) * 1e3).ceil().max(1.0) as u64;
     // A job that is priced must be one that can be split, however its batches come out.
@@ -193,15 +197,16 @@ pub fn quote(
     Ok(Quoted { quote, millirays_per_sample })
 }
 
-/// Fills in the amounts; none when one is beyond any number of tokens.
-fn price(quote: &mut Quote, prices: &Prices, shots: u128) -> Option<()> {
+/// Fills in the amounts; none when one is beyond any number of tokens. Where only nodes of one owner
+/// may render there are no twins to pay.
+fn price(quote: &mut Quote, prices: &Prices, (shots, twins_ppm): (u128, u32)) -> Option<()> {
     quote.setup = prices.setup_per_frame.checked_mul_div(shots, 1)?;
     let tracing = money::price_for(quote.rays, quote.pay_per_gray())?;
     quote.work = tracing.checked_add(quote.setup)?;
     quote.fee = share_up(quote.work, prices.fee_ppm)?;
     let all_checking = share_up(quote.work, prices.checking_ppm)?;
     quote.checking = Tokens::from_micro(quote.offer.assurance.part_of(all_checking.micro())?);
-    quote.reserve = share_up(quote.work, prices.reserve_ppm)?.checked_add(quote.checking)?;
+    quote.reserve = share_up(quote.work, twins_ppm)?.checked_add(quote.checking)?;
     quote.price = quote.work.checked_add(quote.fee)?.checked_add(quote.reserve)?;
     Some(())
 }
@@ -245,6 +250,7 @@ mod tests {
             tile_side_px: 128,
             base: None,
             noise: None,
+            needs: protocol::Needs::default(),
         }
     }
 
@@ -258,7 +264,8 @@ mod tests {
         let probe = Probe { bound: cost, mean, shots: 1, pixels: 1_024, weight_percent };
         let (prices, rules) = (Prices::default(), Rules::default());
         let base_per_gray = Tokens::from_whole(10);
-        let terms = Terms { prices: &prices, rules: &rules, base_per_gray, offer };
+        let terms =
+            Terms { prices: &prices, rules: &rules, base_per_gray, offer, reach: Reach::default() };
         let quoted = quote(spec, &Kept::default(), &probe, terms, QuoteId([1; 16]), 1_000);
         quoted.map(|quoted| quoted.quote)
     }
@@ -270,6 +277,21 @@ mod tests {
     const COST: SampleCost = SampleCost { closest: 5.0, shadow: 2.5 };
     const PROBE: Probe =
         Probe { bound: COST, mean: COST, shots: 1, pixels: 1_024, weight_percent: 100 };
+
+    #[test]
+    fn where_one_owner_alone_may_render_no_twins_are_priced() {
+        let cost = SampleCost { closest: 3.0, shadow: 2.0 };
+        let of_owners = |count: u8| {
+            let owners = (0..count).map(|number| protocol::PublicKey([number; 32])).collect();
+            let needs = protocol::Needs { owners, ..protocol::Needs::default() };
+            let spec = JobSpec { needs, ..spec(64, 1) };
+            quote_of(&spec, cost, Offer::default(), 100).expect("a price")
+        };
+        let [any, one, two] = [0, 1, 2].map(of_owners);
+        assert_eq!((one.reserve, one.work), (one.checking, any.work));
+        assert!(one.price < any.price);
+        assert_eq!((two.price, two.reserve), (any.price, any.reserve));
+    }
 
     #[test]
     fn a_known_scene_has_a_known_price() {
@@ -300,8 +322,13 @@ mod tests {
         let spec = spec(128, 2);
         let (probe, prices, rules) = (PROBE, Prices::default(), Rules::default());
         let base_per_gray = Tokens::from_whole(10);
-        let terms =
-            Terms { prices: &prices, rules: &rules, base_per_gray, offer: Offer::default() };
+        let terms = Terms {
+            prices: &prices,
+            rules: &rules,
+            base_per_gray,
+            offer: Offer::default(),
+            reach: Reach::default(),
+        };
         let quote_beside = |kept: &Kept| quote(&spec, kept, &probe, terms, QuoteId([1; 16]), 1_000);
         let mut kept = Kept::default();
         let whole = quote_beside(&kept).expect("a price").quote;

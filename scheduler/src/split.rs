@@ -198,6 +198,7 @@ mod tests {
             tile_side_px: 32,
             base: None,
             noise: None,
+            needs: protocol::Needs::default(),
         }
     }
 

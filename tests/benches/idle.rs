@@ -113,7 +113,7 @@ async fn welcome(connection: &Connection) -> Result<()> {
         engine: renderer::ENGINE,
         backend: "cpu".to_owned(),
         rays_per_second: 1,
-        memory_bytes: 1 << 30,
+        equipment: protocol::Equipment::default(),
         ask_per_gray: limits::PRICE_PER_GRAY_MAX,
         owner: None,
     };

@@ -228,6 +228,7 @@ fn spec(scene: SceneId) -> JobSpec {
         tile_side_px: 16,
         base: None,
         noise: None,
+        needs: protocol::Needs::default(),
     }
 }
 

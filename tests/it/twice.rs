@@ -49,7 +49,7 @@ impl Node {
             engine: renderer::ENGINE,
             backend: "cpu".to_owned(),
             rays_per_second: 1_000_000,
-            memory_bytes: 1 << 30,
+            equipment: protocol::Equipment::default(),
             ask_per_gray: protocol::Tokens::ZERO,
             owner: None,
         };

@@ -34,6 +34,7 @@ pub fn spec(name: &str) -> JobSpec {
         tile_side_px: 64,
         base: None,
         noise: None,
+        needs: protocol::Needs::default(),
     }
 }
 
@@ -47,6 +48,8 @@ pub fn job(seed: u8, name: &str, status: JobStatus, accepted: u32, spent: u64) -
         reason: None,
         priority: Priority::default(),
         stops_ms: None,
+        wanted_by_ms: None,
+        done_ms: None,
         units: 60,
         units_accepted: accepted,
         price: Tokens::from_micro(3_600_000),
@@ -73,6 +76,7 @@ pub fn jobs() -> Vec<JobSummary> {
 
 pub fn node(seed: u8, name: &str, owner: PublicKey) -> NodeView {
     NodeView {
+        equipment: protocol::Equipment::default(),
         node: NodeId([seed; 32]),
         name: name.to_owned(),
         backend: "cpu (avx2, 16 threads)".to_owned(),

@@ -37,6 +37,7 @@ fn spec() -> JobSpec {
         tile_side_px: 128,
         base: Some(JobId([9; 16])),
         noise: Some(NoiseTarget::try_new(0.01, 64).expect("in range")),
+        needs: needs(),
     }
 }
 
@@ -56,6 +57,28 @@ fn lease() -> Lease {
         pay_max: Tokens::from_whole(2),
         deadline_ms: 1_800_000_000_000,
     }
+}
+
+fn selection() -> Selection {
+    Selection { frame: Some(12), view: Some(ViewIndex(1)), tile: None }
+}
+
+fn pool() -> Pool {
+    "studio".parse().expect("a name")
+}
+
+fn needs() -> Needs {
+    Needs {
+        owners: [PublicKey([8; 32])].into(),
+        pool: Some(pool()),
+        backend: Some(BackendKind::Gpu),
+        memory_bytes: 8_000_000_000,
+    }
+}
+
+fn equipment() -> Equipment {
+    let (backend, memory_bytes) = (BackendKind::Gpu, Some(1 << 34));
+    Equipment { backend, memory_bytes, pools: [pool()].into() }
 }
 
 fn commitment() -> Commitment {
@@ -94,7 +117,7 @@ fn requests() -> Vec<Request> {
         engine: Engine(1),
         backend: "cpu (avx2, 16 threads)".into(),
         rays_per_second: 5_000_000,
-        memory_bytes: 1 << 34,
+        equipment: equipment(),
         ask_per_gray: Tokens::from_micro(8_500_000),
         owner: Some(Signed::new(&OwnerBinding { node: NodeId([4; 32]) }, &key())),
     };
@@ -120,6 +143,7 @@ fn requests() -> Vec<Request> {
         Request::Quote { spec: spec(), offer: Offer::default() },
         Request::Order { spec: spec(), order: Signed::new(&order, &key()) },
         Request::Steer { job: JobId([1; 16]), steering: Steering::Priority(Priority::default()) },
+        Request::Steer { job: JobId([1; 16]), steering: Steering::Retry(selection()) },
         Request::Jobs { offset: 0, limit: 50 },
         Request::Watch { job: JobId([1; 16]), after: 4, wait_ms: 10_000 },
         Request::Film { unit: unit() },
@@ -137,6 +161,8 @@ fn replies() -> Vec<Reply> {
         reason: Some("three nodes gave up".into()),
         priority: Priority::default(),
         stops_ms: Some(3),
+        wanted_by_ms: Some(1_900_000_000_000),
+        done_ms: None,
         units: 30,
         units_accepted: 11,
         price: Tokens::from_whole(9),

@@ -29,6 +29,7 @@ proptest! {
             tile_side_px: 128,
             base: None,
             noise: None,
+            needs: protocol::Needs::default(),
         };
         if spec.validate().is_ok() {
             prop_assert_eq!(spec.frames.frames().count(), spec.frames.count() as usize);

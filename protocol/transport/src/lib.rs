@@ -33,7 +33,7 @@ pub use backoff::Backoff;
 pub use connection::{CallError, Connection};
 pub use giving::Porter;
 pub use peer::{BindError, ConnectError, Peer, PeerConfig, PeerLimits};
-pub use scenes::{FetchError, FetchProgress, Held, Part, SceneError, Scenes};
+pub use scenes::{FetchError, FetchProgress, Held, Part, SceneError, Scenes, Usher};
 pub use serve::Service;
 pub use ticket::{Ticket, TicketError};
 

@@ -20,7 +20,7 @@ use crate::blobs::BlobStore;
 use crate::giving::{GIVE_ALPN, Giving, Porter};
 use crate::lobby::{Lobby, Seat};
 use crate::registry::Registry;
-use crate::scenes::{SceneError, SceneStore, Scenes};
+use crate::scenes::{SceneError, SceneStore, Scenes, Usher};
 use crate::serve::{Door, Service};
 use crate::{Connection, RPC_ALPN, Ticket};
 
@@ -160,6 +160,7 @@ struct Shared {
     scenes: Scenes,
     door: OnceLock<Arc<Door>>,
     giving: OnceLock<Giving>,
+    usher: OnceLock<Arc<dyn Usher>>,
     connections: Arc<Semaphore>,
     lobby: Arc<Lobby>,
 }
@@ -174,7 +175,8 @@ impl Drop for AbortOnDrop {
 
 impl Peer {
     /// Opens the socket and the scenes. Scenes are served from now on to whomever the peer is
-    /// connected with; calls after [`Peer::serve`].
+    /// connected with, calls after [`Peer::serve`]: an usher comes first, see
+    /// [`Peer::usher_scenes`].
     ///
     /// # Errors
     /// See [`BindError`].
@@ -201,6 +203,7 @@ impl Peer {
             store,
             door: OnceLock::new(),
             giving: OnceLock::new(),
+            usher: OnceLock::new(),
             connections: Arc::new(Semaphore::new(limits.connections_max as usize)),
             lobby: Arc::new(Lobby::new(limits::HANDSHAKES_MAX as usize)),
         });
@@ -242,6 +245,14 @@ impl Peer {
             return;
         }
         shared.tell_alpns();
+    }
+
+    /// Asks `usher` from now on before a peer that has said hello here gets a scene; without one it
+    /// gets any. What was said first stays.
+    pub fn usher_scenes(&self, usher: Arc<dyn Usher>) {
+        if self.shared.usher.set(usher).is_err() {
+            tracing::warn!("a peer has an usher already; the second is ignored");
+        }
     }
 
     /// Gives scenes from now on to whomever `porter` lets in, connected or not, so many bytes a
@@ -404,7 +415,10 @@ async fn welcome(shared: Arc<Shared>, incoming: Incoming, mut seat: Seat) {
         }
     } else if shared.registry.holds(caller) {
         drop(seat);
-        shared.store.serve(link).await;
+        match shared.usher.get() {
+            Some(usher) => shared.store.serve_some(link, usher.clone()).await,
+            None => shared.store.serve(link).await,
+        }
     } else {
         close(&link, "connect and say hello before you fetch scenes");
     }

@@ -161,13 +161,22 @@ pub(crate) trait SceneStore: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<u64, FetchError>>;
     /// Answers a connection of the store's own protocol.
     fn serve(&self, link: Link) -> BoxFuture<'static, ()>;
+    /// Answers one for scenes that the usher lets the caller have.
+    fn serve_some(&self, link: Link, usher: Arc<dyn Usher>) -> BoxFuture<'static, ()>;
     /// Answers one for nothing but this scene, at a pace.
     fn give(&self, link: Link, scene: SceneId, pace: Arc<Pace>) -> BoxFuture<'static, ()>;
     /// Writes everything out.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
-/// The scenes that a peer keeps and gives to whomever it is connected with.
+/// Decides which scenes of ours a peer may fetch that has said hello here.
+pub trait Usher: Send + Sync + 'static {
+    /// Whether the caller may fetch a scene, which need not be here.
+    fn may_fetch(&self, caller: PublicKey, scene: SceneId) -> BoxFuture<'_, bool>;
+}
+
+/// The scenes that a peer keeps and gives to whomever it is connected with, as far as its
+/// [`Usher`] lets them.
 #[derive(Clone)]
 pub struct Scenes {
     store: Arc<dyn SceneStore>,

@@ -134,6 +134,7 @@ impl Farm {
         // withhold them.
         let owner = if number.is_multiple_of(2) { PublicKey([7; 32]) } else { id.into() };
         let facts = NodeFacts {
+            equipment: protocol::Equipment::default(),
             name: format!("node {number}"),
             backend: "cpu".to_owned(),
             engine: ENGINE,
@@ -280,11 +281,13 @@ impl Farm {
             tile_side_px: 16,
             base: None,
             noise: None,
+            needs: protocol::Needs::default(),
         };
         let bound = SampleCost { closest: UNIT_RAYS / UNIT_SAMPLES, shadow: 0.0 };
         let probe = Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100 };
         let book = &self.state.book;
         let terms = Terms {
+            reach: protocol::Reach::default(),
             prices: &self.prices,
             rules: &book.policy.market,
             base_per_gray: book.base_per_gray,

@@ -42,6 +42,8 @@ pub struct Settings {
     pub cheats_percent: f64,
     /// Nodes of a hundred that are new to the farm.
     pub newcomers_percent: f64,
+    /// Jobs of a hundred that are for certain nodes only.
+    pub needs_percent: f64,
     /// A check of every invariant after so many events, for small farms.
     pub verify_every: Option<u64>,
 }
@@ -57,6 +59,7 @@ impl Default for Settings {
             checks_per_second: 400.0,
             cheats_percent: 1.0,
             newcomers_percent: 1.0,
+            needs_percent: 0.0,
             verify_every: None,
         }
     }
@@ -205,7 +208,7 @@ impl Farm {
                 Happening::Found { number } => self.found(number),
                 Happening::Tick => self.tick(),
             }
-            let has_work = !self.state.index.by_place.is_empty();
+            let has_work = self.state.index.jobs_in_line() > 0;
             if std::mem::take(&mut self.waking) && (has_work || self.ticked) {
                 self.ticked = false;
                 self.wake();
@@ -303,6 +306,8 @@ impl Farm {
             self.refused += 1;
             return None;
         };
+        let is_for = self.state.book.jobs[&job].is_for(&self.state.book.nodes[&node]);
+        assert!(is_for, "{job} is not for {node}");
         self.apply(event?);
         self.granting += begun.elapsed();
         self.granted += 1;

@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use protocol::{Class, Digest, JobId, LeaseId, NodeId, PublicKey, RayCount, Tokens, Unit};
+use protocol::{
+    BackendKind, Class, Digest, Equipment, JobId, LeaseId, Needs, NodeId, Pool, PublicKey,
+    RayCount, Tokens, Unit,
+};
 use scheduler::core::{Event, LeasePhase, LeasePurse, NodeFacts};
 
 use super::farm::{ENGINE, Farm, Happening};
@@ -22,6 +25,9 @@ const STRAGGLER_FACTOR: f64 = 8.0;
 const HANGS: f64 = 0.001;
 /// Films of a cheat that are forged.
 const FORGES: f64 = 0.3;
+
+/// The least memory of a node, bytes.
+const GIGABYTES_4: u64 = 4_000_000_000;
 
 /// A lease that a node has.
 pub struct SimLease {
@@ -64,6 +70,7 @@ impl Farm {
         let owner = PublicKey(Digest::of("owner", &[&owner.to_le_bytes()]).0);
         let ask_per_gray = Tokens::from_micro((self.random.uniform() * 5e6) as u128);
         let facts = NodeFacts {
+            equipment: equipment(number),
             name: format!("node {number}"),
             backend: "cpu".to_owned(),
             engine: ENGINE,
@@ -275,6 +282,35 @@ impl Farm {
             node.leases.clear();
             node.turn += 1;
             self.count(number, 0.0);
+        }
+    }
+}
+
+/// Half of the nodes have a GPU, of 4 to 16 GB, and a third of all are in a pool.
+fn equipment(number: u32) -> Equipment {
+    let backend = if number.is_multiple_of(2) { BackendKind::Gpu } else { BackendKind::Cpu };
+    let memory_bytes = Some(GIGABYTES_4 << (number % 3));
+    let pools = number.is_multiple_of(3).then(pool).into_iter().collect();
+    Equipment { backend, memory_bytes, pools }
+}
+
+fn pool() -> Pool {
+    "third".parse().expect("a name")
+}
+
+impl Farm {
+    /// What a job needs that is not for every node.
+    pub(super) fn draw_needs(&mut self) -> Needs {
+        let any = Needs::default();
+        match (self.random.uniform() * 4.0) as u32 {
+            0 => Needs { pool: Some(pool()), ..any },
+            1 => Needs { backend: Some(BackendKind::Gpu), ..any },
+            2 => Needs { backend: Some(BackendKind::Cpu), memory_bytes: 2 * GIGABYTES_4, ..any },
+            _ => {
+                let some = self.nodes.iter().step_by(self.nodes.len().div_ceil(20));
+                let owners = some.map(|node| self.state.book.nodes[&node.id].facts.owner);
+                Needs { owners: owners.collect(), ..any }
+            }
         }
     }
 }

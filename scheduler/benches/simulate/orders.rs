@@ -1,8 +1,8 @@
 //! What artists order, and how long they wait.
 
 use protocol::{
-    BatchLengths, FrameRange, JobSpec, Offer, PublicKey, RenderSettings, SceneId, Schedule, Signed,
-    Size, Tokens,
+    BatchLengths, FrameRange, JobSpec, Needs, Offer, PublicKey, RenderSettings, SceneId, Schedule,
+    Signed, Size, Tokens,
 };
 use scheduler::Kept;
 use scheduler::core::{Event, Ordered};
@@ -83,6 +83,9 @@ impl Farm {
     }
 
     pub(super) fn order(&mut self, number: u32) {
+        let is_for_some = self.settings.needs_percent > 0.0
+            && self.random.chance(self.settings.needs_percent / 100.0);
+        let needs = if is_for_some { self.draw_needs() } else { Needs::default() };
         let order = &mut self.orders[number as usize];
         order.ordered_ms = self.now_ms;
         let spec = JobSpec {
@@ -98,6 +101,7 @@ impl Farm {
             tile_side_px: 16,
             base: None,
             noise: None,
+            needs,
         };
         // The probe bounds the whole a tenth above what it is.
         let per_sample = order.rays * 1.1 / UNIT_SAMPLES;
@@ -109,6 +113,7 @@ impl Farm {
         let base = self.state.book.base_per_gray.micro();
         let bid = self.random.chance(0.2).then(|| Tokens::from_micro(base * 3 / 2));
         let terms = Terms {
+            reach: protocol::Reach::default(),
             prices: &Prices::default(),
             rules: &self.state.book.policy.market,
             base_per_gray: self.state.book.base_per_gray,

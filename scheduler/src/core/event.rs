@@ -3,9 +3,9 @@
 use ledger::Transfer;
 use protocol::challenge::challenge_pixels;
 use protocol::{
-    Batch, BatchLengths, Challenge, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId,
-    NodeId, NoiseTarget, Order, Piece, PublicKey, Quote, RayCount, Refusal, Schedule, Signed,
-    Steering, Tokens, Unit, Verdict, VerdictKind,
+    Batch, BatchLengths, Challenge, Class, Commitment, Digest, Engine, Equipment, JobId, JobSpec,
+    LeaseId, NodeId, NoiseTarget, Order, Piece, PublicKey, Quote, RayCount, Refusal, Schedule,
+    Signed, Steering, Tokens, Unit, Verdict, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub struct NodeFacts {
     pub name: String,
     /// Backend and device, for people.
     pub backend: String,
+    /// What it renders with, and which pools it is in.
+    pub equipment: Equipment,
     /// Engine of its renderer.
     pub engine: Engine,
     /// Who is paid: the bound owner, or the node itself.

@@ -1,6 +1,8 @@
 //! What the base price follows, read off the state.
 
-use protocol::Tokens;
+use std::collections::BTreeMap;
+
+use protocol::{Needs, Tokens};
 
 use crate::core::plan;
 use crate::core::state::{Job, Node, State};
@@ -16,7 +18,13 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
     let book = &state.book;
     let base = book.base_per_gray;
     let open = || book.active.values().map(|id| &book.jobs[id]).filter(is_open);
-    let best_waiting = open().filter(|job| job.has_fresh_units()).map(price).max();
+    // What waits for anybody, and what for certain nodes only.
+    let mut waiting = BTreeMap::<&Needs, Tokens>::new();
+    for job in open().filter(|job| job.has_fresh_units()) {
+        let best = waiting.entry(&job.spec.needs).or_default();
+        *best = price(job).max(*best);
+    }
+    let for_any = waiting.remove(&Needs::default());
     let able = &state.index.able;
     let mut signal = Signal {
         able: able.len() as u32,
@@ -30,6 +38,8 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
             continue;
         }
         signal.willing += 1;
+        let needs = state.index.needs_met_by(node.id);
+        let best_waiting = needs.filter_map(|needs| waiting.get(needs).copied()).max().max(for_any);
         let works = node.out > 0 || has_just_worked(node, now_ms, book.policy.market.epoch_ms);
         if works || best_waiting.is_none_or(|best| best < ask) {
             signal.per_second += node.pace.per_second().unwrap_or(0);
@@ -37,9 +47,13 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
     }
     // Every lease that is out has a deadline.
     let nobody_works = state.live.deadlines.is_empty();
-    let lowest_ask = signal.lowest_ask;
-    for job in open().filter(|job| lowest_ask.is_some_and(|ask| price(job) >= ask)) {
-        signal.work = signal.work.saturating_add(worth(job.work_left(), price(job), base));
+    for job in open() {
+        let Some(able) = state.index.able_for(&job.spec.needs) else { continue };
+        if able.lowest_ask().is_none_or(|ask| price(job) < ask) {
+            continue;
+        }
+        let work = share(job.work_left(), able.per_second(), state.index.able.per_second());
+        signal.work = signal.work.saturating_add(worth(work, price(job), base));
         signal.refused |= nobody_works && price(job) >= base && job.has_fresh_units();
     }
     signal
@@ -57,6 +71,16 @@ fn has_just_worked(node: &Node, now_ms: u64, epoch_ms: u64) -> bool {
     node.pace.last_ms().is_some_and(|last_ms| last_ms.saturating_add(epoch_ms) >= now_ms)
 }
 
+/// Work as far as nodes meet its job's needs, by what they have shown of what all have: who needs what
+/// few nodes have cannot make the line longer for everybody else.
+const fn share(work: u128, few: u128, all: u128) -> u128 {
+    if few >= all {
+        return work;
+    }
+    // In millionths, so that the products stay small.
+    work.saturating_mul(few.saturating_mul(1_000_000) / all) / 1_000_000
+}
+
 /// Work as far as it pays the base price: who bids a tenth of it cannot make the line longer for
 /// everybody else by more than a tenth of his job.
 fn worth(work: u128, price: Tokens, base: Tokens) -> u128 {
@@ -66,4 +90,16 @@ fn worth(work: u128, price: Tokens, base: Tokens) -> u128 {
     // In millionths, so that the product stays small.
     let part = price.checked_mul_div(1_000_000, base.micro()).map_or(0, Tokens::micro);
     work.saturating_mul(part) / 1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_counts_as_far_as_nodes_may_do_it() {
+        assert_eq!([0, 1, 2, 4].map(|few| share(1_000, few, 4)), [0, 250, 500, 1_000]);
+        assert_eq!(share(1_000, 0, 0), 1_000, "nobody has shown anything");
+        assert!(share(u128::MAX, u128::MAX / 2, u128::MAX) < u128::MAX);
+    }
 }

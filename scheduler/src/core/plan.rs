@@ -9,8 +9,8 @@ use protocol::{JobId, JobSpec, LeaseId, NodeId, Shot, ShotIndex, Steering, Token
 use crate::core::event::Event;
 use crate::core::gauge;
 use crate::core::state::{
-    Appeal, InLine, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Node, RACE_AFTER_MS, State,
-    Times, UnitState, Want, slow_after_ms,
+    Able, Appeal, InLine, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Line, Merged, Node,
+    Open, RACE_AFTER_MS, State, Times, UnitState, Want, slow_after_ms,
 };
 use crate::market::base::{self, Signal};
 use crate::market::place;
@@ -37,67 +37,100 @@ pub fn next_grant(state: &State, id: NodeId, now_ms: u64) -> Option<Event> {
     if node.out >= book.policy.leases_per_node || node.facts.engine != book.engine {
         return None;
     }
+    // Jobs that need what the node has not are in lines that it never sees.
+    let open = index.open_to(node);
     let by_place = || {
-        let ahead = index.by_place.values().scan(0_u128, |ahead, it| {
-            *ahead = ahead.saturating_add(it.work());
-            Some((it, *ahead))
+        let lines = open.iter().map(|open| {
+            let jobs = open.line.by_place.iter();
+            jobs.map(|(place, it)| (*place, Waiting { job: it, ahead: 0, able: open.able }))
         });
-        first_in_line(state, node, ahead, now_ms)
+        let in_order = Merged::new(lines, |(place, _)| *place);
+        let ahead = in_order.scan(0_u128, |ahead, (_, it)| {
+            *ahead = ahead.saturating_add(it.job.work());
+            Some(Waiting { ahead: *ahead, ..it })
+        });
+        first_in_line(state, node, &open, ahead, now_ms)
     };
     let by_turn = || {
-        let own = index.by_turn.values().map(|it| (it, it.work()));
-        first_in_line(state, node, own, now_ms)
+        let lines = open.iter().map(|open| {
+            let jobs = open.line.by_turn.iter();
+            jobs.map(|(turn, it)| (*turn, Waiting { job: it, ahead: it.work(), able: open.able }))
+        });
+        let own = Merged::new(lines, |(turn, _)| *turn).map(|(_, it)| it);
+        first_in_line(state, node, &open, own, now_ms)
     };
     // Where a turn is of no use to this node, its place may be.
     let rotates = place::rotates(&book.policy.market, book.leases_granted + 1);
     let in_line = || rotates.then(by_turn).flatten().or_else(by_place);
     // A job that is almost done does not wait until others run out of work.
-    end(state, node, now_ms).or_else(in_line).or_else(|| race(state, node, now_ms))
+    end(state, node, &open, now_ms).or_else(in_line).or_else(|| race(state, node, &open, now_ms))
+}
+
+/// Jobs of several lines by a time, the latest first.
+fn latest<'a>(
+    open: &'a [Open<'a>],
+    times: fn(&Line) -> &Times<JobId>,
+) -> impl Iterator<Item = (u64, JobId)> {
+    let lines = open.iter().map(move |open| times(open.line).latest());
+    Merged::new(lines, |it| Reverse(*it))
 }
 
 /// A unit, for a quick node, that a job waits for all of whose units were begun.
-fn end(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
-    let ending = state.index.ending.latest().take(LOOKED_AT_MAX);
-    ending
+fn end(state: &State, node: &Node, open: &[Open<'_>], now_ms: u64) -> Option<Event> {
+    let ending = || latest(open, |line| &line.ending);
+    ending()
+        .take(LOOKED_AT_MAX)
         .take_while(|(ends_ms, _)| *ends_ms == u64::MAX)
         .map(|(_, job)| &state.book.jobs[&job])
         .filter(|job| is_quick(node, job))
         .find_map(|job| grant_in(state, node, job, now_ms))
-        .or_else(|| overtake(state, node, &state.index.ending, now_ms))
+        .or_else(|| overtake(state, node, ending(), now_ms))
 }
 
-/// The first unit for a node of jobs in line, each with the work up to its end.
+/// A job in line, as a node comes to it.
+#[derive(Clone, Copy)]
+struct Waiting<'a> {
+    job: &'a InLine,
+    /// Work up to its end.
+    ahead: u128,
+    /// Nodes that may render it.
+    able: &'a Able,
+}
+
+/// The first unit for a node of jobs in line.
 ///
 /// A job whose artist wants another one first is looked at when all others were: so its artist alone
-/// waits for that order, and nobody is passed by it.
+/// waits for that order, and nobody is passed by it. Of the artist's jobs those count that are for the
+/// node.
 fn first_in_line<'a>(
     state: &'a State,
     node: &Node,
-    mut jobs: impl Iterator<Item = (&'a InLine, u128)>,
+    open: &[Open<'_>],
+    mut jobs: impl Iterator<Item = Waiting<'a>>,
     now_ms: u64,
 ) -> Option<Event> {
     let mut later = Vec::new();
-    let of_job = |it: &InLine, ahead| {
-        (it.price >= node.facts.ask_per_gray && is_of_use(state, node, it, ahead, now_ms))
-            .then(|| grant_in(state, node, &state.book.jobs[&it.job], now_ms))?
+    let of_job = |it: Waiting<'_>| {
+        (it.job.price >= node.facts.ask_per_gray && is_of_use(node, it, now_ms))
+            .then(|| grant_in(state, node, &state.book.jobs[&it.job.job], now_ms))?
     };
-    let first = jobs.find_map(|(it, ahead)| {
-        if state.index.comes_later(it) {
-            later.push((it, ahead));
+    let first = jobs.find_map(|it| {
+        if open.iter().any(|open| open.line.comes_later(it.job)) {
+            later.push(it);
             return None;
         }
-        of_job(it, ahead)
+        of_job(it)
     });
     first.or_else(|| {
-        later.sort_by_key(|(it, _)| Reverse(it.priority));
-        later.into_iter().find_map(|(it, ahead)| of_job(it, ahead))
+        later.sort_by_key(|it| it.job.urgency);
+        later.into_iter().find_map(of_job)
     })
 }
 
 /// Whether a node does a unit of a job before others have done all work up to its end: who does not
 /// only keeps the artist waiting. A job that nobody else has served since waits for nobody else.
-fn is_of_use(state: &State, node: &Node, job: &InLine, ahead: u128, now_ms: u64) -> bool {
-    let able = &state.index.able;
+fn is_of_use(node: &Node, it: Waiting<'_>, now_ms: u64) -> bool {
+    let Waiting { job, ahead, able } = it;
     let others_ms = |work: u128| {
         let ms = work.saturating_mul(1_000).checked_div(able.per_second());
         ms.map_or(u64::MAX, |ms| u64::try_from(ms).unwrap_or(u64::MAX))
@@ -131,7 +164,10 @@ fn grant_in(state: &State, node: &Node, job: &Job, now_ms: u64) -> Option<Event>
 /// Whether a job's units are for this node.
 fn is_offered(state: &State, node: &Node, job: &Job) -> bool {
     let fails = |id| fails_at(state, job, id);
-    job.is_offered() && job.pays(node) && (!fails(node.id) || !has_better(state, node, job, fails))
+    job.is_offered()
+        && job.is_for(node)
+        && job.pays(node)
+        && (!fails(node.id) || !has_better(state, node, job, fails))
 }
 
 /// Whether a node has failed so often in a job that others come first.
@@ -142,8 +178,9 @@ fn fails_at(state: &State, job: &Job, node: NodeId) -> bool {
 
 /// One more lease of a unit that another node is slow with, for a node that has nothing else to do:
 /// the first film that holds is taken, and paid once.
-fn race(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
-    let slow = state.index.races.due(now_ms).take(LOOKED_AT_MAX);
+fn race(state: &State, node: &Node, open: &[Open<'_>], now_ms: u64) -> Option<Event> {
+    let lines = open.iter().map(|open| open.line.races.due(now_ms));
+    let slow = Merged::new(lines, |it| *it).take(LOOKED_AT_MAX);
     slow.map(|(_, job)| &state.book.jobs[&job])
         .filter(|job| is_quick(node, job) && is_offered(state, node, job))
         .flat_map(|job| {
@@ -154,13 +191,18 @@ fn race(state: &State, node: &Node, now_ms: u64) -> Option<Event> {
         })
         .take(LOOKED_AT_MAX)
         .find_map(|(job, unit_index)| grant_of(state, node, job, unit_index, now_ms))
-        .or_else(|| overtake(state, node, &state.index.expected, now_ms))
+        .or_else(|| overtake(state, node, latest(open, |line| &line.expected), now_ms))
 }
 
 /// One more lease, for a quick node, of a unit whose film is late, or should come so late that the node
 /// would be done with it in half of the time; of jobs by when their last films should come.
-fn overtake(state: &State, node: &Node, last: &Times<JobId>, now_ms: u64) -> Option<Event> {
-    let last = last.latest().take(LOOKED_AT_MAX);
+fn overtake(
+    state: &State,
+    node: &Node,
+    last: impl Iterator<Item = (u64, JobId)>,
+    now_ms: u64,
+) -> Option<Event> {
+    let last = last.take(LOOKED_AT_MAX);
     last.map(|(_, job)| &state.book.jobs[&job])
         .filter(|job| is_quick(node, job) && is_offered(state, node, job))
         .filter_map(|job| Some((job, node.needs_ms(job.unit_work())?)))
@@ -213,7 +255,9 @@ fn grant_of(state: &State, node: &Node, job: &Job, unit_index: u32, now_ms: u64)
         return None;
     }
     let number = book.leases_granted + 1;
-    let wants_twin = !is_second && book.policy.check && draws_twin(state, node, job, unit_index);
+    // Who may render his own job with his own nodes only would cheat himself.
+    let may_cheat = book.policy.check && !job.is_private();
+    let wants_twin = !is_second && may_cheat && draws_twin(state, node, job, unit_index);
     let is_paid = is_free || book.reserve >= job.average_pay(&unit.unit);
     let twin_possible = has_rival(state, node, job) && is_paid;
     let films_wanted = match (is_second, wants_twin && twin_possible) {
@@ -252,20 +296,27 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
 
 /// Whether another owner has a node here that could render a twin, for what the job pays.
 fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
-    let ask = state.index.able.lowest_ask_of_others(node.facts.owner);
+    let able = state.index.able_for(&job.spec.needs);
+    let ask = able.and_then(|able| able.lowest_ask_of_others(node.facts.owner));
     ask.is_some_and(|ask| job.quote.price_per_gray >= ask)
 }
 
 /// Whether another owner has a node here that is paid and does not fail: where all have failed as
 /// often, as when the scheduler's own line was down, nobody waits for anybody.
 fn has_better(state: &State, node: &Node, job: &Job, fails: impl Fn(NodeId) -> bool) -> bool {
-    able_nodes(state)
+    able_nodes_for(state, job)
         .any(|other| other.facts.owner != node.facts.owner && job.pays(other) && !fails(other.id))
 }
 
 /// Nodes that are here and could get a lease.
 pub(super) fn able_nodes(state: &State) -> impl Iterator<Item = &Node> {
     state.index.able.ids().map(|id| &state.book.nodes[&id])
+}
+
+/// Nodes that are here and could get a lease of a job.
+fn able_nodes_for<'a>(state: &'a State, job: &Job) -> impl Iterator<Item = &'a Node> {
+    let able = state.index.able_for(&job.spec.needs);
+    able.into_iter().flat_map(Able::ids).map(|id| &state.book.nodes[&id])
 }
 
 /// What has come due: lapsed leases, twins that will not come, aged pay, jobs that cannot go on, the
@@ -412,7 +463,7 @@ fn hopeless(state: &State, id: JobId) -> Option<String> {
         unit.accepted.is_none()
             && unit.lost >= lost_max
             && (by_proven.map(|(_, failures)| failures).sum::<u32>() >= lost_max
-                || able_nodes(state)
+                || able_nodes_for(state, job)
                     .filter(|node| proven(node) && job.pays(node))
                     .all(|node| failures_of(unit, node.id) >= each_max))
     };

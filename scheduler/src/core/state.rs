@@ -1,16 +1,21 @@
 //! What the scheduler knows.
 
+mod able;
 mod index;
 mod job;
+mod line;
 mod quiet;
 mod risk;
 mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use index::{Able, InLine, Index, Touched};
-pub(super) use index::{RACE_AFTER_MS, slow_after_ms};
-pub use job::{Accepted, Ending, Job, JobPhase, Pause, UnitState, Want};
+pub use able::Able;
+pub use index::{Index, Touched};
+pub(super) use index::{Open, RACE_AFTER_MS, slow_after_ms};
+pub use job::{Accepted, Ending, Job, JobPhase, Pause, UnitState, Urgency, Want};
+pub(super) use line::Merged;
+pub use line::{InLine, Line};
 pub use quiet::Quiet;
 pub use risk::{Appeal, Audit, Conviction, Dispute, Recheck, Stake};
 pub use times::Times;

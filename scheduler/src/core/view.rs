@@ -7,7 +7,8 @@ use protocol::view::{
     TileStatus,
 };
 use protocol::{
-    JobId, Lease, LeaseId, NodeId, PublicKey, ShotIndex, Tokens, Unit, Verdict, VerdictKind,
+    JobId, Lease, LeaseId, Needs, NodeId, PublicKey, Reach, ShotIndex, Tokens, Unit, Verdict,
+    VerdictKind,
 };
 
 use crate::core::state::{
@@ -50,6 +51,8 @@ pub fn summary(job: &Job) -> JobSummary {
         reason,
         priority: job.priority,
         stops_ms: job.stops_ms,
+        wanted_by_ms: job.wanted_by_ms,
+        done_ms: None,
         units: job.units_wanted(),
         units_accepted: job.units_accepted,
         price: job.quote.price,
@@ -61,6 +64,60 @@ pub fn summary(job: &Job) -> JobSummary {
         ended_ms: job.ended_ms,
         expired: job.expired,
     }
+}
+
+/// A row of the job list now: with when it is done, and why nobody is at it where no node may be.
+#[must_use]
+pub fn row(state: &State, job: &Job, now_ms: u64) -> JobSummary {
+    let mut row = summary(job);
+    row.done_ms = job.done_ms(now_ms);
+    row.reason = row.reason.take().or_else(|| unserved(state, job));
+    row
+}
+
+/// Why nobody works for a job with units that want a film, as far as needs and asks say.
+fn unserved(state: &State, job: &Job) -> Option<String> {
+    let is_left = job.is_offered() && job.leases == 0 && !job.waiting.is_empty();
+    let able = state.index.able_for(&job.spec.needs).filter(|_| is_left)?;
+    let (needs, here, all) = (&job.spec.needs, able.len(), state.index.able.len());
+    let price = job.quote.price_per_gray;
+    match able.lowest_ask() {
+        _ if all == 0 => Some("no node that gets work is connected".to_owned()),
+        None => Some(format!(
+            "no node that meets its needs is connected ({needs}); none of the {all} that are does"
+        )),
+        Some(ask) if ask > price => Some(format!(
+            "the {here} connected nodes that may render it ask at least {ask} tokens per billion rays, and it pays {price}"
+        )),
+        Some(_) => passed_over(state, job),
+    }
+}
+
+/// That nodes have failed so often in a job that it waits for others.
+fn passed_over(state: &State, job: &Job) -> Option<String> {
+    let max = state.book.policy.job_failures_per_node_max;
+    let failed = job.failures.values().filter(|failures| **failures >= max).count();
+    (failed > 0).then(|| {
+        format!(
+            "{failed} nodes have failed in it too often and others come first; tessera jobs retry lets them try again"
+        )
+    })
+}
+
+/// How many nodes may render a job with these needs.
+#[must_use]
+pub fn reach(state: &State, needs: &Needs) -> Reach {
+    let book = &state.book;
+    let works =
+        |node: &&Node| node.class.is_some() && !node.barred && node.facts.engine == book.engine;
+    let mut reach = Reach::default();
+    for node in book.nodes.values().filter(works) {
+        let meets = needs.allow(node.facts.owner, &node.facts.equipment);
+        reach.known += 1;
+        reach.meet += u32::from(meets);
+        reach.here += u32::from(meets && state.live.connected.contains_key(&node.id));
+    }
+    reach
 }
 
 /// Where a job stands, and why where that says too little.
@@ -98,7 +155,8 @@ pub fn status(job: &Job) -> JobStatus {
 
 /// News of a job since version `after`.
 #[must_use]
-pub fn update(book: &Book, id: JobId, after: u64) -> Option<JobUpdate> {
+pub fn update(state: &State, id: JobId, after: u64, now_ms: u64) -> Option<JobUpdate> {
+    let book = &state.book;
     let job = book.jobs.get(&id)?;
     // What was kept has the versions before the job's first.
     let kept = (1..).zip(kept_units(book, &job.spec)).filter(|_| !job.expired);
@@ -123,7 +181,7 @@ pub fn update(book: &Book, id: JobId, after: u64) -> Option<JobUpdate> {
             pixels_checked: accepted.pixels_checked,
         })
         .collect();
-    Some(JobUpdate { summary: summary(job), tiles: tiles(book, job), accepted, next })
+    Some(JobUpdate { summary: row(state, job, now_ms), tiles: tiles(book, job), accepted, next })
 }
 
 /// Where every tile of every shot stands.
@@ -182,6 +240,7 @@ pub fn node(state: &State, node: &Node) -> NodeView {
         node: node.id,
         name: node.facts.name.clone(),
         backend: node.facts.backend.clone(),
+        equipment: node.facts.equipment.clone(),
         owner: node.facts.owner,
         ask_per_gray: node.facts.ask_per_gray,
         base_per_gray: state.book.base_per_gray,

@@ -144,7 +144,15 @@ fn key(spec: &JobSpec) -> Digest {
         samples: spec.settings.samples.min(CHUNK_SAMPLES),
         ..spec.settings.clone()
     };
-    JobSpec { name: String::new(), settings, base: None, noise: None, ..spec.clone() }.digest()
+    JobSpec {
+        name: String::new(),
+        settings,
+        base: None,
+        noise: None,
+        needs: protocol::Needs::default(),
+        ..spec.clone()
+    }
+    .digest()
 }
 
 /// Times of the shots and of the reference, taken in turn on one machine.
@@ -205,6 +213,7 @@ mod tests {
             tile_side_px: 64,
             base: None,
             noise: None,
+            needs: protocol::Needs::default(),
         };
         let one = key(&spec("one", 1, 64, 4));
         assert_eq!(key(&spec("two", 2, 4_096, 4)), one);

@@ -198,6 +198,11 @@ impl Desk {
     }
 
     /// Checks that verifiers have.
+    pub(super) const fn docket(&self) -> &Docket {
+        &self.docket
+    }
+
+    /// The same, to be changed.
     pub(super) const fn docket_mut(&mut self) -> &mut Docket {
         &mut self.docket
     }
@@ -214,7 +219,7 @@ impl Desk {
 
     /// Offers what there is to nodes that wait, some at a time.
     fn call_waiting(&mut self) {
-        self.lobby.note_line(self.state.index.by_place.len());
+        self.lobby.note_line(self.state.index.jobs_in_line());
         if !self.lobby.is_calling() {
             return;
         }

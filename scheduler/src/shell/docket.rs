@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{LeaseId, NodeId, PublicKey, limits};
+use protocol::{LeaseId, NodeId, PublicKey, SceneId, limits};
 use tokio::sync::oneshot;
 
 use crate::core::Challenged;
@@ -106,6 +106,12 @@ impl Docket {
         let (id, errand) = (id(self.leases), Errand { verifier, owner, challenged, until_ms });
         self.out.insert(id, errand.clone());
         Some((id, errand))
+    }
+
+    /// Whether a verifier has been asked for pixels of a scene, and has not answered.
+    pub(super) fn shows(&self, verifier: NodeId, scene: SceneId) -> bool {
+        let errands = self.out.values().filter(|errand| errand.verifier == verifier);
+        errands.flat_map(|errand| &errand.challenged).any(|it| it.piece.scene == scene)
     }
 
     /// Ends a verification lease of a verifier's, which has answered.

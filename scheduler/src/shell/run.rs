@@ -201,6 +201,7 @@ async fn serve(
         let ticket = ticket.clone().reaching(others.into_iter().flatten());
         Ready { ticket, key: peer.id(), status }
     };
+    peer.usher_scenes(parts.door.clone());
     peer.serve(parts.door.clone());
     let page = page::serve(listener, parts.page.clone());
     tell(News::Open(ready()));

@@ -45,6 +45,7 @@ pub fn spec(name: &str) -> JobSpec {
         tile_side_px: 16,
         base: None,
         noise: None,
+        needs: protocol::Needs::default(),
     }
 }
 
@@ -200,7 +201,7 @@ pub fn node_hello(backend: &str) -> Role {
         engine: renderer::ENGINE,
         backend: backend.to_owned(),
         rays_per_second: 1_000_000,
-        memory_bytes: 1 << 30,
+        equipment: protocol::Equipment::default(),
         ask_per_gray: Tokens::ZERO,
         owner: None,
     })

@@ -63,7 +63,9 @@ fn a_job_expires_when_nothing_rests_on_it_any_more() {
     let after = view::summary(&book.jobs[&first]);
     assert!(after.expired && after.units == before.units && after.spent == before.spent);
     assert_eq!(after.status, JobStatus::Done);
-    assert!(view::update(book, second, 0).expect("known").accepted.is_empty());
+    assert!(
+        view::update(&world.state, second, 0, world.now_ms).expect("known").accepted.is_empty()
+    );
     let again = JobSpec { base: Some(first), ..book.jobs[&second].spec.clone() };
     assert_eq!(kept(book, public(50), &again), Err(BaseError::Expired(first)));
     assert_eq!(world.replayed().book, world.state.book);

@@ -3,15 +3,18 @@
 mod bank;
 mod callers;
 mod convictions;
+mod deadlines;
 mod disputes;
 mod evidence;
 mod farm;
 mod keep;
 mod market;
+mod needs;
 mod noise;
 mod page;
 mod private;
 mod receipts;
+mod retries;
 mod scenes;
 #[path = "../../benches/simulate/mod.rs"]
 mod simulate;

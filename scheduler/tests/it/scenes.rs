@@ -6,7 +6,9 @@ use protocol::sign::public_key;
 use protocol::{Holder, Holders, Offer, Reply, Request, Role, SceneId, limits};
 use scene::{Image, Package, Pixels, Scene};
 
-use crate::callers::{Caller, Farm, node, offer, runtime, soon_paid, spec};
+use crate::callers::{
+    Caller, Farm, client, leases, node, offer, ordered, runtime, soon_paid, spec,
+};
 
 /// The golden scene with two images of 4 MiB.
 fn textured(seeds: [u32; 2]) -> Package {
@@ -111,8 +113,17 @@ fn nodes_that_give_are_named_to_nodes_with_a_pass() {
         let farm = Farm::start(dir.path(), soon_paid).await;
         let ticket = &farm.ready.ticket;
         let (giver, taker) = (node(1, ticket).await, node(2, ticket).await);
-        let scene = SceneId([7; 32]);
+        let artist = client(10, ticket).await;
+        let given = spec("given");
+        let scene = given.scene;
         let key = |caller: &Caller| public_key(&caller.key);
+        // Who has no lease of it learns nothing.
+        let refused = taker.refusal(Request::Holders { scene }).await;
+        assert_eq!(refused.code, RefusedCode::NotAllowed, "{refused}");
+        ordered(&artist, &given).await;
+        for caller in [&taker, &giver] {
+            assert_eq!(leases(caller, 1, 1_000).await.expect("work").len(), 1);
+        }
         let named = async || {
             let Reply::Holders(named) = taker.ask(Request::Holders { scene }).await else {
                 panic!("no answer")
@@ -137,7 +148,6 @@ fn nodes_that_give_are_named_to_nodes_with_a_pass() {
         assert!(matches!(own, Reply::Holders(named) if named.holders.is_empty()), "not itself");
 
         // Not for artists, and not without bound.
-        let artist = guest(10, &farm).await;
         for request in [gives, Request::Holders { scene }] {
             assert_eq!(artist.refusal(request).await.code, RefusedCode::NotAllowed);
         }

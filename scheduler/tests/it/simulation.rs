@@ -5,12 +5,13 @@ use crate::simulate::{Farm, Report, Settings};
 fn run(seed: u64) -> Report {
     let settings = Settings {
         nodes: 300,
-        jobs: 5,
+        jobs: 8,
         seed,
         units_per_node: 12.0,
         checks_per_second: 60.0,
         cheats_percent: 3.0,
         newcomers_percent: 10.0,
+        needs_percent: 40.0,
         verify_every: Some(500),
         ..Settings::default()
     };

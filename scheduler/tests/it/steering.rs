@@ -162,7 +162,15 @@ fn a_job_begins_after_those_it_waits_for() {
     let waits = view::summary(&world.state.book.jobs[&third]);
     assert!(waits.reason.is_some_and(|why| why.contains(&first.to_string())));
     let mut begun = Vec::new();
-    while let Some(job) = next(&mut world) {
+    for _ in 0..10_000 {
+        let Some(job) = next(&mut world) else {
+            if world.all_over() {
+                break;
+            }
+            // A node that has shown little is of use when nobody else was for a while.
+            world.now_ms += 1_000;
+            continue;
+        };
         world.assert_invariants();
         if begun.last() != Some(&job) {
             begun.push(job);
@@ -288,7 +296,8 @@ fn samples_are_added_to_what_is_there() {
     assert!(kept_units > 0 && there > 0);
     // All news of the second job are its films and those that it kept, each once.
     let (mut told, mut after) = (BTreeSet::new(), 0);
-    while let Some(update) = view::update(book, second, after).filter(|it| !it.accepted.is_empty())
+    while let Some(update) =
+        view::update(&world.state, second, after, world.now_ms).filter(|it| !it.accepted.is_empty())
     {
         for film in update.accepted {
             assert!(told.insert(film.unit), "twice");

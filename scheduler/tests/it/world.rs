@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ledger::{Account, Code, Transfer, account};
 use protocol::{
-    BatchLengths, Class, Commitment, Digest, Engine, JobId, JobSpec, LeaseId, NodeId, NoiseTarget,
-    Offer, Order, Probed, PublicKey, Quote, QuoteId, RayCount, Refusal, RenderSettings, SceneId,
-    Schedule, Signed, SigningKey, Size, Tokens, Unit, VerdictKind,
+    BatchLengths, Class, Commitment, Digest, Engine, Equipment, JobId, JobSpec, LeaseId, Needs,
+    NodeId, NoiseTarget, Offer, Order, Probed, PublicKey, Quote, QuoteId, RayCount, Refusal,
+    RenderSettings, SceneId, Schedule, Signed, SigningKey, Size, Tokens, Unit, VerdictKind,
 };
 use scheduler::core::{
     Book, Challenged, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding,
@@ -86,6 +86,7 @@ pub struct Wanted {
     pub samples: u32,
     pub base: Option<JobId>,
     pub noise: Option<NoiseTarget>,
+    pub needs: Needs,
     pub schedule: Schedule,
 }
 
@@ -98,6 +99,7 @@ impl Default for Wanted {
             samples: 40,
             base: None,
             noise: None,
+            needs: Needs::default(),
             schedule: Schedule::default(),
         }
     }
@@ -120,6 +122,10 @@ pub struct World {
     pub loses_percent: u64,
     /// How many it has lost.
     pub lost: u32,
+    /// Whether nodes come back with other equipment, or without.
+    pub reequips: bool,
+    /// Leases, and looks at others' films, of jobs that are not for every node.
+    pub chosen: u32,
     /// Whether owners of nodes appeal, and put tokens at risk.
     pub owners_act: bool,
     /// Bad films of a convict's that a second look misses.
@@ -193,6 +199,8 @@ impl World {
             faults_percent: 0,
             loses_percent: 0,
             lost: 0,
+            reequips: false,
+            chosen: 0,
             owners_act: false,
             recheck_missed_percent: 5,
             entrusts_percent: 0,
@@ -220,6 +228,7 @@ impl World {
         for (index, &(owner, character)) in characters.iter().enumerate() {
             let id = NodeId(public(100 + index as u8).0);
             let facts = NodeFacts {
+                equipment: Equipment::default(),
                 name: format!("node {index}"),
                 backend: "cpu".to_owned(),
                 engine: ENGINE,
@@ -260,7 +269,8 @@ impl World {
 
     /// An order of any kind.
     pub fn place(&mut self, artist: u8, number: u8, wanted: Wanted) -> JobId {
-        let Wanted { percent, price_per_gray, offer, samples, base, noise, schedule } = wanted;
+        let Wanted { percent, price_per_gray, offer, samples, base, noise, needs, schedule } =
+            wanted;
         let spec = JobSpec {
             name: format!("job {number}"),
             scene: SceneId([0; 32]),
@@ -274,6 +284,7 @@ impl World {
             tile_side_px: 16,
             base,
             noise,
+            needs,
         };
         let kept = kept(&self.state.book, public(artist), &spec).expect("a base that may be");
         let batches = BatchLengths { chunks_max: 2, growing: schedule.progressive };
@@ -299,6 +310,7 @@ impl World {
             samples: kept.missing(&spec).samples,
             rays: counted,
             probed: Probed::default(),
+            reach: protocol::Reach::default(),
             valid_until_ms: u64::MAX,
         };
         let order = Order {
@@ -326,6 +338,13 @@ impl World {
     pub fn ask(&mut self, index: usize, ask_per_gray: Tokens) {
         let node = self.nodes[index].id;
         let facts = NodeFacts { ask_per_gray, ..self.state.book.nodes[&node].facts.clone() };
+        self.apply(Event::NodeMet { node, facts });
+    }
+
+    /// A node has this from now on.
+    pub fn equip(&mut self, index: usize, equipment: Equipment) {
+        let node = self.nodes[index].id;
+        let facts = NodeFacts { equipment, ..self.state.book.nodes[&node].facts.clone() };
         self.apply(Event::NodeMet { node, facts });
     }
 
@@ -450,7 +469,9 @@ impl World {
     fn watch(&mut self) {
         for &job in self.state.book.jobs.keys() {
             let watcher = self.watchers.entry(job).or_default();
-            let Some(update) = view::update(&self.state.book, job, watcher.after) else { continue };
+            let Some(update) = view::update(&self.state, job, watcher.after, self.now_ms) else {
+                continue;
+            };
             watcher.after = update.next;
             for film in update.accepted {
                 watcher.told.insert(film.unit, film.root);

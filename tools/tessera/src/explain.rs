@@ -261,6 +261,7 @@ mod tests {
             tile_side_px: 128,
             base: None,
             noise: None,
+            needs: protocol::Needs::default(),
         }
     }
 
@@ -281,6 +282,7 @@ mod tests {
             samples: 1,
             rays: RayCount { closest: 567_375_886, shadow: 0 },
             probed: Probed { shots: 3, pixels: 1_024, expected: RayCount::default() },
+            reach: protocol::Reach::default(),
             valid_until_ms: 0,
         };
         let market = MarketView {

@@ -7,8 +7,10 @@ use farm_node::worker::{Confinement, Raised, Standing};
 use protocol::view::{
     FarmView, JobSummary, LedgerCheck, NodeView, StatementRow, TileStatus, WalletView,
 };
-use protocol::{CameraChoice, Class, JobSpec, NoiseTarget, Quote, Shot, ViewIndex};
+use protocol::{CameraChoice, Class, JobSpec, NoiseTarget, Pool, Quote, Shot, ViewIndex};
 use serde_json::{Value, json};
+
+use crate::needs;
 
 /// Version of every object printed.
 pub const VERSION: u32 = 1;
@@ -29,6 +31,7 @@ pub fn job(job: &JobSummary) -> Value {
         "samples": spec.settings.samples,
         "noise": spec.noise.map(|target| noise(&target)),
         "cameras": cameras(spec),
+        "needs": needs::json(&spec.needs),
         "frames": { "first": spec.frames.first, "last": spec.frames.last, "step": spec.frames.step },
         "units": job.units,
         "units_accepted": job.units_accepted,
@@ -40,6 +43,8 @@ pub fn job(job: &JobSummary) -> Value {
         "priority": u8::from(job.priority),
         "base": spec.base.map(|base| base.to_string()),
         "stops_ms": job.stops_ms,
+        "wanted_by_ms": job.wanted_by_ms,
+        "done_ms": job.done_ms,
         "ordered_ms": job.ordered_ms,
         "ended_ms": job.ended_ms,
         "expired": job.expired,
@@ -93,6 +98,11 @@ pub fn quote(quote: &Quote) -> Value {
             "shadow": quote.probed.expected.shadow,
         },
         "probed": { "shots": quote.probed.shots, "pixels": quote.probed.pixels },
+        "nodes": {
+            "known": quote.reach.known,
+            "meet": quote.reach.meet,
+            "here": quote.reach.here,
+        },
         "valid_until_ms": quote.valid_until_ms,
     })
 }
@@ -122,6 +132,9 @@ pub fn node(node: &NodeView) -> Value {
         "node": node.node.to_string(),
         "name": node.name,
         "backend": node.backend,
+        "backend_kind": node.equipment.backend.word(),
+        "memory_bytes": node.equipment.memory_bytes,
+        "pools": node.equipment.pools.iter().map(Pool::as_str).collect::<Vec<_>>(),
         "owner": node.owner.to_string(),
         "ask_per_gray": node.ask_per_gray.to_string(),
         "base_per_gray": node.base_per_gray.to_string(),

@@ -32,7 +32,7 @@ use tokio::time::timeout;
 
 use crate::BoxFuture;
 use crate::giving::Pace;
-use crate::scenes::{FetchError, FetchProgress, Held, Part, SceneError, SceneStore};
+use crate::scenes::{FetchError, FetchProgress, Held, Part, SceneError, SceneStore, Usher};
 use sequence::{Sequence, SequenceError};
 
 /// How often blobs without a tag are swept out.
@@ -391,6 +391,34 @@ impl SceneStore for BlobStore {
         let store = self.api().clone();
         // The default events refuse pushes: others read, they never write.
         Box::pin(iroh_blobs::provider::handle_connection(link, store, EventSender::DEFAULT))
+    }
+
+    fn serve_some(&self, link: Link, usher: Arc<dyn Usher>) -> BoxFuture<'static, ()> {
+        let store = self.api().clone();
+        let caller = PublicKey(*link.remote_id().as_bytes());
+        // As in `give`: one hash names all. A part by its own is no scene that the usher knows.
+        let mask = EventMask {
+            get: RequestMode::Intercept,
+            get_many: RequestMode::Disabled,
+            push: RequestMode::Disabled,
+            observe: ObserveMode::Intercept,
+            ..EventMask::DEFAULT
+        };
+        let (sender, mut events) = EventSender::channel(GIVEN_EVENTS, mask);
+        let answering = async move {
+            while let Some(event) = events.recv().await {
+                // Anything else is not answered, which refuses it.
+                let ProviderMessage::GetRequestReceived(asked) = event else { continue };
+                let scene = SceneId(*asked.inner.request.hash.as_bytes());
+                let may = usher.may_fetch(caller, scene).await;
+                let answer = if may { Ok(()) } else { Err(AbortReason::Permission) };
+                asked.tx.send(answer).await.ok();
+            }
+        };
+        Box::pin(async move {
+            let serving = iroh_blobs::provider::handle_connection(link, store, sender);
+            tokio::join!(serving, answering);
+        })
     }
 
     fn give(&self, link: Link, scene: SceneId, pace: Arc<Pace>) -> BoxFuture<'static, ()> {

@@ -4,12 +4,14 @@
 //! touches in [`Touched`], and at its end what was touched is indexed anew; a replay makes the index as
 //! it makes the book.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use protocol::{JobId, NodeId, Priority, PublicKey, Tokens};
+use protocol::{JobId, Needs, NodeId, Pool, PublicKey};
 
-use super::{Book, Job, JobPhase, LeasePhase, Live, State, Times, UnitState};
+use super::able::AbleNode;
+use super::line::LineKeys;
+use super::{Able, Book, Job, JobPhase, LeasePhase, Line, Live, Node, State, Times, UnitState};
 use crate::market::place;
 
 /// Leases of a unit at a time: its film, its twin and a race, or its film and two races.
@@ -45,18 +47,14 @@ impl Touched {
 pub struct Index {
     /// Nodes that are here and could get a lease.
     pub able: Able,
-    /// Open jobs with units that want a film, by their places in line; none that is held back.
-    pub by_place: BTreeMap<(i128, u64), InLine>,
-    /// The same by their turns.
-    pub by_turn: BTreeMap<(u64, u64), InLine>,
-    /// Open jobs by when their oldest lease that may be raced is slow; none before a film has come.
-    pub races: Times<JobId>,
-    /// Open jobs by when the last film should come whose unit may be raced.
-    pub expected: Times<JobId>,
-    /// The same of jobs all of whose units were begun; for ever where one of them wants a film.
-    pub ending: Times<JobId>,
-    /// Open jobs with units that want a film, of each artist, the highest priority first.
-    pub by_artist: BTreeMap<PublicKey, BTreeSet<(Reverse<Priority>, JobId)>>,
+    /// Open jobs that any node may render.
+    pub line: Line,
+    /// What jobs that are not over need, who meets it, and which they are.
+    groups: BTreeMap<Arc<Needs>, Group>,
+    /// Where a node finds the groups that may be for it.
+    found_by: BTreeMap<Trait, BTreeSet<Arc<Needs>>>,
+    /// The groups of each node that could get a lease, if there are any.
+    member_of: BTreeMap<NodeId, BTreeSet<Arc<Needs>>>,
     /// Jobs that wait for their escrow, by number of the transfer that fills it.
     pub funding: BTreeMap<u64, JobId>,
     /// Since when the first held pay of each node is held.
@@ -66,9 +64,37 @@ pub struct Index {
     jobs: BTreeMap<JobId, JobKeys>,
 }
 
+/// Jobs that need the same of nodes.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Group {
+    /// Nodes that meet it.
+    able: Able,
+    /// Open jobs.
+    line: Line,
+    /// All that are not over.
+    jobs: BTreeSet<JobId>,
+}
+
+/// What a node is looked up by, so that none scans what can only be for others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Trait {
+    Owner(PublicKey),
+    Pool(Pool),
+    Any,
+}
+
+/// Jobs in line that a node may render, and the nodes that may.
+#[derive(Clone, Copy)]
+pub(in crate::core) struct Open<'a> {
+    pub(in crate::core) line: &'a Line,
+    pub(in crate::core) able: &'a Able,
+}
+
 /// Where a job is in the index.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct JobKeys {
+    /// Its group, while it needs something and is not over.
+    group: Option<Arc<Needs>>,
     /// While units want a film.
     line: Option<LineKeys>,
     funding: Option<u64>,
@@ -78,149 +104,6 @@ struct JobKeys {
     late: Times<u32>,
     /// The same by when the last such film should come.
     expected: Times<u32>,
-}
-
-/// A job in line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InLine {
-    /// Which.
-    pub job: JobId,
-    /// Whose.
-    pub artist: PublicKey,
-    /// Which of the artist's jobs comes first.
-    pub priority: Priority,
-    /// What it pays, tokens per billion metered rays.
-    pub price: Tokens,
-    /// Work of one unit: weighted centirays, as the quote bounds them.
-    pub unit_work: u128,
-    /// Units that want a film.
-    pub units: u32,
-    /// From a lease to its film on average, milliseconds; none before a film has come.
-    pub usual_ms: Option<u64>,
-    /// When it opened or last got a lease, milliseconds.
-    pub served_ms: u64,
-}
-
-impl InLine {
-    /// Work of the units that want a film.
-    #[must_use]
-    pub fn work(&self) -> u128 {
-        self.unit_work.saturating_mul(u128::from(self.units))
-    }
-}
-
-/// Where a job is in line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct LineKeys {
-    /// Its place and its number.
-    place: (i128, u64),
-    /// Its turn and its number.
-    turn: (u64, u64),
-    /// Whose it is, and which of the artist's jobs comes first.
-    artist: PublicKey,
-    priority: Priority,
-}
-
-/// Nodes that are here and could get a lease.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Able {
-    nodes: BTreeMap<NodeId, AbleNode>,
-    /// What they have shown that they can do together: weighted centirays a second.
-    per_second: u128,
-    asks: BTreeMap<PublicKey, BTreeSet<(Tokens, NodeId)>>,
-    /// The lowest ask of each owner.
-    lowest: BTreeSet<(Tokens, PublicKey)>,
-}
-
-/// What is asked of a node that is here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct AbleNode {
-    owner: PublicKey,
-    ask: Tokens,
-    per_second: u128,
-}
-
-impl Able {
-    /// What they have shown that they can do together: weighted centirays a second.
-    #[must_use]
-    pub const fn per_second(&self) -> u128 {
-        self.per_second
-    }
-
-    /// All of them, by id.
-    pub fn ids(&self) -> impl Iterator<Item = NodeId> {
-        self.nodes.keys().copied()
-    }
-
-    /// How many they are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
-    /// How many owners they have.
-    #[must_use]
-    pub fn owners(&self) -> usize {
-        self.asks.len()
-    }
-
-    /// The least that any of them works for, tokens per billion metered rays.
-    #[must_use]
-    pub fn lowest_ask(&self) -> Option<Tokens> {
-        self.lowest.first().map(|(ask, _)| *ask)
-    }
-
-    /// The least that a node of another owner works for, tokens per billion metered rays.
-    #[must_use]
-    pub fn lowest_ask_of_others(&self, owner: PublicKey) -> Option<Tokens> {
-        self.lowest.iter().find(|(_, other)| *other != owner).map(|(ask, _)| *ask)
-    }
-
-    fn set(&mut self, id: NodeId, now: Option<AbleNode>) {
-        let old = match now {
-            Some(now) => self.nodes.insert(id, now),
-            None => self.nodes.remove(&id),
-        };
-        self.per_second += now.map_or(0, |now| now.per_second);
-        self.per_second -= old.map_or(0, |old| old.per_second);
-        let asked = |node: AbleNode| (node.owner, node.ask);
-        if old.map(asked) == now.map(asked) {
-            return;
-        }
-        if let Some(AbleNode { owner, ask, .. }) = old {
-            self.change(owner, |asks| asks.remove(&(ask, id)));
-        }
-        if let Some(AbleNode { owner, ask, .. }) = now {
-            self.change(owner, |asks| asks.insert((ask, id)));
-        }
-    }
-
-    fn change(
-        &mut self,
-        owner: PublicKey,
-        with: impl FnOnce(&mut BTreeSet<(Tokens, NodeId)>) -> bool,
-    ) {
-        let lowest = |asks: &BTreeSet<(Tokens, NodeId)>| asks.first().map(|(ask, _)| *ask);
-        let asks = self.asks.entry(owner).or_default();
-        let before = lowest(asks);
-        with(asks);
-        let after = lowest(asks);
-        if after.is_none() {
-            self.asks.remove(&owner);
-        }
-        if before != after {
-            if let Some(ask) = before {
-                self.lowest.remove(&(ask, owner));
-            }
-            self.lowest.extend(after.map(|ask| (ask, owner)));
-        }
-    }
 }
 
 impl State {
@@ -271,14 +154,111 @@ impl Index {
     /// Whether there may be a lease for somebody: a unit wants a film, or may be raced.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.by_place.is_empty() || !self.expected.is_empty()
+        let for_some = || self.groups.values().filter(|group| !group.able.is_empty());
+        self.line.has_work() || for_some().any(|group| group.line.has_work())
     }
 
-    /// Whether another job of the same artist is to come first.
-    pub(in crate::core) fn comes_later(&self, job: &InLine) -> bool {
-        let jobs = self.by_artist.get(&job.artist);
-        let first = jobs.and_then(|jobs| jobs.first());
-        first.is_some_and(|(Reverse(priority), _)| *priority > job.priority)
+    /// Open jobs with units that want a film.
+    #[must_use]
+    pub fn jobs_in_line(&self) -> usize {
+        let of_groups = self.groups.values().map(|group| group.line.by_place.len());
+        self.line.by_place.len() + of_groups.sum::<usize>()
+    }
+
+    /// The nodes that could get a lease of a job with these needs, which is not over.
+    #[must_use]
+    pub fn able_for(&self, needs: &Needs) -> Option<&Able> {
+        if needs.is_nothing() {
+            return Some(&self.able);
+        }
+        self.groups.get(needs).map(|group| &group.able)
+    }
+
+    /// What a node may render.
+    pub(in crate::core) fn open_to(&self, node: &Node) -> Vec<Open<'_>> {
+        let mut open = vec![Open { line: &self.line, able: &self.able }];
+        let groups = self.groups_for(node).map(|needs| &self.groups[needs]);
+        open.extend(groups.map(|group| Open { line: &group.line, able: &group.able }));
+        open
+    }
+
+    /// What the jobs need of which a node could get a lease, beside those that need nothing.
+    pub(in crate::core) fn needs_met_by(&self, node: NodeId) -> impl Iterator<Item = &Needs> {
+        self.member_of.get(&node).into_iter().flatten().map(|needs| &**needs)
+    }
+
+    /// The groups whose needs a node meets.
+    fn groups_for(&self, node: &Node) -> impl Iterator<Item = &Arc<Needs>> {
+        let facts = &node.facts;
+        let pools = facts.equipment.pools.iter().cloned().map(Trait::Pool);
+        let traits = pools.chain([Trait::Owner(facts.owner), Trait::Any]);
+        let traits = (!self.groups.is_empty()).then_some(traits).into_iter().flatten();
+        traits
+            .filter_map(|it| self.found_by.get(&it))
+            .flatten()
+            .filter(|needs| needs.allow(facts.owner, &facts.equipment))
+    }
+
+    /// Notes which groups a node is in that could get a lease now, or not.
+    fn note_member(&mut self, node: &Node, able: Option<AbleNode>) {
+        if self.groups.is_empty() {
+            return;
+        }
+        let now: BTreeSet<Arc<Needs>> = match able {
+            Some(_) => self.groups_for(node).cloned().collect(),
+            None => BTreeSet::new(),
+        };
+        let was = self.member_of.remove(&node.id).unwrap_or_default();
+        for needs in was.union(&now) {
+            if let Some(group) = self.groups.get_mut(needs) {
+                group.able.set(node.id, able.filter(|_| now.contains(needs)));
+            }
+        }
+        if !now.is_empty() {
+            self.member_of.insert(node.id, now);
+        }
+    }
+
+    /// The group of a job that needs something, made if it is the first.
+    fn join(&mut self, book: &Book, job: &Job) -> Option<Arc<Needs>> {
+        let needs = &job.spec.needs;
+        if needs.is_nothing() {
+            return None;
+        }
+        let known = self.groups.get_key_value(needs).map(|(needs, _)| needs.clone());
+        let needs = known.unwrap_or_else(|| self.gather(book, needs));
+        self.groups.entry(needs.clone()).or_default().jobs.insert(job.id);
+        Some(needs)
+    }
+
+    /// A new group, of all nodes that meet its needs.
+    fn gather(&mut self, book: &Book, needs: &Needs) -> Arc<Needs> {
+        let needs = Arc::new(needs.clone());
+        let mut group = Group::default();
+        for (id, able) in self.able.nodes() {
+            if needs.allow(able.owner, &book.nodes[&id].facts.equipment) {
+                group.able.set(id, Some(able));
+                self.member_of.entry(id).or_default().insert(needs.clone());
+            }
+        }
+        for it in traits_of(&needs) {
+            self.found_by.entry(it).or_default().insert(needs.clone());
+        }
+        self.groups.insert(needs.clone(), group);
+        needs
+    }
+
+    /// A job is over: its group goes with its last one.
+    fn leave(&mut self, id: JobId, needs: &Arc<Needs>) {
+        let Some(group) = self.groups.get_mut(needs) else { return };
+        group.jobs.remove(&id);
+        if !group.jobs.is_empty() {
+            return;
+        }
+        let members: Vec<NodeId> = group.able.ids().collect();
+        self.groups.remove(needs);
+        members.into_iter().for_each(|node| take_out(&mut self.member_of, &node, needs));
+        traits_of(needs).iter().for_each(|it| take_out(&mut self.found_by, it, needs));
     }
 
     fn note_node(&mut self, book: &Book, live: &Live, id: NodeId) {
@@ -292,7 +272,9 @@ impl Index {
             ask: node.facts.ask_per_gray,
             per_second: node.pace.steadily().unwrap_or(0),
         };
-        self.able.set(id, is_able.then_some(able));
+        let able = is_able.then_some(able);
+        self.able.set(id, able);
+        self.note_member(node, able);
         let first = node.holds.first_key_value();
         self.held.set(id, first.map(|(_, hold)| hold.since_ms));
         let newer = u64::from(book.policy.hold_units);
@@ -307,31 +289,17 @@ impl Index {
         let job = book.jobs.get(&id);
         let open = job.filter(|job| job.is_offered());
         let mut keys = self.jobs.remove(&id).unwrap_or_default();
+        let lasts = job.filter(|job| !job.is_over());
+        if let Some(job) = lasts.filter(|_| keys.group.is_none()) {
+            keys.group = self.join(book, job);
+        }
         let waits = open.filter(|job| !job.waiting.is_empty());
         let line = waits.map(|job| LineKeys {
             place: (place::place_ms(&book.policy.market, &job.standing()), job.number),
             turn: (job.turn, job.number),
             artist: job.artist,
-            priority: job.priority,
+            urgency: job.urgency(),
         });
-        if let Some(old) = keys.line.filter(|_| line != keys.line) {
-            self.by_place.remove(&old.place);
-            self.by_turn.remove(&old.turn);
-            if let Some(jobs) = self.by_artist.get_mut(&old.artist) {
-                jobs.remove(&(Reverse(old.priority), id));
-                if jobs.is_empty() {
-                    self.by_artist.remove(&old.artist);
-                }
-            }
-        }
-        if let Some((keys, job)) = line.zip(waits) {
-            let in_line = job.in_line();
-            self.by_place.insert(keys.place, in_line);
-            self.by_turn.insert(keys.turn, in_line);
-            let jobs = self.by_artist.entry(keys.artist).or_default();
-            jobs.insert((Reverse(keys.priority), id));
-        }
-        keys.line = line;
         if let Some(seq) = keys.funding.take() {
             self.funding.remove(&seq);
         }
@@ -355,16 +323,41 @@ impl Index {
         }
         let oldest_ms = keys.out.first_ms();
         let slow_ms = oldest_ms.zip(open.and_then(slow_after_ms));
-        self.races.set(id, slow_ms.map(|(since_ms, after_ms)| since_ms.saturating_add(after_ms)));
+        let slow_ms = slow_ms.map(|(since_ms, after_ms)| since_ms.saturating_add(after_ms));
         let last_ms = keys.expected.latest().next().map(|(at_ms, _)| at_ms);
-        self.expected.set(id, last_ms);
         // One that waits for a unit that was begun comes before all that wait for films only.
         let is_ending = open.is_some_and(|job| !job.has_fresh_units() && !job.is_undecided());
-        let ends_ms = waits.map(|_| u64::MAX).or(last_ms);
-        self.ending.set(id, ends_ms.filter(|_| is_ending));
+        let ends_ms = waits.map(|_| u64::MAX).or(last_ms).filter(|_| is_ending);
+        let group = keys.group.as_ref().and_then(|needs| self.groups.get_mut(needs));
+        let jobs = group.map_or(&mut self.line, |group| &mut group.line);
+        jobs.place(id, keys.line, line.zip(waits.map(Job::in_line)));
+        jobs.races.set(id, slow_ms);
+        jobs.expected.set(id, last_ms);
+        jobs.ending.set(id, ends_ms);
+        keys.line = line;
+        if let Some(needs) = keys.group.take_if(|_| lasts.is_none()) {
+            self.leave(id, &needs);
+        }
         if keys != JobKeys::default() {
             self.jobs.insert(id, keys);
         }
+    }
+}
+
+/// What a node is looked up by that may meet these needs.
+fn traits_of(needs: &Needs) -> Vec<Trait> {
+    match (&needs.pool, needs.owners.is_empty()) {
+        (_, false) => needs.owners.iter().copied().map(Trait::Owner).collect(),
+        (Some(pool), true) => vec![Trait::Pool(pool.clone())],
+        (None, true) => vec![Trait::Any],
+    }
+}
+
+fn take_out<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<Arc<Needs>>>, of: &K, needs: &Arc<Needs>) {
+    let Some(set) = sets.get_mut(of) else { return };
+    set.remove(needs);
+    if set.is_empty() {
+        sets.remove(of);
     }
 }
 

@@ -1,6 +1,7 @@
 //! A job and its units.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use protocol::{
     Engine, JobId, JobSpec, LeaseId, NodeId, Order, Priority, PublicKey, Quote, RayCount, Signed,
@@ -12,6 +13,14 @@ use crate::core::event::FilmRef;
 use crate::market::pace;
 use crate::market::place::Standing;
 use crate::money;
+
+/// Accepted units that a job's pace is told by.
+const RECENT_MAX: usize = 64;
+/// With fewer it is not known.
+const RECENT_MIN: usize = 4;
+
+/// Which of an artist's jobs comes first, the first the least: by priority, then by when they are wanted.
+pub type Urgency = (Reverse<Priority>, u64);
 
 /// A job.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +47,10 @@ pub struct Job {
     pub pause: Option<Pause>,
     /// When it ends with the samples that it has.
     pub stops_ms: Option<u64>,
+    /// By when the artist wants it.
+    pub wanted_by_ms: Option<u64>,
+    /// When the last of its units were accepted, at most 64, oldest first.
+    pub recent: VecDeque<u64>,
     /// The engine it is pinned to.
     pub engine: Engine,
     /// When it was ordered.
@@ -247,6 +260,18 @@ impl Job {
         self.quote.price_per_gray >= node.facts.ask_per_gray
     }
 
+    /// Whether a node meets its needs.
+    #[must_use]
+    pub fn is_for(&self, node: &Node) -> bool {
+        self.spec.needs.allow(node.facts.owner, &node.facts.equipment)
+    }
+
+    /// Whether only nodes of its own artist may render it: who would forge films forges his own.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.spec.needs.sole_owner() == Some(self.artist)
+    }
+
     /// What its turn depends on.
     #[must_use]
     pub const fn standing(&self) -> Standing {
@@ -271,12 +296,39 @@ impl Job {
         all / u128::from(self.unit_count).max(1)
     }
 
+    /// Which of the artist's jobs comes first.
+    #[must_use]
+    pub fn urgency(&self) -> Urgency {
+        (Reverse(self.priority), self.wanted_by_ms.unwrap_or(u64::MAX))
+    }
+
+    /// A unit was accepted.
+    pub(in crate::core) fn note_accepted(&mut self, now_ms: u64) {
+        if self.recent.len() >= RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(now_ms);
+    }
+
+    /// When it is done if units go on to be accepted as the last ones were, milliseconds; none where
+    /// too few were, or nothing new is begun. The longer none comes, the later it is.
+    #[must_use]
+    pub fn done_ms(&self, now_ms: u64) -> Option<u64> {
+        if !self.is_offered() || self.recent.len() < RECENT_MIN {
+            return None;
+        }
+        let took_ms = u128::from(now_ms.saturating_sub(*self.recent.front()?));
+        let left = u128::from(self.units_wanted() - self.units_accepted);
+        let needs_ms = left * took_ms / (self.recent.len() as u128 - 1);
+        Some(now_ms.saturating_add(u64::try_from(needs_ms).unwrap_or(u64::MAX)))
+    }
+
     /// The job as it stands in line.
     pub(super) fn in_line(&self) -> InLine {
         InLine {
             job: self.id,
             artist: self.artist,
-            priority: self.priority,
+            urgency: self.urgency(),
             price: self.quote.price_per_gray,
             unit_work: self.unit_work(),
             units: self.waiting.len() as u32,

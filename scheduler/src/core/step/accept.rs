@@ -60,6 +60,7 @@ pub(super) fn accept(
             let job = state.book.job_mut(job_id);
             job.version += 1;
             job.units_accepted += 1;
+            job.note_accepted(now_ms);
             job.units[unit_index as usize].accepted = Some(Accepted {
                 film: committed.film,
                 pixels_checked: committed.pixels,

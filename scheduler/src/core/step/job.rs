@@ -1,6 +1,6 @@
 //! The life of a job: ordered, funded, closed, ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ledger::{Code, Link, Transfer, account};
 use protocol::{Digest, JobId, Tokens};
@@ -62,6 +62,8 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         priority: schedule.priority,
         after,
         pause,
+        wanted_by_ms: schedule.wanted_by_ms,
+        recent: VecDeque::new(),
         stops_ms: schedule.stop_after_ms.map(|ms| now_ms.saturating_add(ms)),
         engine: book.engine,
         ordered_ms: now_ms,
@@ -225,6 +227,7 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
     job.phase = phase;
     job.ended_ms = Some(now_ms);
     job.waiting.clear();
+    job.recent.clear();
     job.version += 1;
     // A job that was opened again has nothing left in its escrow.
     let rest = std::mem::take(&mut job.available);

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use protocol::{JobId, Schedule, Steering};
+use protocol::{JobId, Schedule, Selection, Steering};
 
 use super::job;
 use crate::core::event::Effect;
-use crate::core::state::{Book, Ending, JobPhase, Pause, State};
+use crate::core::state::{Book, Ending, Job, JobPhase, Pause, State};
 
 /// What a new job waits for, and why it is paused, if it is.
 pub(super) fn begin(book: &Book, schedule: &Schedule) -> (BTreeSet<JobId>, Option<Pause>) {
@@ -49,9 +49,31 @@ pub(super) fn steer(
             join_line(&mut state.book, id, now_ms);
         }
         Steering::Priority(priority) => job.priority = priority,
+        Steering::Retry(which) => forgive(job, which),
         Steering::Stop => job::close(state, id, Ending::Stopped, now_ms, effects),
         Steering::Cancel => job::close(state, id, Ending::Cancelled, now_ms, effects),
     }
+}
+
+/// Forgets what nodes have failed at in units that are not accepted; of all of a job also whom it has
+/// passed over because they were slow.
+fn forgive(job: &mut Job, which: Selection) {
+    for unit_index in 0..job.units.len() as u32 {
+        let unit = &mut job.units[unit_index as usize];
+        if unit.accepted.is_some() || unit.failures == 0 || !which.holds(&job.spec, &unit.unit) {
+            continue;
+        }
+        (unit.failures, unit.lost) = (0, 0);
+        for (node, forgiven) in std::mem::take(&mut unit.failed_by) {
+            let failures = job.failures.entry(node).or_default();
+            *failures = failures.saturating_sub(forgiven);
+        }
+        job.refresh(unit_index);
+    }
+    if which == Selection::default() {
+        job.failures.clear();
+    }
+    job.failures.retain(|_, failures| *failures > 0);
 }
 
 /// A job is over: those that wait for it go on if it ended well, and when; else they are paused.
@@ -78,4 +100,6 @@ fn join_line(book: &mut Book, id: JobId, now_ms: u64) {
     }
     (job.in_line_ms, job.served_ms, job.turn) = (now_ms, now_ms, turn);
     job.touched = (0..job.units.len() as u32).collect();
+    // How fast it was before says nothing of when it will be done.
+    job.recent.clear();
 }

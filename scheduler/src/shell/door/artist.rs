@@ -6,14 +6,14 @@ use std::time::Duration;
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    BatchLengths, Digest, JobId, JobSpec, Offer, Order, Piece, PublicKey, Quote, Reply, Signed,
-    Steering, Unit, limits,
+    BatchLengths, Digest, JobId, JobSpec, Offer, Order, Piece, PublicKey, Quote, Reply, Selection,
+    Signed, Steering, Unit, limits,
 };
 use renderer::{Cancel, Work};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Bytes, Door, blocking, chain, internal, refused};
-use crate::core::{Book, Ending, Event, JobPhase, Ordered, Quoted, State, kept, view};
+use crate::core::{Book, Ending, Event, Job, JobPhase, Ordered, Quoted, State, kept, view};
 use crate::quote::{self, Terms};
 use crate::shell::assay::AssayError;
 use crate::shell::frames::FrameError;
@@ -68,7 +68,8 @@ impl Door {
                 let State { book, live, .. } = desk.state();
                 let id = book.secret.quote_id(book.boot, live.quotes_made);
                 let (rules, base_per_gray) = (&book.policy.market, book.base_per_gray);
-                let terms = Terms { prices: &prices, rules, base_per_gray, offer };
+                let reach = view::reach(desk.state(), &spec.needs);
+                let terms = Terms { prices: &prices, rules, base_per_gray, offer, reach };
                 let kept = kept(book, caller, &spec).map_err(|error| chain(&error))?;
                 let quoted = quote::quote(&spec, &kept, &probe, terms, id, now_ms);
                 let quoted = quoted.map_err(|error| chain(&error))?;
@@ -191,10 +192,18 @@ impl Door {
                         Err(refused(RefusedCode::Busy, message))
                     }
                     JobPhase::Done | JobPhase::Ended(_) => {
-                        let message = format!("{job} is over; there is nothing to steer");
+                        let message = match steering {
+                            Steering::Retry(_) => format!(
+                                "{job} is over, and its rest has returned; what it lacks is another order: tessera jobs continue {job}"
+                            ),
+                            _ => format!("{job} is over; there is nothing to steer"),
+                        };
                         Err(refused(RefusedCode::BadRequest, message))
                     }
                     JobPhase::Open | JobPhase::Closing(_) => {
+                        if let Steering::Retry(which) = steering {
+                            may_retry(&desk.state().book.jobs[&job], which)?;
+                        }
                         let now_ms = desk.now_ms();
                         desk.apply(Event::Steered { job, steering, now_ms });
                         Ok(Reply::Done)
@@ -214,11 +223,12 @@ impl Door {
         let rows = self
             .desk
             .ask(move |desk| {
+                let now_ms = desk.now_ms();
                 let jobs = desk.state().book.jobs.values();
                 let mut own: Vec<_> = jobs.filter(|job| job.artist == caller).collect();
                 own.sort_by_key(|job| std::cmp::Reverse(job.number));
                 let page = own.into_iter().skip(offset as usize).take(limit);
-                page.map(view::summary).collect()
+                page.map(|job| view::row(desk.state(), job, now_ms)).collect()
             })
             .await?;
         Ok(Reply::Jobs(rows))
@@ -241,6 +251,7 @@ impl Door {
             let update = self
                 .desk
                 .ask(move |desk| {
+                    let now_ms = desk.now_ms();
                     own_job(desk.state(), caller, job)?;
                     let book = &desk.state().book;
                     let job_state = &book.jobs[&job];
@@ -248,7 +259,7 @@ impl Door {
                     if wait_on && nothing_new {
                         return Ok(None);
                     }
-                    Ok::<_, Refused>(view::update(book, job, after))
+                    Ok::<_, Refused>(view::update(desk.state(), job, after, now_ms))
                 })
                 .await??;
             if let Some(update) = update {
@@ -322,6 +333,24 @@ pub(super) fn own_kept_job(state: &State, caller: PublicKey, job: JobId) -> Resu
         "the job ended more than {days:.1} days ago, which is how long this farm keeps films and papers; order it anew"
     );
     Err(refused(RefusedCode::NotFound, message))
+}
+
+/// Whether a job has units of these that are not accepted.
+fn may_retry(job: &Job, which: Selection) -> Result<(), Refused> {
+    let mut units = job.units.iter().filter(|unit| which.holds(&job.spec, &unit.unit)).peekable();
+    if units.peek().is_none() {
+        let message =
+            "the job has no such tile; see its frames, cameras and size with tessera jobs show";
+        return Err(refused(RefusedCode::NotFound, message));
+    }
+    if units.all(|unit| unit.accepted.is_some()) {
+        let message = format!(
+            "all of that is accepted; to have an accepted tile rendered once more: tessera jobs dispute {}",
+            job.id
+        );
+        return Err(refused(RefusedCode::BadRequest, message));
+    }
+    Ok(())
 }
 
 /// What stays of a job's bases, if that is as much as its quote rests on.

@@ -106,10 +106,15 @@ impl Door {
             let message = format!("the node's ask cannot be met: {error}");
             refused(RefusedCode::BadRequest, message)
         })?;
+        hello
+            .equipment
+            .validate()
+            .map_err(|error| refused(RefusedCode::BadRequest, error.to_string()))?;
         let owner = owner_of(node, &hello)?;
         let facts = NodeFacts {
             name: hello.name,
             backend: hello.backend,
+            equipment: hello.equipment,
             engine: hello.engine,
             owner,
             rays_per_second: hello.rays_per_second,

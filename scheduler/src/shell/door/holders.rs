@@ -8,7 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use protocol::message::{Refused, RefusedCode};
 use protocol::{Holder, Holders, NodeId, PublicKey, Reply, SceneId, ScenePass, Signed, limits};
 
-use super::{Door, refused};
+use transport::{BoxFuture, Usher};
+
+use super::{Door, Stopped, refused};
 
 /// The nodes that give, and what.
 #[derive(Default)]
@@ -156,12 +158,29 @@ impl Door {
         scene: SceneId,
     ) -> Result<Reply, Refused> {
         self.node_in_good_standing(caller).await?;
+        if !self.is_shown(caller, scene).await? {
+            let message = format!("you have no lease of this scene; ask for one: {scene}");
+            return Err(refused(RefusedCode::NotAllowed, message));
+        }
         let holders = self.givers.lock().holders(scene, caller, &self.scenes.seen_at(caller));
         let now_ms = self.desk.ask(|desk| desk.now_ms()).await?;
         let expires_ms = now_ms + limits::PASS_LIFE.as_millis() as u64;
         let pass = ScenePass { fetcher: caller, scene, expires_ms };
         let pass = Signed::new(&pass, &self.key);
         Ok(Reply::Holders(Box::new(Holders { holders, pass })))
+    }
+
+    /// Whether a node has a lease that shows it a scene: who may render it decides who gets it.
+    async fn is_shown(&self, caller: PublicKey, scene: SceneId) -> Result<bool, Stopped> {
+        let id = NodeId(caller.0);
+        self.desk
+            .ask(move |desk| {
+                let book = &desk.state().book;
+                let leases = book.nodes.get(&id).into_iter().flat_map(|node| &node.leases);
+                let mut jobs = leases.map(|lease| &book.jobs[&book.leases[lease].job]);
+                jobs.any(|job| job.spec.scene == scene) || desk.docket().shows(id, scene)
+            })
+            .await
     }
 
     /// A node that gets work, or whoever calls is refused.
@@ -176,6 +195,13 @@ impl Door {
         }
         let message = "scenes are passed on among nodes that get work on this farm";
         Err(refused(RefusedCode::NotAllowed, message))
+    }
+}
+
+impl Usher for Door {
+    fn may_fetch(&self, caller: PublicKey, scene: SceneId) -> BoxFuture<'_, bool> {
+        // A scheduler that stops gives nothing any more.
+        Box::pin(async move { self.is_shown(caller, scene).await.unwrap_or(false) })
     }
 }
 

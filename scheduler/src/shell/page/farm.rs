@@ -13,7 +13,8 @@ pub(super) fn page(state: &State, checks_in_line: usize, now_ms: u64) -> Markup 
     let book = &state.book;
     let mut jobs: Vec<_> = book.jobs.values().collect();
     jobs.sort_by_key(|job| (job.is_over(), std::cmp::Reverse(job.number)));
-    let shown: Vec<JobSummary> = jobs.iter().take(ROWS_MAX).map(|job| view::summary(job)).collect();
+    let shown: Vec<JobSummary> =
+        jobs.iter().take(ROWS_MAX).map(|job| view::row(state, job, now_ms)).collect();
     let farm = view::farm(state, ROWS_MAX, now_ms);
     let waiting: usize = book.active.values().map(|id| book.jobs[id].waiting.len()).sum();
     let price = words::tokens(farm.price_per_gray);

@@ -16,7 +16,7 @@ const SHOTS_AROUND: u32 = 12;
 pub(super) fn page(state: &State, id: JobId, shot: ShotIndex, now_ms: u64) -> Option<Markup> {
     let job = state.book.jobs.get(&id)?;
     let shown = job.spec.shot(shot)?;
-    let summary = view::summary(job);
+    let summary = view::row(state, job, now_ms);
     let tiles = view::tiles_of(&state.book, job, shot);
     let (tone, word) = words::status(summary.status);
     let took = summary.ended_ms.unwrap_or(now_ms).saturating_sub(summary.ordered_ms);

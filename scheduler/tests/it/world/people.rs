@@ -19,6 +19,9 @@ impl World {
             }
             _ => self.connection_changes(),
         }
+        if self.reequips && self.dice.percent(2) {
+            self.node_changes();
+        }
         if self.owners_act && self.dice.percent(10) {
             self.owner_acts();
         }
@@ -40,9 +43,26 @@ impl World {
                 panic!("a plan is a grant")
             };
             self.assert_not_both_twins(node, job, unit_index);
+            self.note_chosen(node, job);
             self.apply(event);
             self.nodes[index].leases.push(lease);
         }
+    }
+
+    /// Nodes get what is for them only.
+    fn note_chosen(&mut self, node: NodeId, job: JobId) {
+        let (node, job) = (&self.state.book.nodes[&node], &self.state.book.jobs[&job]);
+        let (needs, facts) = (&job.spec.needs, &node.facts);
+        assert!(needs.allow(facts.owner, &facts.equipment), "{needs}: {facts:?}");
+        self.chosen += u32::from(!needs.is_nothing());
+    }
+
+    /// A node comes back with the equipment of another, or without any.
+    fn node_changes(&mut self) {
+        let (index, other) = (self.pick(), self.pick());
+        let other = self.state.book.nodes[&self.nodes[other].id].facts.equipment.clone();
+        let equipment = if self.dice.percent(30) { Equipment::default() } else { other };
+        self.equip(index, equipment);
     }
 
     /// Nodes of one owner never hold both films of a unit.
@@ -189,6 +209,7 @@ impl World {
                 let challenged = Challenged { piece, unit_index, film, challenge };
                 let verifier = verifiers::choose(&self.state, &challenged, |_| entrusted);
                 if let Some(verifier) = verifier {
+                    self.note_chosen(verifier.0, challenged.piece.unit.job);
                     self.entrusted.push((challenged, verifier));
                     return;
                 }

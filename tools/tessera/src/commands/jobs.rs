@@ -14,6 +14,7 @@ use protocol::{
 
 use crate::client::{self, Farm};
 use crate::commands::submit::{self, SubmitArgs};
+use crate::deadline;
 use crate::download::Download;
 use crate::exit::{Exit, fail};
 use crate::follow::{self, Followed};
@@ -26,7 +27,7 @@ use crate::progress::Progress;
 use crate::text;
 
 use self::go_on::ContinueArgs;
-use self::steer::{EndArgs, PriorityArgs, SteerArgs};
+use self::steer::{EndArgs, PriorityArgs, RetryArgs, SteerArgs};
 
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
@@ -51,6 +52,8 @@ pub enum JobsCommand {
     Resume(SteerArgs),
     /// Say which of your jobs comes first
     Priority(PriorityArgs),
+    /// Let nodes that failed at tiles of a job try again
+    Retry(RetryArgs),
     /// End a job with the samples that it has; what is left in escrow returns
     Stop(EndArgs),
     /// End a job at once, unwanted; what is left in escrow returns
@@ -213,6 +216,7 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
         JobsCommand::Dispute(args) => &args.farm,
         JobsCommand::Pause(args) | JobsCommand::Resume(args) => &args.which.farm,
         JobsCommand::Priority(args) => &args.which.farm,
+        JobsCommand::Retry(args) => &args.which.farm,
         JobsCommand::Stop(args) | JobsCommand::Cancel(args) => &args.which.farm,
         JobsCommand::Continue(args) => &args.order.farm,
     };
@@ -229,6 +233,7 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
             JobsCommand::Pause(args) => steer::steer(args, &farm, Steering::Pause).await,
             JobsCommand::Resume(args) => steer::steer(args, &farm, Steering::Resume).await,
             JobsCommand::Priority(args) => steer::prefer(args, &farm).await,
+            JobsCommand::Retry(args) => steer::retry(args, &farm).await,
             JobsCommand::Stop(args) => steer::end(args, &farm, Steering::Stop).await,
             JobsCommand::Cancel(args) => steer::end(args, &farm, Steering::Cancel).await,
             JobsCommand::Continue(args) => go_on::go_on(args, &farm, interrupt).await,
@@ -271,7 +276,7 @@ fn job_table(jobs: &[JobSummary]) -> comfy_table::Table {
         vec![
             job.job.to_string(),
             job.spec.name.clone(),
-            job.status.word().to_owned(),
+            status(job, now_ms),
             format!("{}/{}", job.units_accepted, job.units),
             job.price.to_string(),
             job.spent.to_string(),
@@ -280,6 +285,13 @@ fn job_table(jobs: &[JobSummary]) -> comfy_table::Table {
     });
     let header = ["job", "name", "status", "accepted", "price", "spent", "ordered"];
     text::table(&header, &[3, 4, 5], rows.collect())
+}
+
+/// Where a job stands, and by how much it is or will be late.
+fn status(job: &JobSummary, now_ms: u64) -> String {
+    let late = deadline::outlook(job, now_ms).filter(|_| deadline::is_late(job, now_ms));
+    let word = job.status.word();
+    late.map_or_else(|| word.to_owned(), |late| format!("{word}, {late}"))
 }
 
 async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
@@ -298,6 +310,7 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         ("picture", format!("{}, {} spp", text::frame(settings), settings.samples)),
         ("enough", job.spec.noise.as_ref().map(enough).unwrap_or_default()),
         ("cameras", cameras(&job.spec)),
+        ("needs", needs(&job.spec)),
         ("frames", text::count(u64::from(job.spec.frames.count()))),
         ("accepted", format!("{} of {}", job.units_accepted, job.units)),
         ("tiles", tile_counts(&update)),
@@ -310,12 +323,18 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         ("goes on from", job.spec.base.map(|base| base.to_string()).unwrap_or_default()),
         ("ordered", text::ago(job.ordered_ms, text::now_ms())),
         ("films", if job.expired { "not kept any longer".to_owned() } else { String::new() }),
+        ("wanted", deadline::line(job, text::now_ms()).unwrap_or_default()),
         ("stops", job.stops_ms.filter(|_| !over).map(stops).unwrap_or_default()),
     ];
     for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
         text::print(format_args!("{name:<13}{value}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// Which nodes may render it, where not every one may.
+fn needs(spec: &JobSpec) -> String {
+    if spec.needs.is_nothing() { String::new() } else { spec.needs.to_string() }
 }
 
 /// When a tile has samples enough.

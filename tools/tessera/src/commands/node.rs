@@ -12,7 +12,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueHint};
 use farm_node::manners::{Manners, Span, can_observe};
 use farm_node::{Cheat, Config, NodeEvent};
-use protocol::{Tokens, Unit, VerdictKind};
+use protocol::{Pool, Tokens, Unit, VerdictKind};
 use serde_json::{Value, json};
 
 use crate::backend::BackendArgs;
@@ -20,6 +20,7 @@ use crate::client;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::json;
+use crate::needs::GIGABYTE;
 use crate::text;
 use crate::values;
 
@@ -31,6 +32,7 @@ Examples:
   tessera node --farm @ticket --data node --name attic --threads 8
   tessera node --farm @ticket --data node --owner owner.key --backend gpu
   tessera node --farm @ticket --data node --ask 8.5
+  tessera node --farm @ticket --data node --pool studio --pool night --gpu-memory 12
   tessera node --farm @ticket --data node --away 5 --when 'mon-fri 22:00-07:00' --when 'sat,sun 00:00-24:00'
   tessera node --farm @ticket --data node --print-unit
 
@@ -53,6 +55,9 @@ pub struct NodeArgs {
     /// Least that the node works for, tokens per billion rays; without it, whatever the farm pays
     #[arg(long, value_name = "TOKENS", default_value = "0", value_parser = values::ask)]
     ask: Tokens,
+    /// A pool that the node says it is in, for jobs that ask for one; may be given again
+    #[arg(long, value_name = "NAME")]
+    pool: Vec<Pool>,
     /// Render no pixels of others' films for the farm to compare, and earn nothing by it
     #[arg(long)]
     no_verify: bool,
@@ -64,6 +69,10 @@ pub struct NodeArgs {
     /// without it
     #[arg(long, value_name = "GB", conflicts_with = "no_sandbox")]
     memory: Option<NonZeroU32>,
+    /// Memory of the graphics device that renders, gigabytes, for jobs that ask for so much; without it,
+    /// what its driver tells, if it does
+    #[arg(long, value_name = "GB")]
+    gpu_memory: Option<NonZeroU32>,
     /// Disk space for scenes, gigabytes
     #[arg(long, value_name = "GB", default_value_t = 20)]
     cache: u32,
@@ -190,6 +199,8 @@ fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     config.threads = args.backend.threads;
     config.owner_key.clone_from(&args.owner);
     config.ask = args.ask;
+    config.pools = args.pool.iter().cloned().collect();
+    config.gpu_memory_bytes = args.gpu_memory.map(|count| u64::from(count.get()) * GIGABYTE);
     config.verify = !args.no_verify;
     if !args.no_sandbox {
         config.worker = Some(std::env::current_exe().context("our own program is not found")?);

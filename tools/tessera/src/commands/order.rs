@@ -9,6 +9,7 @@ use protocol::{Assurance, JobId, JobSpec, Offer, Priority, Quote, Schedule, Toke
 
 use crate::client::Farm;
 use crate::commands::jobs;
+use crate::deadline;
 use crate::download::Download;
 use crate::exit::{Exit, fail};
 use crate::interrupt::Interrupt;
@@ -57,6 +58,10 @@ struct ScheduleArgs {
     /// Implies --progressive
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     stop_after: Option<Duration>,
+    /// When you want it: a local time, "2026-12-01 08:00", or a span from now, 3h. Of your jobs of one
+    /// priority the one that is wanted first comes first; others' jobs do not count
+    #[arg(long, value_name = "TIME", value_parser = deadline::parse)]
+    by: Option<u64>,
 }
 
 impl ScheduleArgs {
@@ -68,6 +73,7 @@ impl ScheduleArgs {
             paused: self.paused,
             progressive: self.progressive || stop_after.is_some(),
             stop_after_ms: stop_after.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
+            wanted_by_ms: self.by,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
-use protocol::{CameraChoice, JobSpec, Offer, Quote, RenderSettings, SceneId, ViewIndex};
+use protocol::{CameraChoice, JobSpec, Needs, Offer, Quote, RenderSettings, SceneId, ViewIndex};
 use renderer::{Effort, Probe, RenderScene};
 use scene::{Package, Scene};
 
@@ -13,6 +13,7 @@ use crate::commands::order::{OfferArgs, OrderArgs};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::local;
+use crate::needs::{NeedsArgs, reach_line};
 use crate::options::{EnvironmentArgs, FrameArgs, NoiseArgs, PictureArgs};
 use crate::output::OutputArgs;
 use crate::wishes::{self, Asked};
@@ -42,6 +43,8 @@ pub struct JobArgs {
     #[arg(long, value_name = "PX", default_value_t = JobSpec::TILE_SIDE_PX)]
     tile: u32,
     #[command(flatten)]
+    needs: NeedsArgs,
+    #[command(flatten)]
     offer: OfferArgs,
 }
 
@@ -56,6 +59,9 @@ Examples:
   tessera jobs submit scene.glb --farm @ticket --spp 4096 --noise 0.01 --follow
   tessera jobs submit scene.glb --farm @ticket --spp 4096 --stop-after 15m --follow
   tessera jobs submit b.glb --farm @ticket --after job_3f… --priority 80
+  tessera jobs submit scene.glb --farm @ticket --by '2026-12-01 08:00'
+  tessera jobs submit scene.glb --farm @ticket --only-mine --backend gpu
+  tessera jobs submit scene.glb --farm @ticket --pool studio --memory 8
   tessera jobs submit scene.glb --farm @ticket --dry-run
 
 ")]
@@ -69,6 +75,7 @@ pub struct SubmitArgs {
 /// A job ready to be quoted.
 pub struct PreparedJob {
     spec: JobSpec,
+    needs: NeedsArgs,
     offer: Offer,
     /// The scene's package, for a farm that does not hold it.
     package: Option<Package>,
@@ -115,13 +122,16 @@ impl JobArgs {
             tile_side_px: self.tile,
             base: None,
             noise,
+            // Who we are is known when the farm is.
+            needs: Needs::default(),
         };
         spec.validate().exit(Exit::Usage)?;
         if let Some(imported) = &imported {
             let probes = probes(&imported.scene, &spec, interrupt)?;
             eprintln!("  estimate    {}", estimate(&probes, &spec.settings, frames.count()));
         }
-        Ok(PreparedJob { spec, offer: self.offer.offer(), package, asked })
+        let needs = self.needs.clone();
+        Ok(PreparedJob { spec, needs, offer: self.offer.offer(), package, asked })
     }
 }
 
@@ -160,11 +170,16 @@ impl PreparedJob {
     /// # Errors
     /// The farm.
     pub async fn quote(self, farm: &Farm) -> anyhow::Result<(JobSpec, Quote)> {
+        let spec = JobSpec { needs: self.needs.needs(farm.id()), ..self.spec };
+        spec.validate().exit(Exit::Usage)?;
         if let Some(package) = self.package {
             upload::send(farm, package).await?;
         }
-        let quote = farm.quote(&self.spec, self.offer).await.context("there is no quote")?;
-        Ok((self.spec, quote))
+        let quote = farm.quote(&spec, self.offer).await.context("there is no quote")?;
+        if let Some(line) = reach_line(&spec.needs, &quote.reach) {
+            eprintln!("{line}");
+        }
+        Ok((spec, quote))
     }
 }
 

@@ -145,6 +145,7 @@ mod tests {
             tile_side_px: 128,
             base: None,
             noise: None,
+            needs: protocol::Needs::default(),
         };
         let tiles = choose(JobId([7; 16]), &spec, &[TileIndex(3), TileIndex(3)], 3);
         assert_eq!(tiles.len(), 3);

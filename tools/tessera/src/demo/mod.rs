@@ -148,6 +148,7 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         tile_side_px: args.tile.unwrap_or_else(|| tile_side_px(args.size)),
         base: None,
         noise: None,
+        needs: protocol::Needs::default(),
     };
     spec.validate().exit(Exit::Usage)?;
 

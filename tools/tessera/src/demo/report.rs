@@ -188,6 +188,7 @@ mod tests {
 
     fn node(name: &str, refused: u64, barred: bool, earned: Tokens) -> NodeView {
         NodeView {
+            equipment: protocol::Equipment::default(),
             node: NodeId([1; 32]),
             name: name.to_owned(),
             backend: "cpu".to_owned(),

@@ -4,6 +4,7 @@ mod client;
 mod demo;
 mod doctor;
 mod ledger;
+mod needs;
 mod pictures;
 mod quote;
 mod run;

@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::run::Place;
 
 /// A scheduler that stops when it is dropped.
-struct Farm(Child);
+pub struct Farm(Child);
 
 impl Farm {
     /// Starts one in `farm`, whose ticket is `@farm/ticket`.
-    fn open(place: &Place) -> Self {
+    pub fn open(place: &Place, more: &[&str]) -> Self {
         let arguments = ["scheduler", "--data", "farm", "--stop-on-stdin-eof"];
-        let mut command = place.command(&arguments);
+        let mut command = place.command(&[&arguments[..], more].concat());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut farm = Self(command.spawn().expect("the binary runs"));
         let out = farm.0.stdout.take().expect("piped");
@@ -41,7 +41,7 @@ fn micro(amount: &Value) -> u128 {
 fn a_quote_explains_itself() {
     let place = Place::new();
     let scene = place.scene();
-    let _farm = Farm::open(&place);
+    let _farm = Farm::open(&place, &[]);
     let quote = |more: &[&str]| {
         let asked = ["quote", &scene, "--farm", "@farm/ticket", "--size", "64x48"];
         place.run(&[&asked[..], more].concat())

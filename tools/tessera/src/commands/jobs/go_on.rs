@@ -10,6 +10,7 @@ use crate::client::Farm;
 use crate::commands::order::{OfferArgs, OrderArgs};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
+use crate::needs::{NeedsArgs, reach_line};
 use crate::options::NoiseArgs;
 
 /// Options of `tessera jobs continue`.
@@ -35,6 +36,13 @@ pub struct ContinueArgs {
     #[arg(long, conflicts_with = "noise", help_heading = "Picture")]
     all_samples: bool,
     #[command(flatten)]
+    needs: NeedsArgs,
+    /// Let any node render it, though the job was for certain nodes only; without this, or other needs,
+    /// it is for the same
+    #[arg(long, conflicts_with_all = ["only_mine", "owners", "pool", "backend", "memory"],
+        help_heading = "Nodes")]
+    any_node: bool,
+    #[command(flatten)]
     offer: OfferArgs,
     #[command(flatten)]
     pub(super) order: OrderArgs,
@@ -57,9 +65,16 @@ pub(super) async fn go_on(
     }
     let settings = RenderSettings { samples, ..before.settings.clone() };
     let noise = wanted.or(before.noise).filter(|_| !args.all_samples);
-    let spec = JobSpec { settings, base: Some(args.job), noise, ..before };
+    let needs = match args.any_node || args.needs.is_given() {
+        true => args.needs.needs(farm.id()),
+        false => before.needs.clone(),
+    };
+    let spec = JobSpec { settings, base: Some(args.job), noise, needs, ..before };
     spec.validate().exit(Exit::Usage)?;
     let outputs = args.order.check(&spec.name)?;
     let quote = farm.quote(&spec, args.offer.offer()).await.context("there is no quote")?;
+    if let Some(line) = reach_line(&spec.needs, &quote.reach) {
+        eprintln!("{line}");
+    }
     args.order.order(farm, (&spec, &quote), outputs, interrupt).await
 }

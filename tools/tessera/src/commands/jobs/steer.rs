@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use protocol::view::JobSummary;
-use protocol::{JobId, Priority, Request, Steering};
+use protocol::{JobId, Priority, Request, Selection, Steering, TileIndex, ViewIndex};
 
 use crate::client::Farm;
-use crate::exit::Exit;
+use crate::exit::{Exit, fail};
 use crate::json;
 use crate::options::FarmArgs;
 use crate::text;
@@ -54,6 +54,40 @@ pub struct PriorityArgs {
     pub(super) which: WhichArgs,
 }
 
+/// Options of `tessera jobs retry`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs retry job_3f… --farm @ticket
+  tessera jobs retry job_3f… --frame 12 --tile 17 --tile 18 --farm @ticket
+
+")]
+pub struct RetryArgs {
+    /// Tiles of this frame only
+    #[arg(long, value_name = "N")]
+    frame: Option<u32>,
+    /// Tiles of this camera only: 0 is the first
+    #[arg(long, value_name = "N")]
+    camera: Option<u32>,
+    /// This tile only, in rows from the upper left; may be given again
+    #[arg(long, value_name = "N")]
+    tile: Vec<u32>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
+}
+
+impl RetryArgs {
+    /// What is asked for, each in a request of its own.
+    fn selections(&self) -> Vec<Selection> {
+        let (frame, view) = (self.frame, self.camera.map(ViewIndex));
+        let of_tile = |tile| Selection { frame, view, tile };
+        match self.tile.as_slice() {
+            [] => vec![of_tile(None)],
+            tiles => tiles.iter().map(|tile| of_tile(Some(TileIndex(*tile)))).collect(),
+        }
+    }
+}
+
 /// Options of `tessera jobs stop` and `tessera jobs cancel`.
 #[derive(Debug, Args)]
 #[command(before_help = "\
@@ -88,6 +122,32 @@ pub(super) async fn prefer(args: &PriorityArgs, farm: &Farm) -> anyhow::Result<E
         eprintln!("  priority {} among your jobs", job.priority);
     }
     say(&job, args.which.json)
+}
+
+pub(super) async fn retry(args: &RetryArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let job = args.which.job;
+    let before = now(farm, job).await?;
+    if before.status.is_over() {
+        return Err(fail(Exit::Failed, instead_of_retry(&before)));
+    }
+    for selection in args.selections() {
+        farm.ask(Request::Steer { job, steering: Steering::Retry(selection) }).await?;
+    }
+    eprintln!("  who failed at it may try again");
+    say(&now(farm, job).await?, args.which.json)
+}
+
+/// What there is to do with a job that is over: its rest has returned, so that it cannot go on itself.
+fn instead_of_retry(job: &JobSummary) -> String {
+    let (id, word) = (job.job, job.status.word());
+    match job.units_accepted == job.units {
+        true => format!(
+            "the job is {word}, and all of it is accepted; to have a tile that you doubt rendered once more: tessera jobs dispute {id} --tile N --max-cost TOKENS"
+        ),
+        false => format!(
+            "the job is {word}, and what was not spent has returned; what it lacks is another order, which keeps what is there: tessera jobs continue {id}"
+        ),
+    }
 }
 
 pub(super) async fn end(args: &EndArgs, farm: &Farm, steering: Steering) -> anyhow::Result<Exit> {

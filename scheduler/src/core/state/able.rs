@@ -1,0 +1,112 @@
+//! Nodes that could get a lease, by what is asked of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::{NodeId, PublicKey, Tokens};
+
+/// Nodes that are here and could get a lease.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Able {
+    nodes: BTreeMap<NodeId, AbleNode>,
+    /// What they have shown that they can do together: weighted centirays a second.
+    per_second: u128,
+    asks: BTreeMap<PublicKey, BTreeSet<(Tokens, NodeId)>>,
+    /// The lowest ask of each owner.
+    lowest: BTreeSet<(Tokens, PublicKey)>,
+}
+
+/// What is asked of a node that is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AbleNode {
+    pub(super) owner: PublicKey,
+    pub(super) ask: Tokens,
+    pub(super) per_second: u128,
+}
+
+impl Able {
+    /// What they have shown that they can do together: weighted centirays a second.
+    #[must_use]
+    pub const fn per_second(&self) -> u128 {
+        self.per_second
+    }
+
+    /// All of them, by id.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes.keys().copied()
+    }
+
+    /// All of them, with what is asked of each.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (NodeId, AbleNode)> {
+        self.nodes.iter().map(|(id, able)| (*id, *able))
+    }
+
+    /// How many they are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// How many owners they have.
+    #[must_use]
+    pub fn owners(&self) -> usize {
+        self.asks.len()
+    }
+
+    /// The least that any of them works for, tokens per billion metered rays.
+    #[must_use]
+    pub fn lowest_ask(&self) -> Option<Tokens> {
+        self.lowest.first().map(|(ask, _)| *ask)
+    }
+
+    /// The least that a node of another owner works for, tokens per billion metered rays.
+    #[must_use]
+    pub fn lowest_ask_of_others(&self, owner: PublicKey) -> Option<Tokens> {
+        self.lowest.iter().find(|(_, other)| *other != owner).map(|(ask, _)| *ask)
+    }
+
+    pub(super) fn set(&mut self, id: NodeId, now: Option<AbleNode>) {
+        let old = match now {
+            Some(now) => self.nodes.insert(id, now),
+            None => self.nodes.remove(&id),
+        };
+        self.per_second += now.map_or(0, |now| now.per_second);
+        self.per_second -= old.map_or(0, |old| old.per_second);
+        let asked = |node: AbleNode| (node.owner, node.ask);
+        if old.map(asked) == now.map(asked) {
+            return;
+        }
+        if let Some(AbleNode { owner, ask, .. }) = old {
+            self.change(owner, |asks| asks.remove(&(ask, id)));
+        }
+        if let Some(AbleNode { owner, ask, .. }) = now {
+            self.change(owner, |asks| asks.insert((ask, id)));
+        }
+    }
+
+    fn change(
+        &mut self,
+        owner: PublicKey,
+        with: impl FnOnce(&mut BTreeSet<(Tokens, NodeId)>) -> bool,
+    ) {
+        let lowest = |asks: &BTreeSet<(Tokens, NodeId)>| asks.first().map(|(ask, _)| *ask);
+        let asks = self.asks.entry(owner).or_default();
+        let before = lowest(asks);
+        with(asks);
+        let after = lowest(asks);
+        if after.is_none() {
+            self.asks.remove(&owner);
+        }
+        if before != after {
+            if let Some(ask) = before {
+                self.lowest.remove(&(ask, owner));
+            }
+            self.lowest.extend(after.map(|ask| (ask, owner)));
+        }
+    }
+}

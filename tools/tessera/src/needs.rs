@@ -1,0 +1,155 @@
+//! Which nodes a job is for, as people type it and read it.
+
+use std::num::NonZeroU32;
+
+use clap::{Args, ValueEnum};
+use protocol::{BackendKind, Needs, Pool, PublicKey, Reach};
+use serde_json::{Value, json};
+
+use crate::text;
+
+/// Bytes of a gigabyte.
+pub const GIGABYTE: u64 = 1_000_000_000;
+
+/// Which nodes may render a job.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Nodes")]
+pub struct NeedsArgs {
+    /// Only your own nodes: those whose --owner is your key file. Nobody else is shown the scene
+    #[arg(long, conflicts_with = "owners")]
+    only_mine: bool,
+    /// Only nodes of these owners, with commas. Nobody else is shown the scene
+    #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
+    owners: Vec<PublicKey>,
+    /// Only nodes that say they are in this pool
+    #[arg(long, value_name = "NAME")]
+    pool: Option<Pool>,
+    /// Only nodes that say they render on this
+    #[arg(long, value_enum)]
+    backend: Option<KindName>,
+    /// Only nodes that say they have so much memory for a scene, gigabytes
+    #[arg(long, value_name = "GB")]
+    memory: Option<NonZeroU32>,
+}
+
+/// What a node renders on, as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KindName {
+    /// The CPU
+    Cpu,
+    /// A GPU
+    Gpu,
+}
+
+impl NeedsArgs {
+    /// What is asked of nodes by whoever has this key.
+    pub fn needs(&self, me: PublicKey) -> Needs {
+        let mine = self.only_mine.then_some(me);
+        Needs {
+            owners: self.owners.iter().copied().chain(mine).collect(),
+            pool: self.pool.clone(),
+            backend: self.backend.map(|kind| match kind {
+                KindName::Cpu => BackendKind::Cpu,
+                KindName::Gpu => BackendKind::Gpu,
+            }),
+            memory_bytes: self.memory.map_or(0, |count| u64::from(count.get()) * GIGABYTE),
+        }
+    }
+
+    /// Whether anything is asked of them.
+    pub const fn is_given(&self) -> bool {
+        self.only_mine
+            || !self.owners.is_empty()
+            || self.pool.is_some()
+            || self.backend.is_some()
+            || self.memory.is_some()
+    }
+}
+
+/// How many nodes may render a job that is not for every node.
+pub fn reach_line(needs: &Needs, reach: &Reach) -> Option<String> {
+    if needs.is_nothing() {
+        return None;
+    }
+    let Reach { known, meet, here } = *reach;
+    let of_all = format!(
+        "{} of the farm's {} meet what the job needs ({needs})",
+        text::count(meet.into()),
+        text::plural(known.into(), "node", "nodes")
+    );
+    Some(match (meet, here) {
+        (0, _) => format!("  warning     {of_all}: it waits until one comes"),
+        (_, 0) => format!("  warning     {of_all}, and none of them is here now: it waits for one"),
+        _ => format!("  nodes       {of_all}, {} of them here now", text::count(here.into())),
+    })
+}
+
+/// What a job asks of nodes; null where any may render it.
+pub fn json(needs: &Needs) -> Value {
+    if needs.is_nothing() {
+        return Value::Null;
+    }
+    json!({
+        "owners": needs.owners.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "pool": needs.pool.as_ref().map(Pool::as_str),
+        "backend": needs.backend.map(BackendKind::word),
+        "memory_bytes": (needs.memory_bytes > 0).then_some(needs.memory_bytes),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        needs: NeedsArgs,
+    }
+
+    fn parsed(words: &[&str]) -> Result<NeedsArgs, String> {
+        let line = Line::try_parse_from([&["tessera"], words].concat());
+        line.map(|line| line.needs).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_typed_is_asked_of_nodes() {
+        let (me, friend) = (PublicKey([1; 32]), PublicKey([2; 32]));
+        let needs = |words: &[&str]| {
+            let args = parsed(words).expect("a sound line");
+            assert_eq!(args.is_given(), !args.needs(me).is_nothing(), "{words:?}");
+            args.needs(me)
+        };
+        assert_eq!(needs(&[]), Needs::default());
+        assert_eq!(needs(&["--only-mine"]).sole_owner(), Some(me));
+        let both = format!("{me},{friend}");
+        assert_eq!(needs(&["--owners", &both]).owners, [me, friend].into());
+        let all = needs(&["--pool", "night", "--backend", "gpu", "--memory", "8"]);
+        assert_eq!(all.to_string(), "pool night, backend gpu, memory of 8 GB or more");
+        for words in [
+            ["--pool", "Night Shift"],
+            ["--memory", "0"],
+            ["--owners", "me"],
+            ["--backend", "auto"],
+        ] {
+            let error = parsed(&words).expect_err("refused");
+            assert!(error.contains(words[1]), "{error}");
+        }
+        assert!(parsed(&["--only-mine", "--owners", &both]).is_err());
+    }
+
+    #[test]
+    fn who_orders_for_nobody_is_warned_with_figures() {
+        let needs = Needs { pool: "night".parse().ok(), ..Needs::default() };
+        let line = |known, meet, here| reach_line(&needs, &Reach { known, meet, here });
+        assert_eq!(reach_line(&Needs::default(), &Reach::default()), None);
+        let nobody = line(12, 0, 0).expect("a warning");
+        assert!(nobody.contains("warning") && nobody.contains("0 of the farm's 12 nodes"));
+        assert!(nobody.contains("(pool night)"), "{nobody}");
+        assert!(line(12, 3, 0).expect("a warning").contains("none of them is here now"));
+        let fine = line(12, 3, 2).expect("a line");
+        assert!(!fine.contains("warning") && fine.contains("2 of them here"), "{fine}");
+    }
+}
