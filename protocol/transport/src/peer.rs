@@ -182,17 +182,17 @@ impl Peer {
     /// See [`BindError`].
     pub async fn bind(config: PeerConfig) -> Result<Self, BindError> {
         let PeerConfig { key, bind, scenes_dir, limits } = config;
-        let store = BlobStore::open(&scenes_dir, limits.stall_timeout)
+        let endpoint = endpoint(&key, bind)
             .await
-            .map_err(|source| BindError::Scenes { path: scenes_dir, source })?;
-        let store: Arc<dyn SceneStore> = Arc::new(store);
-        let endpoint = match endpoint(&key, bind).await {
-            Ok(endpoint) => endpoint,
-            Err(reason) => {
-                store.close().await;
-                return Err(BindError::Address { address: bind, reason });
-            }
-        };
+            .map_err(|reason| BindError::Address { address: bind, reason })?;
+        let store: Arc<dyn SceneStore> =
+            match BlobStore::open(&scenes_dir, limits.stall_timeout).await {
+                Ok(store) => Arc::new(store),
+                Err(source) => {
+                    endpoint.close().await;
+                    return Err(BindError::Scenes { path: scenes_dir, source });
+                }
+            };
         let registry = Registry::default();
         let shared = Arc::new(Shared {
             id: PublicKey(*endpoint.id().as_bytes()),

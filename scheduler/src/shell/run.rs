@@ -243,9 +243,7 @@ async fn bind(config: &Config, key: &SigningKey, patience: Duration) -> anyhow::
         let mut peer = PeerConfig::new(key.to_bytes(), config.data_dir.join("scenes"));
         peer.bind = config.bind;
         match Peer::bind(peer).await {
-            Err(BindError::Address { .. } | BindError::Scenes { .. })
-                if begun.elapsed() < patience =>
-            {
+            Err(BindError::Address { .. }) if begun.elapsed() < patience => {
                 tokio::time::sleep(BIND_AGAIN).await;
             }
             bound => return bound.context("the network door was not opened"),
