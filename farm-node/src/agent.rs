@@ -10,7 +10,7 @@ use bytes::Bytes;
 use protocol::sign::public_key;
 use protocol::{Lease, LeaseId, NodeHello, NodeId, OwnerBinding, PublicKey, Request, Signed};
 use renderer::Cancel;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use transport::{Backoff, Connection, Peer, PeerConfig, identity};
 
@@ -21,11 +21,12 @@ use crate::easel::Easel;
 use crate::event::NodeEvent;
 use crate::giving::Passes;
 use crate::health::{self, Health};
-use crate::manners::Pause;
+use crate::manners::woke;
 use crate::painter::{Hand, Painter};
 use crate::seen::SeenVerdicts;
 use crate::session;
 use crate::studio::Studio;
+use crate::watch::Watched;
 use crate::witness::Witness;
 use crate::work::{Events, Finished, Shelf, WorkError, Workshop};
 use crate::worker::{Patience, Setup, Worker};
@@ -52,8 +53,10 @@ pub(crate) struct Agent {
     pub(crate) connection: Option<Connection>,
     pub(crate) seen: SeenVerdicts,
     pub(crate) witness: Arc<Witness>,
-    /// Why the node pauses of itself.
-    pub(crate) rest: watch::Receiver<Option<Pause>>,
+    /// Why the node pauses of itself, and how long its machine has slept.
+    pub(crate) watched: watch::Receiver<Watched>,
+    /// Notified when the machine may sleep.
+    pub(crate) ready: Arc<Notify>,
 }
 
 impl Agent {
@@ -113,8 +116,9 @@ impl Agent {
         let seen = SeenVerdicts::load(&config.data_dir);
         let connection = None;
         let (manners, data_dir) = (config.manners.clone(), config.data_dir.clone());
-        let rest = crate::watch::begin(manners, data_dir, workshop.studio.reins());
-        Ok(Self { config, workshop, hello, held, works, connection, seen, witness, rest })
+        let (reins, ready) = (workshop.studio.reins(), Arc::new(Notify::new()));
+        let watched = crate::watch::begin(manners, data_dir, reins, ready.clone());
+        Ok(Self { config, workshop, hello, held, works, connection, seen, witness, watched, ready })
     }
 
     /// Serves the farm through any number of connections, until `shutdown`.
@@ -134,9 +138,13 @@ impl Agent {
             self.workshop.set_line(None);
             let wait = backoff.next_wait();
             self.tell(NodeEvent::Error { message, retry_in: Some(wait) });
+            let asleep = self.watched.borrow_and_update().slept;
+            // The watch lasts as long as the agent.
+            let wakes = self.watched.wait_for(|now| woke(asleep, now.slept).is_some());
             tokio::select! {
                 () = shutdown.as_mut() => return Ok(()),
                 () = tokio::time::sleep(wait) => {}
+                Ok(_woken) = wakes => {}
             }
         }
     }
@@ -144,7 +152,7 @@ impl Agent {
     /// Hands in what is finished, gives the rest back, closes everything.
     pub(crate) async fn stop(mut self) {
         // What was halted goes on, to hear that it is cancelled.
-        self.rest = watch::channel(None).1;
+        self.watched = watch::channel(Watched::default()).1;
         if let Some(reins) = self.workshop.studio.reins() {
             reins.release();
         }

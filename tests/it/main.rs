@@ -6,6 +6,9 @@ mod clock;
 mod disk;
 /// A node, or the scheduler, dies or goes silent in the middle of a job.
 mod faults;
+/// Full screens and sleep.
+#[cfg(target_os = "linux")]
+mod guest;
 /// Strangers who send what they like, as often as they like.
 mod hostile;
 /// What is paid, refused and refunded.

@@ -100,6 +100,9 @@ struct MannersArgs {
     /// Pause while a program of this name runs; may be given again
     #[arg(long, value_name = "PROGRAM")]
     pause_for: Vec<String>,
+    /// Render while a program fills the screen, too
+    #[arg(long)]
+    through_full_screen: bool,
     /// Render on battery, too
     #[arg(long)]
     on_battery: bool,
@@ -117,6 +120,7 @@ impl MannersArgs {
             away_minutes: self.away,
             schedule: self.when.clone(),
             exclusive: self.pause_for.clone(),
+            through_full_screen: self.through_full_screen,
             on_battery: self.on_battery,
             temperature_c_max: self.temperature_max.map(f32::from),
             disk_free_bytes_min: u64::from(self.disk_min) << 30,
