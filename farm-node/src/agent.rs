@@ -12,7 +12,7 @@ use protocol::{Lease, LeaseId, NodeHello, NodeId, OwnerBinding, PublicKey, Reque
 use renderer::Cancel;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use transport::{Backoff, Connection, Peer, PeerConfig, identity};
+use transport::{Backoff, Connection, Peer, PeerConfig, PeerPace, identity};
 
 use crate::cache::SceneCache;
 use crate::cheat::{self, Fraud};
@@ -89,6 +89,10 @@ impl Agent {
 
         let mut peer = PeerConfig::new(key.to_bytes(), config.data_dir.join("scenes"));
         peer.bind = config.bind_address();
+        peer.pace = PeerPace {
+            down_bytes_per_second: config.down_bytes_per_second,
+            up_bytes_per_second: config.up_bytes_per_second,
+        };
         let peer = Peer::bind(peer).await.map_err(RunError::Bind)?;
         if let Some(bytes_per_second) = config.give_bytes_per_second {
             peer.give_scenes(Arc::new(Passes { farm: config.farm.key() }), bytes_per_second);
@@ -256,18 +260,19 @@ async fn examine(studio: &Studio) -> Result<(), RunError> {
 /// What renders, as the node is set up.
 fn painter(config: &Config, memory_bytes: u64) -> Result<Painter, RunError> {
     let Config { backend, software_gpu, threads, .. } = *config;
+    let gpu = config.gpu.clone();
     let fraud = config.cheat.map(|cheat| Fraud::new(cheat, &config.data_dir));
     let hand = match &config.worker {
         Some(program) => {
             let limit_bytes = config.worker_bytes(memory_bytes);
             // The worker cannot read how many cores it may use.
             let threads = threads.or_else(|| std::thread::available_parallelism().ok());
-            let setup = Setup { backend, software_gpu, threads, memory_bytes, limit_bytes };
+            let setup = Setup { backend, software_gpu, gpu, threads, memory_bytes, limit_bytes };
             let worker = Worker::start(program.clone(), setup, Patience::default());
             Hand::Apart(Box::new(worker.map_err(RunError::Worker)?))
         }
         None => {
-            let open = move || backend::open(backend, software_gpu, threads);
+            let open = move || backend::open(backend, software_gpu, gpu.as_deref(), threads);
             let easel = Easel::new(Box::new(open), memory_bytes).map_err(RunError::Backend)?;
             Hand::Here(Box::new(easel))
         }

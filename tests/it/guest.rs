@@ -2,9 +2,12 @@
 
 mod bus;
 mod screen;
+mod slow;
+
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use farm_tests::{Farm, Place, Process, skip};
+use farm_tests::{Farm, PATIENCE, Place, Process, skip};
 use serde_json::Value;
 
 use self::bus::Bus;
@@ -101,6 +104,69 @@ fn a_machine_sleeps_when_the_leases_are_given_back() -> Result<()> {
     bus.held_back()?;
     farm.check_ledger()?;
     farm.check_each_unit_paid_once(units)
+}
+
+/// A scene that takes longer to come than a lease lives without a sign: the node is heard meanwhile,
+/// and its first leases yield the films.
+#[test]
+fn a_lease_outlives_a_scene_that_comes_slowly() -> Result<()> {
+    let mut farm = Farm::start("[policy]\nlease_ms = 8000\ngone_ms = 8000\n")?;
+    let scene = slow::scene(&farm, 250_000)?;
+    let node = farm.start_node("slow", &["--json", "--down", "1", "--up", "1"])?;
+    farm.wait_for_nodes(1)?;
+    let picture = ["--size", "64x64", "--spp", "4", "--sky", "1"];
+    let job = farm.submit(&scene, &[&picture[..], &["--tile", "32"]].concat(), "farm.exr")?;
+    let of_fetch = |line: &str, at_least: f64| -> Option<f64> {
+        let said: Value = serde_json::from_str(line).ok()?;
+        let (came, of) = (said["received_bytes"].as_f64()?, said["size_bytes"].as_f64()?);
+        (said["event"] == "fetching" && came >= at_least * of).then_some(of)
+    };
+    job.wait_for_line(|line| line.starts_with('{'))?;
+    node.wait_for_line(|line| of_fetch(line, 0.0).is_some())?;
+    let begun = Instant::now();
+    // The last fiftieth is not always told.
+    let last = node.wait_for_line(|line| of_fetch(line, 0.95).is_some())?;
+    let (took, bytes) = (begun.elapsed(), of_fetch(&last, 0.95).context("a size")?);
+    // Events and this test are late by less than a tenth.
+    ensure!(took.as_secs_f64() > 0.85 * bytes / 1e6, "{bytes} bytes at 1 MB/s took {took:?}");
+    ensure!(took > Duration::from_secs(8), "a lease outlives {took:?} without a sign");
+    let outcome = job.wait(PATIENCE)?;
+    ensure!(outcome.code == Some(0), "the job failed:\n{outcome}");
+    let node = farm.node("slow")?;
+    ensure!(node["dropped"] == 0 && node["accepted"] == 4, "{node}");
+    let ours = farm.render_here(&scene, &picture, "here.exr")?;
+    let theirs = farm_tests::read_picture(&farm.path("farm.exr"))?;
+    ensure!(film::compare::bit_equal_share(&ours, &theirs)? >= 1.0, "another picture");
+    farm.check_ledger()?;
+    farm.check_each_unit_paid_once(4)
+}
+
+/// A node renders on no GPU but the one that it was told, and says what there is.
+#[test]
+fn a_gpu_that_is_not_there_is_named_with_those_that_are() -> Result<()> {
+    let farm = Farm::start(IMPATIENT)?;
+    let ticket = format!("@{}", farm.path("ticket").display());
+    let data = farm.path("node").display().to_string();
+    let run = |more: &[&str]| -> Result<String> {
+        let all = ["node", "--farm", &ticket, "--data", &data, "--software-gpu"];
+        let all: Vec<String> = all.iter().chain(more).map(|&word| word.to_owned()).collect();
+        let outcome = Process::start("node", &farm.path(""), &all)?.wait(PATIENCE)?;
+        ensure!(outcome.code.is_some_and(|code| code != 0), "it should not start:\n{outcome}");
+        Ok(outcome.stderr.join("\n"))
+    };
+    let said = run(&["--backend", "cpu", "--gpu", "0"])?;
+    ensure!(said.contains("--backend cpu renders on no GPU; leave out --gpu 0"), "{said}");
+    let said = run(&["--gpu", "Voodoo 2"])?;
+    let doctor = farm.ask(&["doctor", "--software-gpu"])?.pop().context("no report")?;
+    match doctor["adapters"].as_array().and_then(|adapters| adapters.last()) {
+        Some(adapter) => {
+            let name = adapter["name"].as_str().context("a name")?;
+            let listed = format!("{}: {name}", adapter["index"]);
+            ensure!(said.contains("\"Voodoo 2\"") && said.contains(&listed), "{said}");
+        }
+        None => ensure!(said.contains("no graphics adapter was found"), "{said}"),
+    }
+    Ok(())
 }
 
 /// A place with one more variable in the environment.

@@ -15,6 +15,8 @@ mod hostile;
 mod money;
 /// Lines that part, lose, delay, translate and are narrow.
 mod network;
+/// The status page in a browser.
+mod page_in_browser;
 /// Several cameras and frames, and which file is whose.
 mod shots;
 mod stranger;

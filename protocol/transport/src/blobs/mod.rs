@@ -5,6 +5,7 @@
 //! iroh-blobs 0.104 does not call itself production quality yet, so that what comes out is hashed
 //! once more here, and the rest of the crate knows only [`SceneStore`].
 
+mod paced;
 mod sequence;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ use protocol::{Digest, PublicKey, SceneId};
 use tokio::time::timeout;
 
 use crate::BoxFuture;
-use crate::giving::Pace;
+use crate::pace::Pace;
 use crate::scenes::{FetchError, FetchProgress, Held, Part, SceneError, SceneStore};
 use sequence::{Sequence, SequenceError};
 
@@ -52,6 +53,10 @@ const ROUNDS: u32 = 3;
 pub(crate) struct BlobStore {
     store: FsStore,
     stall: Duration,
+    /// Of what is fetched.
+    down: Option<Arc<Pace>>,
+    /// Of what connected peers fetch.
+    up: Option<Arc<Pace>>,
     /// Scenes that were found whole. Nobody else writes to the store.
     whole: Mutex<BTreeMap<SceneId, Arc<Held>>>,
 }
@@ -70,8 +75,14 @@ struct Lack {
 }
 
 impl BlobStore {
-    pub(crate) async fn open(folder: &Path, stall: Duration) -> Result<Self, SceneError> {
-        Self::open_swept(folder, stall, SWEEP_INTERVAL).await
+    pub(crate) async fn open(
+        folder: &Path,
+        stall: Duration,
+        down: Option<Arc<Pace>>,
+        up: Option<Arc<Pace>>,
+    ) -> Result<Self, SceneError> {
+        let store = Self::open_swept(folder, stall, SWEEP_INTERVAL).await?;
+        Ok(Self { down, up, ..store })
     }
 
     async fn open_swept(
@@ -86,7 +97,8 @@ impl BlobStore {
         let mut options = Options::new(&folder);
         options.gc = Some(GcConfig { interval: sweep_interval, add_protected: None });
         let store = FsStore::load_with_opts(folder.join("blobs.db"), options).await;
-        let store = Self { store: store.map_err(failed)?, stall, whole: Mutex::default() };
+        let store = store.map_err(failed)?;
+        let store = Self { store, stall, down: None, up: None, whole: Mutex::default() };
         store.forget_uncut().await?;
         Ok(store)
     }
@@ -232,8 +244,14 @@ impl BlobStore {
         request: GetRequest,
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<Result<(), String>, SceneError> {
-        let items = self.api().remote().execute_get(link.clone(), request).stream();
-        let mut items = Box::pin(items);
+        let getting = match &self.down {
+            None => self.api().remote().execute_get(link.clone(), request),
+            Some(pace) => match paced::open(link, pace.clone()).await {
+                Ok(streams) => self.api().remote().execute_get(streams, request),
+                Err(error) => return Ok(Err(format!("{error:#}"))),
+            },
+        };
+        let mut items = Box::pin(getting.stream());
         let mut indexed = false;
         loop {
             match timeout(self.stall, items.next()).await {
@@ -378,12 +396,16 @@ impl SceneStore for BlobStore {
 
     fn serve(&self, link: Link) -> BoxFuture<'static, ()> {
         let store = self.api().clone();
-        // The default events refuse pushes: others read, they never write.
-        Box::pin(iroh_blobs::provider::handle_connection(link, store, EventSender::DEFAULT))
+        let Some(pace) = self.up.clone() else {
+            // The default events refuse pushes: others read, they never write.
+            let events = EventSender::DEFAULT;
+            return Box::pin(iroh_blobs::provider::handle_connection(link, store, events));
+        };
+        let mask = EventMask { throttle: ThrottleMode::Intercept, ..EventMask::DEFAULT };
+        Box::pin(answer(link, store, mask, None, vec![pace]))
     }
 
-    fn give(&self, link: Link, scene: SceneId, pace: Arc<Pace>) -> BoxFuture<'static, ()> {
-        let store = self.api().clone();
+    fn give(&self, link: Link, scene: SceneId, paces: Vec<Arc<Pace>>) -> BoxFuture<'static, ()> {
         // Every fetch of ours asks for a sequence or for children of it: one hash names all.
         let mask = EventMask {
             get: RequestMode::Intercept,
@@ -393,28 +415,7 @@ impl SceneStore for BlobStore {
             throttle: ThrottleMode::Intercept,
             ..EventMask::DEFAULT
         };
-        let (sender, mut events) = EventSender::channel(GIVEN_EVENTS, mask);
-        let answering = async move {
-            while let Some(event) = events.recv().await {
-                match event {
-                    ProviderMessage::GetRequestReceived(asked) => {
-                        let fits = asked.inner.request.hash == hash(scene);
-                        let answer = if fits { Ok(()) } else { Err(AbortReason::Permission) };
-                        asked.tx.send(answer).await.ok();
-                    }
-                    ProviderMessage::Throttle(asked) => {
-                        pace.wait(asked.inner.size).await;
-                        asked.tx.send(Ok(())).await.ok();
-                    }
-                    // Anything else is not answered, which refuses it.
-                    _other => {}
-                }
-            }
-        };
-        Box::pin(async move {
-            let serving = iroh_blobs::provider::handle_connection(link, store, sender);
-            tokio::join!(serving, answering);
-        })
+        Box::pin(answer(link, self.api().clone(), mask, Some(scene), paces))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -442,6 +443,38 @@ impl BlobStore {
         }
         Ok(bytes.into())
     }
+}
+
+/// Answers a connection: for this scene only, where there is one, and in its turn of every pace.
+async fn answer(
+    link: Link,
+    store: Store,
+    mask: EventMask,
+    scene: Option<SceneId>,
+    paces: Vec<Arc<Pace>>,
+) {
+    let (sender, mut events) = EventSender::channel(GIVEN_EVENTS, mask);
+    let answering = async move {
+        while let Some(event) = events.recv().await {
+            match event {
+                ProviderMessage::GetRequestReceived(asked) => {
+                    let fits = scene.is_some_and(|it| asked.inner.request.hash == hash(it));
+                    let answer = if fits { Ok(()) } else { Err(AbortReason::Permission) };
+                    asked.tx.send(answer).await.ok();
+                }
+                ProviderMessage::Throttle(asked) => {
+                    for pace in &paces {
+                        pace.wait(asked.inner.size).await;
+                    }
+                    asked.tx.send(Ok(())).await.ok();
+                }
+                // Anything else is not answered, which refuses it.
+                _other => {}
+            }
+        }
+    };
+    let serving = iroh_blobs::provider::handle_connection(link, store, sender);
+    tokio::join!(serving, answering);
 }
 
 fn hash(scene: SceneId) -> Hash {

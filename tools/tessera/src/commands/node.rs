@@ -71,6 +71,13 @@ pub struct NodeArgs {
     /// it. They learn this machine's address by it
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     give: Option<u32>,
+    /// Fetch scenes at most so many megabytes a second; as fast as they come without it
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    down: Option<u32>,
+    /// Hand in films and give scenes at most so many megabytes a second together; as fast as they
+    /// go without it
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    up: Option<u32>,
     #[command(flatten)]
     manners: MannersArgs,
     /// Print a systemd user unit that runs this command line, and do nothing else
@@ -189,7 +196,8 @@ fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     let mut config = Config::new(&args.data, client::ticket(&args.farm)?);
     config.farm_file = client::ticket_file(&args.farm);
     config.name.clone_from(&args.name);
-    config.backend = args.backend.choice();
+    config.backend = args.backend.choice()?;
+    config.gpu.clone_from(&args.backend.gpu);
     config.software_gpu = args.backend.software_gpu;
     config.threads = args.backend.threads;
     config.owner_key.clone_from(&args.owner);
@@ -206,8 +214,10 @@ fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     }
     config.manners = args.manners.manners();
     config.cache_bytes = u64::from(args.cache) << 30;
-    config.give_bytes_per_second =
-        args.give.and_then(|megabytes| NonZeroU64::new(u64::from(megabytes) * 1_000_000));
+    let bytes = |megabytes: u32| NonZeroU64::new(u64::from(megabytes) * 1_000_000);
+    config.give_bytes_per_second = args.give.and_then(bytes);
+    config.down_bytes_per_second = args.down.and_then(bytes);
+    config.up_bytes_per_second = args.up.and_then(bytes);
     config.cheat = args.cheat.as_deref().and_then(Cheat::named);
     Ok(config)
 }
