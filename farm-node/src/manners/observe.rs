@@ -183,8 +183,8 @@ impl Desktop {
             format!("{program}{}", if told.of_wayland { of_wayland } else { "" })
         });
         let sleep = logind.map(|_told| "logind says so before; leases are given back".to_owned());
-        let sleep = sleep.map_err(|why| format!("{why}; noticed on waking, by the clocks"));
-        [keys, full_screen, sleep]
+        let by_clocks = |why| format!("noticed on waking, by the clocks ({why})");
+        [keys, full_screen, sleep.or_else(|why| Ok(by_clocks(why)))]
     }
 }
 
