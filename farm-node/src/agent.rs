@@ -13,9 +13,9 @@ use protocol::{
     Signed,
 };
 use renderer::Cancel;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use transport::{Backoff, Connection, Peer, PeerConfig, identity};
+use transport::{Backoff, Connection, Peer, PeerConfig, PeerPace, identity};
 
 use crate::cache::SceneCache;
 use crate::cheat::{self, Fraud};
@@ -24,11 +24,12 @@ use crate::easel::Easel;
 use crate::event::NodeEvent;
 use crate::giving::Passes;
 use crate::health::{self, Health};
-use crate::manners::Pause;
+use crate::manners::woke;
 use crate::painter::{Hand, Painter};
 use crate::seen::SeenVerdicts;
 use crate::session;
 use crate::studio::Studio;
+use crate::watch::Watched;
 use crate::witness::Witness;
 use crate::work::{Events, Finished, Shelf, WorkError, Workshop};
 use crate::worker::{Patience, Setup, Worker};
@@ -55,8 +56,10 @@ pub(crate) struct Agent {
     pub(crate) connection: Option<Connection>,
     pub(crate) seen: SeenVerdicts,
     pub(crate) witness: Arc<Witness>,
-    /// Why the node pauses of itself.
-    pub(crate) rest: watch::Receiver<Option<Pause>>,
+    /// Why the node pauses of itself, and how long its machine has slept.
+    pub(crate) watched: watch::Receiver<Watched>,
+    /// Notified when the machine may sleep.
+    pub(crate) ready: Arc<Notify>,
 }
 
 impl Agent {
@@ -89,6 +92,10 @@ impl Agent {
 
         let mut peer = PeerConfig::new(key.to_bytes(), config.data_dir.join("scenes"));
         peer.bind = config.bind_address();
+        peer.pace = PeerPace {
+            down_bytes_per_second: config.down_bytes_per_second,
+            up_bytes_per_second: config.up_bytes_per_second,
+        };
         let peer = Peer::bind(peer).await.map_err(RunError::Bind)?;
         if let Some(bytes_per_second) = config.give_bytes_per_second {
             peer.give_scenes(Arc::new(Passes { farm: config.farm.key() }), bytes_per_second);
@@ -116,8 +123,9 @@ impl Agent {
         let seen = SeenVerdicts::load(&config.data_dir);
         let connection = None;
         let (manners, data_dir) = (config.manners.clone(), config.data_dir.clone());
-        let rest = crate::watch::begin(manners, data_dir, workshop.studio.reins());
-        Ok(Self { config, workshop, hello, held, works, connection, seen, witness, rest })
+        let (reins, ready) = (workshop.studio.reins(), Arc::new(Notify::new()));
+        let watched = crate::watch::begin(manners, data_dir, reins, ready.clone());
+        Ok(Self { config, workshop, hello, held, works, connection, seen, witness, watched, ready })
     }
 
     /// Serves the farm through any number of connections, until `shutdown`.
@@ -137,9 +145,13 @@ impl Agent {
             self.workshop.set_line(None);
             let wait = backoff.next_wait();
             self.tell(NodeEvent::Error { message, retry_in: Some(wait) });
+            let asleep = self.watched.borrow_and_update().slept;
+            // The watch lasts as long as the agent.
+            let wakes = self.watched.wait_for(|now| woke(asleep, now.slept).is_some());
             tokio::select! {
                 () = shutdown.as_mut() => return Ok(()),
                 () = tokio::time::sleep(wait) => {}
+                Ok(_woken) = wakes => {}
             }
         }
     }
@@ -147,7 +159,7 @@ impl Agent {
     /// Hands in what is finished, gives the rest back, closes everything.
     pub(crate) async fn stop(mut self) {
         // What was halted goes on, to hear that it is cancelled.
-        self.rest = watch::channel(None).1;
+        self.watched = watch::channel(Watched::default()).1;
         if let Some(reins) = self.workshop.studio.reins() {
             reins.release();
         }
@@ -251,18 +263,19 @@ async fn examine(studio: &Studio) -> Result<(), RunError> {
 /// What renders, as the node is set up.
 fn painter(config: &Config, memory_bytes: u64) -> Result<Painter, RunError> {
     let Config { backend, software_gpu, threads, .. } = *config;
+    let gpu = config.gpu.clone();
     let fraud = config.cheat.map(|cheat| Fraud::new(cheat, &config.data_dir));
     let hand = match &config.worker {
         Some(program) => {
             let limit_bytes = config.worker_bytes(memory_bytes);
             // The worker cannot read how many cores it may use.
             let threads = threads.or_else(|| std::thread::available_parallelism().ok());
-            let setup = Setup { backend, software_gpu, threads, memory_bytes, limit_bytes };
+            let setup = Setup { backend, software_gpu, gpu, threads, memory_bytes, limit_bytes };
             let worker = Worker::start(program.clone(), setup, Patience::default());
             Hand::Apart(Box::new(worker.map_err(RunError::Worker)?))
         }
         None => {
-            let open = move || backend::open(backend, software_gpu, threads);
+            let open = move || backend::open(backend, software_gpu, gpu.as_deref(), threads);
             let easel = Easel::new(Box::new(open), memory_bytes).map_err(RunError::Backend)?;
             Hand::Here(Box::new(easel))
         }

@@ -20,17 +20,20 @@ pub enum OpenBackendError {
 }
 
 /// Opens a backend. With [`BackendChoice::Auto`] a GPU that is there but cannot be used is
-/// logged, and the CPU renders.
+/// logged, and the CPU renders; one that is named by `gpu`, a number or part of a name, must be
+/// usable.
 pub(crate) fn open(
     choice: BackendChoice,
     software_gpu: bool,
+    gpu: Option<&str>,
     threads: Option<NonZeroUsize>,
 ) -> Result<Box<dyn Backend>, OpenBackendError> {
     let cpu = || -> Box<dyn Backend> { Box::new(CpuBackend::new(threads)) };
     match choice {
         BackendChoice::Cpu => Ok(cpu()),
-        BackendChoice::Gpu => open_gpu(software_gpu),
-        BackendChoice::Auto => match open_gpu(software_gpu) {
+        BackendChoice::Gpu => open_gpu(software_gpu, gpu),
+        BackendChoice::Auto if gpu.is_some() => open_gpu(software_gpu, gpu),
+        BackendChoice::Auto => match open_gpu(software_gpu, gpu) {
             Ok(gpu) => Ok(gpu),
             Err(error) => {
                 report(&error);
@@ -41,14 +44,15 @@ pub(crate) fn open(
 }
 
 #[cfg(feature = "gpu")]
-fn open_gpu(software: bool) -> Result<Box<dyn Backend>, OpenBackendError> {
-    let options = gpu::GpuOptions { software, ..gpu::GpuOptions::default() };
+fn open_gpu(software: bool, gpu: Option<&str>) -> Result<Box<dyn Backend>, OpenBackendError> {
+    let adapter = gpu.map(ToOwned::to_owned);
+    let options = gpu::GpuOptions { software, adapter, ..gpu::GpuOptions::default() };
     let backend = gpu::GpuBackend::open(&options).map_err(OpenBackendError::Gpu)?;
     Ok(Box::new(backend))
 }
 
 #[cfg(not(feature = "gpu"))]
-fn open_gpu(_software: bool) -> Result<Box<dyn Backend>, OpenBackendError> {
+fn open_gpu(_software: bool, _gpu: Option<&str>) -> Result<Box<dyn Backend>, OpenBackendError> {
     Err(OpenBackendError::NotBuilt)
 }
 

@@ -33,6 +33,10 @@ pub struct Config {
     /// Whether a GPU that is simulated on the CPU may be taken: slower than the CPU backend.
     #[serde(default)]
     pub software_gpu: bool,
+    /// Which GPU, by its number in what `tessera doctor` lists or by part of its name; without it
+    /// the best.
+    #[serde(default)]
+    pub gpu: Option<String>,
     /// Threads of the CPU backend; all cores without it.
     #[serde(default)]
     pub threads: Option<NonZeroUsize>,
@@ -59,6 +63,13 @@ pub struct Config {
     /// for as much.
     #[serde(default)]
     pub gpu_memory_bytes: Option<u64>,
+    /// Scenes fetched, bytes a second at most, from whomever; as fast as they come without it.
+    #[serde(default)]
+    pub down_bytes_per_second: Option<NonZeroU64>,
+    /// Films handed in and scenes given, bytes a second at most over all of them; as fast as they
+    /// go without it.
+    #[serde(default)]
+    pub up_bytes_per_second: Option<NonZeroU64>,
     /// Memory for prepared scenes, bytes; half of the machine's without it.
     #[serde(default)]
     pub memory_bytes: Option<u64>,
@@ -182,6 +193,7 @@ impl Config {
             name: Self::default_name(),
             backend: BackendChoice::Auto,
             software_gpu: false,
+            gpu: None,
             threads: None,
             owner_key: None,
             ask: Tokens::ZERO,
@@ -189,6 +201,8 @@ impl Config {
             give_bytes_per_second: None,
             pools: BTreeSet::new(),
             gpu_memory_bytes: None,
+            down_bytes_per_second: None,
+            up_bytes_per_second: None,
             memory_bytes: None,
             worker: None,
             worker_bytes: None,

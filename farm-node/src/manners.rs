@@ -5,6 +5,7 @@
 
 mod observe;
 mod schedule;
+mod sleep;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,11 +14,12 @@ use serde::{Deserialize, Serialize};
 
 pub use observe::{Observer, can_observe};
 pub use schedule::{ScheduleError, Span, WeekTime};
+pub(crate) use sleep::{AfterSleep, after_sleep, slept, woke};
 
 /// How much cooler it must be before a node that was too hot goes on, °C.
 const COOLER_C: f32 = 5.0;
 
-/// When a node may render. By default always, but on battery.
+/// When a node may render. By default always, but on battery and beside a full-screen program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Manners {
@@ -27,6 +29,8 @@ pub struct Manners {
     pub schedule: Vec<Span>,
     /// Not while a program of one of these names runs.
     pub exclusive: Vec<String>,
+    /// Whether to render while a program fills the screen.
+    pub through_full_screen: bool,
     /// Whether to render on battery.
     pub on_battery: bool,
     /// Not above this temperature of the hottest sensor, °C.
@@ -41,6 +45,7 @@ impl Default for Manners {
             away_minutes: None,
             schedule: Vec::new(),
             exclusive: Vec::new(),
+            through_full_screen: false,
             on_battery: false,
             temperature_c_max: None,
             // Below it, other programs begin to fail.
@@ -58,6 +63,10 @@ pub struct Observation {
     pub idle: Option<Duration>,
     /// Of the exclusive programs, the first that runs; `Some(None)` where none does.
     pub exclusive: Option<Option<String>>,
+    /// The program that fills the screen; `Some(None)` where none does.
+    pub full_screen: Option<Option<String>>,
+    /// Whether the machine is about to sleep.
+    pub sleeps: Option<bool>,
     /// Whether the machine runs on its battery.
     pub on_battery: Option<bool>,
     /// The hottest sensor, °C.
@@ -80,6 +89,13 @@ pub enum Pause {
         /// Its name.
         program: String,
     },
+    /// A program fills the screen.
+    FullScreen {
+        /// Its name.
+        program: String,
+    },
+    /// The machine is about to sleep.
+    Sleep,
     /// Outside the schedule.
     Schedule {
         /// Minutes until the next span.
@@ -113,6 +129,10 @@ impl fmt::Display for Pause {
             Self::Exclusive { program } => {
                 write!(f, "{program} is running; resumes when it ends")
             }
+            Self::FullScreen { program } => {
+                write!(f, "full-screen program ({program}); resumes when it leaves the screen")
+            }
+            Self::Sleep => f.write_str("the machine goes to sleep; resumes when it wakes"),
             Self::Schedule { resumes_in_minutes } => {
                 let (hours, minutes) = (resumes_in_minutes / 60, resumes_in_minutes % 60);
                 write!(f, "outside the schedule; resumes in {hours} h {minutes} min")
@@ -135,6 +155,9 @@ impl fmt::Display for Pause {
 /// on, or the first reason not to. What cannot be seen is no reason.
 #[must_use]
 pub fn decide(manners: &Manners, seen: &Observation, before: Option<&Pause>) -> Option<Pause> {
+    if seen.sleeps == Some(true) {
+        return Some(Pause::Sleep);
+    }
     // The person first.
     if let (Some(away_minutes), Some(idle)) = (manners.away_minutes, seen.idle)
         && idle < Duration::from_secs(60 * u64::from(away_minutes))
@@ -143,6 +166,9 @@ pub fn decide(manners: &Manners, seen: &Observation, before: Option<&Pause>) -> 
     }
     if let Some(Some(program)) = &seen.exclusive {
         return Some(Pause::Exclusive { program: program.clone() });
+    }
+    if let (Some(Some(program)), false) = (&seen.full_screen, manners.through_full_screen) {
+        return Some(Pause::FullScreen { program: program.clone() });
     }
     if seen.on_battery == Some(true) && !manners.on_battery {
         return Some(Pause::Battery);
@@ -213,6 +239,36 @@ mod tests {
         check(&manners, &disk(1 << 30), None);
         let full = "the disk is nearly full, 512 MiB free; resumes at 1024 MiB";
         check(&manners, &disk(1 << 29), Some(full));
+    }
+
+    #[test]
+    fn a_program_that_fills_the_screen_pauses_unless_told_otherwise() {
+        let seen = |program: Option<&str>| Observation {
+            full_screen: Some(program.map(ToOwned::to_owned)),
+            ..Observation::default()
+        };
+        let manners = Manners::default();
+        let words = "full-screen program (portal2); resumes when it leaves the screen";
+        check(&manners, &seen(Some("portal2")), Some(words));
+        check(&manners, &seen(None), None);
+        let careless = Manners { through_full_screen: true, ..manners };
+        check(&careless, &seen(Some("portal2")), None);
+        // The program that was named is told by its name.
+        let named = Observation { exclusive: Some(Some("hl2".to_owned())), ..seen(Some("hl2")) };
+        check(&Manners::default(), &named, Some("hl2 is running; resumes when it ends"));
+    }
+
+    #[test]
+    fn a_sleep_comes_before_everything_and_no_rule_permits_it() {
+        let manners = Manners { through_full_screen: true, on_battery: true, ..Manners::default() };
+        let sleeps = |sleeps| Observation {
+            sleeps: Some(sleeps),
+            exclusive: Some(Some("hl2".to_owned())),
+            ..Observation::default()
+        };
+        let words = "the machine goes to sleep; resumes when it wakes";
+        check(&manners, &sleeps(true), Some(words));
+        check(&manners, &sleeps(false), Some("hl2 is running; resumes when it ends"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::config::Cheat;
 use crate::event::NodeEvent;
 use crate::hello::{Greeted, greet, tell_looked, unexpected};
 use crate::lease;
+use crate::manners::{AfterSleep, Pause, after_sleep, woke};
 use crate::witness::{Seen, WitnessError};
 use crate::work::{Finished, WorkError};
 
@@ -68,6 +69,12 @@ struct Session<'a> {
     paused: Option<String>,
     /// Since when the node pauses of itself.
     at_rest: Option<Instant>,
+    /// The machine is about to sleep: its leases go back at once.
+    sleeps: bool,
+    /// Leases are being given back, in so many calls.
+    releasing: u32,
+    /// What the machine had slept when it was last looked at.
+    slept: Duration,
     asking_verdicts: bool,
     silences: u32,
     beats: u32,
@@ -81,6 +88,7 @@ pub(crate) async fn run(agent: &mut Agent, backoff: &mut Backoff) -> Result<Stri
         Greeted::Not(reason) => return Ok(reason),
     };
     backoff.reset();
+    let slept = agent.watched.borrow().slept;
     Session {
         agent,
         connection,
@@ -95,6 +103,9 @@ pub(crate) async fn run(agent: &mut Agent, backoff: &mut Backoff) -> Result<Stri
         resting: BTreeSet::new(),
         paused: None,
         at_rest: None,
+        sleeps: false,
+        releasing: 0,
+        slept,
         asking_verdicts: false,
         silences: 0,
         beats: 0,
@@ -110,7 +121,9 @@ impl Session<'_> {
         self.beat();
         self.ask_standing();
         self.ask_verdicts();
-        self.heed();
+        if let Some(reason) = self.heed() {
+            return Ok(reason);
+        }
         let mut ticks = interval(BEAT);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await;
@@ -147,7 +160,11 @@ impl Session<'_> {
                 () = sleep_until(self.poll_after), if room => self.poll(),
                 () = sleep_until(self.verify_after), if verifies => self.ask_verification(),
                 // The watch lasts as long as the agent.
-                Ok(()) = self.agent.rest.changed() => self.heed(),
+                Ok(()) = self.agent.watched.changed() => {
+                    if let Some(reason) = self.heed() {
+                        return Ok(reason);
+                    }
+                }
                 _now = ticks.tick() => self.tick(),
             }
         }
@@ -217,10 +234,12 @@ impl Session<'_> {
         }
     }
 
-    /// Takes note of a pause that the node makes of itself, or of its end.
-    fn heed(&mut self) {
-        let pause = self.agent.rest.borrow_and_update().clone();
-        match (pause, self.at_rest) {
+    /// Takes note of a pause that the node makes of itself, or of its end, and of a sleep. Closes
+    /// the connection and says why, where the scheduler has forgotten it over that.
+    fn heed(&mut self) -> Option<String> {
+        let now = self.agent.watched.borrow_and_update().clone();
+        self.sleeps = now.pause == Some(Pause::Sleep);
+        match (now.pause, self.at_rest) {
             (Some(pause), since) => {
                 self.at_rest = since.or_else(|| Some(Instant::now()));
                 self.agent.tell(NodeEvent::Paused { reason: pause.to_string() });
@@ -231,11 +250,35 @@ impl Session<'_> {
             }
             (None, None) => {}
         }
+        if self.sleeps {
+            self.give_back();
+            self.may_sleep();
+        }
+        let slept = woke(self.slept, now.slept)?;
+        self.slept = now.slept;
+        match after_sleep(slept) {
+            AfterSleep::Redial => {
+                self.connection.close("this machine has slept");
+                Some(format!("this machine has slept for {} s", slept.as_secs()))
+            }
+            AfterSleep::Beat => {
+                self.beat();
+                None
+            }
+        }
     }
 
-    /// A long pause gives back what is not finished.
+    /// Lets the machine sleep once nothing is being given back any more.
+    fn may_sleep(&self) {
+        if self.sleeps && self.releasing == 0 {
+            self.agent.ready.notify_one();
+        }
+    }
+
+    /// A long pause gives back what is not finished, and one before a sleep at once.
     fn give_back(&mut self) {
-        if self.at_rest.is_none_or(|since| since.elapsed() < GIVE_BACK_AFTER) {
+        let is_long = self.at_rest.is_some_and(|since| since.elapsed() >= GIVE_BACK_AFTER);
+        if !is_long && !self.sleeps {
             return;
         }
         let unfinished = self.agent.held.iter().filter(|(_, held)| held.finished.is_none());
@@ -245,7 +288,12 @@ impl Session<'_> {
         }
         let reason = "the node pauses";
         leases.iter().for_each(|lease| self.agent.let_go(*lease, reason));
-        let request = Request::Release { leases, reason: reason.to_owned() };
+        self.release(leases, reason.to_owned());
+    }
+
+    fn release(&mut self, leases: Vec<LeaseId>, reason: String) {
+        self.releasing += 1;
+        let request = Request::Release { leases, reason };
         self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
     }
 
@@ -298,8 +346,7 @@ impl Session<'_> {
             Err(error) => {
                 let reason = chain(&error);
                 if self.agent.held.contains_key(&lease) {
-                    let release = Request::Release { leases: vec![lease], reason: reason.clone() };
-                    self.call(release, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
+                    self.release(vec![lease], reason.clone());
                 }
                 self.agent.let_go(lease, reason);
                 // What failed at once would do so again, as often as the farm can grant leases.
@@ -342,6 +389,10 @@ impl Session<'_> {
             Some(Err(CallError::Timeout { .. })) => self.silences += 1,
             Some(_any_word) => self.silences = 0,
             None => {}
+        }
+        if matches!(answer, Answer::Released(_)) {
+            self.releasing = self.releasing.saturating_sub(1);
+            self.may_sleep();
         }
         match answer {
             Answer::Leases(replied) => self.leased(replied),
@@ -388,9 +439,7 @@ impl Session<'_> {
                 let scheduler = self.scheduler;
                 let ours = leases.iter().filter_map(|signed| signed.open_from(scheduler).ok());
                 let leases = ours.map(|lease| lease.id).collect();
-                let reason = "the node pauses".to_owned();
-                let request = Request::Release { leases, reason };
-                self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
+                self.release(leases, "the node pauses".to_owned());
             }
             Ok(Reply::Leases(leases)) => {
                 for signed in &leases {

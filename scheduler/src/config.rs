@@ -201,13 +201,17 @@ pub enum ConfigError {
     #[error(transparent)]
     Market(#[from] RulesError),
     /// The database's address is none.
-    #[error("the database's address is not understood; write postgres://user:password@host:5432/name, or @FILE with it")]
+    #[error(
+        "the database's address is not understood; write postgres://user:password@host:5432/name, or @FILE with it"
+    )]
     Database(#[source] postgres::Error),
     /// Nodes would not find the next leader.
     #[error("several schedulers need an address that nodes reach, with a port: bind is {0}")]
     SharedBind(SocketAddr),
     /// The next leader would not have the films.
-    #[error("several schedulers need a place for films and scenes that all of them reach: set objects")]
+    #[error(
+        "several schedulers need a place for films and scenes that all of them reach: set objects"
+    )]
     SharedObjects,
     /// Checking is off without the word that says so.
     #[error(

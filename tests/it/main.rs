@@ -8,12 +8,17 @@ mod disk;
 mod failover;
 /// A node, or the scheduler, dies or goes silent in the middle of a job.
 mod faults;
+/// Full screens and sleep.
+#[cfg(target_os = "linux")]
+mod guest;
 /// Strangers who send what they like, as often as they like.
 mod hostile;
 /// What is paid, refused and refunded.
 mod money;
 /// Lines that part, lose, delay, translate and are narrow.
 mod network;
+/// The status page in a browser.
+mod page_in_browser;
 /// Several cameras and frames, and which file is whose.
 mod shots;
 mod stranger;

@@ -200,7 +200,8 @@ impl Farm {
     }
 
     fn spawn_scheduler(&self, data: &str, bind: SocketAddr) -> Result<Process> {
-        let [data, settings] = [data, "farm.toml"].map(|name| self.path(name).display().to_string());
+        let [data, settings] =
+            [data, "farm.toml"].map(|name| self.path(name).display().to_string());
         let bind = bind.to_string();
         let arguments = ["scheduler", "--data", &data, "--bind", &bind, "--config", &settings];
         let arguments = arguments.map(ToOwned::to_owned);

@@ -82,7 +82,7 @@ fn serve() -> Result<(), WireError> {
 
 fn open(setup: &Setup) -> Result<Easel, backend::OpenBackendError> {
     let of = setup.clone();
-    let opener = move || backend::open(of.backend, of.software_gpu, of.threads);
+    let opener = move || backend::open(of.backend, of.software_gpu, of.gpu.as_deref(), of.threads);
     Easel::new(Box::new(opener), setup.memory_bytes)
 }
 

@@ -33,6 +33,8 @@ pub struct Setup {
     pub backend: BackendChoice,
     /// Whether a GPU that is simulated on the CPU may be taken.
     pub software_gpu: bool,
+    /// Which GPU, by number or part of its name; the best without it.
+    pub gpu: Option<String>,
     /// Threads of the CPU backend; all cores without it.
     pub threads: Option<NonZeroUsize>,
     /// Memory for prepared scenes, bytes.

@@ -136,7 +136,9 @@ pub enum AppendError {
     },
     /// The log that several machines share did not confirm: whether the entries are there is known on
     /// catching up only.
-    #[error("the shared log of the journal did not confirm a write, so the journal takes no more; open it again and catch up")]
+    #[error(
+        "the shared log of the journal did not confirm a write, so the journal takes no more; open it again and catch up"
+    )]
     Shared(#[source] EntryProblem),
     /// An earlier write was not confirmed.
     #[error("the journal takes no more since an earlier write was not confirmed; open it again: {}", path.display())]

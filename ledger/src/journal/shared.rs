@@ -49,7 +49,9 @@ pub enum ShareError {
     #[error("the shared log of the journal cannot be used")]
     Log(#[source] EntryProblem),
     /// What the log holds is no record.
-    #[error("the shared log holds bytes that are no record, after entry {size}; restore it from a backup")]
+    #[error(
+        "the shared log holds bytes that are no record, after entry {size}; restore it from a backup"
+    )]
     Record {
         /// Entries before them.
         size: u64,

@@ -9,6 +9,7 @@ use protocol::message::Refused;
 use protocol::{DecodeError, PublicKey, Reply, Request, limits, wire};
 
 use crate::frame::{Bounds, FrameError};
+use crate::pace::Pace;
 use crate::registry::Registered;
 use crate::stream::{FrameReader, StreamError, write_frame};
 
@@ -68,6 +69,8 @@ struct Dialled {
     inner: iroh::endpoint::Connection,
     peer: PublicKey,
     stall: Duration,
+    /// Of the bodies that go out.
+    pace: Option<Arc<Pace>>,
     registered: Registered,
 }
 
@@ -75,10 +78,10 @@ impl Connection {
     pub(crate) fn new(
         inner: iroh::endpoint::Connection,
         peer: PublicKey,
-        stall: Duration,
+        (stall, pace): (Duration, Option<Arc<Pace>>),
         registered: Registered,
     ) -> Self {
-        Self { dialled: Arc::new(Dialled { inner, peer, stall, registered }) }
+        Self { dialled: Arc::new(Dialled { inner, peer, stall, pace, registered }) }
     }
 
     /// The key that the other side has proven to hold.
@@ -133,7 +136,8 @@ impl Connection {
         let mut reader = FrameReader::new(recv, bounds, Duration::MAX);
         // A peer that refuses answers before it has read everything, so a write that broke is no
         // reason not to read.
-        let written = write_frame(&mut send, header, body, self.dialled.stall).await;
+        let Dialled { stall, pace, .. } = &*self.dialled;
+        let written = write_frame(&mut send, header, body, *stall, pace.as_deref()).await;
         let answered = match reader.head().await {
             Ok(_body_bytes) => reader.rest().await,
             Err(error) => Err(error),

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use iroh::endpoint::Connection as Link;
 use protocol::{PublicKey, SceneId, limits};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
+use crate::pace::Pace;
 use crate::scenes::SceneStore;
 
 /// The name of the protocol on the network.
@@ -35,7 +36,8 @@ pub trait Porter: Send + Sync + 'static {
 /// What a peer gives, and to whom.
 pub(crate) struct Giving {
     porter: Arc<dyn Porter>,
-    pace: Arc<Pace>,
+    /// Of what is given, and of all that leaves this peer, where that has one.
+    paces: Vec<Arc<Pace>>,
     /// Who is being given something, over how many connections.
     guests: Mutex<BTreeMap<PublicKey, usize>>,
 }
@@ -47,8 +49,13 @@ struct Guest<'a> {
 }
 
 impl Giving {
-    pub(crate) fn new(porter: Arc<dyn Porter>, bytes_per_second: NonZeroU64) -> Self {
-        Self { porter, pace: Arc::new(Pace::new(bytes_per_second)), guests: Mutex::default() }
+    pub(crate) fn new(
+        porter: Arc<dyn Porter>,
+        bytes_per_second: NonZeroU64,
+        up: Option<Arc<Pace>>,
+    ) -> Self {
+        let paces = [Arc::new(Pace::new(bytes_per_second))].into_iter().chain(up).collect();
+        Self { porter, paces, guests: Mutex::default() }
     }
 
     /// Looks at a caller's pass, and gives what it names; why not, for the closing word.
@@ -71,7 +78,7 @@ impl Giving {
         let Ok(Some(scene)) = timeout(hello_timeout, shown).await else {
             return Err("a pass of this farm's scheduler is needed");
         };
-        let giving = store.give(link.clone(), scene, self.pace.clone());
+        let giving = store.give(link.clone(), scene, self.paces.clone());
         timeout(limits::GIVING_MAX, giving).await.map_err(|_elapsed| "that takes too long")
     }
 
@@ -122,39 +129,6 @@ pub(crate) async fn show(link: &Link, pass: &[u8]) -> Result<(), String> {
     }
 }
 
-/// So many bytes a second, over all that are given to.
-pub(crate) struct Pace {
-    bytes_per_second: f64,
-    /// When the line is free again.
-    free_at: Mutex<Instant>,
-}
-
-impl Pace {
-    fn new(bytes_per_second: NonZeroU64) -> Self {
-        let bytes_per_second = bytes_per_second.get() as f64;
-        Self { bytes_per_second, free_at: Mutex::new(Instant::now()) }
-    }
-
-    /// Waits for its turn to send so many bytes.
-    pub(crate) async fn wait(&self, bytes: u64) {
-        let turn = {
-            // A time is whole after any panic.
-            let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
-            self.turn(&mut free_at, Instant::now(), bytes)
-        };
-        sleep_until(turn).await;
-    }
-
-    /// When so many bytes may go, and the line is taken until they have gone.
-    fn turn(&self, free_at: &mut Instant, now: Instant, bytes: u64) -> Instant {
-        // What was not used is not saved up.
-        let turn = now.max(*free_at);
-        let takes = Duration::try_from_secs_f64(bytes as f64 / self.bytes_per_second);
-        *free_at = turn + takes.unwrap_or(limits::STALL_TIMEOUT).min(limits::STALL_TIMEOUT);
-        turn
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,7 +143,7 @@ mod tests {
 
     #[test]
     fn so_many_guests_and_few_seats_for_one() {
-        let giving = Giving::new(Arc::new(Nobody), NonZeroU64::MIN);
+        let giving = Giving::new(Arc::new(Nobody), NonZeroU64::MIN, None);
         let seat = |number| giving.seat(PublicKey([number; 32]));
         let first = seat(1).expect("room");
         let mut seats = vec![seat(1).expect("another")];
@@ -180,21 +154,5 @@ mod tests {
         assert!(seat(9).is_some());
         drop(seats);
         assert!(giving.guests().is_empty());
-    }
-
-    #[test]
-    fn what_is_given_keeps_to_its_pace() {
-        let pace = Pace::new(NonZeroU64::new(1_000_000).expect("not zero"));
-        let begun = Instant::now();
-        let mut free_at = begun;
-        // Two guests ask in turn, as fast as they can.
-        let last = (0..200).map(|_| pace.turn(&mut free_at, begun, 10_000)).last();
-        let took = last.expect("some") - begun;
-        assert!(took.abs_diff(Duration::from_millis(1_990)) < Duration::from_millis(1), "{took:?}");
-        // After a rest it goes on at the same pace.
-        let later = begun + Duration::from_secs(60);
-        let turns: Vec<_> = (0..3).map(|_| pace.turn(&mut free_at, later, 500_000)).collect();
-        let half = Duration::from_millis(500);
-        assert_eq!(turns, [later, later + half, later + 2 * half]);
     }
 }

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use crate::blobs::BlobStore;
 use crate::giving::{GIVE_ALPN, Giving, Porter};
 use crate::lobby::{Lobby, Seat};
+use crate::pace::{Pace, PeerPace};
 use crate::registry::Registry;
 use crate::scenes::{SceneError, SceneStore, Scenes, Usher};
 use crate::serve::{Door, Service};
@@ -36,6 +37,8 @@ pub struct PeerConfig {
     pub scenes_dir: PathBuf,
     /// What others may take of this peer.
     pub limits: PeerLimits,
+    /// What this peer takes of its line.
+    pub pace: PeerPace,
 }
 
 /// What others may take of a peer.
@@ -71,6 +74,7 @@ impl PeerConfig {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             scenes_dir: scenes_dir.into(),
             limits: PeerLimits::default(),
+            pace: PeerPace::default(),
         }
     }
 }
@@ -161,6 +165,8 @@ struct Shared {
     door: OnceLock<Arc<Door>>,
     giving: OnceLock<Giving>,
     usher: OnceLock<Arc<dyn Usher>>,
+    /// Of all that leaves this peer.
+    up: Option<Arc<Pace>>,
     connections: Arc<Semaphore>,
     lobby: Arc<Lobby>,
 }
@@ -181,12 +187,14 @@ impl Peer {
     /// # Errors
     /// See [`BindError`].
     pub async fn bind(config: PeerConfig) -> Result<Self, BindError> {
-        let PeerConfig { key, bind, scenes_dir, limits } = config;
+        let PeerConfig { key, bind, scenes_dir, limits, pace } = config;
+        let up = pace.up();
         let endpoint = endpoint(&key, bind)
             .await
             .map_err(|reason| BindError::Address { address: bind, reason })?;
         let store: Arc<dyn SceneStore> =
-            match BlobStore::open(&scenes_dir, limits.stall_timeout).await {
+            match BlobStore::open(&scenes_dir, limits.stall_timeout, pace.down(), up.clone()).await
+            {
                 Ok(store) => Arc::new(store),
                 Err(source) => {
                     endpoint.close().await;
@@ -204,6 +212,7 @@ impl Peer {
             door: OnceLock::new(),
             giving: OnceLock::new(),
             usher: OnceLock::new(),
+            up,
             connections: Arc::new(Semaphore::new(limits.connections_max as usize)),
             lobby: Arc::new(Lobby::new(limits::HANDSHAKES_MAX as usize)),
         });
@@ -259,7 +268,7 @@ impl Peer {
     /// second over all of them. What was said first stays.
     pub fn give_scenes(&self, porter: Arc<dyn Porter>, bytes_per_second: NonZeroU64) {
         let shared = &self.shared;
-        if shared.giving.set(Giving::new(porter, bytes_per_second)).is_err() {
+        if shared.giving.set(Giving::new(porter, bytes_per_second, shared.up.clone())).is_err() {
             tracing::warn!("a peer gives scenes already; the second porter is ignored");
             return;
         }
@@ -293,7 +302,8 @@ impl Peer {
         let registered = self.shared.registry.enter_dialled(peer, &link);
         // Whom we dialled may fetch our scenes over this connection; it ends with it.
         tokio::spawn(self.shared.store.serve(link.clone()));
-        Ok(Connection::new(link, peer, self.shared.limits.stall_timeout, registered))
+        let (stall, up) = (self.shared.limits.stall_timeout, self.shared.up.clone());
+        Ok(Connection::new(link, peer, (stall, up), registered))
     }
 
     /// The scenes that this peer keeps.

@@ -14,7 +14,8 @@ use iroh::{EndpointAddr, EndpointId, TransportAddr};
 use protocol::{Digest, PublicKey, SceneId, limits};
 use tokio::time::timeout;
 
-use crate::giving::{self, GIVE_ALPN, Pace};
+use crate::giving::{self, GIVE_ALPN};
+use crate::pace::Pace;
 use crate::registry::Registry;
 use crate::{BoxFuture, Ticket};
 
@@ -163,8 +164,8 @@ pub(crate) trait SceneStore: Send + Sync + 'static {
     fn serve(&self, link: Link) -> BoxFuture<'static, ()>;
     /// Answers one for scenes that the usher lets the caller have.
     fn serve_some(&self, link: Link, usher: Arc<dyn Usher>) -> BoxFuture<'static, ()>;
-    /// Answers one for nothing but this scene, at a pace.
-    fn give(&self, link: Link, scene: SceneId, pace: Arc<Pace>) -> BoxFuture<'static, ()>;
+    /// Answers one for nothing but this scene, at all of these paces.
+    fn give(&self, link: Link, scene: SceneId, paces: Vec<Arc<Pace>>) -> BoxFuture<'static, ()>;
     /// Writes everything out.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

@@ -326,7 +326,8 @@ impl Door {
             header = wire::encode(&Reply::refused(RefusedCode::Internal, why));
             body = Bytes::new();
         }
-        if let Err(error) = write_frame(send, &header, &body, self.limits.stall_timeout).await {
+        let stall = self.limits.stall_timeout;
+        if let Err(error) = write_frame(send, &header, &body, stall, None).await {
             tracing::debug!(%error, "a reply was not taken");
             // A half reply must not look like a short one.
             let _closed = send.reset(crate::stream::STREAM_GIVEN_UP);

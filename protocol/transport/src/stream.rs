@@ -6,6 +6,7 @@ use bytes::Bytes;
 use iroh::endpoint::{ReadError, RecvStream, SendStream, VarInt};
 
 use crate::frame::{self, Bounds, Decoder, FrameError, Step};
+use crate::pace::Pace;
 
 /// Bytes asked of the network at a time.
 const PIECE_BYTES: usize = 64 << 10;
@@ -91,18 +92,22 @@ impl FrameReader {
     }
 }
 
-/// Writes one frame and ends the stream.
+/// Writes one frame and ends the stream. The body waits for its turn, where there is a pace.
 pub(crate) async fn write_frame(
     send: &mut SendStream,
     header: &[u8],
     body: &Bytes,
     stall: Duration,
+    pace: Option<&Pace>,
 ) -> Result<(), StreamError> {
     let head = Bytes::from(frame::head(header, body.len()));
-    for part in [head, body.clone()] {
+    for (part, pace) in [(head, None), (body.clone(), pace)] {
         let mut rest = part;
         while !rest.is_empty() {
             let piece = rest.split_to(rest.len().min(WRITE_BYTES));
+            if let Some(pace) = pace {
+                pace.wait(piece.len() as u64).await;
+            }
             match tokio::time::timeout(stall, send.write_chunk(piece)).await {
                 Err(_elapsed) => return Err(StreamError::Stalled(stall)),
                 Ok(Err(error)) => return Err(StreamError::Broken(error.to_string())),

@@ -24,7 +24,8 @@ pub struct GpuOptions {
     /// Whether adapters that run on the CPU (lavapipe, SwiftShader) may be taken. The native CPU
     /// backend is several times faster, so this is for tests and for those who ask.
     pub software: bool,
-    /// Part of the adapter's name, in any case; without it the first of the best kind is taken.
+    /// The adapter's number in the list of [`adapters`], or part of its name, in any case; without
+    /// it the first of the best kind is taken.
     pub adapter: Option<String>,
     /// What the kernels check.
     pub checks: ShaderChecks,
@@ -82,12 +83,12 @@ pub enum OpenError {
         "only software adapters were found ({0}); allow them explicitly, or use the CPU backend, which is faster"
     )]
     OnlySoftware(String),
-    /// No adapter has the wanted name.
-    #[error("no usable graphics adapter is called {wanted:?}; there are: {found}")]
+    /// No adapter has the wanted number or name.
+    #[error("no usable graphics adapter has the number or name {wanted:?}; there are: {found}")]
     NoSuchAdapter {
         /// What was asked for.
         wanted: String,
-        /// What there is.
+        /// What there is, with numbers.
         found: String,
     },
     /// The driver did not hand out a device.
@@ -165,6 +166,14 @@ impl Faults {
 #[must_use]
 pub fn adapters() -> Vec<AdapterSummary> {
     sorted(&instance()).iter().map(summary).collect()
+}
+
+/// The number, in the list of [`adapters`], of the one that these options take.
+///
+/// # Errors
+/// None is there that they allow.
+pub fn chosen(options: &GpuOptions) -> Result<usize, OpenError> {
+    pick(&adapters(), options)
 }
 
 impl Device {
@@ -299,28 +308,34 @@ fn choose(
     mut adapters: Vec<wgpu::Adapter>,
     options: &GpuOptions,
 ) -> Result<wgpu::Adapter, OpenError> {
-    if adapters.is_empty() {
+    let summaries: Vec<AdapterSummary> = adapters.iter().map(summary).collect();
+    Ok(adapters.swap_remove(pick(&summaries, options)?))
+}
+
+/// The number of the adapter that the options take.
+fn pick(adapters: &[AdapterSummary], options: &GpuOptions) -> Result<usize, OpenError> {
+    let names = |usable: &[(usize, &AdapterSummary)]| {
+        let names = usable.iter().map(|(number, it)| format!("{number}: {}", it.name));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let mut usable: Vec<(usize, &AdapterSummary)> = adapters.iter().enumerate().collect();
+    if usable.is_empty() {
         return Err(OpenError::NoAdapter);
     }
-    let names = |adapters: &[wgpu::Adapter]| {
-        let names: Vec<String> = adapters.iter().map(|a| a.get_info().name).collect();
-        names.join(", ")
-    };
-    let found = names(&adapters);
-    adapters
-        .retain(|adapter| options.software || adapter.get_info().device_type != DeviceType::Cpu);
-    if adapters.is_empty() {
+    let found = names(&usable);
+    usable.retain(|(_number, it)| options.software || it.kind != AdapterKind::Software);
+    let Some(&(first, _best)) = usable.first() else {
         return Err(OpenError::OnlySoftware(found));
+    };
+    let Some(wanted) = &options.adapter else { return Ok(first) };
+    let number = wanted.parse().ok();
+    let by_number = usable.iter().find(|(it, _summary)| Some(*it) == number);
+    let lower = wanted.to_lowercase();
+    let by_name = || usable.iter().find(|(_number, it)| it.name.to_lowercase().contains(&lower));
+    match by_number.or_else(by_name) {
+        Some((number, _summary)) => Ok(*number),
+        None => Err(OpenError::NoSuchAdapter { wanted: wanted.clone(), found: names(&usable) }),
     }
-    let found = names(&adapters);
-    if let Some(wanted) = &options.adapter {
-        let lower = wanted.to_lowercase();
-        adapters.retain(|adapter| adapter.get_info().name.to_lowercase().contains(&lower));
-        if adapters.is_empty() {
-            return Err(OpenError::NoSuchAdapter { wanted: wanted.clone(), found });
-        }
-    }
-    Ok(adapters.swap_remove(0))
 }
 
 fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
@@ -351,5 +366,60 @@ impl std::fmt::Display for AdapterSummary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let exact = if self.exact { "exact" } else { "not exact" };
         write!(f, "{} ({}, {:?}, {}, {exact})", self.name, self.api, self.kind, self.driver)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapter(name: &str, kind: AdapterKind) -> AdapterSummary {
+        let (api, driver) = ("vulkan".to_owned(), String::new());
+        AdapterSummary {
+            name: name.to_owned(),
+            api,
+            driver,
+            kind,
+            exact: true,
+            binding_bytes_max: 1,
+        }
+    }
+
+    #[test]
+    fn an_adapter_is_taken_by_number_or_by_name() {
+        let adapters = [
+            adapter("NVIDIA GeForce RTX 4070", AdapterKind::Discrete),
+            adapter("NVIDIA GeForce RTX 4070", AdapterKind::Discrete),
+            adapter("AMD Radeon 780M", AdapterKind::Integrated),
+            adapter("llvmpipe", AdapterKind::Software),
+        ];
+        let check = |wanted: Option<&str>, software, expected: Result<usize, &str>| {
+            let adapter = wanted.map(ToOwned::to_owned);
+            let options = GpuOptions { software, adapter, ..GpuOptions::default() };
+            let picked = pick(&adapters, &options).map_err(|error| error.to_string());
+            assert_eq!(
+                picked.as_ref().copied(),
+                expected.map_err(|words| {
+                    let said = picked.as_ref().expect_err("none is taken");
+                    assert!(said.contains(words), "{said}");
+                    said
+                })
+            );
+        };
+        check(None, false, Ok(0));
+        check(Some("1"), false, Ok(1));
+        check(Some("2"), false, Ok(2));
+        check(Some("radeon"), false, Ok(2));
+        // A number that is no adapter's may stand in a name.
+        check(Some("4070"), false, Ok(0));
+        check(Some("3"), true, Ok(3));
+        let all = "0: NVIDIA GeForce RTX 4070, 1: NVIDIA GeForce RTX 4070, 2: AMD Radeon 780M";
+        check(Some("3"), false, Err(all));
+        check(Some("5"), true, Err("2: AMD Radeon 780M, 3: llvmpipe"));
+        check(Some("Voodoo"), false, Err("\"Voodoo\""));
+        let software = GpuOptions::default();
+        let only = pick(&adapters[3..], &software);
+        assert_eq!(only, Err(OpenError::OnlySoftware("0: llvmpipe".to_owned())));
+        assert_eq!(pick(&[], &software), Err(OpenError::NoAdapter));
     }
 }

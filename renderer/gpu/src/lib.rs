@@ -12,7 +12,7 @@ mod spirv;
 mod tables;
 
 pub use backend::GpuBackend;
-pub use device::{AdapterKind, AdapterSummary, GpuOptions, OpenError, adapters};
+pub use device::{AdapterKind, AdapterSummary, GpuOptions, OpenError, adapters, chosen};
 pub use evaluate::{EvaluateError, Evaluator, Function};
 pub use qualify::{Arithmetic, Qualification};
 pub use shader::{BoundsChecks, Rounding, ShaderChecks};

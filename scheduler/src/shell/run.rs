@@ -122,9 +122,8 @@ enum Ended {
 /// Whether the database did not take what was written, or did not answer: whoever leads now, or this
 /// one again, goes on from what it has taken.
 fn is_shared(error: &anyhow::Error) -> bool {
-    let is_closed = |cause: &AppendError| {
-        matches!(cause, AppendError::Shared(_) | AppendError::Closed { .. })
-    };
+    let is_closed =
+        |cause: &AppendError| matches!(cause, AppendError::Shared(_) | AppendError::Closed { .. });
     error.chain().any(|cause| {
         let journal = match cause.downcast_ref() {
             Some(ApplyError::Journal(error)) => Some(error),
@@ -256,7 +255,9 @@ async fn restore_scenes(depot: &SceneDepot, state: &State) {
     for scene in keep::scenes(&state.book) {
         match depot.restore(scene).await {
             Ok(()) => {}
-            Err(error) => tracing::error!(%scene, "a scene that a job needs is not here: {error:#}"),
+            Err(error) => {
+                tracing::error!(%scene, "a scene that a job needs is not here: {error:#}")
+            }
         }
     }
 }

@@ -130,7 +130,7 @@ fn what_is_not_there_is_said_and_other_names_are_not_answered() {
         // A name that somebody else's server was given this machine's address for.
         assert_eq!(get_as(page, "farm.example", "/").await.status, 421);
         assert_eq!(get(page, "/health").await.text(), "the scheduler answers\n");
-        for path in ["/page.js", "/page.css"] {
+        for path in ["/page.js", "/page.css", "/icon.svg"] {
             assert_eq!(get(page, path).await.status, 200, "{path}");
         }
         farm.stop().await;

@@ -19,6 +19,7 @@ fn main() {
     let setup = Setup {
         backend: BackendChoice::Cpu,
         software_gpu: false,
+        gpu: None,
         threads,
         memory_bytes: 4 << 30,
         limit_bytes: 6 << 30,

@@ -10,6 +10,8 @@ use gpu::{GpuBackend, GpuOptions, OpenError};
 use protocol::Batch;
 use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
+use crate::exit::{Exit, fail};
+
 /// What renders.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Backend")]
@@ -20,6 +22,9 @@ pub struct BackendArgs {
     /// Also take a graphics driver that computes on the CPU, such as lavapipe
     #[arg(long)]
     pub software_gpu: bool,
+    /// Which GPU: its number in what `tessera doctor` lists, or part of its name
+    #[arg(long, value_name = "NAME|INDEX")]
+    pub gpu: Option<String>,
     /// CPU threads; all cores without it
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
@@ -37,30 +42,43 @@ pub enum BackendName {
 }
 
 impl BackendArgs {
-    /// The same for a node.
-    pub const fn choice(&self) -> BackendChoice {
-        match self.backend {
-            BackendName::Auto => BackendChoice::Auto,
-            BackendName::Cpu => BackendChoice::Cpu,
-            BackendName::Gpu => BackendChoice::Gpu,
+    /// The same for a node: a GPU that is named must be usable.
+    ///
+    /// # Errors
+    /// Usage: a GPU is named, and the CPU is to render.
+    pub fn choice(&self) -> anyhow::Result<BackendChoice> {
+        match (self.backend, &self.gpu) {
+            (BackendName::Cpu, Some(gpu)) => {
+                let words = format!("--backend cpu renders on no GPU; leave out --gpu {gpu}");
+                Err(fail(Exit::Usage, words))
+            }
+            (BackendName::Cpu, None) => Ok(BackendChoice::Cpu),
+            (BackendName::Auto, None) => Ok(BackendChoice::Auto),
+            (BackendName::Gpu, _) | (_, Some(_)) => Ok(BackendChoice::Gpu),
         }
+    }
+
+    /// How a GPU is chosen.
+    pub fn options(&self) -> GpuOptions {
+        let (software, adapter) = (self.software_gpu, self.gpu.clone());
+        GpuOptions { software, adapter, ..GpuOptions::default() }
     }
 
     /// Opens the backend.
     ///
     /// # Errors
-    /// `--backend gpu` where no adapter is usable.
+    /// `--backend gpu` or `--gpu` where no such adapter is usable.
     pub fn open(&self) -> anyhow::Result<Box<dyn Backend>> {
-        let options = GpuOptions { software: self.software_gpu, ..GpuOptions::default() };
+        let options = self.options();
         let cpu = || CpuBackend::new(self.threads);
-        match self.backend {
-            BackendName::Cpu => Ok(Box::new(cpu())),
-            BackendName::Gpu => {
+        match self.choice()? {
+            BackendChoice::Cpu => Ok(Box::new(cpu())),
+            BackendChoice::Gpu => {
                 let gpu = GpuBackend::open(&options)
                     .context("no GPU is usable; see `tessera doctor`, or use --backend cpu")?;
                 Ok(Box::new(Card { options, gpu: Some(gpu), cpu: None }))
             }
-            BackendName::Auto => match GpuBackend::open(&options) {
+            BackendChoice::Auto => match GpuBackend::open(&options) {
                 Ok(gpu) => Ok(Box::new(Card { options, gpu: Some(gpu), cpu: Some(cpu()) })),
                 Err(OpenError::NoAdapter | OpenError::OnlySoftware(_)) => Ok(Box::new(cpu())),
                 Err(error) => {

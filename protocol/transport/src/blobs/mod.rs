@@ -5,6 +5,7 @@
 //! iroh-blobs 0.104 does not call itself production quality yet, so that what comes out is hashed
 //! once more here, and the rest of the crate knows only [`SceneStore`].
 
+mod paced;
 mod sequence;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ use protocol::{Digest, PublicKey, SceneId};
 use tokio::time::timeout;
 
 use crate::BoxFuture;
-use crate::giving::Pace;
+use crate::pace::Pace;
 use crate::scenes::{FetchError, FetchProgress, Held, Part, SceneError, SceneStore, Usher};
 use sequence::{Sequence, SequenceError};
 
@@ -52,6 +53,10 @@ const ROUNDS: u32 = 3;
 pub(crate) struct BlobStore {
     store: FsStore,
     stall: Duration,
+    /// Of what is fetched.
+    down: Option<Arc<Pace>>,
+    /// Of what connected peers fetch.
+    up: Option<Arc<Pace>>,
     /// Scenes that were found whole. Nobody else writes to the store.
     whole: Mutex<BTreeMap<SceneId, Arc<Held>>>,
 }
@@ -70,8 +75,14 @@ struct Lack {
 }
 
 impl BlobStore {
-    pub(crate) async fn open(folder: &Path, stall: Duration) -> Result<Self, SceneError> {
-        Self::open_swept(folder, stall, SWEEP_INTERVAL).await
+    pub(crate) async fn open(
+        folder: &Path,
+        stall: Duration,
+        down: Option<Arc<Pace>>,
+        up: Option<Arc<Pace>>,
+    ) -> Result<Self, SceneError> {
+        let store = Self::open_swept(folder, stall, SWEEP_INTERVAL).await?;
+        Ok(Self { down, up, ..store })
     }
 
     async fn open_swept(
@@ -86,7 +97,8 @@ impl BlobStore {
         let mut options = Options::new(&folder);
         options.gc = Some(GcConfig { interval: sweep_interval, add_protected: None });
         let store = FsStore::load_with_opts(folder.join("blobs.db"), options).await;
-        let store = Self { store: store.map_err(failed)?, stall, whole: Mutex::default() };
+        let store = store.map_err(failed)?;
+        let store = Self { store, stall, down: None, up: None, whole: Mutex::default() };
         store.forget_uncut().await?;
         Ok(store)
     }
@@ -232,8 +244,14 @@ impl BlobStore {
         request: GetRequest,
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<Result<(), String>, SceneError> {
-        let items = self.api().remote().execute_get(link.clone(), request).stream();
-        let mut items = Box::pin(items);
+        let getting = match &self.down {
+            None => self.api().remote().execute_get(link.clone(), request),
+            Some(pace) => match paced::open(link, pace.clone()).await {
+                Ok(streams) => self.api().remote().execute_get(streams, request),
+                Err(error) => return Ok(Err(format!("{error:#}"))),
+            },
+        };
+        let mut items = Box::pin(getting.stream());
         let mut indexed = false;
         loop {
             match timeout(self.stall, items.next()).await {
@@ -388,72 +406,16 @@ impl SceneStore for BlobStore {
     }
 
     fn serve(&self, link: Link) -> BoxFuture<'static, ()> {
-        let store = self.api().clone();
-        // The default events refuse pushes: others read, they never write.
-        Box::pin(iroh_blobs::provider::handle_connection(link, store, EventSender::DEFAULT))
+        Box::pin(answer(link, self.api().clone(), Gate::Open, self.up.iter().cloned().collect()))
     }
 
     fn serve_some(&self, link: Link, usher: Arc<dyn Usher>) -> BoxFuture<'static, ()> {
-        let store = self.api().clone();
-        let caller = PublicKey(*link.remote_id().as_bytes());
-        // As in `give`: one hash names all. A part by its own is no scene that the usher knows.
-        let mask = EventMask {
-            get: RequestMode::Intercept,
-            get_many: RequestMode::Disabled,
-            push: RequestMode::Disabled,
-            observe: ObserveMode::Intercept,
-            ..EventMask::DEFAULT
-        };
-        let (sender, mut events) = EventSender::channel(GIVEN_EVENTS, mask);
-        let answering = async move {
-            while let Some(event) = events.recv().await {
-                // Anything else is not answered, which refuses it.
-                let ProviderMessage::GetRequestReceived(asked) = event else { continue };
-                let scene = SceneId(*asked.inner.request.hash.as_bytes());
-                let may = usher.may_fetch(caller, scene).await;
-                let answer = if may { Ok(()) } else { Err(AbortReason::Permission) };
-                asked.tx.send(answer).await.ok();
-            }
-        };
-        Box::pin(async move {
-            let serving = iroh_blobs::provider::handle_connection(link, store, sender);
-            tokio::join!(serving, answering);
-        })
+        let (store, paces) = (self.api().clone(), self.up.iter().cloned().collect());
+        Box::pin(answer(link, store, Gate::Usher(usher), paces))
     }
 
-    fn give(&self, link: Link, scene: SceneId, pace: Arc<Pace>) -> BoxFuture<'static, ()> {
-        let store = self.api().clone();
-        // Every fetch of ours asks for a sequence or for children of it: one hash names all.
-        let mask = EventMask {
-            get: RequestMode::Intercept,
-            get_many: RequestMode::Disabled,
-            push: RequestMode::Disabled,
-            observe: ObserveMode::Intercept,
-            throttle: ThrottleMode::Intercept,
-            ..EventMask::DEFAULT
-        };
-        let (sender, mut events) = EventSender::channel(GIVEN_EVENTS, mask);
-        let answering = async move {
-            while let Some(event) = events.recv().await {
-                match event {
-                    ProviderMessage::GetRequestReceived(asked) => {
-                        let fits = asked.inner.request.hash == hash(scene);
-                        let answer = if fits { Ok(()) } else { Err(AbortReason::Permission) };
-                        asked.tx.send(answer).await.ok();
-                    }
-                    ProviderMessage::Throttle(asked) => {
-                        pace.wait(asked.inner.size).await;
-                        asked.tx.send(Ok(())).await.ok();
-                    }
-                    // Anything else is not answered, which refuses it.
-                    _other => {}
-                }
-            }
-        };
-        Box::pin(async move {
-            let serving = iroh_blobs::provider::handle_connection(link, store, sender);
-            tokio::join!(serving, answering);
-        })
+    fn give(&self, link: Link, scene: SceneId, paces: Vec<Arc<Pace>>) -> BoxFuture<'static, ()> {
+        Box::pin(answer(link, self.api().clone(), Gate::Scene(scene), paces))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -482,6 +444,73 @@ impl BlobStore {
         let read = self.api().blobs().get_bytes(part).await.map_err(failed)?;
         if Hash::new(&read) == part { Ok(read) } else { Err(SceneError::Damaged(scene)) }
     }
+}
+
+/// Which scenes a caller gets.
+enum Gate {
+    /// All.
+    Open,
+    /// This one.
+    Scene(SceneId),
+    /// Those that the usher lets him have.
+    Usher(Arc<dyn Usher>),
+}
+
+impl Gate {
+    /// What is asked about before it is answered.
+    fn mask(&self, is_paced: bool) -> EventMask {
+        let throttle = if is_paced { ThrottleMode::Intercept } else { ThrottleMode::None };
+        match self {
+            // The default refuses pushes: others read, they never write.
+            Self::Open => EventMask { throttle, ..EventMask::DEFAULT },
+            // Every fetch of ours asks for a sequence or for children of it: one hash names all. A part
+            // by its own is no scene that anybody knows.
+            Self::Scene(_) | Self::Usher(_) => EventMask {
+                get: RequestMode::Intercept,
+                get_many: RequestMode::Disabled,
+                push: RequestMode::Disabled,
+                observe: ObserveMode::Intercept,
+                throttle,
+                ..EventMask::DEFAULT
+            },
+        }
+    }
+
+    async fn lets(&self, caller: PublicKey, scene: SceneId) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Scene(it) => *it == scene,
+            Self::Usher(usher) => usher.may_fetch(caller, scene).await,
+        }
+    }
+}
+
+/// Answers a connection for what the gate lets through, in its turn of every pace.
+async fn answer(link: Link, store: Store, gate: Gate, paces: Vec<Arc<Pace>>) {
+    let caller = PublicKey(*link.remote_id().as_bytes());
+    let (sender, mut events) = EventSender::channel(GIVEN_EVENTS, gate.mask(!paces.is_empty()));
+    let answering = async move {
+        while let Some(event) = events.recv().await {
+            match event {
+                ProviderMessage::GetRequestReceived(asked) => {
+                    let scene = SceneId(*asked.inner.request.hash.as_bytes());
+                    let may = gate.lets(caller, scene).await;
+                    let answer = if may { Ok(()) } else { Err(AbortReason::Permission) };
+                    asked.tx.send(answer).await.ok();
+                }
+                ProviderMessage::Throttle(asked) => {
+                    for pace in &paces {
+                        pace.wait(asked.inner.size).await;
+                    }
+                    asked.tx.send(Ok(())).await.ok();
+                }
+                // Anything else is not answered, which refuses it.
+                _other => {}
+            }
+        }
+    };
+    let serving = iroh_blobs::provider::handle_connection(link, store, sender);
+    tokio::join!(serving, answering);
 }
 
 fn hash(scene: SceneId) -> Hash {

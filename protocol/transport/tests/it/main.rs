@@ -4,6 +4,7 @@ mod calls;
 mod desk;
 mod giving;
 mod hostile;
+mod pace;
 mod parts;
 mod rate;
 mod scenes;

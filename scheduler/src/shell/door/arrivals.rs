@@ -162,7 +162,8 @@ impl Door {
         }
         self.scene_uses.touch(scene);
         let offered = (caller, scene);
-        let mut state = self.arrivals.join((&self.scenes, self.depot.as_ref()), offered, size_bytes)?;
+        let mut state =
+            self.arrivals.join((&self.scenes, self.depot.as_ref()), offered, size_bytes)?;
         let wait = Duration::from_millis(u64::from(wait_ms)).min(limits::POLL_WAIT_MAX);
         // Whether it is over or the time is, the state says.
         drop(timeout(wait, state.wait_for(Coming::is_over)).await);

@@ -12,6 +12,7 @@ pub(super) fn page(title: &str, crumbs: &Markup, main: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="dark light";
                 title { (title) " · Tessera" }
+                link rel="icon" href="/icon.svg";
                 link rel="stylesheet" href="/page.css";
                 script src="/page.js" defer {}
             }

@@ -93,6 +93,7 @@ fn router(page: Arc<Page>) -> Router {
         .route("/jobs/{job}/{shot}/mosaic.png", get(show_mosaic))
         .route("/metrics", get(show_metrics))
         .route("/health", get(show_health))
+        .route("/icon.svg", get(|| async { typed("image/svg+xml", include_str!("icon.svg")) }))
         .route(
             "/page.css",
             get(|| async { typed("text/css; charset=utf-8", include_str!("page.css")) }),

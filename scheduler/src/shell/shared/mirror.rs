@@ -9,8 +9,8 @@ use protocol::SigningKey;
 use protocol::sign::public_key;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::seat::{Found, Lead, Seat};
 use super::PostgresLog;
+use super::seat::{Found, Lead, Seat};
 use crate::config::{Config, Database};
 use crate::shell::run::{Keys, journal_origin};
 

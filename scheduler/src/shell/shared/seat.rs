@@ -203,12 +203,7 @@ impl Lead {
 }
 
 /// Holds the lead until it is lost, or it is to be left.
-fn keep(
-    seat: &mut Seat,
-    term: i64,
-    found: &watch::Sender<Vec<SocketAddr>>,
-    stop: &AtomicBool,
-) {
+fn keep(seat: &mut Seat, term: i64, found: &watch::Sender<Vec<SocketAddr>>, stop: &AtomicBool) {
     let mut held = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let asked = Instant::now();

@@ -5,6 +5,7 @@ mod checks;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use farm_node::BackendChoice;
 use farm_node::worker::Setup;
 use gpu::{AdapterKind, AdapterSummary};
 use renderer::Backend as _;
@@ -51,7 +52,7 @@ pub struct DoctorArgs {
 /// # Errors
 /// Usage: a bad ticket. Standard output is gone.
 pub fn run(args: &DoctorArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    let mut checks = checks::machine(&setup(args), &args.data);
+    let mut checks = checks::machine(&setup(args)?, &args.data);
     if let Some(ticket) = &args.farm {
         checks.push(checks::farm(ticket, interrupt)?);
     }
@@ -60,6 +61,8 @@ pub fn run(args: &DoctorArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let cpu = renderer::CpuBackend::new(None).description();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let adapters = gpu::adapters();
+    let renders_on_gpu = args.backend.choice()? != BackendChoice::Cpu;
+    let taken = gpu::chosen(&args.backend.options()).ok().filter(|_number| renders_on_gpu);
     let key = identity::default_path(|name| std::env::var_os(name));
     if args.json {
         text::print(serde_json::json!({
@@ -68,7 +71,7 @@ pub fn run(args: &DoctorArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
             "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             "cores": cores,
             "cpu": cpu,
-            "adapters": adapters.iter().map(adapter).collect::<Vec<_>>(),
+            "adapters": adapters.iter().enumerate().map(|it| adapter(it, taken)).collect::<Vec<_>>(),
             "key": key.as_ref().map(|path| path.display().to_string()),
             "key_made": key.as_ref().is_some_and(|path| path.exists()),
             "checks": checks.iter().map(Check::json).collect::<Vec<_>>(),
@@ -86,8 +89,9 @@ pub fn run(args: &DoctorArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     if adapters.is_empty() {
         line("gpu", "none; the CPU renders")?;
     }
-    for adapter in &adapters {
-        line("gpu", &describe(adapter))?;
+    for (index, adapter) in adapters.iter().enumerate() {
+        let takes = if taken == Some(index) { "; a node takes it" } else { "" };
+        line("gpu", &format!("{index}: {}{takes}", describe(adapter)))?;
     }
     match key {
         Some(path) if path.exists() => line("key", &path.display().to_string())?,
@@ -103,12 +107,12 @@ pub fn run(args: &DoctorArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
 }
 
 /// A worker as a node with these options would start it.
-fn setup(args: &DoctorArgs) -> Setup {
-    let backend = args.backend.choice();
+fn setup(args: &DoctorArgs) -> anyhow::Result<Setup> {
+    let (backend, gpu) = (args.backend.choice()?, args.backend.gpu.clone());
     let (software_gpu, threads) = (args.backend.software_gpu, args.backend.threads);
     let threads = threads.or_else(|| std::thread::available_parallelism().ok());
     let (memory_bytes, limit_bytes) = farm_node::worker::default_memory_bytes();
-    Setup { backend, software_gpu, threads, memory_bytes, limit_bytes }
+    Ok(Setup { backend, software_gpu, gpu, threads, memory_bytes, limit_bytes })
 }
 
 fn describe(adapter: &AdapterSummary) -> String {
@@ -121,8 +125,10 @@ fn describe(adapter: &AdapterSummary) -> String {
     format!("{name} ({}, {api}, {driver}, {films}){use_it}", kind_word(*kind))
 }
 
-fn adapter(adapter: &AdapterSummary) -> serde_json::Value {
+fn adapter((index, adapter): (usize, &AdapterSummary), taken: Option<usize>) -> serde_json::Value {
     serde_json::json!({
+        "index": index,
+        "taken": taken == Some(index),
         "name": adapter.name,
         "api": adapter.api,
         "driver": adapter.driver,

@@ -80,6 +80,13 @@ pub struct NodeArgs {
     /// it. They learn this machine's address by it
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     give: Option<u32>,
+    /// Fetch scenes at most so many megabytes a second; as fast as they come without it
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    down: Option<u32>,
+    /// Hand in films and give scenes at most so many megabytes a second together; as fast as they
+    /// go without it
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    up: Option<u32>,
     #[command(flatten)]
     manners: MannersArgs,
     /// Print a systemd user unit that runs this command line, and do nothing else
@@ -109,6 +116,9 @@ struct MannersArgs {
     /// Pause while a program of this name runs; may be given again
     #[arg(long, value_name = "PROGRAM")]
     pause_for: Vec<String>,
+    /// Render while a program fills the screen, too
+    #[arg(long)]
+    through_full_screen: bool,
     /// Render on battery, too
     #[arg(long)]
     on_battery: bool,
@@ -126,6 +136,7 @@ impl MannersArgs {
             away_minutes: self.away,
             schedule: self.when.clone(),
             exclusive: self.pause_for.clone(),
+            through_full_screen: self.through_full_screen,
             on_battery: self.on_battery,
             temperature_c_max: self.temperature_max.map(f32::from),
             disk_free_bytes_min: u64::from(self.disk_min) << 30,
@@ -194,7 +205,8 @@ fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     let mut config = Config::new(&args.data, client::ticket(&args.farm)?);
     config.farm_file = client::ticket_file(&args.farm);
     config.name.clone_from(&args.name);
-    config.backend = args.backend.choice();
+    config.backend = args.backend.choice()?;
+    config.gpu.clone_from(&args.backend.gpu);
     config.software_gpu = args.backend.software_gpu;
     config.threads = args.backend.threads;
     config.owner_key.clone_from(&args.owner);
@@ -213,8 +225,10 @@ fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     }
     config.manners = args.manners.manners();
     config.cache_bytes = u64::from(args.cache) << 30;
-    config.give_bytes_per_second =
-        args.give.and_then(|megabytes| NonZeroU64::new(u64::from(megabytes) * 1_000_000));
+    let bytes = |megabytes: u32| NonZeroU64::new(u64::from(megabytes) * 1_000_000);
+    config.give_bytes_per_second = args.give.and_then(bytes);
+    config.down_bytes_per_second = args.down.and_then(bytes);
+    config.up_bytes_per_second = args.up.and_then(bytes);
     config.cheat = args.cheat.as_deref().and_then(Cheat::named);
     Ok(config)
 }

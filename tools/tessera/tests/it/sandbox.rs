@@ -23,6 +23,7 @@ fn setup() -> Setup {
     Setup {
         backend: BackendChoice::Cpu,
         software_gpu: false,
+        gpu: None,
         threads: NonZeroUsize::new(1),
         memory_bytes: 1 << 30,
         limit_bytes: 2 << 30,
