@@ -379,6 +379,18 @@ impl Farm {
         bail!("fewer than {count} nodes have qualified")
     }
 
+    /// Waits until the farm answers, which it may not do for a while.
+    ///
+    /// # Errors
+    /// It never does.
+    pub fn wait_for_answer(&self) -> Result<()> {
+        let start = Instant::now();
+        while let Err(error) = self.ask(&["farm"]) {
+            ensure!(start.elapsed() < PATIENCE, "the farm does not answer: {error:#}");
+        }
+        Ok(())
+    }
+
     /// Stops the scheduler and checks its ledger from the files alone.
     ///
     /// # Errors

@@ -9,10 +9,13 @@ use protocol::sign::public_key;
 use protocol::{SigningKey, Tokens};
 use tempfile::TempDir;
 
+/// A record and the number of its first entry.
+type Record = (u64, Vec<u8>);
+
 /// A log in memory, which takes no more from a writer that was sent away.
 #[derive(Debug, Clone, Default)]
 struct MemoryLog {
-    records: Arc<Mutex<Vec<(u64, Vec<u8>)>>>,
+    records: Arc<Mutex<Vec<Record>>>,
     is_away: Arc<Mutex<bool>>,
 }
 

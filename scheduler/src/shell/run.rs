@@ -88,7 +88,7 @@ pub async fn run(
     }
     let mut shutdown = pin!(shutdown);
     let Some(database) = &config.database else {
-        return Ok(serve(&config, None, &mut tell, shutdown).await.map(drop)?);
+        return serve(&config, None, &mut tell, shutdown).await.map(drop);
     };
     loop {
         let lead = match stand_by(&config, database, &mut tell, shutdown.as_mut()).await {

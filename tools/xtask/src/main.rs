@@ -93,7 +93,10 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Simulate { arguments } => run::simulate(&root, &arguments),
         Command::Bench { what: Bench::Render { arguments } } => bench::render(&root, &arguments),
         Command::Tidy => tidy::tidy(&root),
-        Command::Setup => setup::vulkan().map(|_found| ()),
+        Command::Setup => {
+            setup::postgres();
+            setup::vulkan().map(|_found| ())
+        }
         Command::Assets => assets::generate(&root.join("assets")),
     }
 }

@@ -12,6 +12,7 @@ use crate::tidy;
 
 /// Everything that continuous integration runs.
 pub fn ci(root: &Path) -> Result<()> {
+    setup::postgres();
     let vulkan = setup::vulkan()?;
     step("fmt", || cargo(root, &["fmt", "--all", "--check"], &[]))?;
     step("tidy", || tidy::tidy(root))?;

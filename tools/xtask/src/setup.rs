@@ -1,4 +1,5 @@
-//! What the tests need besides a Rust toolchain: a Vulkan driver for the GPU backend's tests.
+//! What the tests need besides a Rust toolchain: a Vulkan driver for the GPU backend's tests, and
+//! PostgreSQL's programs for those of several schedulers.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,6 +7,8 @@ use std::process::Command;
 use anyhow::Result;
 
 const INSTALL: &str = "apt-get install -y --no-install-recommends mesa-vulkan-drivers libvulkan1";
+
+const INSTALL_POSTGRES: &str = "apt-get install -y --no-install-recommends postgresql";
 
 /// Whether the tests of the GPU backend can run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,29 @@ pub fn vulkan() -> Result<Vulkan> {
          setup: on Debian or Ubuntu run: sudo {INSTALL}"
     );
     Ok(Vulkan::Missing)
+}
+
+/// Finds PostgreSQL's programs, or installs them on Debian and Ubuntu as root. Tests start servers of
+/// their own with them, and say so where they cannot.
+pub fn postgres() {
+    let found = || {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        let on_path = Command::new("initdb").arg("--version").output().is_ok();
+        on_path || versions.into_iter().any(|it| it.path().join("bin/initdb").exists())
+    };
+    if found() {
+        return;
+    }
+    if can_install() {
+        eprintln!("setup: no PostgreSQL found, installing it");
+        if apt(INSTALL_POSTGRES) && found() {
+            return;
+        }
+    }
+    eprintln!(
+        "setup: no PostgreSQL found; the tests of several schedulers are skipped.\n\
+         setup: on Debian or Ubuntu run: sudo {INSTALL_POSTGRES}"
+    );
 }
 
 /// Looks where the Vulkan loader looks for drivers; the loader itself is opened by the tests.

@@ -49,7 +49,7 @@ const TABLES: &str = "
 
 /// A number that all schedulers take while they make the tables: two that do at once get in each
 /// other's way.
-const TABLES_LOCK: i64 = 0x7465_7373_6572_61;
+const TABLES_LOCK: i64 = 0x0074_6573_7365_7261;
 
 /// A connection, with the tables there.
 ///
