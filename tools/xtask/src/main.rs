@@ -85,6 +85,7 @@ fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Ci => run::ci(&root),
         Command::Test { arguments } => {
+            setup::postgres();
             let vulkan = setup::vulkan()?;
             run::test(&root, vulkan, &arguments)
         }
