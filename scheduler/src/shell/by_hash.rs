@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use protocol::Digest;
 
-use super::depot::{Depot, DepotError};
+use super::depot::{Depot, DepotError, is_old};
 
 /// A folder of such files.
 #[derive(Debug)]
@@ -130,12 +130,13 @@ impl ByHash {
         }
     }
 
-    /// Removes all files but these and those younger than `age`, whose hashes may not be known yet; how
-    /// many went, and their bytes.
+    /// Removes all files but these and those that were younger than `age` at the time when these were
+    /// known, whose hashes may not be among them yet; how many went, and their bytes.
     pub(super) fn sweep(
         &self,
         kept: &BTreeSet<Digest>,
         age: Duration,
+        at: SystemTime,
     ) -> Result<(u64, u64), FileError> {
         let (mut files, mut bytes) = (0, 0);
         let listing =
@@ -145,8 +146,7 @@ impl ByHash {
                 let path = entry.path();
                 let hash = self.hash(&path);
                 let Ok(metadata) = entry.metadata() else { continue };
-                let is_old =
-                    metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|it| it >= age));
+                let is_old = metadata.modified().is_ok_and(|modified| is_old(modified, age, at));
                 if !is_old || hash.is_none_or(|hash| kept.contains(&hash)) {
                     continue;
                 }
@@ -154,17 +154,21 @@ impl ByHash {
                 (files, bytes) = (files + 1, bytes + metadata.len());
             }
         }
-        self.sweep_stored(kept, age)?;
+        self.sweep_stored(kept, age, at)?;
         Ok((files, bytes))
     }
 
     /// The same in object storage: what this disk never had goes there, too.
-    fn sweep_stored(&self, kept: &BTreeSet<Digest>, age: Duration) -> Result<(), FileError> {
+    fn sweep_stored(
+        &self,
+        kept: &BTreeSet<Digest>,
+        age: Duration,
+        at: SystemTime,
+    ) -> Result<(), FileError> {
         let Some(depot) = &self.depot else { return Ok(()) };
         let kept: BTreeSet<String> = kept.iter().map(|hash| self.name(*hash)).collect();
         for stored in depot.block_on(depot.list(self.kind))? {
-            let is_old = stored.modified.elapsed().is_ok_and(|elapsed| elapsed >= age);
-            if is_old && !kept.contains(&stored.name) {
+            if is_old(stored.modified, age, at) && !kept.contains(&stored.name) {
                 depot.block_on(depot.remove(&stored.name))?;
             }
         }
@@ -232,8 +236,14 @@ mod tests {
         let other = films.path(gone).with_extension("txt");
         fs::write(&other, b"a note").expect("writes");
         let all = BTreeSet::from([kept]);
-        assert_eq!(films.sweep(&all, Duration::from_secs(3600)).expect("sweeps"), (0, 0));
-        assert_eq!(films.sweep(&all, Duration::ZERO).expect("sweeps"), (1, 13));
+        assert_eq!(
+            films.sweep(&all, Duration::from_secs(3600), SystemTime::now()).expect("sweeps"),
+            (0, 0)
+        );
+        // What came after it was known what is kept stays, however old it is by now.
+        let before = SystemTime::now() - Duration::from_secs(60);
+        assert_eq!(films.sweep(&all, Duration::ZERO, before).expect("sweeps"), (0, 0));
+        assert_eq!(films.sweep(&all, Duration::ZERO, SystemTime::now()).expect("sweeps"), (1, 13));
         assert!(films.read(kept).is_ok() && films.read(gone).is_err() && other.exists());
     }
 

@@ -24,7 +24,7 @@ use super::door::{Arrivals, Door, Givers, LedgerChecks, Turnstile, Witnesses};
 use super::frames::Frames;
 use super::page::{self, Page};
 use super::queue::Queue;
-use super::shared::{self, LEDGER_LOG, Lead, PostgresLog, SCHEDULER_LOG};
+use super::shared::{self, LEDGER_LOG, Lead, PostgresLog, Proof, SCHEDULER_LOG};
 use super::sweep::{SceneUses, Sweeper};
 use super::till::{self, TillHandle};
 use super::verifier::{Meter, Tools, Verifier};
@@ -205,7 +205,8 @@ async fn serve(
     let page = page::serve(listener, parts.page.clone());
     tell(News::Open(ready()));
 
-    let sweeper = parts.sweeper(config, depot);
+    let proof = lead.as_ref().map(Lead::proof);
+    let sweeper = parts.sweeper(config, depot, proof);
     let mut outcome = Ended::AskedTo;
     let lost = async {
         let Some(lead) = &lead else { return std::future::pending().await };
@@ -435,10 +436,10 @@ impl Parts {
     }
 
     /// Stops the desk first, so that nothing is decided that cannot be written.
-    fn sweeper(&self, config: &Config, depot: Option<SceneDepot>) -> Sweeper {
+    fn sweeper(&self, config: &Config, depot: Option<SceneDepot>, proof: Option<Proof>) -> Sweeper {
         let Door { desk, films, scenes, scene_uses, .. } = &*self.door;
         let (desk, films, scenes) = (desk.clone(), films.clone(), scenes.clone());
-        Sweeper::new(config, desk, films, (scenes, depot), scene_uses.clone())
+        Sweeper::new(config, desk, films, (scenes, depot), (scene_uses.clone(), proof))
     }
 
     async fn stop(self) -> anyhow::Result<()> {

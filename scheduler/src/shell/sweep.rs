@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use protocol::SceneId;
@@ -11,6 +11,7 @@ use transport::Scenes;
 use super::by_hash::ByHash;
 use super::depot::SceneDepot;
 use super::desk::DeskHandle;
+use super::shared::Proof;
 use crate::config::Config;
 use crate::core::keep;
 
@@ -44,6 +45,8 @@ pub(super) struct Sweeper {
     pub(super) films: Arc<ByHash>,
     pub(super) scenes: Scenes,
     pub(super) depot: Option<SceneDepot>,
+    /// Where several schedulers share the films: whether this one led when it was asked what is needed.
+    pub(super) proof: Option<Proof>,
     pub(super) uses: Arc<SceneUses>,
     /// How often; films that are younger stay in any case, for no event may name them yet.
     pub(super) every: Duration,
@@ -58,11 +61,11 @@ impl Sweeper {
         desk: DeskHandle,
         films: Arc<ByHash>,
         (scenes, depot): (Scenes, Option<SceneDepot>),
-        uses: Arc<SceneUses>,
+        (uses, proof): (Arc<SceneUses>, Option<Proof>),
     ) -> Self {
         let every = Duration::from_millis(config.sweep_ms);
         let keep_scenes = Duration::from_millis(config.keep_scenes_ms);
-        Self { desk, films, scenes, depot, uses, every, keep_scenes }
+        Self { desk, films, scenes, depot, proof, uses, every, keep_scenes }
     }
 
     /// Sweeps again and again; ends when the desk has.
@@ -71,6 +74,7 @@ impl Sweeper {
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
+            let (asked, at) = (Instant::now(), SystemTime::now());
             let needed = self.desk.ask(|desk| {
                 let now_ms = desk.now_ms();
                 let expired = keep::expired(desk.state(), now_ms);
@@ -82,9 +86,15 @@ impl Sweeper {
                 (keep::films(book), keep::scenes(book))
             });
             let Ok((films, scenes)) = needed.await else { return };
+            // A scheduler that was frozen wakes with an old book: what came since would be swept away.
+            if let Some(mut proof) = self.proof.clone()
+                && !proof.led_at(asked).await
+            {
+                return;
+            }
             let kept = self.films.clone();
             let every = self.every;
-            let swept = tokio::task::spawn_blocking(move || kept.sweep(&films, every)).await;
+            let swept = tokio::task::spawn_blocking(move || kept.sweep(&films, every, at)).await;
             match swept.context("sweeping panicked").and_then(|swept| Ok(swept?)) {
                 Ok((0, _)) => {}
                 Ok((films, bytes)) => {
@@ -92,13 +102,14 @@ impl Sweeper {
                 }
                 Err(error) => tracing::warn!("the films were not swept: {error:#}"),
             }
-            if let Err(error) = self.sweep_scenes(&scenes).await {
+            if let Err(error) = self.sweep_scenes(&scenes, at).await {
                 tracing::warn!("the scenes were not swept: {error:#}");
             }
         }
     }
 
-    async fn sweep_scenes(&self, needed: &BTreeSet<SceneId>) -> anyhow::Result<()> {
+    /// `at` is when it was known what is needed.
+    async fn sweep_scenes(&self, needed: &BTreeSet<SceneId>, at: SystemTime) -> anyhow::Result<()> {
         let here = self.scenes.list().await?.into_iter().map(|(scene, _bytes)| scene);
         let spare = here.filter(|scene| !needed.contains(scene)).collect();
         for scene in self.uses.idle(spare, self.keep_scenes) {
@@ -109,7 +120,7 @@ impl Sweeper {
             // What is here is there.
             let here = self.scenes.list().await?.into_iter().map(|(scene, _bytes)| scene);
             let kept = here.chain(needed.iter().copied()).collect();
-            let (parts, bytes) = depot.sweep(&kept, self.keep_scenes).await?;
+            let (parts, bytes) = depot.sweep(&kept, self.keep_scenes, at).await?;
             if parts > 0 {
                 tracing::info!(parts, bytes, "parts of scenes are gone from object storage");
             }

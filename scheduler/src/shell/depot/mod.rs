@@ -3,7 +3,7 @@
 mod scenes;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
@@ -41,6 +41,11 @@ pub(super) struct Stored {
     pub(super) name: String,
     pub(super) size_bytes: u64,
     pub(super) modified: SystemTime,
+}
+
+/// Whether what was written then was so old at a time. A clock that says that it came later is believed.
+pub(super) fn is_old(written: SystemTime, age: Duration, at: SystemTime) -> bool {
+    at.duration_since(written).is_ok_and(|elapsed| elapsed >= age)
 }
 
 impl Depot {

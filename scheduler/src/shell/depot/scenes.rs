@@ -2,14 +2,14 @@
 //! what two scenes share lies there once.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use protocol::{Digest, SceneId, limits, wire};
 use transport::Scenes;
 
-use super::{Depot, Stored};
+use super::{Depot, Stored, is_old};
 
 const PARTS: &str = "parts";
 const SCENES: &str = "scenes";
@@ -73,8 +73,9 @@ impl SceneDepot {
         Ok(())
     }
 
-    /// Removes scenes there that are not among these, and parts of none, all older than `age`: younger
-    /// ones may belong to one that is just being stored. How many parts went, and their bytes.
+    /// Removes scenes there that are not among these, and parts of none, all that were older than `age`
+    /// when these were known: younger ones may belong to one that is just being stored. How many parts
+    /// went, and their bytes.
     ///
     /// # Errors
     /// The storage's.
@@ -82,9 +83,9 @@ impl SceneDepot {
         &self,
         kept: &BTreeSet<SceneId>,
         age: Duration,
+        at: SystemTime,
     ) -> anyhow::Result<(u64, u64)> {
-        let is_old =
-            |stored: &Stored| stored.modified.elapsed().is_ok_and(|elapsed| elapsed >= age);
+        let is_old = |stored: &Stored| is_old(stored.modified, age, at);
         let kept: BTreeSet<String> = kept.iter().copied().map(name_of_list).collect();
         let mut needed = BTreeSet::new();
         for stored in self.depot.list(SCENES).await? {

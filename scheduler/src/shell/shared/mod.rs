@@ -17,12 +17,14 @@ use protocol::PublicKey;
 
 pub(super) use log::PostgresLog;
 pub(super) use mirror::{LEDGER_LOG, SCHEDULER_LOG, stand_by};
-pub(super) use seat::Lead;
+pub(super) use seat::{Lead, Proof};
 
 use crate::config::Database;
 
-/// How long the database may take to be reached, and to answer on a connection that is dead.
+/// How long the database may take to be reached, and to show that a connection lives.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to answer: some records of a journal are long.
+const STATEMENT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// All that is kept there. Whoever comes first makes it.
 const TABLES: &str = "
@@ -70,7 +72,7 @@ fn connect(database: &Database) -> anyhow::Result<Client> {
         "SELECT set_config('synchronous_commit', 'on', false)
              WHERE current_setting('synchronous_commit') = 'off';
          SET statement_timeout = {};",
-        PATIENCE.as_millis(),
+        STATEMENT_PATIENCE.as_millis(),
     ))?;
     Ok(client)
 }

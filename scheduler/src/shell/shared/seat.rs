@@ -161,6 +161,7 @@ pub(in crate::shell) struct Lead {
     /// The number of the term.
     pub(in crate::shell) term: i64,
     addresses: watch::Receiver<Vec<SocketAddr>>,
+    held: watch::Receiver<Instant>,
     lost: watch::Receiver<bool>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -173,11 +174,12 @@ impl Lead {
     /// The database is not reached; no thread.
     pub(super) fn begin(mut seat: Seat, term: i64) -> anyhow::Result<Self> {
         let (found, addresses) = watch::channel(seat.addresses()?);
+        let (confirm, held) = watch::channel(Instant::now());
         let (tell, lost) = watch::channel(false);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::Builder::new().name("seat".to_owned()).spawn(move || {
-            keep(&mut seat, term, &found, &stopped);
+            keep(&mut seat, term, (&found, &confirm), &stopped);
             // Whoever holds the lead no more is told so first.
             tell.send_replace(true);
             if stopped.load(Ordering::Relaxed)
@@ -186,7 +188,7 @@ impl Lead {
                 tracing::warn!("the lead was not handed over, it lapses: {error:#}");
             }
         })?;
-        Ok(Self { term, addresses, lost, stop, thread: Some(thread) })
+        Ok(Self { term, addresses, held, lost, stop, thread: Some(thread) })
     }
 
     /// Where the farm's schedulers are found.
@@ -194,11 +196,28 @@ impl Lead {
         self.addresses.clone()
     }
 
+    /// For asking in any task.
+    pub(in crate::shell) fn proof(&self) -> Proof {
+        Proof(self.held.clone())
+    }
+
     /// Waits until another leads, or the database was not reached for so long that another may.
     pub(in crate::shell) fn lost(&self) -> impl Future<Output = ()> + use<> {
         let mut lost = self.lost.clone();
         // A thread that has panicked holds nothing.
         async move { drop(lost.wait_for(|lost| *lost).await) }
+    }
+}
+
+/// Tells whether a scheduler led at a time.
+#[derive(Clone)]
+pub(in crate::shell) struct Proof(watch::Receiver<Instant>);
+
+impl Proof {
+    /// Waits until the database has confirmed a lead that held at this moment; false when it never
+    /// will: then another may have led, and what was known here may have been old.
+    pub(in crate::shell) async fn led_at(&mut self, moment: Instant) -> bool {
+        self.0.wait_for(|asked| *asked >= moment).await.is_ok()
     }
 }
 
@@ -210,6 +229,7 @@ fn keep(seat: &mut Seat, term: i64, found: &watch::Sender<Vec<SocketAddr>>, stop
         match seat.hold(term).and_then(|holds| Ok((holds, seat.meet()?))) {
             Ok((true, addresses)) => {
                 held = asked;
+                confirm.send_replace(asked);
                 found.send_if_modified(|known| {
                     let is_new = *known != addresses;
                     *known = addresses;
@@ -240,5 +260,24 @@ impl Drop for Lead {
             thread.thread().unpark();
             drop(thread.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lead_is_proven_by_what_was_asked_after_the_moment_only() {
+        let start = Instant::now();
+        let (confirm, held) = watch::channel(start);
+        let moment = start + Duration::from_secs(1);
+        let (mut early, mut late) = (Proof(held.clone()), Proof(held));
+        assert!(early.led_at(start).await);
+        confirm.send_replace(moment);
+        assert!(early.led_at(moment).await);
+        // Nobody confirms any more: another may lead.
+        drop(confirm);
+        assert!(!late.led_at(moment + Duration::from_nanos(1)).await);
     }
 }
