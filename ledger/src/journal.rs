@@ -337,6 +337,12 @@ impl Journal {
         self.head().size + u64::from(self.waiting.count())
     }
 
+    /// Whether it takes no more until it is opened again, since a write was not confirmed.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.is_poisoned
+    }
+
     /// The place after the last durable entry.
     pub(crate) fn place(&self) -> Place {
         self.verifier.place()

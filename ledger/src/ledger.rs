@@ -494,6 +494,12 @@ impl Ledger {
         self.journal.checkpoint_if_behind()
     }
 
+    /// Whether it takes no more until it is opened again, since a write was not confirmed.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.journal.is_closed()
+    }
+
     /// Writes to a log that several machines share from now on; see [`Journal::share`].
     ///
     /// # Errors

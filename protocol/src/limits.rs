@@ -36,6 +36,11 @@ pub const POOL_CHARS_MAX: usize = 32;
 pub const POOLS_MAX: usize = 16;
 /// Owners of nodes that a job may name.
 pub const OWNERS_MAX: usize = 64;
+/// Different needs of a farm's jobs that are not over: each is looked at in every poll of a node that
+/// meets it.
+pub const NEEDS_MAX: usize = 256;
+/// The same of one artist's jobs.
+pub const NEEDS_OF_ONE_MAX: usize = 16;
 /// Characters of a name that a person chose.
 pub const NAME_CHARS_MAX: usize = 200;
 /// Bytes of one encoded message, its body not counted.

@@ -14,6 +14,8 @@ use crate::limits;
 
 /// Bytes of a gigabyte: graphics cards "of 8 GB" have a little less than eight times 2^30.
 const GIGABYTE: u64 = 1_000_000_000;
+/// Gigabytes that a job can ask for: no device has more.
+const GIGABYTES_MAX: u64 = 1_024;
 
 /// A name that nodes and jobs find each other by: 1 to 32 of `a` to `z`, `0` to `9`, `-` and `_`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -129,7 +131,8 @@ pub struct Needs {
     pub pool: Option<Pool>,
     /// Nodes that say they render on this.
     pub backend: Option<BackendKind>,
-    /// Nodes that say they have so much memory for a scene, bytes; 0 where it is no matter.
+    /// Nodes that say they have so much memory for a scene, bytes: whole gigabytes, so that few jobs
+    /// differ; 0 where it is no matter.
     pub memory_bytes: u64,
 }
 
@@ -140,6 +143,9 @@ pub enum NeedsError {
     /// Too many owners.
     #[error("a job can name {max} owners of nodes, not {0}; put their nodes into a pool, or name fewer", max = limits::OWNERS_MAX)]
     Owners(usize),
+    /// An amount of memory that is none of those that can be asked for.
+    #[error("a job can ask for up to {GIGABYTES_MAX} whole gigabytes of memory, not for {0} bytes")]
+    Memory(u64),
 }
 
 impl Needs {
@@ -148,10 +154,14 @@ impl Needs {
     /// # Errors
     /// See [`NeedsError`].
     pub fn validate(&self) -> Result<(), NeedsError> {
-        match self.owners.len() {
-            many if many > limits::OWNERS_MAX => Err(NeedsError::Owners(many)),
-            _ => Ok(()),
+        if self.owners.len() > limits::OWNERS_MAX {
+            return Err(NeedsError::Owners(self.owners.len()));
         }
+        let is_whole = self.memory_bytes.is_multiple_of(GIGABYTE);
+        if !is_whole || self.memory_bytes > GIGABYTES_MAX * GIGABYTE {
+            return Err(NeedsError::Memory(self.memory_bytes));
+        }
+        Ok(())
     }
 
     /// Whether any node meets them.
@@ -275,6 +285,11 @@ mod tests {
         let sole = [0, 1, 2].map(|count| of(count).sole_owner());
         assert_eq!(sole, [None, Some(owner(0)), None]);
         assert_eq!(of(limits::OWNERS_MAX as u8).validate(), Ok(()));
+        let memory = |memory_bytes| Needs { memory_bytes, ..Needs::default() }.validate();
+        assert_eq!(memory(1_024 * GIGABYTE), Ok(()));
+        for bytes in [1, 8 * GIGABYTE + 1, 1_025 * GIGABYTE] {
+            assert_eq!(memory(bytes), Err(NeedsError::Memory(bytes)));
+        }
         let many = limits::OWNERS_MAX + 1;
         assert_eq!(of(many as u8).validate(), Err(NeedsError::Owners(many)));
         let pools = |count: usize| (0..count).map(|number| pool(&number.to_string())).collect();

@@ -134,7 +134,7 @@ impl Database {
     }
 
     /// The same for the driver.
-    pub(crate) fn parsed(&self) -> Result<postgres::Config, postgres::Error> {
+    pub(crate) fn parsed(&self) -> Result<tokio_postgres::Config, tokio_postgres::Error> {
         self.0.parse()
     }
 }
@@ -142,11 +142,16 @@ impl Database {
 impl std::fmt::Display for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Ok(config) = self.parsed() else { return f.write_str("(not understood)") };
-        for (host, port) in config.get_hosts().iter().zip(config.get_ports()) {
+        let ports = config.get_ports();
+        for (at, host) in config.get_hosts().iter().enumerate() {
+            // One port may stand for all hosts, and none for the usual one.
+            let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
             match host {
-                postgres::config::Host::Tcp(name) => write!(f, "{name}:{port} ")?,
+                tokio_postgres::config::Host::Tcp(name) => write!(f, "{name}:{port} ")?,
                 #[cfg(unix)]
-                postgres::config::Host::Unix(path) => write!(f, "{}:{port} ", path.display())?,
+                tokio_postgres::config::Host::Unix(path) => {
+                    write!(f, "{}:{port} ", path.display())?;
+                }
             }
         }
         write!(f, "database {}", config.get_dbname().unwrap_or("of the user's name"))
@@ -204,7 +209,7 @@ pub enum ConfigError {
     #[error(
         "the database's address is not understood; write postgres://user:password@host:5432/name, or @FILE with it"
     )]
-    Database(#[source] postgres::Error),
+    Database(#[source] tokio_postgres::Error),
     /// Nodes would not find the next leader.
     #[error("several schedulers need an address that nodes reach, with a port: bind is {0}")]
     SharedBind(SocketAddr),

@@ -186,7 +186,8 @@ pub fn quote(
         reserve: Tokens::ZERO,
         checking: Tokens::ZERO,
     };
-    let twins_ppm = if spec.needs.sole_owner().is_some() { 0 } else { prices.reserve_ppm };
+    // The reserve pays twins of jobs for any node only.
+    let twins_ppm = if spec.needs.is_nothing() { prices.reserve_ppm } else { 0 };
     price(&mut quote, prices, (shots.into(), twins_ppm)).ok_or(QuoteError::Overflow)?;
     let cost = probe.bound;
     let millirays_per_sample = ((cost.closest + cost.shadow) * 1e3).ceil().max(1.0) as u64;
@@ -279,7 +280,7 @@ mod tests {
         Probe { bound: COST, mean: COST, shots: 1, pixels: 1_024, weight_percent: 100 };
 
     #[test]
-    fn where_one_owner_alone_may_render_no_twins_are_priced() {
+    fn where_the_artist_picks_the_nodes_no_twins_are_priced() {
         let cost = SampleCost { closest: 3.0, shadow: 2.0 };
         let of_owners = |count: u8| {
             let owners = (0..count).map(|number| protocol::PublicKey([number; 32])).collect();
@@ -290,7 +291,7 @@ mod tests {
         let [any, one, two] = [0, 1, 2].map(of_owners);
         assert_eq!((one.reserve, one.work), (one.checking, any.work));
         assert!(one.price < any.price);
-        assert_eq!((two.price, two.reserve), (any.price, any.reserve));
+        assert_eq!((two.price, two.reserve), (one.price, one.reserve));
     }
 
     #[test]

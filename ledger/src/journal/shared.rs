@@ -8,7 +8,9 @@
 use std::fmt;
 
 use proof::VerifyError;
-use proof::record::{Group, GroupBuilder, SegmentHeader};
+use proof::merkle::Hash;
+use proof::record::{Group, GroupBuilder, SegmentHeader, genesis};
+use proof::verify::sign_group;
 
 use super::{AppendError, EntryProblem, FollowError, Follower, Journal};
 
@@ -56,6 +58,14 @@ pub enum ShareError {
         /// Entries before them.
         size: u64,
     },
+    /// Entries are missing from the log.
+    #[error(
+        "the shared log lacks entries from number {size} on; restore the database from a backup"
+    )]
+    Gap {
+        /// The first that is missing.
+        size: u64,
+    },
     /// The log does not go on from what is on the disk.
     #[error(
         "the journal on this disk and the shared log are two; move the journal's folder away, and it is made again from the log"
@@ -101,8 +111,22 @@ impl Journal {
                     self.is_poisoned = true;
                     ShareError::Other(problem)
                 })?;
-                Ok(self.head().size - before)
+                let taken = self.head().size - before;
+                if taken == 0 {
+                    self.compare(log)?;
+                }
+                Ok(taken)
             }
+        }
+    }
+
+    /// Whether the log and the disk are one where both end at the same entry.
+    fn compare(&self, log: &mut dyn SharedLog) -> Result<(), ShareError> {
+        let (size, chain) = end(log, &self.options.origin)?;
+        let head = self.head();
+        match size == head.size && chain != head.chain.0 {
+            true => Err(ShareError::Other(VerifyError::Chain { seq: size })),
+            false => Ok(()),
         }
     }
 
@@ -114,14 +138,7 @@ impl Journal {
     pub fn share(&mut self, mut log: Box<dyn SharedLog>) -> Result<(), ShareError> {
         self.sync()?;
         let head = self.head();
-        let last = log.last().map_err(ShareError::Log)?;
-        let (size, chain) = match &last {
-            None => (0, proof::record::genesis(&self.options.origin)),
-            Some(record) => {
-                let group = parse(record).ok_or(ShareError::Record { size: 0 })?;
-                (group.head.first_seq + u64::from(group.head.count), group.chain())
-            }
-        };
+        let (size, chain) = end(&mut *log, &self.options.origin)?;
         if size > head.size {
             return Err(ShareError::Behind { log: size, disk: head.size });
         }
@@ -158,11 +175,20 @@ impl Journal {
     fn take_record(&mut self, record: &[u8]) -> Result<(), ShareError> {
         let group = parse(record).ok_or(ShareError::Record { size: self.head().size })?;
         let head = self.head();
+        if group.head.first_seq > head.size {
+            return Err(ShareError::Gap { size: head.size });
+        }
         let continues = (group.head.first_seq, group.head.prev) == (head.size, head.chain.0);
         if !continues {
             return Err(ShareError::Other(VerifyError::Chain { seq: head.size }));
         }
-        let built = rebuilt(&group);
+        // A record's signature is the same each time it is made, and all machines have the key.
+        let key = self.options.signing_key.as_ref();
+        let signature = key.map(|key| sign_group(&self.options.origin, &group.chain(), key));
+        if signature.is_some() && signature != group.signature {
+            return Err(ShareError::Record { size: head.size });
+        }
+        let built = rebuilt(&group).ok_or(ShareError::Record { size: head.size })?;
         self.put(|salt| built.encode(head.size, head.chain.0, salt, group.signature))?;
         self.verifier.group(&group).map_err(ShareError::Other)
     }
@@ -177,15 +203,23 @@ fn parse(record: &[u8]) -> Option<Group<'_>> {
 
 /// A record of a segment, as a log has it.
 fn record_of(group: &Group<'_>) -> Vec<u8> {
-    rebuilt(group).encode(group.head.first_seq, group.head.prev, SALT, group.signature)
+    let built = rebuilt(group).expect("invariant: what was written as a record fits one");
+    built.encode(group.head.first_seq, group.head.prev, SALT, group.signature)
 }
 
-fn rebuilt(group: &Group<'_>) -> GroupBuilder {
+/// The entries of a record for another; none where they do not fit.
+fn rebuilt(group: &Group<'_>) -> Option<GroupBuilder> {
     let mut built = GroupBuilder::default();
-    for entry in group.entries() {
-        assert!(built.push(entry), "invariant: what was a record fits one");
-    }
-    built
+    group.entries().all(|entry| built.push(entry)).then_some(built)
+}
+
+/// Entries of a log, and the chain after them.
+fn end(log: &mut dyn SharedLog, origin: &str) -> Result<(u64, Hash), ShareError> {
+    let Some(record) = log.last().map_err(ShareError::Log)? else {
+        return Ok((0, genesis(origin)));
+    };
+    let group = parse(&record).ok_or(ShareError::Record { size: 0 })?;
+    Ok((group.head.first_seq + u64::from(group.head.count), group.chain()))
 }
 
 /// A record that is to be written, as a log has it.

@@ -15,6 +15,9 @@ use crate::shader::{Rounding, ShaderChecks};
 /// milliseconds a dispatch is cut to, and above a first dispatch that still compiles.
 const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Digits of an adapter's number.
+const NUMBER_DIGITS: usize = 2;
+
 /// Storage buffers of the path kernel: seven tables of a scene, the pixels, their sums, faults.
 const STORAGE_BUFFERS: u32 = 10;
 
@@ -330,8 +333,13 @@ fn pick(adapters: &[AdapterSummary], options: &GpuOptions) -> Result<usize, Open
     let Some(wanted) = &options.adapter else { return Ok(first) };
     let number = wanted.parse().ok();
     let by_number = usable.iter().find(|(it, _summary)| Some(*it) == number);
+    // A short number is no name: with a card gone, another would be taken for it.
+    let is_number = number.is_some() && wanted.len() <= NUMBER_DIGITS;
     let lower = wanted.to_lowercase();
-    let by_name = || usable.iter().find(|(_number, it)| it.name.to_lowercase().contains(&lower));
+    let by_name = || {
+        let mut named = usable.iter().filter(|_| !is_number);
+        named.find(|(_number, it)| it.name.to_lowercase().contains(&lower))
+    };
     match by_number.or_else(by_name) {
         Some((number, _summary)) => Ok(*number),
         None => Err(OpenError::NoSuchAdapter { wanted: wanted.clone(), found: names(&usable) }),

@@ -2,9 +2,9 @@
 //! what they decide enters the state as an event.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{JobId, JobSpec, LeaseId, NodeId, Shot, ShotIndex, Steering, Tokens};
+use protocol::{JobId, JobSpec, LeaseId, NodeId, PublicKey, Shot, ShotIndex, Steering, Tokens};
 
 use crate::core::event::Event;
 use crate::core::gauge;
@@ -121,10 +121,21 @@ fn first_in_line<'a>(
         }
         of_job(it)
     });
-    first.or_else(|| {
-        later.sort_by_key(|it| it.job.urgency);
-        later.into_iter().find_map(of_job)
-    })
+    first.or_else(|| by_urgency(later).into_iter().find_map(of_job))
+}
+
+/// Each artist's jobs by urgency, in the places that they have in line: between artists nothing changes.
+fn by_urgency(jobs: Vec<Waiting<'_>>) -> Vec<Waiting<'_>> {
+    let mut of_artist: BTreeMap<PublicKey, Vec<Waiting<'_>>> = BTreeMap::new();
+    for it in &jobs {
+        of_artist.entry(it.job.artist).or_default().push(*it);
+    }
+    for own in of_artist.values_mut() {
+        own.sort_by_key(|it| it.job.urgency);
+        own.reverse();
+    }
+    let next = |it: Waiting<'_>| of_artist.get_mut(&it.job.artist).and_then(Vec::pop);
+    jobs.into_iter().filter_map(next).collect()
 }
 
 /// Whether a node does a unit of a job before others have done all work up to its end: who does not
@@ -258,8 +269,9 @@ fn grant_of(state: &State, node: &Node, job: &Job, unit_index: u32, now_ms: u64)
     // Who may render his own job with his own nodes only would cheat himself.
     let may_cheat = book.policy.check && !job.is_private();
     let wants_twin = !is_second && may_cheat && draws_twin(state, node, job, unit_index);
-    let is_paid = is_free || book.reserve >= job.average_pay(&unit.unit);
-    let twin_possible = has_rival(state, node, job) && is_paid;
+    // The reserve pays nobody whom an artist has picked: more pixels are looked at instead.
+    let reserve_pays = job.spec.needs.is_nothing() && book.reserve >= job.average_pay(&unit.unit);
+    let twin_possible = has_rival(state, node, job) && (is_free || reserve_pays);
     let films_wanted = match (is_second, wants_twin && twin_possible) {
         (true, _) => unit.films_wanted,
         (false, true) => 2,
@@ -290,7 +302,7 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
     let ppm = reputation::twin_ppm(&name, floor_ppm);
     let ppm = reputation::staked_twin_ppm(ppm, floor_ppm, stake, book.policy.stake_full);
     let attempt = job.units[unit_index as usize].failures;
-    node.granted < u64::from(book.policy.newcomer_units)
+    node.granted_of_any < u64::from(book.policy.newcomer_units)
         || book.secret.twin_draw_ppm(job.id, unit_index, attempt, book.leases_granted) < ppm
 }
 
@@ -415,9 +427,9 @@ fn aged(state: &State, node: &Node, audited: &BTreeSet<NodeId>, now_ms: u64) -> 
     let ripe: Vec<LeaseId> = node
         .holds
         .iter()
-        .filter(|(number, hold)| {
+        .filter(|(_, hold)| {
             now_ms >= hold.since_ms.saturating_add(policy.hold_ms)
-                || **number + u64::from(policy.hold_units) <= node.accepted
+                || hold.of_any + u64::from(policy.hold_units) <= node.accepted_of_any
         })
         // What is doubted is held until it was looked at, and what may turn out to be: pay of a verifier
         // whose word is being looked at, and for films that it has vouched for.
@@ -488,5 +500,33 @@ fn shot_words(spec: &JobSpec, shot: ShotIndex) -> String {
     match spec.camera(view) {
         Some(camera) if spec.view_count() > 1 => format!("frame {frame} of {camera}"),
         _ => format!("frame {frame}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::Priority;
+
+    use super::*;
+
+    #[test]
+    fn what_is_urgent_passes_jobs_of_its_own_artist_only() {
+        let able = Able::default();
+        // Whose, and by when, in the order of the line.
+        let line = [(2, u64::MAX), (1, 5), (2, 20), (1, 1)];
+        let jobs = (0..).zip(line).map(|(number, (artist, by_ms))| InLine {
+            job: JobId([number; 16]),
+            artist: PublicKey([artist; 32]),
+            urgency: (Reverse(Priority::default()), by_ms),
+            price: Tokens::ZERO,
+            unit_work: 1,
+            units: 1,
+            usual_ms: None,
+            served_ms: 0,
+        });
+        let jobs: Vec<InLine> = jobs.collect();
+        let waiting = jobs.iter().map(|job| Waiting { job, ahead: 0, able: &able }).collect();
+        let order: Vec<u8> = by_urgency(waiting).iter().map(|it| it.job.job.0[0]).collect();
+        assert_eq!(order, [2, 3, 0, 1], "the second artist's jobs are first and third as before");
     }
 }

@@ -141,9 +141,14 @@ pub struct Node {
     pub convictions: u32,
     /// Leases ever granted.
     pub granted: u64,
+    /// Of these, leases of jobs for any node: who picks the nodes could pick his own, to have a newcomer
+    /// pass for more.
+    pub granted_of_any: u64,
     /// Units accepted.
     pub accepted: u64,
-    /// Units accepted of jobs that are not its owner's: what its name rests on.
+    /// Units accepted of jobs for any node: what held pay ages by.
+    pub accepted_of_any: u64,
+    /// Of these, units of jobs that are not its owner's: what its name rests on.
     pub accepted_for_others: u64,
     /// Films refused.
     pub refused: u64,
@@ -186,6 +191,8 @@ pub struct Hold {
     pub vouched: Option<Box<Audit>>,
     /// When it was accepted.
     pub since_ms: u64,
+    /// Units of jobs for any node that the node had accepted then, this one included.
+    pub of_any: u64,
 }
 
 /// A lease that is not settled.

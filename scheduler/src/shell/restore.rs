@@ -43,6 +43,8 @@ impl Restorer<'_> {
         let has_passes = frame.settings().passes;
         let source = match films.read(root) {
             Ok(bytes) => return Ok(Film::from_bytes(work.rect, work.batch, has_passes, &bytes)?),
+            // It may well be there.
+            Err(error @ FileError::Depot(_)) => return Err(error.into()),
             Err(error) => error,
         };
         tracing::error!(%root, "{source}; rendering the film again");

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use ledger::journal::{AppendError, Journal, Options};
+use ledger::journal::{AppendError, Journal, Options, ShareError};
 use ledger::{ApplyError, Audit, AuditReader, Ledger};
 use protocol::sign::public_key;
 use protocol::{Digest, Invitation, PublicKey, SigningKey};
@@ -24,7 +24,7 @@ use super::door::{Arrivals, Door, Givers, LedgerChecks, Turnstile, Witnesses};
 use super::frames::Frames;
 use super::page::{self, Page};
 use super::queue::Queue;
-use super::shared::{self, LEDGER_LOG, Lead, PostgresLog, Proof, SCHEDULER_LOG};
+use super::shared::{self, Deposed, LEDGER_LOG, Lead, PostgresLog, Proof, SCHEDULER_LOG, Silent};
 use super::sweep::{SceneUses, Sweeper};
 use super::till::{self, TillHandle};
 use super::verifier::{Meter, Tools, Verifier};
@@ -40,6 +40,10 @@ const STAND_BY_AGAIN: Duration = Duration::from_secs(1);
 /// How long whoever takes the lead waits for its address, and how often it looks.
 const BIND_PATIENCE: Duration = Duration::from_secs(20);
 const BIND_AGAIN: Duration = Duration::from_millis(100);
+
+/// Films that are written or read at once: each holds a thread while object storage answers, which
+/// needs threads of the same pool.
+const STORED_AT_ONCE: usize = 64;
 
 /// Statements and proofs that are made at once: without a working index a statement reads the whole
 /// journal.
@@ -86,7 +90,11 @@ pub async fn run(
     if config.dangerously_accept_unchecked_films {
         tracing::warn!("films are accepted unchecked: whoever cheats is paid");
     }
-    let mut shutdown = pin!(shutdown);
+    let asked = AtomicBool::new(false);
+    let mut shutdown = pin!(async {
+        shutdown.await;
+        asked.store(true, Ordering::Relaxed);
+    });
     let Some(database) = &config.database else {
         return serve(&config, None, &mut tell, shutdown).await.map(drop);
     };
@@ -105,6 +113,11 @@ pub async fn run(
         match serve(&config, Some(lead), &mut tell, shutdown.as_mut()).await {
             Ok(Ended::AskedTo) => return Ok(()),
             Ok(Ended::Deposed) => tracing::warn!("standing by again"),
+            // What it could not write is not written, and another goes on without.
+            Err(error) if is_shared(&error) && asked.load(Ordering::Relaxed) => {
+                tracing::warn!("stopped without the database: {error:#}");
+                return Ok(());
+            }
             Err(error) if is_shared(&error) => tracing::warn!("standing by again: {error:#}"),
             Err(error) => return Err(error),
         }
@@ -129,7 +142,10 @@ fn is_shared(error: &anyhow::Error) -> bool {
             Some(ApplyError::Journal(error)) => Some(error),
             _ => cause.downcast_ref::<AppendError>(),
         };
-        journal.is_some_and(is_closed) || cause.is::<postgres::Error>()
+        let behind = matches!(cause.downcast_ref(), Some(ShareError::Behind { .. }));
+        let is_database =
+            cause.is::<tokio_postgres::Error>() || cause.is::<Silent>() || cause.is::<Deposed>();
+        journal.is_some_and(is_closed) || behind || is_database
     })
 }
 
@@ -230,6 +246,9 @@ async fn serve(
         () = page => "the status page stopped",
     };
     tracing::info!("stopping: {ended}");
+    // The verifier reads scenes, which close with the peer.
+    parts.cancel.set();
+    parts.checks.close();
     peer.close().await;
     parts.stop().await?;
     Ok(outcome)
@@ -251,14 +270,16 @@ async fn bind(config: &Config, key: &SigningKey, patience: Duration) -> anyhow::
     }
 }
 
-/// Brings scenes here that jobs need and another scheduler has taken in.
+/// Brings scenes here that jobs need and another scheduler has taken in, and stores those that were
+/// here before there was a storage.
 async fn restore_scenes(depot: &SceneDepot, state: &State) {
     for scene in keep::scenes(&state.book) {
-        match depot.restore(scene).await {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::error!(%scene, "a scene that a job needs is not here: {error:#}")
-            }
+        let is_there = async {
+            depot.restore(scene).await?;
+            depot.store(scene).await
+        };
+        if let Err(error) = is_there.await {
+            tracing::error!(%scene, "a scene that a job needs is not here and stored: {error:#}");
         }
     }
 }
@@ -318,6 +339,8 @@ fn open(config: &Config, depot: Option<Depot>, term: Option<i64>) -> anyhow::Res
         let log = |name| PostgresLog::open(database, public_key(&key), name, term).map(Box::new);
         journal.share(log(SCHEDULER_LOG)?).context("the scheduler's journal is not shared")?;
         ledger.share(log(LEDGER_LOG)?).context("the ledger's journal is not shared")?;
+        let term = term.context("nobody leads without a term")?;
+        shared::tell_whole(database, public_key(&key), term)?;
     }
     Ok(Opened { key, invitation, state, journal, ledger, films, evidence })
 }
@@ -423,6 +446,7 @@ impl Parts {
             ledger_check: LedgerChecks::default(),
             prover,
             witnesses: Witnesses::default(),
+            store_turns: Semaphore::new(STORED_AT_ONCE),
             statements: Semaphore::new(STATEMENTS_AT_ONCE),
         });
         let parts = Self { door, page, threads, desk: desk_thread, money, checks, cancel };
@@ -435,16 +459,16 @@ impl Parts {
         }
     }
 
-    /// Stops the desk first, so that nothing is decided that cannot be written.
     fn sweeper(&self, config: &Config, depot: Option<SceneDepot>, proof: Option<Proof>) -> Sweeper {
         let Door { desk, films, scenes, scene_uses, .. } = &*self.door;
         let (desk, films, scenes) = (desk.clone(), films.clone(), scenes.clone());
         Sweeper::new(config, desk, films, (scenes, depot), (scene_uses.clone(), proof))
     }
 
+    /// Stops the desk first, so that nothing is decided that cannot be written.
     async fn stop(self) -> anyhow::Result<()> {
         // A desk that has failed already is gone, which its thread will tell.
-        drop(self.door.desk.ask(desk::Desk::stop).await);
+        drop(tokio::time::timeout(STOP_TIMEOUT, self.door.desk.ask(desk::Desk::stop)).await);
         self.cancel.set();
         self.checks.close();
         self.money.close();

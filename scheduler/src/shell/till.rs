@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ledger::journal::AppendError;
 use ledger::{Account, ApplyError, Ended, Ledger, Transfer, TransferKind};
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
@@ -119,6 +120,10 @@ pub(super) fn work(mut ledger: Ledger, errands: &Queue<Errand>, desk: &DeskHandl
                 Errand::Ask(ask) => {
                     move_money(&mut ledger, std::mem::take(&mut batches), desk);
                     ask(&mut ledger);
+                    if ledger.is_closed() {
+                        let error = anyhow::anyhow!(AppendError::Closed { path: "ledger".into() });
+                        desk.tell(move |desk| desk.fail(error));
+                    }
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use film::{Film, Frame, Sums};
@@ -14,7 +14,7 @@ use protocol::{
 use renderer::trace::Path;
 use renderer::{Backend as _, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
-use super::by_hash::ByHash;
+use super::by_hash::{ByHash, FileError};
 use super::desk::DeskHandle;
 use super::doubt::Doubt;
 use super::frames::Frames;
@@ -26,12 +26,20 @@ use crate::verify;
 /// Checks looked at together, so that those of one frame come one after the other.
 const TOGETHER_MAX: usize = 64;
 
+/// How long a check waits whose films or evidence are out of reach just now.
+const ANSWER_AGAIN: Duration = Duration::from_secs(1);
+
 /// What checking has cost since the start.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     busy_ns: AtomicU64,
     pixels: AtomicU64,
     threads: AtomicU64,
+}
+
+/// Whether the storage that several schedulers share does not answer: nothing is lost by that.
+fn is_passing(error: &anyhow::Error) -> bool {
+    error.chain().any(|it| matches!(it.downcast_ref(), Some(FileError::Depot(_))))
 }
 
 impl Meter {
@@ -80,7 +88,7 @@ impl Verifier {
             some.sort_by_key(|check| (check.piece.unit.job, check.piece.unit.shot));
             for check in some {
                 let begun = Instant::now();
-                let answer = self.answer(&check);
+                let answer = self.answered_in_the_end(&check);
                 let busy_ns = begun.elapsed().as_nanos() as u64;
                 self.tools.meter.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
                 checks.done();
@@ -98,6 +106,22 @@ impl Verifier {
                         return;
                     }
                 }
+            }
+        }
+    }
+
+    /// The event that answers a check, however long it takes to be reached what it needs; `None` when
+    /// asked to stop.
+    fn answered_in_the_end(&mut self, check: &Check) -> anyhow::Result<Option<Event>> {
+        loop {
+            let error = match self.answer(check) {
+                Err(error) if is_passing(&error) => error,
+                answer => return answer,
+            };
+            tracing::warn!("a check waits: {error:#}");
+            std::thread::sleep(ANSWER_AGAIN);
+            if self.tools.cancel.is_set() {
+                return Ok(None);
             }
         }
     }

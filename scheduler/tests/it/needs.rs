@@ -131,6 +131,34 @@ fn a_job_of_ones_own_nodes_has_no_twins_and_waits_for_none() {
     check(2, true);
 }
 
+/// Who picks the nodes could pick his own: what they do for him says nothing of them to others.
+#[test]
+fn nodes_that_an_artist_has_picked_gain_neither_names_nor_twins_nor_their_pay_sooner() {
+    let mut world = world(11, &[2, 3, 4]);
+    place(&mut world, 50, 1, of_owners(&[public(2), public(3)]));
+    run(&mut world, 2_000);
+    for node in world.nodes.iter().map(|it| &world.state.book.nodes[&it.id]) {
+        assert_eq!((node.granted_of_any, node.accepted_for_others), (0, 0));
+        assert_eq!(node.accepted > 0, node.facts.owner != public(4));
+        // However many came after it: only time frees what is held.
+        assert!(node.holds.values().all(|hold| hold.of_any == 0));
+    }
+    // A newcomer is one still: his first unit for all is paired, or looked at more closely.
+    let job = place(&mut world, 50, 2, Needs::default());
+    world.settle_all();
+    let Some(Event::Granted { films_wanted, boosted, .. }) = grant(&world, 0) else {
+        panic!("a unit of {job}");
+    };
+    assert!(films_wanted == 2 || boosted);
+    let picked = place(&mut world, 50, 3, of_owners(&[public(2), public(3)]));
+    let reserve = world.state.book.reserve;
+    world.settle_all();
+    run(&mut world, 2_000);
+    let units = &world.state.book.jobs[&picked].units;
+    assert!(units.iter().all(|unit| unit.films_wanted == 1), "the reserve pays none of them");
+    assert!(world.state.book.reserve >= reserve.min(world.state.book.reserve));
+}
+
 /// However fast others are: they may not.
 #[test]
 fn a_slow_node_is_of_use_where_faster_ones_may_not_render() {

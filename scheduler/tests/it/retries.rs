@@ -105,6 +105,8 @@ fn who_has_nothing_to_retry_is_told_what_there_is_to_do() {
         let all = Selection::default();
         assert_eq!(stranger.refusal(ask(all)).await.code, RefusedCode::NotFound);
         assert_eq!(artist.ask(ask(all)).await, protocol::Reply::Done);
+        // Every try costs the nodes that make it.
+        assert_eq!(artist.refusal(ask(all)).await.code, RefusedCode::Busy);
         for which in
             [Selection { tile: Some(TileIndex(6)), ..all }, Selection { frame: Some(1), ..all }]
         {

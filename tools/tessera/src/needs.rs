@@ -56,13 +56,15 @@ impl NeedsArgs {
         }
     }
 
-    /// Whether anything is asked of them.
-    pub const fn is_given(&self) -> bool {
-        self.only_mine
-            || !self.owners.is_empty()
-            || self.pool.is_some()
-            || self.backend.is_some()
-            || self.memory.is_some()
+    /// The same, with what an earlier job asked where nothing else is said.
+    pub fn over(&self, earlier: &Needs, me: PublicKey) -> Needs {
+        let Needs { owners, pool, backend, memory_bytes } = self.needs(me);
+        Needs {
+            owners: if owners.is_empty() { earlier.owners.clone() } else { owners },
+            pool: pool.or_else(|| earlier.pool.clone()),
+            backend: backend.or(earlier.backend),
+            memory_bytes: if memory_bytes == 0 { earlier.memory_bytes } else { memory_bytes },
+        }
     }
 }
 
@@ -115,13 +117,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_typed_stays_as_it_was() {
+        let me = PublicKey([1; 32]);
+        let earlier = parsed(&["--only-mine", "--memory", "8"]).expect("a sound line").needs(me);
+        let over = |words: &[&str]| parsed(words).expect("a sound line").over(&earlier, me);
+        assert_eq!(over(&[]), earlier);
+        // A scene that nobody else was to see is not shown to others for a word about memory.
+        let more = over(&["--memory", "16", "--backend", "gpu"]);
+        assert_eq!((more.sole_owner(), more.memory_bytes), (Some(me), 16 * GIGABYTE));
+        assert_eq!(more.backend, Some(BackendKind::Gpu));
+    }
+
+    #[test]
     fn what_is_typed_is_asked_of_nodes() {
         let (me, friend) = (PublicKey([1; 32]), PublicKey([2; 32]));
-        let needs = |words: &[&str]| {
-            let args = parsed(words).expect("a sound line");
-            assert_eq!(args.is_given(), !args.needs(me).is_nothing(), "{words:?}");
-            args.needs(me)
-        };
+        let needs = |words: &[&str]| parsed(words).expect("a sound line").needs(me);
         assert_eq!(needs(&[]), Needs::default());
         assert_eq!(needs(&["--only-mine"]).sole_owner(), Some(me));
         let both = format!("{me},{friend}");

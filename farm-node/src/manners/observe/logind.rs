@@ -137,6 +137,10 @@ async fn listen(
                 let Some(signal) = signal else { return Ok(()) };
                 let sleeps: bool = signal.body().deserialize()?;
                 told.sleeps_since = sleeps.then(Instant::now);
+                if let Some(ready) = ready {
+                    // What was said of an earlier sleep counts for nothing.
+                    let _stale = tokio::time::timeout(Duration::ZERO, ready.notified()).await;
+                }
                 if !tell(listener, &told) {
                     return Ok(());
                 }

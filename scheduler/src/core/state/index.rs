@@ -174,11 +174,21 @@ impl Index {
         self.groups.get(needs).map(|group| &group.able)
     }
 
-    /// What a node may render.
+    /// Different needs of jobs that are not over, without those that need nothing.
+    #[must_use]
+    pub fn needs_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// What a node may render now.
     pub(in crate::core) fn open_to(&self, node: &Node) -> Vec<Open<'_>> {
         let mut open = vec![Open { line: &self.line, able: &self.able }];
         let groups = self.groups_for(node).map(|needs| &self.groups[needs]);
-        open.extend(groups.map(|group| Open { line: &group.line, able: &group.able }));
+        open.extend(
+            groups
+                .filter(|group| group.line.has_work())
+                .map(|group| Open { line: &group.line, able: &group.able }),
+        );
         open
     }
 
@@ -278,7 +288,8 @@ impl Index {
         let first = node.holds.first_key_value();
         self.held.set(id, first.map(|(_, hold)| hold.since_ms));
         let newer = u64::from(book.policy.hold_units);
-        if first.is_some_and(|(number, _)| number.saturating_add(newer) <= node.accepted) {
+        if first.is_some_and(|(_, hold)| hold.of_any.saturating_add(newer) <= node.accepted_of_any)
+        {
             self.outworked.insert(id);
         } else {
             self.outworked.remove(&id);

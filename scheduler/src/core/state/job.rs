@@ -95,6 +95,10 @@ pub struct Job {
     pub refunded: Tokens,
     /// Soft failures of nodes since their last good unit.
     pub failures: BTreeMap<NodeId, u32>,
+    /// Times that its artist has had failures forgotten.
+    pub retries: u32,
+    /// When last.
+    pub retried_ms: Option<u64>,
     /// Counts every change that an artist can see; every run of the scheduler begins above all
     /// that earlier ones can have told.
     pub version: u64,

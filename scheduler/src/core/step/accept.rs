@@ -193,13 +193,12 @@ fn credit_node(
 ) {
     let job = state.book.job_mut(lease.job);
     job.failures.remove(&lease.node);
-    let artist = job.artist;
+    let (artist, is_of_any) = (job.artist, job.spec.needs.is_nothing());
     let node = state.book.node_mut(lease.node);
     node.accepted += 1;
-    // Nobody makes a name on jobs of his own.
-    if artist != node.facts.owner {
-        node.accepted_for_others += 1;
-    }
+    // Nobody makes a name on jobs of his own, nor on jobs whose nodes were picked.
+    node.accepted_of_any += u64::from(is_of_any);
+    node.accepted_for_others += u64::from(is_of_any && artist != node.facts.owner);
     node.rays += committed.film.rays;
     let hold = Hold {
         film: committed.film,
@@ -209,6 +208,7 @@ fn credit_node(
         primary,
         vouched: committed.vouched.clone(),
         since_ms: now_ms,
+        of_any: node.accepted_of_any,
     };
     let (number, vouched_by) = (node.accepted, hold.vouched_by());
     node.holds.insert(number, hold);

@@ -159,7 +159,9 @@ pub(super) fn conclude(
             let unit = book.jobs[&job_id].units[unit_index as usize].unit;
             let since_ms = now_ms;
             let (primary, vouched) = (true, None);
-            let hold = Hold { film, unit, unit_index, amount: pay, primary, vouched, since_ms };
+            let of_any = 0;
+            let hold =
+                Hold { film, unit, unit_index, amount: pay, primary, vouched, since_ms, of_any };
             if is_rechecked {
                 // Its node was convicted meanwhile: the question is the same.
                 let outcome = CheckOutcome::Refused { refusal, evidence };

@@ -87,6 +87,8 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         spent: Tokens::ZERO,
         refunded: Tokens::ZERO,
         failures: BTreeMap::new(),
+        retries: 0,
+        retried_ms: None,
         version: kept.count() as u64,
         refusals: Vec::new(),
         pixels_checked: 0,

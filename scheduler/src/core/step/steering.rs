@@ -49,7 +49,11 @@ pub(super) fn steer(
             join_line(&mut state.book, id, now_ms);
         }
         Steering::Priority(priority) => job.priority = priority,
-        Steering::Retry(which) => forgive(job, which),
+        Steering::Retry(which) => {
+            job.retries += 1;
+            job.retried_ms = Some(now_ms);
+            forgive(job, which);
+        }
         Steering::Stop => job::close(state, id, Ending::Stopped, now_ms, effects),
         Steering::Cancel => job::close(state, id, Ending::Cancelled, now_ms, effects),
     }

@@ -8,15 +8,16 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use n0_future::StreamExt as _;
+use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, ObjectStoreExt as _, ObjectStoreScheme};
+use object_store::{ObjectStore, ObjectStoreExt as _, ObjectStoreScheme, RetryConfig};
 
 pub(super) use scenes::SceneDepot;
 
-/// What an environment variable that says how a bucket is opened begins with.
-const BUCKET_VARIABLES: &str = "AWS_";
+/// How long a call to a bucket is tried again.
+const RETRIES: Duration = Duration::from_secs(10);
 
 /// A place for named bytes that all schedulers of a farm reach.
 #[derive(Debug, Clone)]
@@ -66,14 +67,18 @@ impl Depot {
                     .with_context(|| format!("the folder cannot be made: {}", folder.display()))?;
                 Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true))
             }
-            _ => {
+            ObjectStoreScheme::AmazonS3 => {
                 // Whoever was first has chosen for the whole process.
                 let _chosen = rustls::crypto::ring::default_provider().install_default();
-                let keys = std::env::vars().filter(|(name, _)| name.starts_with(BUCKET_VARIABLES));
-                let (store, _path) = object_store::parse_url_opts(&parsed, keys)
+                // Nodes and artists wait no longer than a call lasts.
+                let retries = RetryConfig { retry_timeout: RETRIES, ..RetryConfig::default() };
+                let bucket = AmazonS3Builder::from_env().with_url(url).with_retry(retries);
+                let bucket = bucket
+                    .build()
                     .with_context(|| format!("the object storage cannot be opened: {url}"))?;
-                Arc::new(PrefixStore::new(store, path))
+                Arc::new(PrefixStore::new(bucket, path))
             }
+            _ => bail!("objects is neither file:///folder nor s3://bucket/folder: {url}"),
         };
         Ok(Self { store, runtime })
     }

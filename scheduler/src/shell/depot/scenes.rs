@@ -2,11 +2,13 @@
 //! what two scenes share lies there once.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use protocol::{Digest, SceneId, limits, wire};
+use tokio::sync::RwLock;
 use transport::Scenes;
 
 use super::{Depot, Stored, is_old};
@@ -21,11 +23,13 @@ const LIST_BYTES_MAX: usize = 64 + 40 * limits::SCENE_PARTS_MAX;
 pub(in crate::shell) struct SceneDepot {
     depot: Depot,
     scenes: Scenes,
+    /// Nothing is swept away while something is stored that may rest on it.
+    sweeps: Arc<RwLock<()>>,
 }
 
 impl SceneDepot {
-    pub(in crate::shell) const fn new(depot: Depot, scenes: Scenes) -> Self {
-        Self { depot, scenes }
+    pub(in crate::shell) fn new(depot: Depot, scenes: Scenes) -> Self {
+        Self { depot, scenes, sweeps: Arc::default() }
     }
 
     /// Copies a scene that is here, unless it is there.
@@ -33,8 +37,11 @@ impl SceneDepot {
     /// # Errors
     /// The disk's, the storage's.
     pub(in crate::shell) async fn store(&self, scene: SceneId) -> anyhow::Result<()> {
+        let _no_sweep = self.sweeps.read().await;
         let list = name_of_list(scene);
-        if self.depot.has(&list).await? {
+        if let Some(parts) = self.depot.get(&list).await? {
+            // As new as one that is stored now.
+            self.depot.put(&list, parts).await?;
             return Ok(());
         }
         let parts = self.scenes.parts(scene).await?;
@@ -85,6 +92,7 @@ impl SceneDepot {
         age: Duration,
         at: SystemTime,
     ) -> anyhow::Result<(u64, u64)> {
+        let _nothing_is_stored = self.sweeps.write().await;
         let is_old = |stored: &Stored| is_old(stored.modified, age, at);
         let kept: BTreeSet<String> = kept.iter().copied().map(name_of_list).collect();
         let mut needed = BTreeSet::new();

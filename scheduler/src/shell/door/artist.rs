@@ -1,13 +1,14 @@
 //! An artist's requests: quotes, orders, news, films.
 
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    BatchLengths, Digest, JobId, JobSpec, Offer, Order, Piece, PublicKey, Quote, Reply, Selection,
-    Signed, Steering, Unit, limits,
+    BatchLengths, Digest, JobId, JobSpec, Needs, Offer, Order, Piece, PublicKey, Quote, Reply,
+    SceneId, Selection, Signed, Steering, Unit, limits,
 };
 use renderer::{Cancel, Work};
 use tokio::time::{Instant, timeout_at};
@@ -23,6 +24,12 @@ use crate::split::{self, Kept};
 /// Speed that is assumed while no node has said its own, metered rays a second.
 const RAYS_PER_SECOND: u64 = 2_000_000;
 
+/// Times that an artist can have a job's failures forgotten: nodes' names pay for what a scene does to
+/// them.
+const RETRIES_MAX: u32 = 10;
+/// Milliseconds between two.
+const RETRY_AFTER_MS: u64 = 60_000;
+
 impl Door {
     /// A firm price: fetches nothing, probes on this machine's CPU.
     pub(super) async fn quote(
@@ -36,7 +43,10 @@ impl Door {
         spec.validate().map_err(|error| bad_request(&error))?;
         offer.validate().map_err(|error| bad_request(&error))?;
         match self.scenes.has(spec.scene).await {
-            Ok(true) => self.scene_uses.touch(spec.scene),
+            Ok(true) => {
+                self.scene_uses.touch(spec.scene);
+                self.stored(spec.scene).await?;
+            }
             Ok(false) => {
                 let message = format!("the scene is not here; offer it first: {}", spec.scene);
                 return Err(refused(RefusedCode::NotFound, message));
@@ -121,6 +131,7 @@ impl Door {
                 let now_ms = desk.now_ms();
                 let quoted = taken_quote(desk.state(), &order, now_ms)?;
                 let kept = still_kept(&desk.state().book, caller, &spec, &quoted.quote)?;
+                may_need(desk.state(), caller, &spec.needs)?;
                 let waits_for = order.schedule.after.iter();
                 for &other in waits_for {
                     may_wait_for(&desk.state().book, caller, other)?;
@@ -201,10 +212,10 @@ impl Door {
                         Err(refused(RefusedCode::BadRequest, message))
                     }
                     JobPhase::Open | JobPhase::Closing(_) => {
-                        if let Steering::Retry(which) = steering {
-                            may_retry(&desk.state().book.jobs[&job], which)?;
-                        }
                         let now_ms = desk.now_ms();
+                        if let Steering::Retry(which) = steering {
+                            may_retry(&desk.state().book.jobs[&job], which, now_ms)?;
+                        }
                         desk.apply(Event::Steered { job, steering, now_ms });
                         Ok(Reply::Done)
                     }
@@ -270,6 +281,17 @@ impl Door {
         }
     }
 
+    /// Waits until the other schedulers of the farm could have a scene, too: no job is ordered that only
+    /// this one could go on with.
+    async fn stored(&self, scene: SceneId) -> Result<(), Refused> {
+        let Some(depot) = &self.depot else { return Ok(()) };
+        depot.store(scene).await.map_err(|error| {
+            tracing::error!(%scene, "a scene was not stored for the other schedulers: {error:#}");
+            let message = "the farm's storage of scenes cannot be reached; try again later";
+            refused(RefusedCode::Busy, message)
+        })
+    }
+
     /// An accepted film, to its artist alone.
     pub(super) async fn film(&self, caller: PublicKey, unit: Unit) -> Answer {
         let (root, piece) = self
@@ -286,7 +308,10 @@ impl Door {
             })
             .await??;
         let films = self.films.clone();
-        let bytes = match blocking(move || films.read(root)).await? {
+        let turn = self.store_turns.acquire().await;
+        let read = blocking(move || films.read(root)).await?;
+        drop(turn);
+        let bytes = match read {
             Ok(bytes) => bytes,
             Err(error) if piece.engine != renderer::ENGINE => {
                 return Err(internal("the film was not read", error));
@@ -335,8 +360,31 @@ pub(super) fn own_kept_job(state: &State, caller: PublicKey, job: JobId) -> Resu
     Err(refused(RefusedCode::NotFound, message))
 }
 
-/// Whether a job has units of these that are not accepted.
-fn may_retry(job: &Job, which: Selection) -> Result<(), Refused> {
+/// Whether there may be jobs with these needs, beside those that there are.
+fn may_need(state: &State, artist: PublicKey, needs: &Needs) -> Result<(), Refused> {
+    if needs.is_nothing() {
+        return Ok(());
+    }
+    let is_new = state.index.able_for(needs).is_none();
+    if is_new && state.index.needs_count() >= limits::NEEDS_MAX {
+        let message = "the farm's jobs have as many different needs as it can hold; order it for any node, or later";
+        return Err(refused(RefusedCode::Busy, message));
+    }
+    let active = state.book.active.values().map(|id| &state.book.jobs[id]);
+    let own = active.filter(|job| job.artist == artist).map(|job| &job.spec.needs);
+    let others: BTreeSet<&Needs> = own.filter(|it| !it.is_nothing() && *it != needs).collect();
+    if others.len() >= limits::NEEDS_OF_ONE_MAX {
+        let message = format!(
+            "your jobs that are not over have {} different needs already; give this one the needs of one of them, or wait until one is over",
+            limits::NEEDS_OF_ONE_MAX
+        );
+        return Err(refused(RefusedCode::Busy, message));
+    }
+    Ok(())
+}
+
+/// Whether a job has units of these that are not accepted, and was not retried too often.
+fn may_retry(job: &Job, which: Selection, now_ms: u64) -> Result<(), Refused> {
     let mut units = job.units.iter().filter(|unit| which.holds(&job.spec, &unit.unit)).peekable();
     if units.peek().is_none() {
         let message =
@@ -349,6 +397,17 @@ fn may_retry(job: &Job, which: Selection) -> Result<(), Refused> {
             job.id
         );
         return Err(refused(RefusedCode::BadRequest, message));
+    }
+    if job.retries >= RETRIES_MAX {
+        let message = format!(
+            "the job was retried {RETRIES_MAX} times; stop it, and order what it lacks: tessera jobs continue {}",
+            job.id
+        );
+        return Err(refused(RefusedCode::NotAllowed, message));
+    }
+    if job.retried_ms.is_some_and(|at_ms| now_ms < at_ms + RETRY_AFTER_MS) {
+        let message = "the job was retried less than a minute ago; give the nodes time to try";
+        return Err(refused(RefusedCode::Busy, message));
     }
     Ok(())
 }

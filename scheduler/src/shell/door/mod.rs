@@ -57,6 +57,8 @@ pub(super) struct Door {
     pub(super) scenes: Scenes,
     /// Where other schedulers of the farm find them.
     pub(super) depot: Option<SceneDepot>,
+    /// Films that are written or read at a time.
+    pub(super) store_turns: Semaphore,
     /// Scenes that artists send.
     pub(super) arrivals: Arrivals,
     /// Nodes that give scenes to others.

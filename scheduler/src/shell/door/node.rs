@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::hello::BARRED;
 use super::{Bytes, Door, blocking, internal, refused};
 use crate::core::{Event, LeasePhase, plan, view};
+use crate::shell::by_hash::FileError;
 use crate::shell::desk::{Desk, Stopped};
 use crate::shell::verifier::{self, Tripped};
 
@@ -135,6 +136,7 @@ impl Door {
         }
         let (films, store, key) = (self.films.clone(), self.evidence.clone(), self.key.clone());
         let word = signed.clone();
+        let _turn = self.store_turns.acquire().await;
         let looked = blocking(move || match look(&open.lease, &commitment, &body) {
             // The film first: a commitment in the journal promises that its film is there.
             Ok(rays) => films.write(root, &body).map(|()| Ok(rays)).map_err(anyhow::Error::from),
@@ -148,7 +150,13 @@ impl Door {
             }
         })
         .await?
-        .map_err(|error| internal("the film was not written", error))?;
+        .map_err(|error: anyhow::Error| match error.downcast_ref() {
+            Some(FileError::Depot(_)) => {
+                tracing::error!("a film was not stored: {error:#}");
+                refused(RefusedCode::Busy, "the farm's storage cannot be reached; try again")
+            }
+            _ => internal("the film was not written", error),
+        })?;
         let event: Box<dyn FnOnce(u64) -> Event + Send> = match looked {
             Ok(rays) => Box::new(move |now_ms| Event::Committed {
                 lease: id,

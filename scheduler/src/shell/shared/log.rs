@@ -3,10 +3,10 @@
 use std::fmt;
 
 use ledger::journal::{EntryProblem, SharedLog};
-use postgres::Client;
 use protocol::PublicKey;
 
-use super::{connect, farm_column};
+use super::farm_column;
+use super::line::Line;
 use crate::config::Database;
 
 /// Records asked for at once: each is at most a few megabytes.
@@ -14,28 +14,11 @@ const RECORDS_AT_ONCE: i64 = 64;
 
 /// The records of one journal of a farm.
 pub(in crate::shell) struct PostgresLog {
-    client: Blocking,
+    line: Line,
     farm: Vec<u8>,
     journal: &'static str,
     /// The term that it is written in; none for reading.
     term: Option<i64>,
-}
-
-/// A connection that may be dropped anywhere: it ends on a thread of its own, since it waits there.
-struct Blocking(Option<Client>);
-
-impl Blocking {
-    fn get(&mut self) -> &mut Client {
-        self.0.as_mut().expect("invariant: it is there until it is dropped")
-    }
-}
-
-impl Drop for Blocking {
-    fn drop(&mut self) {
-        let client = self.0.take();
-        // Without a thread to be had it is not closed, but gone with the process.
-        let _detached = std::thread::Builder::new().spawn(move || drop(client));
-    }
 }
 
 /// Another scheduler leads.
@@ -51,19 +34,18 @@ impl PostgresLog {
         journal: &'static str,
         term: Option<i64>,
     ) -> anyhow::Result<Self> {
-        let client = Blocking(Some(connect(database)?));
-        Ok(Self { client, farm: farm_column(farm), journal, term })
+        Ok(Self { line: Line::open(database)?, farm: farm_column(farm), journal, term })
     }
 }
 
 impl SharedLog for PostgresLog {
     fn last(&mut self) -> Result<Option<Vec<u8>>, EntryProblem> {
-        let row = self.client.get().query_opt(
+        let rows = self.line.query(
             "SELECT record FROM tessera_record WHERE farm = $1 AND journal = $2
                  ORDER BY first_seq DESC LIMIT 1",
             &[&self.farm, &self.journal],
         )?;
-        Ok(row.map(|row| row.get(0)))
+        Ok(rows.first().map(|row| row.get(0)))
     }
 
     fn read(
@@ -73,7 +55,7 @@ impl SharedLog for PostgresLog {
     ) -> Result<(), EntryProblem> {
         let mut next = i64::try_from(first_seq)?;
         loop {
-            let rows = self.client.get().query(
+            let rows = self.line.query(
                 "SELECT first_seq, record FROM tessera_record
                      WHERE farm = $1 AND journal = $2 AND first_seq >= $3
                      ORDER BY first_seq LIMIT $4",
@@ -92,7 +74,7 @@ impl SharedLog for PostgresLog {
     fn append(&mut self, first_seq: u64, record: &[u8]) -> Result<(), EntryProblem> {
         let first_seq = i64::try_from(first_seq)?;
         // The term is held until the record is in: who takes the lead waits for it, and finds it.
-        let written = self.client.get().execute(
+        let written = self.line.execute(
             "WITH mine AS (SELECT farm FROM tessera_farm WHERE farm = $1 AND term = $2 FOR SHARE)
              INSERT INTO tessera_record (farm, journal, first_seq, record)
                  SELECT farm, $3, $4, $5 FROM mine",

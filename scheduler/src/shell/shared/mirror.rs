@@ -37,7 +37,8 @@ pub(in crate::shell) fn stand_by(
     ];
     let mut told = None;
     while !stop.load(Ordering::Relaxed) {
-        seat.announce()?;
+        // Who lacks much should not lead before who lacks nothing.
+        mirrors.iter_mut().try_for_each(Mirror::catch_up)?;
         match seat.take()? {
             Found::Taken(term) => {
                 // From now on nobody else writes. The lead is held while the rest comes in.
@@ -47,8 +48,9 @@ pub(in crate::shell) fn stand_by(
                 return Ok(Some(lead));
             }
             Found::Led(leader) => {
-                mirrors.iter_mut().try_for_each(Mirror::catch_up)?;
-                if told.as_ref() != Some(&leader) {
+                seat.announce()?;
+                // Its own lead of before lapses by itself.
+                if told.as_ref() != Some(&leader) && leader != seat.address() {
                     // Nobody who listens is on the way down.
                     drop(tell.send(leader.clone()));
                     told = Some(leader);

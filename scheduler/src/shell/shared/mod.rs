@@ -5,26 +5,19 @@
 //! takes records of the term in force only, so that who has lost the lead can write nothing more,
 //! however late it learns of it. See `docs/decisions/0018-several-schedulers.md`.
 
+mod line;
 mod log;
 mod mirror;
 mod seat;
 
-use std::time::Duration;
-
 use anyhow::Context as _;
-use postgres::{Client, NoTls};
 use protocol::PublicKey;
 
-pub(super) use log::PostgresLog;
+use line::Line;
+pub(super) use line::Silent;
+pub(super) use log::{Deposed, PostgresLog};
 pub(super) use mirror::{LEDGER_LOG, SCHEDULER_LOG, stand_by};
-pub(super) use seat::{Lead, Proof};
-
-use crate::config::Database;
-
-/// How long the database may take to be reached, and to show that a connection lives.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long it may take to answer: some records of a journal are long.
-const STATEMENT_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) use seat::{Lead, Proof, tell_whole};
 
 /// All that is kept there. Whoever comes first makes it.
 const TABLES: &str = "
@@ -33,6 +26,7 @@ const TABLES: &str = "
         secret bytea NOT NULL,
         term bigint NOT NULL,
         leader text NOT NULL,
+        whole boolean NOT NULL,
         heard timestamptz NOT NULL
     );
     CREATE TABLE IF NOT EXISTS tessera_scheduler (
@@ -53,40 +47,14 @@ const TABLES: &str = "
 /// other's way.
 const TABLES_LOCK: i64 = 0x0074_6573_7365_7261;
 
-/// A connection, with the tables there.
-///
-/// # Errors
-/// The database is not reached, or does not let us make tables.
-fn connect(database: &Database) -> anyhow::Result<Client> {
-    let mut config = database.parsed().context("the database's address is not understood")?;
-    config
-        .application_name("tessera-scheduler")
-        .connect_timeout(PATIENCE)
-        .tcp_user_timeout(PATIENCE)
-        .keepalives_idle(PATIENCE);
-    let mut client = config
-        .connect(NoTls)
-        .with_context(|| format!("the database is not reached: {database}"))?;
-    // What is acknowledged must be on its disk, whatever its operator has set for others.
-    client.batch_execute(&format!(
-        "SELECT set_config('synchronous_commit', 'on', false)
-             WHERE current_setting('synchronous_commit') = 'off';
-         SET statement_timeout = {};",
-        STATEMENT_PATIENCE.as_millis(),
-    ))?;
-    Ok(client)
-}
-
 /// Makes the tables where they are missing.
 ///
 /// # Errors
 /// The database does not let us.
-fn make_tables(client: &mut Client) -> anyhow::Result<()> {
-    let mut transaction = client.transaction()?;
-    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&TABLES_LOCK])?;
-    transaction.batch_execute(TABLES).context("the tables were not made in the database")?;
-    transaction.commit()?;
-    Ok(())
+fn make_tables(line: &mut Line) -> anyhow::Result<()> {
+    // Statements that are sent together are one transaction.
+    line.batch(&format!("SELECT pg_advisory_xact_lock({TABLES_LOCK}); {TABLES}"))
+        .context("the tables were not made in the database")
 }
 
 /// The column that says whose farm a row is.

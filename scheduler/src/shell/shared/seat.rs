@@ -7,11 +7,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use postgres::Client;
 use protocol::{Digest, PublicKey};
 use tokio::sync::watch;
 
-use super::{connect, farm_column, make_tables};
+use super::line::Line;
+use super::log::Deposed;
+use super::{farm_column, make_tables};
 use crate::config::{Config, Database};
 
 /// How often who leads says so, and who stands by looks: this part of the time after which it is
@@ -23,7 +24,7 @@ const HEARD_RECENTLY_S: f64 = 3_600.0;
 /// A farm's place at the head, as one of its schedulers sees it.
 pub(super) struct Seat {
     database: Database,
-    client: Client,
+    line: Line,
     farm: Vec<u8>,
     secret: Vec<u8>,
     address: String,
@@ -51,17 +52,22 @@ impl Seat {
         farm: PublicKey,
         secret: &[u8; 32],
     ) -> anyhow::Result<Self> {
-        let mut client = connect(database)?;
-        make_tables(&mut client)?;
+        let mut line = Line::open(database)?;
+        make_tables(&mut line)?;
         let secret = Digest::of("tessera 2026 shared farm v1", &[&secret[..]]);
         Ok(Self {
             database: database.clone(),
-            client,
+            line,
             farm: farm_column(farm),
             secret: secret.0.to_vec(),
             address: config.bind.to_string(),
             lapse: Duration::from_millis(config.lead_ms),
         })
+    }
+
+    /// Where this scheduler is found.
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     /// How long between two looks.
@@ -72,37 +78,55 @@ impl Seat {
     /// Takes the lead when nobody has it, or who has it was not heard for long.
     ///
     /// # Errors
-    /// The database is not reached; the farm's other schedulers have another secret.
+    /// The database is not reached; the farm's other schedulers have another secret; the farm's
+    /// history is only half there.
     pub(super) fn take(&mut self) -> anyhow::Result<Found> {
         let lapse_s = self.lapse.as_secs_f64();
+        // A look first: whoever tries to take the row holds up those who write under it.
+        let found = self.line.query(
+            "SELECT leader, secret, whole,
+                    heard < clock_timestamp() - make_interval(secs => $2)
+                 FROM tessera_farm WHERE farm = $1",
+            &[&self.farm, &lapse_s],
+        )?;
+        if let Some(row) = found.first() {
+            let leader: String = row.get(0);
+            if row.get::<_, Vec<u8>>(1) != self.secret {
+                bail!(
+                    "this farm's other schedulers have another secret; copy the files `key` and `secret` from the data folder of one of them"
+                );
+            }
+            if !row.get::<_, bool>(3) {
+                return Ok(Found::Led(leader));
+            }
+            if !row.get::<_, bool>(2) && leader != self.address {
+                bail!(
+                    "what this farm did before it had a database was not copied there to its end; start the scheduler at {leader} again, which has it"
+                );
+            }
+        }
         // Only the database's clock is looked at.
-        let taken = self.client.query_opt(
-            "INSERT INTO tessera_farm AS it (farm, secret, term, leader, heard)
-                 VALUES ($1, $2, 1, $3, clock_timestamp())
+        let taken = self.line.query(
+            "INSERT INTO tessera_farm AS it (farm, secret, term, leader, whole, heard)
+                 VALUES ($1, $2, 1, $3, false, clock_timestamp())
              ON CONFLICT (farm) DO UPDATE
                  SET term = it.term + 1, leader = excluded.leader, heard = clock_timestamp()
                  WHERE it.secret = excluded.secret
+                   AND (it.whole OR it.leader = excluded.leader)
                    AND it.heard < clock_timestamp() - make_interval(secs => $4)
              RETURNING term",
             &[&self.farm, &self.secret, &self.address, &lapse_s],
         )?;
-        if let Some(row) = taken {
-            return Ok(Found::Taken(row.get(0)));
+        match taken.first() {
+            Some(row) => Ok(Found::Taken(row.get(0))),
+            // Somebody was faster.
+            None => Ok(Found::Led("another scheduler".to_owned())),
         }
-        let row = self
-            .client
-            .query_one("SELECT leader, secret FROM tessera_farm WHERE farm = $1", &[&self.farm])?;
-        if row.get::<_, Vec<u8>>(1) != self.secret {
-            bail!(
-                "this farm's other schedulers have another secret; copy the files `key` and `secret` from the data folder of one of them"
-            );
-        }
-        Ok(Found::Led(row.get(0)))
     }
 
     /// Says that this scheduler leads still; false when it does no more.
     fn hold(&mut self, term: i64) -> anyhow::Result<bool> {
-        let held = self.client.execute(
+        let held = self.line.execute(
             "UPDATE tessera_farm SET heard = clock_timestamp() WHERE farm = $1 AND term = $2",
             &[&self.farm, &term],
         )?;
@@ -111,15 +135,15 @@ impl Seat {
 
     /// Tries once more to reach a database that does not answer.
     fn reconnect(&mut self) {
-        match connect(&self.database) {
-            Ok(client) => self.client = client,
+        match Line::open(&self.database) {
+            Ok(line) => self.line = line,
             Err(error) => tracing::warn!("{error:#}"),
         }
     }
 
     /// Lets another take the lead at once.
     fn leave(&mut self, term: i64) -> anyhow::Result<()> {
-        self.client.execute(
+        self.line.execute(
             "UPDATE tessera_farm SET heard = '-infinity' WHERE farm = $1 AND term = $2",
             &[&self.farm, &term],
         )?;
@@ -128,7 +152,7 @@ impl Seat {
 
     /// Says where this scheduler is found when it leads.
     pub(super) fn announce(&mut self) -> anyhow::Result<()> {
-        self.client.execute(
+        self.line.execute(
             "INSERT INTO tessera_scheduler (farm, address, heard)
                  VALUES ($1, $2, clock_timestamp())
              ON CONFLICT (farm, address) DO UPDATE SET heard = excluded.heard",
@@ -145,7 +169,7 @@ impl Seat {
 
     /// Where the farm's schedulers are found.
     fn addresses(&mut self) -> anyhow::Result<Vec<SocketAddr>> {
-        let rows = self.client.query(
+        let rows = self.line.query(
             "SELECT address FROM tessera_scheduler
                  WHERE farm = $1 AND heard > clock_timestamp() - make_interval(secs => $2)
                  ORDER BY address",
@@ -165,6 +189,22 @@ pub(in crate::shell) struct Lead {
     lost: watch::Receiver<bool>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Says that both journals are in the database from their beginning, so that any scheduler may lead.
+///
+/// # Errors
+/// The database is not reached; another leads.
+pub(in crate::shell) fn tell_whole(
+    database: &Database,
+    farm: PublicKey,
+    term: i64,
+) -> anyhow::Result<()> {
+    let told = Line::open(database)?.execute(
+        "UPDATE tessera_farm SET whole = true WHERE farm = $1 AND term = $2",
+        &[&farm_column(farm), &term],
+    )?;
+    if told == 1 { Ok(()) } else { Err(Deposed.into()) }
 }
 
 impl Lead {
@@ -222,7 +262,12 @@ impl Proof {
 }
 
 /// Holds the lead until it is lost, or it is to be left.
-fn keep(seat: &mut Seat, term: i64, found: &watch::Sender<Vec<SocketAddr>>, stop: &AtomicBool) {
+fn keep(
+    seat: &mut Seat,
+    term: i64,
+    (found, confirm): (&watch::Sender<Vec<SocketAddr>>, &watch::Sender<Instant>),
+    stop: &AtomicBool,
+) {
     let mut held = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let asked = Instant::now();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use protocol::{JobId, JobSpec, RenderSettings, limits};
+use protocol::{JobId, JobSpec, Needs, RenderSettings, limits};
 
 use crate::client::Farm;
 use crate::commands::order::{OfferArgs, OrderArgs};
@@ -65,9 +65,9 @@ pub(super) async fn go_on(
     }
     let settings = RenderSettings { samples, ..before.settings.clone() };
     let noise = wanted.or(before.noise).filter(|_| !args.all_samples);
-    let needs = match args.any_node || args.needs.is_given() {
-        true => args.needs.needs(farm.id()),
-        false => before.needs.clone(),
+    let needs = match args.any_node {
+        true => Needs::default(),
+        false => args.needs.over(&before.needs, farm.id()),
     };
     let spec = JobSpec { settings, base: Some(args.job), noise, needs, ..before };
     spec.validate().exit(Exit::Usage)?;
