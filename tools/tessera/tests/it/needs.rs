@@ -75,7 +75,13 @@ fn a_job_goes_to_nodes_that_meet_its_needs_and_the_artist_is_told_of_figures() {
     };
     let all = ["--only-mine", "--pool", "night", "--backend", "cpu"];
     assert_eq!(nodes_of(&all), serde_json::json!({ "known": 1, "meet": 1, "here": 1 }));
-    assert_eq!(nodes_of(&["--memory", "4000000"])["meet"], 0);
+    assert_eq!(nodes_of(&["--memory", "1024"])["meet"], 0);
+    let said = on_farm(&quote, &["--memory", "4000000"]);
+    assert!(
+        said.code == Some(2) && said.err.contains("up to 1024 whole gigabytes"),
+        "{}",
+        said.err
+    );
     assert_eq!(nodes_of(&["--backend", "gpu"])["meet"], 0);
 
     let submit = ["jobs", "submit", &scene, "--size", "32x32", "--spp", "16"];
