@@ -9,7 +9,7 @@ use super::farm_column;
 use super::line::Line;
 use crate::config::Database;
 
-/// Records asked for at once: each is at most a few megabytes.
+/// Records asked for at once: what a scheduler writes together, some kilobytes each as a rule.
 const RECORDS_AT_ONCE: i64 = 64;
 
 /// The records of one journal of a farm.
