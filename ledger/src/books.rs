@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 
-pub(crate) use image::ImageError;
 use proof::merkle::{Frontier, Hash};
 use proof::{Account, AccountState, Entry, Event, Transfer, TransferKind};
 use protocol::{AccountId, Digest, Tokens, TransferId};

@@ -36,14 +36,19 @@ use proof::{Checkpoint, Head, Place};
 use protocol::SigningKey;
 use protocol::sign::public_key;
 
+use crate::opening::Opening;
 use disk::Output;
 pub(crate) use disk::{Disk, Lock, SystemDisk};
 pub use error::{AppendError, FollowError, OpenError};
 pub(crate) use proof::Signatures;
+pub use read::read_signed;
 pub(crate) use read::{
     Follower, Found, Source, Start, read, read_from, segments_before, stored_checkpoint,
 };
 pub use shared::{ShareError, SharedLog};
+
+pub use crate::opening::{Opened, PassedOver, PassedOverWhy};
+pub use crate::snapshot::{Fold, KeepError, Keeper, SnapshotError};
 
 /// Why a caller could not use an entry.
 pub type EntryProblem = Box<dyn std::error::Error + Send + Sync>;
@@ -176,6 +181,24 @@ impl Journal {
         visit: &mut Visit<'_>,
     ) -> Result<(Self, Option<CutTail>), OpenError> {
         Self::open_on(Box::new(SystemDisk), dir, options, visit)
+    }
+
+    /// Opens the journal and makes what its entries come to: from the newest good snapshot and what
+    /// follows it, or else from all of it.
+    ///
+    /// What lies before the snapshot is not read, and not checked.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_folded<F: Fold>(
+        dir: &Path,
+        options: Options,
+        seed: &F::Seed,
+    ) -> Result<Opened<F>, OpenError> {
+        let mut opening = Opening::<F>::new(seed);
+        let read = &mut |source: &Source<'_>| opening.read(source);
+        let (journal, cut) = Self::open_by(Box::new(SystemDisk), dir, options, read)?;
+        Ok(opening.opened(journal, cut))
     }
 
     /// The same on another disk.
@@ -331,10 +354,16 @@ impl Journal {
         self.verifier.head()
     }
 
+    /// How many entries are durable.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.verifier.size()
+    }
+
     /// The number that the next entry gets.
     #[must_use]
     pub fn next_seq(&self) -> u64 {
-        self.head().size + u64::from(self.waiting.count())
+        self.size() + u64::from(self.waiting.count())
     }
 
     /// Whether it takes no more until it is opened again, since a write was not confirmed.
@@ -351,6 +380,16 @@ impl Journal {
     /// Its disk, for another thread that writes beside it.
     pub(crate) fn disk(&self) -> Box<dyn Disk> {
         self.disk.share()
+    }
+
+    /// Its name.
+    pub(crate) fn origin(&self) -> &str {
+        &self.options.origin
+    }
+
+    /// Who signs it.
+    pub(crate) const fn signing_key(&self) -> Option<&SigningKey> {
+        self.options.signing_key.as_ref()
     }
 
     /// Where it lies.

@@ -15,11 +15,12 @@ use crate::behind::{Behind, Progress};
 use crate::books::{Books, Staged};
 use crate::clock::Clock;
 use crate::index;
+use crate::journal::PassedOver;
 use crate::journal::{
     self, AppendError, CutTail, Disk, Journal, ShareError, SharedLog, SystemDisk,
 };
 use crate::offline;
-use crate::opening::{Opening, PassedOver};
+use crate::opening::Opening;
 use crate::reader::{Checker, Reader, StatementError};
 use crate::snapshot::Keeper;
 use crate::statement::Row;
@@ -161,7 +162,7 @@ pub struct Ledger {
     cut: Option<CutTail>,
     opened_at: u64,
     passed_over: Vec<PassedOver>,
-    keeper: Keeper,
+    keeper: Keeper<Books>,
     auditor: Auditor,
     index: Option<index::Keeper>,
     tree: Option<Tree>,
@@ -189,23 +190,22 @@ impl Ledger {
         options: &Options,
     ) -> Result<Self, OpenError> {
         let public = public_key(&key);
-        let origin = ledger_origin(public);
         let journal_options = journal::Options {
-            origin: origin.clone(),
-            signing_key: Some(key.clone()),
+            origin: ledger_origin(public),
+            signing_key: Some(key),
             segment_bytes_max: options.segment_bytes_max,
             checkpoint_records: options.checkpoint_records,
             witnessed: options.witnessed.clone(),
         };
         let path = dir.join(JOURNAL_DIR);
-        let mut opening = Opening::default();
+        let mut opening = Opening::<Books>::new(&());
         let (journal, cut) =
             Journal::open_by(disk, &path, journal_options, &mut |source| opening.read(source))?;
-        let Opening { books, used, passed_over } = opening;
+        let Opening { fold: books, used, passed_over, .. } = opening;
         books.check()?;
         let opened_at = used.as_ref().map_or(0, |used| used.state.checkpoint.size);
         let last = used.is_some().then_some(opened_at);
-        let keeper = Keeper::new(&path, origin, key, options.snapshot_entries, last);
+        let keeper = Keeper::new(&journal, (), options.snapshot_entries, last);
         let auditor = match used.filter(|_used| options.audit) {
             Some(used) => Auditor::start(dir, public, used).map_err(OpenError::Thread)?,
             None => Auditor::default(),
@@ -531,15 +531,13 @@ impl Ledger {
         assert_eq!(self.journal.next_seq(), self.books.size(), "journal and books number alike");
         self.index.iter().for_each(|index| index.advance(self.books.size()));
         self.tree.iter().for_each(|tree| tree.advance(self.books.size()));
-        let (journal, size) = (&self.journal, self.books.size());
-        self.keeper.advance(|| journal.head(), size, &|| journal.disk());
+        self.keeper.advance(&self.journal);
         Ok(())
     }
 }
 
 impl Drop for Ledger {
     fn drop(&mut self) {
-        let mut disk = self.journal.disk();
-        self.keeper.close(&self.journal.place(), &self.books, &mut *disk);
+        self.keeper.close(&self.journal, &self.books);
     }
 }

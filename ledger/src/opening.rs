@@ -1,15 +1,14 @@
-//! How a ledger finds its books when it is opened: from the newest good snapshot and what the
-//! journal got since, or else from the whole journal.
+//! What a journal comes to when it is opened: from the newest good snapshot and what it got since, or
+//! else from all of it.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use proof::{Checkpoint, Entry};
+use proof::Checkpoint;
 use protocol::PublicKey;
 
-use crate::books::Books;
-use crate::journal::{self, EntryProblem, Found, OpenError, Source, Start};
-use crate::snapshot::{self, Outline, Snapshot, SnapshotError};
+use crate::journal::{self, CutTail, Found, Journal, OpenError, Source, Start};
+use crate::snapshot::{self, Fold, Outline, Snapshot, SnapshotError};
 
 /// A snapshot that opening did not use.
 #[derive(Debug)]
@@ -37,20 +36,48 @@ pub enum PassedOverWhy {
     Witness(u64),
 }
 
-/// The books that were found.
-#[derive(Debug, Default)]
-pub(crate) struct Opening {
-    pub books: Books,
+/// A journal that was opened, and what its entries come to.
+#[derive(Debug)]
+pub struct Opened<F> {
+    /// The journal.
+    pub journal: Journal,
+    /// What its entries come to.
+    pub fold: F,
+    /// The snapshot that was used: how many entries it spared reading.
+    pub snapshot: Option<u64>,
+    /// Snapshots that were not.
+    pub passed_over: Vec<PassedOver>,
+    /// What was cut off the end.
+    pub cut: Option<CutTail>,
+}
+
+/// What is found while a journal is opened.
+#[derive(Debug)]
+pub(crate) struct Opening<'a, F: Fold> {
+    seed: &'a F::Seed,
+    /// What the entries come to, once they were read.
+    pub fold: F,
     /// The snapshot that was used.
     pub used: Option<Outline>,
     pub passed_over: Vec<PassedOver>,
 }
 
-impl Opening {
-    /// Reads the journal and fills in the books.
+impl<'a, F: Fold> Opening<'a, F> {
+    pub(crate) fn new(seed: &'a F::Seed) -> Self {
+        Self { seed, fold: F::begin(seed), used: None, passed_over: Vec::new() }
+    }
+
+    /// With the journal that was read.
+    pub(crate) fn opened(self, journal: Journal, cut: Option<CutTail>) -> Opened<F> {
+        let Self { fold, used, passed_over, .. } = self;
+        let snapshot = used.map(|used| used.state.checkpoint.size);
+        Opened { journal, fold, snapshot, passed_over, cut }
+    }
+
+    /// Reads the journal and fills in the fold.
     ///
-    /// Every snapshot's note is a checkpoint that this ledger signed: the journal must reach it and
-    /// agree with it, whatever became of the snapshot's other bytes.
+    /// Every snapshot's note is a checkpoint that the journal's key signed: the journal must reach it
+    /// and agree with it, whatever became of the snapshot's other bytes.
     pub(crate) fn read(&mut self, source: &Source<'_>) -> Result<Found, OpenError> {
         let found =
             snapshot::list(source.dir).map_err(journal::failed("listing snapshots", source.dir))?;
@@ -78,30 +105,26 @@ impl Opening {
                 Err(why) => self.pass_over(path, why),
             }
         }
-        let mut books = Books::default();
-        let found = journal::read(&held, &mut |seq, bytes| replay(&mut books, seq, bytes))?;
-        self.books = books;
+        let mut fold = F::begin(self.seed);
+        let found = journal::read(&held, &mut |seq, bytes| fold.take_in(seq, bytes))?;
+        self.fold = fold;
         Ok(found)
     }
 
     fn resume(&mut self, source: &Source<'_>, path: &Path) -> Result<Found, PassedOverWhy> {
         let key = source.key.expect("invariant: a snapshot's note was checked with it");
-        let Snapshot { outline, mut books } = snapshot::load(path, source.origin, key)?;
+        let Snapshot { outline, mut fold } =
+            snapshot::load::<F>(path, (source.origin, key), self.seed)?;
         let start = Start { place: &outline.place, before: &outline.before };
-        let found =
-            journal::read_from(source, &start, &mut |seq, bytes| replay(&mut books, seq, bytes))
-                .map_err(|error| PassedOverWhy::Journal(Box::new(error)))?;
-        (self.books, self.used) = (books, Some(outline));
+        let found = journal::read_from(source, &start, &mut |seq, bytes| fold.take_in(seq, bytes))
+            .map_err(|error| PassedOverWhy::Journal(Box::new(error)))?;
+        (self.fold, self.used) = (fold, Some(outline));
         Ok(found)
     }
 
     fn pass_over(&mut self, path: PathBuf, why: impl Into<PassedOverWhy>) {
         self.passed_over.push(PassedOver { path, why: why.into() });
     }
-}
-
-fn replay(books: &mut Books, seq: u64, bytes: &[u8]) -> Result<(), EntryProblem> {
-    Ok(books.replay(seq, &Entry::decode(bytes)?)?)
 }
 
 /// What snapshots say of a journal, for whoever reads all of it.

@@ -1,16 +1,17 @@
-//! Snapshots: the books at a place in the journal, signed, so that opening need not replay what
-//! came before.
+//! Snapshots: what the entries of a journal come to at a place in it, signed, so that opening need
+//! not replay what came before.
 //!
 //! A snapshot holds nothing that the journal does not give. It is a file beside the segments:
 //!
 //! ```text
 //! TSRSNP1⏎ | length u32 | note | chain 32 | peaks 32 each
-//!          | segments u64 | each: first entry u64, bytes u64 | books
+//!          | segments u64 | each: first entry u64, bytes u64 | image
 //! ```
 //!
 //! The note is a [`State`] and carries the hash of all that follows it. Peaks are those of the
 //! tree over the entries, as many as the number of entries has bits set; segments are those that
-//! ended before the place. The books' bytes are drawn in `books/image.rs`.
+//! ended before the place. The image is the [`Fold`]'s own: that of a ledger's books is drawn in
+//! `books/image.rs`.
 
 mod keeper;
 
@@ -18,15 +19,14 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use proof::merkle::Frontier;
+use proof::merkle::{Frontier, Hash};
 use proof::{Checkpoint, CheckpointError, Place, State};
 use protocol::{Digest, PublicKey, SigningKey};
 
-use crate::books::{Books, ImageError};
 use crate::journal::disk::write_whole;
-use crate::journal::{Disk, segments_before};
+use crate::journal::{Disk, EntryProblem, segments_before};
 
-pub(crate) use keeper::Keeper;
+pub use keeper::{KeepError, Keeper};
 
 const MAGIC: &[u8; 8] = b"TSRSNP1\n";
 const EXTENSION: &str = "snapshot";
@@ -34,6 +34,37 @@ const EXTENSION: &str = "snapshot";
 const FRAME_BYTES: usize = 12;
 /// A longer file is not read into memory: some 600 million entries.
 const BYTES_LIMIT: u64 = 32 << 30;
+
+/// What the entries of a journal come to, one after the other.
+///
+/// The same entries make the same fold, and the same fold has the same image.
+pub trait Fold: Sized + Send + 'static {
+    /// What it needs beside the entries.
+    type Seed: Clone + Send + 'static;
+
+    /// Of no entries.
+    fn begin(seed: &Self::Seed) -> Self;
+
+    /// Takes in the next entry, which has this number.
+    ///
+    /// # Errors
+    /// The entry is none of its.
+    fn take_in(&mut self, seq: u64, entry: &[u8]) -> Result<(), EntryProblem>;
+
+    /// Appends all of it but the seed, as bytes.
+    fn write_image(&self, to: &mut Vec<u8>);
+
+    /// Reads the image of a fold of `size` entries.
+    ///
+    /// # Errors
+    /// The bytes are no such image: another version wrote them.
+    fn from_image(seed: &Self::Seed, size: u64, image: &[u8]) -> Result<Self, EntryProblem>;
+
+    /// Number of its accounts, and the root of the tree over them, for who keeps any.
+    fn accounts(&self) -> (u64, Hash) {
+        (0, Frontier::default().root())
+    }
+}
 
 /// Why a snapshot is not used.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +79,12 @@ pub enum SnapshotError {
     /// Its note does not hold.
     #[error("its signed note does not hold")]
     Note(#[from] CheckpointError),
-    /// Its bytes are good, but hold no books.
+    /// Its bytes are good, but hold nothing that this version reads.
     #[error("another version of Tessera wrote it")]
-    Image(#[from] ImageError),
+    Image(#[source] EntryProblem),
 }
 
-/// What a snapshot says apart from the books.
+/// What a snapshot says apart from its image.
 #[derive(Debug)]
 pub(crate) struct Outline {
     pub state: State,
@@ -62,11 +93,11 @@ pub(crate) struct Outline {
     pub before: Vec<(u64, u64)>,
 }
 
-/// The books at a place.
+/// The fold at a place.
 #[derive(Debug)]
-pub(crate) struct Snapshot {
+pub(crate) struct Snapshot<F> {
     pub outline: Outline,
-    pub books: Books,
+    pub fold: F,
 }
 
 /// The snapshots in a journal's directory, newest first: number of entries and file.
@@ -103,27 +134,29 @@ pub(crate) fn note_text(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(note).into_owned())
 }
 
-/// Everything but the books, which are covered by its hash all the same.
+/// Everything but the image, which is covered by its hash all the same.
 pub(crate) fn outline(path: &Path, origin: &str, key: PublicKey) -> Result<Outline, SnapshotError> {
     let bytes = read(path)?;
     Ok(parse(&bytes, origin, key)?.0)
 }
 
 /// A whole snapshot.
-pub(crate) fn load(path: &Path, origin: &str, key: PublicKey) -> Result<Snapshot, SnapshotError> {
+pub(crate) fn load<F: Fold>(
+    path: &Path,
+    (origin, key): (&str, PublicKey),
+    seed: &F::Seed,
+) -> Result<Snapshot<F>, SnapshotError> {
     let bytes = read(path)?;
     let (outline, image) = parse(&bytes, origin, key)?;
-    let books = Books::from_image(image)?;
-    if books.size() != outline.state.checkpoint.size {
-        return Err(SnapshotError::Damaged("its books are of another place"));
-    }
-    Ok(Snapshot { outline, books })
+    let size = outline.state.checkpoint.size;
+    let fold = F::from_image(seed, size, image).map_err(SnapshotError::Image)?;
+    Ok(Snapshot { outline, fold })
 }
 
 impl Outline {
-    /// Whether these are the books that the snapshot holds.
-    pub(crate) fn is_of(&self, books: &Books) -> bool {
-        self.state.snapshot == Some(hash(&content(&self.place, &self.before, books)))
+    /// Whether this is the fold that the snapshot holds.
+    pub(crate) fn is_of(&self, fold: &impl Fold) -> bool {
+        self.state.snapshot == Some(hash(&content(&self.place, &self.before, fold)))
     }
 }
 
@@ -132,15 +165,14 @@ impl Outline {
 pub(crate) fn store(
     disk: &mut dyn Disk,
     dir: &Path,
-    (place, books): (&Place, &Books),
+    (place, fold): (&Place, &impl Fold),
     (origin, key): (&str, &SigningKey),
     keep: Option<u64>,
 ) -> io::Result<()> {
     let size = place.frontier.size();
-    assert_eq!(books.size(), size, "books and place are one");
-    let content = content(place, &segments_before(dir, size)?, books);
+    let content = content(place, &segments_before(dir, size)?, fold);
     let checkpoint = Checkpoint { origin: origin.to_owned(), size, root: place.frontier.root() };
-    let (accounts, accounts_root) = books.account_tree();
+    let (accounts, accounts_root) = fold.accounts();
     let snapshot = Some(hash(&content));
     let note = State { checkpoint, accounts, accounts_root, snapshot }.to_note(key);
 
@@ -161,7 +193,7 @@ pub(crate) fn store(
     Ok(())
 }
 
-fn content(place: &Place, before: &[(u64, u64)], books: &Books) -> Vec<u8> {
+fn content(place: &Place, before: &[(u64, u64)], fold: &impl Fold) -> Vec<u8> {
     let mut bytes = place.chain.to_vec();
     place.frontier.peaks().iter().for_each(|peak| bytes.extend_from_slice(peak));
     bytes.extend_from_slice(&(before.len() as u64).to_le_bytes());
@@ -169,7 +201,7 @@ fn content(place: &Place, before: &[(u64, u64)], books: &Books) -> Vec<u8> {
         bytes.extend_from_slice(&first_seq.to_le_bytes());
         bytes.extend_from_slice(&length.to_le_bytes());
     }
-    books.write_image(&mut bytes);
+    fold.write_image(&mut bytes);
     bytes
 }
 

@@ -153,14 +153,23 @@ impl<T> std::fmt::Debug for Signed<T> {
     }
 }
 
-mod signature_bytes {
+/// For `#[serde(with = "protocol::sign::signature_bytes")]`.
+pub mod signature_bytes {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
+    /// Writes a signature.
+    ///
+    /// # Errors
+    /// As the serializer.
     pub fn serialize<S: Serializer>(bytes: &[u8; 64], to: S) -> Result<S::Ok, S::Error> {
         to.serialize_bytes(bytes)
     }
 
+    /// Reads one.
+    ///
+    /// # Errors
+    /// Not 64 bytes, and as the deserializer.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 64], D::Error> {
         let bytes = Vec::<u8>::deserialize(from)?;
         bytes.try_into().map_err(|_other_length| D::Error::custom("a signature has 64 bytes"))

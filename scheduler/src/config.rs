@@ -43,6 +43,10 @@ pub struct Config {
     pub objects: Option<String>,
     /// How long a scheduler that leads may be silent until another takes the lead, milliseconds.
     pub lead_ms: u64,
+    /// Entries of a journal after which what it comes to is written down, so that the next start need
+    /// not read what came before; 0 for never. A journal that is sixteen times as long waits for a
+    /// sixteenth of its length.
+    pub snapshot_entries: u64,
     /// What a quote adds to the price of rays; that is in `policy.market`.
     pub prices: Prices,
     /// Tokens that a new client gets once.
@@ -96,6 +100,8 @@ impl Default for Config {
             objects: None,
             // A second's silence is a hiccup of the network, six are none.
             lead_ms: 6_000,
+            // Read again in a second.
+            snapshot_entries: 100_000,
             prices: Prices::default(),
             welcome_grant: Tokens::from_whole(100),
             // A hundred newcomers a day are a farm that grows fast.

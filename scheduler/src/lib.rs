@@ -17,5 +17,5 @@ pub mod verify;
 
 pub use config::{Config, ConfigError, Database};
 pub use quote::{Prices, quote};
-pub use shell::{News, Ready, run};
+pub use shell::{News, Ready, drain, history, keep_open, run};
 pub use split::{Kept, split};

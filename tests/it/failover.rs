@@ -40,6 +40,7 @@ fn another_scheduler_goes_on_where_a_killed_one_was_and_the_first_after_it() -> 
     let first = farm.start_standby("scheduler")?;
     farm.kill_scheduler()?;
     farm.follow(first)?;
+    farm.opened_from_snapshots()?;
     let units = job.finish(&farm)?;
     farm.check_ledger()?;
     farm.check_each_unit_paid_once(units)

@@ -44,6 +44,7 @@ fn a_scheduler_killed_in_the_middle_of_a_job_goes_on_where_it_was() -> Result<()
         farm.kill_scheduler()?;
         farm.start_scheduler()?;
     }
+    farm.opened_from_snapshots()?;
     let units = job.finish(&farm)?;
     farm.check_ledger()?;
     farm.check_each_unit_paid_once(units)

@@ -24,6 +24,8 @@ mod shots;
 mod stranger;
 /// Results that are handed in more than once.
 mod twice;
+/// A scheduler drains, and another goes on.
+mod upgrade;
 /// Farms that show two histories, or an older one.
 mod witnesses;
 

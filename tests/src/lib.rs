@@ -58,6 +58,9 @@ pub struct Standby {
     bind: SocketAddr,
 }
 
+/// Snapshots of both journals far oftener than in earnest, so that whoever starts again finds one.
+const SNAPSHOTS: &str = "snapshot_entries = 25";
+
 impl Farm {
     /// A farm with this text added to its settings; its scheduler is started.
     ///
@@ -90,7 +93,7 @@ impl Farm {
         let (home, artist) = (Place::default(), Place::default());
         let data = "scheduler".to_owned();
         let farm = Self { dir, bind, scheduler: None, data, home, artist };
-        fs::write(farm.path("farm.toml"), settings)?;
+        fs::write(farm.path("farm.toml"), format!("{SNAPSHOTS}\n{settings}"))?;
         Ok(farm)
     }
 
@@ -214,6 +217,22 @@ impl Farm {
     /// It is not running.
     pub fn kill_scheduler(&mut self) -> Result<()> {
         self.scheduler.take().context("the scheduler is not running")?.kill()
+    }
+
+    /// Waits until the running scheduler says that it has opened both of its journals from snapshots.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn opened_from_snapshots(&self) -> Result<()> {
+        for journal in ["/journal", "/ledger/journal"] {
+            let dir = format!("{}{journal}", self.data);
+            self.wait_for_log(|line| {
+                line.contains("a journal is open")
+                    && line.contains(&dir)
+                    && line.contains("snapshot=Some(")
+            })?;
+        }
+        Ok(())
     }
 
     /// Waits until the scheduler ends by itself.

@@ -160,6 +160,12 @@ impl Verifier {
         Place { chain: self.chain, frontier: self.frontier.clone() }
     }
 
+    /// How many entries there are.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
     /// Where the journal stands.
     #[must_use]
     pub fn head(&self) -> Head {

@@ -10,11 +10,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proof::entry::ENTRY_BYTES_MAX;
-use proof::{AccountState, Transfer};
+use proof::merkle::Hash;
+use proof::{AccountState, Entry, Transfer};
 use protocol::{Digest, TransferId, wire};
 
 use super::{Books, Known, Open, State};
 use crate::apply::{Broken, Ended};
+use crate::journal::EntryProblem;
+use crate::snapshot::Fold;
 use crate::totals::Totals;
 
 /// Bytes an entry takes: id, digest, state.
@@ -38,14 +41,26 @@ pub enum ImageError {
     /// A part is not in its canonical form or order.
     #[error("its {0} are not in canonical form")]
     Canonical(&'static str),
+    /// It is of another number of entries.
+    #[error("its books are of another place")]
+    Place,
     /// What it says does not add up.
     #[error("its books do not add up")]
     Broken(#[from] Broken),
 }
 
-impl Books {
-    /// Appends the books' bytes.
-    pub(crate) fn write_image(&self, to: &mut Vec<u8>) {
+impl Fold for Books {
+    type Seed = ();
+
+    fn begin((): &()) -> Self {
+        Self::default()
+    }
+
+    fn take_in(&mut self, seq: u64, entry: &[u8]) -> Result<(), EntryProblem> {
+        Ok(self.replay(seq, &Entry::decode(entry)?)?)
+    }
+
+    fn write_image(&self, to: &mut Vec<u8>) {
         to.extend_from_slice(&self.size.to_le_bytes());
         to.extend_from_slice(&self.time_ms.to_le_bytes());
         to.extend_from_slice(&(self.accounts.len() as u64).to_le_bytes());
@@ -68,8 +83,19 @@ impl Books {
         });
     }
 
+    fn from_image((): &(), size: u64, image: &[u8]) -> Result<Self, EntryProblem> {
+        let books = Self::read_image(image)?;
+        if books.size() == size { Ok(books) } else { Err(ImageError::Place.into()) }
+    }
+
+    fn accounts(&self) -> (u64, Hash) {
+        self.account_tree()
+    }
+}
+
+impl Books {
     /// Reads books, and counts them again.
-    pub(crate) fn from_image(bytes: &[u8]) -> Result<Self, ImageError> {
+    fn read_image(bytes: &[u8]) -> Result<Self, ImageError> {
         let mut rest = bytes;
         let (size, time_ms) = (number(&mut rest)?, number(&mut rest)?);
 

@@ -13,6 +13,7 @@ use protocol::{JobId, NodeId, PublicKey, TransferId};
 use self::caller::{Caller, Kind, Move};
 use super::{Books, Staged};
 use crate::apply::{ApplyError, BATCH_TRANSFERS_MAX, Ended, Outcome};
+use crate::snapshot::Fold as _;
 use crate::totals::MICRO_TOKENS_MAX;
 
 /// How many transfers; ten million by hand.
@@ -432,7 +433,7 @@ impl Run {
         }
         let (mut image, mut again) = (Vec::new(), Vec::new());
         self.books.write_image(&mut image);
-        let restored = Books::from_image(&image).expect("a good image");
+        let restored = Books::from_image(&(), self.books.size(), &image).expect("a good image");
         assert!(restored == self.books, "restored books differ");
         restored.write_image(&mut again);
         assert!(again == image, "the same books have other bytes");

@@ -107,6 +107,22 @@ pub(crate) fn read_from(
     reader.finish(checkpoint)
 }
 
+/// Reads a signed journal, which another process may be writing, and verifies all of it; how many
+/// entries there are. What is not whole yet at its end is left out.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn read_signed(
+    dir: &Path,
+    origin: &str,
+    key: PublicKey,
+    visit: &mut Visit<'_>,
+) -> Result<u64, OpenError> {
+    let signatures = Signatures::Last;
+    let source = Source { dir, origin, key: Some(key), signatures, witnessed: &[] };
+    Ok(read(&source, visit)?.verifier.size())
+}
+
 /// The segments that end before entry `size`: first entry and bytes.
 pub(crate) fn segments_before(dir: &Path, size: u64) -> io::Result<Vec<(u64, u64)>> {
     let mut segments = disk::segments(dir)?;

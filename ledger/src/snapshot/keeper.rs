@@ -1,25 +1,24 @@
 //! Makes snapshots behind the acknowledgement.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use proof::{Entry, Head, Place, Signatures, Verifier, VerifyError};
+use proof::{Head, Signatures, Verifier, VerifyError};
 use protocol::SigningKey;
 use protocol::sign::public_key;
 
-use super::{Snapshot, list, load, store};
-use crate::books::Books;
-use crate::journal::{Disk, FollowError, Follower};
+use super::{Fold, Snapshot, list, load, store};
+use crate::journal::{Disk, FollowError, Follower, Journal};
 
-/// A ledger writes its next snapshot when it has grown by this part of itself, if that is more
-/// than the entries it was told: so all snapshots of a ledger's life together are a few times its
+/// The next snapshot is written when the journal has grown by this part of itself, if that is more
+/// than the entries it was told: so all snapshots of a journal's life together are a few times its
 /// last one.
 const GROWTH_PART: u64 = 16;
-/// How many times as long as making a snapshot took the next one waits: a ledger that is written
+/// How many times as long as making a snapshot took the next one waits: a journal that is written
 /// as fast as it goes shares a processor with its snapshots half of the time. The longer the rest,
 /// the more is to be replayed after a crash in such a time: four times was tried, and left half a
 /// million entries.
@@ -31,16 +30,17 @@ const LATE_PART: u64 = 2;
 
 /// Whose snapshots they are, and where they lie.
 #[derive(Clone)]
-struct Owner {
+struct Owner<S> {
     dir: PathBuf,
     origin: String,
     key: SigningKey,
+    seed: S,
 }
 
 /// What became of a snapshot, and until when the next waits.
 type Made = (Result<(), KeepError>, Option<Instant>);
 
-/// Why a snapshot was not made. The ledger goes on without it.
+/// Why a snapshot was not made. The journal goes on without it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeepError {
@@ -63,10 +63,11 @@ pub enum KeepError {
 
 /// Makes snapshots in a thread of their own.
 ///
-/// It takes nothing from the books in memory, so it never holds them up: it reads the last
-/// snapshot and what the journal got since, by the rules, as opening would.
-pub(crate) struct Keeper {
-    owner: Owner,
+/// It takes nothing from the fold in memory, so it never holds that up: it reads the last snapshot
+/// and what the journal got since, by the rules, as opening would.
+pub struct Keeper<F: Fold> {
+    /// None for a journal that nobody signs, and then there are no snapshots.
+    owner: Option<Owner<F::Seed>>,
     /// Entries between two snapshots; 0 for none.
     entries: u64,
     /// Entries at the newest good snapshot.
@@ -81,16 +82,17 @@ pub(crate) struct Keeper {
     problem: Option<KeepError>,
 }
 
-impl Keeper {
-    pub(crate) fn new(
-        dir: &Path,
-        origin: String,
-        key: SigningKey,
-        entries: u64,
-        last: Option<u64>,
-    ) -> Self {
-        let owner = Owner { dir: dir.to_owned(), origin, key };
-        let stop = Arc::new(AtomicBool::new(false));
+impl<F: Fold> Keeper<F> {
+    /// Makes a snapshot of a journal every so many entries, 0 for never. `last` is where the newest
+    /// good one is.
+    #[must_use]
+    pub fn new(journal: &Journal, seed: F::Seed, entries: u64, last: Option<u64>) -> Self {
+        let owner = journal.signing_key().map(|key| Owner {
+            dir: journal.dir().to_owned(),
+            origin: journal.origin().to_owned(),
+            key: key.clone(),
+            seed,
+        });
         let mut keeper = Self {
             owner,
             entries,
@@ -98,7 +100,7 @@ impl Keeper {
             next: 0,
             rest_until: None,
             late: 0,
-            stop,
+            stop: Arc::new(AtomicBool::new(false)),
             thread: None,
             problem: None,
         };
@@ -107,22 +109,20 @@ impl Keeper {
     }
 
     /// Entries at the newest good snapshot.
-    pub(crate) const fn last(&self) -> Option<u64> {
+    #[must_use]
+    pub const fn last(&self) -> Option<u64> {
         self.last
     }
 
     /// Why the last one was not made.
-    pub(crate) const fn problem(&self) -> Option<&KeepError> {
+    #[must_use]
+    pub const fn problem(&self) -> Option<&KeepError> {
         self.problem.as_ref()
     }
 
-    /// Says that the journal has grown to `head`: begins a snapshot when it is time for one.
-    pub(crate) fn advance(
-        &mut self,
-        head: impl FnOnce() -> Head,
-        size: u64,
-        disk: &dyn Fn() -> Box<dyn Disk>,
-    ) {
+    /// Says that the journal has grown: begins a snapshot when it is time for one.
+    pub fn advance(&mut self, journal: &Journal) {
+        let size = journal.size();
         if self.entries == 0 || size < self.next {
             return;
         }
@@ -136,11 +136,12 @@ impl Keeper {
         if size < self.next || rests && size < self.late {
             return;
         }
-        let (owner, last, head) = (self.owner.clone(), self.last, head());
-        let (mut disk, stop) = (disk(), Arc::clone(&self.stop));
-        let made = std::thread::Builder::new().name("ledger snapshot".into()).spawn(move || {
+        let Some(owner) = self.owner.clone() else { return };
+        let (last, head, mut disk) = (self.last, journal.head(), journal.disk());
+        let stop = Arc::clone(&self.stop);
+        let made = std::thread::Builder::new().name("snapshot".into()).spawn(move || {
             let start = Instant::now();
-            let made = owner.make(&mut *disk, last, &head, &stop);
+            let made = owner.make::<F>(&mut *disk, last, &head, &stop);
             (made, Instant::now().checked_add(REST_FACTOR * start.elapsed()))
         });
         match made {
@@ -159,15 +160,19 @@ impl Keeper {
         self.rest_until = None;
     }
 
-    /// Stops, and makes a last snapshot from the books at hand when enough entries came.
-    pub(crate) fn close(&mut self, place: &Place, books: &Books, disk: &mut dyn Disk) {
+    /// Stops, and makes a last snapshot of the fold at hand, to which all of the journal has come,
+    /// when enough entries came since the last.
+    pub fn close(&mut self, journal: &Journal, fold: &F) {
         self.stop.store(true, Ordering::Relaxed);
         self.collect();
-        let since = books.size().saturating_sub(self.last.unwrap_or(0));
-        if self.entries > 0 && since >= self.entries {
-            let (to, by) = (&self.owner.dir, (&*self.owner.origin, &self.owner.key));
+        let since = journal.size().saturating_sub(self.last.unwrap_or(0));
+        if let Some(owner) =
+            self.owner.as_ref().filter(|_| self.entries > 0 && since >= self.entries)
+        {
+            let (by, place) = ((&*owner.origin, &owner.key), journal.place());
             // Nothing is lost when it fails: the journal gives all of it again.
-            let _best_effort = store(disk, to, (place, books), by, self.last);
+            let _best_effort =
+                store(&mut *journal.disk(), &owner.dir, (&place, fold), by, self.last);
         }
     }
 
@@ -195,56 +200,62 @@ impl Keeper {
     }
 }
 
-impl std::fmt::Debug for Keeper {
+impl<F: Fold> Drop for Keeper<F> {
+    fn drop(&mut self) {
+        // Nobody else may find the thread writing beside the journal.
+        self.stop.store(true, Ordering::Relaxed);
+        self.collect();
+    }
+}
+
+impl<F: Fold> std::fmt::Debug for Keeper<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (last, next) = (self.last, self.next);
         f.debug_struct("Keeper").field("last", &last).field("next", &next).finish_non_exhaustive()
     }
 }
 
-impl Owner {
+impl<S> Owner<S> {
     /// Reads the last snapshot and what came since, up to `head`, and writes the next.
-    fn make(
+    fn make<F: Fold<Seed = S>>(
         &self,
         disk: &mut dyn Disk,
         last: Option<u64>,
         head: &Head,
         stop: &AtomicBool,
     ) -> Result<(), KeepError> {
-        let (mut verifier, mut books) = self.begin(last)?;
-        let from = books.size();
+        let (mut verifier, mut fold) = self.begin::<F>(last)?;
+        let from = verifier.size();
         let mut follower = Follower::starting_at(&self.dir, from)?;
         follower.follow(head.size, &mut |group| {
             if stop.load(Ordering::Relaxed) {
-                return Err("the ledger is being closed".into());
+                return Err("the journal is being closed".into());
             }
             if group.head.first_seq < from {
                 return Ok(());
             }
             verifier.group(group)?;
-            for (seq, bytes) in (group.head.first_seq..).zip(group.entries()) {
-                books.replay(seq, &Entry::decode(bytes)?)?;
-            }
-            Ok(())
+            let mut entries = (group.head.first_seq..).zip(group.entries());
+            entries.try_for_each(|(seq, bytes)| fold.take_in(seq, bytes))
         })?;
         if verifier.finish()? != *head {
             return Err(KeepError::OtherHead);
         }
         let by = (&*self.origin, &self.key);
-        Ok(store(disk, &self.dir, (&verifier.place(), &books), by, last)?)
+        Ok(store(disk, &self.dir, (&verifier.place(), &fold), by, last)?)
     }
 
-    /// The books at the last snapshot; at the journal's beginning when it is not to be had.
-    fn begin(&self, last: Option<u64>) -> Result<(Verifier, Books), KeepError> {
+    /// The fold at the last snapshot; at the journal's beginning when it is not to be had.
+    fn begin<F: Fold<Seed = S>>(&self, last: Option<u64>) -> Result<(Verifier, F), KeepError> {
         let (origin, key) = (&*self.origin, public_key(&self.key));
         let path = list(&self.dir)?.into_iter().find(|(size, _)| Some(*size) == last);
-        let loaded = path.and_then(|(_, path)| load(&path, origin, key).ok());
+        let loaded = path.and_then(|(_, path)| load(&path, (origin, key), &self.seed).ok());
         Ok(match loaded {
-            Some(Snapshot { outline, books }) => {
+            Some(Snapshot { outline, fold }) => {
                 let place = outline.place;
-                (Verifier::starting_at(place, origin, Some(key), Signatures::Last)?, books)
+                (Verifier::starting_at(place, origin, Some(key), Signatures::Last)?, fold)
             }
-            None => (Verifier::new(origin, Some(key), Signatures::Last)?, Books::default()),
+            None => (Verifier::new(origin, Some(key), Signatures::Last)?, F::begin(&self.seed)),
         })
     }
 }
@@ -253,36 +264,49 @@ impl Owner {
 mod tests {
     use std::time::Duration;
 
-    use proof::{Code, Transfer, account, entry::transfer_id, ledger_origin};
-    use protocol::Tokens;
-
     use super::*;
-    use crate::journal::SystemDisk;
-    use crate::ledger::{JOURNAL_DIR, Ledger, Options};
+    use crate::journal::{EntryProblem, Options};
+
+    /// How many entries there were.
+    struct Count(u64);
+
+    impl Fold for Count {
+        type Seed = ();
+
+        fn begin((): &()) -> Self {
+            Self(0)
+        }
+
+        fn take_in(&mut self, seq: u64, _entry: &[u8]) -> Result<(), EntryProblem> {
+            assert_eq!(seq, self.0);
+            self.0 += 1;
+            Ok(())
+        }
+
+        fn write_image(&self, to: &mut Vec<u8>) {
+            to.push(self.0 as u8);
+        }
+
+        fn from_image((): &(), size: u64, image: &[u8]) -> Result<Self, EntryProblem> {
+            assert_eq!(image, [size as u8]);
+            Ok(Self(size))
+        }
+    }
 
     #[test]
     fn a_rest_ends_when_too_much_would_have_to_be_read() {
         let dir = tempfile::tempdir().expect("a directory");
-        let key = SigningKey::from_bytes(&[7; 32]);
-        let options = Options { index: false, snapshot_entries: 0, ..Options::default() };
-        let mut ledger = Ledger::open(dir.path(), key.clone(), &options).expect("opens");
-        let pair = (account::issuance(), account::treasury());
-        let grant = |number: u64| {
-            let id = transfer_id("keeper", &[&number.to_le_bytes()]);
-            Transfer::posted(id, pair, Tokens::from_micro(1), Code::Grant)
-        };
-        let batch: Vec<Transfer> = (0..12).map(grant).collect();
-        ledger.apply(&batch, 1).expect("applies");
-
-        let origin = ledger_origin(public_key(&key));
-        let mut keeper = Keeper::new(&dir.path().join(JOURNAL_DIR), origin, key, 8, None);
+        let options = Options::new("keeper").signed_by(SigningKey::from_bytes(&[7; 32]));
+        let (mut journal, _) = Journal::open(dir.path(), options).expect("opens");
+        let mut keeper = Keeper::<Count>::new(&journal, (), 8, None);
         keeper.rest_until = Instant::now().checked_add(Duration::from_secs(3600));
-        let disk = || -> Box<dyn Disk> { Box::new(SystemDisk) };
-        for size in [7, 8, 11] {
-            keeper.advance(|| ledger.head(), size, &disk);
+        for size in 1..=11 {
+            journal.append_sync(&[b"entry"]).expect("written");
+            keeper.advance(&journal);
             assert!(keeper.thread.is_none(), "it rests at {size}");
         }
-        keeper.advance(|| ledger.head(), 12, &disk);
+        journal.append_sync(&[b"entry"]).expect("written");
+        keeper.advance(&journal);
         keeper.wait();
         assert_eq!((keeper.last(), keeper.problem().map(ToString::to_string)), (Some(12), None));
     }

@@ -7,7 +7,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::journal::SystemDisk;
-use crate::{ApplyError, Audit, Code, JOURNAL_DIR, Ledger, Options, Transfer, account, offline};
+use crate::{
+    ApplyError, Audit, Books, Code, JOURNAL_DIR, Ledger, Options, Transfer, account, offline,
+};
 use proof::{ledger_origin, transfer_id};
 
 fn key() -> SigningKey {
@@ -112,17 +114,18 @@ fn an_image_with_any_byte_altered_never_panics() {
     let (_dir, _, books) = ledger(100);
     let mut image = Vec::new();
     books.write_image(&mut image);
+    assert!(Books::from_image(&(), 31, &image).is_err(), "of another place");
     for at in 0..image.len() {
         for flip in [1, 0x80, 0xff] {
             let mut altered = image.clone();
             altered[at] ^= flip;
-            if let Ok(found) = Books::from_image(&altered) {
+            if let Ok(found) = Books::from_image(&(), 30, &altered) {
                 let mut again = Vec::new();
                 found.write_image(&mut again);
                 assert!(again == altered, "byte {at}: two images of the same books");
             }
         }
-        assert!(Books::from_image(&image[..at]).is_err(), "cut at {at}");
+        assert!(Books::from_image(&(), 30, &image[..at]).is_err(), "cut at {at}");
     }
 }
 
@@ -134,6 +137,6 @@ proptest! {
         prop_assert!(parse(&bytes, &origin, public).is_err());
         let framed = [MAGIC, &(bytes.len() as u32).to_le_bytes()[..], &bytes].concat();
         prop_assert!(parse(&framed, &origin, public).is_err());
-        prop_assert!(Books::from_image(&bytes).is_err());
+        prop_assert!(Books::from_image(&(), 0, &bytes).is_err());
     }
 }

@@ -545,7 +545,7 @@ pub enum CheckKind {
 }
 
 /// A film on disk, and who answers for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilmRef {
     /// The lease it came from.
     pub lease: LeaseId,
@@ -560,6 +560,7 @@ pub struct FilmRef {
     /// Its rays.
     pub rays: RayCount,
     /// The node's signature under its [`Commitment`].
+    #[serde(with = "protocol::sign::signature_bytes")]
     pub signature: [u8; 64],
 }
 

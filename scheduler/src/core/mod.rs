@@ -7,7 +7,9 @@
 
 mod draw;
 mod event;
+mod fold;
 pub mod gauge;
+pub mod history;
 pub mod keep;
 mod kept;
 pub mod plan;
@@ -22,6 +24,7 @@ pub use event::{
     Challenged, Check, CheckKind, CheckOutcome, Durability, Effect, Event, FilmRef, Finding,
     NodeFacts, Ordered, Tried,
 };
+pub use fold::event_of;
 pub use kept::{BaseError, bases, kept, kept_units};
 pub use policy::Policy;
 pub use state::{

@@ -25,6 +25,7 @@ use protocol::{
     Class, Engine, JobId, LeaseId, NodeId, PublicKey, Quote, QuoteId, RayCount, ShotIndex, Tokens,
     Unit, Verdict,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::core::draw::Secret;
 use crate::core::event::{Effect, FilmRef, NodeFacts};
@@ -44,9 +45,10 @@ pub struct State {
 }
 
 /// What a replay of the journal restores, to the bit.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Book {
-    /// Source of every random draw.
+    /// Source of every random draw. It lies in a file of its own.
+    #[serde(skip, default = "no_secret")]
     pub secret: Secret,
     /// The rules in force.
     pub policy: Policy,
@@ -95,12 +97,17 @@ pub struct Book {
     /// Batches of transfers ever asked for.
     pub moves: u64,
     /// What is to be indexed anew at the end of the event.
+    #[serde(skip)]
     pub touched: Touched,
 }
 
 /// What is true of this process only.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
+    /// Whether no new job is taken.
+    pub drains: bool,
+    /// When a film was last fetched by its artist, milliseconds.
+    pub fetched_ms: u64,
     /// Quotes made since the start.
     pub quotes_made: u64,
     /// Quotes that can still be ordered.
@@ -127,7 +134,7 @@ pub struct Quoted {
 }
 
 /// A node.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     /// Id.
     pub id: NodeId,
@@ -175,7 +182,7 @@ pub struct Node {
 }
 
 /// Pay that is held back.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hold {
     /// What was accepted.
     pub film: FilmRef,
@@ -196,7 +203,7 @@ pub struct Hold {
 }
 
 /// A lease that is not settled.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeaseRecord {
     /// Id.
     pub id: LeaseId,
@@ -230,7 +237,7 @@ pub struct LeaseRecord {
 }
 
 /// Where a lease's pay comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LeasePurse {
     /// The job's escrow: the unit's primary payment.
     Escrow,
@@ -241,7 +248,7 @@ pub enum LeasePurse {
 }
 
 /// How far a lease is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum LeasePhase {
     /// The node works on it.
     Out,
@@ -252,7 +259,7 @@ pub enum LeasePhase {
 }
 
 /// A film that a node has committed to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Committed {
     /// The film.
     pub film: FilmRef,
@@ -262,6 +269,11 @@ pub struct Committed {
     pub pixels: u32,
     /// The word on which alone it has held.
     pub vouched: Option<Box<Audit>>,
+}
+
+/// Until whoever reads a book puts in the secret.
+const fn no_secret() -> Secret {
+    Secret::new([0; 32])
 }
 
 impl State {

@@ -1,12 +1,13 @@
 //! What a node has shown that it can do: never its own word.
 
 use protocol::RayCount;
+use serde::{Deserialize, Serialize};
 
 /// Time after which older work counts half, milliseconds.
 const HALF_MS: u64 = 20 * 60_000;
 
 /// Work that came from a node, and how long it was at it; older work counts less.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pace {
     /// Weighted rays, in hundredths.
     centirays: u128,

@@ -8,19 +8,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow};
-use ledger::journal::{AppendError, Journal};
+use ledger::journal::{AppendError, Journal, Keeper};
 use protocol::wire;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::docket::Docket;
 use super::door::grant;
 use super::lobby::Lobby;
+use super::open::Folded;
 use super::queue::Queue;
 use super::till::{Batch, Errand};
-use crate::core::{Challenged, Check, Durability, Effect, Event, State, plan, step, verifiers};
+use crate::core::{
+    Challenged, Check, Durability, Effect, Event, State, outstanding, plan, step, verifiers,
+};
 
-/// Bytes of one journalled event: an order with its name is the longest.
-const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Closures that share one fsync.
 const TOGETHER_MAX: usize = 256;
 /// Nodes called for work between two closures.
@@ -35,6 +36,7 @@ type Answer = Box<dyn FnOnce() + Send>;
 pub(super) struct Desk {
     state: State,
     journal: Journal,
+    keeper: Keeper<State>,
     clock: Clock,
     /// Something is in the journal's line that is not durable yet.
     unsynced: bool,
@@ -148,6 +150,7 @@ impl Desk {
             } else {
                 self.unsynced = false;
                 self.sync_wanted = false;
+                self.keeper.advance(&self.journal);
             }
         }
         if self.failure.is_some() {
@@ -266,39 +269,24 @@ impl Desk {
     }
 }
 
-/// Replays a journal.
-///
-/// # Errors
-/// When it holds what this version does not understand.
-pub(super) fn replay(
-    mut state: State,
-    entries: impl Iterator<Item = (u64, Vec<u8>)>,
-) -> anyhow::Result<State> {
-    for (seq, bytes) in entries {
-        let event: Event = wire::decode(&bytes, EVENT_BYTES_MAX).with_context(|| {
-            format!("entry {seq} of the scheduler's journal is of another version")
-        })?;
-        step(&mut state, event);
-    }
-    Ok(state)
-}
-
 /// Begins work at a desk: returns the handle and the thread, which yields the journal's failure.
 pub(super) fn open(
-    state: State,
-    journal: Journal,
+    folded: Folded<State>,
     outlets: Outlets,
-    again: Vec<Effect>,
 ) -> std::io::Result<(DeskHandle, std::thread::JoinHandle<anyhow::Result<()>>)> {
+    let Folded { journal, fold: state, keeper } = folded;
     let (line, tasks) = mpsc::channel(LINE_MAX);
     let (changes, changed) = watch::channel(0);
+    // Unconfirmed money and unanswered checks first, in their old order.
+    let held_back = outstanding(&state.book);
     let mut desk = Desk {
         state,
         journal,
+        keeper,
         clock: Clock { ms: 0, looked: Instant::now() },
         unsynced: false,
         sync_wanted: false,
-        held_back: again,
+        held_back,
         answers: Vec::new(),
         outlets,
         docket: Docket::default(),
@@ -343,6 +331,7 @@ fn work(
     match desk.failure {
         Some(error) => Err(error),
         None => {
+            desk.keeper.close(&desk.journal, &desk.state);
             let stored = desk.journal.checkpoint().map(|_text| ());
             stored.context("the journal's last checkpoint was not stored")
         }

@@ -10,10 +10,14 @@ mod desk;
 mod docket;
 mod door;
 mod doubt;
+mod drain;
 mod frames;
 mod golden;
+mod history;
 mod lobby;
+mod open;
 mod page;
+mod parts;
 mod queue;
 mod restore;
 mod run;
@@ -22,4 +26,14 @@ mod sweep;
 mod till;
 mod verifier;
 
+pub use drain::{drain, keep_open};
+pub use history::history;
 pub use run::{News, Ready, run};
+
+/// A thread of the scheduler's.
+fn spawn(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work)
+}

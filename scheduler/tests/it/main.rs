@@ -7,6 +7,7 @@ mod deadlines;
 mod disputes;
 mod evidence;
 mod farm;
+mod history;
 mod keep;
 mod market;
 mod needs;

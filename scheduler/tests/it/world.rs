@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use ledger::journal::Fold as _;
 use ledger::{Account, Code, Transfer, account};
 use protocol::{
     BatchLengths, Class, Commitment, Digest, Engine, Equipment, JobId, JobSpec, LeaseId, Needs,
@@ -143,7 +144,7 @@ pub struct World {
     pub disputes_won: u32,
     stakes_made: u32,
     policy: Policy,
-    journal: Vec<Vec<u8>>,
+    pub journal: Vec<Vec<u8>>,
     synced: usize,
     held_back: Vec<Effect>,
     moves: VecDeque<(u64, Vec<Transfer>)>,
@@ -454,12 +455,21 @@ impl World {
         }
     }
 
-    /// The state that the journal gives.
+    /// The state that the journal gives, by way of a snapshot somewhere in it.
     pub fn replayed(&self) -> State {
-        let mut state = State::new(Secret::new([9; 32]));
-        for entry in &self.journal {
-            let event: Event = protocol::decode(entry, 1 << 20).expect("our own bytes");
-            step(&mut state, event);
+        let secret = Secret::new([9; 32]);
+        let mut state = State::begin(&secret);
+        let snapshot_at = self.journal.len() * 2 / 3;
+        for (seq, entry) in (0..).zip(&self.journal) {
+            if seq == snapshot_at as u64 {
+                let mut image = Vec::new();
+                state.write_image(&mut image);
+                let restored = State::from_image(&secret, seq, &image).expect("our own image");
+                assert_eq!(restored.book, state.book, "of {seq} events");
+                assert_eq!(restored.live.rendered, state.live.rendered, "of {seq} events");
+                state = restored;
+            }
+            state.take_in(seq, entry).expect("our own bytes");
         }
         state
     }

@@ -7,6 +7,7 @@ use protocol::{
     Engine, JobId, JobSpec, LeaseId, NodeId, Order, Priority, PublicKey, Quote, RayCount, Signed,
     Tokens, Unit,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{Audit, InLine, Node, Quiet};
 use crate::core::event::FilmRef;
@@ -23,7 +24,7 @@ const RECENT_MIN: usize = 4;
 pub type Urgency = (Reverse<Priority>, u64);
 
 /// A job.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Id.
     pub id: JobId,
@@ -74,6 +75,7 @@ pub struct Job {
     /// Units that want a film.
     pub waiting: BTreeSet<(Want, u32)>,
     /// Units that are to be indexed anew at the end of the event.
+    #[serde(skip)]
     pub touched: Vec<u32>,
     /// How far its tiles are, if they end when they have little noise.
     pub quiet: Option<Quiet>,
@@ -117,7 +119,7 @@ pub struct Job {
 }
 
 /// Where a job stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobPhase {
     /// The escrow is being filled.
     Funding,
@@ -132,7 +134,7 @@ pub enum JobPhase {
 }
 
 /// How a job ends that is not done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// It cannot go on.
     Failed(String),
@@ -143,7 +145,7 @@ pub enum Ending {
 }
 
 /// Why a job is paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pause {
     /// The artist wants it so.
     Artist,
@@ -152,7 +154,7 @@ pub enum Pause {
 }
 
 /// Why a unit wants a film; what was begun comes before what was not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Want {
     /// Nobody is at it any more.
     Again,
@@ -163,7 +165,7 @@ pub enum Want {
 }
 
 /// A unit of a job.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UnitState {
     /// Which.
     pub unit: Unit,
@@ -188,7 +190,7 @@ pub struct UnitState {
 }
 
 /// The film in use for a unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
     /// The film, all of whose rays are paid for.
     pub film: FilmRef,

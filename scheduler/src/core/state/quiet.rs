@@ -4,9 +4,10 @@
 //! not depend on who was quick, and nothing is rendered in vain.
 
 use protocol::{JobSpec, NoiseTarget, Unit};
+use serde::{Deserialize, Serialize};
 
 /// The tiles of a job with a noise target.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quiet {
     target: NoiseTarget,
     chunk_count: u32,
@@ -18,7 +19,7 @@ pub struct Quiet {
 }
 
 /// A tile of a shot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Tile {
     /// Chunks that are rendered before it is decided, or all where nothing is left to decide.
     chunks: u32,

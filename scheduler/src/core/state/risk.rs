@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use protocol::{Challenge, JobId, LeaseId, NodeId, PublicKey, Tokens, Unit};
+use serde::{Deserialize, Serialize};
 
 use super::Hold;
 use crate::core::event::{FilmRef, Finding};
 
 /// An accepted film that is being checked once more.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recheck {
     /// The lease whose film convicted the node.
     pub cause: LeaseId,
@@ -17,7 +18,7 @@ pub struct Recheck {
 }
 
 /// A conviction that can still be appealed against, or is being.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conviction {
     /// Who was convicted.
     pub node: NodeId,
@@ -49,7 +50,7 @@ pub struct Conviction {
 
 /// A verifier's word on a film, and the challenge that it answers. Where the trusted renderer looks as
 /// well, that is decided whatever becomes of the lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {
     /// The film.
     pub film: FilmRef,
@@ -66,7 +67,7 @@ pub struct Audit {
 }
 
 /// How far an appeal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Appeal {
     /// Nobody has appealed yet.
     Open,
@@ -79,7 +80,7 @@ pub enum Appeal {
 }
 
 /// An accepted film that is doubted: by its artist, or because who vouched for it was wrong elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Dispute {
     /// The job.
     pub job: JobId,
@@ -97,7 +98,7 @@ pub struct Dispute {
 }
 
 /// What an owner of nodes has at risk.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stake {
     /// At risk, and counted.
     pub amount: Tokens,

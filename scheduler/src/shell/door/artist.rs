@@ -42,6 +42,7 @@ impl Door {
             |error: &dyn std::error::Error| refused(RefusedCode::BadRequest, chain(error));
         spec.validate().map_err(|error| bad_request(&error))?;
         offer.validate().map_err(|error| bad_request(&error))?;
+        self.desk.ask(|desk| takes_jobs(desk.state())).await??;
         match self.scenes.has(spec.scene).await {
             Ok(true) => {
                 self.scene_uses.touch(spec.scene);
@@ -128,6 +129,7 @@ impl Door {
                 if desk.state().book.jobs.contains_key(&job) {
                     return Ok(());
                 }
+                takes_jobs(desk.state())?;
                 let now_ms = desk.now_ms();
                 let quoted = taken_quote(desk.state(), &order, now_ms)?;
                 let kept = still_kept(&desk.state().book, caller, &spec, &quoted.quote)?;
@@ -298,6 +300,7 @@ impl Door {
             .desk
             .ask(move |desk| {
                 own_kept_job(desk.state(), caller, unit.job)?;
+                desk.live_mut().fetched_ms = desk.now_ms();
                 let book = &desk.state().book;
                 let job = &book.jobs[&unit.job];
                 let accepted = view::accepted(book, &unit).map(|(_, accepted)| accepted.film.root);
@@ -441,6 +444,17 @@ fn may_wait_for(book: &Book, caller: PublicKey, other: JobId) -> Result<(), Refu
             Err(refused(RefusedCode::BadRequest, message))
         }
         Some(_) => Ok(()),
+    }
+}
+
+/// Whether the farm takes new jobs now.
+fn takes_jobs(state: &State) -> Result<(), Refused> {
+    match state.live.drains {
+        false => Ok(()),
+        true => {
+            let message = "the farm ends its jobs before an upgrade and takes no new ones; those that it has go on: try again later";
+            Err(refused(RefusedCode::Busy, message))
+        }
     }
 }
 

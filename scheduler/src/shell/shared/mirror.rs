@@ -3,16 +3,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use ledger::journal::{Journal, Options};
+use ledger::Books;
+use ledger::journal::{Fold, Journal, Keeper, Options};
 use proof::ledger_origin;
-use protocol::SigningKey;
 use protocol::sign::public_key;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::PostgresLog;
 use super::seat::{Found, Lead, Seat};
 use crate::config::{Config, Database};
-use crate::shell::run::{Keys, journal_origin};
+use crate::core::{Secret, State};
+use crate::shell::open::{Folded, Keys, journal_origin};
 
 /// Name of the scheduler's journal in the database.
 pub(in crate::shell) const SCHEDULER_LOG: &str = "scheduler";
@@ -29,21 +30,31 @@ pub(in crate::shell) fn stand_by(
     keys: &Keys,
     (tell, stop): (&UnboundedSender<String>, &AtomicBool),
 ) -> anyhow::Result<Option<Lead>> {
-    let farm = public_key(&keys.key);
-    let mut seat = Seat::open(config, database, farm, &keys.secret.to_bytes())?;
-    let mut mirrors = [
-        Mirror::open(config, database, &keys.key, SCHEDULER_LOG)?,
-        Mirror::open(config, database, &keys.key, LEDGER_LOG)?,
-    ];
+    let Keys { key, secret } = keys;
+    let farm = public_key(key);
+    let mut seat = Seat::open(config, database, farm, &secret.to_bytes())?;
+    let options = |origin| Options::new(origin).signed_by(key.clone());
+    let log = |name| PostgresLog::open(database, farm, name, None);
+    let every = config.snapshot_entries;
+    let (dir, origin) = (config.data_dir.join("journal"), journal_origin(key));
+    let secret = Secret::new(secret.to_bytes());
+    let journal = Folded::<State>::open(&dir, options(origin), secret, every)
+        .context("the scheduler's journal was not opened")?;
+    let mut scheduler = Mirror::of(journal, log(SCHEDULER_LOG)?);
+    let dir = config.data_dir.join("ledger").join(ledger::JOURNAL_DIR);
+    let journal = Folded::<Books>::open(&dir, options(ledger_origin(farm)), (), every)
+        .context("the ledger's journal was not opened")?;
+    let mut ledger = Mirror::of(journal, log(LEDGER_LOG)?);
+    let mut catch_up = || scheduler.catch_up().and_then(|()| ledger.catch_up());
     let mut told = None;
     while !stop.load(Ordering::Relaxed) {
         // Who lacks much should not lead before who lacks nothing.
-        mirrors.iter_mut().try_for_each(Mirror::catch_up)?;
+        catch_up()?;
         match seat.take()? {
             Found::Taken(term) => {
                 // From now on nobody else writes. The lead is held while the rest comes in.
                 let lead = Lead::begin(seat, term)?;
-                mirrors.iter_mut().try_for_each(Mirror::catch_up)?;
+                catch_up()?;
                 tracing::info!(term, "this scheduler leads the farm");
                 return Ok(Some(lead));
             }
@@ -63,35 +74,25 @@ pub(in crate::shell) fn stand_by(
 }
 
 /// A journal on this disk that follows the one in the database.
-struct Mirror {
+struct Mirror<F: Fold> {
     journal: Journal,
+    keeper: Keeper<F>,
     log: PostgresLog,
 }
 
-impl Mirror {
-    fn open(
-        config: &Config,
-        database: &Database,
-        key: &SigningKey,
-        name: &'static str,
-    ) -> anyhow::Result<Self> {
-        let ledger_dir = config.data_dir.join("ledger");
-        let (dir, origin) = match name {
-            LEDGER_LOG => (ledger_dir.join(ledger::JOURNAL_DIR), ledger_origin(public_key(key))),
-            _ => (config.data_dir.join("journal"), journal_origin(key)),
-        };
-        let options = Options::new(origin).signed_by(key.clone());
-        let (journal, _cut) = Journal::open_with(&dir, options, &mut |_seq, _entry| Ok(()))
-            .with_context(|| format!("the {name}'s journal was not opened"))?;
-        let log = PostgresLog::open(database, public_key(key), name, None)?;
-        Ok(Self { journal, log })
+impl<F: Fold> Mirror<F> {
+    /// What the entries come to is of no use before it leads, and grows old.
+    fn of(folded: Folded<F>, log: PostgresLog) -> Self {
+        let Folded { journal, keeper, fold: _ } = folded;
+        Self { journal, keeper, log }
     }
 
     fn catch_up(&mut self) -> anyhow::Result<()> {
-        let Self { journal, log } = self;
+        let Self { journal, keeper, log } = self;
         let entries = journal.catch_up(log).context("a journal did not come from the database")?;
         if entries > 0 {
             tracing::debug!(?log, entries, "caught up");
+            keeper.advance(journal);
         }
         Ok(())
     }

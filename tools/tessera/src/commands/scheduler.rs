@@ -1,10 +1,13 @@
 //! `tessera scheduler`: the farm's centre.
 
+mod drain;
+mod log;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::{Args, ValueHint};
+use clap::{Args, Subcommand, ValueHint};
 use scheduler::{Config, ConfigError, Database, News, Ready};
 
 use crate::client;
@@ -22,12 +25,34 @@ Examples:
   tessera scheduler --data farm --status 127.0.0.1:7780
   tessera scheduler --data farm --bind 10.0.0.1:7700 --database @db --objects s3://bucket/farm
   tessera scheduler --data farm --config farm.toml --print-config
+  tessera scheduler drain --data farm
+  tessera scheduler log --data farm
 
 ")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct SchedulerArgs {
+    /// What to do with one that runs, or ran
+    #[command(subcommand)]
+    command: Option<SchedulerCommand>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// What to do with a scheduler.
+#[derive(Debug, Subcommand)]
+enum SchedulerCommand {
+    /// Take no new jobs, end those that go on, and stop: before an upgrade
+    Drain(drain::DrainArgs),
+    /// Show who did what, from the signed journal, or write a trace of all leases
+    Log(log::LogArgs),
+}
+
+/// Options of a scheduler that is to run.
+#[derive(Debug, Args)]
+struct RunArgs {
     /// Folder of its journal, ledger, films and keys; made on first use
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, required = true)]
+    data: Option<PathBuf>,
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", env = "TESSERA_BIND")]
     bind: Option<SocketAddr>,
@@ -58,11 +83,20 @@ pub struct SchedulerArgs {
     stop_on_stdin_eof: bool,
 }
 
-/// Runs until a stop; prints the ticket first.
+/// Runs a scheduler, or does something with one.
 ///
 /// # Errors
 /// Usage: bad settings. Else the scheduler's.
 pub fn run(args: SchedulerArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    match args.command {
+        Some(SchedulerCommand::Drain(args)) => drain::run(&args),
+        Some(SchedulerCommand::Log(args)) => log::run(&args),
+        None => serve(args.run, interrupt),
+    }
+}
+
+/// Runs until a stop; prints the ticket first.
+fn serve(args: RunArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let config = config(&args)?;
     if args.print_config {
@@ -72,7 +106,7 @@ pub fn run(args: SchedulerArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     if args.stop_on_stdin_eof {
         interrupt.stop_on_stdin_eof();
     }
-    let ticket_file = args.data.join("ticket");
+    let ticket_file = config.data_dir.join("ticket");
     let is_private = config.private;
     let tell = move |news| match news {
         News::Open(ready) => {
@@ -84,6 +118,7 @@ pub fn run(args: SchedulerArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
             eprintln!("  the ticket has changed: it leads to another scheduler of the farm, too");
         }
         News::StandingBy(leader) => eprintln!("  standing by: {leader} leads the farm"),
+        News::Draining(left) => tell_draining(left),
     };
     client::block_on(async { scheduler::run(config, tell, interrupt.wait()).await })?;
     if args.json {
@@ -101,6 +136,17 @@ fn tell_ticket(ready: &Ready, ticket_file: &Path, is_private: bool) {
     // Whoever started us may not read: the farm runs all the same.
     if let Err(error) = text::print(&ticket) {
         eprintln!("warning: the ticket was not printed: {error}");
+    }
+}
+
+fn tell_draining(left: Option<usize>) {
+    match left {
+        None => eprintln!("  it takes new jobs again"),
+        Some(0) => eprintln!("  it has drained: no job is left that goes on; it stops in a moment"),
+        Some(jobs) => {
+            let jobs = text::plural(jobs as u64, "job goes on", "jobs go on");
+            eprintln!("  it takes no new jobs; {jobs}, and then it stops");
+        }
     }
 }
 
@@ -138,7 +184,7 @@ fn write_whole(path: &Path, ticket: &str, is_secret: bool) -> std::io::Result<()
     std::fs::rename(draft, path)
 }
 
-fn config(args: &SchedulerArgs) -> anyhow::Result<Config> {
+fn config(args: &RunArgs) -> anyhow::Result<Config> {
     let mut config = match &args.config {
         Some(path) => match Config::read(path) {
             Err(error @ ConfigError::Read { .. }) => Err(error).exit(Exit::NotFound)?,
@@ -146,7 +192,7 @@ fn config(args: &SchedulerArgs) -> anyhow::Result<Config> {
         },
         None => Config::default(),
     };
-    config.data_dir.clone_from(&args.data);
+    config.data_dir = args.data.clone().expect("invariant: it is required without a subcommand");
     if let Some(bind) = args.bind {
         config.bind = bind;
     }

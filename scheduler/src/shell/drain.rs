@@ -1,0 +1,94 @@
+//! Lets the jobs in hand end before the scheduler stops, and takes no new ones: so that a version with
+//! another engine can take over.
+//!
+//! A file in the data folder says so, which whoever may write there puts there and takes away.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::desk::DeskHandle;
+use super::run::News;
+use crate::core::Book;
+
+/// How often it is looked whether to drain, and how far it is.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How long it stays after its last job has ended, and after somebody has fetched a film, milliseconds.
+const LINGERS_MS: u64 = 15_000;
+
+/// Asks the scheduler of a data folder to drain, now or when it is started next.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn drain(data_dir: &Path) -> io::Result<()> {
+    std::fs::write(file(data_dir), "")
+}
+
+/// Takes that back; whether it was asked.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn keep_open(data_dir: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(file(data_dir)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the scheduler of a data folder is to drain.
+fn is_asked(data_dir: &Path) -> bool {
+    file(data_dir).exists()
+}
+
+/// It has drained: the next start is open to all again.
+fn is_done(data_dir: &Path) {
+    if let Err(error) = keep_open(data_dir) {
+        let file = file(data_dir);
+        tracing::error!(
+            "remove this file, or the next start drains too ({error}): {}",
+            file.display()
+        );
+    }
+}
+
+fn file(data_dir: &Path) -> PathBuf {
+    data_dir.join("drain")
+}
+
+/// Returns when the scheduler was asked to drain, no job can go on any more, and whoever follows one
+/// has had time to fetch the rest of it; never before.
+pub(super) async fn drained(data_dir: &Path, desk: &DeskHandle, tell: impl Fn(News)) {
+    let (mut told, mut busy_ms) = (None, None);
+    loop {
+        let asked = is_asked(data_dir);
+        let look = desk.ask(move |desk| {
+            desk.live_mut().drains = asked;
+            let left = asked.then(|| going(&desk.state().book));
+            (left, desk.state().live.fetched_ms, desk.now_ms())
+        });
+        // A desk that has stopped says so itself.
+        let Ok((left, fetched_ms, now_ms)) = look.await else {
+            return std::future::pending().await;
+        };
+        if left != told {
+            tell(News::Draining(left));
+            told = left;
+        }
+        match (left, busy_ms) {
+            (Some(1..), _) => busy_ms = Some(now_ms),
+            (Some(0), None) => return is_done(data_dir),
+            (Some(0), Some(ms)) if now_ms >= fetched_ms.max(ms) + LINGERS_MS => {
+                return is_done(data_dir);
+            }
+            _ => {}
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Jobs that go on: those that are paused, or wait for such, would hold it up for ever.
+fn going(book: &Book) -> usize {
+    book.active.values().filter(|job| !book.jobs[job].is_held()).count()
+}

@@ -1,0 +1,147 @@
+//! What a scheduler finds on its disk: its keys, its two journals and what they come to.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use ledger::journal::{Fold, Journal, Keeper, OpenError, Opened, Options, PassedOver};
+use ledger::{Audit, AuditReader, Ledger};
+use protocol::sign::public_key;
+use protocol::{Digest, Invitation, SigningKey};
+use transport::identity;
+
+use super::by_hash::ByHash;
+use super::depot::Depot;
+use super::shared::{self, LEDGER_LOG, PostgresLog, SCHEDULER_LOG};
+use super::spawn;
+use crate::config::Config;
+use crate::core::{Secret, State};
+
+/// What a farm is known by and draws from.
+pub(super) struct Keys {
+    pub(super) key: SigningKey,
+    pub(super) secret: SigningKey,
+}
+
+pub(super) fn keys(dir: &Path) -> anyhow::Result<Keys> {
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("the data folder cannot be made: {}", dir.display()))?;
+    let key = identity::load_or_create(&dir.join("key"))?;
+    let secret = identity::load_or_create(&dir.join("secret"))?;
+    Ok(Keys { key, secret })
+}
+
+/// The name of the scheduler's journal.
+pub(super) fn journal_origin(key: &SigningKey) -> String {
+    format!("tessera-scheduler/{}", public_key(key))
+}
+
+/// A journal that is open, with what its entries come to and who makes its snapshots.
+pub(super) struct Folded<F: Fold> {
+    pub(super) journal: Journal,
+    pub(super) fold: F,
+    pub(super) keeper: Keeper<F>,
+}
+
+impl<F: Fold> Folded<F> {
+    /// Opens one, and says what was not as it should be.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub(super) fn open(
+        dir: &Path,
+        options: Options,
+        seed: F::Seed,
+        snapshot_entries: u64,
+    ) -> Result<Self, OpenError> {
+        let opened = Journal::open_folded::<F>(dir, options, &seed)?;
+        let Opened { journal, fold, snapshot, passed_over, cut } = opened;
+        if let Some(cut) = cut {
+            let (bytes, dir) = (cut.bytes, dir.display());
+            tracing::warn!(bytes, "a journal's torn end was cut off: {dir}");
+        }
+        tell_passed_over(&passed_over);
+        tell_open(dir, journal.size(), snapshot);
+        let keeper = Keeper::new(&journal, seed, snapshot_entries, snapshot);
+        Ok(Self { journal, fold, keeper })
+    }
+}
+
+/// Logs how much of a journal need not be read.
+fn tell_open(dir: &Path, entries: u64, snapshot: Option<u64>) {
+    tracing::info!(entries, ?snapshot, "a journal is open: {}", dir.display());
+}
+
+/// Logs which snapshots were of no use: what they would have spared was read.
+fn tell_passed_over(snapshots: &[PassedOver]) {
+    for snapshot in snapshots {
+        let why = anyhow::Error::msg(snapshot.why.to_string());
+        tracing::warn!("a snapshot is not used, {why}: {}", snapshot.path.display());
+    }
+}
+
+/// What is on disk.
+pub(super) struct Found {
+    pub(super) key: SigningKey,
+    pub(super) invitation: Option<Invitation>,
+    pub(super) journal: Folded<State>,
+    pub(super) ledger: Ledger,
+    pub(super) films: ByHash,
+    pub(super) evidence: ByHash,
+}
+
+pub(super) fn open(
+    config: &Config,
+    depot: Option<Depot>,
+    term: Option<i64>,
+) -> anyhow::Result<Found> {
+    let dir = &config.data_dir;
+    let Keys { key, secret } = keys(dir)?;
+    let invitation = config.private.then(|| invitation(&secret, config.invitation));
+    let films = ByHash::open(dir.join("films"), "film")?.stored_in(depot.clone());
+    let evidence = ByHash::open(dir.join("evidence"), "evidence")?.stored_in(depot);
+    let options = Options::new(journal_origin(&key)).signed_by(key.clone());
+    let every = config.snapshot_entries;
+    let secret = Secret::new(secret.to_bytes());
+    let mut journal = Folded::<State>::open(&dir.join("journal"), options, secret, every)
+        .context("the scheduler's journal was not opened")?;
+    let options = ledger::Options { snapshot_entries: every, ..ledger::Options::default() };
+    let mut ledger = Ledger::open(&dir.join("ledger"), key.clone(), &options)
+        .context("the ledger was not opened")?;
+    tell_passed_over(ledger.passed_over());
+    let opened_at = ledger.opened_at();
+    let snapshot = (opened_at > 0).then_some(opened_at);
+    tell_open(&dir.join("ledger").join(ledger::JOURNAL_DIR), ledger.head().size, snapshot);
+    tell_audit(ledger.audit_reader())?;
+    if let Some(database) = &config.database {
+        let log = |name| PostgresLog::open(database, public_key(&key), name, term).map(Box::new);
+        journal
+            .journal
+            .share(log(SCHEDULER_LOG)?)
+            .context("the scheduler's journal is not shared")?;
+        ledger.share(log(LEDGER_LOG)?).context("the ledger's journal is not shared")?;
+        let term = term.context("nobody leads without a term")?;
+        shared::tell_whole(database, public_key(&key), term)?;
+    }
+    Ok(Found { key, invitation, journal, ledger, films, evidence })
+}
+
+/// The invitation of this number: a function of the farm's secret, so that nothing more is to be kept.
+fn invitation(secret: &SigningKey, number: u32) -> Invitation {
+    let secret = secret.to_bytes();
+    let digest = Digest::of("tessera 2026 invitation v1", &[&secret, &number.to_le_bytes()]);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.0[..16]);
+    Invitation(bytes)
+}
+
+/// Logs what reading the whole ledger in the background finds.
+fn tell_audit(audit: AuditReader) -> anyhow::Result<()> {
+    // It ends by itself when the ledger is closed.
+    let _detached = spawn("ledger audit's log", move || match audit.wait() {
+        Audit::Damaged { problem } => tracing::error!("the ledger is damaged: {problem}"),
+        Audit::Contradicted { problem } => tracing::error!("the ledger has stopped: {problem}"),
+        Audit::Holds { entries } => tracing::info!(entries, "the whole ledger was verified"),
+        _ => {}
+    })?;
+    Ok(())
+}
