@@ -14,11 +14,12 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 
 /// Where the form of an image is written: whatever changes here makes older images worthless, so that
 /// nobody has to remember it. What the book takes from other crates changes with the protocol's version.
-const FORM: [&[u8]; 7] = [
+const FORM: [&[u8]; 8] = [
     include_bytes!("state.rs"),
     include_bytes!("state/job.rs"),
     include_bytes!("state/quiet.rs"),
     include_bytes!("state/risk.rs"),
+    include_bytes!("state/verdicts.rs"),
     include_bytes!("event.rs"),
     include_bytes!("policy.rs"),
     include_bytes!("../market/pace.rs"),

@@ -57,3 +57,20 @@ pub fn films(book: &Book) -> BTreeSet<Digest> {
     let all = accepted.chain(judged).chain(held).chain(rechecked).chain(convicting);
     all.chain(audited).chain(disputed).map(|film: FilmRef| film.root).collect()
 }
+
+/// Hashes of all evidence that may be asked for: what verdicts that are kept rest on, and the word of
+/// verifiers that may still turn out wrong. All other can go.
+#[must_use]
+pub fn evidence(book: &Book) -> BTreeSet<Digest> {
+    let verdicts = book.nodes.values().flat_map(|node| node.verdicts.iter());
+    let of_verdicts = verdicts.filter_map(|verdict| verdict.evidence);
+    let accepted = book.jobs.values().flat_map(|job| &job.units);
+    let accepted = accepted.filter_map(|unit| unit.accepted.as_ref()?.vouched.as_deref());
+    let judged = book.leases.values().filter_map(|lease| lease.committed()?.vouched.as_deref());
+    let held = book.nodes.values().flat_map(|node| node.holds.values());
+    let rechecked = book.rechecks.values().map(|recheck| &recheck.hold);
+    let held = held.chain(rechecked).filter_map(|hold| hold.vouched.as_deref());
+    let convicting = book.convictions.values().filter_map(|conviction| conviction.audit.as_ref());
+    let words = accepted.chain(judged).chain(held).chain(convicting).chain(book.audits.values());
+    of_verdicts.chain(words.map(|audit| audit.finding.evidence)).collect()
+}

@@ -30,6 +30,6 @@ pub use policy::Policy;
 pub use state::{
     Able, Accepted, Appeal, Audit, Book, Committed, Conviction, Dispute, Ending, Hold, InLine,
     Index, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Live, Node, Pause, Quoted, Recheck,
-    Stake, State, Times, Touched, UnitState, Want,
+    Stake, State, Times, Touched, UnitState, Verdicts, Want,
 };
 pub use step::{AppealError, dispute_fee, may_appeal, outstanding, step};

@@ -7,6 +7,7 @@ mod line;
 mod quiet;
 mod risk;
 mod times;
+mod verdicts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,7 @@ pub use line::{InLine, Line};
 pub use quiet::Quiet;
 pub use risk::{Appeal, Audit, Conviction, Dispute, Recheck, Stake};
 pub use times::Times;
+pub use verdicts::Verdicts;
 
 use ledger::Transfer;
 use protocol::{
@@ -177,8 +179,8 @@ pub struct Node {
     pub holds: BTreeMap<u64, Hold>,
     /// Held pay for films that it has vouched for: whose, and its number there.
     pub vouched: BTreeSet<(NodeId, u64)>,
-    /// Verdicts, in order; the first has number 1.
-    pub verdicts: Vec<Verdict>,
+    /// What was said of its films.
+    pub verdicts: Verdicts,
 }
 
 /// Pay that is held back.
@@ -333,6 +335,16 @@ impl Book {
     pub(super) fn job_mut(&mut self, job: JobId) -> &mut Job {
         self.touched.job(job);
         self.jobs.get_mut(&job).expect("invariant: a lease's job is known")
+    }
+
+    /// Writes a verdict to its node's name, and lets go of those on units that are not known any more;
+    /// its number.
+    pub(super) fn say(&mut self, verdict: Verdict) -> u64 {
+        let jobs = &self.jobs;
+        let node = self.nodes.get_mut(&verdict.node).expect("invariant: who is judged is known");
+        let number = node.verdicts.push(verdict);
+        node.verdicts.forget(|it| jobs.get(&it.unit.job).is_some_and(|job| !job.expired));
+        number
     }
 
     /// A node that has a lease, a hold or a verdict.

@@ -303,9 +303,7 @@ pub fn accepted<'a>(book: &'a Book, unit: &Unit) -> Option<(PublicKey, &'a Accep
 /// Verdicts that refused films of a job, in order.
 pub fn refusals(book: &Book, job: JobId) -> impl Iterator<Item = &Verdict> {
     let refusals = book.jobs.get(&job).into_iter().flat_map(|job| &job.refusals);
-    refusals.filter_map(|(node, number)| {
-        book.nodes.get(node)?.verdicts.get(usize::try_from(*number).ok()?.checked_sub(1)?)
-    })
+    refusals.filter_map(|(node, number)| book.nodes.get(node)?.verdicts.get(*number))
 }
 
 /// The verdict that refused a lease's film, for its node, the node's owner and the job's artist; or that
@@ -323,7 +321,7 @@ pub fn refusal(book: &Book, caller: PublicKey, lease: LeaseId) -> Option<&Verdic
         .filter(|node| node.facts.owner == caller || PublicKey::from(node.id) == caller);
     let own_jobs = book.jobs.values().filter(|job| job.artist == caller);
     own_nodes
-        .flat_map(|node| &node.verdicts)
+        .flat_map(|node| node.verdicts.iter())
         .find(is_it)
         .or_else(|| own_jobs.flat_map(|job| refusals(book, job.id)).find(is_it))
 }

@@ -134,9 +134,10 @@ impl Parts {
         depot: Option<SceneDepot>,
         proof: Option<Proof>,
     ) -> Sweeper {
-        let Door { desk, films, scenes, scene_uses, .. } = &*self.door;
-        let (desk, films, scenes) = (desk.clone(), films.clone(), scenes.clone());
-        Sweeper::new(config, desk, films, (scenes, depot), (scene_uses.clone(), proof))
+        let Door { desk, films, evidence, scenes, scene_uses, .. } = &*self.door;
+        let (desk, scenes) = (desk.clone(), scenes.clone());
+        let files = (films.clone(), evidence.clone());
+        Sweeper::new(config, desk, files, (scenes, depot), (scene_uses.clone(), proof))
     }
 
     /// Stops the desk first, so that nothing is decided that cannot be written.

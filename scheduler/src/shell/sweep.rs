@@ -1,11 +1,11 @@
-//! Jobs that ended long ago expire; films and scenes that nobody needs any more leave the disk.
+//! Jobs that ended long ago expire; films, evidence and scenes that nobody needs any more leave the disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use protocol::SceneId;
+use protocol::{Digest, SceneId};
 use transport::Scenes;
 
 use super::by_hash::ByHash;
@@ -43,6 +43,7 @@ impl SceneUses {
 pub(super) struct Sweeper {
     pub(super) desk: DeskHandle,
     pub(super) films: Arc<ByHash>,
+    pub(super) evidence: Arc<ByHash>,
     pub(super) scenes: Scenes,
     pub(super) depot: Option<SceneDepot>,
     /// Where several schedulers share the films: whether this one led when it was asked what is needed.
@@ -59,13 +60,13 @@ impl Sweeper {
     pub(super) fn new(
         config: &Config,
         desk: DeskHandle,
-        films: Arc<ByHash>,
+        (films, evidence): (Arc<ByHash>, Arc<ByHash>),
         (scenes, depot): (Scenes, Option<SceneDepot>),
         (uses, proof): (Arc<SceneUses>, Option<Proof>),
     ) -> Self {
         let every = Duration::from_millis(config.sweep_ms);
         let keep_scenes = Duration::from_millis(config.keep_scenes_ms);
-        Self { desk, films, scenes, depot, proof, uses, every, keep_scenes }
+        Self { desk, films, evidence, scenes, depot, proof, uses, every, keep_scenes }
     }
 
     /// Sweeps again and again; ends when the desk has.
@@ -83,25 +84,17 @@ impl Sweeper {
                 }
                 expired.into_iter().for_each(|event| desk.apply(event));
                 let book = &desk.state().book;
-                (keep::films(book), keep::scenes(book))
+                (keep::films(book), keep::evidence(book), keep::scenes(book))
             });
-            let Ok((films, scenes)) = needed.await else { return };
+            let Ok((films, evidence, scenes)) = needed.await else { return };
             // A scheduler that was frozen wakes with an old book: what came since would be swept away.
             if let Some(mut proof) = self.proof.clone()
                 && !proof.led_at(asked).await
             {
                 return;
             }
-            let kept = self.films.clone();
-            let every = self.every;
-            let swept = tokio::task::spawn_blocking(move || kept.sweep(&films, every, at)).await;
-            match swept.context("sweeping panicked").and_then(|swept| Ok(swept?)) {
-                Ok((0, _)) => {}
-                Ok((films, bytes)) => {
-                    tracing::info!(films, bytes, "films that nobody needs are gone")
-                }
-                Err(error) => tracing::warn!("the films were not swept: {error:#}"),
-            }
+            self.sweep_files("films", &self.films, films, at).await;
+            self.sweep_files("evidence", &self.evidence, evidence, at).await;
             if let Err(error) = self.sweep_scenes(&scenes, at).await {
                 tracing::warn!("the scenes were not swept: {error:#}");
             }
@@ -109,6 +102,23 @@ impl Sweeper {
     }
 
     /// `at` is when it was known what is needed.
+    async fn sweep_files(
+        &self,
+        what: &'static str,
+        files: &Arc<ByHash>,
+        needed: BTreeSet<Digest>,
+        at: SystemTime,
+    ) {
+        let (files, every) = (files.clone(), self.every);
+        let swept = tokio::task::spawn_blocking(move || files.sweep(&needed, every, at)).await;
+        match swept.context("sweeping panicked").and_then(|swept| Ok(swept?)) {
+            Ok((0, _)) => {}
+            Ok((files, bytes)) => tracing::info!(files, bytes, "gone, for nobody needs it: {what}"),
+            Err(error) => tracing::warn!("not swept, {what}: {error:#}"),
+        }
+    }
+
+    /// The same of scenes.
     async fn sweep_scenes(&self, needed: &BTreeSet<SceneId>, at: SystemTime) -> anyhow::Result<()> {
         let here = self.scenes.list().await?.into_iter().map(|(scene, _bytes)| scene);
         let spare = here.filter(|scene| !needed.contains(scene)).collect();

@@ -72,7 +72,19 @@ fn a_job_expires_when_nothing_rests_on_it_any_more() {
     // And the farm goes on.
     let third = world.order(50, 3, 140);
     run(&mut world, 300);
-    assert_eq!(view::summary(&world.state.book.jobs[&third]).status, JobStatus::Done);
+    let book = &world.state.book;
+    assert_eq!(view::summary(&book.jobs[&third]).status, JobStatus::Done);
+    // Verdicts on what expired have gone from the nodes that were judged since; numbers went on.
+    let judged = book.nodes.values().filter(|node| {
+        node.verdicts.iter().next_back().is_some_and(|verdict| verdict.unit.job == third)
+    });
+    let mut count = 0;
+    for node in judged {
+        assert!(node.verdicts.iter().all(|verdict| verdict.unit.job == third));
+        assert!(node.verdicts.after(0).next().is_some_and(|(number, _)| number > 1));
+        count += 1;
+    }
+    assert!(count > 0);
 }
 
 #[test]

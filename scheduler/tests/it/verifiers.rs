@@ -3,7 +3,7 @@
 
 use ledger::account;
 use protocol::{Class, Tokens, VerdictKind};
-use scheduler::core::{Audit, Event, Node, Policy};
+use scheduler::core::{Audit, Event, Node, Policy, keep};
 
 use crate::convictions;
 use crate::simulator::{HONEST, run};
@@ -154,8 +154,11 @@ fn a_verifier_that_was_right_wins_its_appeal() {
         world.faults_percent = 3;
         world.owners_act = true;
         convictions::run(&mut world);
+        let evidence = keep::evidence(&world.state.book);
         for node in world.state.book.nodes.values().filter(|node| was_wrong(node)) {
             convicted += 1;
+            let mut proofs = node.verdicts.iter().filter_map(|verdict| verdict.evidence);
+            assert!(proofs.all(|proof| evidence.contains(&proof)), "it would be swept away");
             let won = |it: &protocol::Verdict| matches!(it.kind, VerdictKind::Overturned { .. });
             overturned += u32::from(node.verdicts.iter().any(won));
         }

@@ -54,7 +54,7 @@ pub(super) fn accept(
         let link = Link::unit(unit_id).with_evidence(evidence);
         let transfers = transfers.into_iter().map(|transfer| transfer.with_link(link)).collect();
         state.book.transfer(transfers, effects);
-        state.book.node_mut(record.node).verdicts.push(verdict);
+        state.book.say(verdict);
         credit_node(state, record, &committed, (unit_id, primary, pay), now_ms);
         if primary {
             let job = state.book.job_mut(job_id);

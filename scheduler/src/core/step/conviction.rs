@@ -57,8 +57,8 @@ pub(super) fn convict_verifier(
     let kind = VerdictKind::WrongFinding { agreed: agrees };
     let (root, evidence) = (film.root, Some(evidence));
     let verdict = Verdict { lease: id, unit, node: verifier, root, kind, evidence };
+    book.say(verdict);
     let node = book.node_mut(verifier);
-    node.verdicts.push(verdict);
     // Several findings of one lease may be wrong, and it may have been convicted of a film of its own.
     if node.barred {
         return;
@@ -414,7 +414,7 @@ fn overturn(book: &mut Book, id: LeaseId, conviction: &Conviction, effects: &mut
     let kind = VerdictKind::Overturned { returned, stake: conviction.stake, pay };
     let (unit, root) = (conviction.unit, film.root);
     let verdict = Verdict { lease: id, unit, node: conviction.node, root, kind, evidence: None };
-    node.verdicts.push(verdict);
+    book.say(verdict);
     let back = |what, from, to, amount| {
         let id = money::lease_movement_id(what, id);
         Transfer::posted(id, (from, to), amount, Code::Correction).with_link(Link::unit(unit))

@@ -8,7 +8,7 @@ use protocol::{Class, Engine, LeaseId, NodeId, PublicKey, RayCount, Tokens};
 use super::{job, lease};
 use crate::core::event::{Effect, NodeFacts};
 use crate::core::policy::Policy;
-use crate::core::state::{Book, Ending, LeasePhase, Node, State};
+use crate::core::state::{Book, Ending, LeasePhase, Node, State, Verdicts};
 use crate::market::pace::{self, Pace};
 use crate::money;
 
@@ -142,7 +142,7 @@ pub(super) fn meet(state: &mut State, id: NodeId, facts: NodeFacts) {
         out: 0,
         holds: BTreeMap::new(),
         vouched: BTreeSet::new(),
-        verdicts: Vec::new(),
+        verdicts: Verdicts::default(),
     };
     state.book.touched.node(id);
     let node = state.book.nodes.entry(id).or_insert_with(fresh);

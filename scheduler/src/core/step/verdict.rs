@@ -26,8 +26,7 @@ pub(super) fn record_refusal(
     let refused = book.node_mut(node);
     refused.refused += 1;
     let kind = VerdictKind::Refused(refusal);
-    refused.verdicts.push(Verdict { lease, unit, node, root, kind, evidence });
-    let number = refused.verdicts.len() as u64;
+    let number = book.say(Verdict { lease, unit, node, root, kind, evidence });
     book.job_mut(unit.job).refusals.push((node, number));
 }
 
@@ -121,7 +120,7 @@ pub(super) fn consider(
             let kind = VerdictKind::Disputed { other_root };
             let root = films[index].1;
             let verdict = Verdict { lease, unit: unit_id, node, root, kind, evidence: None };
-            book.node_mut(node).verdicts.push(verdict);
+            book.say(verdict);
         }
     }
     let job = book.job_mut(job_id);

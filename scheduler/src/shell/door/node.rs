@@ -218,14 +218,8 @@ impl Door {
             .desk
             .ask(move |desk| {
                 let node = desk.state().book.nodes.get(&node)?;
-                let first = usize::try_from(after).unwrap_or(usize::MAX);
-                let fresh = node.verdicts.iter().enumerate().skip(first);
-                Some(
-                    fresh
-                        .take(VERDICTS_PER_REPLY_MAX)
-                        .map(|(index, verdict)| (index as u64 + 1, verdict.clone()))
-                        .collect::<Vec<_>>(),
-                )
+                let fresh = node.verdicts.after(after).take(VERDICTS_PER_REPLY_MAX);
+                Some(fresh.map(|(number, it)| (number, it.clone())).collect::<Vec<_>>())
             })
             .await?
             .ok_or_else(unknown_node)?;
