@@ -3,7 +3,7 @@
 //! ```text
 //! simulate [--nodes 2000] [--jobs 50] [--seed 1] [--units-per-node 40] [--unit-ms 10000]
 //!          [--checks-per-second N] [--cheats-percent 1] [--newcomers-percent 1]
-//!          [--needs-percent 0] [--verify]
+//!          [--needs-percent 0] [--verify] [--tails 0]
 //! ```
 //!
 //! The same options give the same decisions, whose digest is the last line.
@@ -35,6 +35,7 @@ fn settings() -> Result<Settings, String> {
             "--cheats-percent" => settings.cheats_percent = value(0.0, 100.0)?,
             "--newcomers-percent" => settings.newcomers_percent = value(0.0, 100.0)?,
             "--needs-percent" => settings.needs_percent = value(0.0, 100.0)?,
+            "--tails" => settings.tails = value(0.0, 1e5)? as usize,
             "--verify" => settings.verify_every = Some(1_000),
             _ => return Err(format!("there is no {word}; see the top of benches/simulate.rs")),
         }
@@ -51,6 +52,8 @@ fn main() -> Result<(), String> {
     let mut farm = Farm::new(settings);
     farm.run();
     let all_done = farm.all_done();
+    farm.tails.sort_by(|a, b| b.times.total_cmp(&a.times));
+    farm.tails.iter().take(farm.settings.tails).for_each(|tail| println!("{tail}"));
     println!("{}", Report::of(&mut farm));
     println!("{:.0} s", begun.elapsed().as_secs_f64());
     if all_done { Ok(()) } else { Err("some jobs were not done".to_owned()) }

@@ -13,12 +13,13 @@ use scheduler::core::{
     Challenged, Check, Durability, Effect, Event, Policy, Secret, State, plan, step,
 };
 
-use super::ideal::Ideal;
+use super::ideal::{Ideal, Idleness};
 use super::money::Bank;
 use super::nodes::SimNode;
 use super::orders::Order;
 use super::random::Random;
 use super::report::Tally;
+use super::tails::{Step, Steps, Tail};
 
 pub const ENGINE: Engine = Engine(1);
 /// Time between two looks at what has come due, milliseconds.
@@ -46,6 +47,8 @@ pub struct Settings {
     pub needs_percent: f64,
     /// A check of every invariant after so many events, for small farms.
     pub verify_every: Option<u64>,
+    /// So many of the longest tails are told.
+    pub tails: usize,
 }
 
 impl Default for Settings {
@@ -61,6 +64,7 @@ impl Default for Settings {
             newcomers_percent: 1.0,
             needs_percent: 0.0,
             verify_every: None,
+            tails: 0,
         }
     }
 }
@@ -106,7 +110,10 @@ pub struct Farm {
     pub orders: Vec<Order>,
     pub bank: Bank,
     pub ideal: Ideal,
+    pub idleness: Idleness,
     pub tally: Tally,
+    pub(super) steps: Option<Steps>,
+    pub tails: Vec<Tail>,
     pub now_ms: u64,
     pub events: u64,
     /// Polls that got a lease, and the time that they took; then those that got none.
@@ -146,7 +153,10 @@ impl Farm {
             orders: Vec::new(),
             bank: Bank::default(),
             ideal: Ideal::default(),
+            idleness: Idleness::default(),
             tally: Tally::default(),
+            steps: (settings.tails > 0).then(Steps::default),
+            tails: Vec::new(),
             now_ms: 1_000_000,
             events: 0,
             granted: 0,
@@ -286,6 +296,7 @@ impl Farm {
         order.is_done = record.phase == scheduler::core::JobPhase::Done;
         order.ended_ms = Some(self.now_ms);
         order.usual_ms = record.films_ms as f64 / record.films.max(1) as f64;
+        self.note_tail(number);
     }
 
     fn tick(&mut self) {
@@ -311,6 +322,18 @@ impl Farm {
         self.apply(event?);
         self.granting += begun.elapsed();
         self.granted += 1;
+        let unit = &self.state.book.jobs[&job].units[unit_index as usize];
+        if unit.leases.len() == 1 && unit.failures == 0 {
+            self.idleness.begun(self.now_ms);
+        }
+        if self.steps.is_some() {
+            let book = &self.state.book;
+            let (record, place) = (&book.leases[&lease], book.nodes[&node].out);
+            let needs_ms = record.expected_ms - record.granted_ms;
+            let is_race = book.jobs[&job].units[unit_index as usize].leases.len() > 1;
+            let node = self.numbers[&node];
+            self.note((job, unit_index), Step::Granted { node, place, needs_ms, is_race });
+        }
         Some((lease, job, unit_index))
     }
 

@@ -8,6 +8,7 @@ mod nodes;
 mod orders;
 mod random;
 mod report;
+mod tails;
 mod trust;
 
 pub use farm::{Farm, Settings};

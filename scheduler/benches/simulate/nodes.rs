@@ -10,6 +10,7 @@ use scheduler::core::{Event, LeasePhase, LeasePurse, NodeFacts};
 
 use super::farm::{ENGINE, Farm, Happening};
 use super::report::Waste;
+use super::tails::Step;
 
 /// Speed of the middle node, rays a millisecond.
 pub const SPEED: f64 = 8e3;
@@ -52,6 +53,8 @@ pub struct SimNode {
     pace: f64,
     /// What the ideal farm counts it for: its pace while it works, its speed while it is idle.
     counted: f64,
+    /// The speed that it lets lie.
+    idle: f64,
     turn: u32,
     stay: u32,
 }
@@ -101,6 +104,7 @@ impl Farm {
             begun_ms: 0,
             pace: speed,
             counted: 0.0,
+            idle: 0.0,
             turn: 0,
             stay: 0,
         });
@@ -147,7 +151,16 @@ impl Farm {
             self.idle.push_back(number);
             self.count(number, speed);
         }
+        self.count_idle(number);
         !self.nodes[number as usize].leases.is_empty()
+    }
+
+    fn count_idle(&mut self, number: u32) {
+        let node = &mut self.nodes[number as usize];
+        let is_idle = node.is_here && node.leases.is_empty();
+        let idle = if is_idle { node.speed } else { 0.0 };
+        let change = idle - std::mem::replace(&mut node.idle, idle);
+        self.idleness.change(self.now_ms, change);
     }
 
     /// Begins with the first lease.
@@ -162,7 +175,9 @@ impl Farm {
         node.pace = node.speed / slower / jitter;
         let took_ms = (lease.rays / node.pace).max(1.0) as u64;
         let (turn, stay, pace) = (node.turn, node.stay, node.pace);
+        let of = (lease.job, lease.unit_index);
         self.count(number, pace);
+        self.note(of, Step::Begun { node: number, takes_ms: took_ms });
         if hangs {
             self.hang(number, took_ms / 2, stay);
         } else {
@@ -203,6 +218,7 @@ impl Farm {
         node.turn += 1;
         node.rendered += lease.rays;
         let (id, is_cheat) = (node.id, node.is_cheat);
+        self.note((lease.job, lease.unit_index), Step::Film { node: number });
         let record = self.state.book.leases.get(&lease.id);
         match record.filter(|record| record.node == id && record.phase == LeasePhase::Out) {
             None => self.tally.waste(Waste::Late, lease.rays),
@@ -260,6 +276,8 @@ impl Farm {
         let (id, now_ms) = (node.id, self.now_ms);
         let says_so = !hangs && self.random.chance(0.7);
         let leases: Vec<LeaseId> = node.leases.iter().map(|lease| lease.id).collect();
+        let units: Vec<_> = node.leases.iter().map(|it| (it.job, it.unit_index)).collect();
+        units.into_iter().for_each(|of| self.note(of, Step::Gone { node: number }));
         self.stop(number, Waste::Left);
         if says_so {
             for lease in leases {
@@ -282,6 +300,7 @@ impl Farm {
             node.leases.clear();
             node.turn += 1;
             self.count(number, 0.0);
+            self.count_idle(number);
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Order {
     frames: u32,
     /// Rays of its middle unit.
     rays: f64,
-    job: Option<protocol::JobId>,
+    pub(super) job: Option<protocol::JobId>,
 }
 
 pub const fn artist() -> PublicKey {

@@ -59,6 +59,9 @@ pub struct Report {
     pub ideal_s: f64,
     /// Rays rendered that came to nothing, of a hundred, by cause.
     pub wasted: Vec<(&'static str, f64)>,
+    /// Speed that lay idle, of a hundred of all that was there: while units waited that nobody had begun,
+    /// what of that the ideal farm let lie, and since.
+    pub idle: [f64; 3],
     /// Pay for what an honest node has rendered beside that of the middle one: lowest, 1 %, 99 %.
     pub fairness: [f64; 3],
     /// From order to first lease, seconds: 50 %, 99 %.
@@ -99,6 +102,9 @@ impl Report {
             ("forged", share(forged)),
             ("twins, and second films of raced units", share(twins + films - useful)),
         ];
+        let since = farm.idleness.since(farm.now_ms);
+        let idle = [farm.idleness.while_work, farm.ideal.idle(), since];
+        let there = all + farm.idleness.while_work + since;
         let seconds = |ms: u64| ms as f64 / 1e3;
         let orders = || farm.orders.iter();
         let waits = orders().filter_map(|it| Some(seconds(it.begun_ms? - it.ordered_ms)));
@@ -121,6 +127,7 @@ impl Report {
             makespan_s: seconds(end_ms - start_ms),
             ideal_s: (ideal_ms - start_ms as f64) / 1e3,
             wasted,
+            idle: idle.map(|rays| 100.0 * rays / there),
             fairness: fairness(farm),
             first_s: parts(waits.collect(), [0.5, 0.99]),
             whole_s: parts(wholes.collect(), [0.5, 0.99]),
@@ -181,6 +188,11 @@ impl fmt::Display for Report {
         for (why, share) in &self.wasted {
             writeln!(f, "              {share:.2} % {why}")?;
         }
+        let [early, ideal, late] = self.idle;
+        writeln!(
+            f,
+            "idle          {early:.2} % (ideal {ideal:.2} %) while units waited, {late:.2} % since"
+        )?;
         let [lowest, low, high] = self.fairness;
         writeln!(
             f,

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use protocol::{Needs, Tokens};
 
 use crate::core::plan;
-use crate::core::state::{Job, Node, State};
+use crate::core::state::{Job, LeasePhase, Node, State};
 use crate::market::base::Signal;
 
 /// Work in line beside what the nodes that work for the base price have shown that they can do.
 ///
 /// A node that could have work and has none does not count: only one that works, by a lease that is
-/// out or a film within the last epoch, or for which nothing waits. So nobody lowers the price with
+/// out or a film within the last epoch, or for which nothing waits; and who is at a job for certain
+/// nodes counts as far as that job does. So nobody lowers the price with
 /// nodes that only stand there, nor raises it by the speed that they claim.
 #[must_use]
 pub fn signal(state: &State, now_ms: u64) -> Signal {
@@ -42,7 +43,7 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
         let best_waiting = needs.filter_map(|needs| waiting.get(needs).copied()).max().max(for_any);
         let works = node.out > 0 || has_just_worked(node, now_ms, book.policy.market.epoch_ms);
         if works || best_waiting.is_none_or(|best| best < ask) {
-            signal.per_second += node.pace.per_second().unwrap_or(0);
+            signal.per_second += part(state, node, node.pace.per_second().unwrap_or(0));
         }
     }
     // Every lease that is out has a deadline.
@@ -57,6 +58,18 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
         signal.refused |= nobody_works && price(job) >= base && job.has_fresh_units();
     }
     signal
+}
+
+/// What a node can do, as far as the work that it is at counts: who is at a job for certain nodes is not
+/// there for all.
+fn part(state: &State, node: &Node, per_second: u128) -> u128 {
+    let book = &state.book;
+    let out = node.leases.iter().map(|lease| &book.leases[lease]);
+    let at = out.filter(|lease| lease.phase == LeasePhase::Out);
+    let able = at.filter_map(|lease| state.index.able_for(&book.jobs[&lease.job].spec.needs));
+    let all = state.index.able.per_second();
+    let parts = able.map(|able| share(per_second, able.per_second(), all));
+    parts.max().unwrap_or(per_second)
 }
 
 fn is_open(job: &&Job) -> bool {

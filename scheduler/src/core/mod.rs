@@ -14,6 +14,7 @@ pub mod keep;
 mod kept;
 pub mod plan;
 mod policy;
+mod race;
 mod state;
 mod step;
 pub mod verifiers;

@@ -1,16 +1,16 @@
 //! Decisions that depend on the moment: who gets which lease, what has come due. They only read;
 //! what they decide enters the state as an event.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{JobId, JobSpec, LeaseId, NodeId, PublicKey, Shot, ShotIndex, Steering, Tokens};
 
 use crate::core::event::Event;
 use crate::core::gauge;
+use crate::core::race;
 use crate::core::state::{
-    Able, Appeal, InLine, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Line, Merged, Node,
-    Open, RACE_AFTER_MS, State, Times, UnitState, Want, slow_after_ms,
+    Able, Appeal, InLine, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Merged, Node, Open,
+    State, UnitState, Want, slow_after_ms,
 };
 use crate::market::base::{self, Signal};
 use crate::market::place;
@@ -18,7 +18,7 @@ use crate::reputation;
 
 /// Units of one job, of each kind, that are looked at for a node before it is sent on: who comes next
 /// finds those that were passed over.
-const LOOKED_AT_MAX: usize = 64;
+pub(super) const LOOKED_AT_MAX: usize = 64;
 
 /// A node that is done with a unit in so many milliseconds is of use for any job.
 const OF_USE_MS: u64 = 5_000;
@@ -63,28 +63,9 @@ pub fn next_grant(state: &State, id: NodeId, now_ms: u64) -> Option<Event> {
     let rotates = place::rotates(&book.policy.market, book.leases_granted + 1);
     let in_line = || rotates.then(by_turn).flatten().or_else(by_place);
     // A job that is almost done does not wait until others run out of work.
-    end(state, node, &open, now_ms).or_else(in_line).or_else(|| race(state, node, &open, now_ms))
-}
-
-/// Jobs of several lines by a time, the latest first.
-fn latest<'a>(
-    open: &'a [Open<'a>],
-    times: fn(&Line) -> &Times<JobId>,
-) -> impl Iterator<Item = (u64, JobId)> {
-    let lines = open.iter().map(move |open| times(open.line).latest());
-    Merged::new(lines, |it| Reverse(*it))
-}
-
-/// A unit, for a quick node, that a job waits for all of whose units were begun.
-fn end(state: &State, node: &Node, open: &[Open<'_>], now_ms: u64) -> Option<Event> {
-    let ending = || latest(open, |line| &line.ending);
-    ending()
-        .take(LOOKED_AT_MAX)
-        .take_while(|(ends_ms, _)| *ends_ms == u64::MAX)
-        .map(|(_, job)| &state.book.jobs[&job])
-        .filter(|job| is_quick(node, job))
-        .find_map(|job| grant_in(state, node, job, now_ms))
-        .or_else(|| overtake(state, node, ending(), now_ms))
+    race::end(state, node, &open, now_ms)
+        .or_else(in_line)
+        .or_else(|| race::any(state, node, &open, now_ms))
 }
 
 /// A job in line, as a node comes to it.
@@ -141,27 +122,25 @@ fn by_urgency(jobs: Vec<Waiting<'_>>) -> Vec<Waiting<'_>> {
 /// Whether a node does a unit of a job before others have done all work up to its end: who does not
 /// only keeps the artist waiting. A job that nobody else has served since waits for nobody else.
 fn is_of_use(node: &Node, it: Waiting<'_>, now_ms: u64) -> bool {
-    let Waiting { job, ahead, able } = it;
+    let Waiting { job, able, .. } = it;
+    // Quick nodes come to what was begun before all else.
+    let ahead = if job.is_ending { job.work() } else { it.ahead };
     let others_ms = |work: u128| {
         let ms = work.saturating_mul(1_000).checked_div(able.per_second());
         ms.map_or(u64::MAX, |ms| u64::try_from(ms).unwrap_or(u64::MAX))
     };
-    let film_ms = job.usual_ms.unwrap_or_else(|| others_ms(job.unit_work * able.len() as u128));
+    // Films of slow nodes count in what was usual, and waits in their lines; nobody is to wait as long
+    // again at the end.
+    let mean_ms = others_ms(job.unit_work.saturating_mul(able.len() as u128));
+    let film_ms = job.usual_ms.unwrap_or(mean_ms).min(mean_ms / 2);
     let waited_ms = now_ms.saturating_sub(job.served_ms);
     let allowed_ms = others_ms(ahead).saturating_add(film_ms).saturating_add(waited_ms);
     let needs_ms = node.needs_ms(job.unit_work).unwrap_or(0);
     needs_ms <= allowed_ms.max(OF_USE_MS)
 }
 
-/// Whether a node does a unit of a job in no more time than its films have taken, if that is known.
-fn is_quick(node: &Node, job: &Job) -> bool {
-    let usual_ms = job.films_ms.checked_div(job.films);
-    let needs_ms = node.needs_ms(job.unit_work());
-    needs_ms.zip(usual_ms).is_none_or(|(needs_ms, usual_ms)| needs_ms <= usual_ms)
-}
-
 /// The first unit of a job that wants a film and that a node may have.
-fn grant_in(state: &State, node: &Node, job: &Job, now_ms: u64) -> Option<Event> {
+pub(super) fn grant_in(state: &State, node: &Node, job: &Job, now_ms: u64) -> Option<Event> {
     if !is_offered(state, node, job) {
         return None;
     }
@@ -173,7 +152,7 @@ fn grant_in(state: &State, node: &Node, job: &Job, now_ms: u64) -> Option<Event>
 }
 
 /// Whether a job's units are for this node.
-fn is_offered(state: &State, node: &Node, job: &Job) -> bool {
+pub(super) fn is_offered(state: &State, node: &Node, job: &Job) -> bool {
     let fails = |id| fails_at(state, job, id);
     job.is_offered()
         && job.is_for(node)
@@ -187,49 +166,6 @@ fn fails_at(state: &State, job: &Job, node: NodeId) -> bool {
     failures >= state.book.policy.job_failures_per_node_max
 }
 
-/// One more lease of a unit that another node is slow with, for a node that has nothing else to do:
-/// the first film that holds is taken, and paid once.
-fn race(state: &State, node: &Node, open: &[Open<'_>], now_ms: u64) -> Option<Event> {
-    let lines = open.iter().map(|open| open.line.races.due(now_ms));
-    let slow = Merged::new(lines, |it| *it).take(LOOKED_AT_MAX);
-    slow.map(|(_, job)| &state.book.jobs[&job])
-        .filter(|job| is_quick(node, job) && is_offered(state, node, job))
-        .flat_map(|job| {
-            let after_ms = slow_after_ms(job).unwrap_or(u64::MAX);
-            let is_slow = move |since_ms: u64| now_ms.saturating_sub(since_ms) >= after_ms;
-            let out = state.index.out(job.id).take_while(move |(since_ms, _)| is_slow(*since_ms));
-            out.map(move |(_, unit_index)| (job, unit_index))
-        })
-        .take(LOOKED_AT_MAX)
-        .find_map(|(job, unit_index)| grant_of(state, node, job, unit_index, now_ms))
-        .or_else(|| overtake(state, node, latest(open, |line| &line.expected), now_ms))
-}
-
-/// One more lease, for a quick node, of a unit whose film is late, or should come so late that the node
-/// would be done with it in half of the time; of jobs by when their last films should come.
-fn overtake(
-    state: &State,
-    node: &Node,
-    last: impl Iterator<Item = (u64, JobId)>,
-    now_ms: u64,
-) -> Option<Event> {
-    let last = last.take(LOOKED_AT_MAX);
-    last.map(|(_, job)| &state.book.jobs[&job])
-        .filter(|job| is_quick(node, job) && is_offered(state, node, job))
-        .filter_map(|job| Some((job, node.needs_ms(job.unit_work())?)))
-        .flat_map(|(job, needs_ms)| {
-            let usual_ms = job.films_ms.checked_div(job.films).unwrap_or(0);
-            let least_ms = needs_ms.saturating_mul(2).max(usual_ms).max(RACE_AFTER_MS);
-            let is_far = move |expected_ms: u64| expected_ms.saturating_sub(now_ms) > least_ms;
-            let far = state.index.expected(job.id).take_while(move |it| is_far(it.0));
-            far.map(|(_, unit_index)| unit_index)
-                .chain(state.index.late(job.id, now_ms))
-                .map(move |unit_index| (job, unit_index))
-        })
-        .take(LOOKED_AT_MAX)
-        .find_map(|(job, unit_index)| grant_of(state, node, job, unit_index, now_ms))
-}
-
 /// Whether a film takes much longer than those of its job did; never before one has come.
 fn is_slow(job: &Job, lease: &LeaseRecord, now_ms: u64) -> bool {
     slow_after_ms(job).is_some_and(|after_ms| {
@@ -238,7 +174,13 @@ fn is_slow(job: &Job, lease: &LeaseRecord, now_ms: u64) -> bool {
 }
 
 /// The lease of one unit for one node, if the node may have it.
-fn grant_of(state: &State, node: &Node, job: &Job, unit_index: u32, now_ms: u64) -> Option<Event> {
+pub(super) fn grant_of(
+    state: &State,
+    node: &Node,
+    job: &Job,
+    unit_index: u32,
+    now_ms: u64,
+) -> Option<Event> {
     let book = &state.book;
     let unit = &job.units[unit_index as usize];
     let owner_of = |lease: &LeaseId| book.nodes[&book.leases[lease].node].facts.owner;
@@ -505,6 +447,8 @@ fn shot_words(spec: &JobSpec, shot: ShotIndex) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Reverse;
+
     use protocol::Priority;
 
     use super::*;
@@ -521,6 +465,7 @@ mod tests {
             price: Tokens::ZERO,
             unit_work: 1,
             units: 1,
+            is_ending: false,
             usual_ms: None,
             served_ms: 0,
         });

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use able::Able;
 pub use index::{Index, Touched};
-pub(super) use index::{Open, RACE_AFTER_MS, slow_after_ms};
+pub(super) use index::{LAST_AFTER_MS, Open, RACE_AFTER_MS, slow_after_ms};
 pub use job::{Accepted, Ending, Job, JobPhase, Pause, UnitState, Urgency, Want};
 pub(super) use line::Merged;
 pub use line::{InLine, Line};
@@ -387,9 +387,19 @@ impl LeaseRecord {
     /// When its film is late: when it has taken half as long again as it should.
     #[must_use]
     pub fn late_ms(&self) -> u64 {
+        self.late_after_ms(RACE_AFTER_MS)
+    }
+
+    /// The same of the last units of a job.
+    #[must_use]
+    pub fn late_last_ms(&self) -> u64 {
+        self.late_after_ms(LAST_AFTER_MS)
+    }
+
+    fn late_after_ms(&self, least_ms: u64) -> u64 {
         let needs_ms = self.expected_ms - self.granted_ms;
         let late_ms = self.expected_ms.saturating_add(needs_ms / 2);
-        late_ms.max(self.granted_ms.saturating_add(RACE_AFTER_MS))
+        late_ms.max(self.granted_ms.saturating_add(least_ms))
     }
 
     /// The film, once there is one.

@@ -22,6 +22,7 @@ mod simulate;
 mod simulation;
 mod simulator;
 mod steering;
+mod tails;
 mod trust;
 mod verification;
 mod verifiers;

@@ -205,6 +205,23 @@ fn jobs_for_others_are_not_in_a_nodes_line_nor_in_the_price() {
     assert!(matches!(grant(&world, 0), Some(Event::Granted { job: it, .. }) if it == job));
 }
 
+/// Who works for one artist only is not there for all: he counts as far as that artist's work does.
+#[test]
+fn a_node_that_is_at_a_private_job_counts_in_part_for_the_price() {
+    let mut world = world(12, &[1, 2, 3, 4]);
+    place(&mut world, 1, 1, of_owners(&[public(1)]));
+    world.settle_all();
+    for node in &world.nodes {
+        let record = world.state.book.nodes.get_mut(&node.id).expect("it was met");
+        record.pace.observe(4_000_000, 1_000, 11_000);
+    }
+    world.state.index = world.state.indexed_anew();
+    let event = grant(&world, 0).expect("its own job");
+    world.apply(event);
+    let signal = scheduler::core::gauge::signal(&world.state, world.now_ms);
+    assert_eq!(signal.per_second, 3 * 400_000 + 100_000);
+}
+
 /// An artist's urgent job for other nodes does not hold up his own on those that may not have it.
 #[test]
 fn what_is_more_urgent_elsewhere_is_no_matter_here() {

@@ -4,12 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{NodeId, PublicKey, Tokens};
 
+/// No node counts for more in what is likely: so that squares can be summed.
+const PER_SECOND_MAX: u128 = 1 << 50;
+
 /// Nodes that are here and could get a lease.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Able {
     nodes: BTreeMap<NodeId, AbleNode>,
     /// What they have shown that they can do together: weighted centirays a second.
     per_second: u128,
+    /// The same squared, node by node.
+    squares: u128,
     asks: BTreeMap<PublicKey, BTreeSet<(Tokens, NodeId)>>,
     /// The lowest ask of each owner.
     lowest: BTreeSet<(Tokens, PublicKey)>,
@@ -28,6 +33,13 @@ impl Able {
     #[must_use]
     pub const fn per_second(&self) -> u128 {
         self.per_second
+    }
+
+    /// What the node can do that a unit is likeliest to be at: whoever is twice as fast gets twice as
+    /// many. Weighted centirays a second.
+    #[must_use]
+    pub fn likely_per_second(&self) -> u128 {
+        self.squares.checked_div(self.per_second).unwrap_or(0)
     }
 
     /// All of them, by id.
@@ -77,6 +89,9 @@ impl Able {
         };
         self.per_second += now.map_or(0, |now| now.per_second);
         self.per_second -= old.map_or(0, |old| old.per_second);
+        let square = |node: AbleNode| node.per_second.min(PER_SECOND_MAX).pow(2);
+        self.squares += now.map_or(0, square);
+        self.squares -= old.map_or(0, square);
         let asked = |node: AbleNode| (node.owner, node.ask);
         if old.map(asked) == now.map(asked) {
             return;
@@ -108,5 +123,25 @@ impl Able {
             }
             self.lowest.extend(after.map(|ask| (ask, owner)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_likelier_at_a_fast_node() {
+        let node =
+            |per_second| AbleNode { owner: PublicKey([1; 32]), ask: Tokens::ZERO, per_second };
+        let mut able = Able::default();
+        assert_eq!(able.likely_per_second(), 0, "nobody has shown anything");
+        able.set(NodeId([1; 32]), Some(node(1)));
+        able.set(NodeId([2; 32]), Some(node(9)));
+        assert_eq!(able.likely_per_second(), 8, "nine units in ten at 9, one at 1");
+        able.set(NodeId([3; 32]), Some(node(u128::from(u64::MAX))));
+        able.set(NodeId([3; 32]), None);
+        able.set(NodeId([2; 32]), Some(node(1)));
+        assert_eq!((able.per_second(), able.likely_per_second()), (2, 1));
     }
 }

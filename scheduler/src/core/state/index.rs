@@ -14,12 +14,16 @@ use super::line::LineKeys;
 use super::{Able, Book, Job, JobPhase, LeasePhase, Line, Live, Node, State, Times, UnitState};
 use crate::market::place;
 
-/// Leases of a unit at a time: its film, its twin and a race, or its film and two races.
-const LEASES_MAX: usize = 3;
+/// Leases of a unit at a time beyond the films that it wants: two races.
+const RACES_MAX: usize = 2;
 /// A lease is slow that has been out so many times longer than the job's films took on average.
 const RACE_FACTOR: u64 = 4;
 /// And no lease is slow or late that has been out for less, milliseconds.
 pub(in crate::core) const RACE_AFTER_MS: u64 = 10_000;
+/// The same of a job's last units, for which an artist waits.
+pub(in crate::core) const LAST_AFTER_MS: u64 = 2_000;
+/// A job's last units are one of so many.
+const LAST_SHARE: u32 = 50;
 
 /// Nodes and jobs that an event has changed, until they are indexed anew. Empty between events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -337,14 +341,17 @@ impl Index {
         let slow_ms = slow_ms.map(|(since_ms, after_ms)| since_ms.saturating_add(after_ms));
         let last_ms = keys.expected.latest().next().map(|(at_ms, _)| at_ms);
         // One that waits for a unit that was begun comes before all that wait for films only.
-        let is_ending = open.is_some_and(|job| !job.has_fresh_units() && !job.is_undecided());
+        let is_ending = open.is_some_and(Job::is_ending);
         let ends_ms = waits.map(|_| u64::MAX).or(last_ms).filter(|_| is_ending);
+        let few = |job: &Job| job.units_left() <= job.units_wanted().div_ceil(LAST_SHARE);
+        let is_tail = open.is_some_and(few);
         let group = keys.group.as_ref().and_then(|needs| self.groups.get_mut(needs));
         let jobs = group.map_or(&mut self.line, |group| &mut group.line);
         jobs.place(id, keys.line, line.zip(waits.map(Job::in_line)));
         jobs.races.set(id, slow_ms);
         jobs.expected.set(id, last_ms);
         jobs.ending.set(id, ends_ms);
+        jobs.tails.set(id, last_ms.filter(|_| is_tail));
         keys.line = line;
         if let Some(needs) = keys.group.take_if(|_| lasts.is_none()) {
             self.leave(id, &needs);
@@ -391,11 +398,15 @@ struct Out {
 
 fn out(book: &Book, unit: &UnitState) -> Option<Out> {
     let wanted = usize::from(unit.films_wanted);
-    if unit.accepted.is_some() || unit.on_trial || unit.leases.len() >= LEASES_MAX {
+    if unit.accepted.is_some() || unit.on_trial || unit.leases.len() >= wanted + RACES_MAX {
         return None;
     }
-    let out = unit.leases.iter().filter_map(|lease| book.leases.get(lease));
-    let times = out.filter(|lease| lease.phase == LeasePhase::Out).map(|lease| Out {
+    let of_unit = || unit.leases.iter().filter_map(|lease| book.leases.get(lease));
+    // What is being checked most likely holds.
+    if of_unit().filter(|lease| lease.phase != LeasePhase::Out).count() >= wanted {
+        return None;
+    }
+    let times = of_unit().filter(|lease| lease.phase == LeasePhase::Out).map(|lease| Out {
         granted_ms: lease.granted_ms,
         late_ms: lease.late_ms(),
         expected_ms: lease.expected_ms,

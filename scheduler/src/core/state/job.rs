@@ -295,6 +295,12 @@ impl Job {
         self.waiting.last().is_some_and(|(want, _)| *want == Want::Fresh)
     }
 
+    /// Whether all units that it will want were begun.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        !self.has_fresh_units() && !self.is_undecided()
+    }
+
     /// Work of a unit: weighted centirays, as the quote bounds them.
     #[must_use]
     pub fn unit_work(&self) -> u128 {
@@ -324,7 +330,7 @@ impl Job {
             return None;
         }
         let took_ms = u128::from(now_ms.saturating_sub(*self.recent.front()?));
-        let left = u128::from(self.units_wanted() - self.units_accepted);
+        let left = u128::from(self.units_left());
         let needs_ms = left * took_ms / (self.recent.len() as u128 - 1);
         Some(now_ms.saturating_add(u64::try_from(needs_ms).unwrap_or(u64::MAX)))
     }
@@ -338,6 +344,7 @@ impl Job {
             price: self.quote.price_per_gray,
             unit_work: self.unit_work(),
             units: self.waiting.len() as u32,
+            is_ending: self.is_ending(),
             usual_ms: self.films_ms.checked_div(self.films),
             served_ms: self.served_ms,
         }
@@ -354,14 +361,20 @@ impl Job {
     #[must_use]
     pub fn work_left(&self) -> u128 {
         let all = pace::weighted(self.quote.rays, self.quote.weight_percent);
-        let left = self.units_wanted() - self.units_accepted;
+        let left = self.units_left();
         all * u128::from(left) / u128::from(self.unit_count).max(1)
     }
 
     /// Units that it has or may still want: all but those of tiles that have ended without them.
     #[must_use]
-    pub fn units_wanted(&self) -> u32 {
+    pub const fn units_wanted(&self) -> u32 {
         self.unit_count - self.units_spared
+    }
+
+    /// Of these, units without an accepted film.
+    #[must_use]
+    pub const fn units_left(&self) -> u32 {
+        self.units_wanted() - self.units_accepted
     }
 
     /// Whether nothing is to be rendered any more, and nothing to be decided.

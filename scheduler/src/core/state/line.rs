@@ -19,6 +19,8 @@ pub struct Line {
     pub expected: Times<JobId>,
     /// The same of jobs all of whose units were begun; for ever where one of them wants a film.
     pub ending: Times<JobId>,
+    /// The same of jobs with few units left.
+    pub tails: Times<JobId>,
     /// Jobs with units that want a film, of each artist, the most urgent first.
     by_artist: BTreeMap<PublicKey, BTreeSet<(Urgency, JobId)>>,
 }
@@ -38,6 +40,8 @@ pub struct InLine {
     pub unit_work: u128,
     /// Units that want a film.
     pub units: u32,
+    /// Whether all of its units were begun.
+    pub is_ending: bool,
     /// From a lease to its film on average, milliseconds; none before a film has come.
     pub usual_ms: Option<u64>,
     /// When it opened or last got a lease, milliseconds.

@@ -23,8 +23,8 @@ impl World {
                         "accepted without a check"
                     );
                 }
-                // A film, its twin, and one that races a slow one.
-                assert!(unit.leases.len() <= 3);
+                // Two films and two races.
+                assert!(unit.leases.len() <= 4);
             }
             assert!(job.expired || accepted == job.units_accepted);
             assert!(job.available <= job.quote.price && job.spent <= job.quote.price);
