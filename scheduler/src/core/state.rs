@@ -1,6 +1,7 @@
 //! What the scheduler knows.
 
 mod able;
+mod demand;
 mod index;
 mod job;
 mod line;
@@ -11,6 +12,7 @@ mod times;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use able::Able;
+pub use demand::Demand;
 pub use index::{Index, Touched};
 pub(super) use index::{Open, RACE_AFTER_MS, slow_after_ms};
 pub use job::{Accepted, Ending, Job, JobPhase, Pause, UnitState, Urgency, Want};

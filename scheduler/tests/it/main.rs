@@ -9,6 +9,7 @@ mod evidence;
 mod farm;
 mod keep;
 mod market;
+mod memory;
 mod needs;
 mod noise;
 mod page;
