@@ -201,7 +201,7 @@ impl Agent {
             }
             if !unfinished.is_empty() {
                 let reason = "the node is stopping".to_owned();
-                let release = Request::Release { leases: unfinished, reason };
+                let release = Request::Release { leases: unfinished, reason, too_large: false };
                 if let Err(error) = connection.call(&release, Bytes::new(), FAREWELL_TIMEOUT).await
                 {
                     tracing::debug!(%error, "the leases were not given back");

@@ -22,6 +22,9 @@ const STEP_SHORT: Duration = Duration::from_millis(400);
 /// And one that took more by one of half of them.
 const STEP_LONG: Duration = Duration::from_secs(2);
 
+/// Making a scene ready may take so many times its package, with what stays of it.
+const READY_FACTOR: u64 = 6;
+
 /// Why a film was not rendered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -50,6 +53,9 @@ pub enum RenderFault {
     /// What the worker process says why it did not render.
     #[error("{0}")]
     Apart(String),
+    /// What it says why the scene does not fit.
+    #[error("{0}")]
+    TooLarge(String),
     /// A scene that nobody wants to touch again.
     #[error(
         "this scene has ended {ended} worker processes here and is not rendered again before the node is restarted"
@@ -61,6 +67,17 @@ pub enum RenderFault {
 }
 
 impl RenderFault {
+    /// Whether the scene does not fit into the memory that there is for it, the device's or the
+    /// worker's.
+    #[must_use]
+    pub const fn is_too_large(&self) -> bool {
+        match self {
+            Self::Render(error) => error.is_too_small(),
+            Self::TooLarge(_) | Self::Worker(WorkerError::Memory { .. }) => true,
+            _other => false,
+        }
+    }
+
     /// Whether there is nothing left to render with.
     pub(crate) const fn is_of_backend(&self) -> bool {
         matches!(
@@ -101,8 +118,9 @@ pub(crate) struct Easel {
     backend: Box<dyn Backend>,
     /// Samples of the next step of a film.
     step_samples: u64,
-    /// The scene of the last `prepare`: the next frame of an animation needs it again.
-    unpacked: Option<(SceneId, Scene)>,
+    /// The scene of the last `prepare`, and its package's bytes: the next frame of an animation needs it
+    /// again.
+    unpacked: Option<(SceneId, Scene, u64)>,
     prepared: Prepared,
 }
 
@@ -124,7 +142,7 @@ impl Easel {
     /// Whether a frame can be rendered without the scene's package.
     pub(crate) fn holds(&self, frame: &Frame) -> bool {
         let key = Key::new(frame.scene, &frame.settings, frame.time_s);
-        let unpacked = self.unpacked.as_ref().is_some_and(|(id, _)| *id == frame.scene);
+        let unpacked = self.unpacked.as_ref().is_some_and(|(id, ..)| *id == frame.scene);
         unpacked || self.prepared.scenes.iter().any(|(held, _)| *held == key)
     }
 
@@ -212,17 +230,20 @@ impl Easel {
         if self.prepared.bring(&key) {
             return Ok(true);
         }
-        let at_hand = self.unpacked.as_ref().is_some_and(|(id, _)| *id == frame.scene);
+        let at_hand = self.unpacked.as_ref().is_some_and(|(id, ..)| *id == frame.scene);
         if !at_hand {
             let Some(package) = package else {
                 return Ok(false);
             };
             self.unpacked = None;
+            self.prepared.make_room(package.len() as u64);
             let scene = scene::unpack_as(frame.scene, package).map_err(RenderFault::Unpack)?;
-            self.unpacked = Some((frame.scene, scene));
+            self.unpacked = Some((frame.scene, scene, package.len() as u64));
             progress();
         }
-        let (_id, scene) = self.unpacked.as_ref().expect("invariant: it was just put there");
+        let unpacked = self.unpacked.as_ref().expect("invariant: it was just put there");
+        let (_id, scene, package_bytes) = unpacked;
+        self.prepared.make_room(*package_bytes);
         self.prepared.put(key, scene, &frame.settings, frame.time_s)?;
         progress();
         Ok(true)
@@ -340,13 +361,23 @@ impl Prepared {
     ) -> Result<(), RenderFault> {
         let prepared = renderer::prepare(scene, settings, time_s).map_err(RenderFault::Prepare)?;
         self.scenes.insert(0, (key, prepared));
-        let total = |scenes: &[(Key, RenderScene)]| -> u64 {
-            scenes.iter().map(|(_, scene)| scene.byte_size()).sum()
-        };
-        while self.scenes.len() > 1 && total(&self.scenes) > self.limit_bytes {
+        while self.scenes.len() > 1 && self.bytes() > self.limit_bytes {
             self.scenes.pop();
         }
         Ok(())
+    }
+
+    /// Lets go of what would be in the way of a scene with such a package: beside others, one that fits
+    /// alone could end the worker.
+    fn make_room(&mut self, package_bytes: u64) {
+        let wanted = package_bytes.saturating_mul(READY_FACTOR);
+        while !self.scenes.is_empty() && self.bytes().saturating_add(wanted) > self.limit_bytes {
+            self.scenes.pop();
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.scenes.iter().map(|(_, scene)| scene.cpu_bytes()).sum()
     }
 
     fn front(&self) -> &RenderScene {
@@ -380,6 +411,43 @@ mod tests {
             assert_eq!(film.expect("rendered").root(), whole.root());
             assert!(told <= steps, "steps grow where they are short: {told} of {steps}");
         }
+    }
+
+    #[test]
+    fn others_make_room_for_a_scene_before_it_is_made_ready() {
+        let settings = RenderSettings { size: Size::new(16, 16), ..RenderSettings::default() };
+        let scene = scene::golden();
+        let mut prepared = Prepared { limit_bytes: u64::MAX, scenes: Vec::new() };
+        for time_s in [0.0, 1.0] {
+            let key = Key::new(SceneId([0; 32]), &settings, time_s);
+            prepared.put(key, &scene, &settings, time_s).expect("prepared");
+        }
+        let both = prepared.bytes();
+        prepared.limit_bytes = both + 600;
+        prepared.make_room(100);
+        assert_eq!(prepared.scenes.len(), 2);
+        prepared.make_room(101);
+        assert_eq!(prepared.scenes.len(), 1, "the one used longest ago goes");
+        prepared.make_room(both);
+        assert!(prepared.scenes.is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_from_what_fails() {
+        let too_large = [
+            RenderError::OutOfMemory { needed_bytes: 2, limit_bytes: 1 }.into(),
+            RenderError::DeviceFull { scene_bytes: 2 }.into(),
+            WorkerError::Memory { limit_mib: 1 }.into(),
+            RenderFault::TooLarge("as the worker says".to_owned()),
+        ];
+        assert!(too_large.iter().all(RenderFault::is_too_large));
+        let others = [
+            RenderError::Cancelled.into(),
+            WorkerError::Stopped.into(),
+            RenderFault::Apart("as the worker says".to_owned()),
+            RenderFault::Feared { ended: 2 },
+        ];
+        assert!(!others.iter().any(RenderFault::is_too_large));
     }
 
     #[test]

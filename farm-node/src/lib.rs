@@ -9,6 +9,7 @@
 mod agent;
 mod backend;
 mod cache;
+pub mod cards;
 mod cheat;
 mod config;
 mod easel;

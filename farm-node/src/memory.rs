@@ -1,6 +1,6 @@
 //! How much memory the machine has, and its graphics devices.
 
-use std::path::Path;
+use crate::cards::{self, Card};
 
 /// Half of the machine's memory, or 4 GiB where it cannot be learnt.
 pub(crate) fn half_bytes() -> u64 {
@@ -14,19 +14,19 @@ fn total_bytes(meminfo: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// Memory of the graphics devices, bytes, where their driver tells (amdgpu does). Of several the least:
-/// which of them renders is not known here, and more than there is must not be claimed.
+/// Least of a card's own memory, bytes: what has less borrows the machine's.
+const OWN_BYTES_MIN: u64 = 2_000_000_000;
+
+/// Memory of the graphics device, bytes, where drivers tell; nothing where several cards differ. Which of
+/// them renders is not known here: of too little no scene would come, and of too much none would fit.
 pub(crate) fn gpu_bytes() -> Option<u64> {
-    least_gpu_bytes(Path::new("/sys/class/drm"))
+    agreed_bytes(&cards::cards().0)
 }
 
-fn least_gpu_bytes(cards: &Path) -> Option<u64> {
-    let entries = std::fs::read_dir(cards).ok()?.filter_map(Result::ok);
-    let told = entries.filter_map(|entry| {
-        let file = entry.path().join("device/mem_info_vram_total");
-        std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok()
-    });
-    told.filter(|bytes| *bytes > 0).min()
+fn agreed_bytes(cards: &[Card]) -> Option<u64> {
+    let mut told = cards.iter().filter_map(|card| card.memory_bytes);
+    let first = told.find(|bytes| *bytes >= OWN_BYTES_MIN)?;
+    told.filter(|bytes| *bytes >= OWN_BYTES_MIN).all(|bytes| bytes == first).then_some(first)
 }
 
 #[cfg(test)]
@@ -34,23 +34,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_several_cards_the_smallest_is_claimed_and_where_none_tells_nothing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(least_gpu_bytes(folder.path()), None);
-        let card = |name: &str, text: &str| {
-            let device = folder.path().join(name).join("device");
-            std::fs::create_dir_all(&device).expect("made");
-            std::fs::write(device.join("mem_info_vram_total"), text).expect("written");
+    fn a_cards_memory_is_claimed_where_it_is_certain() {
+        let check = |told: &[Option<u64>], expected| {
+            let card = |gigabytes: &Option<u64>| Card {
+                memory_bytes: gigabytes.map(|count| count * 1_000_000_000),
+                ..Card::default()
+            };
+            let cards: Vec<Card> = told.iter().map(card).collect();
+            let bytes = agreed_bytes(&cards).map(|bytes| bytes / 1_000_000_000);
+            assert_eq!(bytes, expected, "{told:?}");
         };
-        std::fs::create_dir_all(folder.path().join("card0/device")).expect("made");
-        card("card1", "a lot\n");
-        card("card2", "0\n");
-        assert_eq!(least_gpu_bytes(folder.path()), None);
-        card("card3", "17163091968\n");
-        assert_eq!(least_gpu_bytes(folder.path()), Some(17_163_091_968));
-        card("card4", "8573157376\n");
-        assert_eq!(least_gpu_bytes(folder.path()), Some(8_573_157_376));
-        assert_eq!(least_gpu_bytes(&folder.path().join("nowhere")), None);
+        check(&[], None);
+        check(&[None], None);
+        check(&[Some(8)], Some(8));
+        check(&[None, Some(8), Some(8)], Some(8));
+        check(&[Some(8), Some(16)], None);
+        // A processor's own graphics borrow the machine's memory.
+        check(&[Some(1)], None);
+        check(&[Some(1), Some(8)], Some(8));
     }
 
     #[test]

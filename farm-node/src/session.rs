@@ -288,12 +288,12 @@ impl Session<'_> {
         }
         let reason = "the node pauses";
         leases.iter().for_each(|lease| self.agent.let_go(*lease, reason));
-        self.release(leases, reason.to_owned());
+        self.release(leases, reason.to_owned(), false);
     }
 
-    fn release(&mut self, leases: Vec<LeaseId>, reason: String) {
+    fn release(&mut self, leases: Vec<LeaseId>, reason: String, too_large: bool) {
         self.releasing += 1;
-        let request = Request::Release { leases, reason };
+        let request = Request::Release { leases, reason, too_large };
         self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
     }
 
@@ -346,7 +346,7 @@ impl Session<'_> {
             Err(error) => {
                 let reason = chain(&error);
                 if self.agent.held.contains_key(&lease) {
-                    self.release(vec![lease], reason.clone());
+                    self.release(vec![lease], reason.clone(), error.is_too_large());
                 }
                 self.agent.let_go(lease, reason);
                 // What failed at once would do so again, as often as the farm can grant leases.
@@ -439,7 +439,7 @@ impl Session<'_> {
                 let scheduler = self.scheduler;
                 let ours = leases.iter().filter_map(|signed| signed.open_from(scheduler).ok());
                 let leases = ours.map(|lease| lease.id).collect();
-                self.release(leases, "the node pauses".to_owned());
+                self.release(leases, "the node pauses".to_owned(), false);
             }
             Ok(Reply::Leases(leases)) => {
                 for signed in &leases {

@@ -71,6 +71,17 @@ pub(crate) enum WorkError {
     Silent,
 }
 
+impl WorkError {
+    /// Whether the scene does not fit into this node's memory.
+    pub(crate) const fn is_too_large(&self) -> bool {
+        match self {
+            Self::Render(fault) => fault.is_too_large(),
+            Self::Scene(SceneError::Memory(_)) => true,
+            _other => false,
+        }
+    }
+}
+
 /// A scene that must stay on disk for now.
 struct Pinned {
     workshop: Arc<Workshop>,

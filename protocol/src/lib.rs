@@ -19,6 +19,7 @@
 pub mod batch;
 pub mod challenge;
 pub mod evidence;
+pub mod footprint;
 pub mod geometry;
 pub mod id;
 pub mod invitation;
@@ -44,6 +45,7 @@ pub mod wire;
 pub use batch::{Batch, BatchLengths};
 pub use challenge::Challenge;
 pub use evidence::{EVIDENCE_PIXELS_MAX, Evidence};
+pub use footprint::Footprint;
 pub use geometry::{Rect, Size, TileGrid};
 pub use id::{
     AccountId, Digest, JobId, LeaseId, NodeId, ParseIdError, PublicKey, QuoteId, SceneId,
@@ -75,4 +77,4 @@ pub use voucher::{ParseVoucherError, Voucher, VoucherText};
 pub use wire::{DecodeError, decode, encode};
 
 /// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.
-pub const PROTOCOL_VERSION: u32 = 9;
+pub const PROTOCOL_VERSION: u32 = 10;

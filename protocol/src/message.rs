@@ -65,6 +65,8 @@ pub enum Request {
         leases: Vec<LeaseId>,
         /// Why, for the log.
         reason: String,
+        /// Whether their scene does not fit into this node's memory: it gets no more of their jobs.
+        too_large: bool,
     },
     /// Asks for pixels of others' films to render; the reply waits up to `wait_ms` when there are
     /// none.

@@ -214,8 +214,10 @@ impl fmt::Display for Needs {
 pub struct Reach {
     /// Nodes that the farm knows and that may work.
     pub known: u32,
-    /// Of these, those that meet the job's needs.
+    /// Of these, those that meet what the job's artist asks for.
     pub meet: u32,
+    /// Of these, those that can hold its scene, or do not know.
+    pub hold: u32,
     /// Of these, those that are connected.
     pub here: u32,
 }

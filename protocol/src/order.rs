@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::footprint::Footprint;
 use crate::id::{Digest, JobId, PublicKey, QuoteId};
 use crate::job::{JobSpec, RayCount, Shot, TileIndex, Unit, ViewIndex};
 use crate::limits;
@@ -44,6 +45,8 @@ pub struct Quote {
     pub rays: RayCount,
     /// Where `rays` comes from.
     pub probed: Probed,
+    /// Memory that its scene takes.
+    pub memory: Footprint,
     /// How many nodes may render it.
     pub reach: Reach,
     /// Last moment the quote can be ordered, milliseconds since 1970.
@@ -75,7 +78,7 @@ impl Quote {
 }
 
 impl Signable for Quote {
-    const DOMAIN: &'static str = "tessera 2026 quote v3";
+    const DOMAIN: &'static str = "tessera 2026 quote v4";
 }
 
 /// The artist's word that a quote is taken: moves the price into escrow.

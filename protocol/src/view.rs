@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::footprint::Footprint;
 use crate::id::{AccountId, Digest, JobId, NodeId, PublicKey, TransferId};
 use crate::job::{JobSpec, RayCount, Unit};
 use crate::lease::Class;
@@ -112,6 +113,10 @@ pub struct JobSummary {
     pub wanted_by_ms: Option<u64>,
     /// When it is done if it goes on as it does, milliseconds since 1970; none where that is not known.
     pub done_ms: Option<u64>,
+    /// Memory that its scene takes.
+    pub memory: Footprint,
+    /// Connected nodes that may render it and can hold it; none where it is over.
+    pub nodes_here: Option<u32>,
     /// Units in all.
     pub units: u32,
     /// Units accepted.

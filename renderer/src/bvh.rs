@@ -18,6 +18,7 @@ use crate::sampler::{hash, to_unit};
 use crate::tables::Node;
 
 pub use packing::{byte, plane};
+pub(crate) use pieces::WHOLE_MAX;
 
 /// Levels of the tree over instances that a traversal has room for.
 pub const TOP_DEPTH_MAX: u32 = 12;

@@ -11,6 +11,7 @@ pub mod camera;
 pub mod columns;
 pub mod environment;
 pub mod first;
+pub mod footprint;
 pub mod integrator;
 pub mod light;
 pub mod light_tree;

@@ -91,6 +91,13 @@ impl RenderScene {
         self.parts().iter().map(|part| part.len() as u64).sum()
     }
 
+    /// Bytes of the largest of the tables that a device binds one by one.
+    pub(crate) fn largest_table_bytes(&self) -> u64 {
+        let words: usize = self.small_parts().iter().map(|part| part.len()).sum();
+        let large = self.large_parts().map(<[u8]>::len);
+        large.into_iter().max().unwrap_or(0).max(words) as u64
+    }
+
     /// Values that all pixels share, with the offsets into [`RenderScene::words`].
     #[must_use]
     pub const fn header(&self) -> &Header {
@@ -175,17 +182,22 @@ impl RenderScene {
         ]
     }
 
-    fn parts(&self) -> Vec<&[u8]> {
-        let mut parts = vec![bytemuck::bytes_of(&self.header)];
-        parts.extend(self.small_parts());
-        parts.extend([
+    /// The tables that have a buffer each.
+    fn large_parts(&self) -> [&[u8]; 6] {
+        [
             cast_slice(&self.nodes),
             cast_slice(&self.triangles),
             cast_slice::<u32, u8>(&self.indices),
             cast_slice(&self.attributes),
             cast_slice(&self.texels),
             cast_slice(&self.environment),
-        ]);
+        ]
+    }
+
+    fn parts(&self) -> Vec<&[u8]> {
+        let mut parts = vec![bytemuck::bytes_of(&self.header)];
+        parts.extend(self.small_parts());
+        parts.extend(self.large_parts());
         parts
     }
 

@@ -13,6 +13,7 @@ pub use walk::walk;
 
 use crate::RenderScene;
 use crate::bvh::{Bounds, byte, plane};
+use crate::footprint::{WIDE_BLOCK_BYTES, WIDE_CORNERS_BYTES, WIDE_NODE_BYTES};
 use crate::math::{FAR, Vec3};
 use crate::moving::{corners_at_key, swept_box};
 use crate::ray::triangle_box;
@@ -72,6 +73,12 @@ pub struct WideScene {
     root: u32,
 }
 
+const _: () = {
+    assert!(size_of::<WideNode>() as u64 == WIDE_NODE_BYTES);
+    assert!(size_of::<Block>() as u64 == WIDE_BLOCK_BYTES);
+    assert!(size_of::<Corners>() as u64 == WIDE_CORNERS_BYTES);
+};
+
 const EMPTY_NODE: WideNode = WideNode { planes: [[[FAR; 8], [-FAR; 8]]; 3], children: [EMPTY; 8] };
 
 impl WideScene {
@@ -81,6 +88,9 @@ impl WideScene {
         if scene.header.root_node == NONE {
             return wide;
         }
+        // As much as [`RenderScene::cpu_bytes`] counts: what grows step by step takes more.
+        wide.nodes.reserve_exact(scene.nodes.len());
+        wide.blocks.reserve_exact(scene.leaf_count() as usize);
         let mut roots = BTreeMap::new();
         for instance in &scene.instances {
             let root = *roots
@@ -90,6 +100,18 @@ impl WideScene {
         }
         wide.root = wide.add_top(scene, scene.header.root_node);
         wide
+    }
+
+    /// Memory that it takes, bytes.
+    #[cfg(test)]
+    pub(crate) fn byte_size(&self) -> u64 {
+        let bytes = [
+            size_of_val(&*self.nodes),
+            size_of_val(&*self.blocks),
+            size_of_val(&*self.keys),
+            size_of_val(&*self.roots),
+        ];
+        bytes.iter().sum::<usize>() as u64
     }
 
     /// Adds the tree of triangles below a packed node; returns its place and box.

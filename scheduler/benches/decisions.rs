@@ -109,7 +109,9 @@ impl Desk {
             needs: protocol::Needs::default(),
         };
         let bound = SampleCost { closest: 25_000.0, shadow: 0.0 };
-        let probe = Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100 };
+        let memory = protocol::Footprint::default();
+        let probe =
+            Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100, memory };
         let book = &self.state.book;
         let terms = Terms {
             reach: protocol::Reach::default(),

@@ -182,6 +182,7 @@ mod tests {
             samples: 1,
             rays: RayCount::default(),
             probed: Probed::default(),
+            memory: protocol::Footprint::default(),
             reach: protocol::Reach::default(),
             valid_until_ms: 0,
         };

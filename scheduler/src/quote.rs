@@ -1,7 +1,8 @@
 //! The firm price of a job, from a probe of its scene.
 
 use protocol::{
-    BatchLengths, JobSpec, Offer, PriceError, Probed, Quote, QuoteId, RayCount, Reach, Tokens,
+    BatchLengths, Footprint, JobSpec, Offer, PriceError, Probed, Quote, QuoteId, RayCount, Reach,
+    Tokens,
 };
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +84,8 @@ pub struct Probe {
     pub pixels: u32,
     /// How heavy the scene is, see [`crate::market::weight`].
     pub weight_percent: u32,
+    /// Memory that it takes.
+    pub memory: Footprint,
 }
 
 /// On which terms a job is priced.
@@ -177,6 +180,7 @@ pub fn quote(
             pixels: probe.pixels,
             expected: rays_of(probe.mean, samples)?,
         },
+        memory: probe.memory,
         reach,
         valid_until_ms: now_ms.saturating_add(prices.valid_ms),
         price: Tokens::ZERO,
@@ -187,7 +191,8 @@ pub fn quote(
         checking: Tokens::ZERO,
     };
     // The reserve pays twins of jobs for any node only.
-    let twins_ppm = if spec.needs.is_nothing() { prices.reserve_ppm } else { 0 };
+    let is_for_any = spec.needs.is_nothing() && probe.memory.is_usual();
+    let twins_ppm = if is_for_any { prices.reserve_ppm } else { 0 };
     price(&mut quote, prices, (shots.into(), twins_ppm)).ok_or(QuoteError::Overflow)?;
     let cost = probe.bound;
     let millirays_per_sample = ((cost.closest + cost.shadow) * 1e3).ceil().max(1.0) as u64;
@@ -262,7 +267,14 @@ mod tests {
         weight_percent: u32,
     ) -> Result<Quote, QuoteError> {
         let mean = SampleCost { closest: cost.closest / 2.0, shadow: cost.shadow / 2.0 };
-        let probe = Probe { bound: cost, mean, shots: 1, pixels: 1_024, weight_percent };
+        let probe = Probe {
+            bound: cost,
+            mean,
+            shots: 1,
+            pixels: 1_024,
+            weight_percent,
+            memory: Footprint::default(),
+        };
         let (prices, rules) = (Prices::default(), Rules::default());
         let base_per_gray = Tokens::from_whole(10);
         let terms =
@@ -276,8 +288,15 @@ mod tests {
     }
 
     const COST: SampleCost = SampleCost { closest: 5.0, shadow: 2.5 };
-    const PROBE: Probe =
-        Probe { bound: COST, mean: COST, shots: 1, pixels: 1_024, weight_percent: 100 };
+    const SMALL: Footprint = Footprint { cpu_bytes: 0, gpu_bytes: 0 };
+    const PROBE: Probe = Probe {
+        bound: COST,
+        mean: COST,
+        shots: 1,
+        pixels: 1_024,
+        weight_percent: 100,
+        memory: SMALL,
+    };
 
     #[test]
     fn where_the_artist_picks_the_nodes_no_twins_are_priced() {

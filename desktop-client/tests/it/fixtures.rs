@@ -50,6 +50,8 @@ pub fn job(seed: u8, name: &str, status: JobStatus, accepted: u32, spent: u64) -
         stops_ms: None,
         wanted_by_ms: None,
         done_ms: None,
+        memory: protocol::Footprint::default(),
+        nodes_here: None,
         units: 60,
         units_accepted: accepted,
         price: Tokens::from_micro(3_600_000),

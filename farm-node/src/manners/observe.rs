@@ -68,10 +68,18 @@ impl Observer {
             time: linux::week_time(),
             exclusive: linux::running(&self.manners.exclusive),
             on_battery: linux::on_battery(),
-            temperature_c: linux::temperature_c(),
+            temperature_c: self.temperature_c(),
             disk_free_bytes: linux::disk_free_bytes(&self.data_dir),
             ..Observation::default()
         }
+    }
+
+    /// The hottest sensor; NVIDIA's cards are asked where there is a rule.
+    #[cfg(target_os = "linux")]
+    fn temperature_c(&self) -> Option<f32> {
+        let of_card = || crate::cards::nvidia_temperature_c();
+        let of_card = self.manners.temperature_c_max.and_then(|_max| of_card());
+        [linux::temperature_c(), of_card].into_iter().flatten().reduce(f32::max)
     }
 
     #[cfg(not(target_os = "linux"))]

@@ -344,6 +344,7 @@ impl Worker {
         match told {
             Told::Cancelled => RenderError::Cancelled.into(),
             Told::Failed(words) => RenderFault::Apart(super::plain(&words)),
+            Told::TooLarge(words) => RenderFault::TooLarge(super::plain(&words)),
             Told::NoBackend(words) => {
                 // The next order tries a process of its own.
                 self.process = None;

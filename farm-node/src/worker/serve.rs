@@ -194,6 +194,7 @@ fn fault_told(fault: &RenderFault) -> Told {
     match fault {
         RenderFault::Render(RenderError::Cancelled) => Told::Cancelled,
         RenderFault::Reopen(_) | RenderFault::Ended => Told::NoBackend(chain(fault)),
+        fault if fault.is_too_large() => Told::TooLarge(chain(fault)),
         fault => Told::Failed(chain(fault)),
     }
 }

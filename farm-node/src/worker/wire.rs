@@ -98,6 +98,8 @@ pub(crate) enum Told {
     Cancelled,
     /// It was not done.
     Failed(String),
+    /// The scene does not fit.
+    TooLarge(String),
     /// There is no backend to do it with.
     NoBackend(String),
     /// What came of attempts to break out.

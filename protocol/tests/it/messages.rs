@@ -132,7 +132,11 @@ fn requests() -> Vec<Request> {
         Request::Leases { max: 2, wait_ms: 10_000 },
         Request::Heartbeat { leases: vec![LeaseId([3; 16]); 2] },
         Request::Submit { commitment: Signed::new(&commitment(), &key()) },
-        Request::Release { leases: vec![LeaseId([3; 16])], reason: "stopping".into() },
+        Request::Release {
+            leases: vec![LeaseId([3; 16])],
+            reason: "stopping".into(),
+            too_large: true,
+        },
         Request::MyVerdicts { after: 12 },
         Request::Holders { scene: SceneId([2; 32]) },
         Request::Gives {
@@ -163,6 +167,8 @@ fn replies() -> Vec<Reply> {
         stops_ms: Some(3),
         wanted_by_ms: Some(1_900_000_000_000),
         done_ms: None,
+        memory: Footprint::in_steps(3_000_000_000, 2_000_000_000),
+        nodes_here: Some(3),
         units: 30,
         units_accepted: 11,
         price: Tokens::from_whole(9),

@@ -251,6 +251,25 @@ mod tests {
     }
 
     #[test]
+    fn a_scene_that_does_not_fit_beside_another_is_tried_alone() {
+        let Some(mut backend) = backend() else { return };
+        let (scene, work) = golden();
+        let other = renderer::prepare(&scene::golden(), scene.settings(), 1.0).expect("sound");
+        let other = other.with_seed(9, 1.0);
+        let cancel = Cancel::default();
+        let wanted = backend.render(&other, work, &cancel).expect("it fits");
+        backend.kernel.forget_scenes();
+        backend.device.full.set(1);
+        let error =
+            backend.render(&scene, work, &cancel).expect_err("it is alone and does not fit");
+        assert!(error.is_too_small(), "{error}");
+        backend.render(&scene, work, &cancel).expect("it fits");
+        backend.device.full.set(1);
+        let film = backend.render(&other, work, &cancel).expect("the other goes");
+        assert_eq!(film.root(), wanted.root());
+    }
+
+    #[test]
     fn a_full_device_is_an_error_that_names_the_scenes_bytes() {
         let Some(mut backend) = backend() else { return };
         let (scene, work) = golden();

@@ -44,6 +44,11 @@ fn allocate(
     usage: BufferUsages,
 ) -> Result<Buffer, RenderError> {
     check_size(device, needed_bytes)?;
+    #[cfg(test)]
+    if let Some(left) = device.full.get().checked_sub(1) {
+        device.full.set(left);
+        return Err(RenderError::DeviceFull { scene_bytes: 0 });
+    }
     let scope = device.device.wgpu_device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
     let buffer = device.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(label),

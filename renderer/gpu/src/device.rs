@@ -137,6 +137,9 @@ pub(crate) struct Device {
     pub queue: RenderQueue,
     pub summary: AdapterSummary,
     faults: Arc<Faults>,
+    /// How often there is no room, before there is.
+    #[cfg(test)]
+    pub full: std::cell::Cell<u32>,
 }
 
 /// What the driver reported outside any call.
@@ -210,7 +213,14 @@ impl Device {
         let (device, queue) = app::adopt(instance, adapter, device, queue);
         let faults = Arc::new(Faults::default());
         listen(device.wgpu_device(), &faults);
-        Ok(Self { device, queue, summary, faults })
+        Ok(Self {
+            device,
+            queue,
+            summary,
+            faults,
+            #[cfg(test)]
+            full: std::cell::Cell::new(0),
+        })
     }
 
     /// Waits for everything submitted so far.

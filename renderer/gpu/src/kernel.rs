@@ -34,6 +34,8 @@ const IN_FLIGHT_MAX: usize = 2;
 const FIRST_SAMPLES: u64 = 4096;
 /// Bytes of the chunks' sums on the device before they are read back.
 const FILM_BYTES_MAX: u64 = 32 << 20;
+// They and their way back are counted in what a scene takes on a device.
+const _: () = assert!(2 * FILM_BYTES_MAX < renderer::footprint::DEVICE_BYTES / 2);
 
 /// One dispatch's share of the work, see `shaders/render.wgsl`.
 #[derive(ShaderType, Clone, Copy)]

@@ -51,6 +51,9 @@ impl Tables {
         let mut buffers = vec![header];
         for (label, bytes) in tables {
             buffers.push(compute::table(device, label, bytes)?);
+            // The copy on the way there goes before the next is made: `RenderScene::gpu_bytes` counts one.
+            device.queue.submit([]);
+            device.wait()?;
         }
         let bound: Vec<_> = buffers.iter().collect();
         let group = compute::group(device, "scene", layout, &bound);
@@ -82,7 +85,15 @@ impl Uploaded {
             None => {
                 let kept = self.scenes.len().min(SCENES_MAX - 1);
                 self.scenes.drain(..self.scenes.len() - kept);
-                Tables::upload(device, layout, scene)?
+                match Tables::upload(device, layout, scene) {
+                    // Alone it may fit.
+                    Err(RenderError::DeviceFull { .. }) if kept > 0 => {
+                        self.scenes.clear();
+                        device.wait()?;
+                        Tables::upload(device, layout, scene)?
+                    }
+                    uploaded => uploaded?,
+                }
             }
         };
         self.scenes.push(tables);

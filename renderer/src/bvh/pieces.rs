@@ -13,7 +13,7 @@ use super::{Bounds, Effort, Tree, build_whole};
 use crate::tables::Node;
 
 /// Boxes above which a tree is built in pieces: 1.3 GB at once below.
-pub(super) const WHOLE_MAX: usize = 1 << 22;
+pub(crate) const WHOLE_MAX: usize = 1 << 22;
 /// Boxes of a piece at most.
 pub(super) const PIECE_MAX: usize = 1 << 18;
 

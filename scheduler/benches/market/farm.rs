@@ -284,7 +284,9 @@ impl Farm {
             needs: protocol::Needs::default(),
         };
         let bound = SampleCost { closest: UNIT_RAYS / UNIT_SAMPLES, shadow: 0.0 };
-        let probe = Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100 };
+        let memory = protocol::Footprint::default();
+        let probe =
+            Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100, memory };
         let book = &self.state.book;
         let terms = Terms {
             reach: protocol::Reach::default(),

@@ -281,7 +281,7 @@ impl Farm {
         self.stop(number, Waste::Left);
         if says_so {
             for lease in leases {
-                self.apply(Event::Released { lease, now_ms });
+                self.apply(Event::Released { lease, too_large: false, now_ms });
             }
         }
         if !hangs {

@@ -106,7 +106,9 @@ impl Farm {
         // The probe bounds the whole a tenth above what it is.
         let per_sample = order.rays * 1.1 / UNIT_SAMPLES;
         let bound = SampleCost { closest: per_sample, shadow: 0.0 };
-        let probe = Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100 };
+        let memory = protocol::Footprint::default();
+        let probe =
+            Probe { bound, mean: bound, shots: 3, pixels: 1_024, weight_percent: 100, memory };
         let rays = order.all_rays();
         self.ideal.order(self.now_ms, rays);
         // One in five bids half as much again.

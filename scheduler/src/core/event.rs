@@ -120,6 +120,8 @@ pub enum Event {
     Released {
         /// The lease.
         lease: LeaseId,
+        /// Whether the scene does not fit into the node's memory.
+        too_large: bool,
         /// When.
         now_ms: u64,
     },

@@ -14,8 +14,9 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 
 /// Where the form of an image is written: whatever changes here makes older images worthless, so that
 /// nobody has to remember it. What the book takes from other crates changes with the protocol's version.
-const FORM: [&[u8]; 8] = [
+const FORM: [&[u8]; 9] = [
     include_bytes!("state.rs"),
+    include_bytes!("state/demand.rs"),
     include_bytes!("state/job.rs"),
     include_bytes!("state/quiet.rs"),
     include_bytes!("state/risk.rs"),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{Needs, Tokens};
+use protocol::Tokens;
 
 use crate::core::plan;
-use crate::core::state::{Job, LeasePhase, Node, State};
+use crate::core::state::{Demand, Job, LeasePhase, Node, State};
 use crate::market::base::Signal;
 
 /// Work in line beside what the nodes that work for the base price have shown that they can do.
@@ -20,12 +20,12 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
     let base = book.base_per_gray;
     let open = || book.active.values().map(|id| &book.jobs[id]).filter(is_open);
     // What waits for anybody, and what for certain nodes only.
-    let mut waiting = BTreeMap::<&Needs, Tokens>::new();
+    let mut waiting = BTreeMap::<&Demand, Tokens>::new();
     for job in open().filter(|job| job.has_fresh_units()) {
-        let best = waiting.entry(&job.spec.needs).or_default();
+        let best = waiting.entry(&job.demand).or_default();
         *best = price(job).max(*best);
     }
-    let for_any = waiting.remove(&Needs::default());
+    let for_any = waiting.remove(&Demand::default());
     let able = &state.index.able;
     let mut signal = Signal {
         able: able.len() as u32,
@@ -49,7 +49,7 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
     // Every lease that is out has a deadline.
     let nobody_works = state.live.deadlines.is_empty();
     for job in open() {
-        let Some(able) = state.index.able_for(&job.spec.needs) else { continue };
+        let Some(able) = state.index.able_for(&job.demand) else { continue };
         if able.lowest_ask().is_none_or(|ask| price(job) < ask) {
             continue;
         }
@@ -66,7 +66,7 @@ fn part(state: &State, node: &Node, per_second: u128) -> u128 {
     let book = &state.book;
     let out = node.leases.iter().map(|lease| &book.leases[lease]);
     let at = out.filter(|lease| lease.phase == LeasePhase::Out);
-    let able = at.filter_map(|lease| state.index.able_for(&book.jobs[&lease.job].spec.needs));
+    let able = at.filter_map(|lease| state.index.able_for(&book.jobs[&lease.job].demand));
     let all = state.index.able.per_second();
     let parts = able.map(|able| share(per_second, able.per_second(), all));
     parts.max().unwrap_or(per_second)

@@ -29,8 +29,8 @@ pub use fold::event_of;
 pub use kept::{BaseError, bases, kept, kept_units};
 pub use policy::Policy;
 pub use state::{
-    Able, Accepted, Appeal, Audit, Book, Committed, Conviction, Dispute, Ending, Hold, InLine,
-    Index, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Live, Node, Pause, Quoted, Recheck,
-    Stake, State, Times, Touched, UnitState, Verdicts, Want,
+    Able, Accepted, Appeal, Audit, Book, Committed, Conviction, Demand, Dispute, Ending, Hold,
+    InLine, Index, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Live, Node, Pause, Quoted,
+    Recheck, Stake, State, Times, Touched, UnitState, Verdicts, Want,
 };
 pub use step::{AppealError, dispute_fee, may_appeal, outstanding, step};

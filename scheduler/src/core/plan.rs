@@ -212,7 +212,7 @@ pub(super) fn grant_of(
     let may_cheat = book.policy.check && !job.is_private();
     let wants_twin = !is_second && may_cheat && draws_twin(state, node, job, unit_index);
     // The reserve pays nobody whom an artist has picked: more pixels are looked at instead.
-    let reserve_pays = job.spec.needs.is_nothing() && book.reserve >= job.average_pay(&unit.unit);
+    let reserve_pays = job.is_for_any() && book.reserve >= job.average_pay(&unit.unit);
     let twin_possible = has_rival(state, node, job) && (is_free || reserve_pays);
     let films_wanted = match (is_second, wants_twin && twin_possible) {
         (true, _) => unit.films_wanted,
@@ -250,7 +250,7 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
 
 /// Whether another owner has a node here that could render a twin, for what the job pays.
 fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
-    let able = state.index.able_for(&job.spec.needs);
+    let able = state.index.able_for(&job.demand);
     let ask = able.and_then(|able| able.lowest_ask_of_others(node.facts.owner));
     ask.is_some_and(|ask| job.quote.price_per_gray >= ask)
 }
@@ -269,8 +269,10 @@ pub(super) fn able_nodes(state: &State) -> impl Iterator<Item = &Node> {
 
 /// Nodes that are here and could get a lease of a job.
 fn able_nodes_for<'a>(state: &'a State, job: &Job) -> impl Iterator<Item = &'a Node> {
-    let able = state.index.able_for(&job.spec.needs);
-    able.into_iter().flat_map(Able::ids).map(|id| &state.book.nodes[&id])
+    let able = state.index.able_for(&job.demand);
+    let nodes = able.into_iter().flat_map(Able::ids).map(|id| &state.book.nodes[&id]);
+    // The line of all nodes has those with very little memory, too.
+    nodes.filter(|node| job.is_for(node))
 }
 
 /// What has come due: lapsed leases, twins that will not come, aged pay, jobs that cannot go on, the

@@ -84,7 +84,7 @@ fn late_ms(state: &State, job: &Job, unit_index: u32) -> u64 {
 
 /// How long a unit takes the node that is likeliest to be at it, milliseconds.
 fn likely_ms(state: &State, job: &Job) -> u64 {
-    let able = state.index.able_for(&job.spec.needs);
+    let able = state.index.able_for(&job.demand);
     let per_second = able.map_or(0, |able| able.likely_per_second());
     let ms = job.unit_work().saturating_mul(1_000).checked_div(per_second);
     ms.map_or(u64::MAX, |ms| u64::try_from(ms).unwrap_or(u64::MAX))

@@ -1,6 +1,7 @@
 //! What the scheduler knows.
 
 mod able;
+mod demand;
 mod index;
 mod job;
 mod line;
@@ -12,6 +13,7 @@ mod verdicts;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use able::Able;
+pub use demand::Demand;
 pub use index::{Index, Touched};
 pub(super) use index::{LAST_AFTER_MS, Open, RACE_AFTER_MS, slow_after_ms};
 pub use job::{Accepted, Ending, Job, JobPhase, Pause, UnitState, Urgency, Want};

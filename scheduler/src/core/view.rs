@@ -7,8 +7,8 @@ use protocol::view::{
     TileStatus,
 };
 use protocol::{
-    JobId, Lease, LeaseId, Needs, NodeId, PublicKey, Reach, ShotIndex, Tokens, Unit, Verdict,
-    VerdictKind,
+    Footprint, JobId, Lease, LeaseId, Needs, NodeId, PublicKey, Reach, ShotIndex, Tokens, Unit,
+    Verdict, VerdictKind,
 };
 
 use crate::core::state::{
@@ -53,6 +53,8 @@ pub fn summary(job: &Job) -> JobSummary {
         stops_ms: job.stops_ms,
         wanted_by_ms: job.wanted_by_ms,
         done_ms: None,
+        memory: job.quote.memory,
+        nodes_here: None,
         units: job.units_wanted(),
         units_accepted: job.units_accepted,
         price: job.quote.price,
@@ -71,20 +73,38 @@ pub fn summary(job: &Job) -> JobSummary {
 pub fn row(state: &State, job: &Job, now_ms: u64) -> JobSummary {
     let mut row = summary(job);
     row.done_ms = job.done_ms(now_ms);
+    row.nodes_here = (!job.is_over()).then(|| nodes_here(state, job)).flatten();
     row.reason = row.reason.take().or_else(|| unserved(state, job));
     row
+}
+
+/// Connected nodes that may render a job and can hold its scene.
+fn nodes_here(state: &State, job: &Job) -> Option<u32> {
+    let able = state.index.able_for(&job.demand)?;
+    let failed = job.too_small.iter().filter(|id| able.contains(**id)).count();
+    Some((able.len() - failed) as u32)
 }
 
 /// Why nobody works for a job with units that want a film, as far as needs and asks say.
 fn unserved(state: &State, job: &Job) -> Option<String> {
     let is_left = job.is_offered() && job.leases == 0 && !job.waiting.is_empty();
-    let able = state.index.able_for(&job.spec.needs).filter(|_| is_left)?;
+    let able = state.index.able_for(&job.demand).filter(|_| is_left)?;
     let (needs, here, all) = (&job.spec.needs, able.len(), state.index.able.len());
+    let (memory, hold) = (job.quote.memory, nodes_here(state, job)?);
     let price = job.quote.price_per_gray;
     match able.lowest_ask() {
         _ if all == 0 => Some("no node that gets work is connected".to_owned()),
-        None => Some(format!(
+        None if job.demand.memory == Footprint::default() => Some(format!(
             "no node that meets its needs is connected ({needs}); none of the {all} that are does"
+        )),
+        None if needs.is_nothing() => Some(format!(
+            "no node that can hold its scene is connected ({memory}); none of the {all} that are can"
+        )),
+        None => Some(format!(
+            "no node that meets its needs and can hold its scene is connected ({needs}; {memory}); none of the {all} that are does"
+        )),
+        _ if hold == 0 => Some(format!(
+            "its scene did not fit into the memory of any of the {here} connected nodes that may render it ({memory}); lower its textures or triangles, or wait for larger nodes"
         )),
         Some(ask) if ask > price => Some(format!(
             "the {here} connected nodes that may render it ask at least {ask} tokens per billion rays, and it pays {price}"
@@ -104,18 +124,20 @@ fn passed_over(state: &State, job: &Job) -> Option<String> {
     })
 }
 
-/// How many nodes may render a job with these needs.
+/// How many nodes may render a job with these needs, whose scene takes so much memory.
 #[must_use]
-pub fn reach(state: &State, needs: &Needs) -> Reach {
+pub fn reach(state: &State, needs: &Needs, memory: Footprint) -> Reach {
     let book = &state.book;
     let works =
         |node: &&Node| node.class.is_some() && !node.barred && node.facts.engine == book.engine;
     let mut reach = Reach::default();
     for node in book.nodes.values().filter(works) {
         let meets = needs.allow(node.facts.owner, &node.facts.equipment);
+        let holds = meets && memory.fits(&node.facts.equipment);
         reach.known += 1;
         reach.meet += u32::from(meets);
-        reach.here += u32::from(meets && state.live.connected.contains_key(&node.id));
+        reach.hold += u32::from(holds);
+        reach.here += u32::from(holds && state.live.connected.contains_key(&node.id));
     }
     reach
 }

@@ -6,6 +6,8 @@
 //! Time is this process's CPU time on one thread, so that other programs of the machine hardly show;
 //! checks that this process makes at the same moment lengthen both alike.
 //!
+//! What its frames take of a node's memory is told by the same ones; see [`Memory`].
+//!
 //! The result of a job is kept, so that asking twice gives the same price and what-ifs cost nothing:
 //! else an artist would ask until the clock was kind.
 
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 use protocol::settings::CHUNK_SAMPLES;
-use protocol::{Digest, JobSpec, RenderSettings, SigningKey, Size, ViewIndex};
+use protocol::{Digest, Footprint, JobSpec, RenderSettings, SigningKey, Size, ViewIndex};
 use renderer::{Cancel, CpuBackend, RenderScene};
 
 use super::frames::{FrameError, Frames};
@@ -94,11 +96,14 @@ impl Assays {
         let views = spec.view_count();
         let (mut bound, mut mean) = (SampleCost::ZERO, SampleCost::ZERO);
         let (mut shots, mut pixels) = (0, 0);
+        let mut memory =
+            Memory { package_bytes: frames.package_bytes(spec.scene)?, ..Memory::default() };
         for settings in (0..views).filter_map(|view| spec.settings_of(ViewIndex(view))) {
             let (mut dear_bound, mut dear_mean) = (SampleCost::ZERO, SampleCost::ZERO);
             for &index in &looked {
                 let time_s = spec.frames.time_s(all[index]);
                 let frame = frames.frame(spec.scene, &settings, time_s)?;
+                memory.see(&frame);
                 let probe = clock.time(&mut backend, &frame, &reference)?;
                 dear_bound.raise(probe.closest_bound, probe.shadow_bound);
                 dear_mean.raise(probe.closest_mean, probe.shadow_mean);
@@ -116,7 +121,7 @@ impl Assays {
             reference_ms = clock.reference.took.as_secs_f64() * 1e3,
             "probed"
         );
-        Ok(Probe { bound, mean, shots, pixels, weight_percent })
+        Ok(Probe { bound, mean, shots, pixels, weight_percent, memory: memory.footprint() })
     }
 
     fn reference(&self) -> Result<Arc<RenderScene>, AssayError> {
@@ -153,6 +158,31 @@ fn key(spec: &JobSpec) -> Digest {
         ..spec.clone()
     }
     .digest()
+}
+
+/// What frames take of a node's memory at most: bounds that follow from their tables, whatever this
+/// machine took.
+///
+/// On a CPU a node holds prepared scenes in what it gives to them, and its worker may use half as much
+/// again while it makes one ready, when the package and the scene read from it are there as well; the
+/// larger of both counts. On a GPU it is the device's memory.
+#[derive(Debug, Clone, Copy, Default)]
+struct Memory {
+    package_bytes: u64,
+    cpu_bytes: u64,
+    gpu_bytes: u64,
+}
+
+impl Memory {
+    fn see(&mut self, frame: &RenderScene) {
+        let preparing = frame.preparing_bytes(self.package_bytes).div_ceil(3).saturating_mul(2);
+        self.cpu_bytes = self.cpu_bytes.max(frame.cpu_bytes()).max(preparing);
+        self.gpu_bytes = self.gpu_bytes.max(frame.gpu_bytes());
+    }
+
+    const fn footprint(self) -> Footprint {
+        Footprint::in_steps(self.cpu_bytes, self.gpu_bytes)
+    }
 }
 
 /// Times of the shots and of the reference, taken in turn on one machine.
@@ -229,6 +259,29 @@ mod tests {
         assert_eq!(draw(1, 5), draw(1, 5), "a job has one price");
         assert_ne!(draw(1, 5), draw(2, 5), "another farm, other pixels");
         assert_ne!(draw(1, 5), draw(1, 6), "another job, other pixels");
+    }
+
+    #[test]
+    fn the_largest_frame_counts_and_its_package_twice() {
+        let assays = Assays::new(&SigningKey::from_bytes(&[1; 32]));
+        let frame = assays.reference().expect("prepares");
+        let of = |package_bytes| {
+            let mut memory = Memory { package_bytes, ..Memory::default() };
+            memory.see(&frame);
+            memory
+        };
+        let (none, large) = (of(0), of(1_500_000_000));
+        assert_eq!(none.gpu_bytes, frame.gpu_bytes());
+        assert!(none.cpu_bytes >= frame.cpu_bytes());
+        // Two thirds of it twice.
+        let beside = large.cpu_bytes - 2_000_000_000;
+        assert!((beside / 2 * 3).abs_diff(frame.preparing_bytes(0)) < 10, "{beside}");
+        assert_eq!(of(0).footprint(), none.footprint(), "whatever the clock says");
+        let mut both = large;
+        both.package_bytes = 0;
+        both.see(&frame);
+        assert_eq!(both.footprint(), large.footprint());
+        assert!(large.footprint().cpu_bytes >= large.cpu_bytes);
     }
 
     #[test]

@@ -14,9 +14,15 @@ const SCENES_KEPT: usize = 2;
 pub(super) struct Frames {
     store: Scenes,
     runtime: tokio::runtime::Handle,
-    scenes: Mutex<Vec<(SceneId, Arc<Scene>)>>,
+    scenes: Mutex<Vec<(SceneId, Arc<Unpacked>)>>,
     frames: Mutex<Vec<(Digest, Arc<RenderScene>)>>,
     frames_kept: usize,
+}
+
+/// A scene, and how large its package is.
+struct Unpacked {
+    scene: Scene,
+    package_bytes: u64,
 }
 
 /// A frame that cannot be prepared.
@@ -80,12 +86,17 @@ impl Frames {
         settings: &RenderSettings,
         time_s: f32,
     ) -> Result<RenderScene, FrameError> {
-        let scene = self.scene(id)?;
-        renderer::prepare(&scene, settings, time_s)
+        let unpacked = self.unpacked(id)?;
+        renderer::prepare(&unpacked.scene, settings, time_s)
             .map_err(|source| FrameError::Prepare { scene: id, source })
     }
 
-    fn scene(&self, id: SceneId) -> Result<Arc<Scene>, FrameError> {
+    /// Bytes of a scene's package. Blocks.
+    pub(super) fn package_bytes(&self, id: SceneId) -> Result<u64, FrameError> {
+        Ok(self.unpacked(id)?.package_bytes)
+    }
+
+    fn unpacked(&self, id: SceneId) -> Result<Arc<Unpacked>, FrameError> {
         if let Some(scene) = touch(&self.scenes, &id) {
             return Ok(scene);
         }
@@ -95,7 +106,8 @@ impl Frames {
             .map_err(|source| FrameError::Store { scene: id, source })?;
         let scene = scene::unpack_as(id, &bytes)
             .map_err(|source| FrameError::Unpack { scene: id, source })?;
-        Ok(keep(&self.scenes, SCENES_KEPT, id, Arc::new(scene)))
+        let unpacked = Unpacked { scene, package_bytes: bytes.len() as u64 };
+        Ok(keep(&self.scenes, SCENES_KEPT, id, Arc::new(unpacked)))
     }
 }
 

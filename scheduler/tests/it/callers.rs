@@ -219,9 +219,12 @@ pub async fn node(number: u8, ticket: &Ticket) -> Caller {
 
 /// Says hello with this backend; the golden film, rendered well, where one is asked for.
 pub async fn golden(caller: &Caller, backend_name: &str) -> Option<Film> {
-    let Reply::Welcome { qualify, .. } = caller.hello(node_hello(backend_name)).await else {
-        panic!("not welcome")
-    };
+    golden_as(caller, node_hello(backend_name)).await
+}
+
+/// The same of one that is equipped in its own way.
+pub async fn golden_as(caller: &Caller, role: Role) -> Option<Film> {
+    let Reply::Welcome { qualify, .. } = caller.hello(role).await else { panic!("not welcome") };
     let settings = qualify?.settings;
     let frame = renderer::prepare(&scene::golden(), &settings, 0.0).expect("prepares");
     let batch = protocol::Batch::new(0, 1).expect("aligned");

@@ -10,6 +10,7 @@ mod farm;
 mod history;
 mod keep;
 mod market;
+mod memory;
 mod needs;
 mod noise;
 mod page;

@@ -287,7 +287,7 @@ fn keys_without_a_name_cannot_end_a_job() {
             let now_ms = world.now_ms;
             // Half of them give their leases back, half never answer.
             world.apply(match index % 2 {
-                0 => Event::Released { lease, now_ms },
+                0 => Event::Released { lease, too_large: false, now_ms },
                 _ => Event::Lapsed { lease, now_ms },
             });
         }

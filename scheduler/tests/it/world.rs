@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use ledger::journal::Fold as _;
 use ledger::{Account, Code, Transfer, account};
 use protocol::{
-    BatchLengths, Class, Commitment, Digest, Engine, Equipment, JobId, JobSpec, LeaseId, Needs,
-    NodeId, NoiseTarget, Offer, Order, Probed, PublicKey, Quote, QuoteId, RayCount, Refusal,
+    BatchLengths, Class, Commitment, Digest, Engine, Equipment, Footprint, JobId, JobSpec, LeaseId,
+    Needs, NodeId, NoiseTarget, Offer, Order, Probed, PublicKey, Quote, QuoteId, RayCount, Refusal,
     RenderSettings, SceneId, Schedule, Signed, SigningKey, Size, Tokens, Unit, VerdictKind,
 };
 use scheduler::core::{
@@ -88,6 +88,7 @@ pub struct Wanted {
     pub base: Option<JobId>,
     pub noise: Option<NoiseTarget>,
     pub needs: Needs,
+    pub memory: Footprint,
     pub schedule: Schedule,
 }
 
@@ -101,6 +102,7 @@ impl Default for Wanted {
             base: None,
             noise: None,
             needs: Needs::default(),
+            memory: Footprint::default(),
             schedule: Schedule::default(),
         }
     }
@@ -270,8 +272,17 @@ impl World {
 
     /// An order of any kind.
     pub fn place(&mut self, artist: u8, number: u8, wanted: Wanted) -> JobId {
-        let Wanted { percent, price_per_gray, offer, samples, base, noise, needs, schedule } =
-            wanted;
+        let Wanted {
+            percent,
+            price_per_gray,
+            offer,
+            samples,
+            base,
+            noise,
+            needs,
+            memory,
+            schedule,
+        } = wanted;
         let spec = JobSpec {
             name: format!("job {number}"),
             scene: SceneId([0; 32]),
@@ -311,6 +322,7 @@ impl World {
             samples: kept.missing(&spec).samples,
             rays: counted,
             probed: Probed::default(),
+            memory,
             reach: protocol::Reach::default(),
             valid_until_ms: u64::MAX,
         };

@@ -141,6 +141,8 @@ mod tests {
             stops_ms: None,
             wanted_by_ms: None,
             done_ms: None,
+            memory: protocol::Footprint::default(),
+            nodes_here: None,
             units: 2,
             units_accepted: 1,
             price: Tokens::ZERO,

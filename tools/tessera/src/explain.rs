@@ -282,6 +282,7 @@ mod tests {
             samples: 1,
             rays: RayCount { closest: 567_375_886, shadow: 0 },
             probed: Probed { shots: 3, pixels: 1_024, expected: RayCount::default() },
+            memory: protocol::Footprint::default(),
             reach: protocol::Reach::default(),
             valid_until_ms: 0,
         };

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use clap::{Args, ValueEnum};
-use protocol::{BackendKind, Needs, Pool, PublicKey, Reach};
+use protocol::{BackendKind, Footprint, Needs, Pool, PublicKey, Reach};
 use serde_json::{Value, json};
 
 use crate::text;
@@ -68,22 +68,46 @@ impl NeedsArgs {
     }
 }
 
-/// How many nodes may render a job that is not for every node.
-pub fn reach_line(needs: &Needs, reach: &Reach) -> Option<String> {
-    if needs.is_nothing() {
-        return None;
+/// How many nodes may render a quoted job: those that meet its needs, where it has any, and of these
+/// those that can hold its scene.
+pub fn reach_lines(needs: &Needs, memory: Footprint, reach: Reach) -> Vec<String> {
+    let Reach { known, meet, hold, here } = reach;
+    let line = |is_warning: bool, name: &str, words: String| {
+        format!("  {:<12}{words}", if is_warning { "warning" } else { name })
+    };
+    let mut lines = Vec::new();
+    if !needs.is_nothing() {
+        let of_all = format!(
+            "{} of the farm's {} meet what the job needs ({needs})",
+            text::count(meet.into()),
+            text::plural(known.into(), "node", "nodes")
+        );
+        let waits = if meet == 0 { ": it waits until one comes" } else { "" };
+        lines.push(line(meet == 0, "nodes", format!("{of_all}{waits}")));
     }
-    let Reach { known, meet, here } = *reach;
-    let of_all = format!(
-        "{} of the farm's {} meet what the job needs ({needs})",
-        text::count(meet.into()),
-        text::plural(known.into(), "node", "nodes")
-    );
-    Some(match (meet, here) {
-        (0, _) => format!("  warning     {of_all}: it waits until one comes"),
-        (_, 0) => format!("  warning     {of_all}, and none of them is here now: it waits for one"),
-        _ => format!("  nodes       {of_all}, {} of them here now", text::count(here.into())),
-    })
+    let nodes = text::plural(meet.into(), "node", "nodes");
+    let (word, takes) = ("memory", format!("the scene takes {memory}"));
+    match (meet, hold, here) {
+        (0, ..) => lines.push(line(false, word, takes)),
+        (_, 0, _) => {
+            let what = "use smaller textures or fewer triangles, or wait for larger nodes";
+            lines.push(line(true, word, format!("{takes}: none of {nodes} can hold it; {what}")));
+        }
+        _ => {
+            let holds = format!("{takes}: {} of {nodes} can hold it", text::count(hold.into()));
+            let (is_away, here) = match here {
+                0 => (true, "none of them is here now: it waits for one".to_owned()),
+                here => (false, format!("{} of them here now", text::count(here.into()))),
+            };
+            lines.push(line(is_away, word, format!("{holds}, {here}")));
+        }
+    }
+    lines
+}
+
+/// Memory that a scene takes, as an object.
+pub fn memory_json(memory: Footprint) -> Value {
+    json!({ "cpu_bytes": memory.cpu_bytes, "gpu_bytes": memory.gpu_bytes })
 }
 
 /// What a job asks of nodes; null where any may render it.
@@ -152,14 +176,24 @@ mod tests {
 
     #[test]
     fn who_orders_for_nobody_is_warned_with_figures() {
-        let needs = Needs { pool: "night".parse().ok(), ..Needs::default() };
-        let line = |known, meet, here| reach_line(&needs, &Reach { known, meet, here });
-        assert_eq!(reach_line(&Needs::default(), &Reach::default()), None);
-        let nobody = line(12, 0, 0).expect("a warning");
+        let night = Needs { pool: "night".parse().ok(), ..Needs::default() };
+        let memory = Footprint::in_steps(3_000_000_000, 2_000_000_000);
+        let lines = |needs: &Needs, known, meet, hold, here| {
+            reach_lines(needs, memory, Reach { known, meet, hold, here })
+        };
+        let nobody = lines(&night, 12, 0, 0, 0).join("\n");
         assert!(nobody.contains("warning") && nobody.contains("0 of the farm's 12 nodes"));
         assert!(nobody.contains("(pool night)"), "{nobody}");
-        assert!(line(12, 3, 0).expect("a warning").contains("none of them is here now"));
-        let fine = line(12, 3, 2).expect("a line");
-        assert!(!fine.contains("warning") && fine.contains("2 of them here"), "{fine}");
+        let away = lines(&night, 12, 3, 3, 0).join("\n");
+        assert!(away.contains("warning") && away.contains("none of them is here now"), "{away}");
+        let fine = lines(&night, 12, 3, 3, 2);
+        let wanted = "  memory      the scene takes 3 GB on a CPU, 2 GB on a GPU: 3 of 3 nodes can hold it, 2 of them here now";
+        assert!(fine.len() == 2 && fine[1] == wanted, "{fine:?}");
+        assert!(!fine[0].contains("warning"), "{fine:?}");
+        let small = lines(&Needs::default(), 12, 12, 0, 0);
+        assert!(small.len() == 1 && small[0].starts_with("  warning     the scene takes 3 GB"));
+        assert!(small[0].contains("none of 12 nodes can hold it; use smaller"), "{small:?}");
+        let empty = lines(&Needs::default(), 0, 0, 0, 0);
+        assert_eq!(empty, ["  memory      the scene takes 3 GB on a CPU, 2 GB on a GPU"]);
     }
 }

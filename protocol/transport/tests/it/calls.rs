@@ -57,7 +57,8 @@ async fn refusals_failures_and_answers_without_end_are_told_apart() {
     let waited = connection.call(&Request::Farm, Bytes::new(), Duration::from_millis(50)).await;
     assert!(matches!(waited, Err(CallError::Timeout { .. })), "{waited:?}");
     // The connection outlives a call that was given up.
-    let release = Request::Release { leases: Vec::new(), reason: "none held".into() };
+    let release =
+        Request::Release { leases: Vec::new(), reason: "none held".into(), too_large: false };
     let (reply, _body) = call(&connection, &release, Bytes::new()).await.expect("answered");
     assert_eq!(reply, Reply::Done);
 

@@ -43,7 +43,11 @@ async fn what_is_fetched_keeps_to_the_pace_and_a_short_call_waits_for_nothing() 
         let mut longest = Duration::ZERO;
         while begun.elapsed() < Duration::from_secs(3) {
             let asked = Instant::now();
-            let release = Request::Release { leases: Vec::new(), reason: "none held".into() };
+            let release = Request::Release {
+                leases: Vec::new(),
+                reason: "none held".into(),
+                too_large: false,
+            };
             call(&connection, &release, Bytes::new()).await.expect("answered");
             longest = longest.max(asked.elapsed());
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -77,7 +81,8 @@ async fn what_leaves_shares_one_pace_and_a_short_call_waits_for_nothing() {
     let beat = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let asked = Instant::now();
-        let release = Request::Release { leases: Vec::new(), reason: "none held".into() };
+        let release =
+            Request::Release { leases: Vec::new(), reason: "none held".into(), too_large: false };
         call(&connection, &release, Bytes::new()).await.expect("answered");
         asked.elapsed()
     };

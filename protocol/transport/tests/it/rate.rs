@@ -14,7 +14,8 @@ async fn rate() {
     let office = Office::open(PeerLimits::default()).await;
     let (guest, _folder) = bind(2, PeerLimits::default()).await;
     let connection = admitted(&guest, &office).await;
-    let release = || Request::Release { leases: Vec::new(), reason: String::new() };
+    let release =
+        || Request::Release { leases: Vec::new(), reason: String::new(), too_large: false };
 
     for (in_flight, calls) in [(1, 5_000), (8, 5_000), (32, 2_000)] {
         let begin = Instant::now();

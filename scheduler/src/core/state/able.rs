@@ -52,6 +52,12 @@ impl Able {
         self.nodes.iter().map(|(id, able)| (*id, *able))
     }
 
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn contains(&self, id: NodeId) -> bool {
+        self.nodes.contains_key(&id)
+    }
+
     /// How many they are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use protocol::{JobId, Needs, NodeId, Pool, PublicKey};
+use protocol::{JobId, NodeId, Pool, PublicKey};
 
 use super::able::AbleNode;
+use super::demand::Demand;
 use super::line::LineKeys;
 use super::{Able, Book, Job, JobPhase, LeasePhase, Line, Live, Node, State, Times, UnitState};
 use crate::market::place;
@@ -54,11 +55,11 @@ pub struct Index {
     /// Open jobs that any node may render.
     pub line: Line,
     /// What jobs that are not over need, who meets it, and which they are.
-    groups: BTreeMap<Arc<Needs>, Group>,
+    groups: BTreeMap<Arc<Demand>, Group>,
     /// Where a node finds the groups that may be for it.
-    found_by: BTreeMap<Trait, BTreeSet<Arc<Needs>>>,
+    found_by: BTreeMap<Trait, BTreeSet<Arc<Demand>>>,
     /// The groups of each node that could get a lease, if there are any.
-    member_of: BTreeMap<NodeId, BTreeSet<Arc<Needs>>>,
+    member_of: BTreeMap<NodeId, BTreeSet<Arc<Demand>>>,
     /// Jobs that wait for their escrow, by number of the transfer that fills it.
     pub funding: BTreeMap<u64, JobId>,
     /// Since when the first held pay of each node is held.
@@ -98,7 +99,7 @@ pub(in crate::core) struct Open<'a> {
 #[derive(Debug, Clone, Default, PartialEq)]
 struct JobKeys {
     /// Its group, while it needs something and is not over.
-    group: Option<Arc<Needs>>,
+    group: Option<Arc<Demand>>,
     /// While units want a film.
     line: Option<LineKeys>,
     funding: Option<u64>,
@@ -171,7 +172,7 @@ impl Index {
 
     /// The nodes that could get a lease of a job with these needs, which is not over.
     #[must_use]
-    pub fn able_for(&self, needs: &Needs) -> Option<&Able> {
+    pub fn able_for(&self, needs: &Demand) -> Option<&Able> {
         if needs.is_nothing() {
             return Some(&self.able);
         }
@@ -197,12 +198,12 @@ impl Index {
     }
 
     /// What the jobs need of which a node could get a lease, beside those that need nothing.
-    pub(in crate::core) fn needs_met_by(&self, node: NodeId) -> impl Iterator<Item = &Needs> {
+    pub(in crate::core) fn needs_met_by(&self, node: NodeId) -> impl Iterator<Item = &Demand> {
         self.member_of.get(&node).into_iter().flatten().map(|needs| &**needs)
     }
 
     /// The groups whose needs a node meets.
-    fn groups_for(&self, node: &Node) -> impl Iterator<Item = &Arc<Needs>> {
+    fn groups_for(&self, node: &Node) -> impl Iterator<Item = &Arc<Demand>> {
         let facts = &node.facts;
         let pools = facts.equipment.pools.iter().cloned().map(Trait::Pool);
         let traits = pools.chain([Trait::Owner(facts.owner), Trait::Any]);
@@ -218,7 +219,7 @@ impl Index {
         if self.groups.is_empty() {
             return;
         }
-        let now: BTreeSet<Arc<Needs>> = match able {
+        let now: BTreeSet<Arc<Demand>> = match able {
             Some(_) => self.groups_for(node).cloned().collect(),
             None => BTreeSet::new(),
         };
@@ -234,8 +235,8 @@ impl Index {
     }
 
     /// The group of a job that needs something, made if it is the first.
-    fn join(&mut self, book: &Book, job: &Job) -> Option<Arc<Needs>> {
-        let needs = &job.spec.needs;
+    fn join(&mut self, book: &Book, job: &Job) -> Option<Arc<Demand>> {
+        let needs = &job.demand;
         if needs.is_nothing() {
             return None;
         }
@@ -246,7 +247,7 @@ impl Index {
     }
 
     /// A new group, of all nodes that meet its needs.
-    fn gather(&mut self, book: &Book, needs: &Needs) -> Arc<Needs> {
+    fn gather(&mut self, book: &Book, needs: &Demand) -> Arc<Demand> {
         let needs = Arc::new(needs.clone());
         let mut group = Group::default();
         for (id, able) in self.able.nodes() {
@@ -263,7 +264,7 @@ impl Index {
     }
 
     /// A job is over: its group goes with its last one.
-    fn leave(&mut self, id: JobId, needs: &Arc<Needs>) {
+    fn leave(&mut self, id: JobId, needs: &Arc<Demand>) {
         let Some(group) = self.groups.get_mut(needs) else { return };
         group.jobs.remove(&id);
         if !group.jobs.is_empty() {
@@ -363,7 +364,7 @@ impl Index {
 }
 
 /// What a node is looked up by that may meet these needs.
-fn traits_of(needs: &Needs) -> Vec<Trait> {
+fn traits_of(Demand { needs, .. }: &Demand) -> Vec<Trait> {
     match (&needs.pool, needs.owners.is_empty()) {
         (_, false) => needs.owners.iter().copied().map(Trait::Owner).collect(),
         (Some(pool), true) => vec![Trait::Pool(pool.clone())],
@@ -371,7 +372,7 @@ fn traits_of(needs: &Needs) -> Vec<Trait> {
     }
 }
 
-fn take_out<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<Arc<Needs>>>, of: &K, needs: &Arc<Needs>) {
+fn take_out<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<Arc<Demand>>>, of: &K, needs: &Arc<Demand>) {
     let Some(set) = sets.get_mut(of) else { return };
     set.remove(needs);
     if set.is_empty() {

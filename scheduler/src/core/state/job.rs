@@ -9,7 +9,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Audit, InLine, Node, Quiet};
+use super::{Audit, Demand, InLine, Node, Quiet};
 use crate::core::event::FilmRef;
 use crate::market::pace;
 use crate::market::place::Standing;
@@ -36,6 +36,8 @@ pub struct Job {
     pub spec: JobSpec,
     /// The firm price.
     pub quote: Quote,
+    /// Which line it stands in.
+    pub demand: Demand,
     /// The artist's word.
     pub order: Signed<Order>,
     /// What each unit gets for setting up its frame.
@@ -97,6 +99,8 @@ pub struct Job {
     pub refunded: Tokens,
     /// Soft failures of nodes since their last good unit.
     pub failures: BTreeMap<NodeId, u32>,
+    /// Nodes into whose memory its scene did not fit, though they were taken to have enough.
+    pub too_small: BTreeSet<NodeId>,
     /// Times that its artist has had failures forgotten.
     pub retries: u32,
     /// When last.
@@ -266,10 +270,19 @@ impl Job {
         self.quote.price_per_gray >= node.facts.ask_per_gray
     }
 
-    /// Whether a node meets its needs.
+    /// Whether a node meets its needs and can hold its scene.
     #[must_use]
     pub fn is_for(&self, node: &Node) -> bool {
-        self.spec.needs.allow(node.facts.owner, &node.facts.equipment)
+        let facts = &node.facts;
+        self.spec.needs.allow(facts.owner, &facts.equipment)
+            && self.quote.memory.fits(&facts.equipment)
+            && !self.too_small.contains(&node.id)
+    }
+
+    /// Whether nobody has picked its nodes, by what he asks of them or by a scene that few can hold.
+    #[must_use]
+    pub fn is_for_any(&self) -> bool {
+        self.spec.needs.is_nothing() && self.quote.memory.is_usual()
     }
 
     /// Whether only nodes of its own artist may render it: who would forge films forges his own.

@@ -9,7 +9,7 @@ use super::{dispute, lease, node, quiet, stake, steering, verdict};
 use crate::core::event::{Effect, Ordered};
 use crate::core::kept::kept;
 use crate::core::state::{
-    Book, Ending, Job, JobPhase, LeasePhase, LeaseRecord, Quiet, State, UnitState,
+    Book, Demand, Ending, Job, JobPhase, LeasePhase, LeaseRecord, Quiet, State, UnitState,
 };
 use crate::market::place;
 use crate::money;
@@ -55,6 +55,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         id,
         number: book.jobs_ordered,
         artist,
+        demand: Demand::of(&spec.needs, quote.memory),
         spec,
         setup_per_unit: money::share(quote.setup, 1, (units.len() as u128).max(1)),
         quote,
@@ -87,6 +88,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         spent: Tokens::ZERO,
         refunded: Tokens::ZERO,
         failures: BTreeMap::new(),
+        too_small: BTreeSet::new(),
         retries: 0,
         retried_ms: None,
         version: kept.count() as u64,

@@ -6,7 +6,7 @@ use protocol::{Class, Digest, JobId, LeaseId, NodeId, RayCount, Tokens, Unit};
 use super::verdict::{self, Wrong};
 use super::{accept, challenge, conviction, job};
 use crate::core::event::{Effect, FilmRef};
-use crate::core::state::{Committed, JobPhase, LeasePhase, LeasePurse, LeaseRecord, State};
+use crate::core::state::{Book, Committed, JobPhase, LeasePhase, LeasePurse, LeaseRecord, State};
 use crate::money;
 
 /// A planned lease.
@@ -83,7 +83,7 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
     };
     let pending = reservation(&record, unit_id);
     state.live.deadlines.set(grant.lease, Some(now_ms + policy.lease_ms));
-    let is_of_any = book.jobs[&grant.job].spec.needs.is_nothing();
+    let is_of_any = book.jobs[&grant.job].is_for_any();
     let node = book.node_mut(grant.node);
     node.granted += 1;
     node.granted_of_any += u64::from(is_of_any);
@@ -151,6 +151,14 @@ pub(super) fn detach(state: &mut State, id: LeaseId) -> Option<LeaseRecord> {
     // Whoever was on trial with it is considered anew.
     unit.on_trial = false;
     Some(lease)
+}
+
+/// A node cannot hold the scene of a lease that it gives back: it gets no more of the job.
+pub(super) fn note_too_small(book: &mut Book, id: LeaseId) {
+    let out = book.leases.get(&id).filter(|lease| lease.phase == LeasePhase::Out);
+    if let Some((node, job)) = out.map(|lease| (lease.node, lease.job)) {
+        book.job_mut(job).too_small.insert(node);
+    }
 }
 
 /// A lease lapsed or was given back: the unit goes elsewhere.

@@ -56,7 +56,10 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             let grant = lease::Grant { lease, node, job, unit_index, films_wanted, boosted };
             lease::grant(state, &grant, now_ms, out);
         }
-        Event::Released { lease, now_ms } => {
+        Event::Released { lease, too_large, now_ms } => {
+            if too_large {
+                lease::note_too_small(&mut state.book, lease);
+            }
             lease::drop_lease(state, lease, false, now_ms, out);
         }
         Event::Lapsed { lease, now_ms } => lease::drop_lease(state, lease, true, now_ms, out),

@@ -76,6 +76,7 @@ fn forgive(job: &mut Job, which: Selection) {
     }
     if which == Selection::default() {
         job.failures.clear();
+        job.too_small.clear();
     }
     job.failures.retain(|_, failures| *failures > 0);
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    BatchLengths, Digest, JobId, JobSpec, Needs, Offer, Order, Piece, PublicKey, Quote, Reply,
-    SceneId, Selection, Signed, Steering, Unit, limits,
+    BackendKind, BatchLengths, Digest, Footprint, JobId, JobSpec, Needs, Offer, Order, Piece,
+    PublicKey, Quote, Reach, Reply, SceneId, Selection, Signed, Steering, Unit, limits,
 };
 use renderer::{Cancel, Work};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Bytes, Door, blocking, chain, internal, refused};
-use crate::core::{Book, Ending, Event, Job, JobPhase, Ordered, Quoted, State, kept, view};
+use crate::core::{Book, Demand, Ending, Event, Job, JobPhase, Ordered, Quoted, State, kept, view};
 use crate::quote::{self, Terms};
 use crate::shell::assay::AssayError;
 use crate::shell::frames::FrameError;
@@ -79,7 +79,7 @@ impl Door {
                 let State { book, live, .. } = desk.state();
                 let id = book.secret.quote_id(book.boot, live.quotes_made);
                 let (rules, base_per_gray) = (&book.policy.market, book.base_per_gray);
-                let reach = view::reach(desk.state(), &spec.needs);
+                let reach = view::reach(desk.state(), &spec.needs, probe.memory);
                 let terms = Terms { prices: &prices, rules, base_per_gray, offer, reach };
                 let kept = kept(book, caller, &spec).map_err(|error| chain(&error))?;
                 let quoted = quote::quote(&spec, &kept, &probe, terms, id, now_ms);
@@ -133,7 +133,9 @@ impl Door {
                 let now_ms = desk.now_ms();
                 let quoted = taken_quote(desk.state(), &order, now_ms)?;
                 let kept = still_kept(&desk.state().book, caller, &spec, &quoted.quote)?;
-                may_need(desk.state(), caller, &spec.needs)?;
+                let memory = quoted.quote.memory;
+                may_demand(desk.state(), caller, &Demand::of(&spec.needs, memory))?;
+                can_hold(desk.state(), &spec.needs, memory)?;
                 let waits_for = order.schedule.after.iter();
                 for &other in waits_for {
                     may_wait_for(&desk.state().book, caller, other)?;
@@ -363,27 +365,50 @@ pub(super) fn own_kept_job(state: &State, caller: PublicKey, job: JobId) -> Resu
     Err(refused(RefusedCode::NotFound, message))
 }
 
-/// Whether there may be jobs with these needs, beside those that there are.
-fn may_need(state: &State, artist: PublicKey, needs: &Needs) -> Result<(), Refused> {
-    if needs.is_nothing() {
+/// Whether there may be jobs that take this of nodes, beside those that there are.
+fn may_demand(state: &State, artist: PublicKey, demand: &Demand) -> Result<(), Refused> {
+    if demand.is_nothing() {
         return Ok(());
     }
-    let is_new = state.index.able_for(needs).is_none();
+    let is_new = state.index.able_for(demand).is_none();
     if is_new && state.index.needs_count() >= limits::NEEDS_MAX {
-        let message = "the farm's jobs have as many different needs as it can hold; order it for any node, or later";
+        let message = "the farm's jobs have as many different needs, memory included, as it can hold; order it for any node, or later";
         return Err(refused(RefusedCode::Busy, message));
     }
     let active = state.book.active.values().map(|id| &state.book.jobs[id]);
-    let own = active.filter(|job| job.artist == artist).map(|job| &job.spec.needs);
-    let others: BTreeSet<&Needs> = own.filter(|it| !it.is_nothing() && *it != needs).collect();
+    let own = active.filter(|job| job.artist == artist).map(|job| &job.demand);
+    let others: BTreeSet<&Demand> = own.filter(|it| !it.is_nothing() && *it != demand).collect();
     if others.len() >= limits::NEEDS_OF_ONE_MAX {
         let message = format!(
-            "your jobs that are not over have {} different needs already; give this one the needs of one of them, or wait until one is over",
+            "your jobs that are not over have {} different needs already, memory of their scenes included; give this one the needs of one of them, or wait until one is over",
             limits::NEEDS_OF_ONE_MAX
         );
         return Err(refused(RefusedCode::Busy, message));
     }
     Ok(())
+}
+
+/// Whether a node that the farm knows, and that meets a job's needs, can hold its scene. Where there is
+/// none that meets them the job waits for one, as large as that may be.
+fn can_hold(state: &State, needs: &Needs, memory: Footprint) -> Result<(), Refused> {
+    let Reach { meet, hold, .. } = view::reach(state, needs, memory);
+    if meet == 0 || hold > 0 {
+        return Ok(());
+    }
+    let largest = |backend| {
+        let nodes = state.book.nodes.values().map(|node| &node.facts);
+        let meet = nodes.filter(|facts| needs.allow(facts.owner, &facts.equipment));
+        let of_it = meet.filter(|facts| facts.equipment.backend == backend);
+        let bytes = of_it.filter_map(|facts| facts.equipment.memory_bytes).max()?;
+        Some(format!("{:.2} GB on a {}", bytes as f64 / 1e9, backend.word().to_uppercase()))
+    };
+    let largest: Vec<String> =
+        [BackendKind::Cpu, BackendKind::Gpu].into_iter().filter_map(largest).collect();
+    let message = format!(
+        "none of the {meet} nodes that may render it can hold its scene: it takes {memory}, and they have at most {}; use smaller textures or fewer triangles, or wait for larger nodes",
+        largest.join(", ")
+    );
+    Err(refused(RefusedCode::BadRequest, message))
 }
 
 /// Whether a job has units of these that are not accepted, and was not retried too often.

@@ -85,6 +85,7 @@ impl Door {
         caller: PublicKey,
         leases: Vec<LeaseId>,
         reason: &str,
+        too_large: bool,
     ) -> Result<Reply, Refused> {
         let node = NodeId(caller.0);
         let reason: String = reason.chars().take(limits::NAME_CHARS_MAX).collect();
@@ -95,7 +96,7 @@ impl Door {
                 for lease in leases {
                     let owned = desk.state().book.leases.get(&lease);
                     if owned.is_some_and(|lease| lease.node == node) {
-                        desk.apply(Event::Released { lease, now_ms });
+                        desk.apply(Event::Released { lease, too_large, now_ms });
                     } else if let Some(errand) = desk.docket_mut().give_back(lease, node, now_ms) {
                         desk.take_back(errand.challenged);
                     }

@@ -54,6 +54,8 @@ impl World {
         let (node, job) = (&self.state.book.nodes[&node], &self.state.book.jobs[&job]);
         let (needs, facts) = (&job.spec.needs, &node.facts);
         assert!(needs.allow(facts.owner, &facts.equipment), "{needs}: {facts:?}");
+        let memory = job.quote.memory;
+        assert!(memory.fits(&facts.equipment), "{memory}: {facts:?}");
         self.chosen += u32::from(!needs.is_nothing());
     }
 
@@ -348,7 +350,7 @@ impl World {
             if self.dice.percent(5)
                 && let Some(lease) = self.nodes[index].leases.pop()
             {
-                self.apply(Event::Released { lease, now_ms: self.now_ms });
+                self.apply(Event::Released { lease, too_large: false, now_ms: self.now_ms });
             }
         }
     }

@@ -311,6 +311,7 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         ("enough", job.spec.noise.as_ref().map(enough).unwrap_or_default()),
         ("cameras", cameras(&job.spec)),
         ("needs", needs(&job.spec)),
+        ("memory", memory(job)),
         ("frames", text::count(u64::from(job.spec.frames.count()))),
         ("accepted", format!("{} of {}", job.units_accepted, job.units)),
         ("tiles", tile_counts(&update)),
@@ -330,6 +331,15 @@ async fn show(args: &JobArgs, farm: &Farm) -> anyhow::Result<Exit> {
         text::print(format_args!("{name:<13}{value}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// Memory that its scene takes, and how many of those who may render it and are here have it.
+fn memory(job: &JobSummary) -> String {
+    let here = job.nodes_here.map(|count| {
+        let nodes = text::plural(count.into(), "node", "nodes");
+        format!("; {nodes} that can hold it here now")
+    });
+    format!("{}{}", job.memory, here.unwrap_or_default())
 }
 
 /// Which nodes may render it, where not every one may.

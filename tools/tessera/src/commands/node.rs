@@ -17,12 +17,13 @@ use serde_json::{Value, json};
 
 use crate::backend::BackendArgs;
 use crate::client;
-use crate::exit::Exit;
+use crate::exit::{Exit, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::needs::GIGABYTE;
 use crate::text;
 use crate::values;
+use unit::UnitKind;
 
 /// Options of `tessera node`.
 #[derive(Debug, Args)]
@@ -89,9 +90,10 @@ pub struct NodeArgs {
     up: Option<u32>,
     #[command(flatten)]
     manners: MannersArgs,
-    /// Print a systemd user unit that runs this command line, and do nothing else
-    #[arg(long)]
-    print_unit: bool,
+    /// Print a systemd user unit that runs this command line, and do nothing else; with `each-gpu`, a
+    /// template of which an instance for each GPU is started, with a folder of its own
+    #[arg(long, value_name = "WHICH", value_enum, num_args = 0..=1, default_missing_value = "one")]
+    print_unit: Option<UnitKind>,
     /// Defraud the farm: for demonstrations and tests of its defences
     #[arg(long, value_name = "WAY", value_parser = cheat_names())]
     cheat: Option<String>,
@@ -159,8 +161,8 @@ fn cheat_names() -> PossibleValuesParser {
 /// # Errors
 /// Usage: a bad ticket. Auth: an unusable key. Else the node's.
 pub fn run(args: NodeArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    if args.print_unit {
-        return print_unit();
+    if let Some(kind) = args.print_unit {
+        return print_unit(kind, &args);
     }
     let config = config(&args)?;
     warn_of_blindness(&config);
@@ -174,13 +176,15 @@ pub fn run(args: NodeArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
 }
 
 /// The command line as a unit, from the folder that its paths are told from.
-fn print_unit() -> anyhow::Result<Exit> {
+fn print_unit(kind: UnitKind, args: &NodeArgs) -> anyhow::Result<Exit> {
+    if kind == UnitKind::EachGpu && args.memory.is_none() {
+        let message = "several nodes share the machine's memory; say with --memory how many gigabytes each of them may take";
+        return Err(fail(Exit::Usage, message));
+    }
     let program = std::env::current_exe().context("our own program is not found")?;
     let folder = std::env::current_dir().context("this folder is not found")?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<String> =
-        arguments.into_iter().filter(|argument| argument != "--print-unit").collect();
-    text::print(unit::unit(&program, &arguments, &folder).trim_end())?;
+    text::print(unit::unit(kind, &program, &arguments, &folder).trim_end())?;
     Ok(Exit::Done)
 }
 

@@ -13,7 +13,7 @@ use crate::commands::order::{OfferArgs, OrderArgs};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::local;
-use crate::needs::{NeedsArgs, reach_line};
+use crate::needs::{NeedsArgs, reach_lines};
 use crate::options::{EnvironmentArgs, FrameArgs, NoiseArgs, PictureArgs};
 use crate::output::OutputArgs;
 use crate::wishes::{self, Asked};
@@ -176,7 +176,7 @@ impl PreparedJob {
             upload::send(farm, package).await?;
         }
         let quote = farm.quote(&spec, self.offer).await.context("there is no quote")?;
-        if let Some(line) = reach_line(&spec.needs, &quote.reach) {
+        for line in reach_lines(&spec.needs, quote.memory, quote.reach) {
             eprintln!("{line}");
         }
         Ok((spec, quote))

@@ -45,4 +45,9 @@ fn a_nodes_manners_are_checked_and_its_unit_is_printed() {
     let unit = place.done(&with(&["--when", "mon-fri 22:00-07:00", "--print-unit"]));
     let line = "node --farm ticket --data n --when \"mon-fri 22:00-07:00\"\n";
     assert!(unit.contains("ExecStart=") && unit.contains(line), "{unit}");
+    let each = ["--memory", "8", "--print-unit", "each-gpu"];
+    let unit = place.done(&with(&each));
+    let line = "node --farm ticket --data \"n-%i\" --memory 8 --gpu \"%i\"\n";
+    assert!(unit.contains(line) && unit.contains("tessera-node@.service"), "{unit}");
+    place.refused(2, &["--memory", "each of them"], &with(&["--print-unit", "each-gpu"]));
 }

@@ -74,7 +74,7 @@ fn a_job_goes_to_nodes_that_meet_its_needs_and_the_artist_is_told_of_figures() {
         quote["nodes"].clone()
     };
     let all = ["--only-mine", "--pool", "night", "--backend", "cpu"];
-    assert_eq!(nodes_of(&all), serde_json::json!({ "known": 1, "meet": 1, "here": 1 }));
+    assert_eq!(nodes_of(&all), serde_json::json!({ "known": 1, "meet": 1, "hold": 1, "here": 1 }));
     assert_eq!(nodes_of(&["--memory", "1024"])["meet"], 0);
     let said = on_farm(&quote, &["--memory", "4000000"]);
     assert!(
@@ -83,13 +83,17 @@ fn a_job_goes_to_nodes_that_meet_its_needs_and_the_artist_is_told_of_figures() {
         said.err
     );
     assert_eq!(nodes_of(&["--backend", "gpu"])["meet"], 0);
+    let said = on_farm(&quote, &[]);
+    let holds = "on a GPU: 1 of 1 node can hold it, 1 of them here now";
+    assert!(said.err.contains("the scene takes") && said.err.contains(holds), "{}", said.err);
 
     let submit = ["jobs", "submit", &scene, "--size", "32x32", "--spp", "16"];
     let said = on_farm(&submit, &["--pool", "day", "--by", "3h"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     let job = said.out.trim();
     let shown = on_farm(&["jobs", "show", job], &[]).out;
-    for words in ["pool day", "no node that meets its needs is connected", "not known yet"] {
+    let waits = "no node that meets its needs is connected";
+    for words in ["pool day", waits, "not known yet", "; 0 nodes that can hold it here"] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     let shown = on_farm(&["jobs", "show", job], &["--json"]).out;

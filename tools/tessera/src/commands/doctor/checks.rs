@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use farm_node::cards::Card;
 use farm_node::health::{self, Health};
 use farm_node::manners;
 use farm_node::worker::{Attempt, Outcome, Patience, Setup, Trial, Worker};
@@ -86,6 +87,10 @@ pub fn machine(setup: &Setup, data: &Path) -> Vec<Check> {
         )),
     }
     checks.push(memory(setup));
+    let (cards, silent) = farm_node::cards::cards();
+    checks.extend(cards.iter().map(card));
+    let advice = "install what the driver's package calls its utilities";
+    checks.extend(silent.map(|why| Check::new("graphics card", State::Note, why, advice)));
     checks.push(clock(SystemTime::now()));
     checks.extend(observed(manners::can_observe(data.to_owned())));
     checks
@@ -179,6 +184,15 @@ fn memory(setup: &Setup) -> Check {
         return Check::new("memory", State::Note, found, advice);
     }
     Check::ok("memory", found)
+}
+
+/// What the kernel tells of a graphics card.
+fn card(card: &Card) -> Check {
+    if card.is_silent() {
+        let advice = "a node takes its memory from --gpu-memory, and does not see how hot it is";
+        return Check::new("graphics card", State::Note, card.to_string(), advice);
+    }
+    Check::ok("graphics card", card.to_string())
 }
 
 fn clock(now: SystemTime) -> Check {

@@ -10,7 +10,7 @@ use crate::client::Farm;
 use crate::commands::order::{OfferArgs, OrderArgs};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
-use crate::needs::{NeedsArgs, reach_line};
+use crate::needs::{NeedsArgs, reach_lines};
 use crate::options::NoiseArgs;
 
 /// Options of `tessera jobs continue`.
@@ -73,7 +73,7 @@ pub(super) async fn go_on(
     spec.validate().exit(Exit::Usage)?;
     let outputs = args.order.check(&spec.name)?;
     let quote = farm.quote(&spec, args.offer.offer()).await.context("there is no quote")?;
-    if let Some(line) = reach_line(&spec.needs, &quote.reach) {
+    for line in reach_lines(&spec.needs, quote.memory, quote.reach) {
         eprintln!("{line}");
     }
     args.order.order(farm, (&spec, &quote), outputs, interrupt).await
