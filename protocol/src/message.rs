@@ -398,6 +398,8 @@ pub enum RefusedCode {
     Busy,
     /// The scheduler failed; its log says how.
     Internal,
+    /// The farm takes no new jobs for now.
+    Draining,
 }
 
 impl Request {

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use farm_tests::{Farm, PATIENCE, Process};
 use serde_json::Value;
 
-use crate::{IMPATIENT, submit};
+use crate::{IMPATIENT, PICTURE, scene, submit};
 
 /// Runs `tessera scheduler WORDS --data …`.
 fn scheduler(farm: &Farm, words: &[&str]) -> Result<farm_tests::Outcome> {
@@ -19,15 +19,15 @@ fn scheduler(farm: &Farm, words: &[&str]) -> Result<farm_tests::Outcome> {
 #[test]
 fn a_scheduler_that_drains_ends_its_jobs_and_takes_no_new_ones() -> Result<()> {
     let mut farm = Farm::start(IMPATIENT)?;
-    let _node = farm.start_node("node", &[])?;
     let job = submit(&farm)?;
-    job.wait_for_units(&farm, 1)?;
     let asked = scheduler(&farm, &["drain"])?;
     ensure!(asked.code == Some(0), "{asked}");
     farm.wait_for_log(|line| line.contains("takes no new jobs; 1 job goes on"))?;
-    let refused = submit(&farm);
-    ensure!(refused.is_err(), "a job was taken");
+    let another = farm.submit(&scene(), &PICTURE, "another.exr")?.wait(PATIENCE)?;
+    ensure!(another.code == Some(6), "{another}");
+    ensure!(another.stderr.iter().any(|line| line.contains("takes no new ones")), "{another}");
 
+    let _node = farm.start_node("node", &[])?;
     let id = job.id.clone();
     let units = job.finish(&farm)?;
     let ended = farm.scheduler_ends()?;

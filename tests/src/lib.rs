@@ -206,7 +206,8 @@ impl Farm {
         let [data, settings] =
             [data, "farm.toml"].map(|name| self.path(name).display().to_string());
         let bind = bind.to_string();
-        let arguments = ["scheduler", "--data", &data, "--bind", &bind, "--config", &settings];
+        let arguments =
+            ["scheduler", "-v", "--data", &data, "--bind", &bind, "--config", &settings];
         let arguments = arguments.map(ToOwned::to_owned);
         Process::start_at(&self.home, "scheduler", self.dir.path(), &arguments)
     }

@@ -106,7 +106,7 @@ fn exit_of_refusal(refused: &Refused) -> Option<Exit> {
         RefusedCode::NotFound => Some(Exit::NotFound),
         RefusedCode::NotAllowed => Some(Exit::Auth),
         RefusedCode::NotEnoughTokens => Some(Exit::NotEnoughTokens),
-        RefusedCode::Busy => Some(Exit::Network),
+        RefusedCode::Busy | RefusedCode::Draining => Some(Exit::Network),
         RefusedCode::Version
         | RefusedCode::BadRequest
         | RefusedCode::BadScene

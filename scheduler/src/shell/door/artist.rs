@@ -478,7 +478,7 @@ fn takes_jobs(state: &State) -> Result<(), Refused> {
         false => Ok(()),
         true => {
             let message = "the farm ends its jobs before an upgrade and takes no new ones; those that it has go on: try again later";
-            Err(refused(RefusedCode::Busy, message))
+            Err(refused(RefusedCode::Draining, message))
         }
     }
 }
