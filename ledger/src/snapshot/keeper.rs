@@ -80,6 +80,8 @@ pub struct Keeper<F: Fold> {
     stop: Arc<AtomicBool>,
     thread: Option<(u64, JoinHandle<Made>)>,
     problem: Option<KeepError>,
+    /// Whether nobody has asked for the problem yet.
+    is_news: bool,
 }
 
 impl<F: Fold> Keeper<F> {
@@ -103,6 +105,7 @@ impl<F: Fold> Keeper<F> {
             stop: Arc::new(AtomicBool::new(false)),
             thread: None,
             problem: None,
+            is_news: false,
         };
         keeper.plan(last.unwrap_or(0));
         keeper
@@ -118,6 +121,11 @@ impl<F: Fold> Keeper<F> {
     #[must_use]
     pub const fn problem(&self) -> Option<&KeepError> {
         self.problem.as_ref()
+    }
+
+    /// The same, once.
+    pub fn news(&mut self) -> Option<&KeepError> {
+        self.problem.as_ref().filter(|_| std::mem::take(&mut self.is_news))
     }
 
     /// Says that the journal has grown: begins a snapshot when it is time for one.
@@ -147,7 +155,7 @@ impl<F: Fold> Keeper<F> {
         match made {
             Ok(thread) => self.thread = Some((size, thread)),
             Err(error) => {
-                self.problem = Some(error.into());
+                (self.problem, self.is_news) = (Some(error.into()), true);
                 self.next = size + self.entries;
             }
         }
@@ -187,7 +195,7 @@ impl<F: Fold> Keeper<F> {
                 self.plan(size);
             }
             Err(error) => {
-                self.problem = Some(error);
+                (self.problem, self.is_news) = (Some(error), true);
                 self.next = size + self.entries;
             }
         }

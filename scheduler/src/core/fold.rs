@@ -12,23 +12,48 @@ use super::{Book, Event, Live, Secret, State, step};
 /// No event of the journal is longer, bytes.
 const EVENT_BYTES_MAX: usize = 1 << 20;
 
-/// Where the form of an image is written: whatever changes here makes older images worthless, so that
-/// nobody has to remember it. What the book takes from other crates changes with the protocol's version.
-const FORM: [&[u8]; 9] = [
+/// What decides what an image holds, its form and the rules by which it came about: whatever changes
+/// here makes older images worthless, so that a snapshot never gives what a replay would not. What the
+/// book takes from other crates changes with the protocol's version.
+const RULES: [&[u8]; 33] = [
+    include_bytes!("draw.rs"),
+    include_bytes!("event.rs"),
+    include_bytes!("fold.rs"),
+    include_bytes!("kept.rs"),
+    include_bytes!("policy.rs"),
     include_bytes!("state.rs"),
     include_bytes!("state/demand.rs"),
+    include_bytes!("state/index.rs"),
     include_bytes!("state/job.rs"),
+    include_bytes!("state/line.rs"),
     include_bytes!("state/quiet.rs"),
     include_bytes!("state/risk.rs"),
+    include_bytes!("state/times.rs"),
     include_bytes!("state/verdicts.rs"),
-    include_bytes!("event.rs"),
-    include_bytes!("policy.rs"),
+    include_bytes!("step/accept.rs"),
+    include_bytes!("step/conviction.rs"),
+    include_bytes!("step/dispute.rs"),
+    include_bytes!("step/finding.rs"),
+    include_bytes!("step/hold.rs"),
+    include_bytes!("step/job.rs"),
+    include_bytes!("step/lease.rs"),
+    include_bytes!("step/mod.rs"),
+    include_bytes!("step/node.rs"),
+    include_bytes!("step/quiet.rs"),
+    include_bytes!("step/stake.rs"),
+    include_bytes!("step/steering.rs"),
+    include_bytes!("step/verdict.rs"),
+    include_bytes!("../market/base.rs"),
     include_bytes!("../market/pace.rs"),
+    include_bytes!("../market/rules.rs"),
+    include_bytes!("../money.rs"),
+    include_bytes!("../reputation.rs"),
+    include_bytes!("../split.rs"),
 ];
 
 /// An image of another version.
 #[derive(Debug, thiserror::Error)]
-#[error("its form is another one")]
+#[error("its form or its rules are others")]
 struct OtherForm;
 
 /// What is restored: the book, and of the rest what would only come again with time.
@@ -59,7 +84,7 @@ pub fn event_of(entry: &[u8]) -> Result<Event, DecodeError> {
 /// What an image begins with.
 fn form() -> Digest {
     let version = PROTOCOL_VERSION.to_le_bytes();
-    let parts: Vec<&[u8]> = FORM.into_iter().chain([&version[..]]).collect();
+    let parts: Vec<&[u8]> = RULES.into_iter().chain([&version[..]]).collect();
     Digest::of("tessera 2026 form of the scheduler's book", &parts)
 }
 

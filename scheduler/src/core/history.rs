@@ -3,12 +3,12 @@
 //! The journal is signed and chained, so this is an audit log that nobody can have changed: there is no
 //! second one beside it that could say something else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{JobId, LeaseId, NodeId, PublicKey, Steering};
+use protocol::{JobId, LeaseId, NodeId, PublicKey, Refusal, Steering};
 
 use super::event::{CheckOutcome, Effect, Event};
-use super::state::{Book, JobPhase, State};
+use super::state::{Book, Ending, JobPhase, State};
 
 /// Who did something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,13 +98,15 @@ pub struct History {
     now_ms: u64,
     /// Leases that are not settled, by job and unit.
     open: BTreeMap<(JobId, u32), Vec<Span>>,
+    /// Convictions that were told.
+    convictions: BTreeSet<LeaseId>,
 }
 
 impl History {
     /// Before the first event.
     #[must_use]
     pub const fn new(state: State) -> Self {
-        Self { state, now_ms: 0, open: BTreeMap::new() }
+        Self { state, now_ms: 0, open: BTreeMap::new(), convictions: BTreeSet::new() }
     }
 
     /// What has come of the events so far.
@@ -117,56 +119,70 @@ impl History {
     pub fn take_in(&mut self, seq: u64, event: Event, tell: &mut dyn FnMut(Told)) {
         self.now_ms = time_of(&event).unwrap_or(self.now_ms).max(self.now_ms);
         let at_ms = self.now_ms;
-        if let Some(deed) = deed(&self.state.book, &event) {
-            let (actor, act, (job, node), words) = deed;
-            tell(Told::Deed(Deed { seq, at_ms, actor, act, job, node, words }));
-        }
+        let mut deeds = deeds(&self.state.book, &event);
+        let ends = ends(&event);
         let unit = unit_of(&self.state.book, &event);
         self.note(&event);
-        let (is_refusal, is_release, is_lapse) = (
-            matches!(event, Event::Tripped { .. } | Event::Tried { .. })
-                || matches!(&event, Event::Judged { outcome: CheckOutcome::Refused { .. }, .. }),
-            matches!(event, Event::Released { .. }),
-            matches!(event, Event::Lapsed { .. }),
-        );
-        let at_fault = lease_of(&event);
-        let effects = super::step(&mut self.state, event);
-        let how = |book: &Book, span: &Span| {
-            let unit = &book.jobs.get(&span.job)?.units.get(span.unit_index as usize)?;
-            let accepted = unit.accepted.as_ref().map(|accepted| accepted.film.lease);
-            Some(match span.film_ms {
-                _ if accepted == Some(span.lease) => LeaseEnd::Accepted,
-                _ if is_release && at_fault == Some(span.lease) => LeaseEnd::Released,
-                _ if is_lapse && at_fault == Some(span.lease) => LeaseEnd::Lapsed,
-                _ if is_refusal && at_fault.is_none_or(|lease| lease == span.lease) => {
-                    LeaseEnd::Refused
-                }
-                Some(_) => LeaseEnd::Passed,
-                None => LeaseEnd::Dropped,
-            })
+        let (is_start, steered) = match &event {
+            Event::Steered { job, .. } | Event::Failed { job, .. } => (false, Some(*job)),
+            event => (matches!(event, Event::Started { .. }), None),
         };
-        let mut units: Vec<(JobId, u32)> = unit.into_iter().collect();
-        for effect in &effects {
-            if let Effect::JobEnded(job) = effect {
-                tell(Told::Deed(self.ended(seq, *job)));
-                units.extend(self.open.range((*job, 0)..=(*job, u32::MAX)).map(|(unit, _)| *unit));
-            }
+        let effects = super::step(&mut self.state, event);
+        let barred = self.barred();
+        // Whoever is convicted loses all of its leases.
+        let is_wide = is_start || !barred.is_empty();
+        deeds.extend(barred);
+        let over = effects.iter().filter_map(|effect| match effect {
+            Effect::JobEnded(job) => Some(*job),
+            _ => None,
+        });
+        let jobs: Vec<JobId> = over.clone().chain(steered).collect();
+        deeds.extend(over.map(|job| ended(&self.state.book, job)));
+        for (actor, act, (job, node), words) in deeds {
+            tell(Told::Deed(Deed { seq, at_ms, actor, act, job, node, words }));
         }
-        for unit in units {
-            let Some(spans) = self.open.get_mut(&unit) else { continue };
-            let book = &self.state.book;
+        let book = &self.state.book;
+        let mut settle = |spans: &mut Vec<Span>| {
             spans.retain(|span| {
                 let is_open = book.leases.contains_key(&span.lease);
                 if !is_open {
-                    let end = how(book, span).unwrap_or(LeaseEnd::Dropped);
+                    let end = end(book, span, &ends);
                     tell(Told::Lease(Span { ended_ms: at_ms, end, ..*span }));
                 }
                 is_open
             });
-            if spans.is_empty() {
+            !spans.is_empty()
+        };
+        if is_wide {
+            self.open.retain(|_, spans| settle(spans));
+            return;
+        }
+        let of_jobs = jobs.iter().flat_map(|job| self.open.range((*job, 0)..=(*job, u32::MAX)));
+        let units: Vec<_> = of_jobs.map(|(unit, _)| *unit).chain(unit).collect();
+        for unit in units {
+            if self.open.get_mut(&unit).is_some_and(|spans| !settle(spans)) {
                 self.open.remove(&unit);
             }
         }
+    }
+
+    /// Nodes that the last event has convicted.
+    fn barred(&mut self) -> Vec<Act> {
+        let convictions = &self.state.book.convictions;
+        if convictions.keys().eq(&self.convictions) {
+            return Vec::new();
+        }
+        let new = convictions.iter().filter(|(lease, _)| !self.convictions.contains(lease));
+        let acts = new.map(|(_, it)| {
+            let words = format!(
+                "by a film of unit {}; {} tokens of held pay and {} at stake are taken",
+                it.unit_index, it.taken, it.stake
+            );
+            (Actor::Farm, "node_barred", (Some(it.unit.job), Some(it.node)), words)
+        });
+        let acts = acts.collect();
+        self.convictions = convictions.keys().copied().collect();
+        acts
     }
 
     /// Begins the span of a lease that is granted, and marks its film.
@@ -188,19 +204,54 @@ impl History {
             _ => {}
         }
     }
+}
 
-    fn ended(&self, seq: u64, id: JobId) -> Deed {
-        let job = &self.state.book.jobs[&id];
-        let end = match &job.phase {
-            JobPhase::Ended(ending) => format!("{ending:?}").to_lowercase(),
-            _ => "done".to_owned(),
-        };
-        let words = format!(
-            "{end}: {} of {} units, {} tokens paid, {} returned",
-            job.units_accepted, job.unit_count, job.spent, job.refunded
-        );
-        let (actor, act) = (Actor::Farm, "job_ended");
-        Deed { seq, at_ms: self.now_ms, actor, act, job: Some(id), node: None, words }
+/// What somebody did: who, a word for programs, about what, and the rest.
+type Act = (Actor, &'static str, About, String);
+type About = (Option<JobId>, Option<NodeId>);
+
+fn ended(book: &Book, id: JobId) -> Act {
+    let job = &book.jobs[&id];
+    let end = match &job.phase {
+        JobPhase::Ended(Ending::Failed(why)) => format!("failed, {why}"),
+        JobPhase::Ended(Ending::Cancelled) => "cancelled".to_owned(),
+        JobPhase::Ended(Ending::Stopped) => "stopped".to_owned(),
+        _ => "done".to_owned(),
+    };
+    let words = format!(
+        "{end}: {} of {} units, {} tokens paid, {} returned",
+        job.units_accepted, job.unit_count, job.spent, job.refunded
+    );
+    (Actor::Farm, "job_ended", (Some(id), None), words)
+}
+
+/// Leases that an event ends in a way of its own.
+fn ends(event: &Event) -> Vec<(LeaseId, LeaseEnd)> {
+    match event {
+        Event::Released { lease, .. } => vec![(*lease, LeaseEnd::Released)],
+        Event::Lapsed { lease, .. } => vec![(*lease, LeaseEnd::Lapsed)],
+        Event::Tripped { lease, .. }
+        | Event::Judged { lease, outcome: CheckOutcome::Refused { .. }, .. } => {
+            vec![(*lease, LeaseEnd::Refused)]
+        }
+        Event::Tried { films, .. } => {
+            let guilty = films.iter().filter(|film| film.differing > 0);
+            guilty.map(|film| (film.lease, LeaseEnd::Refused)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// How a lease ended that is settled now.
+fn end(book: &Book, span: &Span, ends: &[(LeaseId, LeaseEnd)]) -> LeaseEnd {
+    let unit = book.jobs.get(&span.job).and_then(|job| job.units.get(span.unit_index as usize));
+    let accepted = unit.and_then(|unit| unit.accepted.as_ref()).map(|it| it.film.lease);
+    let own = ends.iter().find(|(lease, _)| *lease == span.lease);
+    match (own, span.film_ms) {
+        _ if accepted == Some(span.lease) => LeaseEnd::Accepted,
+        (Some((_, end)), _) => *end,
+        (None, Some(_)) => LeaseEnd::Passed,
+        (None, None) => LeaseEnd::Dropped,
     }
 }
 
@@ -259,10 +310,22 @@ fn unit_of(book: &Book, event: &Event) -> Option<(JobId, u32)> {
     }
 }
 
-type About = (Option<JobId>, Option<NodeId>);
+/// What somebody did by an event.
+fn deeds(book: &Book, event: &Event) -> Vec<Act> {
+    let Event::Tried { job, films, .. } = event else {
+        return deed(book, event).into_iter().collect();
+    };
+    let guilty = films.iter().filter(|film| film.differing > 0);
+    let refused = guilty.map(|film| {
+        let node = book.leases.get(&film.lease).map(|lease| lease.node);
+        let words = Refusal::Duplicate { differing: film.differing }.to_string();
+        (Actor::Farm, "film_refused", (Some(*job), node), words)
+    });
+    refused.collect()
+}
 
 /// What an event is, where it is somebody's deed.
-fn deed(book: &Book, event: &Event) -> Option<(Actor, &'static str, About, String)> {
+fn deed(book: &Book, event: &Event) -> Option<Act> {
     let artist =
         |job: &JobId| book.jobs.get(job).map_or(Actor::Farm, |job| Actor::Artist(job.artist));
     let of_lease = |lease: &LeaseId| {
@@ -316,17 +379,23 @@ fn deed(book: &Book, event: &Event) -> Option<(Actor, &'static str, About, Strin
             (Actor::Farm, "job_expired", (Some(*job), None), words)
         }
         Event::Tripped { lease, refusal, .. } => {
-            (Actor::Farm, "film_refused", of_lease(lease), format!("{refusal:?}"))
+            (Actor::Farm, "film_refused", of_lease(lease), refusal.to_string())
         }
         Event::Judged { lease, outcome: CheckOutcome::Refused { refusal, .. }, .. } => {
-            (Actor::Farm, "film_refused", of_lease(lease), format!("{refusal:?}"))
+            (Actor::Farm, "film_refused", of_lease(lease), refusal.to_string())
         }
         Event::Disputed { job, unit_index } => {
             let words = format!("the film of unit {unit_index}");
             (artist(job), "film_disputed", (Some(*job), None), words)
         }
-        Event::DisputeHeard { outcome, .. } => {
-            (Actor::Farm, "dispute_heard", nothing, format!("{outcome:?}"))
+        Event::DisputeHeard { lease, outcome, .. } => {
+            let of = book.disputes.get(lease);
+            let about = (of.map(|it| it.job), of.map(|it| it.film.node));
+            let words = match outcome {
+                CheckOutcome::Passed { .. } => "the film is good".to_owned(),
+                CheckOutcome::Refused { refusal, .. } => refusal.to_string(),
+            };
+            (Actor::Farm, "dispute_heard", about, words)
         }
         Event::Appealed { lease } => {
             let actor = convicted(lease).map_or(Actor::Farm, |it| Actor::Owner(it.owner));

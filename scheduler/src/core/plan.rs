@@ -250,6 +250,9 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
 
 /// Whether another owner has a node here that could render a twin, for what the job pays.
 fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
+    if !job.too_small.is_empty() {
+        return has_better(state, node, job, |_| false);
+    }
     let able = state.index.able_for(&job.demand);
     let ask = able.and_then(|able| able.lowest_ask_of_others(node.facts.owner));
     ask.is_some_and(|ask| job.quote.price_per_gray >= ask)

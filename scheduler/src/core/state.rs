@@ -342,11 +342,18 @@ impl Book {
     /// Writes a verdict to its node's name, and lets go of those on units that are not known any more;
     /// its number.
     pub(super) fn say(&mut self, verdict: Verdict) -> u64 {
-        let jobs = &self.jobs;
-        let node = self.nodes.get_mut(&verdict.node).expect("invariant: who is judged is known");
+        let id = verdict.node;
+        let node = self.nodes.get_mut(&id).expect("invariant: who is judged is known");
         let number = node.verdicts.push(verdict);
-        node.verdicts.forget(|it| jobs.get(&it.unit.job).is_some_and(|job| !job.expired));
+        self.forget_verdicts(id);
         number
+    }
+
+    /// Lets go of a node's verdicts on units that are not known any more.
+    pub(super) fn forget_verdicts(&mut self, node: NodeId) {
+        let jobs = &self.jobs;
+        let is_wanted = |it: &Verdict| jobs.get(&it.unit.job).is_some_and(|job| !job.expired);
+        self.nodes.get_mut(&node).into_iter().for_each(|node| node.verdicts.forget(is_wanted));
     }
 
     /// A node that has a lease, a hold or a verdict.

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::docket::Docket;
 use super::door::grant;
 use super::lobby::Lobby;
-use super::open::Folded;
+use super::open::{Folded, tell_problem};
 use super::queue::Queue;
 use super::till::{Batch, Errand};
 use crate::core::{
@@ -35,8 +35,9 @@ type Answer = Box<dyn FnOnce() + Send>;
 /// The state with its journal. Lives on a thread of its own.
 pub(super) struct Desk {
     state: State,
-    journal: Journal,
+    /// Goes before the journal, whose lock says that nobody else writes beside it.
     keeper: Keeper<State>,
+    journal: Journal,
     clock: Clock,
     /// Something is in the journal's line that is not durable yet.
     unsynced: bool,
@@ -151,6 +152,7 @@ impl Desk {
                 self.unsynced = false;
                 self.sync_wanted = false;
                 self.keeper.advance(&self.journal);
+                tell_problem(&mut self.keeper);
             }
         }
         if self.failure.is_some() {

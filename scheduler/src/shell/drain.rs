@@ -16,6 +16,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// How long it stays after its last job has ended, and after somebody has fetched a film, milliseconds.
 const LINGERS_MS: u64 = 15_000;
+/// How long it stays at most without a job, whoever fetches what.
+const LINGERS_MS_MAX: u64 = 10 * 60_000;
 
 /// Asks the scheduler of a data folder to drain, now or when it is started next.
 ///
@@ -60,7 +62,7 @@ fn file(data_dir: &Path) -> PathBuf {
 /// Returns when the scheduler was asked to drain, no job can go on any more, and whoever follows one
 /// has had time to fetch the rest of it; never before.
 pub(super) async fn drained(data_dir: &Path, desk: &DeskHandle, tell: impl Fn(News)) {
-    let (mut told, mut busy_ms) = (None, None);
+    let (mut told, mut busy_ms, mut idle_ms) = (None, 0, None);
     loop {
         let asked = is_asked(data_dir);
         let look = desk.ask(move |desk| {
@@ -76,19 +78,45 @@ pub(super) async fn drained(data_dir: &Path, desk: &DeskHandle, tell: impl Fn(Ne
             tell(News::Draining(left));
             told = left;
         }
-        match (left, busy_ms) {
-            (Some(1..), _) => busy_ms = Some(now_ms),
-            (Some(0), None) => return is_done(data_dir),
-            (Some(0), Some(ms)) if now_ms >= fetched_ms.max(ms) + LINGERS_MS => {
+        if left == Some(0) {
+            let idle_ms = *idle_ms.get_or_insert(now_ms);
+            if now_ms >= lingers_until_ms(busy_ms.max(fetched_ms), idle_ms) {
                 return is_done(data_dir);
             }
-            _ => {}
+        } else {
+            (busy_ms, idle_ms) = (now_ms, None);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
+/// Until when it stays that was last of use at one time, or never, 0, and has had no job since another.
+const fn lingers_until_ms(used_ms: u64, idle_ms: u64) -> u64 {
+    if used_ms == 0 {
+        return 0;
+    }
+    let (until_ms, at_most_ms) = (used_ms + LINGERS_MS, idle_ms + LINGERS_MS_MAX);
+    if until_ms < at_most_ms { until_ms } else { at_most_ms }
+}
+
 /// Jobs that go on: those that are paused, or wait for such, would hold it up for ever.
 fn going(book: &Book) -> usize {
     book.active.values().filter(|job| !book.jobs[job].is_held()).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_stays_for_who_fetches_and_not_for_ever() {
+        assert_eq!(lingers_until_ms(0, 1_000_000), 0, "it never was of use");
+        assert_eq!(
+            lingers_until_ms(999_000, 1_000_000),
+            1_014_000,
+            "a film was fetched just before"
+        );
+        assert_eq!(lingers_until_ms(1_300_000, 1_000_000), 1_315_000, "and another after");
+        assert_eq!(lingers_until_ms(9_000_000, 1_000_000), 1_600_000, "somebody holds it up");
+    }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use ledger::journal;
 use protocol::sign::public_key;
 
-use super::open::{journal_origin, keys};
+use super::open::{journal_origin, known_keys};
 use crate::core::history::{History, Told};
 use crate::core::{Secret, State, event_of};
 
@@ -19,7 +19,7 @@ pub fn history(data_dir: &Path, tell: &mut dyn FnMut(Told)) -> anyhow::Result<u6
     let (dir, shown) = (data_dir.join("journal"), data_dir.display());
     let is_there = dir.is_dir() && data_dir.join("key").is_file();
     ensure!(is_there, "no scheduler has been here; give the folder of one with --data: {shown}");
-    let keys = keys(data_dir)?;
+    let keys = known_keys(data_dir)?;
     let mut history = History::new(State::new(Secret::new(keys.secret.to_bytes())));
     journal::read_signed(
         &dir,

@@ -22,6 +22,12 @@ pub(super) struct Keys {
     pub(super) secret: SigningKey,
 }
 
+/// Those of a scheduler that has been here.
+pub(super) fn known_keys(dir: &Path) -> anyhow::Result<Keys> {
+    let (key, secret) = (identity::load(&dir.join("key"))?, identity::load(&dir.join("secret"))?);
+    Ok(Keys { key, secret })
+}
+
 pub(super) fn keys(dir: &Path) -> anyhow::Result<Keys> {
     std::fs::create_dir_all(dir)
         .with_context(|| format!("the data folder cannot be made: {}", dir.display()))?;
@@ -37,9 +43,10 @@ pub(super) fn journal_origin(key: &SigningKey) -> String {
 
 /// A journal that is open, with what its entries come to and who makes its snapshots.
 pub(super) struct Folded<F: Fold> {
+    /// Goes before the journal, whose lock says that nobody else writes beside it.
+    pub(super) keeper: Keeper<F>,
     pub(super) journal: Journal,
     pub(super) fold: F,
-    pub(super) keeper: Keeper<F>,
 }
 
 impl<F: Fold> Folded<F> {
@@ -63,6 +70,14 @@ impl<F: Fold> Folded<F> {
         tell_open(dir, journal.size(), snapshot);
         let keeper = Keeper::new(&journal, seed, snapshot_entries, snapshot);
         Ok(Self { journal, fold, keeper })
+    }
+}
+
+/// Logs why a snapshot was not made, once.
+pub(super) fn tell_problem<F: Fold>(keeper: &mut Keeper<F>) {
+    if let Some(problem) = keeper.news() {
+        let problem: &dyn std::error::Error = problem;
+        tracing::error!(problem, "no snapshot was made; the next start reads more");
     }
 }
 

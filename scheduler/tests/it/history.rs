@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::account;
 use ledger::journal::Fold as _;
-use protocol::{Class, Tokens};
+use protocol::{Class, Tokens, VerdictKind};
 use scheduler::core::history::{Actor, History, LeaseEnd, Told};
 use scheduler::core::{Event, Secret, State, event_of};
 
@@ -44,6 +44,10 @@ fn every_lease_is_told_once_as_it_ended_and_every_deed_by_whom() {
             *ends.entry(format!("{:?}", span.end)).or_insert(0) += 1;
             assert!(span.granted_ms <= span.film_ms.unwrap_or(span.ended_ms), "{span:?}");
             assert!(span.film_ms.unwrap_or(0) <= span.ended_ms, "{span:?}");
+            let refused = book.nodes[&span.node].verdicts.iter().any(|verdict| {
+                verdict.lease == span.lease && matches!(verdict.kind, VerdictKind::Refused(_))
+            });
+            assert_eq!(refused, span.end == LeaseEnd::Refused, "{span:?}");
             let has_film = !matches!(span.end, LeaseEnd::Lapsed | LeaseEnd::Released);
             assert!(has_film || span.film_ms.is_none(), "{span:?}");
         }
@@ -65,4 +69,34 @@ fn every_lease_is_told_once_as_it_ended_and_every_deed_by_whom() {
     for end in ["Accepted", "Passed", "Lapsed"] {
         assert!(ends.contains_key(end), "{end} is not among {ends:?}");
     }
+}
+
+/// Who is convicted is named, and loses its other leases then and there.
+#[test]
+fn a_conviction_is_told_with_whom_it_bars() {
+    let mut barred_in_all = 0;
+    for seed in 40..44 {
+        let cheat = Character { forges_percent: 30, ..HONEST };
+        let farm = [(1, HONEST), (2, HONEST), (5, cheat)];
+        let mut world = World::new(seed, &farm, policy());
+        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+        world.order(10, 1, 140);
+        run(&mut world, 400);
+        let (mut told, mut refused) = (BTreeSet::new(), 0);
+        let mut history = History::new(State::begin(&Secret::new([9; 32])));
+        for (seq, entry) in (0..).zip(&world.journal) {
+            let event = event_of(entry).expect("our own bytes");
+            history.take_in(seq, event, &mut |it| match it {
+                Told::Deed(deed) if deed.act == "node_barred" => told.extend(deed.node),
+                Told::Lease(span) if span.end == LeaseEnd::Refused => refused += 1,
+                _ => {}
+            });
+        }
+        let nodes = world.state.book.nodes.values();
+        let barred: BTreeSet<_> = nodes.filter(|node| node.barred).map(|node| node.id).collect();
+        assert_eq!(told, barred, "seed {seed}");
+        assert!(refused >= barred.len());
+        barred_in_all += barred.len();
+    }
+    assert!(barred_in_all > 0, "nobody was caught, which proves little");
 }

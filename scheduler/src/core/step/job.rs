@@ -205,13 +205,16 @@ pub(super) fn expire(book: &mut Book, id: JobId) {
     assert!(job.leases == 0 && job.rechecks == 0, "invariant: nothing is under way");
     let job = book.job_mut(id);
     job.expired = true;
+    job.too_small = BTreeSet::new();
     job.version += 1;
     job.units = Vec::new();
     job.by_unit = Vec::new();
     job.touched = Vec::new();
-    job.refusals = Vec::new();
+    let refusals = std::mem::take(&mut job.refusals);
     job.failures = BTreeMap::new();
     job.quiet = None;
+    // Who was barred by them gets no more verdicts, with which they would go.
+    refusals.into_iter().for_each(|(node, _)| book.forget_verdicts(node));
 }
 
 /// Ends a job that has nothing left to do: the rest goes back. Held pay ages as before.

@@ -174,11 +174,14 @@ pub(super) fn conclude_trial(
     let Some(unit) = job.units.get_mut(unit_index as usize).filter(|unit| unit.on_trial) else {
         return;
     };
-    // An answer about other films than those on trial now is of an older trial.
-    if !unit.leases.iter().all(|lease| tried.iter().any(|film| film.lease == *lease)) {
+    unit.on_trial = false;
+    // Another film has come meanwhile, of a race: all are tried together once it is judged.
+    let is_tried = |lease: &LeaseId| tried.iter().any(|film| film.lease == *lease);
+    let has_film = |lease: &&LeaseId| book.leases[*lease].committed().is_some();
+    if !unit.leases.iter().filter(has_film).all(is_tried) {
+        consider(state, job_id, unit_index, now_ms, effects);
         return;
     }
-    unit.on_trial = false;
     let mut guilty: Vec<(LeaseId, Wrong)> = Vec::new();
     for &Tried { lease: id, differing, evidence } in tried.iter().filter(|film| film.differing > 0)
     {

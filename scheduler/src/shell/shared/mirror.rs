@@ -13,7 +13,7 @@ use super::PostgresLog;
 use super::seat::{Found, Lead, Seat};
 use crate::config::{Config, Database};
 use crate::core::{Secret, State};
-use crate::shell::open::{Folded, Keys, journal_origin};
+use crate::shell::open::{Folded, Keys, journal_origin, tell_problem};
 
 /// Name of the scheduler's journal in the database.
 pub(in crate::shell) const SCHEDULER_LOG: &str = "scheduler";
@@ -75,8 +75,9 @@ pub(in crate::shell) fn stand_by(
 
 /// A journal on this disk that follows the one in the database.
 struct Mirror<F: Fold> {
-    journal: Journal,
+    /// Goes before the journal, whose lock says that nobody else writes beside it.
     keeper: Keeper<F>,
+    journal: Journal,
     log: PostgresLog,
 }
 
@@ -93,6 +94,7 @@ impl<F: Fold> Mirror<F> {
         if entries > 0 {
             tracing::debug!(?log, entries, "caught up");
             keeper.advance(journal);
+            tell_problem(keeper);
         }
         Ok(())
     }
