@@ -11,7 +11,7 @@ fn shared(postgres: &Postgres) -> Result<Farm> {
         "database = '{}'\nobjects = 'file://{depot}'\nlead_ms = 1500\n{IMPATIENT}",
         postgres.url(),
     );
-    std::fs::write(farm.path("farm.toml"), settings)?;
+    farm.set(&settings)?;
     farm.start_scheduler()?;
     Ok(farm)
 }
@@ -79,7 +79,7 @@ fn a_farm_of_one_scheduler_comes_to_have_two_and_outlives_its_database() -> Resu
         postgres.url(),
         farm.path("depot").display(),
     );
-    std::fs::write(farm.path("farm.toml"), settings)?;
+    farm.set(&settings)?;
     farm.start_scheduler()?;
     let job = submit(&farm)?;
     job.wait_for_units(&farm, 4)?;

@@ -93,8 +93,16 @@ impl Farm {
         let (home, artist) = (Place::default(), Place::default());
         let data = "scheduler".to_owned();
         let farm = Self { dir, bind, scheduler: None, data, home, artist };
-        fs::write(farm.path("farm.toml"), format!("{SNAPSHOTS}\n{settings}"))?;
+        farm.set(settings)?;
         Ok(farm)
+    }
+
+    /// Other settings from the scheduler's next start.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn set(&self, settings: &str) -> Result<()> {
+        Ok(fs::write(self.path("farm.toml"), format!("{SNAPSHOTS}\n{settings}"))?)
     }
 
     /// Where the scheduler runs from its next start.

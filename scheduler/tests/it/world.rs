@@ -156,7 +156,7 @@ pub struct World {
     /// Films that a trusted render has confirmed.
     confirmed: BTreeSet<(Unit, Digest)>,
     /// Commitments acknowledged to their nodes, until they are settled.
-    acknowledged: BTreeSet<LeaseId>,
+    acknowledged: BTreeMap<LeaseId, JobId>,
     settled: BTreeSet<LeaseId>,
     watchers: BTreeMap<JobId, Watcher>,
 }
@@ -221,7 +221,7 @@ impl World {
             checks: Vec::new(),
             entrusted: Vec::new(),
             confirmed: BTreeSet::new(),
-            acknowledged: BTreeSet::new(),
+            acknowledged: BTreeMap::new(),
             settled: BTreeSet::new(),
             watchers: BTreeMap::new(),
         };
@@ -378,7 +378,7 @@ impl World {
         let (root, rays) = (truth(&unit, self.nodes[index].character.class), rays(&unit));
         let commitment = self.signed(index, lease, &unit, root);
         self.apply(Event::Committed { lease, root, rays, commitment, now_ms: self.now_ms });
-        self.acknowledged.insert(lease);
+        self.acknowledged.insert(lease, job);
     }
 
     /// A node's word on its film.

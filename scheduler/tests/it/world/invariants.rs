@@ -40,7 +40,11 @@ impl World {
             };
             node.barred || node.verdicts.iter().any(won)
         };
-        for lease in self.acknowledged.difference(&self.settled) {
+        for (lease, job) in &self.acknowledged {
+            // Nothing is known of its units any more.
+            if self.settled.contains(lease) || book.jobs[job].expired {
+                continue;
+            }
             let judged = book
                 .nodes
                 .values()

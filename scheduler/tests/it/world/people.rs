@@ -108,7 +108,7 @@ impl World {
         let rays = rays(&unit);
         let commitment = self.signed(index, lease, &unit, root);
         self.apply(Event::Committed { lease, root, rays, commitment, now_ms: self.now_ms });
-        self.acknowledged.insert(lease);
+        self.acknowledged.insert(lease, unit.job);
     }
 
     pub fn bank_works(&mut self) {
