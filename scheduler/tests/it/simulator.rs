@@ -374,18 +374,3 @@ fn a_unit_that_nobody_gets_done_ends_its_job() {
     assert_eq!(summary.status, JobStatus::Failed);
     assert!(summary.reason.expect("a reason").contains("failed"), "it says what failed");
 }
-
-/// Twins of two classes are tried; where a third film comes meanwhile, of a race, all are tried again, and
-/// nothing waits for a restart.
-#[test]
-fn a_trial_ends_whatever_comes_meanwhile() {
-    for seed in 0..12 {
-        let sleeper = Character { sleeps_percent: 40, ..OTHER_CLASS };
-        let farm = [(1, HONEST), (2, OTHER_CLASS), (3, SLEEPER), (4, sleeper), (5, HONEST)];
-        let policy = Policy { twin_floor_ppm: 1_000_000, ..policy() };
-        let mut world = World::new(seed, &farm, policy);
-        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
-        world.order(10, 1, 140);
-        run(&mut world, u64::MAX);
-    }
-}

@@ -1,12 +1,12 @@
 //! Ends of jobs: who gets what was begun, and when one more node gets a unit.
 
 use ledger::account;
-use protocol::{JobId, LeaseId, Offer, Tokens};
+use protocol::{Class, JobId, LeaseId, Offer, Tokens};
 use scheduler::core::{Event, JobPhase, Policy, plan};
 use scheduler::market::Rules;
 
 use crate::simulator::{HONEST, policy};
-use crate::world::{World, public};
+use crate::world::{Character, World, public};
 
 fn whole(tokens: u64) -> Tokens {
     Tokens::from_whole(tokens)
@@ -219,4 +219,31 @@ fn the_last_fresh_units_wait_for_no_node_that_would_be_at_them_alone() {
     assert_eq!(offer(&world, 1), None);
     world.now_ms += 12 * SECOND_MS;
     assert_eq!(offer(&world, 1), Some((job, units[1])));
+}
+
+/// Twins of two classes are tried while a racer is out. Whether its film comes before the answer or after,
+/// the unit is accepted, and nothing waits for a restart.
+#[test]
+fn a_trial_ends_although_a_racer_is_out() {
+    for comes_before in [false, true] {
+        let tolerant = Character { class: Class::Tolerant, ..HONEST };
+        let mut world = World::new(7, &[(1, HONEST), (2, tolerant), (3, HONEST)], policy());
+        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+        let job = world.order(10, 1, 140);
+        world.settle_all();
+        let leases = [0, 1, 2].map(|index| give(&mut world, index, (job, 0), 2));
+        world.commit(0, leases[0], job, 0);
+        world.settle_all();
+        world.commit(1, leases[1], job, 0);
+        while !world.state.book.jobs[&job].units[0].on_trial {
+            world.verifier_works();
+        }
+        if comes_before {
+            world.commit(2, leases[2], job, 0);
+        }
+        world.settle_all();
+        let unit = &world.state.book.jobs[&job].units[0];
+        assert!(unit.accepted.is_some() && !unit.on_trial, "comes before: {comes_before}");
+        assert!(unit.leases.is_empty());
+    }
 }
