@@ -15,13 +15,14 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 /// What decides what an image holds, its form and the rules by which it came about: whatever changes
 /// here makes older images worthless, so that a snapshot never gives what a replay would not. What the
 /// book takes from other crates changes with the protocol's version.
-const RULES: [&[u8]; 33] = [
+const RULES: [&[u8]; 37] = [
     include_bytes!("draw.rs"),
     include_bytes!("event.rs"),
     include_bytes!("fold.rs"),
     include_bytes!("kept.rs"),
     include_bytes!("policy.rs"),
     include_bytes!("state.rs"),
+    include_bytes!("state/able.rs"),
     include_bytes!("state/demand.rs"),
     include_bytes!("state/index.rs"),
     include_bytes!("state/job.rs"),
@@ -44,8 +45,11 @@ const RULES: [&[u8]; 33] = [
     include_bytes!("step/steering.rs"),
     include_bytes!("step/verdict.rs"),
     include_bytes!("../market/base.rs"),
+    include_bytes!("../market/mod.rs"),
     include_bytes!("../market/pace.rs"),
+    include_bytes!("../market/place.rs"),
     include_bytes!("../market/rules.rs"),
+    include_bytes!("../market/weight.rs"),
     include_bytes!("../money.rs"),
     include_bytes!("../reputation.rs"),
     include_bytes!("../split.rs"),
@@ -121,6 +125,19 @@ impl Fold for State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_file_that_decides_a_book_is_among_the_rules() {
+        let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for folder in ["core/step", "core/state", "market"] {
+            for file in std::fs::read_dir(source.join(folder)).expect("a folder") {
+                let path = file.expect("an entry").path();
+                let bytes = std::fs::read(&path).expect("a file");
+                let is_listed = RULES.contains(&bytes.as_slice());
+                assert!(is_listed, "add it to RULES: {}", path.display());
+            }
+        }
+    }
 
     #[test]
     fn an_image_of_another_form_or_cut_short_is_refused() {
