@@ -1,28 +1,27 @@
 //! Accepted films to pictures: fetched as they are accepted, written shot by shot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use film::{Film, Frame, FrameRate};
+use client::pictures::Outputs;
+use client::shots::{Shots, Whole};
+use client::{Error, Farm};
+use film::Film;
 use protocol::view::AcceptedUnit;
-use protocol::{JobId, JobSpec, Shot, ShotIndex, Unit, ViewIndex};
+use protocol::{JobId, JobSpec, Shot, ShotIndex, Unit};
 use tokio::task::JoinSet;
 
-use crate::client::Farm;
-use crate::output::{Label, Outputs, camera_words};
+use crate::output;
 
 /// Films asked for at once: enough to hide the network, few enough to hold in memory.
 const FETCHES: usize = 4;
 
 /// The pictures of a job, as far as they are here.
 pub struct Download {
-    job: JobId,
     spec: JobSpec,
     outputs: Outputs,
-    /// A word for each camera's files.
-    camera_words: Vec<String>,
-    open: BTreeMap<ShotIndex, Frame>,
+    shots: Shots,
     seen: BTreeSet<Unit>,
     written: Vec<PathBuf>,
 }
@@ -40,17 +39,9 @@ pub struct Downloaded {
 impl Download {
     /// Nothing yet.
     pub fn new(job: JobId, spec: &JobSpec, outputs: Outputs) -> Self {
-        Self {
-            job,
-            spec: spec.clone(),
-            outputs,
-            camera_words: camera_words(
-                (0..spec.view_count()).filter_map(|view| spec.camera(ViewIndex(view))),
-            ),
-            open: BTreeMap::new(),
-            seen: BTreeSet::new(),
-            written: Vec::new(),
-        }
+        let shots = Shots::new(job, spec);
+        let (seen, written) = (BTreeSet::new(), Vec::new());
+        Self { spec: spec.clone(), outputs, shots, seen, written }
     }
 
     /// Fetches these films; pictures that they complete are written and dropped from memory.
@@ -59,7 +50,7 @@ impl Download {
     /// A film cannot be fetched, or a file not be written.
     pub async fn take(&mut self, farm: &Farm, units: &[AcceptedUnit]) -> anyhow::Result<()> {
         let mut queue = units.iter();
-        let mut fetches: JoinSet<anyhow::Result<(ShotIndex, Film)>> = JoinSet::new();
+        let mut fetches: JoinSet<Result<(ShotIndex, Film), Error>> = JoinSet::new();
         loop {
             while fetches.len() < FETCHES
                 && let Some(unit) = queue.next()
@@ -74,7 +65,9 @@ impl Download {
             }
             let Some(fetched) = fetches.join_next().await else { return Ok(()) };
             let (shot, film) = fetched.context("a fetch was cut off")??;
-            self.insert(shot, film)?;
+            if let Some(whole) = self.shots.insert(shot, film)? {
+                self.write(&whole)?;
+            }
         }
     }
 
@@ -84,50 +77,20 @@ impl Download {
     /// A file cannot be written.
     pub fn finish(mut self) -> anyhow::Result<Downloaded> {
         let (mut incomplete, mut short) = (Vec::new(), Vec::new());
-        for (index, frame) in std::mem::take(&mut self.open) {
-            self.write(index, &frame)?;
-            match (self.spec.shot(index), frame.has_no_hole()) {
-                (Some(shot), true) => short.push((shot, frame.share_done())),
+        for whole in self.shots.rest() {
+            self.write(&whole)?;
+            match (self.spec.shot(whole.index), whole.frame.has_no_hole()) {
+                (Some(shot), true) => short.push((shot, whole.frame.share_done())),
                 (shot, _) => incomplete.extend(shot),
             }
         }
         Ok(Downloaded { written: self.written, incomplete, short })
     }
 
-    fn insert(&mut self, shot: ShotIndex, film: Film) -> anyhow::Result<()> {
-        let settings = &self.spec.settings;
-        let frame = self.open.entry(shot).or_insert_with(|| Frame::of(settings));
-        let rect = film.rect();
-        frame.insert(film).context("an accepted film does not fit its frame")?;
-        if let Some(target) = self.spec.noise {
-            frame.enough_if_quiet(rect, target);
-        }
-        if frame.is_complete()
-            && let Some(frame) = self.open.remove(&shot)
-        {
-            self.write(shot, &frame)?;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, index: ShotIndex, frame: &Frame) -> anyhow::Result<()> {
-        let spec = &self.spec;
-        let shot = spec.shot(index).context("a film of a shot that the job does not have")?;
-        let settings = spec.settings_of(shot.view).context("a shot without a camera")?;
-        let metadata = film::Metadata {
-            job: Some(self.job),
-            scene: Some(self.spec.scene),
-            frame: Some(shot.frame),
-            frame_rate: FrameRate::nearest(self.spec.frames.fps),
-            ..crate::local::metadata(&settings)
-        };
-        let label = Label {
-            camera: &self.camera_words[shot.view.0 as usize],
-            of_cameras: spec.view_count() > 1,
-            frame: shot.frame,
-            of_frames: spec.frames.count() > 1,
-        };
-        self.written.extend(self.outputs.write(&frame.picture(), &label, &metadata)?);
+    fn write(&mut self, whole: &Whole) -> anyhow::Result<()> {
+        let (_shot, label, metadata) = self.shots.about(whole.index)?;
+        let picture = whole.frame.picture();
+        self.written.extend(output::write(&self.outputs, &picture, &label, &metadata)?);
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Context as _;
+use client::Farm;
 use film::{Film, Frame, Sums};
 use half::f16;
 use proof::receipt::{Checked, CheckedUnit};
@@ -11,7 +12,6 @@ use protocol::{Batch, EVIDENCE_PIXELS_MAX, Engine, Receipt, Rect, TileIndex};
 use renderer::{Backend as _, Cancel, CpuBackend, Effort};
 use scene::Scene;
 
-use crate::client::Farm;
 use crate::exit::{Exit, fail};
 use crate::local;
 use crate::text;

@@ -4,7 +4,9 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use client::pictures::PictureError;
 use protocol::message::{Refused, RefusedCode};
+use transport::CallError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,11 +85,14 @@ fn exit_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(refused) = cause.downcast_ref::<Refused>() {
         return exit_of_refusal(refused);
     }
-    if let Some(call) = cause.downcast_ref::<transport::CallError>() {
-        return match call {
-            transport::CallError::Refused(refused) => exit_of_refusal(refused),
-            _ => Some(Exit::Network),
-        };
+    if let Some(call) = cause.downcast_ref::<CallError>() {
+        return exit_of_call(call);
+    }
+    if let Some(error) = cause.downcast_ref::<client::Error>() {
+        return exit_of_client(error);
+    }
+    if let Some(error) = cause.downcast_ref::<PictureError>() {
+        return exit_of_picture(error);
     }
     if cause.downcast_ref::<transport::ConnectError>().is_some() {
         return Some(Exit::Network);
@@ -97,6 +102,32 @@ fn exit_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     }
     match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(io::ErrorKind::BrokenPipe) => Some(Exit::Done),
+        _ => None,
+    }
+}
+
+fn exit_of_call(call: &CallError) -> Option<Exit> {
+    match call {
+        CallError::Refused(refused) => exit_of_refusal(refused),
+        _ => Some(Exit::Network),
+    }
+}
+
+/// Of errors that show their cause as themselves, and of those that have none.
+fn exit_of_client(error: &client::Error) -> Option<Exit> {
+    match error {
+        client::Error::Call(call) => exit_of_call(call),
+        client::Error::Key(_) | client::Error::OtherKey => Some(Exit::Auth),
+        client::Error::Ledger(_) => Some(Exit::Failed),
+        client::Error::Stopped => Some(Exit::Interrupted),
+        _ => None,
+    }
+}
+
+fn exit_of_picture(error: &PictureError) -> Option<Exit> {
+    match error {
+        PictureError::Ending(_) => Some(Exit::Usage),
+        PictureError::Folder(_) => Some(Exit::NotFound),
         _ => None,
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use client::Farm;
 use protocol::view::{JobStatus, JobSummary, JobUpdate};
 use protocol::{JobId, limits};
 
-use crate::client::Farm;
 use crate::download::Downloaded;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;

@@ -60,6 +60,11 @@ impl Interrupt {
         &self.shared.cancel
     }
 
+    /// What becomes true when a stop is asked for.
+    pub fn subscribe(&self) -> watch::Receiver<bool> {
+        self.shared.sender.subscribe()
+    }
+
     /// Waits until a stop is asked for.
     pub async fn wait(&self) {
         let mut receiver = self.shared.sender.subscribe();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use film::{Frame, Picture};
-use protocol::{Batch, CameraChoice, JobSpec, NoiseTarget, RayCount, RenderSettings, TileGrid};
+use protocol::{Batch, JobSpec, NoiseTarget, RayCount, RenderSettings, TileGrid};
 use renderer::{Backend, Cancel, Effort, PrepareError, RenderError, RenderScene, Work};
 use scene::{ImportOptions, Imported, Scene};
 
@@ -175,18 +175,4 @@ fn short_speed(rays: RayCount, elapsed: Duration) -> String {
 /// A rate, whole events a second.
 pub fn per_second(events: u64, elapsed: Duration) -> u64 {
     (events as f64 / elapsed.as_secs_f64().max(1e-9)) as u64
-}
-
-/// What an EXR says of itself.
-pub fn metadata(settings: &RenderSettings) -> film::Metadata {
-    film::Metadata {
-        software: format!("Tessera {}", env!("CARGO_PKG_VERSION")),
-        engine: Some(renderer::ENGINE),
-        samples: Some(settings.samples),
-        camera: match &settings.camera {
-            CameraChoice::Named(name) => Some(name.clone()),
-            _ => None,
-        },
-        ..film::Metadata::default()
-    }
 }

@@ -2,10 +2,10 @@
 
 mod backend;
 mod cli;
-mod client;
 mod commands;
 mod deadline;
 mod demo;
+mod door;
 mod download;
 mod drawn;
 mod exit;

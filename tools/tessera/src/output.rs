@@ -1,21 +1,18 @@
 //! Pictures to files: EXR as rendered, PNG and JPEG through a look.
 
-mod files;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum, ValueHint};
+use client::pictures::{Denoising, Label, Outputs, PictureError};
 use film::denoise::{A_TROUS, Oidn};
 use film::{
-    ChannelNames, ExrCompression, ExrOptions, JpegQuality, Look, Lut, PngDepth, Precision, View,
-    WhiteBalance,
+    ChannelNames, ExrCompression, ExrOptions, JpegQuality, Look, Lut, Metadata, Picture, PngDepth,
+    Precision, View, WhiteBalance,
 };
 
 use crate::exit::{Exit, WithExit as _, fail};
-
-pub use files::{Denoising, Label, Outputs, camera_words};
 
 /// Where pictures go, how they are stored and how they look.
 #[derive(Debug, Clone, Args)]
@@ -214,14 +211,13 @@ impl OutputArgs {
             compression: self.exr_compression.into(),
             names: self.exr_names.into(),
         };
-        Ok(Outputs {
-            look,
-            exr,
-            png_depth: self.png_depth.into(),
-            jpeg_quality: JpegQuality::new(self.jpeg_quality),
-            denoising: self.denoise.map(|name| self.denoising(name)).transpose()?,
-            ..Outputs::to(paths)?
-        })
+        let mut outputs = Outputs::to(paths)?;
+        outputs.look = look;
+        outputs.exr = exr;
+        outputs.png_depth = self.png_depth.into();
+        outputs.jpeg_quality = JpegQuality::new(self.jpeg_quality);
+        outputs.denoising = self.denoise.map(|name| self.denoising(name)).transpose()?;
+        Ok(outputs)
     }
 
     /// Chooses now, so that nobody renders for hours to learn that a library is missing.
@@ -245,6 +241,23 @@ impl OutputArgs {
 pub(crate) fn set(look: &mut Look, view: Option<ViewName>, exposure_ev: Option<f32>) {
     look.view = view.map_or(look.view, View::from);
     look.exposure_ev = exposure_ev.unwrap_or(look.exposure_ev);
+}
+
+/// Writes a picture everywhere and says who denoised it.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write(
+    outputs: &Outputs,
+    picture: &Picture,
+    label: &Label<'_>,
+    metadata: &Metadata,
+) -> Result<Vec<PathBuf>, PictureError> {
+    let written = outputs.write(picture, label, metadata)?;
+    if let Some(denoiser) = written.denoiser {
+        eprintln!("  denoised    by {denoiser}");
+    }
+    Ok(written.files)
 }
 
 fn read_lut(path: &Path) -> anyhow::Result<Arc<Lut>> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use client::Grounds;
 use film::evidence::Examined;
 use proof::receipt::Checked;
 use protocol::{Digest, Evidence, PublicKey, Receipt, Signed, Testimony, VerificationLease};
@@ -25,6 +26,15 @@ pub enum Paper {
     Testimony(Box<Testimony>),
     /// Who rendered a picture, and where it was paid.
     Receipt(Box<Receipt>),
+}
+
+impl From<Grounds> for Paper {
+    fn from(grounds: Grounds) -> Self {
+        match grounds {
+            Grounds::Evidence(signed) => Self::Evidence(*signed),
+            Grounds::Testimony(testimony) => Self::Testimony(testimony),
+        }
+    }
 }
 
 /// The file. Nothing but `farm` and `signed` is looked at when it is read.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use protocol::view::{MarketView, NodeView};
 
-use crate::client::{self, Farm};
+use crate::door;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::json;
@@ -33,8 +33,8 @@ pub struct FarmCommandArgs {
 /// # Errors
 /// The farm.
 pub fn run(args: &FarmCommandArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    client::block_on(async {
-        let farm = Farm::connect(&args.farm, interrupt).await?;
+    door::block_on(async {
+        let farm = door::connect(&args.farm, interrupt).await?;
         let view = farm.farm().await;
         farm.close().await;
         let view = view?;

@@ -7,14 +7,15 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use client::Farm;
 use protocol::view::{AcceptedUnit, JobStatus, JobSummary, JobUpdate};
 use protocol::{
     JobId, JobSpec, NoiseTarget, Request, Shot, ShotIndex, Steering, Tokens, ViewIndex, limits,
 };
 
-use crate::client::{self, Farm};
 use crate::commands::submit::{self, SubmitArgs};
 use crate::deadline;
+use crate::door;
 use crate::download::Download;
 use crate::exit::{Exit, fail};
 use crate::follow::{self, Followed};
@@ -220,8 +221,8 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
         JobsCommand::Stop(args) | JobsCommand::Cancel(args) => &args.which.farm,
         JobsCommand::Continue(args) => &args.order.farm,
     };
-    client::block_on(async {
-        let farm = Farm::connect(farm_args, interrupt).await?;
+    door::block_on(async {
+        let farm = door::connect(farm_args, interrupt).await?;
         let exit = match command {
             JobsCommand::Submit(_) => Ok(Exit::Done),
             JobsCommand::List(args) => list(args, &farm).await,

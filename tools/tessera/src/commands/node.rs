@@ -16,7 +16,7 @@ use protocol::{Pool, Tokens, Unit, VerdictKind};
 use serde_json::{Value, json};
 
 use crate::backend::BackendArgs;
-use crate::client;
+use crate::door;
 use crate::exit::{Exit, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
@@ -171,7 +171,7 @@ pub fn run(args: NodeArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     }
     let started = Instant::now();
     let events = move |event: NodeEvent| show(&event, args.json, started);
-    client::block_on(async { Ok(farm_node::run(config, events, interrupt.wait()).await?) })?;
+    door::block_on(async { Ok(farm_node::run(config, events, interrupt.wait()).await?) })?;
     Ok(Exit::Done)
 }
 
@@ -206,8 +206,8 @@ fn warn_of_blindness(config: &Config) {
 }
 
 fn config(args: &NodeArgs) -> anyhow::Result<Config> {
-    let mut config = Config::new(&args.data, client::ticket(&args.farm)?);
-    config.farm_file = client::ticket_file(&args.farm);
+    let mut config = Config::new(&args.data, door::ticket(&args.farm)?);
+    config.farm_file = door::ticket_file(&args.farm);
     config.name.clone_from(&args.name);
     config.backend = args.backend.choice()?;
     config.gpu.clone_from(&args.backend.gpu);

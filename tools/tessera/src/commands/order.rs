@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use client::Farm;
+use client::pictures::Outputs;
 use protocol::{Assurance, JobId, JobSpec, Offer, Priority, Quote, Schedule, Tokens};
 
-use crate::client::Farm;
 use crate::commands::jobs;
 use crate::deadline;
 use crate::download::Download;
@@ -15,7 +16,7 @@ use crate::exit::{Exit, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::options::FarmArgs;
-use crate::output::{OutputArgs, Outputs};
+use crate::output::OutputArgs;
 use crate::text;
 use crate::values;
 

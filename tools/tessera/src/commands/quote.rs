@@ -1,9 +1,10 @@
 //! `tessera quote`: the firm price of a job, before anything is paid.
 
 use clap::Args;
+use client::Farm;
 
-use crate::client::{self, Farm};
 use crate::commands::submit::{JobArgs, PreparedJob};
+use crate::door;
 use crate::exit::Exit;
 use crate::explain::{self, Explained};
 use crate::interrupt::Interrupt;
@@ -41,8 +42,8 @@ pub struct QuoteArgs {
 /// The scene, the options, the farm.
 pub fn run(args: &QuoteArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let prepared = args.job.prepare(interrupt, None)?;
-    client::block_on(async {
-        let farm = Farm::connect(&args.farm, interrupt).await?;
+    door::block_on(async {
+        let farm = door::connect(&args.farm, interrupt).await?;
         let said = quote(args, prepared, &farm).await;
         farm.close().await;
         said.map(|()| Exit::Done)

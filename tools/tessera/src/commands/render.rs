@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use client::pictures::{Label, Outputs, camera_words};
 use film::{FrameRate, Metadata};
 use protocol::{NoiseTarget, RenderSettings};
 use renderer::{Backend, Effort, RenderScene};
@@ -15,7 +16,7 @@ use crate::json;
 use crate::layers::{self, FrameTime, LayerName};
 use crate::local::{self, Rendered};
 use crate::options::{EnvironmentArgs, NoiseArgs, PictureArgs};
-use crate::output::{Label, OutputArgs, Outputs, camera_words};
+use crate::output::{self, OutputArgs};
 use crate::progress::Progress;
 use crate::text;
 use crate::wishes::{self, Asked};
@@ -155,9 +156,9 @@ impl Easel<'_> {
             manifests: manifests.unwrap_or_default(),
             frame: args.time.is_none().then_some(args.frame),
             frame_rate: FrameRate::nearest(args.fps),
-            ..local::metadata(settings)
+            ..client::shots::metadata(settings)
         };
-        let written = self.outputs.write(&rendered.picture, label, &metadata)?;
+        let written = output::write(&self.outputs, &rendered.picture, label, &metadata)?;
         eprintln!("  {}", summary(&rendered));
         if noise.is_some() && rendered.complete {
             eprintln!("  {}", saved(&rendered, settings));

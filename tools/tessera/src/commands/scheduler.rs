@@ -10,7 +10,7 @@ use std::time::Instant;
 use clap::{Args, Subcommand, ValueHint};
 use scheduler::{Config, ConfigError, Database, News, Ready};
 
-use crate::client;
+use crate::door;
 use crate::exit::{Exit, WithExit as _};
 use crate::interrupt::Interrupt;
 use crate::json;
@@ -120,7 +120,7 @@ fn serve(args: RunArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         News::StandingBy(leader) => eprintln!("  standing by: {leader} leads the farm"),
         News::Draining(left) => tell_draining(left),
     };
-    client::block_on(async { scheduler::run(config, tell, interrupt.wait()).await })?;
+    door::block_on(async { scheduler::run(config, tell, interrupt.wait()).await })?;
     if args.json {
         text::print(json::stopped(started.elapsed()))?;
     }
@@ -198,7 +198,7 @@ fn config(args: &RunArgs) -> anyhow::Result<Config> {
     }
     config.status = args.status.or(config.status);
     if let Some(database) = &args.database {
-        config.database = Some(Database::new(client::word("the database's", database)?));
+        config.database = Some(Database::new(door::word("the database's", database)?));
     }
     config.objects = args.objects.clone().or(config.objects);
     if args.private {

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
+use client::Farm;
 use protocol::{CameraChoice, JobSpec, Needs, Offer, Quote, RenderSettings, SceneId, ViewIndex};
 use renderer::{Effort, Probe, RenderScene};
 use scene::{Package, Scene};
 
-use crate::client::{self, Farm};
 use crate::commands::order::{OfferArgs, OrderArgs};
+use crate::door;
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::local;
@@ -230,8 +231,8 @@ pub fn run(args: &SubmitArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     if let Some(outputs) = &mut outputs {
         prepared.asked.set(&mut outputs.look);
     }
-    client::block_on(async {
-        let farm = Farm::connect(&order.farm, interrupt).await?;
+    door::block_on(async {
+        let farm = door::connect(&order.farm, interrupt).await?;
         let ordered = async {
             let (spec, quote) = prepared.quote(&farm).await?;
             order.order(&farm, (&spec, &quote), outputs, interrupt).await

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
+use client::Farm;
 use protocol::{JobId, LeaseId, Request, Verdict, VerdictKind};
 use serde_json::json;
 
-use crate::client::{self, Farm};
+use crate::door;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::json;
@@ -88,8 +89,8 @@ pub fn run(command: &VerdictsCommand, interrupt: &Interrupt) -> anyhow::Result<E
         VerdictsCommand::Evidence(args) => &args.farm,
         VerdictsCommand::Appeal(args) => &args.farm,
     };
-    client::block_on(async {
-        let farm = Farm::connect(farm_args, interrupt).await?;
+    door::block_on(async {
+        let farm = door::connect(farm_args, interrupt).await?;
         let exit = match command {
             VerdictsCommand::List(args) => list(args, &farm).await,
             VerdictsCommand::Evidence(args) => evidence(args, &farm).await,
@@ -159,7 +160,7 @@ fn object(number: u64, verdict: &Verdict) -> serde_json::Value {
 }
 
 async fn evidence(args: &EvidenceArgs, farm: &Farm) -> anyhow::Result<Exit> {
-    let paper = farm.evidence(args.lease).await?;
+    let paper = Paper::from(farm.evidence(args.lease).await?);
     match &paper {
         Paper::Evidence(signed) => {
             let examined = film::evidence::examine(signed, farm.scheduler())?;

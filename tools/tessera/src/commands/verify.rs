@@ -10,7 +10,7 @@ use protocol::{Evidence, Findings, PublicKey, Receipt, SceneId, Signed, Spots, T
 use renderer::{Backend as _, Cancel, CpuBackend, Effort};
 use scene::Scene;
 
-use crate::client::{self, Farm};
+use crate::door;
 use crate::drawn::{Drawn, of_this_engine};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
@@ -86,10 +86,10 @@ fn verify_receipt(
         drawn.compare_picture(path)?;
     }
     if let Some(ticket) = &args.farm {
-        let key = client::key_path(args.key.as_ref())?;
-        let ticket = client::ticket(ticket)?;
-        client::block_on(async {
-            let farm = Farm::connect_as(&key, ticket, interrupt).await?;
+        let key = door::key_path(args.key.as_ref())?;
+        let ticket = door::ticket(ticket)?;
+        door::block_on(async {
+            let farm = door::connect_as(&key, ticket, interrupt).await?;
             let compared = drawn.compare_films(&farm).await;
             farm.close().await;
             compared

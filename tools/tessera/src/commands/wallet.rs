@@ -2,9 +2,10 @@
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use client::Farm;
 use protocol::{AccountId, Request, Tokens, VoucherText, limits};
 
-use crate::client::{self, Farm};
+use crate::door;
 use crate::exit::{Exit, WithExit as _};
 use crate::interrupt::Interrupt;
 use crate::json;
@@ -112,14 +113,14 @@ pub struct RedeemArgs {
 /// The farm.
 pub fn run(command: &WalletCommand, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     match command {
-        WalletCommand::Balance(args) => client::block_on(async {
-            let farm = Farm::connect(&args.farm, interrupt).await?;
+        WalletCommand::Balance(args) => door::block_on(async {
+            let farm = door::connect(&args.farm, interrupt).await?;
             let shown = balance(args, &farm).await;
             farm.close().await;
             shown
         }),
-        WalletCommand::Earnings(args) => client::block_on(async {
-            let farm = Farm::connect(&args.farm, interrupt).await?;
+        WalletCommand::Earnings(args) => door::block_on(async {
+            let farm = door::connect(&args.farm, interrupt).await?;
             let shown = earnings::show(args, &farm).await;
             farm.close().await;
             shown
@@ -134,15 +135,15 @@ pub fn run(command: &WalletCommand, interrupt: &Interrupt) -> anyhow::Result<Exi
         }
         WalletCommand::Redeem(args) => {
             let voucher: VoucherText = args.voucher.parse().exit(Exit::Usage)?;
-            client::block_on(async {
-                let farm = Farm::connect(&args.farm, interrupt).await?;
+            door::block_on(async {
+                let farm = door::connect(&args.farm, interrupt).await?;
                 let redeemed = redeem(args, &voucher, &farm).await;
                 farm.close().await;
                 redeemed
             })
         }
-        WalletCommand::Statement(args) => client::block_on(async {
-            let farm = Farm::connect(&args.farm, interrupt).await?;
+        WalletCommand::Statement(args) => door::block_on(async {
+            let farm = door::connect(&args.farm, interrupt).await?;
             let shown = statement(args, &farm).await;
             farm.close().await;
             shown
@@ -152,8 +153,8 @@ pub fn run(command: &WalletCommand, interrupt: &Interrupt) -> anyhow::Result<Exi
 
 /// Changes what is at risk, and shows the wallet as it is then.
 fn risk(args: &StakeArgs, interrupt: &Interrupt, request: Request) -> anyhow::Result<Exit> {
-    client::block_on(async {
-        let farm = Farm::connect(&args.farm, interrupt).await?;
+    door::block_on(async {
+        let farm = door::connect(&args.farm, interrupt).await?;
         let asked = farm.ask(request).await;
         farm.close().await;
         asked?;

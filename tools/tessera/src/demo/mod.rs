@@ -13,6 +13,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
+use client::Farm;
+use client::pictures::Outputs;
 use protocol::view::{FarmView, JobStatus, LedgerCheck, WalletView};
 use protocol::{
     CameraChoice, FrameRange, JobSpec, Offer, Rect, RenderSettings, Schedule, Size, TileGrid,
@@ -22,12 +24,11 @@ use renderer::{Effort, RenderScene};
 use scene::{ImportOptions, Package, Scene};
 
 use crate::backend::BackendName;
-use crate::client::{self, Farm};
 use crate::commands::{order, submit};
+use crate::door;
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::local;
-use crate::output::Outputs;
 use crate::text;
 use crate::values;
 
@@ -154,9 +155,9 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
 
     let outputs = Outputs::exr_and_png(&args.out, &name);
     let ticket = farm.wait_for_ticket()?;
-    let outcome = client::block_on(async {
+    let outcome = door::block_on(async {
         let key = farm.folder().join("artist.key");
-        let client = Farm::connect_as(&key, ticket, interrupt).await?;
+        let client = door::connect_as(&key, ticket, interrupt).await?;
         let artist = Artist { client: &client, spec: &spec, render_scene: &render_scene };
         let outcome = artist.render(&mut farm, package, outputs, interrupt).await;
         client.close().await;

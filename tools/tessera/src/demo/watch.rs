@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use client::Farm;
+use client::pictures::Outputs;
 use protocol::view::{FarmView, JobSummary, JobUpdate, TileStatus};
 use protocol::{JobId, JobSpec, NodeId, Shot, TileIndex};
 
-use crate::client::Farm;
 use crate::commands::farm::standing;
 use crate::download::Download;
 use crate::exit::{Exit, fail};
 use crate::follow::{self, Followed};
 use crate::interrupt::Interrupt;
-use crate::output::Outputs;
 use crate::progress::Progress;
 use crate::text;
 

@@ -29,6 +29,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["protocol", "transport", "scene", "film", "renderer", "ledger", "proof", "unify"],
     ),
     ("farm-node", &["protocol", "transport", "scene", "film", "renderer", "gpu", "proof", "unify"]),
+    (
+        "client",
+        &["protocol", "transport", "scene", "film", "renderer", "proof", "farm-node", "unify"],
+    ),
     ("desktop-client", &["*"]),
     ("tessera", &["*"]),
     ("farm-tests", &["*"]),

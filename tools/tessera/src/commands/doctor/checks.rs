@@ -11,7 +11,7 @@ use farm_node::manners;
 use farm_node::worker::{Attempt, Outcome, Patience, Setup, Trial, Worker};
 use serde_json::{Value, json};
 
-use crate::client::{self, Farm};
+use crate::door;
 use crate::interrupt::Interrupt;
 
 /// The first moment of 2026, seconds: no clock that is right shows less.
@@ -217,17 +217,17 @@ fn observed(seen: Vec<(&'static str, Result<String, String>)>) -> Vec<Check> {
 
 /// Whether the farm answers, to a key made for the question.
 pub fn farm(ticket: &str, interrupt: &Interrupt) -> anyhow::Result<Check> {
-    let ticket = client::ticket(ticket)?;
+    let ticket = door::ticket(ticket)?;
     let folder = tempfile::tempdir().context("no temporary folder")?;
-    let asked = client::block_on(async {
+    let asked = door::block_on(async {
         let key = folder.path().join("key");
-        let asking = Farm::connect_as(&key, ticket, interrupt);
+        let asking = door::connect_as(&key, ticket, interrupt);
         let wait = Duration::from_secs(20);
         let farm =
             tokio::time::timeout(wait, asking).await.context("nobody answered in 20 s")??;
         let view = farm.farm().await;
         farm.close().await;
-        view
+        Ok(view?)
     });
     Ok(match asked {
         Ok(view) => Check::ok("farm", format!("answers; {} nodes", view.nodes.len())),

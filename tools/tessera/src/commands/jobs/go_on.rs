@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use client::Farm;
 use protocol::{JobId, JobSpec, Needs, RenderSettings, limits};
 
-use crate::client::Farm;
 use crate::commands::order::{OfferArgs, OrderArgs};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
+use client::Farm;
 use protocol::view::JobSummary;
 use protocol::{JobId, Priority, Request, Selection, Steering, TileIndex, ViewIndex};
 
-use crate::client::Farm;
 use crate::exit::{Exit, fail};
 use crate::json;
 use crate::options::FarmArgs;

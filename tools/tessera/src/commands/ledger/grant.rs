@@ -8,7 +8,7 @@ use protocol::sign::public_key;
 use protocol::{PublicKey, Tokens, VoucherText, limits};
 use transport::identity;
 
-use crate::client::{self, Farm};
+use crate::door;
 use crate::exit::{Exit, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
@@ -79,11 +79,11 @@ pub(super) fn grant(args: &GrantArgs, interrupt: &Interrupt) -> anyhow::Result<E
         Some(farm) => {
             let place = FarmArgs { farm: farm.clone(), key: args.key.clone() };
             let to = args.to.expect("invariant: a farm asks for a wallet");
-            Some(client::block_on(async {
-                let farm = Farm::connect(&place, interrupt).await?;
+            Some(door::block_on(async {
+                let farm = door::connect(&place, interrupt).await?;
                 let redeemed = farm.redeem(&voucher.0, to).await;
                 farm.close().await;
-                redeemed
+                Ok(redeemed?)
             }))
         }
     };

@@ -11,7 +11,7 @@ use proof::{Checkpoint, Consistency, ConsistencyError, Fork, claimed_key, consis
 use protocol::PublicKey;
 
 use super::proofs;
-use crate::client::{self, Farm};
+use crate::door;
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
@@ -148,16 +148,16 @@ fn ask(
     both: &[(Checkpoint, &PathBuf)],
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
-    let (ticket, own) = (client::ticket(ticket)?, client::key_path(args.key.as_ref())?);
+    let (ticket, own) = (door::ticket(ticket)?, door::key_path(args.key.as_ref())?);
     if ticket.key() != key {
         return Err(fail(Exit::Usage, format!("the ticket is of {}, not of {key}", ticket.key())));
     }
-    client::block_on(async {
-        let farm = Farm::connect_as(&own, ticket, interrupt).await?;
+    door::block_on(async {
+        let farm = door::connect_as(&own, ticket, interrupt).await?;
         let mut asked = Ok(());
         for (point, path) in both {
             asked = match farm.checkpoint(point.size).await {
-                Err(error) => Err(error),
+                Err(error) => Err(error.into()),
                 Ok(shown) => match shown.check(key, Some(point)) {
                     Ok(_goes_on) => continue,
                     Err(ConsistencyError::Fork(fork)) => Err(fail(
@@ -181,7 +181,7 @@ fn ask(
 pub(super) fn witnessed(args: &WitnessedArgs) -> anyhow::Result<Exit> {
     let folder = match &args.data {
         Some(data) => data.join("checkpoints"),
-        None => client::checkpoints_beside(&client::key_path(args.key.as_ref())?),
+        None => client::checkpoints_beside(&door::key_path(args.key.as_ref())?),
     };
     if let Some(farm) = args.accept {
         let Some(evidence) = witness::accept(&folder, farm)? else {

@@ -1,10 +1,10 @@
 //! `tessera wallet earnings`: what one's nodes have earned, and when held pay comes free.
 
 use clap::{Args, ValueEnum};
+use client::Farm;
 use protocol::view::{EarningsBy, EarningsOf, EarningsRow, EarningsView, HeldRow};
 use serde_json::json;
 
-use crate::client::Farm;
 use crate::exit::Exit;
 use crate::json;
 use crate::options::FarmArgs;

@@ -1,0 +1,22 @@
+//! A farm as its customers' programs see it: what the command line and the desktop app share.
+//!
+//! - [`Caller`] is who asks: a key and a socket.
+//! - [`Farm`] is one admission to a farm; one method a question, answers checked before they are
+//!   believed.
+//! - [`pictures`] writes what was rendered to files, [`Shots`] puts accepted films together.
+//! - [`Pace`] says how fast a transfer goes.
+//!
+//! Nothing here prints, and nothing decides how a program ends.
+
+mod caller;
+mod error;
+mod farm;
+mod pace;
+pub mod pictures;
+pub mod shots;
+
+pub use caller::{Caller, checkpoints_beside};
+pub use error::{Error, FilmFault};
+pub use farm::{Admission, Farm, Grounds, Terms};
+pub use pace::Pace;
+pub use shots::Shots;
