@@ -1,5 +1,8 @@
 //! A backend and the scenes it has prepared.
 
+mod preview;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -12,6 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::OpenBackendError;
 use crate::worker::WorkerError;
+use preview::Preview;
+pub(crate) use preview::{SEEN_PIXEL_BYTES, SIGHT_PIXELS_MAX};
+pub use preview::{Seen, Sight};
 
 /// Samples of the first step of a film; how many later ones have is measured.
 const STEP_SAMPLES: u64 = 1 << 20;
@@ -56,6 +62,14 @@ pub enum RenderFault {
     /// What it says why the scene does not fit.
     #[error("{0}")]
     TooLarge(String),
+    /// A view that is larger than anybody looks at.
+    #[error(
+        "a view of {size} is too large to look at; choose a size of at most {SIGHT_PIXELS_MAX} pixels"
+    )]
+    View {
+        /// Its size.
+        size: Size,
+    },
     /// A scene that nobody wants to touch again.
     #[error(
         "this scene has ended {ended} worker processes here and is not rendered again before the node is restarted"
@@ -120,15 +134,17 @@ pub(crate) struct Easel {
     step_samples: u64,
     /// The scene of the last `prepare`, and its package's bytes: the next frame of an animation needs it
     /// again.
-    unpacked: Option<(SceneId, Scene, u64)>,
+    unpacked: Option<(SceneId, Arc<Scene>, u64)>,
     prepared: Prepared,
+    preview: Option<Preview>,
 }
 
 impl Easel {
     pub(crate) fn new(open: Opener, memory_bytes: u64) -> Result<Self, OpenBackendError> {
         let backend = open()?;
         let prepared = Prepared { limit_bytes: memory_bytes, scenes: Vec::new() };
-        Ok(Self { open, backend, step_samples: STEP_SAMPLES, unpacked: None, prepared })
+        let step_samples = STEP_SAMPLES;
+        Ok(Self { open, backend, step_samples, unpacked: None, prepared, preview: None })
     }
 
     pub(crate) fn description(&self) -> String {
@@ -213,6 +229,7 @@ impl Easel {
     pub(crate) fn recover(&mut self) {
         self.prepared.scenes.clear();
         self.unpacked = None;
+        self.preview = None;
         match (self.open)() {
             Ok(backend) => self.backend = backend,
             Err(error) => tracing::error!(%error, "the backend does not open again"),
@@ -236,17 +253,28 @@ impl Easel {
                 return Ok(false);
             };
             self.unpacked = None;
-            self.prepared.make_room(package.len() as u64);
+            self.make_room(package.len() as u64);
             let scene = scene::unpack_as(frame.scene, package).map_err(RenderFault::Unpack)?;
-            self.unpacked = Some((frame.scene, scene, package.len() as u64));
+            self.unpacked = Some((frame.scene, Arc::new(scene), package.len() as u64));
             progress();
         }
         let unpacked = self.unpacked.as_ref().expect("invariant: it was just put there");
-        let (_id, scene, package_bytes) = unpacked;
-        self.prepared.make_room(*package_bytes);
-        self.prepared.put(key, scene, &frame.settings, frame.time_s)?;
+        let (scene, package_bytes) = (unpacked.1.clone(), unpacked.2);
+        self.make_room(package_bytes);
+        self.prepared.put(key, &scene, &frame.settings, frame.time_s)?;
         progress();
         Ok(true)
+    }
+
+    /// Lets go of what would be in the way of a film's scene with such a package: the preview first.
+    fn make_room(&mut self, package_bytes: u64) {
+        let shown = self.preview.as_ref().map_or(0, Preview::bytes);
+        let wanted = package_bytes.saturating_mul(READY_FACTOR);
+        let all = [self.prepared.bytes(), shown, wanted].into_iter().fold(0, u64::saturating_add);
+        if all > self.prepared.limit_bytes {
+            self.preview = None;
+        }
+        self.prepared.make_room(package_bytes);
     }
 
     fn prepare_golden(&mut self, settings: &RenderSettings) -> Result<(), RenderFault> {
@@ -300,20 +328,29 @@ impl Easel {
         self.with_backend(|backend, scene| backend.render_pixels(scene, places, *batch, &cancel))
     }
 
-    /// Renders with the scene in front; a lost device is opened anew, once.
+    /// Renders with the scene in front.
     fn with_backend<T>(
         &mut self,
         render: impl Fn(&mut dyn Backend, &RenderScene) -> Result<T, RenderError>,
     ) -> Result<T, RenderFault> {
         let scene = self.prepared.front();
-        match render(&mut *self.backend, scene) {
-            Err(RenderError::DeviceLost(reason)) => {
-                tracing::warn!(%reason, "the device was lost; opening it again");
-                self.backend = (self.open)().map_err(RenderFault::Reopen)?;
-                Ok(render(&mut *self.backend, scene)?)
-            }
-            rendered => Ok(rendered?),
+        render_with(&self.open, &mut self.backend, |backend| render(backend, scene))
+    }
+}
+
+/// Renders; a lost device is opened anew, once.
+fn render_with<T>(
+    open: &Opener,
+    backend: &mut Box<dyn Backend>,
+    render: impl Fn(&mut dyn Backend) -> Result<T, RenderError>,
+) -> Result<T, RenderFault> {
+    match render(&mut **backend) {
+        Err(RenderError::DeviceLost(reason)) => {
+            tracing::warn!(%reason, "the device was lost; opening it again");
+            *backend = open().map_err(RenderFault::Reopen)?;
+            Ok(render(&mut **backend)?)
         }
+        rendered => Ok(rendered?),
     }
 }
 

@@ -36,7 +36,7 @@ use protocol::{Engine, SettingsError};
 
 pub use backend::OpenBackendError;
 pub use config::{BackendChoice, Cheat, Config};
-pub use easel::{Frame, Order, RenderFault};
+pub use easel::{Frame, Order, RenderFault, Seen, Sight};
 pub use event::NodeEvent;
 pub use lease::LeaseError;
 pub use manners::Manners;

@@ -38,11 +38,12 @@ mod wave;
 mod wide;
 
 pub use backend::{Backend, Cancel, RenderError, Work};
-pub use bvh::Effort;
+pub use bvh::{Bounds, Effort};
 pub use cpu::CpuBackend;
 pub use first::{FirstHits, first_hits, moving_first_hits};
 pub use prepare::{
-    Moves, PrepareError, SceneCameras, prepare, prepare_with, scene_cameras, scene_shutter,
+    Moves, Pose, PrepareError, SceneCameras, pose, prepare, prepare_with, scene_bounds,
+    scene_cameras, scene_shutter,
 };
 pub use probe::{PROBE_PIXELS, Probe, probe};
 pub use render_scene::RenderScene;

@@ -11,9 +11,11 @@ mod materials;
 mod motion;
 mod moves;
 mod objects;
+mod orbit;
 mod place;
 mod pose;
 mod reach;
+mod retake;
 #[cfg(test)]
 mod robust;
 mod shutter;
@@ -24,15 +26,17 @@ mod vary;
 pub use cameras::{SceneCameras, scene_cameras, scene_shutter};
 pub use moves::Moves;
 pub(crate) use moves::Spot;
+pub use orbit::{Pose, pose, scene_bounds};
+use place::Place;
 
 use std::sync::OnceLock;
 
-use protocol::{Digest, RenderSettings, SettingsError};
-use scene::{Scene, SceneError};
+use protocol::{RenderSettings, SettingsError};
+use scene::{Light, Scene, SceneError};
 
 use crate::RenderScene;
 use crate::bsdf::albedo::{AlbedoTable, albedo_table};
-use crate::bvh::Effort;
+use crate::bvh::{Bounds, Effort};
 use crate::camera::filter_table;
 use crate::precise::srgb_to_linear;
 use crate::sampler::frame_key;
@@ -137,12 +141,7 @@ pub fn prepare_with(
     let mut header = blank_header(settings, time_s);
     header.root_node = geometry.root_node;
     header.instance_count = geometry.instances.len() as u32;
-    // A camera of our own stands still while the scene moves.
-    let framed = if cameras::frames(scene, &settings.camera) && !scene.channels.is_empty() {
-        reach::bounds(scene)?
-    } else {
-        geometry.bounds
-    };
+    let framed = framed(scene, settings, &geometry.bounds)?;
     let cameras = &varied.cameras;
     cameras::place(&mut header, scene, cameras, &places, &framed, &settings.camera)?;
     if let Some(shutter) = &shutter {
@@ -157,12 +156,11 @@ pub fn prepare_with(
         }
     }
     cameras::look_through(&mut header, settings);
-    let sky = sky::pack(&mut header, scene, settings)?;
-    // The artist's sun stands in for the sky's.
-    let mut lit = settings.clone();
-    lit.lighting.sun = settings.lighting.sun.or(sky.sun);
     let mut prepared = RenderScene {
         settings: settings.clone(),
+        time_s,
+        effort,
+        bounds: geometry.bounds,
         header,
         instances: geometry.instances,
         shapes: geometry.shapes,
@@ -181,22 +179,52 @@ pub fn prepare_with(
         indices: geometry.indices,
         attributes: geometry.attributes,
         texels: surfaces.texels,
-        environment: sky.words,
+        environment: Vec::new(),
         shape_nodes: geometry.shape_nodes,
         shape_parts: geometry.shape_parts,
         instance_nodes: geometry.instance_nodes,
-        digest: Digest([0; 32]),
+        digest: OnceLock::new(),
         wide: OnceLock::new(),
     };
-    let (lights, bounds) = (&varied.lights, &geometry.bounds);
-    lights::pack(&mut prepared, scene, lights, &places, bounds, sky.power, &lit)?;
-    if prepared.emitters.is_empty() && !sky.is_lit && settings.lighting.sky.is_none() {
+    light_up(&mut prepared, scene, &varied.lights, &places)?;
+    Ok(prepared.seal())
+}
+
+/// What a camera of our own frames. It stands still while the scene moves; `bounds` is where the
+/// scene is now.
+fn framed(
+    scene: &Scene,
+    settings: &RenderSettings,
+    bounds: &Bounds,
+) -> Result<Bounds, PrepareError> {
+    if cameras::frames(scene, &settings.camera) && !scene.channels.is_empty() {
+        reach::bounds(scene)
+    } else {
+        Ok(*bounds)
+    }
+}
+
+/// Packs the environment and all lights into tables that have none yet. `lights` are the scene's at
+/// the time.
+fn light_up(
+    prepared: &mut RenderScene,
+    scene: &Scene,
+    lights: &[Light],
+    places: &[Place],
+) -> Result<(), PrepareError> {
+    let lighting = prepared.settings.lighting;
+    let sky = sky::pack(&mut prepared.header, scene, &lighting)?;
+    prepared.environment = sky.words;
+    // The artist's sun stands in for the sky's.
+    let sun = lighting.sun.or(sky.sun);
+    lights::pack(prepared, scene, lights, places, sky.power, sun.as_ref())?;
+    if prepared.emitters.is_empty() && !sky.is_lit && lighting.sky.is_none() {
         let sky = sky::pack_map(&mut prepared.header, &studio::studio(), 1.0)?;
         prepared.header.environment_cos = 1.0;
         prepared.environment = sky.words;
-        lights::pack(&mut prepared, scene, lights, &places, bounds, sky.power, &lit)?;
+        lights::pack(prepared, scene, lights, places, sky.power, sun.as_ref())?;
     }
-    Ok(prepared.seal())
+    Ok(())
 }
 
 /// Scattering events before roulette begins.
@@ -207,21 +235,28 @@ pub(crate) fn frame_key_of(seed: u32, time_s: f32) -> u32 {
     frame_key(seed, if time_s.abs() > 0.0 { time_s.to_bits() } else { 0 })
 }
 
+/// A header with nothing of the scene in it.
 fn blank_header(settings: &RenderSettings, time_s: f32) -> Header {
-    Header {
-        width: settings.size.width,
-        height: settings.size.height,
-        overscan: settings.overscan,
-        samples: settings.samples,
-        bounces: settings.bounces,
-        frame_key: frame_key_of(settings.seed, time_s),
-        roulette_after: if settings.roulette { ROULETTE_AFTER } else { u32::MAX },
+    let mut header = Header {
         environment_kind: ENVIRONMENT_NONE,
         environment_emitter: NONE,
         root_node: NONE,
         camera_keys_at: NONE,
         ..bytemuck::Zeroable::zeroed()
-    }
+    };
+    ask_for(&mut header, settings, time_s);
+    header
+}
+
+/// Sets what the settings alone decide.
+fn ask_for(header: &mut Header, settings: &RenderSettings, time_s: f32) {
+    header.width = settings.size.width;
+    header.height = settings.size.height;
+    header.overscan = settings.overscan;
+    header.samples = settings.samples;
+    header.bounces = settings.bounces;
+    header.frame_key = frame_key_of(settings.seed, time_s);
+    header.roulette_after = if settings.roulette { ROULETTE_AFTER } else { u32::MAX };
 }
 
 /// Tables that do not depend on the scene.

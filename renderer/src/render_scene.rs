@@ -6,6 +6,7 @@ use bytemuck::{Pod, cast_slice};
 use protocol::{Digest, RenderSettings};
 
 use crate::bsdf::albedo::AlbedoTable;
+use crate::bvh::{Bounds, Effort};
 use crate::tables::{
     Emitter, Header, Instance, Layers, LightNode, Material, Node, Pick, Shape, Texture, Triangle,
 };
@@ -31,6 +32,12 @@ pub(crate) enum Part {
 #[derive(Debug)]
 pub struct RenderScene {
     pub(crate) settings: RenderSettings,
+    /// The time it was prepared for, seconds.
+    pub(crate) time_s: f32,
+    /// What its trees were made with.
+    pub(crate) effort: Effort,
+    /// Of everything, in world space; empty without geometry.
+    pub(crate) bounds: Bounds,
     pub(crate) header: Header,
     pub(crate) instances: Vec<Instance>,
     pub(crate) shapes: Vec<Shape>,
@@ -56,7 +63,8 @@ pub struct RenderScene {
     pub(crate) shape_parts: Vec<Part>,
     /// The scene's node of each instance, or `NONE` for the world's object.
     pub(crate) instance_nodes: Vec<u32>,
-    pub(crate) digest: Digest,
+    /// Made when somebody first asks: it takes a while, and a preview does without.
+    pub(crate) digest: OnceLock<Digest>,
     /// The wide trees of the SIMD path, made when a CPU first needs them.
     pub(crate) wide: OnceLock<WideTrees>,
 }
@@ -75,14 +83,15 @@ impl RenderScene {
     pub fn with_seed(mut self, seed: u32, time_s: f32) -> Self {
         self.settings.seed = seed;
         self.header.frame_key = crate::prepare::frame_key_of(seed, time_s);
-        self.digest = self.hash_tables();
+        self.digest = OnceLock::new();
         self
     }
 
-    /// BLAKE3 of all tables: equal wherever the same engine prepared the same frame.
+    /// BLAKE3 of all tables: equal wherever the same engine prepared the same frame. The first call
+    /// hashes them, which takes about a millisecond for some megabytes.
     #[must_use]
-    pub const fn digest(&self) -> Digest {
-        self.digest
+    pub fn digest(&self) -> Digest {
+        *self.digest.get_or_init(|| self.hash_tables())
     }
 
     /// Bytes of all tables.
@@ -201,7 +210,7 @@ impl RenderScene {
         parts
     }
 
-    /// Fills in the header's offsets and the digest: the last step of preparing.
+    /// Fills in the header's offsets: the last step of preparing.
     pub(crate) fn seal(mut self) -> Self {
         let lengths = self.small_parts().map(|part| (part.len() / 4) as u32);
         let mut at = 0;
@@ -225,7 +234,7 @@ impl RenderScene {
             header.layers_at,
             header.light_nodes_at,
         ] = offsets;
-        self.digest = self.hash_tables();
+        self.digest = OnceLock::new();
         self
     }
 

@@ -12,12 +12,12 @@ use protocol::{Batch, Rect, RenderSettings, SceneId, Spots};
 use renderer::{Cancel, RenderError, Work};
 
 use super::confinement::Confinement;
-use super::process::{Process, Wait, WorkerError};
+use super::process::{Cancelling, Process, Wait, WorkerError};
 use super::reins::Reins;
 use super::trial::Attempt;
 use super::wire::{Ask, Setup, Told, Trial};
 use crate::config::BackendChoice;
-use crate::easel::{Frame, Order, RenderFault};
+use crate::easel::{Frame, Order, RenderFault, SEEN_PIXEL_BYTES, SIGHT_PIXELS_MAX, Seen, Sight};
 
 /// Workers that a scene may end before it is not rendered any more.
 const LIVES: u32 = 2;
@@ -63,7 +63,8 @@ pub struct Worker {
     /// Workers that a scene has ended.
     ended: BTreeMap<SceneId, u32>,
     package_bytes: BTreeMap<SceneId, u64>,
-    films: u64,
+    /// Films and views that were asked for.
+    asked: u64,
 }
 
 impl Worker {
@@ -85,7 +86,7 @@ impl Worker {
             confinement: Confinement::default(),
             ended: BTreeMap::new(),
             package_bytes: BTreeMap::new(),
-            films: 0,
+            asked: 0,
         };
         let on_gpu = worker.open()?;
         if worker.setup.backend == BackendChoice::Auto && !on_gpu {
@@ -185,17 +186,80 @@ impl Worker {
         self.look_out_for(frame.scene)?;
         let samples = rect.pixel_count() * samples(*batch);
         let bound = self.bound_of(frame, package, samples);
-        self.films += 1;
-        let number = self.films;
+        self.asked += 1;
+        let number = self.asked;
+        let cancelling = Cancelling { cancel, number, patience: self.patience.stop };
         let (rect, batch, packed) = (*rect, *batch, package.is_some());
         let ask = Ask::Film { number, frame: frame.clone(), rect, batch, packed };
         let body = package.cloned().unwrap_or_default();
-        let told = self.exchange(ask, body, bound, Some((cancel, number)));
+        let told = self.exchange(ask, body, bound, Some(cancelling));
         match self.blame(frame.scene, told)? {
             (Told::Film, body) => self.film_of(rect, batch, frame.settings.passes, &body).map(Some),
             (Told::PackageNeeded, _) if !packed => Ok(None),
             (other, _) => Err(self.fault(other)),
         }
+    }
+
+    /// Adds samples to a view of a scene and gives what is seen of it.
+    ///
+    /// The worker keeps one scene for this, beside those of films, and one film of the last view. A
+    /// view of the same scene and time costs no more than its rays, unless a shutter is open; a new
+    /// scene or time is prepared first, with trees that are made quickly. `package` is the scene's,
+    /// and goes to the worker only if it is not at hand there.
+    ///
+    /// Whoever does not want it any more sets `cancel`: rendering stops within some milliseconds on
+    /// the CPU, and within a dispatch or two on a GPU. Unpacking and preparing go on to their end,
+    /// and are of use to the next view. What was rendered before is kept.
+    ///
+    /// # Errors
+    /// [`RenderFault::Prepare`] and [`RenderFault::View`] before anything is asked;
+    /// [`RenderFault::Render`] when it was cancelled; [`RenderFault::Worker`] when the process was
+    /// lost over it, and the next look starts another; [`RenderFault::Feared`] when too many were
+    /// lost over this scene; else what the worker says.
+    ///
+    /// # Determinism
+    /// The sums are those of any film: with all samples of the settings, the means are those of
+    /// [`film::Frame`]'s picture, rounded to half precision.
+    pub fn look(
+        &mut self,
+        sight: &Sight,
+        package: &Bytes,
+        cancel: &Cancel,
+    ) -> Result<Seen, RenderFault> {
+        let Sight { frame, chunks } = sight;
+        let settings = &frame.settings;
+        settings.validate().map_err(|error| RenderFault::Prepare(error.into()))?;
+        let size = settings.window().size();
+        if size.pixel_count() > SIGHT_PIXELS_MAX {
+            return Err(RenderFault::View { size });
+        }
+        self.look_out_for(frame.scene)?;
+        let chunks = (*chunks).clamp(1, settings.chunk_count());
+        let samples = size.pixel_count() * u64::from(chunks) * u64::from(CHUNK_SAMPLES);
+        let bound = self.bound_of(frame, Some(package), samples);
+        for packed in [false, true] {
+            if cancel.is_set() {
+                return Err(RenderError::Cancelled.into());
+            }
+            self.asked += 1;
+            let number = self.asked;
+            let ask = Ask::Look { number, sight: sight.clone(), packed };
+            let body = if packed { package.clone() } else { Bytes::new() };
+            // A scene that is being prepared is worth waiting for: the next view needs it.
+            let cancelling = Cancelling { cancel, number, patience: bound };
+            let told = self.exchange(ask, body, bound, Some(cancelling));
+            match self.blame(frame.scene, told)? {
+                (Told::Seen { samples, prepare, render }, body)
+                    if body.len() as u64 == size.pixel_count() * SEEN_PIXEL_BYTES as u64
+                        && (1..=settings.samples).contains(&samples) =>
+                {
+                    return Ok(Seen { size, pixels: halves(&body), samples, prepare, render });
+                }
+                (Told::PackageNeeded, _) if !packed => {}
+                (other, _) => return Err(self.fault(other)),
+            }
+        }
+        Err(self.nonsense().into())
     }
 
     /// Renders the pixels that a verification lease asks for; `None` when the package is needed.
@@ -227,9 +291,8 @@ impl Worker {
     /// Starts a process; says whether it renders on a GPU.
     fn open(&mut self) -> Result<bool, WorkerError> {
         let mut process = Process::start(&self.program, &self.reins)?;
-        let (bound, stop, limit) =
-            (self.patience.start, self.patience.stop, self.setup.limit_bytes);
-        let wait = Wait { bound, stop, cancel: None };
+        let (bound, limit) = (self.patience.start, self.setup.limit_bytes);
+        let wait = Wait { bound, cancelling: None };
         let open = Ask::Open(self.setup.clone());
         let (told, _none) = process.exchange(open, Bytes::new(), &wait, limit)?;
         let Told::Confined(confinement) = told else {
@@ -254,7 +317,7 @@ impl Worker {
         ask: Ask,
         body: Bytes,
         bound: Duration,
-        cancel: Option<(&Cancel, u64)>,
+        cancelling: Option<Cancelling<'_>>,
     ) -> Result<(Told, Vec<u8>), WorkerError> {
         if self.process.as_mut().is_none_or(|process| !process.is_alive()) {
             // One that ended while it had nothing to do is nobody's fault.
@@ -262,7 +325,7 @@ impl Worker {
             self.open()?;
         }
         let process = self.process.as_mut().expect("invariant: it was just started");
-        let wait = Wait { bound, cancel, stop: self.patience.stop };
+        let wait = Wait { bound, cancelling };
         let told = process.exchange(ask, body, &wait, self.setup.limit_bytes);
         if told.is_err() {
             self.process = None;
@@ -358,6 +421,13 @@ impl Worker {
         self.process = None;
         WorkerError::Nonsense(None)
     }
+}
+
+/// Half floats of whole pixels.
+fn halves(body: &[u8]) -> Vec<[u16; 4]> {
+    let half = |bytes: &[u8; 2]| u16::from_le_bytes(*bytes);
+    let pixels = body.as_chunks::<SEEN_PIXEL_BYTES>().0.iter();
+    pixels.map(|pixel| [0, 1, 2, 3].map(|at| half(&[pixel[2 * at], pixel[2 * at + 1]]))).collect()
 }
 
 fn samples(batch: Batch) -> u64 {

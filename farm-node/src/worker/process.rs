@@ -82,10 +82,19 @@ pub(super) struct Process {
 pub(super) struct Wait<'a> {
     /// Longest time without progress.
     pub(super) bound: Duration,
-    /// The wish to stop, and the number of the film that it is about.
-    pub(super) cancel: Option<(&'a Cancel, u64)>,
+    /// How it is stopped, where it can be.
+    pub(super) cancelling: Option<Cancelling<'a>>,
+}
+
+/// How a film or a view is stopped.
+#[derive(Clone, Copy)]
+pub(super) struct Cancelling<'a> {
+    /// The wish to stop.
+    pub(super) cancel: &'a Cancel,
+    /// The number of what it is about.
+    pub(super) number: u64,
     /// Longest time from the wish to the stop.
-    pub(super) stop: Duration,
+    pub(super) patience: Duration,
 }
 
 impl Process {
@@ -182,13 +191,15 @@ impl Process {
             if self.reins.is_held() {
                 // It is we who hold it up.
                 last = now;
-                stop_at = stop_at.map(|_earlier| now + wait.stop);
+                let patience = wait.cancelling.map_or(Duration::ZERO, |own| own.patience);
+                stop_at = stop_at.map(|_earlier| now + patience);
                 continue;
             }
-            if let (Some((cancel, number)), None) = (wait.cancel, stop_at)
+            if let (Some(Cancelling { cancel, number, patience }), None) =
+                (wait.cancelling, stop_at)
                 && cancel.is_set()
             {
-                stop_at = Some(now + wait.stop);
+                stop_at = Some(now + patience);
                 // A full line means that it does not read: then it is killed in a moment.
                 let _full = self.asks.try_send((Ask::Cancel { number }, Bytes::new()));
             }

@@ -15,10 +15,10 @@ use super::trial::attempts;
 use super::wire::{self, ASK_BODY_BYTES_MAX, Ask, Setup, Told, WireError};
 use crate::backend;
 use crate::config::BackendChoice;
-use crate::easel::{Easel, Order, RenderFault};
+use crate::easel::{Easel, Order, RenderFault, SEEN_PIXEL_BYTES, Seen};
 use crate::session::chain;
 
-/// The film that is being rendered, as its node may cancel it.
+/// The film or view that is being rendered, as its node may cancel it.
 type Current = Arc<Mutex<Option<(u64, Arc<Cancel>)>>>;
 
 /// An order with its body, and what it is cancelled by.
@@ -127,7 +127,7 @@ fn listen() -> Receiver<Asked> {
                 continue;
             }
             let cancel = Arc::new(Cancel::default());
-            if let Ask::Film { number, .. } = ask {
+            if let Ask::Film { number, .. } | Ask::Look { number, .. } = ask {
                 *current = Some((number, cancel.clone()));
             }
             drop(current);
@@ -184,10 +184,23 @@ fn done(
                 (Told::Sums, sums.iter().flat_map(film::Sums::to_bytes).collect())
             }))
         }
+        Ask::Look { number: _, sight, packed } => {
+            let seen = easel.look(&sight, packed.then_some(body), cancel, progress)?;
+            Ok(seen.map_or((Told::PackageNeeded, Vec::new()), |seen| {
+                let Seen { pixels, samples, prepare, render, .. } = seen;
+                (Told::Seen { samples, prepare, render }, to_bytes(&pixels))
+            }))
+        }
         Ask::Break(trial) => bare(Told::Attempts(attempts(&trial))),
         // One is opened once, and a cancelled film that has ended is no order.
         Ask::Open(_) | Ask::Cancel { .. } => bare(Told::Progress),
     }
+}
+
+fn to_bytes(pixels: &[[u16; 4]]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(pixels.len() * SEEN_PIXEL_BYTES);
+    bytes.extend(pixels.iter().flatten().flat_map(|half| half.to_le_bytes()));
+    bytes
 }
 
 fn fault_told(fault: &RenderFault) -> Told {

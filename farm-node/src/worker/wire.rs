@@ -1,7 +1,7 @@
 //! What a node and its worker say to each other, and how it lies on the pipe.
 //!
 //! ```text
-//! head length, u32 LE | body length, u64 LE | head: postcard | body: a package, a film, sums
+//! head length, u32 LE | body length, u64 LE | head: postcard | body: a package, a film, sums, a view
 //! ```
 //!
 //! A worker believes its node. A node does not believe its worker, in which a scene may have taken
@@ -11,6 +11,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use protocol::DecodeError;
 use protocol::{Batch, Rect, RenderSettings, Spots, decode, encode, limits};
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::confinement::Confinement;
 use super::trial::Attempt;
 use crate::config::BackendChoice;
-use crate::easel::Frame;
+use crate::easel::{Frame, SEEN_PIXEL_BYTES, SIGHT_PIXELS_MAX, Sight};
 
 /// Most bytes of a head: a verification lease of a hundred thousand pixels is below a megabyte.
 const HEAD_BYTES_MAX: usize = 4 << 20;
@@ -58,7 +59,9 @@ pub(crate) enum Ask {
     Film { number: u64, frame: Frame, rect: Rect, batch: Batch, packed: bool },
     /// Pixels of films; the package is the body where `packed`.
     Spots { frame: Frame, spots: Vec<Spots>, packed: bool },
-    /// The film of this number is not wanted any more.
+    /// More of a view, and a look at it; the package is the body where `packed`.
+    Look { number: u64, sight: Sight, packed: bool },
+    /// The film or view of this number is not wanted any more.
     Cancel { number: u64 },
     /// Try to break out, and say what came of it.
     Break(Trial),
@@ -94,6 +97,9 @@ pub(crate) enum Told {
     Film,
     /// Sums of so many entries; the body holds them one after the other.
     Sums,
+    /// So many samples of a view, and what they took; the body holds their means, half floats in
+    /// little-endian bytes.
+    Seen { samples: u32, prepare: Duration, render: Duration },
     /// It was cancelled.
     Cancelled,
     /// It was not done.
@@ -131,8 +137,11 @@ pub enum WireError {
     Unknown(#[source] DecodeError),
 }
 
-/// Most bytes of a body that a node takes: a film.
-pub(crate) const TOLD_BODY_BYTES_MAX: u64 = limits::FILM_BYTES_MAX as u64;
+/// Most bytes of a body that a node takes: a film or a view.
+pub(crate) const TOLD_BODY_BYTES_MAX: u64 = {
+    let (film, view) = (limits::FILM_BYTES_MAX as u64, SIGHT_PIXELS_MAX * SEEN_PIXEL_BYTES as u64);
+    if film > view { film } else { view }
+};
 /// Most bytes of a body that a worker takes: a package.
 pub(crate) const ASK_BODY_BYTES_MAX: u64 = limits::SCENE_BYTES_MAX;
 

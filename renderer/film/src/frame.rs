@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use protocol::{Batch, Digest, NoiseTarget, Rect, RenderSettings, Size};
 
 use crate::film::Film;
+use crate::merged::Merged;
 use crate::picture::{Means, Picture, Place};
 
 /// The films of one frame.
@@ -29,7 +30,7 @@ pub struct Frame {
 #[derive(Debug, Clone, Default)]
 struct Tile {
     inserted: BTreeMap<Batch, Digest>,
-    roots: BTreeMap<Batch, Film>,
+    films: Merged,
     chunks: u32,
     /// Whether it gets no more than it has.
     is_enough: bool,
@@ -152,7 +153,7 @@ impl Frame {
     /// [`crate::is_quiet`] decides by.
     #[must_use]
     pub fn start_of(&self, rect: Rect, chunk_count: u32) -> Option<&Film> {
-        self.tiles.get(&rect)?.roots.get(&Batch::new(0, chunk_count)?)
+        self.tiles.get(&rect)?.films.get(Batch::new(0, chunk_count)?)
     }
 
     /// Says that a tile has samples enough: it counts as complete with those that it has.
@@ -170,9 +171,8 @@ impl Frame {
     ///
     /// Films are to be those up to where it was decided, in any order of arrival.
     pub fn enough_if_quiet(&mut self, rect: Rect, target: NoiseTarget) {
-        let roots = self.tiles.get(&rect).map(|tile| &tile.roots);
-        let first = roots.and_then(BTreeMap::first_key_value);
-        if first.is_some_and(|(_, film)| crate::is_quiet(film, target)) {
+        let first = self.tiles.get(&rect).and_then(|tile| tile.films.first());
+        if first.is_some_and(|film| crate::is_quiet(film, target)) {
             self.enough(rect);
         }
     }
@@ -209,7 +209,7 @@ impl Frame {
     pub fn picture(&self) -> Picture {
         let mut means = Means::zeroed(self.window, self.has_passes == Some(true));
         for tile in self.tiles.values() {
-            if let Some(sum) = tile.sum() {
+            if let Some(sum) = tile.films.sum() {
                 means.put(&sum);
             }
         }
@@ -219,7 +219,7 @@ impl Frame {
     /// Means of one tile, as a picture of the tile's size; `None` while it has no film.
     #[must_use]
     pub fn tile_picture(&self, rect: Rect) -> Option<Picture> {
-        let sum = self.tiles.get(&rect)?.sum()?;
+        let sum = self.tiles.get(&rect)?.films.sum()?;
         Some(Picture::of_film(&sum))
     }
 
@@ -250,26 +250,10 @@ impl Frame {
 }
 
 impl Tile {
-    /// Adds a film whose chunks are not there yet, and merges siblings as far as they go.
-    fn add(&mut self, mut film: Film, root: Digest) {
+    /// Adds a film whose chunks are not there yet.
+    fn add(&mut self, film: Film, root: Digest) {
         self.inserted.insert(film.batch(), root);
         self.chunks += film.batch().chunk_count();
-        while let Some(sibling) = self.roots.remove(&film.batch().sibling()) {
-            film = film.merge(&sibling).expect("invariant: two halves of one batch of one tile");
-        }
-        self.roots.insert(film.batch(), film);
-    }
-
-    /// Everything there, as one film; its batch is that of the lowest root.
-    fn sum(&self) -> Option<Film> {
-        let mut roots = self.roots.values().rev();
-        let mut sum = roots.next()?.clone();
-        for lower in roots {
-            let mut sums = lower.sums().clone();
-            sums.add(sum.sums());
-            sum = Film::new(lower.rect(), lower.batch(), sums)
-                .expect("invariant: films of one tile have one size");
-        }
-        Some(sum)
+        self.films.add(film);
     }
 }

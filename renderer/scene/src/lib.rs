@@ -32,7 +32,7 @@ pub use golden::{golden, golden_in_motion};
 pub use import::{
     AccessorProblem, DracoProblem, Folder, ImageProblem, ImportError, ImportOptions, ImportReport,
     ImportWarning, Imported, LampUnits, MeshoptProblem, MissingTextures, NoFiles, PrimitiveProblem,
-    Resolver, UriProblem, Wishes, import, import_slice,
+    Resolver, UriProblem, Wishes, import, import_slice, read_environment,
 };
 pub use lamps::{AreaLight, AreaShape, Lens, SunSky};
 pub use model::*;

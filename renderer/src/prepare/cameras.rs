@@ -12,7 +12,7 @@ use crate::precise::sin_cos;
 use crate::tables::{CAMERA_ORTHOGRAPHIC, CAMERA_PANORAMA, CAMERA_PERSPECTIVE, Header};
 
 /// Vertical field of view of the camera that frames a scene without one, radians: 40°.
-const FRAMING_VFOV: f64 = 0.698_131_700_797_731_8;
+pub const FRAMING_VFOV: f64 = 0.698_131_700_797_731_8;
 /// From the middle of such a scene towards its camera: from the right, above and in front.
 const FRAMING_SIDE: [f64; 3] = [0.55, 0.38, 0.85];
 /// Room around a framed scene, as a factor of the distance.
@@ -35,6 +35,11 @@ pub fn place(
     bounds: &Bounds,
     choice: &CameraChoice,
 ) -> Result<(), PrepareError> {
+    // Without a lens, until a camera brings one.
+    header.lens_radius = 0.0;
+    header.lens_focus = 0.0;
+    header.lens_blades = 0;
+    header.lens_turn = 0.0;
     match choice {
         CameraChoice::Default => match first_camera(scene) {
             Some(node) => use_node(header, &scene.nodes[node], cameras, &places[node]),

@@ -1,14 +1,13 @@
 //! All that shines becomes one list of emitters, with an alias table over what is infinitely far
 //! away and a tree over all else.
 
-use protocol::RenderSettings;
+use protocol::Sun;
 use scene::{LightKind, Scene};
 
 use super::light_tree::{self, Angle, Cone, Lamp, Shine};
 use super::place::{Place, unit};
 use super::{PrepareError, checked};
 use crate::RenderScene;
-use crate::bvh::Bounds;
 use crate::light::triangle_area;
 use crate::math::{Vec3, cross, luminance};
 use crate::moving::{corners_at_key, place_at_key, world_triangle};
@@ -67,15 +66,15 @@ const DARK: Emitter = Emitter {
 };
 
 /// Finds all emitters and fills in the light tables. `lights` are the scene's at the time;
-/// `sky_power` is the integral of the environment map's luminance over all directions.
+/// `sky_power` is the integral of the environment map's luminance over all directions; `sun` shines
+/// beside the scene's lights.
 pub fn pack(
     prepared: &mut RenderScene,
     scene: &Scene,
     lights: &[scene::Light],
     places: &[Place],
-    bounds: &Bounds,
     sky_power: f64,
-    settings: &RenderSettings,
+    sun: Option<&Sun>,
 ) -> Result<(), PrepareError> {
     let mut list = List::default();
     let shown = || {
@@ -86,7 +85,7 @@ pub fn pack(
         let towards = shines_along(place).map(|value| -value);
         add_directional(&mut list, towards, light.intensity, f64::from(light.angle));
     }
-    if let Some(sun) = &settings.lighting.sun {
+    if let Some(sun) = sun {
         let towards = unit(sun.direction.map(f64::from)).unwrap_or([0.0, 1.0, 0.0]);
         let angle = f64::from(sun.angle_degrees) / 180.0 * std::f64::consts::PI;
         add_directional(&mut list, towards, sun.irradiance, angle);
@@ -109,7 +108,7 @@ pub fn pack(
     for (emitter, probability) in list.emitters.iter_mut().zip(probabilities) {
         emitter.measure = probability as f32;
     }
-    prepared.light_nodes = light_tree::build(&list.lamps, bounds);
+    prepared.light_nodes = light_tree::build(&list.lamps, &prepared.bounds);
     for (index, node) in prepared.light_nodes.iter().enumerate() {
         if node.child & LIGHT_LEAF != 0
             && let Some(emitter) = list.emitters.get_mut((node.child & LIGHT_INDEX) as usize)

@@ -1,15 +1,16 @@
-//! The room that a scene takes over its whole animation, for a camera that frames it.
+//! The room that a scene takes, over its whole animation where it has one, for a camera that frames
+//! it.
 //!
 //! Framed anew at every frame, a fox that stands still and turns its head would swim in the
 //! picture.
 
 use scene::{Mesh, Scene};
 
-use super::PrepareError;
 use super::motion::Motion;
 use super::objects::moved_box;
 use super::place::{Place, world_places};
 use super::pose::{Poser, morph, shared_weights};
+use super::{PrepareError, lamps};
 use crate::bvh::Bounds;
 
 /// Looks at the animation, evenly from its first key to its last: what a limb does in between is
@@ -42,6 +43,35 @@ pub fn bounds(scene: &Scene) -> Result<Bounds, PrepareError> {
     Ok(all)
 }
 
+/// The box of a scene without channels as its trees hold it, but for their roundings; empty without
+/// geometry.
+pub fn bounds_still(scene: &Scene) -> Result<Bounds, PrepareError> {
+    let motion = Motion::at(scene, 0.0);
+    let places = world_places(scene, &motion)?;
+    let bent = scene.bent_nodes();
+    let mut uses = vec![0_u32; scene.meshes.len()];
+    scene.nodes.iter().filter_map(|node| node.mesh).for_each(|mesh| uses[mesh as usize] += 1);
+    // What is shown once lies in the world as it is; all else is placed as a box.
+    let boxed =
+        |(mesh, uses): (&Mesh, &u32)| if *uses > 1 { mesh_box(mesh) } else { Bounds::EMPTY };
+    let boxes: Vec<Bounds> = scene.meshes.iter().zip(&uses).map(boxed).collect();
+    let poser = Poser::new(scene, &places, &motion);
+    let mut all = bounds_now(scene, poser, &places, &bent, &boxes);
+    for (index, node) in scene.nodes.iter().enumerate() {
+        let Some(mesh) = node.mesh.filter(|&mesh| uses[mesh as usize] == 1 && !bent[index]) else {
+            continue;
+        };
+        let place = &places[index];
+        all = all.union(&mesh_points_box(&scene.meshes[mesh as usize], |at| place.point(at)));
+    }
+    for lamp in &scene.area_lights {
+        let place = &places[lamp.node as usize];
+        let outline = lamps::surface(lamp, 0).positions.into_iter();
+        all = all.union(&points_box(outline.map(|at| place.point(at))));
+    }
+    Ok(all)
+}
+
 fn bounds_now(
     scene: &Scene,
     mut poser: Poser,
@@ -70,12 +100,18 @@ fn bounds_now(
 
 /// A mesh in its own space, as it is where no node bends it.
 fn mesh_box(mesh: &Mesh) -> Bounds {
+    mesh_points_box(mesh, |at| at)
+}
+
+/// The same with its points placed.
+fn mesh_points_box(mesh: &Mesh, place: impl Fn([f32; 3]) -> [f32; 3]) -> Bounds {
     let shown = mesh.primitives.iter().filter(|primitive| !primitive.indices.is_empty());
     shown.fold(Bounds::EMPTY, |all, primitive| {
         let own = if primitive.targets.is_empty() {
-            points_box(primitive.positions.iter().copied())
+            points_box(primitive.positions.iter().map(|&at| place(at)))
         } else {
-            points_box(morph(primitive, &shared_weights(mesh)).positions.into_iter())
+            let morphed = morph(primitive, &shared_weights(mesh));
+            points_box(morphed.positions.into_iter().map(&place))
         };
         all.union(&own)
     })

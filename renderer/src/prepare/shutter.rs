@@ -45,6 +45,12 @@ pub struct Shutter<'s> {
     pub bends: Vec<bool>,
 }
 
+/// Whether anything could move while the shutter is open: else the settings might as well have none.
+pub fn may_blur(scene: &Scene, settings: &RenderSettings) -> bool {
+    let is_open = settings.shutter.is_some_and(|shutter| shutter.open_s > 0.0);
+    is_open && (!scene.channels.is_empty() || vary::cameras_vary(scene))
+}
+
 /// Looks at the scene while the shutter is open around `time_s`; nothing where no node and no
 /// camera changes.
 pub fn open<'s>(
@@ -52,12 +58,9 @@ pub fn open<'s>(
     settings: &RenderSettings,
     time_s: f64,
 ) -> Result<Option<Shutter<'s>>, PrepareError> {
-    let Some(shutter) = settings.shutter.filter(|shutter| shutter.open_s > 0.0) else {
+    let Some(shutter) = settings.shutter.filter(|_| may_blur(scene, settings)) else {
         return Ok(None);
     };
-    if scene.channels.is_empty() && !vary::cameras_vary(scene) {
-        return Ok(None);
-    }
     let mut looks = Vec::with_capacity(LOOKS);
     for look in 0..LOOKS {
         let share = look as f64 / (LOOKS - 1) as f64;

@@ -1,6 +1,6 @@
 //! The environment: a constant, or a map with tables for picking directions by radiance.
 
-use protocol::{RenderSettings, Sun};
+use protocol::{Lighting, Sun};
 use scene::{Environment, Image, Pixels, Scene, SunSky};
 
 use super::atmosphere::{Atmosphere, atmosphere};
@@ -34,12 +34,8 @@ impl Sky {
 }
 
 /// Packs the environment: the artist's sky, else the scene's, else a clear sky by its sun.
-pub fn pack(
-    header: &mut Header,
-    scene: &Scene,
-    settings: &RenderSettings,
-) -> Result<Sky, PrepareError> {
-    let chosen = settings.lighting.sky.map(Environment::Constant).or(scene.environment);
+pub fn pack(header: &mut Header, scene: &Scene, lighting: &Lighting) -> Result<Sky, PrepareError> {
+    let chosen = lighting.sky.map(Environment::Constant).or(scene.environment);
     match chosen {
         None => match &scene.sun_sky {
             Some(sky) => pack_atmosphere(header, sky),

@@ -187,7 +187,7 @@ mod tests {
             variations: Vec::new(),
             ..scene.clone()
         };
-        assert_eq!(at(&scene, 1.0).digest, at(&still, 1.0).digest);
+        assert_eq!(at(&scene, 1.0).digest(), at(&still, 1.0).digest());
         let spots = |time_s| {
             let prepared = at(&scene, time_s);
             prepared.emitters.iter().filter(|emitter| emitter.kind == EMITTER_SPOT).count()

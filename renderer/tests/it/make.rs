@@ -1,5 +1,6 @@
 //! Small scenes, made by hand.
 
+use film::Film;
 use protocol::{Batch, CameraChoice, Lighting, Rect, RenderSettings, Size};
 use renderer::{Backend, Cancel, CpuBackend, RenderScene, Work, prepare};
 use scene::{
@@ -98,6 +99,15 @@ pub fn looking(eye: [f32; 3], target: [f32; 3], side: u32, samples: u32) -> Rend
 
 pub fn prepared(scene: &Scene, settings: &RenderSettings) -> RenderScene {
     prepare(scene, settings, 0.0).expect("the scene is sound")
+}
+
+/// All pixels and samples of a prepared scene.
+pub fn rendered(scene: &RenderScene) -> Film {
+    let settings = scene.settings();
+    let chunks = settings.chunk_count().next_power_of_two();
+    let batch = Batch::new(0, chunks).expect("aligned");
+    let work = Work { rect: settings.window(), batch };
+    CpuBackend::new(None).render(scene, work, &Cancel::default()).expect("renders")
 }
 
 /// Mean and standard error of the green channel over the pixels of a frame.

@@ -45,7 +45,7 @@ pub use report::{ImportReport, ImportWarning};
 pub use uri::{Folder, NoFiles, Resolver};
 
 use crate::limits::{NAME_BYTES_MAX, SCENE_BYTES_MAX};
-use crate::model::{Environment, Image, Scene};
+use crate::model::{Image, Scene};
 
 /// How to import.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,10 +115,6 @@ pub struct Imported {
 /// # Errors
 /// See [`ImportError`]. What is merely not supported is a warning in the report.
 pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, ImportError> {
-    let read = |path: &Path| {
-        uri::read_file(path, SCENE_BYTES_MAX)
-            .map_err(|source| ImportError::Read { path: path.to_owned(), source })
-    };
     let bytes = read(path)?;
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -130,12 +126,33 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, ImportEr
     }
     if let Some(path) = &options.environment {
         let left = options.decoded_bytes_max.saturating_sub(imported.report.bytes);
-        let decoded = picture::decode_environment(&read(path)?, &mut Budget::new(left))
-            .map_err(|problem| ImportError::Environment { path: path.clone(), problem })?;
-        attach_environment(&mut imported, path, options, decoded);
-        imported.scene.validate()?;
+        let image = read_environment(path, left)?;
+        let rotation = options.environment_rotation_degrees.to_radians();
+        imported.scene.set_environment(image, options.environment_strength, rotation)?;
+        imported.report.bytes = imported.scene.decoded_bytes();
     }
     Ok(imported)
+}
+
+/// Reads an equirectangular environment in Radiance HDR (`.hdr`), for [`Scene::set_environment`].
+/// It is named after its file.
+///
+/// Decodes at most `decoded_bytes_max` bytes of pixels: [`SCENE_BYTES_MAX`] less what the scene has
+/// ([`Scene::decoded_bytes`]) is what fits beside it.
+///
+/// # Errors
+/// [`ImportError::Read`], [`ImportError::Environment`].
+pub fn read_environment(path: &Path, decoded_bytes_max: u64) -> Result<Image, ImportError> {
+    let decoded = picture::decode_environment(&read(path)?, &mut Budget::new(decoded_bytes_max))
+        .map_err(|problem| ImportError::Environment { path: path.to_owned(), problem })?;
+    let name = path.file_stem().map(|stem| cut(&stem.to_string_lossy())).unwrap_or_default();
+    let picture::Decoded { width, height, pixels, .. } = decoded;
+    Ok(Image { name, width, height, pixels })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ImportError> {
+    uri::read_file(path, SCENE_BYTES_MAX)
+        .map_err(|source| ImportError::Read { path: path.to_owned(), source })
 }
 
 /// Imports the bytes of a `.glb` or `.gltf`; `resolver` gives the files that they name.
@@ -245,24 +262,6 @@ fn check_version(asset: &json::Asset) -> Result<(), ImportError> {
         return Err(ImportError::AssetVersion { version });
     }
     Ok(())
-}
-
-fn attach_environment(
-    imported: &mut Imported,
-    path: &Path,
-    options: &ImportOptions,
-    decoded: picture::Decoded,
-) {
-    let name = path.file_stem().map(|stem| cut(&stem.to_string_lossy())).unwrap_or_default();
-    let picture::Decoded { width, height, pixels, .. } = decoded;
-    let scene = &mut imported.scene;
-    let image = push(&mut scene.images, Image { name, width, height, pixels });
-    scene.environment = Some(Environment::Map {
-        image,
-        strength: options.environment_strength,
-        rotation: options.environment_rotation_degrees.to_radians(),
-    });
-    imported.report.bytes = scene.decoded_bytes();
 }
 
 /// Adds to a list and gives the index.

@@ -512,9 +512,24 @@ fn an_environment_is_read_or_refused_by_name() {
     assert_eq!(imported.scene.images[image as usize].width, 8);
     assert!((strength - 2.0).abs() < 1e-6 && (rotation - std::f32::consts::FRAC_PI_2).abs() < 1e-6);
 
+    // As well afterwards, in place of what surrounded it.
+    let before = ImportOptions { environment_strength: 0.5, ..options.clone() };
+    let mut edited = import(&scene, &before).expect("a scene with another environment").scene;
+    let image =
+        scene::read_environment(&hdr, scene::limits::SCENE_BYTES_MAX).expect("an environment");
+    edited.set_environment(image, 2.0, 90.0_f32.to_radians()).expect("in range");
+    let id = |scene: &scene::Scene| scene::pack(scene).id();
+    assert_eq!(id(&edited), id(&imported.scene));
+    let bytes = 8 * 4 * 12;
+    assert!(scene::read_environment(&hdr, bytes).is_ok());
+    let error = chain(scene::read_environment(&hdr, bytes - 1).expect_err("too large"));
+    assert!(error.contains("384 bytes"), "{error}");
+
     std::fs::write(&hdr, b"not a picture").expect("another file");
     let error = chain(import(&scene, &options).expect_err("no picture"));
     assert!(error.contains("Radiance HDR"), "{error}");
+    let error = chain(scene::read_environment(&hdr, bytes).expect_err("no picture"));
+    assert!(error.contains("sky.hdr"), "{error}");
 }
 
 #[test]
