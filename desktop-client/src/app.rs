@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use egui::{Context, Ui};
-use protocol::view::JobSummary;
-use protocol::{JobId, ShotIndex};
+use egui::{Context, ThemePreference, Ui};
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::bridge::{Ask, Wires};
-use crate::command::{self, Command, Commands, DOOR_KEYS};
+use crate::command::{self, Command, Commands};
+use crate::desk::{Ask, Wires};
+use crate::look;
 use crate::screens;
+use crate::state::settings::Theme;
 use crate::state::{Event, Link, State};
 use crate::theme;
 
@@ -30,10 +30,20 @@ impl App {
     ///
     /// `clock` gives milliseconds since 1970.
     #[must_use]
-    pub fn new(ctx: &Context, state: State, wires: Wires, clock: fn() -> u64) -> Self {
-        theme::install(ctx);
+    pub fn new(
+        cc: &eframe::CreationContext<'_>,
+        state: State,
+        wires: Wires,
+        clock: fn() -> u64,
+    ) -> Self {
+        theme::install(&cc.egui_ctx);
+        // Zoom is ours, so that it has limits and is remembered.
+        cc.egui_ctx.options_mut(|options| options.zoom_with_keyboard = false);
+        if let Some(render) = &cc.wgpu_render_state {
+            look::install(render);
+        }
         let mut app = Self { state, wires, clock, unsent: Vec::new() };
-        app.state.apply(Event::Now((app.clock)()));
+        app.event(Event::Now((app.clock)()));
         app
     }
 
@@ -43,40 +53,30 @@ impl App {
         &self.state
     }
 
+    /// Does what a person wants, as if a screen had asked for it.
+    pub fn command(&mut self, command: Command) {
+        let asks = self.state.act(command);
+        self.ask(asks);
+    }
+
+    /// Takes an event in, as if a desk had sent it.
+    pub fn event(&mut self, event: Event) {
+        let asks = self.state.apply(event);
+        self.ask(asks);
+    }
+
     fn take_events(&mut self, ctx: &Context) {
         for _ in 0..EVENTS_PER_FRAME {
             match self.wires.events.try_recv() {
-                Ok(event) => self.state.apply(event),
-                Err(_empty_or_gone) => return self.watch_something(),
+                Ok(event) => self.event(event),
+                Err(_empty_or_gone) => return,
             }
         }
         ctx.request_repaint();
     }
 
-    /// Before a person has chosen, the newest job is looked at.
-    fn watch_something(&mut self) {
-        let newest = self.state.jobs.as_ref().and_then(|jobs| jobs.first());
-        if self.state.selected.is_none()
-            && let Some(newest) = newest
-        {
-            self.watch(newest.job, ShotIndex::default());
-        }
-    }
-
-    fn watch(&mut self, job: JobId, shot: ShotIndex) {
-        let before = self.state.live.as_ref().map(|live| (live.job, live.shot));
-        self.state.apply(Event::Selected { job, shot });
-        if before != Some((job, shot)) {
-            self.ask(Ask::Watch { job, shot });
-        }
-    }
-
-    fn ask(&mut self, ask: Ask) {
-        self.unsent.push(ask);
-        self.send_asks();
-    }
-
-    fn send_asks(&mut self) {
+    fn ask(&mut self, asks: Vec<Ask>) {
+        self.unsent.extend(asks);
         while let Some(ask) = self.unsent.first() {
             match self.wires.asks.try_send(ask.clone()) {
                 Err(TrySendError::Full(_)) => return,
@@ -85,43 +85,60 @@ impl App {
         }
     }
 
-    fn carry_out(&mut self, command: Command, ctx: &Context) {
-        match command {
-            Command::Open(door) => self.state.apply(Event::Opened(door)),
-            Command::Connect(ticket) => {
-                let ticket = ticket.trim().to_owned();
-                self.state.apply(Event::Ticket(ticket.clone()));
-                self.state.apply(Event::Link(Link::Connecting));
-                self.ask(Ask::Connect(ticket));
-            }
-            Command::RetryNow => self.ask(Ask::RetryNow),
-            Command::Watch { job, shot } => self.watch(job, shot),
-            Command::Statement(account) => self.ask(Ask::Statement(account)),
-            Command::Copy(text) => ctx.copy_text(text),
-            Command::NextJob => self.step(1),
-            Command::PreviousJob => self.step(-1),
+    fn take_files(&mut self, ctx: &Context) {
+        let dropped = ctx.input(|input| input.raw.dropped_files.clone());
+        // One scene at a time stands on the stage: of several the first that may be one.
+        let paths = dropped.into_iter().filter_map(|file| file.path);
+        let is_scene = |path: &std::path::PathBuf| {
+            let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+            ending.is_some_and(|ending| ending == "glb" || ending == "gltf")
+        };
+        let mut paths: Vec<_> = paths.collect();
+        let first = paths.iter().position(is_scene).unwrap_or(0);
+        if first < paths.len() {
+            self.command(Command::OpenScene(paths.swap_remove(first)));
         }
     }
 
-    /// Looks at the job `by` rows further down the list.
-    fn step(&mut self, by: isize) {
-        let jobs: &[JobSummary] = self.state.jobs.as_deref().unwrap_or_default();
-        let here = jobs.iter().position(|job| Some(job.job) == self.state.selected);
-        let there = here.and_then(|here| here.checked_add_signed(by)).or(Some(0));
-        if let Some(next) = there.and_then(|there| jobs.get(there)) {
-            let job = next.job;
-            self.watch(job, ShotIndex::default());
+    fn carry_out(&mut self, command: Command, ctx: &Context) {
+        match &command {
+            Command::Copy(text) => ctx.copy_text(text.clone()),
+            Command::ShowFolder(folder) => {
+                ctx.open_url(egui::OpenUrl::new_tab(format!("file://{}", folder.display())));
+            }
+            _other => {}
+        }
+        self.command(command);
+    }
+
+    /// Theme and zoom follow the settings.
+    fn dress(&self, ctx: &Context) {
+        let wanted = match self.state.settings.theme {
+            Theme::System => ThemePreference::System,
+            Theme::Dark => ThemePreference::Dark,
+            Theme::Light => ThemePreference::Light,
+        };
+        // As the system is, is also how egui begins; tests choose before the first frame.
+        let current = ctx.options(|options| options.theme_preference);
+        if current != wanted && self.state.settings.theme != Theme::System {
+            ctx.set_theme(wanted);
+        }
+        if (ctx.zoom_factor() - self.state.settings.zoom).abs() > 1e-3 {
+            ctx.set_zoom_factor(self.state.settings.zoom);
         }
     }
 }
 
 impl eframe::App for App {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
-        self.state.apply(Event::Now((self.clock)()));
+        self.event(Event::Now((self.clock)()));
         self.take_events(ctx);
-        self.send_asks();
+        self.take_files(ctx);
+        self.dress(ctx);
         // Only a countdown moves by itself; an age is fine to a minute.
-        if matches!(self.state.link, Link::Lost { .. }) {
+        let has_countdown = matches!(self.state.link, Link::Lost { .. })
+            || self.state.notices.in_sight(self.state.now_ms).next().is_some();
+        if has_countdown {
             ctx.request_repaint_after(Duration::from_secs(1));
         } else if self.state.heard_ms.is_some() {
             ctx.request_repaint_after(Duration::from_secs(60));
@@ -130,7 +147,7 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         let mut commands = Commands::new();
-        command::read_keys(ui.ctx(), &mut commands);
+        command::read_keys(ui.ctx(), &self.state, &mut commands);
         screens::show(&self.state, ui, &mut commands);
         let ctx = ui.ctx().clone();
         if !commands.is_empty() {
@@ -141,5 +158,3 @@ impl eframe::App for App {
         }
     }
 }
-
-const _: () = assert!(DOOR_KEYS.len() == 5, "five doors, five keys");

@@ -1,19 +1,68 @@
-//! What a person can ask of the app: one list for buttons, keys and tests.
+//! What a person can ask of the app: one list for buttons, keys, the palette and tests.
 
-use egui::{Context, Key, KeyboardShortcut, Modifiers};
-use protocol::{AccountId, JobId, ShotIndex};
+mod keys;
+mod table;
 
-use crate::state::Door;
+use std::path::PathBuf;
 
-/// Asked by a screen or a key; carried out by the app after the frame is drawn.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use film::Look;
+use protocol::{AccountId, JobId, ShotIndex, Size, Steering};
+
+use crate::state::draft::Draft;
+use crate::state::port::Port;
+use crate::state::settings::Theme;
+use crate::state::sheet::{SaveSheet, Sheet};
+use crate::state::stage::{Light, Standpoint};
+use crate::state::{Door, Pane};
+
+pub use keys::{Shortcut, read_keys};
+pub use table::{ACTIONS, Action, Group, action, door_name};
+
+/// Asked by a screen or a key; carried out after the frame is drawn.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Open a door.
     Open(Door),
+    /// Show the scene or the job behind the Render door.
+    Show(Pane),
+    /// Put a sheet over the page, or take it away.
+    Sheet(Option<Sheet>),
     /// Connect to the farm of this ticket.
     Connect(String),
     /// Do not wait for the next attempt.
     RetryNow,
+    /// Ask the farm's books again.
+    Refresh,
+    /// Fetch the newest rows of an account.
+    Statement(AccountId),
+    /// Put text on the clipboard.
+    Copy(String),
+
+    /// Import a scene.
+    OpenScene(PathBuf),
+    /// Import the scene on the stage again.
+    ReloadScene,
+    /// Clear the stage.
+    CloseScene,
+    /// Look from there.
+    Stand(Standpoint),
+    /// Add this light.
+    Shine(Light),
+    /// Show this frame of the scene.
+    SetFrame(u32),
+    /// Ask for the preview again, whatever was asked.
+    LookAgain,
+    /// There is so much room for the preview, pixels of the screen.
+    Room(Size),
+    /// See light so.
+    SetLook(Look),
+    /// Change what will be ordered.
+    SetDraft(Box<Draft>),
+    /// Ask for a firm price, and let it follow the settings.
+    GetPrice,
+    /// Order what the firm price is for.
+    Submit,
+
     /// Look at a shot of a job.
     Watch {
         /// The job.
@@ -21,61 +70,43 @@ pub enum Command {
         /// The shot.
         shot: ShotIndex,
     },
-    /// Fetch the newest rows of an account.
-    Statement(AccountId),
-    /// Put text on the clipboard.
-    Copy(String),
     /// Look at the next job of the list.
     NextJob,
     /// Look at the previous job of the list.
     PreviousJob,
+    /// Change the course of a job.
+    Steer {
+        /// Of which.
+        job: JobId,
+        /// How.
+        steering: Steering,
+    },
+    /// Ask where the watched picture is to be saved.
+    AskToSave,
+    /// Save pictures.
+    Save(Box<SaveSheet>),
+    /// Pause the watched job, or let it go on.
+    PauseOrResume,
+    /// Ask whether the watched job is to end.
+    AskToStop,
+    /// Put the exposure back.
+    ResetExposure,
+    /// See this part of the watched picture.
+    SetPort(Port),
+
+    /// Bright or dark.
+    SetTheme(Theme),
+    /// Make everything so much larger.
+    SetZoom(f32),
+    /// Whether scenes are sent ahead for a firm price.
+    SendAhead(bool),
+    /// Notices are read.
+    ReadNotices,
+    /// Put a notice away.
+    Dismiss(u64),
+    /// Show a folder in the system's own window.
+    ShowFolder(PathBuf),
 }
 
 /// The commands of one frame, in order.
 pub type Commands = Vec<Command>;
-
-/// Keys that open doors, in the rail's order.
-pub const DOOR_KEYS: [(Key, Door); 5] = [
-    (Key::Num1, Door::Render),
-    (Key::Num2, Door::MyNode),
-    (Key::Num3, Door::Jobs),
-    (Key::Num4, Door::Wallet),
-    (Key::Num5, Door::Settings),
-];
-
-/// A door's name.
-#[must_use]
-pub const fn door_name(door: Door) -> &'static str {
-    match door {
-        Door::Render => "Render",
-        Door::MyNode => "My node",
-        Door::Jobs => "Jobs",
-        Door::Wallet => "Wallet",
-        Door::Settings => "Settings",
-    }
-}
-
-/// Turns key presses into commands. Single letters count only while no text is being typed.
-pub fn read_keys(ctx: &Context, commands: &mut Commands) {
-    let typing = ctx.egui_wants_keyboard_input();
-    ctx.input_mut(|input| {
-        for (key, door) in DOOR_KEYS {
-            if input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key)) {
-                commands.push(Command::Open(door));
-            }
-        }
-        let comma = KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma);
-        if input.consume_shortcut(&comma) {
-            commands.push(Command::Open(Door::Settings));
-        }
-        if !typing {
-            let mut pressed = |key| input.consume_key(Modifiers::NONE, key);
-            if pressed(Key::J) {
-                commands.push(Command::NextJob);
-            }
-            if pressed(Key::K) {
-                commands.push(Command::PreviousJob);
-            }
-        }
-    });
-}

@@ -1,32 +1,33 @@
 //! `tessera-desktop`: the window.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, anyhow};
-use clap::Parser;
+use clap::{Parser, ValueHint};
 use desktop_client::app::App;
-use desktop_client::bridge::{self, Ask, BridgeConfig};
-use desktop_client::state::{Event, Link, State};
+use desktop_client::command::Command;
+use desktop_client::desk::{self, DeskConfig};
+use desktop_client::state::notices::Tone;
+use desktop_client::state::settings::Settings;
+use desktop_client::state::{Event, State};
 use transport::identity;
 
-/// Shows a farm: your balance, your jobs as they render, your nodes and what they earn.
+/// Renders scenes on a farm and shows them as they come: your jobs, your balance, your nodes and
+/// what they earn.
 #[derive(Debug, Parser)]
 #[command(name = "tessera-desktop", version)]
 struct Arguments {
-    /// The farm's ticket, as the scheduler printed it, or @FILE that holds it; without it the
-    /// app asks.
+    /// A scene to open: .glb or .gltf
+    #[arg(value_name = "SCENE", value_hint = ValueHint::FilePath)]
+    scene: Option<PathBuf>,
+    /// The farm's ticket, as the scheduler printed it, or @FILE that holds it; without it the farm
+    /// of the last time
     #[arg(long, value_name = "TICKET|@FILE", env = "TESSERA_FARM")]
     farm: Option<String>,
-}
-
-/// The ticket's text, from the argument or the file that it names.
-fn ticket(argument: &str) -> anyhow::Result<String> {
-    match argument.trim().strip_prefix('@') {
-        None => Ok(argument.trim().to_owned()),
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("the ticket cannot be read: {path}"))?;
-            Ok(text.trim().to_owned())
-        }
-    }
+    /// The program that renders previews, of the same version; without it, tessera beside this
+    /// program, or the one on the PATH
+    #[arg(long, value_name = "FILE", env = "TESSERA_PROGRAM", value_hint = ValueHint::FilePath)]
+    program: Option<PathBuf>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -37,28 +38,43 @@ fn main() -> anyhow::Result<()> {
     let key_path = identity::default_path(|name| std::env::var_os(name)).ok_or_else(|| {
         anyhow!("no folder for your key; set TESSERA_HOME to a folder of your own")
     })?;
+    let settings_path = key_path.with_file_name("desktop.toml");
+    let (settings, problem) = match desk::settings_from(&settings_path) {
+        Ok(settings) => (settings, None),
+        Err(why) => (Settings::default(), Some(why)),
+    };
 
-    let farm = arguments.farm.as_deref().map(ticket).transpose()?.filter(|farm| !farm.is_empty());
-
-    let size = [1280.0, 800.0];
     let viewport = egui::ViewportBuilder::default()
         .with_title("Tessera")
         .with_app_id("tessera-desktop")
-        .with_inner_size(size)
+        .with_inner_size([1280.0, 800.0])
         .with_min_inner_size([960.0, 600.0]);
     let options = eframe::NativeOptions { viewport, ..Default::default() };
     let start = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
-        let (wires, far_ends) = bridge::wires();
-        let mut state = State::default();
-        if let Some(farm) = farm {
-            wires.asks.try_send(Ask::Connect(farm.clone()))?;
-            state.apply(Event::Ticket(farm));
-            state.apply(Event::Link(Link::Connecting));
-        }
+        let (wires, far_ends) = desk::wires();
+        let config = DeskConfig {
+            key_path,
+            // What cannot be read is not written over.
+            settings_path: problem.is_none().then_some(settings_path),
+            program: arguments.program.or_else(desk::find_program),
+            poll_interval: DeskConfig::POLL_INTERVAL,
+        };
+        let farm = arguments.farm.unwrap_or_else(|| settings.farm.clone());
         let ctx = cc.egui_ctx.clone();
-        let config = BridgeConfig { key_path, poll_interval: BridgeConfig::POLL_INTERVAL };
-        bridge::spawn(config, far_ends, move || ctx.request_repaint())?;
-        Ok(Box::new(App::new(&cc.egui_ctx, state, wires, bridge::now_ms)))
+        desk::spawn(config, far_ends, move || ctx.request_repaint())?;
+        let mut app = App::new(cc, State::new(settings), wires, desk::now_ms);
+        if let Some(why) = problem {
+            let words = format!("Settings cannot be read and are left as they are: {why}");
+            app.event(Event::Notice(Tone::Warning, words));
+        }
+        if !farm.trim().is_empty() {
+            app.command(Command::Connect(farm));
+        }
+        if let Some(scene) = arguments.scene {
+            let whole = std::path::absolute(&scene).unwrap_or(scene);
+            app.command(Command::OpenScene(whole));
+        }
+        Ok(Box::new(app))
     };
     eframe::run_native("Tessera", options, Box::new(start))
         .map_err(|error| anyhow!("{error}"))

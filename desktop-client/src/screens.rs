@@ -6,6 +6,7 @@ mod jobs;
 mod node;
 mod render;
 mod settings;
+mod sheets;
 mod wallet;
 
 use egui::{CentralPanel, Frame, Margin, Panel, Ui};
@@ -31,8 +32,14 @@ pub fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
         .show(ui, |ui| chrome::rail(state, ui, commands));
     let page = Frame::new().fill(colours.bg).inner_margin(Margin::same(space::PAGE as i8));
     CentralPanel::default().frame(page).show(ui, |ui| {
-        if state.door == Door::Settings {
-            return settings::show(state, ui, commands);
+        // A scene is prepared without a farm; a job needs none to be looked at once it is here.
+        match state.door {
+            Door::Settings => return settings::show(state, ui, commands),
+            Door::Render if render::is_of_stage(state) => {
+                chrome::trouble(state, ui, commands);
+                return render::show(state, ui, commands);
+            }
+            _other => {}
         }
         if matches!(state.link, Link::NoFarm) {
             return connect::show(ui, commands);
@@ -49,4 +56,7 @@ pub fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
             Door::Settings => {}
         }
     });
+    chrome::dropping(ui);
+    sheets::show(state, ui, commands);
+    sheets::toasts(state, ui, commands);
 }

@@ -1,17 +1,45 @@
-//! What the app knows. [`State::apply`] is the only way in; screens read and ask.
+//! What the app knows. [`State::apply`] is the only way in from outside, [`State::act`] the only one
+//! from the person; both say what is to be asked of the desks. Screens read.
 
-use egui::Color32;
-use protocol::view::{
-    AcceptedUnit, FarmView, JobSummary, NodeView, StatementPage, TileStatus, WalletView,
-};
-use protocol::{JobId, PublicKey, Rect, ShotIndex, Size, TileIndex};
+mod act;
+pub mod book;
+pub mod checkout;
+pub mod draft;
+pub mod fetched;
+pub mod live;
+pub mod notices;
+pub mod orbit;
+pub mod picture;
+pub mod port;
+pub mod settings;
+pub mod sheet;
+pub mod stage;
 
-use crate::theme::tokens::picture_pixel;
+use std::path::PathBuf;
+
+use film::Look;
+use protocol::view::JobSummary;
+use protocol::{JobId, PublicKey, Rect, ShotIndex, Size, Steering};
+use serde::{Deserialize, Serialize};
+
+use crate::desk::Ask;
+use book::Book;
+use checkout::{Checkout, Price};
+use draft::Draft;
+use live::Live;
+use notices::{Notices, Tone};
+use port::Port;
+use settings::Settings;
+use sheet::Sheet;
+use stage::{Sighting, Stage};
+
+pub use live::TileLook;
 
 /// The doors of the rail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Door {
-    /// The selected job's picture.
+    /// A scene on the stage, or the selected job's picture.
     #[default]
     Render,
     /// The caller's nodes.
@@ -22,6 +50,16 @@ pub enum Door {
     Wallet,
     /// Farm, key, looks.
     Settings,
+}
+
+/// What the Render door shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pane {
+    /// The scene on the stage.
+    #[default]
+    Stage,
+    /// The selected job.
+    Job,
 }
 
 /// How it stands with the farm.
@@ -57,11 +95,26 @@ pub struct Identity {
     pub path: String,
 }
 
+/// Something that is being done to a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Steered {
+    /// To which.
+    pub job: JobId,
+    /// What.
+    pub steering: Steering,
+}
+
 /// Everything the app knows.
 #[derive(Debug, Clone, Default)]
 pub struct State {
+    /// The clock, milliseconds since 1970.
+    pub now_ms: u64,
     /// The open door.
     pub door: Door,
+    /// What the Render door shows.
+    pub pane: Pane,
+    /// What lies over the page.
+    pub sheet: Option<Sheet>,
     /// The caller; `None` until the key is read.
     pub identity: Option<Identity>,
     /// How it stands with the farm.
@@ -70,192 +123,109 @@ pub struct State {
     pub ticket: String,
     /// When the farm was last heard of, milliseconds since 1970.
     pub heard_ms: Option<u64>,
-    /// Balances; `None` until they come.
-    pub wallet: Option<WalletView>,
-    /// The caller's wallet, newest first; `None` until it comes.
-    pub statement: Option<StatementPage>,
-    /// The caller's jobs, newest first; `None` until they come.
-    pub jobs: Option<Vec<JobSummary>>,
-    /// The farm at a glance; `None` until it comes.
-    pub farm: Option<FarmView>,
+    /// Jobs, nodes, tokens.
+    pub book: Book,
     /// The job that is looked at.
     pub selected: Option<JobId>,
     /// Its picture.
     pub live: Option<Live>,
-    /// The clock, milliseconds since 1970.
-    pub now_ms: u64,
+    /// What is being done to jobs, and not answered yet.
+    pub steering: Vec<Steered>,
+    /// Whether a picture is being saved.
+    pub is_saving: bool,
+    /// Which part of the watched picture one sees.
+    pub port: Port,
+    /// How light becomes what the screen shows.
+    pub look: Look,
+    /// The scene that is being prepared.
+    pub stage: Stage,
+    /// Room for its preview, pixels of the screen.
+    pub room: Option<Size>,
+    /// What will be ordered.
+    pub draft: Draft,
+    /// What it will cost.
+    pub checkout: Checkout,
+    /// What happened.
+    pub notices: Notices,
+    /// What is remembered.
+    pub settings: Settings,
+    /// The last look that was asked for.
+    asked_look: Option<Sighting>,
+    /// Ids that pictures have been given.
+    picture_ids: u64,
 }
 
-/// A job as it is being watched.
-#[derive(Debug, Clone)]
-pub struct Live {
-    /// The job.
-    pub job: JobId,
-    /// The shot that is shown.
-    pub shot: ShotIndex,
-    /// Status of each tile of that shot; empty until the first news.
-    pub tiles: Vec<TileStatus>,
-    /// Accepted units of that shot, in order of acceptance.
-    pub accepted: Vec<AcceptedUnit>,
-    /// Accepted chunks of each tile.
-    pub chunks: Vec<u32>,
-    /// What has come of the picture.
-    pub picture: LivePicture,
-    /// Why the picture stays incomplete, when it does.
-    pub problem: Option<String>,
-}
-
-/// How a tile is shown: the farm names the least advanced of its batches, but samples that are
-/// here are worth seeing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TileLook {
-    /// Nothing is here and no node has it.
-    Waiting,
-    /// Some of its samples are accepted; the others wait.
-    Partial,
-    /// Leased.
-    Rendering,
-    /// A film was refused; it goes elsewhere.
-    Retrying,
-    /// A film is being checked.
-    Received,
-    /// All of it is accepted.
-    Accepted,
-}
-
-impl TileLook {
-    /// Every look, in the order of a tile's life.
-    pub const ALL: [Self; 6] = [
-        Self::Waiting,
-        Self::Partial,
-        Self::Rendering,
-        Self::Received,
-        Self::Retrying,
-        Self::Accepted,
-    ];
-}
-
-/// Pixels as they arrive.
-#[derive(Debug, Clone)]
-pub struct LivePicture {
-    /// Width and height.
-    pub size: Size,
-    /// Display pixels, rows from the upper left; transparent where nothing has come.
-    pub pixels: Vec<Color32>,
-    /// Every rectangle that was written, in order: a texture catches up from where it stands.
-    pub changes: Vec<Rect>,
-}
-
-/// What happens outside and to the app.
+/// What happens outside the app.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// A door was opened.
-    Opened(Door),
-    /// The key was read.
-    Identity(Identity),
-    /// A farm was chosen.
-    Ticket(String),
-    /// The connection changed.
-    Link(Link),
-    /// Balances.
-    Wallet(WalletView),
-    /// A page of the wallet.
-    Statement(StatementPage),
-    /// The caller's jobs.
-    Jobs(Vec<JobSummary>),
-    /// The farm.
-    Farm(FarmView),
-    /// The farm answered, whatever it said; milliseconds since 1970.
-    Heard(u64),
-    /// A job was chosen, and a shot of it.
-    Selected {
-        /// The job.
-        job: JobId,
-        /// The shot.
-        shot: ShotIndex,
-    },
-    /// News of the watched shot.
-    Update {
-        /// The job as it is now.
-        summary: Box<JobSummary>,
-        /// The shot that the rest is about.
-        shot: ShotIndex,
-        /// Status of its tiles.
-        tiles: Vec<TileStatus>,
-        /// Units of it accepted since the last news.
-        accepted: Vec<AcceptedUnit>,
-    },
-    /// Pixels of the watched shot.
-    Pixels {
-        /// The job.
-        job: JobId,
-        /// The shot.
-        shot: ShotIndex,
-        /// Where.
-        rect: Rect,
-        /// Display bytes, four a pixel.
-        rgba: Vec<u8>,
-    },
-    /// The watched picture cannot be shown whole.
-    PictureProblem {
-        /// The job.
-        job: JobId,
-        /// What happened.
-        why: String,
-    },
     /// Time passed.
     Now(u64),
+    /// The key was read.
+    Identity(Identity),
+    /// The connection changed.
+    Link(Link),
+    /// The farm answered, whatever it said; milliseconds since 1970.
+    Heard(u64),
+    /// The farm's books.
+    Book(book::Event),
+    /// The watched shot.
+    Live(live::Event),
+    /// The stage.
+    Stage(stage::Event),
+    /// Prices and orders.
+    Checkout(checkout::Event),
+    /// What became of a steering.
+    Steered {
+        /// What was asked for.
+        steered: Steered,
+        /// Why it was not done.
+        trouble: Option<String>,
+    },
+    /// What became of saving pictures: files, or why there are none.
+    Saved(Result<Vec<PathBuf>, String>),
+    /// Something to tell.
+    Notice(Tone, String),
 }
 
 impl State {
-    /// Takes an event in.
-    pub fn apply(&mut self, event: Event) {
+    /// A state that begins with what is remembered.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { door: settings.door, settings, ..Self::default() }
+    }
+
+    /// Takes an event in; returns what is to be asked for because of it.
+    pub fn apply(&mut self, event: Event) -> Vec<Ask> {
+        let mut asks = Vec::new();
         match event {
-            Event::Opened(door) => self.door = door,
-            Event::Identity(identity) => self.identity = Some(identity),
-            Event::Ticket(ticket) => self.change_farm(ticket),
-            Event::Link(link) => self.link = link,
-            Event::Wallet(wallet) => self.wallet = Some(wallet),
-            Event::Statement(page) => self.statement = Some(page),
-            Event::Jobs(jobs) => self.jobs = Some(jobs),
-            Event::Farm(farm) => self.farm = Some(farm),
-            Event::Heard(ms) => self.heard_ms = Some(ms),
-            Event::Selected { job, shot } => self.select(job, shot),
-            Event::Update { summary, shot, tiles, accepted } => {
-                self.update(*summary, shot, tiles, accepted);
-            }
-            Event::Pixels { job, shot, rect, rgba } => {
-                if let Some(live) = self.watched(job, shot) {
-                    live.picture.write(rect, &rgba);
-                    live.problem = None;
-                }
-            }
-            Event::PictureProblem { job, why } => {
-                if let Some(live) = self.live.as_mut().filter(|live| live.job == job) {
-                    live.problem = Some(why);
-                }
-            }
             Event::Now(ms) => self.now_ms = ms,
+            Event::Identity(identity) => self.identity = Some(identity),
+            Event::Link(link) => self.relink(link, &mut asks),
+            Event::Heard(ms) => self.heard_ms = Some(ms),
+            Event::Book(event) => self.read(event, &mut asks),
+            Event::Live(event) => self.follow(event),
+            Event::Stage(event) => self.restage(event, &mut asks),
+            Event::Checkout(event) => self.check_out(event, &mut asks),
+            Event::Steered { steered, trouble } => {
+                self.steering.retain(|under_way| *under_way != steered);
+                if let Some(why) = trouble {
+                    let name = self.name_of(steered.job);
+                    let notice = self.notices.add(self.now_ms, Tone::Bad, format!("{name}: {why}"));
+                    notice.job = Some(steered.job);
+                }
+            }
+            Event::Saved(saved) => self.saved(saved),
+            Event::Notice(tone, words) => {
+                self.notices.add(self.now_ms, tone, words);
+            }
         }
+        asks
     }
 
     /// The summary of the selected job.
     #[must_use]
     pub fn selected_job(&self) -> Option<&JobSummary> {
-        let selected = self.selected?;
-        self.jobs.as_ref()?.iter().find(|job| job.job == selected)
-    }
-
-    /// The caller's own nodes: those that pay the caller, or are the caller.
-    #[must_use]
-    pub fn my_nodes(&self) -> Vec<&NodeView> {
-        let (Some(farm), Some(identity)) = (&self.farm, &self.identity) else {
-            return Vec::new();
-        };
-        let mine = |node: &&NodeView| {
-            node.owner == identity.key || PublicKey::from(node.node) == identity.key
-        };
-        farm.nodes.iter().filter(mine).collect()
+        self.book.job(self.selected?)
     }
 
     /// Whether what is shown may be out of date.
@@ -264,117 +234,272 @@ impl State {
         !matches!(self.link, Link::Connected)
     }
 
-    /// Another farm: nothing of the last one stays.
-    fn change_farm(&mut self, ticket: String) {
-        if self.ticket != ticket {
-            let identity = self.identity.take();
-            let (door, now_ms) = (self.door, self.now_ms);
-            *self = Self { door, identity, ticket, now_ms, ..Self::default() };
+    /// A job's name, or its number where it is not known.
+    #[must_use]
+    pub fn name_of(&self, job: JobId) -> String {
+        self.book.job(job).map_or_else(|| job.short(), |summary| summary.spec.name.clone())
+    }
+
+    fn relink(&mut self, link: Link, asks: &mut Vec<Ask>) {
+        let is_new = matches!(link, Link::Connected) && self.link != Link::Connected;
+        self.link = link;
+        if is_new && self.checkout.follows {
+            self.reprice(asks);
         }
     }
 
-    fn select(&mut self, job: JobId, shot: ShotIndex) {
-        self.selected = Some(job);
-        let spec = self.selected_job().map(|summary| &summary.spec);
-        let shape =
-            spec.map(|spec| (spec.settings.window().size(), spec.grid().tile_count() as usize));
-        let unchanged = self.watched(job, shot).is_some();
-        if !unchanged {
-            self.live = shape.map(|(size, tile_count)| Live {
-                job,
-                shot,
-                tiles: Vec::new(),
-                accepted: Vec::new(),
-                chunks: vec![0; tile_count],
-                picture: LivePicture::new(size),
-                problem: None,
-            });
+    fn read(&mut self, event: book::Event, asks: &mut Vec<Ask>) {
+        let ended: Vec<JobSummary> = match &event {
+            book::Event::Jobs(Ok(rows)) => rows
+                .iter()
+                .filter(|row| {
+                    let before = self.book.job(row.job);
+                    before.is_some_and(|before| !before.status.is_over()) && row.status.is_over()
+                })
+                .cloned()
+                .collect(),
+            _other => Vec::new(),
+        };
+        self.book.apply(event);
+        for summary in ended {
+            self.tell_of_end(&summary);
+        }
+        self.watch_something(asks);
+    }
+
+    fn follow(&mut self, event: live::Event) {
+        if let live::Event::Update { summary, .. } = &event {
+            let before = self.book.job(summary.job).map(|before| before.status.is_over());
+            self.book.renew((**summary).clone());
+            if before == Some(false) && summary.status.is_over() {
+                let summary = (**summary).clone();
+                self.tell_of_end(&summary);
+            }
+        }
+        if let Some(live) = &mut self.live {
+            live.apply(event);
         }
     }
 
-    fn update(
-        &mut self,
-        summary: JobSummary,
-        shot: ShotIndex,
-        tiles: Vec<TileStatus>,
-        accepted: Vec<AcceptedUnit>,
-    ) {
-        let job = summary.job;
-        if let Some(row) =
-            self.jobs.as_mut().and_then(|jobs| jobs.iter_mut().find(|row| row.job == job))
-        {
-            *row = summary;
-        }
-        if let Some(live) = self.watched(job, shot) {
-            live.tiles = tiles;
-            for unit in accepted {
-                live.accept(unit);
+    fn tell_of_end(&mut self, summary: &JobSummary) {
+        use protocol::view::JobStatus;
+        let name = &summary.spec.name;
+        let (tone, words) = match summary.status {
+            JobStatus::Done => (Tone::Good, format!("{name} is finished")),
+            JobStatus::Stopped => {
+                (Tone::Good, format!("{name} was stopped with the samples that it has"))
+            }
+            JobStatus::Failed => {
+                let why = summary.reason.as_deref().unwrap_or("the farm gave no reason");
+                (Tone::Bad, format!("{name} failed: {why}"))
+            }
+            _other => return,
+        };
+        self.notices.add(self.now_ms, tone, words).job = Some(summary.job);
+    }
+
+    fn saved(&mut self, saved: Result<Vec<PathBuf>, String>) {
+        self.is_saving = false;
+        match saved {
+            Ok(files) => {
+                let folder = files.first().and_then(|file| file.parent()).map(PathBuf::from);
+                let words = match files.as_slice() {
+                    [one] => format!("Saved {}", one.display()),
+                    files => {
+                        let place = folder.as_deref().map(|it| it.display().to_string());
+                        format!("Saved {} files in {}", files.len(), place.unwrap_or_default())
+                    }
+                };
+                self.notices.add(self.now_ms, Tone::Good, words).folder = folder;
+            }
+            Err(why) => {
+                self.notices.add(self.now_ms, Tone::Bad, format!("Nothing was saved: {why}"));
             }
         }
     }
 
-    fn watched(&mut self, job: JobId, shot: ShotIndex) -> Option<&mut Live> {
-        self.live.as_mut().filter(|live| live.job == job && live.shot == shot)
-    }
-}
-
-impl Live {
-    /// Number of tiles that look so.
-    #[must_use]
-    pub fn count(&self, look: TileLook) -> usize {
-        (0..self.tiles.len()).filter(|&tile| self.look(tile) == look).count()
-    }
-
-    /// How a tile is shown; a tile that the frame lacks waits.
-    #[must_use]
-    pub fn look(&self, tile: usize) -> TileLook {
-        let started = self.chunks.get(tile).is_some_and(|&chunks| chunks > 0);
-        match self.tiles.get(tile) {
-            Some(TileStatus::Accepted) => TileLook::Accepted,
-            Some(TileStatus::Received) => TileLook::Received,
-            Some(TileStatus::Retrying) => TileLook::Retrying,
-            Some(TileStatus::Rendering) => TileLook::Rendering,
-            Some(TileStatus::Waiting) if started => TileLook::Partial,
-            Some(TileStatus::Waiting) | None => TileLook::Waiting,
-        }
-    }
-
-    /// Takes a unit in, once.
-    fn accept(&mut self, unit: AcceptedUnit) {
-        if self.accepted.contains(&unit) {
+    fn restage(&mut self, event: stage::Event, asks: &mut Vec<Ask>) {
+        let is_import = matches!(event, stage::Event::Imported(_));
+        let before = self.stage.scene.as_ref().map(|scene| scene.imported.package.id());
+        self.stage.apply(event, &mut self.picture_ids);
+        if !is_import {
             return;
         }
-        if let Some(chunks) = self.chunks.get_mut(unit.unit.tile.0 as usize) {
-            *chunks = chunks.saturating_add(unit.unit.batch.chunk_count());
+        let Some(scene) = &self.stage.scene else { return };
+        self.pane = Pane::Stage;
+        self.door = Door::Render;
+        self.draft = Draft::of(scene, &self.draft);
+        let wishes = &scene.imported.wishes;
+        let view = wishes.view.as_deref().and_then(client::pictures::view_named);
+        self.look.view = view.unwrap_or(self.look.view);
+        self.look.exposure_ev = wishes.exposure.unwrap_or_default();
+        if before != Some(scene.imported.package.id()) {
+            self.checkout = Checkout { serial: self.checkout.serial + 1, ..Checkout::default() };
         }
-        self.accepted.push(unit);
+        let path = scene.imported.path.clone();
+        self.settings.opened(&path);
+        self.remember(asks);
+        self.look_again(asks);
+        if self.settings.sends_ahead {
+            self.checkout.follows = true;
+            self.reprice(asks);
+        }
     }
 
-    /// Accepted units of one tile.
-    pub fn accepted_of(&self, tile: TileIndex) -> impl Iterator<Item = &AcceptedUnit> {
-        self.accepted.iter().filter(move |it| it.unit.tile == tile)
+    fn check_out(&mut self, event: checkout::Event, asks: &mut Vec<Ask>) {
+        use checkout::Event as News;
+        match event {
+            News::Price { serial, .. } | News::Firm { serial, .. }
+                if serial != self.checkout.serial => {}
+            News::Price { price, .. } => {
+                if let Price::Refused(_) = &price {
+                    self.checkout.orders_if_free = false;
+                }
+                self.checkout.price = price;
+            }
+            News::Firm { firm, .. } => {
+                let is_free = firm.quote.price.is_zero();
+                self.checkout.price = Price::Firm;
+                self.checkout.firm = Some(firm);
+                if std::mem::take(&mut self.checkout.orders_if_free) && is_free {
+                    self.order(asks);
+                }
+            }
+            News::Ordered(Ok(job)) => {
+                self.checkout.is_ordering = false;
+                self.checkout.trouble = None;
+                self.checkout.firm = None;
+                self.checkout.price = Price::Unknown;
+                self.pane = Pane::Job;
+                self.watch(job, ShotIndex::default(), asks);
+                asks.push(Ask::Refresh);
+            }
+            News::Ordered(Err(why)) => {
+                self.checkout.is_ordering = false;
+                self.checkout.trouble = Some(why);
+            }
+        }
     }
-}
 
-impl LivePicture {
-    /// Nothing yet.
-    #[must_use]
-    pub fn new(size: Size) -> Self {
-        let pixels = vec![Color32::TRANSPARENT; size.pixel_count() as usize];
-        Self { size, pixels, changes: Vec::new() }
+    /// Before a person has chosen, the newest job is looked at.
+    fn watch_something(&mut self, asks: &mut Vec<Ask>) {
+        let newest = self.book.job_list().first().map(|row| row.job);
+        let known = self.selected.is_some_and(|job| self.book.job(job).is_some());
+        match (self.selected, newest) {
+            (None, Some(newest)) => self.watch(newest, ShotIndex::default(), asks),
+            // It was ordered here, and its row has only now come.
+            (Some(job), _) if known && self.live.is_none() => {
+                self.watch(job, ShotIndex::default(), asks);
+            }
+            _settled => {}
+        }
     }
 
-    /// Writes display bytes; a rectangle that does not fit is left out.
-    fn write(&mut self, rect: Rect, rgba: &[u8]) {
-        let Size { width, height } = self.size;
-        let inside = rect.x1 <= width && rect.y1 <= height;
-        if !inside || rect.pixel_count() * 4 != rgba.len() as u64 {
+    /// Looks at a shot of a job.
+    pub(crate) fn watch(&mut self, job: JobId, shot: ShotIndex, asks: &mut Vec<Ask>) {
+        self.selected = Some(job);
+        let is_watched =
+            self.live.as_ref().is_some_and(|live| (live.job, live.shot) == (job, shot));
+        if is_watched {
             return;
         }
-        for ((x, y), pixel) in rect.pixels().zip(rgba.chunks_exact(4)) {
-            let index = y as usize * width as usize + x as usize;
-            self.pixels[index] = picture_pixel([pixel[0], pixel[1], pixel[2], pixel[3]]);
+        let spec = self.book.job(job).map(|summary| &summary.spec);
+        let shape = spec.map(|spec| {
+            let tiles = spec.grid().tile_count() as usize;
+            (spec.settings.window().size(), tiles)
+        });
+        self.picture_ids += 1;
+        if self.live.as_ref().is_none_or(|live| live.job != job) {
+            self.port = Port::Fit;
         }
-        self.changes.push(rect);
+        self.live = shape.map(|shape| Live::new((job, shot), shape, self.picture_ids));
+        if self.live.is_some() {
+            asks.push(Ask::Watch { job, shot });
+        }
+    }
+
+    /// Asks for what one sees of the scene, where that is not what was asked for last.
+    pub(crate) fn look_again(&mut self, asks: &mut Vec<Ask>) {
+        let (Some(scene), Some(room)) = (&mut self.stage.scene, self.room) else { return };
+        let settings = self.draft.settings(scene);
+        let size = stage::fitted(settings.size, room);
+        let settings = protocol::RenderSettings {
+            size,
+            crop: None,
+            passes: false,
+            samples: settings.samples.min(PREVIEW_SAMPLES_MAX),
+            ..settings
+        };
+        let time_s = self.draft.range(scene.frame).time_s(scene.frame);
+        let serial = scene.preview.serial;
+        let wanted = Sighting { serial, settings, time_s };
+        if self.asked_look.as_ref() == Some(&wanted) {
+            return;
+        }
+        scene.preview.serial += 1;
+        scene.preview.wanted = wanted.settings.samples;
+        scene.preview.samples = 0;
+        let wanted = Sighting { serial: scene.preview.serial, ..wanted };
+        self.asked_look = Some(wanted.clone());
+        asks.push(Ask::Look(Box::new(wanted)));
+    }
+
+    /// Asks for the price of what is drafted.
+    pub(crate) fn reprice(&mut self, asks: &mut Vec<Ask>) {
+        let (Some(scene), Some(identity)) = (&self.stage.scene, &self.identity) else { return };
+        self.checkout.serial += 1;
+        let serial = self.checkout.serial;
+        match self.draft.spec(scene, identity.key) {
+            Ok(spec) => {
+                let offer = self.draft.offer();
+                if self.checkout.holds(&spec, offer, self.now_ms) {
+                    self.checkout.price = Price::Firm;
+                    return;
+                }
+                let package = scene.imported.package.clone();
+                if !matches!(self.checkout.price, Price::Sending { .. }) {
+                    self.checkout.price = Price::Asking;
+                }
+                let ask = crate::desk::PriceAsk { serial, spec, offer, package };
+                asks.push(Ask::Price(Box::new(ask)));
+            }
+            Err(why) => self.checkout.price = Price::Refused(why),
+        }
+    }
+
+    /// Whether the price on the button is for what is drafted.
+    #[must_use]
+    pub fn price_holds(&self) -> bool {
+        let (Some(scene), Some(identity)) = (&self.stage.scene, &self.identity) else {
+            return false;
+        };
+        let spec = self.draft.spec(scene, identity.key);
+        spec.is_ok_and(|spec| self.checkout.holds(&spec, self.draft.offer(), self.now_ms))
+    }
+
+    /// Orders what the firm price is for.
+    pub(crate) fn order(&mut self, asks: &mut Vec<Ask>) {
+        if !self.price_holds() || self.checkout.is_ordering {
+            return;
+        }
+        if let Some(firm) = &self.checkout.firm {
+            self.checkout.is_ordering = true;
+            self.checkout.trouble = None;
+            asks.push(Ask::Order { firm: firm.clone(), schedule: self.draft.schedule() });
+        }
+    }
+
+    /// Writes down what is remembered.
+    pub(crate) fn remember(&self, asks: &mut Vec<Ask>) {
+        asks.push(Ask::Remember(Box::new(self.settings.clone())));
+    }
+
+    /// Where the watched picture's pixels lie in the frame.
+    #[must_use]
+    pub fn window_of(summary: &JobSummary) -> Rect {
+        summary.spec.settings.window()
     }
 }
+
+/// Most samples a pixel of a preview: beyond, one renders.
+const PREVIEW_SAMPLES_MAX: u32 = 256;

@@ -31,6 +31,8 @@ pub mod space {
     pub const ROW: f32 = 36.0;
 }
 
+/// Radius of what is small.
+pub const RADIUS_SMALL: CornerRadius = CornerRadius::same(4);
 /// Radius of controls.
 pub const RADIUS_CONTROL: CornerRadius = CornerRadius::same(6);
 /// Radius of cards.
@@ -110,7 +112,7 @@ fn visuals(theme: Theme) -> Visuals {
     visuals.hyperlink_color = colours.accent;
     visuals.warn_fg_color = colours.warn;
     visuals.error_fg_color = colours.error;
-    visuals.selection.bg_fill = colours.accent.gamma_multiply(0.16);
+    visuals.selection.bg_fill = colours.selected;
     visuals.selection.stroke = Stroke::new(1.0, colours.text);
     visuals.window_corner_radius = RADIUS_CARD;
     visuals.menu_corner_radius = RADIUS_CONTROL;

@@ -1,17 +1,21 @@
 //! Parts that screens share.
 
 pub mod icon;
-mod picture;
+mod tiles;
 
 use egui::{
     Align, Button, Color32, FontId, Frame, Layout, Response, RichText, Sense, Stroke, StrokeKind,
     Ui, Vec2, WidgetInfo, WidgetType,
 };
 
-use crate::theme::{self, RADIUS_CARD, RADIUS_CONTROL, palette, space};
+use crate::command::{Action, Command, Commands};
+use crate::state::State;
+use crate::state::fetched::Fetched;
+use crate::theme::{self, RADIUS_CARD, RADIUS_CONTROL, RADIUS_SMALL, palette, space};
 use icon::Icon;
 
-pub use picture::picture;
+pub(crate) use tiles::motion;
+pub use tiles::{LiveView, picture};
 
 /// A card: a panel with a line around it, as wide as there is room.
 pub fn card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
@@ -87,7 +91,7 @@ pub fn fact(ui: &mut Ui, name: &str, value: &str) {
 pub fn bar(ui: &mut Ui, width: f32, share: f32, colour: Color32, words: &str) {
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, 6.0), Sense::hover());
     let colours = palette(ui);
-    ui.painter().rect_filled(rect, 3.0, colours.border);
+    ui.painter().rect_filled(rect, 3.0, colours.track);
     let mut filled = rect;
     filled.set_width(rect.width() * share.clamp(0.0, 1.0));
     if filled.width() >= 1.0 {
@@ -152,6 +156,179 @@ pub fn bar_button(
     ui.painter().galley(corner, galley, colours.text);
     focus_ring(ui, &response);
     response
+}
+
+/// A button of the table: its words, its keys, and why it cannot be pressed, are the table's.
+pub fn action_button(
+    ui: &mut Ui,
+    state: &State,
+    action: &'static Action,
+    is_primary: bool,
+    commands: &mut Commands,
+) -> Response {
+    action_button_as(ui, state, action, action.words, is_primary, commands)
+}
+
+/// The same with other words, where what it does depends on what there is.
+pub fn action_button_as(
+    ui: &mut Ui,
+    state: &State,
+    action: &'static Action,
+    words: &str,
+    is_primary: bool,
+    commands: &mut Commands,
+) -> Response {
+    let enabled = (action.enabled)(state);
+    let keys = action.keys.first().map(|keys| format!("  ({})", keys.words()));
+    let response = ui
+        .add_enabled_ui(enabled.is_ok(), |ui| match is_primary {
+            true => primary_button(ui, words),
+            false => ui.button(words),
+        })
+        .inner;
+    let response = match enabled {
+        Ok(()) => match keys {
+            Some(keys) => response.on_hover_text(format!("{words}{keys}")),
+            None => response,
+        },
+        Err(why) => response.on_disabled_hover_text(why),
+    };
+    if response.clicked() {
+        commands.push((action.command)(state));
+    }
+    response
+}
+
+/// What was fetched; before it is here, a word that it is on its way, or why it is not.
+pub fn fetched<'f, T>(
+    ui: &mut Ui,
+    fetched: &'f Fetched<T>,
+    loading_words: &str,
+    commands: &mut Commands,
+) -> Option<&'f T> {
+    match (&fetched.value, &fetched.trouble) {
+        (Some(value), _) => Some(value),
+        (None, Some(why)) => {
+            if error_card(ui, "The farm did not answer this", why, commands) {
+                commands.push(Command::Refresh);
+            }
+            None
+        }
+        (None, None) => {
+            loading(ui, loading_words);
+            None
+        }
+    }
+}
+
+/// What went wrong, what it means, what to do; returns whether it is to be tried again.
+pub fn error_card(ui: &mut Ui, title: &str, why: &str, commands: &mut Commands) -> bool {
+    let colours = palette(ui);
+    let frame = Frame::new()
+        .fill(colours.panel)
+        .stroke(Stroke::new(1.0, colours.error))
+        .corner_radius(RADIUS_CARD)
+        .inner_margin(space::CARD);
+    let mut again = false;
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width().min(640.0));
+        ui.horizontal(|ui| {
+            icon::show(ui, Icon::Warning, 16.0, colours.error);
+            ui.label(RichText::new(title).color(colours.text));
+        });
+        dim(ui, why);
+        ui.horizontal(|ui| {
+            again = ui.button("Try again").clicked();
+            if ui.button("Copy details").clicked() {
+                commands.push(Command::Copy(format!("{title}: {why}")));
+            }
+        });
+    });
+    again
+}
+
+/// One of a few, side by side.
+pub fn segmented<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    chosen: Option<T>,
+    choices: &[(T, &str)],
+) -> Option<T> {
+    let mut picked = None;
+    let colours = palette(ui);
+    let frame = Frame::new().fill(colours.raised).corner_radius(RADIUS_CONTROL).inner_margin(2);
+    frame.show(ui, |ui| {
+        ui.spacing_mut().item_spacing.x = 2.0;
+        ui.horizontal(|ui| {
+            for (choice, word) in choices {
+                let is_chosen = chosen == Some(*choice);
+                let text = if is_chosen { colours.text } else { colours.text_dim };
+                let fill = if is_chosen { colours.panel } else { Color32::TRANSPARENT };
+                let button = Button::new(RichText::new(*word).color(text))
+                    .fill(fill)
+                    .stroke(Stroke::NONE)
+                    .min_size(Vec2::new(0.0, space::CONTROL - 4.0));
+                let pressed = ui.add(button);
+                pressed.widget_info(|| {
+                    WidgetInfo::selected(WidgetType::RadioButton, true, is_chosen, *word)
+                });
+                if pressed.clicked() && !is_chosen {
+                    picked = Some(*choice);
+                }
+            }
+        });
+    });
+    picked
+}
+
+/// A name to the left and a control to the right, labelled by it.
+pub fn setting(ui: &mut Ui, name: &str, control: impl FnOnce(&mut Ui) -> Response) {
+    let line = Vec2::new(ui.available_width(), space::CONTROL);
+    ui.allocate_ui_with_layout(line, Layout::left_to_right(Align::Center), |ui| {
+        let label = ui.label(RichText::new(name).color(palette(ui).text_dim));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            control(ui).labelled_by(label.id);
+        });
+    });
+}
+
+/// A box to tick.
+pub fn check(ui: &mut Ui, is_ticked: &mut bool, words: &str) -> Response {
+    ui.scope(|ui| {
+        let widgets = &mut ui.visuals_mut().widgets;
+        for look in [&mut widgets.inactive, &mut widgets.hovered, &mut widgets.active] {
+            // The box is small: with the radius of a button it would be round.
+            look.corner_radius = RADIUS_SMALL;
+        }
+        ui.spacing_mut().interact_size.y = 24.0;
+        ui.checkbox(is_ticked, words)
+    })
+    .inner
+}
+
+/// A number by a slider and by typing, both with the same name.
+pub fn slider(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut f32,
+    range: std::ops::RangeInclusive<f32>,
+    (unit, decimals): (&str, usize),
+) {
+    let line = Vec2::new(ui.available_width(), space::CONTROL);
+    ui.allocate_ui_with_layout(line, Layout::left_to_right(Align::Center), |ui| {
+        let label = ui.label(RichText::new(name).color(palette(ui).text_dim));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let step = (range.end() - range.start()) / 400.0;
+            let typed = egui::DragValue::new(value)
+                .range(range.clone())
+                .suffix(unit)
+                .max_decimals(decimals)
+                .speed(step);
+            ui.add_sized(Vec2::new(64.0, space::CONTROL), typed).labelled_by(label.id);
+            ui.spacing_mut().slider_width = (ui.available_width() - space::ITEM).clamp(60.0, 130.0);
+            let slid = egui::Slider::new(value, range).show_value(false);
+            ui.add(slid).labelled_by(label.id);
+        });
+    });
 }
 
 /// Shows where the keyboard is.

@@ -3,7 +3,7 @@
 use protocol::view::{JobStatus, NodeView};
 use protocol::{Size, Tokens};
 
-use crate::state::TileLook;
+use crate::state::live::TileLook;
 
 /// `3.60 TES`; amounts under a cent show all six decimals rather than nothing.
 #[must_use]
@@ -36,6 +36,34 @@ pub fn count(value: u64) -> String {
 #[must_use]
 pub fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// `812 MB`, `4.2 kB`: decimal, as disks are sold.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    let scales = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    for (scale, unit) in scales {
+        let value = bytes as f64 / scale;
+        if value >= 100.0 {
+            return format!("{value:.0} {unit}");
+        }
+        if value >= 1.0 {
+            return format!("{value:.1} {unit}");
+        }
+    }
+    format!("{bytes} B")
+}
+
+/// How long: `40 s`, `6 min`, `2 h 5 min`, `3 days`.
+#[must_use]
+pub fn span(span: std::time::Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0..100 => format!("{} s", seconds.max(1)),
+        100..5_400 => format!("{} min", seconds.div_ceil(60)),
+        5_400..172_800 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }
 
 /// `640 × 360 px`.
@@ -155,6 +183,17 @@ mod tests {
         assert_eq!(ago(now - 86_400_000, now), "2026-11-22");
         assert_eq!(ago(now + 5_000, now), "just now", "clocks differ a little");
         assert_eq!(date_time(951_782_400_000), "2000-02-29 00:00 UTC");
+    }
+
+    #[test]
+    fn bytes_and_spans_are_short() {
+        let said = [999, 4_200, 812_400_000, 4_000_000_000].map(bytes);
+        assert_eq!(said, ["999 B", "4.2 kB", "812 MB", "4.0 GB"]);
+        let span = |seconds| span(std::time::Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 40, 330, 7_500, 260_000].map(span),
+            ["1 s", "40 s", "6 min", "2 h 5 min", "3 days"]
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 /// A calendar that lies.
 mod clock;
+/// The desktop app.
+mod desktop;
 /// Disks without space.
 mod disk;
 /// Several schedulers of one farm, of which one leads.

@@ -2,12 +2,16 @@
 
 use egui::{Align, Frame, Layout, Margin, RichText, Stroke, Ui};
 
-use crate::command::{Command, Commands, DOOR_KEYS, door_name};
+use crate::command::{Command, Commands, action, door_name};
+use crate::state::sheet::Sheet;
 use crate::state::{Door, Link, State};
 use crate::theme::{self, RADIUS_CARD, palette, space};
 use crate::widgets::icon::{self, Icon};
 use crate::widgets::{bar_button, row_button};
 use crate::words;
+
+/// The doors in the rail's order.
+const DOORS: [Door; 5] = [Door::Render, Door::MyNode, Door::Jobs, Door::Wallet, Door::Settings];
 
 /// The doors.
 pub(super) fn rail(state: &State, ui: &mut Ui, commands: &mut Commands) {
@@ -19,7 +23,7 @@ pub(super) fn rail(state: &State, ui: &mut Ui, commands: &mut Commands) {
         ui.label(RichText::new("Tessera").font(theme::sans(17.0)).color(palette(ui).text));
     });
     ui.add_space(space::CARD);
-    for (index, (_key, door)) in DOOR_KEYS.into_iter().enumerate() {
+    for door in DOORS {
         if door == Door::Wallet {
             ui.add_space(2.0);
             ui.separator();
@@ -27,7 +31,9 @@ pub(super) fn rail(state: &State, ui: &mut Ui, commands: &mut Commands) {
         }
         let name = door_name(door);
         let button = row_button(ui, icon::of_door(door), name, state.door == door);
-        if button.on_hover_text(format!("{name}  (Ctrl {})", index + 1)).clicked() {
+        let keys = action(&format!("Open {name}")).keys.first();
+        let keys = keys.map(|keys| format!("  ({})", keys.words())).unwrap_or_default();
+        if button.on_hover_text(format!("{name}{keys}")).clicked() {
             commands.push(Command::Open(door));
         }
     }
@@ -64,21 +70,22 @@ pub(super) fn status_bar(state: &State, ui: &mut Ui, commands: &mut Commands) {
         if bar_button(ui, Some((icon, colour)), word, theme::sans(13.0)).clicked() {
             commands.push(Command::Open(Door::Settings));
         }
-        if let Some(farm) = &state.farm {
+        if let Some(farm) = state.book.farm.get() {
             let nodes = words::plural(farm.nodes.len() as u64, "node online", "nodes online");
             if bar_button(ui, None, &nodes, theme::sans(13.0)).clicked() {
                 commands.push(Command::Open(Door::MyNode));
             }
             let active = u64::from(farm.jobs_active);
             if active > 0 {
-                let jobs = words::plural(active, "job rendering", "jobs rendering");
+                let jobs = words::plural(active, "job on the farm", "jobs on the farm");
                 if bar_button(ui, None, &jobs, theme::sans(13.0)).clicked() {
                     commands.push(Command::Open(Door::Jobs));
                 }
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if let Some(wallet) = &state.wallet {
+            bell(state, ui, commands);
+            if let Some(wallet) = state.book.wallet.get().filter(|_| !state.book.is_free()) {
                 let balance = format!("Balance {}", words::tokens(wallet.balance));
                 if bar_button(ui, None, &balance, theme::mono(12.5)).clicked() {
                     commands.push(Command::Open(Door::Wallet));
@@ -86,6 +93,18 @@ pub(super) fn status_bar(state: &State, ui: &mut Ui, commands: &mut Commands) {
             }
         });
     });
+}
+
+/// What happened, by number.
+fn bell(state: &State, ui: &mut Ui, commands: &mut Commands) {
+    let unread = state.notices.unread();
+    let (word, colour) = match unread {
+        0 => ("Notices".to_owned(), palette(ui).text_dim),
+        unread => (words::plural(unread as u64, "notice", "notices"), palette(ui).accent),
+    };
+    if bar_button(ui, Some((Icon::Bell, colour)), &word, theme::sans(13.0)).clicked() {
+        commands.push(Command::Sheet(Some(Sheet::Notices)));
+    }
 }
 
 /// A line over the screen while the farm is away: what happened, what it means, what to do.
@@ -134,4 +153,33 @@ pub(super) fn trouble(state: &State, ui: &mut Ui, commands: &mut Commands) {
         });
     });
     ui.add_space(space::ITEM);
+}
+
+/// While a file is dragged over the window: what dropping it does.
+pub(super) fn dropping(ui: &mut Ui) {
+    let hovered = ui.ctx().input(|input| input.raw.hovered_files.clone());
+    let Some(file) = hovered.first() else { return };
+    let name = file.path.as_deref().and_then(std::path::Path::file_name);
+    let words = match name {
+        Some(name) => format!("Drop to open {}", name.to_string_lossy()),
+        None => "Drop to open the scene".to_owned(),
+    };
+    let colours = palette(ui);
+    let rect = ui.ctx().content_rect();
+    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::new("dropping"));
+    let painter = ui.ctx().layer_painter(layer);
+    painter.rect_filled(rect, 0.0, colours.veil);
+    let inside = rect.shrink(space::SECTION);
+    let corners = [
+        inside.left_top(),
+        inside.right_top(),
+        inside.right_bottom(),
+        inside.left_bottom(),
+        inside.left_top(),
+    ];
+    let line = Stroke::new(2.0, colours.accent);
+    painter.extend(egui::Shape::dashed_line(&corners, line, 10.0, 6.0));
+    let font = theme::sans(22.0);
+    let galley = painter.layout_no_wrap(words, font, colours.on_picture);
+    painter.galley(rect.center() - galley.size() / 2.0, galley, colours.on_picture);
 }

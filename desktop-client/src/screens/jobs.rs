@@ -6,14 +6,14 @@ use protocol::ShotIndex;
 use protocol::view::JobSummary;
 
 use crate::command::{Command, Commands};
-use crate::state::{Door, State};
+use crate::state::State;
 use crate::theme::{self, palette, space};
 use crate::widgets::icon::{self, Icon};
-use crate::widgets::{self, bar, focus_ring, heading, status};
+use crate::widgets::{self, bar, fetched, focus_ring, heading, status};
 use crate::words;
 
 pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
-    let Some(jobs) = &state.jobs else { return widgets::loading(ui, "Loading your jobs") };
+    let Some(jobs) = fetched(ui, &state.book.jobs, "Loading your jobs", commands) else { return };
     if jobs.is_empty() {
         return no_jobs(ui, state, commands);
     }
@@ -50,7 +50,6 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
             let opened = cells(&mut row, job, state.now_ms);
             if opened || row.response().clicked() {
                 commands.push(Command::Watch { job: job.job, shot: ShotIndex::default() });
-                commands.push(Command::Open(Door::Render));
             }
         });
     });
@@ -109,10 +108,10 @@ pub(super) fn column_name(ui: &mut Ui, name: &str, right: bool) {
     }
 }
 
-/// A new artist's first sight.
-pub(super) fn no_jobs(ui: &mut Ui, state: &State, commands: &mut Commands) {
-    let hint = "Submit a scene from a terminal; its tiles appear here as they are accepted";
-    widgets::empty(ui, Icon::Cube, "No jobs yet", hint, |ui| {
+/// A studio's first sight.
+fn no_jobs(ui: &mut Ui, state: &State, commands: &mut Commands) {
+    let hint = "Open a scene here, or submit one from a terminal; each job is a row of this page";
+    widgets::empty(ui, Icon::List, "No jobs yet", hint, |ui| {
         let command = "tessera jobs submit scene.glb --farm $TESSERA_FARM -o frame.exr";
         if widgets::terminal_line(ui, command) {
             let command = command.replace("$TESSERA_FARM", &state.ticket);

@@ -9,15 +9,17 @@ use crate::command::{Command, Commands};
 use crate::state::State;
 use crate::theme::{self, palette, space};
 use crate::widgets::icon::Icon;
-use crate::widgets::{self, bar, caption, card, dim, fact, heading, number, status};
+use crate::widgets::{self, bar, caption, card, dim, fact, fetched, heading, number, status};
 use crate::words;
 
 /// A node that said nothing for this long is called silent.
 const SILENT_MS: u64 = 30_000;
 
 pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
-    let Some(farm) = &state.farm else { return widgets::loading(ui, "Loading the farm's nodes") };
-    let mine = state.my_nodes();
+    let words = "Loading the farm's nodes";
+    let Some(farm) = fetched(ui, &state.book.farm, words, commands) else { return };
+    let owner = state.identity.as_ref().map(|identity| identity.key);
+    let mine = owner.map_or_else(Vec::new, |owner| state.book.nodes_of(owner));
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         heading(ui, "My node");
         ui.add_space(space::ITEM);

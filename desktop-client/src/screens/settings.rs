@@ -1,12 +1,13 @@
 //! Which farm, who one is, how it looks.
 
-use egui::{RichText, ThemePreference, Ui};
+use egui::{RichText, Ui};
 
 use super::connect::ticket_field;
-use crate::command::{Command, Commands};
+use crate::command::{Command, Commands, action};
+use crate::state::settings::Theme;
 use crate::state::{Link, State};
 use crate::theme::{self, palette, space};
-use crate::widgets::{caption, card, dim, heading};
+use crate::widgets::{action_button_as, caption, card, check, dim, heading};
 
 pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     heading(ui, "Settings");
@@ -34,7 +35,7 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
             Some(identity) => {
                 let key = identity.key.to_string();
                 ui.add(egui::Label::new(RichText::new(&key).font(theme::mono(12.0))).wrap());
-                dim(ui, "It is your account. Tell it to whoever should send you tokens");
+                dim(ui, "It is your account: your tokens, your jobs and your nodes belong to it");
                 if ui.button("Copy key").clicked() {
                     commands.push(Command::Copy(key));
                 }
@@ -45,18 +46,36 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     });
     card(ui, |ui| {
         caption(ui, "Appearance");
-        let current = ui.ctx().options(|options| options.theme_preference);
         ui.horizontal(|ui| {
-            for (preference, word) in [
-                (ThemePreference::System, "As the system"),
-                (ThemePreference::Dark, "Dark"),
-                (ThemePreference::Light, "Light"),
-            ] {
-                if ui.selectable_label(current == preference, word).clicked() {
-                    ui.ctx().set_theme(preference);
+            for (theme, word) in
+                [(Theme::System, "As the system"), (Theme::Dark, "Dark"), (Theme::Light, "Light")]
+            {
+                if ui.selectable_label(state.settings.theme == theme, word).clicked() {
+                    commands.push(Command::SetTheme(theme));
                 }
             }
         });
+        ui.horizontal(|ui| {
+            ui.label("Size of everything");
+            for words in ["Make everything smaller", "Make everything larger"] {
+                let short = if words.ends_with("larger") { "Larger" } else { "Smaller" };
+                action_button_as(ui, state, action(words), short, false, commands);
+            }
+            dim(ui, format!("{:.0} %", state.settings.zoom * 100.0));
+        });
+    });
+    card(ui, |ui| {
+        caption(ui, "Prices");
+        let mut ahead = state.settings.sends_ahead;
+        let words = "Send scenes ahead for a firm price";
+        if check(ui, &mut ahead, words).changed() {
+            commands.push(Command::SendAhead(ahead));
+        }
+        dim(
+            ui,
+            "A farm needs the scene to say what it costs. The farm sees it then, its nodes do not \
+             before you order",
+        );
     });
     dim(ui, format!("Tessera {}", env!("CARGO_PKG_VERSION")));
 }

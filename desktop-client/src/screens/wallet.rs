@@ -9,14 +9,15 @@ use crate::command::{Command, Commands};
 use crate::state::State;
 use crate::theme::{self, DISPLAY, palette, space};
 use crate::widgets::icon::{self, Icon};
-use crate::widgets::{self, caption, card, dim, heading, number};
+use crate::widgets::{caption, card, dim, fetched, heading, number};
 use crate::words;
 
 pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
-    let Some(wallet) = &state.wallet else { return widgets::loading(ui, "Loading your wallet") };
-    let page = state.statement.as_ref().filter(|page| page.account == wallet.account);
-    if page.is_none() {
-        ask_once(ui, state, commands, Command::Statement(wallet.account));
+    let words = "Loading your wallet";
+    let Some(wallet) = fetched(ui, &state.book.wallet, words, commands) else { return };
+    let statement_of = &state.book.statement;
+    if statement_of.value.is_none() && statement_of.trouble.is_none() && !statement_of.is_asked {
+        commands.push(Command::Statement(wallet.account));
     }
     heading(ui, "Wallet");
     ui.add_space(space::ITEM);
@@ -39,23 +40,15 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     ui.add_space(space::PAGE);
     heading(ui, "Statement");
     ui.add_space(space::TINY);
-    match page {
+    match statement_of.get() {
         None => {
-            dim(ui, "Loading the statement");
+            let words = statement_of.trouble.as_deref().unwrap_or("Loading the statement");
+            dim(ui, words);
         }
         Some(page) if page.rows.is_empty() => {
             dim(ui, "No tokens have moved yet");
         }
         Some(page) => statement(ui, page, state.now_ms),
-    }
-}
-
-/// Asks again only for another farm or account, not with every frame.
-fn ask_once(ui: &Ui, state: &State, commands: &mut Commands, command: Command) {
-    let id = egui::Id::new(("asked", &state.ticket, format!("{command:?}")));
-    if !ui.data(|data| data.get_temp::<bool>(id)).unwrap_or_default() {
-        ui.data_mut(|data| data.insert_temp(id, true));
-        commands.push(command);
     }
 }
 

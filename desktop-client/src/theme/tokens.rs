@@ -42,8 +42,16 @@ pub struct Palette {
     pub surround: Color32,
     /// Behind pixels that are not there yet.
     pub missing: Color32,
-    /// Under a glyph drawn upon a picture.
+    /// Under a glyph drawn upon a picture: dark in both themes, for a picture may be bright in both.
     pub scrim: Color32,
+    /// Lines and glyphs upon a picture.
+    pub on_picture: Color32,
+    /// The part of a bar that is not filled.
+    pub track: Color32,
+    /// Behind what is chosen in a list.
+    pub selected: Color32,
+    /// Over everything while a sheet is open.
+    pub veil: Color32,
 }
 
 /// For dark surroundings.
@@ -64,7 +72,11 @@ pub const DARK: Palette = Palette {
     focus: hex(0xff_ff_ff),
     surround: hex(0x1a_1a_1a),
     missing: hex(0x24_24_24),
-    scrim: Color32::from_rgba_premultiplied(15, 15, 15, 190),
+    scrim: Color32::from_rgba_premultiplied(12, 12, 12, 200),
+    on_picture: hex(0xff_ff_ff),
+    track: hex(0x3d_44_50),
+    selected: hex(0x2a_30_3a),
+    veil: Color32::from_rgba_premultiplied(0, 0, 0, 150),
 };
 
 /// For bright surroundings.
@@ -85,7 +97,11 @@ pub const LIGHT: Palette = Palette {
     focus: hex(0x1b_1f_26),
     surround: hex(0x8c_8c_8c),
     missing: hex(0x7c_7c_7c),
-    scrim: Color32::from_rgba_premultiplied(235, 235, 235, 235),
+    scrim: Color32::from_rgba_premultiplied(12, 12, 12, 200),
+    on_picture: hex(0xff_ff_ff),
+    track: hex(0xb4_bb_c6),
+    selected: hex(0xe0_e4_eb),
+    veil: Color32::from_rgba_premultiplied(0, 0, 0, 90),
 };
 
 /// A pixel of a picture: data, not a colour of the theme.

@@ -39,6 +39,12 @@ pub enum Icon {
     Warning,
     /// Cancelled.
     Cross,
+    /// Notices.
+    Bell,
+    /// A camera.
+    Camera,
+    /// Light.
+    Sun,
 }
 
 /// The icon of a tile's look.
@@ -62,6 +68,15 @@ pub const fn tile_colour(look: TileLook, colours: &Palette) -> Color32 {
         TileLook::Rendering => colours.running,
         TileLook::Retrying | TileLook::Received => colours.warn,
         TileLook::Partial | TileLook::Accepted => colours.ok,
+    }
+}
+
+/// The same upon a picture, where the plate under it is dark in both themes.
+#[must_use]
+pub const fn tile_colour_on_picture(look: TileLook, colours: &Palette) -> Color32 {
+    match look {
+        TileLook::Waiting => colours.on_picture,
+        _other => tile_colour(look, &crate::theme::tokens::DARK),
     }
 }
 
@@ -165,6 +180,26 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, colour: Color32) {
             pen.line(&[(0.5, 0.12), (0.92, 0.86), (0.08, 0.86), (0.5, 0.12)]);
             pen.line(&[(0.5, 0.4), (0.5, 0.6)]);
             painter.circle_filled(pen.at(0.5, 0.73), rect.width() * 0.05, colour);
+        }
+        Icon::Bell => {
+            pen.line(&[(0.16, 0.72), (0.26, 0.6), (0.26, 0.42)]);
+            pen.arc(0.24, 0.75, 1.25);
+            pen.line(&[(0.74, 0.42), (0.74, 0.6), (0.84, 0.72), (0.16, 0.72)]);
+            pen.line(&[(0.42, 0.86), (0.58, 0.86)]);
+        }
+        Icon::Camera => {
+            pen.line(&[(0.1, 0.28), (0.64, 0.28), (0.64, 0.72), (0.1, 0.72), (0.1, 0.28)]);
+            pen.line(&[(0.64, 0.44), (0.9, 0.3), (0.9, 0.7), (0.64, 0.56)]);
+        }
+        Icon::Sun => {
+            pen.circle(0.2);
+            for turn in 0..8 {
+                let (sin, cos) = (turn as f32 / 8.0 * TAU).sin_cos();
+                pen.line(&[
+                    (0.5 + 0.32 * cos, 0.5 + 0.32 * sin),
+                    (0.5 + 0.44 * cos, 0.5 + 0.44 * sin),
+                ]);
+            }
         }
         Icon::Cross => {
             pen.circle(0.4);

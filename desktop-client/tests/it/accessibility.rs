@@ -1,22 +1,37 @@
 //! Everything that can be pressed or typed into has a name that can be said.
 
-use desktop_client::state::{Door, Event};
+use desktop_client::command::Command;
+use desktop_client::state::Door;
+use desktop_client::state::sheet::Sheet;
 use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
 
-use crate::fixtures::{connected_events, offline, rendering_events, window_of};
+use crate::fixtures::{Step, connected, job_id, offline, rendering, staged, window_of};
 
-fn sweep(name: &str, door: Door, events: Vec<Event>) {
+fn sweep(name: &str, door: Option<Door>, steps: Vec<Step>) {
     let builder = Harness::builder().with_theme(egui::Theme::Dark);
-    let (harness, _ends) = window_of(builder, door, events);
+    let (harness, _ends) = window_of(builder, door, steps);
     let mut swept = 0;
-    for role in [Role::Button, Role::TextInput, Role::Slider, Role::ComboBox, Role::Image] {
+    for role in [
+        Role::Button,
+        Role::CheckBox,
+        Role::ComboBox,
+        Role::Image,
+        Role::Link,
+        Role::RadioButton,
+        Role::Slider,
+        Role::SpinButton,
+        Role::TextInput,
+    ] {
         for node in harness.query_all_by_role(role) {
             let label = node.accesskit_node().label().unwrap_or_default();
-            let value = node.accesskit_node().value().unwrap_or_default();
-            let said = format!("{label}{value}");
+            // A value alone does not say what it is the value of.
+            let said = match role {
+                Role::ComboBox | Role::TextInput | Role::Slider | Role::SpinButton => label,
+                _other => format!("{label}{}", node.accesskit_node().value().unwrap_or_default()),
+            };
             assert!(said.chars().any(char::is_alphanumeric), "{name}, {door:?}: {role:?} {said:?}");
             // Glyphs of an icon font would be read aloud as nonsense.
             let private = |c: char| ('\u{e000}'..='\u{f8ff}').contains(&c);
@@ -30,11 +45,32 @@ fn sweep(name: &str, door: Door, events: Vec<Event>) {
 #[test]
 fn every_control_of_every_screen_has_a_name() {
     for door in [Door::Render, Door::MyNode, Door::Jobs, Door::Wallet, Door::Settings] {
+        let door = Some(door);
         sweep("first start", door, Vec::new());
-        sweep("no jobs", door, connected_events(Vec::new()));
-        sweep("rendering", door, rendering_events());
-        let mut away = rendering_events();
-        away.push(offline());
+        sweep("no jobs", door, connected(Vec::new()));
+        sweep("rendering", door, rendering());
+        let mut away = rendering();
+        away.push(offline().into());
         sweep("offline", door, away);
+        sweep("a scene", door, staged(connected(Vec::new())));
+    }
+}
+
+#[test]
+fn every_control_of_every_sheet_has_a_name() {
+    let sheets = [
+        Command::Sheet(Some(Sheet::OpenScene { path: "/tmp".to_owned() })),
+        Command::Sheet(Some(Sheet::Palette { query: String::new(), chosen: 0 })),
+        Command::Sheet(Some(Sheet::Keys)),
+        Command::Sheet(Some(Sheet::Notices)),
+        Command::Sheet(Some(Sheet::Stop(job_id(1)))),
+        Command::Sheet(Some(Sheet::Cancel(job_id(1)))),
+        Command::AskToSave,
+    ];
+    for sheet in sheets {
+        let name = format!("{sheet:?}");
+        let mut steps = rendering();
+        steps.push(sheet.into());
+        sweep(&name, None, steps);
     }
 }

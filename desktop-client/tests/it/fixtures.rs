@@ -1,17 +1,23 @@
 //! States as literals, and the window around them.
 
+use std::sync::Arc;
+
 use desktop_client::app::App;
-use desktop_client::bridge::{FarEnds, wires};
-use desktop_client::state::{Door, Event, Identity, Link, State};
+use desktop_client::command::Command;
+use desktop_client::desk::{Ask, FarEnds, wires};
+use desktop_client::state::orbit::Orbit;
+use desktop_client::state::picture::texel;
+use desktop_client::state::stage::{Imported, Report, Sight};
+use desktop_client::state::{Door, Event, Identity, Link, State, book, checkout, live, stage};
 use egui_kittest::Harness;
 use protocol::view::{
     AcceptedUnit, FarmView, JobStatus, JobSummary, MarketView, NodeView, Reputation, StatementPage,
     StatementRow, TileStatus, WalletView,
 };
 use protocol::{
-    AccountId, Assurance, Batch, Class, Digest, FrameRange, JobId, JobSpec, NodeId, Priority,
-    PublicKey, RayCount, RenderSettings, SceneId, ShotIndex, Size, TileIndex, Tokens, TransferId,
-    Unit,
+    AccountId, Assurance, Batch, CameraChoice, Class, Digest, FrameRange, JobId, JobSpec, NodeId,
+    Priority, PublicKey, RayCount, RenderSettings, SceneId, ShotIndex, Size, TileIndex, Tokens,
+    TransferId, Unit,
 };
 
 /// 2026-11-23 10:31 UTC.
@@ -190,8 +196,8 @@ fn unit(tile: u32) -> AcceptedUnit {
     }
 }
 
-/// A picture to look at: a sky, a hill, a sun.
-fn paint(x: u32, y: u32) -> [u8; 4] {
+/// A picture to look at: a sky, a hill, a sun; as light.
+fn paint(x: u32, y: u32) -> [f32; 3] {
     let (u, v) = (x as f32 / 640.0, y as f32 / 360.0);
     let hill = 0.72 - 0.16 * (u * 5.0).sin() * (u * 2.0 + 0.4).cos();
     let sun = ((u - 0.68).powi(2) * 3.2 + (v - 0.34).powi(2)).sqrt();
@@ -203,55 +209,151 @@ fn paint(x: u32, y: u32) -> [u8; 4] {
         let glow = (0.2 / (sun + 0.15)).min(0.6);
         [0.35 + 0.3 * v + glow * 0.5, 0.48 + 0.2 * v + glow * 0.3, 0.72 - 0.1 * v]
     };
-    let [red, green, blue] = rgb.map(|value: f32| (value.clamp(0.0, 1.0) * 255.0) as u8);
-    [red, green, blue, 255]
+    rgb.map(|value: f32| value.max(0.0).powf(2.2))
 }
 
-/// The events of a farm with one job under way.
-pub fn rendering_events() -> Vec<Event> {
-    let mut events = connected_events(jobs());
-    let summary = Box::new(jobs().remove(0));
-    let here = |tile: &usize| *tile == 20 || tiles()[*tile] == TileStatus::Accepted;
-    let accepted = (0..60).filter(here);
-    let accepted: Vec<AcceptedUnit> = accepted.map(|tile| unit(tile as u32)).collect();
-    events.push(Event::Selected { job: job_id(1), shot: ShotIndex(0) });
-    for unit in &accepted {
-        let rect = spec("").grid().rect(unit.unit.tile).expect("of the grid");
-        let rgba = rect.pixels().flat_map(|(x, y)| paint(x, y)).collect();
-        events.push(Event::Pixels { job: job_id(1), shot: ShotIndex(0), rect, rgba });
+/// Something that happens, or that a person does.
+pub enum Step {
+    Is(Event),
+    Does(Command),
+}
+
+impl From<Event> for Step {
+    fn from(event: Event) -> Self {
+        Self::Is(event)
     }
-    events.push(Event::Update { summary, shot: ShotIndex(0), tiles: tiles(), accepted });
-    events
+}
+
+impl From<Command> for Step {
+    fn from(command: Command) -> Self {
+        Self::Does(command)
+    }
+}
+
+fn light(tile: u32) -> Event {
+    let rect = spec("").grid().rect(TileIndex(tile)).expect("of the grid");
+    let texels = rect.pixels().map(|(x, y)| texel(paint(x, y))).collect();
+    Event::Live(live::Event::Light { job: job_id(1), shot: ShotIndex(0), rect, texels })
+}
+
+fn update(summary: JobSummary, tiles: Vec<TileStatus>, accepted: Vec<AcceptedUnit>) -> Event {
+    let (summary, shot) = (Box::new(summary), ShotIndex(0));
+    Event::Live(live::Event::Update { summary, shot, tiles, accepted })
+}
+
+fn looked_at() -> Command {
+    Command::Watch { job: job_id(1), shot: ShotIndex(0) }
+}
+
+/// A job under way, half of whose picture is there.
+pub fn rendering() -> Vec<Step> {
+    let mut steps = connected(jobs());
+    let here = |tile: &usize| *tile == 20 || tiles()[*tile] == TileStatus::Accepted;
+    let accepted: Vec<AcceptedUnit> = (0..60).filter(here).map(|tile| unit(tile as u32)).collect();
+    steps.push(looked_at().into());
+    steps.extend(accepted.iter().map(|unit| light(unit.unit.tile.0).into()));
+    steps.push(update(jobs().remove(0), tiles(), accepted).into());
+    steps
 }
 
 /// The same job once it is done.
-pub fn done_events() -> Vec<Event> {
+pub fn done() -> Vec<Step> {
     let done = job(1, "lighthouse_v12", JobStatus::Done, 60, 3_412_345);
-    let mut events = connected_events(vec![done.clone()]);
-    events.push(Event::Selected { job: job_id(1), shot: ShotIndex(0) });
-    for tile in 0..60 {
-        let rect = spec("").grid().rect(TileIndex(tile)).expect("of the grid");
-        let rgba = rect.pixels().flat_map(|(x, y)| paint(x, y)).collect();
-        events.push(Event::Pixels { job: job_id(1), shot: ShotIndex(0), rect, rgba });
-    }
-    let tiles = vec![TileStatus::Accepted; 60];
-    let accepted = (0..60).map(unit).collect();
-    events.push(Event::Update { summary: Box::new(done), shot: ShotIndex(0), tiles, accepted });
-    events
+    let mut steps = connected(vec![done.clone()]);
+    steps.push(looked_at().into());
+    steps.extend((0..60).map(|tile| light(tile).into()));
+    let all = vec![TileStatus::Accepted; 60];
+    steps.push(update(done, all, (0..60).map(unit).collect()).into());
+    steps
 }
 
 /// A farm that answers, with these jobs.
-pub fn connected_events(jobs: Vec<JobSummary>) -> Vec<Event> {
+pub fn connected(jobs: Vec<JobSummary>) -> Vec<Step> {
+    let identity = Identity { key: ME, path: "/home/mina/.config/tessera/key".to_owned() };
     vec![
-        Event::Ticket(TICKET.to_owned()),
-        Event::Identity(Identity { key: ME, path: "/home/mina/.config/tessera/key".to_owned() }),
-        Event::Link(Link::Connected),
-        Event::Heard(NOW_MS - 1_000),
-        Event::Wallet(wallet()),
-        Event::Statement(statement()),
-        Event::Farm(farm()),
-        Event::Jobs(jobs),
+        Command::Connect(TICKET.to_owned()).into(),
+        Event::Identity(identity).into(),
+        Event::Link(Link::Connected).into(),
+        Event::Heard(NOW_MS - 1_000).into(),
+        Event::Book(book::Event::Wallet(Ok(wallet()))).into(),
+        Event::Book(book::Event::Statement(Ok(statement()))).into(),
+        Event::Book(book::Event::Farm(Ok(farm()))).into(),
+        Event::Book(book::Event::Jobs(Ok(jobs))).into(),
     ]
+}
+
+/// The scene whose file a test says it is.
+pub fn imported(path: &str) -> Imported {
+    let package = Arc::new(scene::pack(&scene::golden()));
+    let sight = |words: &str, eye: [f32; 3]| Sight {
+        camera: CameraChoice::Named(words.to_owned()),
+        words: words.to_owned(),
+        orbit: Orbit::of(eye, [0.0, 1.0, 0.0], 40.0, 12.0),
+        shutter: 0.0,
+    };
+    Imported {
+        path: path.into(),
+        name: "lighthouse_v12".to_owned(),
+        report: Report {
+            warnings: vec![
+                "A texture is missing and shown in magenta: rust.png".to_owned(),
+                "KHR_xmp_json_ld is not supported; 1 object uses it".to_owned(),
+            ],
+            triangles: 1_234_567,
+            textures: 14,
+            bytes: 912_000_000,
+            package_bytes: 812_400_000,
+        },
+        package,
+        sights: vec![sight("shot_cam", [4.0, 2.0, 6.0]), sight("door", [0.0, 1.6, 3.0])],
+        scale: 12.0,
+        animation_s: 4.0,
+        wishes: scene::Wishes::default(),
+    }
+}
+
+/// A scene on the stage, previewed.
+pub fn staged(before: Vec<Step>) -> Vec<Step> {
+    let mut steps = before;
+    let path = "/home/mina/shots/lighthouse_v12.glb";
+    steps.push(Command::OpenScene(path.into()).into());
+    steps.push(Event::Stage(stage::Event::Imported(Box::new(imported(path)))).into());
+    steps.push(Command::Room(Size::new(640, 360)).into());
+    let size = Size::new(640, 360);
+    let texels =
+        (0..360).flat_map(|y| (0..640).map(move |x| texel(paint(x, y)))).collect::<Vec<_>>();
+    let seen = stage::Event::Seen { serial: 1, size, texels, samples: 48 };
+    steps.push(Event::Stage(seen).into());
+    steps
+}
+
+/// The price of what is drafted, as the farm names it.
+pub fn priced(state: &State, price: Tokens) -> Event {
+    let scene = state.stage.scene.as_ref().expect("a scene on the stage");
+    let spec = state.draft.spec(scene, ME).expect("sound settings");
+    let (offer, serial) = (state.draft.offer(), state.checkout.serial);
+    let quote = protocol::Quote {
+        id: protocol::QuoteId([3; 16]),
+        spec: spec.digest(),
+        price,
+        work: price,
+        setup: Tokens::ZERO,
+        fee: Tokens::ZERO,
+        reserve: Tokens::ZERO,
+        checking: Tokens::ZERO,
+        offer,
+        base_per_gray: Tokens::from_micro(20_000),
+        price_per_gray: Tokens::from_micro(20_000),
+        weight_percent: 100,
+        samples: 1,
+        rays: RayCount::default(),
+        probed: protocol::Probed::default(),
+        memory: protocol::Footprint::default(),
+        reach: protocol::Reach { known: 42, meet: 42, hold: 31, here: 30 },
+        valid_until_ms: NOW_MS + 600_000,
+    };
+    let firm = Box::new(checkout::Firm { spec, offer, quote });
+    Event::Checkout(checkout::Event::Firm { serial, firm })
 }
 
 /// The farm has gone away.
@@ -260,26 +362,41 @@ pub fn offline() -> Event {
     Event::Link(Link::Lost { why, retry_at_ms: NOW_MS + 8_000 })
 }
 
-/// The window after these events, with the far ends of its wires.
-pub fn window(events: Vec<Event>) -> (Harness<'static, App>, FarEnds) {
-    window_of(Harness::builder().with_theme(egui::Theme::Dark), Door::Render, events)
+/// The window after these steps, with the far ends of its wires.
+pub fn window(steps: Vec<Step>) -> (Harness<'static, App>, FarEnds) {
+    window_of(Harness::builder().with_theme(egui::Theme::Dark), None, steps)
 }
 
+/// The same at a door.
 pub fn window_of(
     builder: egui_kittest::HarnessBuilder<App>,
-    door: Door,
-    events: Vec<Event>,
+    door: Option<Door>,
+    steps: Vec<Step>,
 ) -> (Harness<'static, App>, FarEnds) {
     let mut state = State::default();
-    for event in events {
-        state.apply(event);
+    state.apply(Event::Now(NOW_MS));
+    for step in steps {
+        // What is asked for on the way here was answered by what follows.
+        drop(match step {
+            Step::Is(event) => state.apply(event),
+            Step::Does(command) => state.act(command),
+        });
     }
-    state.apply(Event::Opened(door));
+    if let Some(door) = door {
+        drop(state.act(Command::Open(door)));
+    }
     let (wires, far_ends) = wires();
     let mut harness = builder
-        .with_size([1120.0, 700.0])
+        .with_size([1280.0, 800.0])
         .with_max_steps(12)
-        .build_eframe(|cc| App::new(&cc.egui_ctx, state, wires, || NOW_MS));
+        .build_eframe(|cc| App::new(cc, state, wires, || NOW_MS));
     harness.run_steps(4);
     (harness, far_ends)
+}
+
+/// What the window has asked for since the last time.
+pub fn asked(ends: &mut FarEnds) -> Vec<Ask> {
+    let all = std::iter::from_fn(|| ends.asks.try_recv().ok());
+    // Settings are written down all the time.
+    all.filter(|ask| !matches!(ask, Ask::Remember(_))).collect()
 }

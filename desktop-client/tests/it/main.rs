@@ -1,8 +1,10 @@
-//! The app from outside: what a person finds by name, what the screens look like, and the bridge
+//! The app from outside: what a person finds by name, what the screens look like, and the desks
 //! against a farm that answers over loopback.
 
 mod accessibility;
 mod behaviour;
-mod bridge;
+mod desks;
 mod fixtures;
+mod look;
 mod pictures;
+mod stage;

@@ -2,14 +2,21 @@
 //!
 //! Renew them after a wanted change with `UPDATE_SNAPSHOTS=1`, and look at each.
 
-use desktop_client::state::{Door, Event};
-use egui::Theme;
+use desktop_client::command::Command;
+use desktop_client::state::notices::Tone;
+use desktop_client::state::sheet::Sheet;
+use desktop_client::state::stage::Trouble;
+use desktop_client::state::{Door, Event, State, stage};
+use egui::{Theme, Vec2};
 use egui_kittest::{Harness, SnapshotResults};
+use protocol::Tokens;
 
-use crate::fixtures::{connected_events, done_events, offline, rendering_events, window_of};
+use crate::fixtures::{
+    Step, connected, done, job_id, offline, priced, rendering, staged, window_of,
+};
 
 /// Whether a software Vulkan adapter is there: pictures are compared on that alone.
-fn can_draw() -> bool {
+pub fn can_draw() -> bool {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = wgpu::Backends::VULKAN;
     let instance = wgpu::Instance::new(descriptor);
@@ -24,38 +31,102 @@ fn can_draw() -> bool {
     software
 }
 
+fn and(mut steps: Vec<Step>, more: impl IntoIterator<Item = Step>) -> Vec<Step> {
+    steps.extend(more);
+    steps
+}
+
+/// A scene whose price is known.
+fn with_price() -> Vec<Step> {
+    let steps = staged(connected(Vec::new()));
+    let mut state = State::default();
+    state.apply(Event::Now(crate::fixtures::NOW_MS));
+    let mut all = Vec::new();
+    for step in steps.into_iter().chain([Command::GetPrice.into()]) {
+        match &step {
+            Step::Is(event) => drop(state.apply(event.clone())),
+            Step::Does(command) => drop(state.act(command.clone())),
+        }
+        all.push(step);
+    }
+    let price = priced(&state, Tokens::from_micro(3_600_000));
+    all.push(price.into());
+    all
+}
+
+fn unreadable() -> Vec<Step> {
+    let path = std::path::PathBuf::from("/home/mina/shots/old.gltf");
+    let why = "This is glTF 1.0, and 2.0 is needed. Export the scene again as glTF 2.0".to_owned();
+    let trouble = Trouble { path: path.clone(), why };
+    let failed = Event::Stage(stage::Event::NotImported(trouble));
+    and(connected(Vec::new()), [Command::OpenScene(path).into(), failed.into()])
+}
+
 #[test]
 fn screens_look_as_they_did() {
     if !can_draw() {
         return;
     }
-    let offline_events = || {
-        let mut events = rendering_events();
-        events.push(offline());
-        events
-    };
-    let screens: [(&str, Theme, Door, Vec<Event>); 9] = [
-        ("first_start", Theme::Dark, Door::Render, Vec::new()),
-        ("empty", Theme::Dark, Door::Render, connected_events(Vec::new())),
-        ("rendering", Theme::Dark, Door::Render, rendering_events()),
-        ("rendering_light", Theme::Light, Door::Render, rendering_events()),
-        ("done", Theme::Dark, Door::Render, done_events()),
-        ("offline", Theme::Dark, Door::Render, offline_events()),
-        ("my_node", Theme::Dark, Door::MyNode, rendering_events()),
-        ("jobs", Theme::Dark, Door::Jobs, rendering_events()),
-        ("wallet", Theme::Light, Door::Wallet, rendering_events()),
+    let sheet = |sheet: Sheet| Step::from(Command::Sheet(Some(sheet)));
+    let notice = |tone, words: &str| Step::from(Event::Notice(tone, words.to_owned()));
+    type Screen = (&'static str, Option<Door>, fn() -> Vec<Step>);
+    let screens: [Screen; 12] = [
+        ("first_start", None, Vec::new),
+        ("empty", None, || connected(Vec::new())),
+        ("unreadable", None, unreadable),
+        ("stage", None, || staged(Vec::new())),
+        ("priced", None, with_price),
+        ("rendering", None, rendering),
+        ("done", None, done),
+        ("offline", None, || and(rendering(), [offline().into()])),
+        ("my_node", Some(Door::MyNode), rendering),
+        ("jobs", Some(Door::Jobs), rendering),
+        ("wallet", Some(Door::Wallet), rendering),
+        ("settings", Some(Door::Settings), rendering),
     ];
     let mut results = SnapshotResults::new();
-    for (name, theme, door, events) in screens {
-        let builder = Harness::builder().with_theme(theme).wgpu_setup(vulkan());
-        let (mut harness, _ends) = window_of(builder, door, events);
+    for (name, door, steps) in screens {
+        for (theme, suffix) in [(Theme::Dark, ""), (Theme::Light, "_light")] {
+            let builder = Harness::builder().with_theme(theme).wgpu_setup(vulkan());
+            let (mut harness, _ends) = window_of(builder, door, steps());
+            harness.snapshot(format!("{name}{suffix}"));
+            results.extend_harness(&mut harness);
+        }
+    }
+    let sheets: [(&str, Vec<Step>); 5] = [
+        ("sheet_open", vec![sheet(Sheet::OpenScene { path: "/home/mina/shots/".to_owned() })]),
+        ("sheet_palette", vec![sheet(Sheet::Palette { query: "sh".to_owned(), chosen: 1 })]),
+        ("sheet_keys", vec![sheet(Sheet::Keys)]),
+        ("sheet_save", vec![Command::AskToSave.into()]),
+        (
+            "sheet_stop",
+            vec![notice(Tone::Good, "turntable_car is finished"), sheet(Sheet::Stop(job_id(1)))],
+        ),
+    ];
+    for (name, more) in sheets {
+        let builder = Harness::builder().with_theme(Theme::Dark).wgpu_setup(vulkan());
+        let (mut harness, _ends) = window_of(builder, None, and(rendering(), more));
+        harness.snapshot(name);
+        results.extend_harness(&mut harness);
+    }
+    let sizes: [(&str, Vec2, fn() -> Vec<Step>); 2] = [
+        ("stage_small", Vec2::new(960.0, 600.0), with_price),
+        ("rendering_small", Vec2::new(960.0, 600.0), || {
+            and(rendering(), [Event::Notice(Tone::Good, "Saved 2 files".to_owned()).into()])
+        }),
+    ];
+    for (name, size, steps) in sizes {
+        let builder = Harness::builder().with_theme(Theme::Dark).wgpu_setup(vulkan());
+        let (mut harness, _ends) = window_of(builder, None, steps());
+        harness.set_size(size);
+        harness.run_steps(3);
         harness.snapshot(name);
         results.extend_harness(&mut harness);
     }
 }
 
 /// Vulkan only: where it is missing, OpenGL would draw other pixels.
-fn vulkan() -> eframe::egui_wgpu::WgpuSetup {
+pub fn vulkan() -> eframe::egui_wgpu::WgpuSetup {
     let mut setup = egui_kittest::wgpu::default_wgpu_setup();
     if let eframe::egui_wgpu::WgpuSetup::CreateNew(new) = &mut setup {
         new.instance_descriptor.backends = wgpu::Backends::VULKAN;

@@ -2,6 +2,7 @@
 //! frames.
 
 mod names;
+mod views;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use film::{
 
 use names::{FRAME, free, inserted, name_of};
 pub use names::{Label, camera_words};
+pub use views::{VIEWS, view_name, view_named};
 
 /// Why there is no picture file.
 #[derive(Debug, thiserror::Error)]

@@ -205,7 +205,7 @@ impl OutputArgs {
             lut: self.view_lut.as_deref().map(read_lut).transpose()?,
             ..Look::default()
         };
-        set(&mut look, self.view, self.exposure);
+        set(&mut look, self.view.map(View::from), self.exposure);
         let exr = ExrOptions {
             precision: self.exr_precision.into(),
             compression: self.exr_compression.into(),
@@ -238,8 +238,8 @@ impl OutputArgs {
 }
 
 /// Changes of a look what is given.
-pub(crate) fn set(look: &mut Look, view: Option<ViewName>, exposure_ev: Option<f32>) {
-    look.view = view.map_or(look.view, View::from);
+pub(crate) fn set(look: &mut Look, view: Option<View>, exposure_ev: Option<f32>) {
+    look.view = view.unwrap_or(look.view);
     look.exposure_ev = exposure_ev.unwrap_or(look.exposure_ev);
 }
 

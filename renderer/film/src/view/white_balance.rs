@@ -74,7 +74,8 @@ impl WhiteBalance {
     }
 
     /// The matrix for linear Rec.709, or `None` where nothing changes.
-    pub(super) fn matrix(self) -> Option<[[f32; 3]; 3]> {
+    #[must_use]
+    pub fn matrix(self) -> Option<[[f32; 3]; 3]> {
         if self == Self::default() {
             return None;
         }

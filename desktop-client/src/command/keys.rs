@@ -1,0 +1,64 @@
+//! Keys to commands.
+
+use egui::{Context, Key, KeyboardShortcut, Modifiers};
+
+use super::Commands;
+use super::table::ACTIONS;
+use crate::command::Command;
+use crate::state::State;
+
+/// A key with what is held down with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shortcut {
+    /// What is held down.
+    pub modifiers: Modifiers,
+    /// The key.
+    pub key: Key,
+}
+
+impl Shortcut {
+    /// `Ctrl+O`, as this system writes it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let names = &egui::ModifierNames::NAMES;
+        let is_mac = cfg!(target_os = "macos");
+        let held = names.format(&self.modifiers, is_mac);
+        let name = match self.key {
+            Key::Questionmark => "?",
+            key => key.symbol_or_name(),
+        };
+        if held.is_empty() { name.to_owned() } else { format!("{held}+{name}") }
+    }
+
+    /// Whether it writes text where text is being typed.
+    const fn is_typed(&self) -> bool {
+        !self.modifiers.command && !self.modifiers.ctrl && !matches!(self.key, Key::F1 | Key::F12)
+    }
+}
+
+/// Turns key presses into commands. What writes text counts only while no text is being typed; a
+/// sheet keeps what lies under it from being commanded, but for other sheets.
+pub fn read_keys(ctx: &Context, state: &State, commands: &mut Commands) {
+    let is_typing = ctx.egui_wants_keyboard_input();
+    for action in ACTIONS {
+        for keys in action.keys {
+            if is_typing && keys.is_typed() {
+                continue;
+            }
+            let shortcut = KeyboardShortcut::new(keys.modifiers, keys.key);
+            if !ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {
+                continue;
+            }
+            let command = (action.command)(state);
+            let is_over_sheet = state.sheet.is_some()
+                && !matches!(command, Command::Sheet(_) | Command::SetZoom(_) | Command::Open(_));
+            if (action.enabled)(state).is_ok() && !is_over_sheet {
+                commands.push(command);
+            }
+        }
+    }
+    let is_escaped = ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape));
+    if is_escaped && state.sheet.is_some() {
+        commands.push(Command::Sheet(None));
+    }
+}

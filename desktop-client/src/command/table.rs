@@ -1,0 +1,379 @@
+//! Commands that need no more than the state: their words, keys, and when they can be given.
+
+use egui::{Key, Modifiers};
+
+use super::Command;
+use super::keys::Shortcut;
+use crate::state::port::Port;
+use crate::state::sheet::Sheet;
+use crate::state::{Door, Link, Pane, State};
+
+/// Where a command belongs in the list of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Doors and sheets.
+    App,
+    /// The scene on the stage.
+    Scene,
+    /// The watched job.
+    Render,
+    /// The window.
+    View,
+}
+
+impl Group {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::App, Self::Scene, Self::Render, Self::View];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::App => "Tessera",
+            Self::Scene => "Scene",
+            Self::Render => "Render",
+            Self::View => "View",
+        }
+    }
+}
+
+/// A command that a button, a key or the palette can give.
+pub struct Action {
+    /// Its words: a verb first, `…` only if more is asked.
+    pub words: &'static str,
+    /// Where it belongs.
+    pub group: Group,
+    /// Its keys.
+    pub keys: &'static [Shortcut],
+    /// What is to be done.
+    pub command: fn(&State) -> Command,
+    /// Why it cannot be given now.
+    pub enabled: fn(&State) -> Result<(), &'static str>,
+}
+
+/// A door's name.
+#[must_use]
+pub const fn door_name(door: Door) -> &'static str {
+    match door {
+        Door::Render => "Render",
+        Door::MyNode => "My node",
+        Door::Jobs => "Jobs",
+        Door::Wallet => "Wallet",
+        Door::Settings => "Settings",
+    }
+}
+
+/// The action of these words.
+///
+/// # Panics
+/// There is none: a typing mistake, which a test of every screen finds.
+#[must_use]
+pub fn action(words: &str) -> &'static Action {
+    let found = ACTIONS.iter().find(|action| action.words == words);
+    found.unwrap_or_else(|| panic!("no action {words:?} in the table"))
+}
+
+const CTRL: Modifiers = Modifiers::COMMAND;
+const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
+
+const fn ctrl(key: Key) -> Shortcut {
+    Shortcut { modifiers: CTRL, key }
+}
+
+const fn plain(key: Key) -> Shortcut {
+    Shortcut { modifiers: Modifiers::NONE, key }
+}
+
+const fn always(_state: &State) -> Result<(), &'static str> {
+    Ok(())
+}
+
+fn with_scene(state: &State) -> Result<(), &'static str> {
+    if state.stage.scene.is_some() { Ok(()) } else { Err("Open a scene first") }
+}
+
+fn with_job(state: &State) -> Result<(), &'static str> {
+    if state.selected_job().is_some() { Ok(()) } else { Err("There is no job to do it to") }
+}
+
+fn with_farm(state: &State) -> Result<(), &'static str> {
+    match &state.link {
+        Link::Connected => Ok(()),
+        Link::NoFarm => Err("Connect to a farm first"),
+        _away => Err("The farm cannot be reached now"),
+    }
+}
+
+fn with_running_job(state: &State) -> Result<(), &'static str> {
+    with_farm(state)?;
+    match state.selected_job() {
+        None => Err("There is no job to do it to"),
+        Some(job) if job.status.is_over() => Err("This job is over"),
+        Some(_job) => Ok(()),
+    }
+}
+
+fn priceable(state: &State) -> Result<(), &'static str> {
+    with_scene(state)?;
+    with_farm(state)
+}
+
+fn orderable(state: &State) -> Result<(), &'static str> {
+    priceable(state)?;
+    if state.checkout.is_ordering {
+        return Err("The order is on its way");
+    }
+    if state.price_holds() || state.book.is_free() { Ok(()) } else { Err("Get a firm price first") }
+}
+
+fn with_picture(state: &State) -> Result<(), &'static str> {
+    match &state.live {
+        Some(live) if live.picture.changes() > 0 => Ok(()),
+        _nothing => Err("Nothing of the picture is here yet"),
+    }
+}
+
+fn pausable(state: &State) -> Result<(), &'static str> {
+    with_running_job(state)
+}
+
+/// Every action, in the order of the palette.
+pub const ACTIONS: &[Action] = &[
+    Action {
+        words: "Open scene…",
+        group: Group::Scene,
+        keys: &[ctrl(Key::O)],
+        command: |state| {
+            let recent = state.settings.recent.first();
+            let folder = recent.and_then(|path| path.parent());
+            let path = folder.map(|folder| folder.join("").display().to_string());
+            Command::Sheet(Some(Sheet::OpenScene { path: path.unwrap_or_default() }))
+        },
+        enabled: always,
+    },
+    Action {
+        words: "Reload scene",
+        group: Group::Scene,
+        keys: &[ctrl(Key::R)],
+        command: |_state| Command::ReloadScene,
+        enabled: with_scene,
+    },
+    Action {
+        words: "Close scene",
+        group: Group::Scene,
+        keys: &[],
+        command: |_state| Command::CloseScene,
+        enabled: with_scene,
+    },
+    Action {
+        words: "Show the scene",
+        group: Group::Scene,
+        keys: &[],
+        command: |_state| Command::Show(Pane::Stage),
+        enabled: with_scene,
+    },
+    Action {
+        words: "Get a firm price",
+        group: Group::Scene,
+        keys: &[],
+        command: |_state| Command::GetPrice,
+        enabled: priceable,
+    },
+    Action {
+        words: "Submit render",
+        group: Group::Scene,
+        keys: &[ctrl(Key::Enter), plain(Key::F12)],
+        command: |_state| Command::Submit,
+        enabled: orderable,
+    },
+    Action {
+        words: "Show the render",
+        group: Group::Render,
+        keys: &[],
+        command: |_state| Command::Show(Pane::Job),
+        enabled: with_job,
+    },
+    Action {
+        words: "Pause or resume",
+        group: Group::Render,
+        keys: &[plain(Key::P)],
+        command: |_state| Command::PauseOrResume,
+        enabled: pausable,
+    },
+    Action {
+        words: "Stop…",
+        group: Group::Render,
+        keys: &[],
+        command: |_state| Command::AskToStop,
+        enabled: with_running_job,
+    },
+    Action {
+        words: "Cancel…",
+        group: Group::Render,
+        keys: &[],
+        command: |state| match state.selected {
+            Some(job) => Command::Sheet(Some(Sheet::Cancel(job))),
+            None => Command::Sheet(None),
+        },
+        enabled: with_running_job,
+    },
+    Action {
+        words: "Save…",
+        group: Group::Render,
+        keys: &[ctrl(Key::S)],
+        command: |_state| Command::AskToSave,
+        enabled: with_picture,
+    },
+    Action {
+        words: "Next job",
+        group: Group::Render,
+        keys: &[plain(Key::J)],
+        command: |_state| Command::NextJob,
+        enabled: with_job,
+    },
+    Action {
+        words: "Previous job",
+        group: Group::Render,
+        keys: &[plain(Key::K)],
+        command: |_state| Command::PreviousJob,
+        enabled: with_job,
+    },
+    Action {
+        words: "Show all of it",
+        group: Group::View,
+        keys: &[plain(Key::F)],
+        command: |_state| Command::SetPort(Port::Fit),
+        enabled: with_picture,
+    },
+    Action {
+        words: "Show its own size",
+        group: Group::View,
+        keys: &[plain(Key::Num1)],
+        command: |_state| Command::SetPort(Port::Actual),
+        enabled: with_picture,
+    },
+    Action {
+        words: "Reset exposure",
+        group: Group::View,
+        keys: &[plain(Key::Num0)],
+        command: |_state| Command::ResetExposure,
+        enabled: always,
+    },
+    Action {
+        words: "Make everything larger",
+        group: Group::View,
+        keys: &[ctrl(Key::Plus), ctrl(Key::Equals)],
+        command: |state| Command::SetZoom(state.settings.zoom + 0.1),
+        enabled: always,
+    },
+    Action {
+        words: "Make everything smaller",
+        group: Group::View,
+        keys: &[ctrl(Key::Minus)],
+        command: |state| Command::SetZoom(state.settings.zoom - 0.1),
+        enabled: always,
+    },
+    Action {
+        words: "Usual size of everything",
+        group: Group::View,
+        keys: &[ctrl(Key::Num0)],
+        command: |_state| Command::SetZoom(1.0),
+        enabled: always,
+    },
+    Action {
+        words: "Open Render",
+        group: Group::App,
+        keys: &[ctrl(Key::Num1)],
+        command: |_state| Command::Open(Door::Render),
+        enabled: always,
+    },
+    Action {
+        words: "Open My node",
+        group: Group::App,
+        keys: &[ctrl(Key::Num2)],
+        command: |_state| Command::Open(Door::MyNode),
+        enabled: always,
+    },
+    Action {
+        words: "Open Jobs",
+        group: Group::App,
+        keys: &[ctrl(Key::Num3)],
+        command: |_state| Command::Open(Door::Jobs),
+        enabled: always,
+    },
+    Action {
+        words: "Open Wallet",
+        group: Group::App,
+        keys: &[ctrl(Key::Num4)],
+        command: |_state| Command::Open(Door::Wallet),
+        enabled: always,
+    },
+    Action {
+        words: "Open Settings",
+        group: Group::App,
+        keys: &[ctrl(Key::Num5), ctrl(Key::Comma)],
+        command: |_state| Command::Open(Door::Settings),
+        enabled: always,
+    },
+    Action {
+        words: "Find a command…",
+        group: Group::App,
+        keys: &[ctrl(Key::P), ctrl(Key::K)],
+        command: |_state| Command::Sheet(Some(Sheet::Palette { query: String::new(), chosen: 0 })),
+        enabled: always,
+    },
+    Action {
+        words: "Show keys",
+        group: Group::App,
+        keys: &[plain(Key::F1), plain(Key::Questionmark)],
+        command: |_state| Command::Sheet(Some(Sheet::Keys)),
+        enabled: always,
+    },
+    Action {
+        words: "Show notices",
+        group: Group::App,
+        keys: &[Shortcut { modifiers: CTRL_SHIFT, key: Key::B }],
+        command: |_state| Command::Sheet(Some(Sheet::Notices)),
+        enabled: always,
+    },
+    Action {
+        words: "Retry now",
+        group: Group::App,
+        keys: &[],
+        command: |_state| Command::RetryNow,
+        enabled: |state| match &state.link {
+            Link::Lost { .. } => Ok(()),
+            _other => Err("The connection is not lost"),
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn no_key_has_two_meanings() {
+        let mut seen = BTreeMap::new();
+        for action in ACTIONS {
+            for keys in action.keys {
+                let before = seen.insert(keys.words(), action.words);
+                assert_eq!(before, None, "{} is also {}", keys.words(), action.words);
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_told_apart_and_read_well() {
+        let mut words: Vec<&str> = ACTIONS.iter().map(|action| action.words).collect();
+        for words in &words {
+            let first = words.chars().next().expect("not empty");
+            assert!(first.is_uppercase() && !words.ends_with('.'), "{words}");
+        }
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), ACTIONS.len());
+    }
+}

@@ -1,0 +1,273 @@
+//! What becomes of a person's commands.
+
+use protocol::view::JobStatus;
+use protocol::{JobId, ShotIndex, Steering};
+
+use super::sheet::{SaveSheet, Sheet};
+use super::stage::Trouble;
+use super::{Link, Pane, State, Steered, settings};
+use crate::command::Command;
+use crate::desk::Ask;
+use crate::state::Door;
+
+impl State {
+    /// Does what a person wants; returns what is to be asked of the desks for it.
+    ///
+    /// What only the window can do (the clipboard) is left to it.
+    pub fn act(&mut self, command: Command) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        match command {
+            Command::Open(door) => self.open(door, &mut asks),
+            Command::Show(pane) => {
+                self.open(Door::Render, &mut asks);
+                self.pane = pane;
+            }
+            Command::Sheet(sheet) => {
+                if sheet == Some(Sheet::Notices) {
+                    self.notices.read_all();
+                }
+                self.sheet = sheet;
+            }
+            Command::Connect(ticket) => self.connect(ticket.trim(), &mut asks),
+            Command::RetryNow => asks.push(Ask::RetryNow),
+            Command::Refresh => asks.push(Ask::Refresh),
+            Command::Statement(account) => {
+                self.book.statement.ask();
+                asks.push(Ask::Statement(account));
+            }
+            Command::Copy(_) | Command::ShowFolder(_) => {}
+            Command::OpenScene(_)
+            | Command::ReloadScene
+            | Command::CloseScene
+            | Command::Stand(_)
+            | Command::Shine(_)
+            | Command::SetFrame(_)
+            | Command::LookAgain
+            | Command::Room(_)
+            | Command::SetLook(_)
+            | Command::ResetExposure
+            | Command::SetDraft(_)
+            | Command::GetPrice
+            | Command::Submit => self.prepare(command, &mut asks),
+            Command::Watch { .. }
+            | Command::NextJob
+            | Command::PreviousJob
+            | Command::Steer { .. }
+            | Command::AskToSave
+            | Command::Save(_)
+            | Command::PauseOrResume
+            | Command::AskToStop => self.attend(command, &mut asks),
+            Command::SetPort(port) => self.port = port,
+            Command::SetTheme(theme) => {
+                self.settings.theme = theme;
+                self.remember(&mut asks);
+            }
+            Command::SetZoom(zoom) => {
+                let zoom = (zoom * 10.0).round() / 10.0;
+                self.settings.zoom = zoom.clamp(*settings::ZOOM.start(), *settings::ZOOM.end());
+                self.remember(&mut asks);
+            }
+            Command::SendAhead(is_wanted) => {
+                self.settings.sends_ahead = is_wanted;
+                self.remember(&mut asks);
+            }
+            Command::ReadNotices => self.notices.read_all(),
+            Command::Dismiss(number) => self.notices.dismiss(number),
+        }
+        asks
+    }
+
+    fn open(&mut self, door: Door, asks: &mut Vec<Ask>) {
+        self.sheet = None;
+        self.door = door;
+        if self.settings.door != door {
+            self.settings.door = door;
+            self.remember(asks);
+        }
+    }
+
+    /// Another farm: nothing of the last one stays; the scene and the person do.
+    fn connect(&mut self, ticket: &str, asks: &mut Vec<Ask>) {
+        if self.ticket != ticket {
+            let last = std::mem::take(self);
+            *self = Self {
+                now_ms: last.now_ms,
+                door: last.door,
+                pane: last.pane,
+                identity: last.identity,
+                ticket: ticket.to_owned(),
+                look: last.look,
+                stage: last.stage,
+                room: last.room,
+                draft: last.draft,
+                notices: last.notices,
+                settings: last.settings,
+                asked_look: last.asked_look,
+                picture_ids: last.picture_ids,
+                ..Self::default()
+            };
+        }
+        self.link = Link::Connecting;
+        self.settings.farm = ticket.to_owned();
+        self.remember(asks);
+        asks.push(Ask::Connect(ticket.to_owned()));
+    }
+
+    /// Commands about the scene on the stage.
+    fn prepare(&mut self, command: Command, asks: &mut Vec<Ask>) {
+        match command {
+            Command::OpenScene(path) => {
+                self.sheet = None;
+                self.door = Door::Render;
+                self.pane = Pane::Stage;
+                self.stage.trouble = None;
+                if path.as_os_str().is_empty() {
+                    let why = "Name a .glb or .gltf file".to_owned();
+                    self.stage.trouble = Some(Trouble { path, why });
+                    return;
+                }
+                self.stage.opening = Some(path.clone());
+                asks.push(Ask::Import(path));
+            }
+            Command::ReloadScene => {
+                if let Some(scene) = &self.stage.scene {
+                    let path = scene.imported.path.clone();
+                    self.prepare(Command::OpenScene(path), asks);
+                }
+            }
+            Command::CloseScene => {
+                self.stage = super::stage::Stage::default();
+                self.asked_look = None;
+                self.checkout = super::Checkout {
+                    serial: self.checkout.serial + 1,
+                    ..super::Checkout::default()
+                };
+                asks.push(Ask::ClearStage);
+            }
+            Command::Stand(standpoint) => {
+                let Some(scene) = &mut self.stage.scene else { return };
+                scene.standpoint = standpoint;
+                self.changed(asks);
+            }
+            Command::Shine(light) => {
+                let Some(scene) = &mut self.stage.scene else { return };
+                scene.light = light;
+                self.changed(asks);
+            }
+            Command::SetFrame(frame) => {
+                let Some(scene) = &mut self.stage.scene else { return };
+                scene.frame = frame;
+                self.changed(asks);
+            }
+            Command::LookAgain => {
+                self.asked_look = None;
+                if let Some(scene) = &mut self.stage.scene {
+                    scene.preview.trouble = None;
+                }
+                self.look_again(asks);
+            }
+            Command::Room(room) => {
+                self.room = Some(room);
+                self.look_again(asks);
+            }
+            Command::SetLook(look) => self.look = look,
+            Command::ResetExposure => self.look.exposure_ev = 0.0,
+            Command::SetDraft(draft) => {
+                self.draft = *draft;
+                self.changed(asks);
+            }
+            Command::GetPrice => {
+                self.checkout.follows = true;
+                self.reprice(asks);
+            }
+            Command::Submit if self.price_holds() => self.order(asks),
+            Command::Submit if self.book.is_free() => {
+                self.checkout.orders_if_free = true;
+                self.reprice(asks);
+            }
+            _other => {}
+        }
+    }
+
+    /// What will be ordered is another: one sees it, and its price is asked for where it follows.
+    fn changed(&mut self, asks: &mut Vec<Ask>) {
+        self.look_again(asks);
+        if self.checkout.follows && self.link == Link::Connected {
+            self.reprice(asks);
+        }
+    }
+
+    /// Commands about jobs.
+    fn attend(&mut self, command: Command, asks: &mut Vec<Ask>) {
+        match command {
+            Command::Watch { job, shot } => {
+                self.open(Door::Render, asks);
+                self.pane = Pane::Job;
+                self.watch(job, shot, asks);
+            }
+            Command::NextJob => self.step(1, asks),
+            Command::PreviousJob => self.step(-1, asks),
+            Command::Steer { job, steering } => {
+                self.sheet = None;
+                let steered = Steered { job, steering };
+                if !self.steering.contains(&steered) {
+                    self.steering.push(steered.clone());
+                    asks.push(Ask::Steer(steered));
+                }
+            }
+            Command::PauseOrResume => {
+                let Some(job) = self.selected_job() else { return };
+                let is_paused = job.status == JobStatus::Paused;
+                let steering = if is_paused { Steering::Resume } else { Steering::Pause };
+                let job = job.job;
+                self.attend(Command::Steer { job, steering }, asks);
+            }
+            Command::AskToStop => self.sheet = self.selected.map(Sheet::Stop),
+            Command::AskToSave => self.sheet = self.save_sheet().map(Sheet::Save),
+            Command::Save(sheet) => {
+                self.sheet = None;
+                if sheet.problem().is_none() && !self.is_saving {
+                    self.is_saving = true;
+                    self.settings.folder = Some(sheet.folder.trim().into());
+                    self.remember(asks);
+                    asks.push(Ask::Save { sheet, look: self.look.clone() });
+                }
+            }
+            _other => {}
+        }
+    }
+
+    /// Where the watched picture would be saved.
+    fn save_sheet(&self) -> Option<SaveSheet> {
+        let (live, job) = (self.live.as_ref()?, self.selected_job()?);
+        let folder = self.settings.folder.clone().or_else(|| {
+            let scene = self.stage.scene.as_ref()?;
+            scene.imported.path.parent().map(Into::into)
+        });
+        Some(SaveSheet {
+            job: job.job,
+            shot: Some(live.shot),
+            folder: folder.unwrap_or_default().display().to_string(),
+            name: file_name(&job.spec.name),
+            exr: true,
+            png: true,
+            replaces: false,
+        })
+    }
+
+    /// Looks at the job `by` rows further down the list.
+    fn step(&mut self, by: isize, asks: &mut Vec<Ask>) {
+        let jobs = self.book.job_list();
+        let here = jobs.iter().position(|job| Some(job.job) == self.selected);
+        let there = here.and_then(|here| here.checked_add_signed(by)).or(Some(0));
+        let next: Option<JobId> = there.and_then(|there| jobs.get(there)).map(|row| row.job);
+        if let Some(job) = next {
+            self.watch(job, ShotIndex::default(), asks);
+        }
+    }
+}
+
+/// A job's name as a file can have it.
+fn file_name(name: &str) -> String {
+    name.chars().map(|c| if matches!(c, '/' | '\\' | ':') { '_' } else { c }).collect()
+}

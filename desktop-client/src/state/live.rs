@@ -1,0 +1,194 @@
+//! A job as it is being watched.
+
+use std::collections::BTreeSet;
+
+use protocol::view::{AcceptedUnit, JobSummary, TileStatus};
+use protocol::{JobId, Rect, ShotIndex, Size, TileIndex, Unit};
+
+use super::picture::{Picture, Texel};
+
+/// A shot of a job as it is being watched.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// The job.
+    pub job: JobId,
+    /// The shot that is shown.
+    pub shot: ShotIndex,
+    /// Status of each tile of that shot; empty until the first news.
+    pub tiles: Vec<TileStatus>,
+    /// Accepted units of that shot, in order of acceptance.
+    pub accepted: Vec<AcceptedUnit>,
+    /// Accepted chunks of each tile.
+    pub chunks: Vec<u32>,
+    /// What has come of the picture.
+    pub picture: Picture,
+    /// Why the picture stays incomplete, when it does.
+    pub problem: Option<String>,
+    seen: BTreeSet<Unit>,
+}
+
+/// News of the watched shot.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The job, its tiles, and units accepted since the last news.
+    Update {
+        /// The job as it is now.
+        summary: Box<JobSummary>,
+        /// The shot that the rest is about.
+        shot: ShotIndex,
+        /// Status of its tiles.
+        tiles: Vec<TileStatus>,
+        /// Units of it accepted since the last news.
+        accepted: Vec<AcceptedUnit>,
+    },
+    /// Light of the picture.
+    Light {
+        /// The job.
+        job: JobId,
+        /// The shot.
+        shot: ShotIndex,
+        /// Where, pixels of what is rendered.
+        rect: Rect,
+        /// Rows from the upper left.
+        texels: Vec<Texel>,
+    },
+    /// The picture cannot be shown whole.
+    Problem {
+        /// The job.
+        job: JobId,
+        /// What happened.
+        why: String,
+    },
+}
+
+/// How a tile is shown: the farm names the least advanced of its batches, but samples that are
+/// here are worth seeing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TileLook {
+    /// Nothing is here and no node has it.
+    Waiting,
+    /// Some of its samples are accepted; the others wait.
+    Partial,
+    /// Leased.
+    Rendering,
+    /// A film was refused; it goes elsewhere.
+    Retrying,
+    /// A film is being checked.
+    Received,
+    /// All of it is accepted.
+    Accepted,
+}
+
+impl TileLook {
+    /// Every look, in the order of a tile's life.
+    pub const ALL: [Self; 6] = [
+        Self::Waiting,
+        Self::Partial,
+        Self::Rendering,
+        Self::Received,
+        Self::Retrying,
+        Self::Accepted,
+    ];
+}
+
+impl Live {
+    /// A shot of which nothing is known: its size in pixels, and how many tiles it has.
+    #[must_use]
+    pub fn new(
+        (job, shot): (JobId, ShotIndex),
+        (size, tile_count): (Size, usize),
+        picture_id: u64,
+    ) -> Self {
+        Self {
+            job,
+            shot,
+            tiles: Vec::new(),
+            accepted: Vec::new(),
+            chunks: vec![0; tile_count],
+            picture: Picture::new(picture_id, size),
+            problem: None,
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Takes news in; what is of another job or shot is no news.
+    pub fn apply(&mut self, event: Event) {
+        match event {
+            Event::Update { summary, shot, tiles, accepted } => {
+                if (summary.job, shot) == (self.job, self.shot) {
+                    self.tiles = tiles;
+                    accepted.into_iter().for_each(|unit| self.accept(unit));
+                }
+            }
+            Event::Light { job, shot, rect, texels } => {
+                if (job, shot) == (self.job, self.shot) {
+                    self.picture.write(rect, texels);
+                    self.problem = None;
+                }
+            }
+            Event::Problem { job, why } => {
+                if job == self.job {
+                    self.problem = Some(why);
+                }
+            }
+        }
+    }
+
+    /// Number of tiles of each look, in the order of [`TileLook::ALL`].
+    #[must_use]
+    pub fn counts(&self) -> [usize; TileLook::ALL.len()] {
+        let mut counts = [0; TileLook::ALL.len()];
+        for tile in 0..self.tiles.len() {
+            counts[place(self.look(tile))] += 1;
+        }
+        counts
+    }
+
+    /// Number of tiles that look so.
+    #[must_use]
+    pub fn count(&self, look: TileLook) -> usize {
+        self.counts()[place(look)]
+    }
+
+    /// How a tile is shown; a tile that the frame lacks waits.
+    #[must_use]
+    pub fn look(&self, tile: usize) -> TileLook {
+        let started = self.chunks.get(tile).is_some_and(|&chunks| chunks > 0);
+        match self.tiles.get(tile) {
+            Some(TileStatus::Accepted) => TileLook::Accepted,
+            Some(TileStatus::Received) => TileLook::Received,
+            Some(TileStatus::Retrying) => TileLook::Retrying,
+            Some(TileStatus::Rendering) => TileLook::Rendering,
+            Some(TileStatus::Waiting) if started => TileLook::Partial,
+            Some(TileStatus::Waiting) | None => TileLook::Waiting,
+        }
+    }
+
+    /// Takes a unit in, once.
+    fn accept(&mut self, unit: AcceptedUnit) {
+        if !self.seen.insert(unit.unit) {
+            return;
+        }
+        if let Some(chunks) = self.chunks.get_mut(unit.unit.tile.0 as usize) {
+            *chunks = chunks.saturating_add(unit.unit.batch.chunk_count());
+        }
+        self.accepted.push(unit);
+    }
+
+    /// Accepted units of one tile.
+    pub fn accepted_of(&self, tile: TileIndex) -> impl Iterator<Item = &AcceptedUnit> {
+        self.accepted.iter().filter(move |it| it.unit.tile == tile)
+    }
+}
+
+/// Its place in [`TileLook::ALL`].
+const fn place(look: TileLook) -> usize {
+    match look {
+        TileLook::Waiting => 0,
+        TileLook::Partial => 1,
+        TileLook::Rendering => 2,
+        TileLook::Received => 3,
+        TileLook::Retrying => 4,
+        TileLook::Accepted => 5,
+    }
+}

@@ -1,0 +1,76 @@
+//! What lies over the page until it is answered or put away.
+
+use std::path::PathBuf;
+
+use protocol::{JobId, ShotIndex};
+
+/// A sheet, with what a person has typed into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sheet {
+    /// Which scene is opened.
+    OpenScene {
+        /// The path, as typed.
+        path: String,
+    },
+    /// Every command, by its words.
+    Palette {
+        /// What is looked for.
+        query: String,
+        /// Which of those found is chosen.
+        chosen: usize,
+    },
+    /// Every key.
+    Keys,
+    /// What happened.
+    Notices,
+    /// Where a picture is saved.
+    Save(SaveSheet),
+    /// Whether a job is to end with what it has.
+    Stop(JobId),
+    /// Whether a job is to end at once.
+    Cancel(JobId),
+}
+
+/// Where and how pictures of a job are saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveSheet {
+    /// Of which job.
+    pub job: JobId,
+    /// Of which shot; of all of them without one.
+    pub shot: Option<ShotIndex>,
+    /// Folder, as typed.
+    pub folder: String,
+    /// Name without its ending, as typed; may hold `{frame}` and `{camera}`.
+    pub name: String,
+    /// Whether the light is saved, as an EXR.
+    pub exr: bool,
+    /// Whether it is saved as it looks, as a PNG.
+    pub png: bool,
+    /// Whether files that are there are replaced.
+    pub replaces: bool,
+}
+
+impl SaveSheet {
+    /// The files' paths before cameras and frames are filled in.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let folder = PathBuf::from(self.folder.trim());
+        let kinds = [(self.exr, "exr"), (self.png, "png")];
+        let chosen = kinds.into_iter().filter(|(chosen, _)| *chosen);
+        chosen.map(|(_, ending)| folder.join(format!("{}.{ending}", self.name.trim()))).collect()
+    }
+
+    /// What is wrong with it, in a sentence.
+    #[must_use]
+    pub fn problem(&self) -> Option<&'static str> {
+        if !(self.exr || self.png) {
+            Some("Choose EXR, PNG or both")
+        } else if self.name.trim().is_empty() {
+            Some("Give the files a name")
+        } else if self.name.contains(['/', '\\']) {
+            Some("A name cannot hold / or \\; choose another folder for that")
+        } else {
+            None
+        }
+    }
+}
