@@ -116,6 +116,30 @@ fn open_shutters_are_prepared_anew() {
 }
 
 #[test]
+fn views_share_what_is_not_of_them() {
+    let scene = scene::golden();
+    let all = settings();
+    let digests = |seen: &RenderScene| (seen.stuff_digest(), seen.view_digest());
+    let mut seen = prepared(&scene, &all[0]);
+    let (stuff, first) = digests(&seen);
+    for settings in &all[1..] {
+        seen = seen.seen_through(&scene, settings).expect("sound");
+        assert_eq!(digests(&seen), digests(&prepared(&scene, settings)));
+        assert_eq!(seen.stuff_digest(), stuff);
+        assert_ne!(seen.view_digest(), first);
+    }
+    // What moves while a shutter is open is other stuff.
+    let moving = scene::golden_in_motion();
+    let still = RenderSettings { shutter: None, ..open(0.2) };
+    let seen = prepare_with(&moving, &still, 0.5, Effort::Full).expect("sound");
+    let stuff = seen.stuff_digest();
+    let blurred = seen.seen_through(&moving, &open(0.2)).expect("sound");
+    assert_ne!(blurred.stuff_digest(), stuff);
+    let wanted = prepare_with(&moving, &open(0.2), 0.5, Effort::Full).expect("sound");
+    assert_eq!(digests(&blurred), digests(&wanted));
+}
+
+#[test]
 fn films_are_those_of_the_prepared_scene() {
     let scene = scene::golden();
     let settings = settings();
