@@ -88,7 +88,11 @@ impl Preview {
         let (scene, settings) = (&*self.scene, &frame.settings);
         let seen = match self.prepared.take() {
             Some((bits, prepared)) if bits == time_bits => prepared.seen_through(scene, settings),
-            _another_time => renderer::prepare_with(scene, settings, frame.time_s, Effort::Preview),
+            another_time => {
+                // Two at a time may be too many.
+                drop(another_time);
+                renderer::prepare_with(scene, settings, frame.time_s, Effort::Preview)
+            }
         };
         self.prepared = Some((time_bits, seen.map_err(RenderFault::Prepare)?));
         self.view = Some(View { key, films: Merged::default(), chunks: 0 });
