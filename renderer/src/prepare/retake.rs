@@ -36,7 +36,10 @@ impl RenderScene {
     ) -> Result<Self, PrepareError> {
         settings.validate()?;
         if [&self.settings, settings].into_iter().any(|own| shutter::may_blur(scene, own)) {
-            return prepare_with(scene, settings, self.time_s, self.effort);
+            let (time_s, effort) = (self.time_s, self.effort);
+            // Two at a time may be too many.
+            drop(self);
+            return prepare_with(scene, settings, time_s, effort);
         }
         let time_s = f64::from(self.time_s);
         let places = world_places(scene, &Motion::at(scene, time_s))?;
