@@ -72,7 +72,7 @@ pub enum RenderFault {
     },
     /// A scene that nobody wants to touch again.
     #[error(
-        "this scene has ended {ended} worker processes here and is not rendered again before the node is restarted"
+        "this scene has ended {ended} worker processes here and is not rendered again before the program is restarted"
     )]
     Feared {
         /// Processes that it has ended.

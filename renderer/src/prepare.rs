@@ -184,6 +184,7 @@ pub fn prepare_with(
         shape_parts: geometry.shape_parts,
         instance_nodes: geometry.instance_nodes,
         digest: OnceLock::new(),
+        stuff: OnceLock::new(),
         wide: OnceLock::new(),
     };
     light_up(&mut prepared, scene, &varied.lights, &places)?;

@@ -65,6 +65,8 @@ pub struct RenderScene {
     pub(crate) instance_nodes: Vec<u32>,
     /// Made when somebody first asks: it takes a while, and a preview does without.
     pub(crate) digest: OnceLock<Digest>,
+    /// As well; other settings leave it as it is.
+    pub(crate) stuff: OnceLock<Digest>,
     /// The wide trees of the SIMD path, made when a CPU first needs them.
     pub(crate) wide: OnceLock<WideTrees>,
 }
@@ -92,6 +94,27 @@ impl RenderScene {
     #[must_use]
     pub fn digest(&self) -> Digest {
         *self.digest.get_or_init(|| self.hash_tables())
+    }
+
+    /// BLAKE3 of [`RenderScene::nodes`], [`RenderScene::triangles`], [`RenderScene::indices`],
+    /// [`RenderScene::attributes`] and [`RenderScene::texels`]: whoever has copied them elsewhere knows
+    /// by it that they are there. Hashed once for all that [`RenderScene::seen_through`] makes of it.
+    #[must_use]
+    pub fn stuff_digest(&self) -> Digest {
+        *self.stuff.get_or_init(|| {
+            let [stuff @ .., _environment] = self.large_parts();
+            hash("tessera 2026 render scene stuff v1", &stuff)
+        })
+    }
+
+    /// BLAKE3 of all other tables, the header among them: with [`RenderScene::stuff_digest`] it says
+    /// as much as [`RenderScene::digest`], and takes little time.
+    #[must_use]
+    pub fn view_digest(&self) -> Digest {
+        let mut parts = vec![bytemuck::bytes_of(&self.header)];
+        parts.extend(self.small_parts());
+        parts.push(cast_slice(&self.environment));
+        hash("tessera 2026 render scene view v1", &parts)
     }
 
     /// Bytes of all tables.
@@ -238,21 +261,23 @@ impl RenderScene {
         self
     }
 
-    #[cfg(target_endian = "little")]
     fn hash_tables(&self) -> Digest {
-        Digest::of("tessera 2026 render scene v1", &self.parts())
+        hash("tessera 2026 render scene v1", &self.parts())
     }
+}
 
-    #[cfg(target_endian = "big")]
-    fn hash_tables(&self) -> Digest {
-        let swapped: Vec<Vec<u8>> = self
-            .parts()
-            .iter()
-            .map(|part| part.chunks_exact(4).flat_map(|w| [w[3], w[2], w[1], w[0]]).collect())
-            .collect();
-        let parts: Vec<&[u8]> = swapped.iter().map(Vec::as_slice).collect();
-        Digest::of("tessera 2026 render scene v1", &parts)
-    }
+/// A digest of tables as they lie in the memory of a little-endian machine.
+#[cfg(target_endian = "little")]
+fn hash(context: &str, parts: &[&[u8]]) -> Digest {
+    Digest::of(context, parts)
+}
+
+#[cfg(target_endian = "big")]
+fn hash(context: &str, parts: &[&[u8]]) -> Digest {
+    let swap = |part: &&[u8]| part.chunks_exact(4).flat_map(|w| [w[3], w[2], w[1], w[0]]).collect();
+    let swapped: Vec<Vec<u8>> = parts.iter().map(swap).collect();
+    let parts: Vec<&[u8]> = swapped.iter().map(Vec::as_slice).collect();
+    Digest::of(context, &parts)
 }
 
 /// Number of 4-byte words of a table's entry: the stride of a shader that reads words.

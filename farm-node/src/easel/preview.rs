@@ -88,7 +88,11 @@ impl Preview {
         let (scene, settings) = (&*self.scene, &frame.settings);
         let seen = match self.prepared.take() {
             Some((bits, prepared)) if bits == time_bits => prepared.seen_through(scene, settings),
-            _another_time => renderer::prepare_with(scene, settings, frame.time_s, Effort::Preview),
+            another_time => {
+                // Two at a time may be too many.
+                drop(another_time);
+                renderer::prepare_with(scene, settings, frame.time_s, Effort::Preview)
+            }
         };
         self.prepared = Some((time_bits, seen.map_err(RenderFault::Prepare)?));
         self.view = Some(View { key, films: Merged::default(), chunks: 0 });
@@ -166,4 +170,179 @@ impl Easel {
 
 fn go_on(cancel: &Cancel) -> Result<(), RenderError> {
     if cancel.is_set() { Err(RenderError::Cancelled) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use film::Film;
+    use protocol::{CameraChoice, Rect};
+    use renderer::{Backend, CpuBackend, prepare_with};
+
+    use super::*;
+    use crate::backend::OpenBackendError;
+    use crate::easel::Order;
+
+    fn easel() -> Easel {
+        let open = || -> Result<Box<dyn Backend>, OpenBackendError> {
+            Ok(Box::new(CpuBackend::new(None)))
+        };
+        Easel::new(Box::new(open), 1 << 30).expect("it opens")
+    }
+
+    fn golden() -> (SceneId, Bytes) {
+        let package = scene::pack(&scene::golden());
+        (package.id(), package.into_bytes())
+    }
+
+    fn settings(samples: u32) -> RenderSettings {
+        RenderSettings { size: Size::new(24, 16), samples, ..RenderSettings::default() }
+    }
+
+    fn sight(settings: RenderSettings, chunks: u32) -> Sight {
+        Sight { frame: Frame { scene: golden().0, settings, time_s: 0.0 }, chunks }
+    }
+
+    fn from_the_side(samples: u32) -> RenderSettings {
+        let (eye, target) = ([3.0, 1.0, 2.0], [0.0, 0.5, 0.0]);
+        let camera = CameraChoice::LookAt { eye, target, vfov_degrees: 30.0 };
+        RenderSettings { camera, ..settings(samples) }
+    }
+
+    fn look(easel: &mut Easel, sight: &Sight) -> Seen {
+        let (_id, package) = golden();
+        let seen = easel.look(sight, Some(&package), &Cancel::default(), &mut || ());
+        seen.expect("it renders").expect("it has the package")
+    }
+
+    /// All samples, as a lease would have them rendered.
+    fn film(settings: &RenderSettings) -> Film {
+        let chunks = settings.chunk_count().next_power_of_two();
+        let batch = Batch::new(0, chunks).expect("aligned");
+        let work = Work { rect: settings.window(), batch };
+        let frame = Frame { scene: golden().0, settings: settings.clone(), time_s: 0.0 };
+        let package = golden().1;
+        let film =
+            easel().film(&Order { frame, work }, Some(&package), &Cancel::default(), &mut || ());
+        film.expect("it renders").expect("it has the package")
+    }
+
+    fn sum(easel: &Easel) -> Film {
+        let view = easel.preview.as_ref().and_then(|preview| preview.view.as_ref());
+        view.and_then(|view| view.films.sum()).expect("a view").into_owned()
+    }
+
+    #[test]
+    fn a_view_with_all_samples_is_the_film() {
+        // A part of a chunk; a chunk; three, the last in part; many.
+        for samples in [1, 16, 40, 112] {
+            let settings = from_the_side(samples);
+            let whole = film(&settings);
+            for chunks in [1, 2, u32::MAX] {
+                let mut easel = easel();
+                let sight = sight(settings.clone(), chunks);
+                let mut seen = look(&mut easel, &sight);
+                assert_eq!(seen.samples, (chunks.saturating_mul(16)).min(samples));
+                let mut looks = 1;
+                while !seen.is_done(&settings) {
+                    seen = look(&mut easel, &sight);
+                    looks += 1;
+                }
+                assert_eq!(looks, settings.chunk_count().div_ceil(chunks));
+                assert_eq!(sum(&easel).root(), whole.root(), "{samples} samples by {chunks}");
+                assert_eq!((seen.pixels.clone(), seen.samples), (half_means(&whole), samples));
+                // More than all are not to be had.
+                let again = look(&mut easel, &sight);
+                assert_eq!((again.pixels, again.samples), (seen.pixels, samples));
+            }
+        }
+    }
+
+    #[test]
+    fn another_view_begins_anew_and_the_scene_stays() {
+        let mut easel = easel();
+        let nodes = |easel: &Easel| {
+            let prepared = easel.preview.as_ref().and_then(|preview| preview.prepared.as_ref());
+            prepared.map(|(_, scene)| scene.nodes().as_ptr())
+        };
+        assert_eq!(look(&mut easel, &sight(settings(64), 2)).samples, 32);
+        let trees = nodes(&easel);
+        let mut check = |settings: RenderSettings, time_s| {
+            let mut sight = sight(settings, 1);
+            sight.frame.time_s = time_s;
+            let seen = look(&mut easel, &sight);
+            assert_eq!(seen.samples, 16, "with no sample of the view before");
+            let settings = &sight.frame.settings;
+            let prepared = prepare_with(&scene::golden(), settings, time_s, Effort::Preview);
+            let preview = easel.preview.as_ref().and_then(|preview| preview.prepared.as_ref());
+            let (_, shown) = preview.expect("a scene on show");
+            assert_eq!(shown.digest(), prepared.expect("sound").digest());
+            nodes(&easel)
+        };
+        assert_eq!(check(from_the_side(64), 0.0), trees, "trees are made once");
+        assert_eq!(check(settings(64), 0.0), trees, "trees are made once");
+        check(settings(64), 1.0);
+    }
+
+    #[test]
+    fn a_view_that_is_stopped_keeps_its_chunks() {
+        let mut easel = easel();
+        let endless = sight(settings(65_536), u32::MAX);
+        let (_id, package) = golden();
+        let cancel = Cancel::default();
+        let mut told = 0;
+        let stopped = easel.look(&endless, Some(&package), &cancel, &mut || {
+            told += 1;
+            // After the package, the preparing and three chunks.
+            if told == 5 {
+                cancel.set();
+            }
+        });
+        assert!(matches!(stopped, Err(RenderFault::Render(RenderError::Cancelled))), "{stopped:?}");
+        let on = look(&mut easel, &sight(settings(65_536), 1));
+        assert_eq!(on.samples, 4 * CHUNK_SAMPLES);
+        // One that is stopped before it begins has the scene made ready all the same.
+        let stopped = easel.look(&endless, None, &cancel, &mut || ());
+        assert!(stopped.is_err());
+        assert!(easel.preview.is_some());
+    }
+
+    #[test]
+    fn views_and_films_keep_out_of_each_others_way() {
+        let mut easel = easel();
+        let (id, package) = golden();
+        let nothing = easel.look(&sight(settings(1), 1), None, &Cancel::default(), &mut || ());
+        assert_eq!(nothing.expect("an answer"), None, "the package is needed");
+        let frame = Frame { scene: id, settings: settings(16), time_s: 0.0 };
+        let work = Work {
+            rect: Rect::of_size(frame.settings.size),
+            batch: Batch::new(0, 1).expect("aligned"),
+        };
+        let order = Order { frame, work };
+        let film = |easel: &mut Easel, package: Option<&Bytes>| {
+            let film = easel.film(&order, package, &Cancel::default(), &mut || ());
+            film.expect("it renders").map(|film| film.root())
+        };
+        let before = film(&mut easel, Some(&package));
+        // What films have unpacked is of use to views.
+        let seen = easel.look(&sight(settings(1), 1), None, &Cancel::default(), &mut || ());
+        assert!(seen.expect("it renders").is_some());
+        assert_eq!((easel.prepared.scenes.len(), film(&mut easel, None)), (1, before));
+        // Where both are too much, films come first.
+        easel.prepared.limit_bytes = 0;
+        easel.prepared.scenes.clear();
+        assert_eq!(film(&mut easel, None), before);
+        assert!(easel.preview.is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_said_and_another_view_can() {
+        let mut easel = easel();
+        let (_id, package) = golden();
+        look(&mut easel, &sight(settings(1), 1));
+        let camera = CameraChoice::Named("nobody".to_owned());
+        let unseen = sight(RenderSettings { camera, ..settings(1) }, 1);
+        let fault = easel.look(&unseen, Some(&package), &Cancel::default(), &mut || ());
+        assert!(matches!(fault, Err(RenderFault::Prepare(_))), "{fault:?}");
+        assert_eq!(look(&mut easel, &sight(settings(1), 1)).samples, 1);
+    }
 }

@@ -73,6 +73,54 @@ impl Worker {
     /// With [`BackendChoice::Auto`] a worker that finds no GPU is started again for the CPU alone,
     /// which is locked in more closely.
     ///
+    /// The program need not be a node. It only has to be its own worker when it is started as one:
+    ///
+    /// ```no_run
+    /// use std::process::ExitCode;
+    ///
+    /// use farm_node::worker::{self, Patience, Setup, Worker};
+    /// use farm_node::{BackendChoice, Frame, Sight};
+    /// use protocol::RenderSettings;
+    /// use renderer::Cancel;
+    ///
+    /// fn main() -> ExitCode {
+    ///     // Before any thread is started, file opened or window shown.
+    ///     if std::env::args().nth(1).as_deref() == Some("worker") {
+    ///         return worker::run();
+    ///     }
+    ///     match show() {
+    ///         Ok(()) => ExitCode::SUCCESS,
+    ///         Err(error) => {
+    ///             eprintln!("{error}");
+    ///             ExitCode::FAILURE
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// fn show() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let (memory_bytes, limit_bytes) = worker::default_memory_bytes();
+    ///     let setup = Setup {
+    ///         backend: BackendChoice::Auto,
+    ///         software_gpu: false,
+    ///         gpu: None,
+    ///         threads: None,
+    ///         memory_bytes,
+    ///         limit_bytes,
+    ///     };
+    ///     let mut worker = Worker::start(std::env::current_exe()?, setup, Patience::default())?;
+    ///     let package = scene::pack(&scene::golden());
+    ///     let settings = RenderSettings { samples: 1, ..RenderSettings::default() };
+    ///     let frame = Frame { scene: package.id(), settings, time_s: 0.0 };
+    ///     let sight = Sight { frame, chunks: 1 };
+    ///     let seen = worker.look(&sight, package.bytes(), &Cancel::default())?;
+    ///     println!("{} with {} samples, in {:?}", seen.size, seen.samples, seen.render);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// Every call blocks until it is answered: a program with windows gives the worker a thread of
+    /// its own, and keeps the [`Cancel`] of what it has asked for.
+    ///
     /// # Errors
     /// See [`WorkerError`].
     pub fn start(program: PathBuf, setup: Setup, patience: Patience) -> Result<Self, WorkerError> {
@@ -226,7 +274,7 @@ impl Worker {
         package: &Bytes,
         cancel: &Cancel,
     ) -> Result<Seen, RenderFault> {
-        let Sight { frame, chunks } = sight;
+        let frame = &sight.frame;
         let settings = &frame.settings;
         settings.validate().map_err(|error| RenderFault::Prepare(error.into()))?;
         let size = settings.window().size();
@@ -234,8 +282,8 @@ impl Worker {
             return Err(RenderFault::View { size });
         }
         self.look_out_for(frame.scene)?;
-        let chunks = (*chunks).clamp(1, settings.chunk_count());
-        let samples = size.pixel_count() * u64::from(chunks) * u64::from(CHUNK_SAMPLES);
+        // It tells of every chunk.
+        let samples = size.pixel_count() * u64::from(CHUNK_SAMPLES.min(settings.samples));
         let bound = self.bound_of(frame, Some(package), samples);
         for packed in [false, true] {
             if cancel.is_set() {
@@ -425,9 +473,10 @@ impl Worker {
 
 /// Half floats of whole pixels.
 fn halves(body: &[u8]) -> Vec<[u16; 4]> {
-    let half = |bytes: &[u8; 2]| u16::from_le_bytes(*bytes);
-    let pixels = body.as_chunks::<SEEN_PIXEL_BYTES>().0.iter();
-    pixels.map(|pixel| [0, 1, 2, 3].map(|at| half(&[pixel[2 * at], pixel[2 * at + 1]]))).collect()
+    let mut pixels = vec![[0; 4]; body.len() / SEEN_PIXEL_BYTES];
+    let halves = pixels.as_flattened_mut().iter_mut().zip(body.as_chunks::<2>().0);
+    halves.for_each(|(half, bytes)| *half = u16::from_le_bytes(*bytes));
+    pixels
 }
 
 fn samples(batch: Batch) -> u64 {

@@ -198,8 +198,9 @@ fn done(
 }
 
 fn to_bytes(pixels: &[[u16; 4]]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(pixels.len() * SEEN_PIXEL_BYTES);
-    bytes.extend(pixels.iter().flatten().flat_map(|half| half.to_le_bytes()));
+    let mut bytes = vec![0; pixels.len() * SEEN_PIXEL_BYTES];
+    let halves = bytes.as_chunks_mut::<2>().0.iter_mut().zip(pixels.as_flattened());
+    halves.for_each(|(bytes, half)| *bytes = half.to_le_bytes());
     bytes
 }
 

@@ -93,7 +93,7 @@ impl Evaluator {
         inputs: &[u32],
     ) -> Result<Vec<u32>, EvaluateError> {
         let layout = tables::layout(&self.device);
-        let tables = Tables::upload(&self.device, &layout, scene)?;
+        let tables = Tables::upload(&self.device, &layout, scene, None)?;
         let bound = Some((&layout, &tables.group));
         evaluate(&self.device, &mut self.shaders, function, inputs, bound)
     }

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::RenderScene;
 use crate::camera::filter_table;
-use crate::tables::NONE;
 
 impl RenderScene {
     /// The same scene at the same time as other settings show it: what [`crate::prepare_with()`]
@@ -37,7 +36,10 @@ impl RenderScene {
     ) -> Result<Self, PrepareError> {
         settings.validate()?;
         if [&self.settings, settings].into_iter().any(|own| shutter::may_blur(scene, own)) {
-            return prepare_with(scene, settings, self.time_s, self.effort);
+            let (time_s, effort) = (self.time_s, self.effort);
+            // Two at a time may be too many.
+            drop(self);
+            return prepare_with(scene, settings, time_s, effort);
         }
         let time_s = f64::from(self.time_s);
         let places = world_places(scene, &Motion::at(scene, time_s))?;
@@ -49,8 +51,8 @@ impl RenderScene {
             self.header = blank_header(settings, self.time_s);
             self.header.root_node = root_node;
             self.header.instance_count = instance_count;
+            // Instances go on to say where theirs begin: what shines is the same.
             self.emitter_of.clear();
-            self.instances.iter_mut().for_each(|instance| instance.emitters_of_at = NONE);
         }
         ask_for(&mut self.header, settings, self.time_s);
         let framed = framed(scene, settings, &self.bounds)?;

@@ -82,25 +82,28 @@ fn the_golden_scenes_are_seen_as_prepared() {
 
 #[test]
 fn assets_are_seen_as_prepared() {
-    let mut settings = settings();
-    settings[1].camera = CameraChoice::Named("above".to_owned());
-    settings.swap_remove(3);
-    check(&asset("mosaic.glb"), 0.0, Effort::Preview, &settings);
-    settings[1].camera = CameraChoice::Named("top".to_owned());
-    check(&asset("spheres.glb"), 0.0, Effort::Full, &settings);
+    let few = |camera: &str| {
+        let mut few = settings();
+        few[1].camera = CameraChoice::Named(camera.to_owned());
+        [0, 1, 2, 6].map(|at| few[at].clone())
+    };
+    check(&asset("mosaic.glb"), 0.0, Effort::Preview, &few("above"));
+    check(&asset("spheres.glb"), 0.0, Effort::Full, &few("top"));
 }
 
 #[test]
 fn skies_come_and_go_with_the_lighting() {
-    let floor = || quad([-1.0, 0.0, 1.0], [2.0, 0.0, 0.0], [0.0, 0.0, -2.0], 0);
-    let dark = scene_of(vec![floor()], vec![material([0.5; 3], 0.0, 1.0)]);
-    check(&dark, 0.0, Effort::Full, &settings());
+    let mut lit = settings();
+    lit.drain(2..6);
+    let floor = quad([-1.0, 0.0, 1.0], [2.0, 0.0, 0.0], [0.0, 0.0, -2.0], 0);
+    let dark = scene_of(vec![floor], vec![material([0.5; 3], 0.0, 1.0)]);
+    check(&dark, 0.0, Effort::Full, &lit);
     // Its emitters count from behind the sun's and the sky's.
     let mut glowing = dark.clone();
     glowing.materials[0].emissive = [1.0, 2.0, 3.0];
     let sky = SunSky { elevation: 0.4, azimuth: 1.0, turbidity: 3.0, strength: 1.0 };
     glowing.sun_sky = Some(sky);
-    check(&glowing, 0.0, Effort::Full, &settings());
+    check(&glowing, 0.0, Effort::Full, &lit);
 }
 
 #[test]
@@ -110,6 +113,30 @@ fn open_shutters_are_prepared_anew() {
     check(&moving, 0.5, Effort::Full, &[still.clone(), open(0.2), open(0.4)]);
     // Where nothing can move, a shutter is a setting like others.
     check(&scene::golden(), 0.0, Effort::Full, &[still, open(0.2)]);
+}
+
+#[test]
+fn views_share_what_is_not_of_them() {
+    let scene = scene::golden();
+    let all = settings();
+    let digests = |seen: &RenderScene| (seen.stuff_digest(), seen.view_digest());
+    let mut seen = prepared(&scene, &all[0]);
+    let (stuff, first) = digests(&seen);
+    for settings in &all[1..] {
+        seen = seen.seen_through(&scene, settings).expect("sound");
+        assert_eq!(digests(&seen), digests(&prepared(&scene, settings)));
+        assert_eq!(seen.stuff_digest(), stuff);
+        assert_ne!(seen.view_digest(), first);
+    }
+    // What moves while a shutter is open is other stuff.
+    let moving = scene::golden_in_motion();
+    let still = RenderSettings { shutter: None, ..open(0.2) };
+    let seen = prepare_with(&moving, &still, 0.5, Effort::Full).expect("sound");
+    let stuff = seen.stuff_digest();
+    let blurred = seen.seen_through(&moving, &open(0.2)).expect("sound");
+    assert_ne!(blurred.stuff_digest(), stuff);
+    let wanted = prepare_with(&moving, &open(0.2), 0.5, Effort::Full).expect("sound");
+    assert_eq!(digests(&blurred), digests(&wanted));
 }
 
 #[test]

@@ -65,6 +65,31 @@ fn settings_that_change_the_way() {
     }
 }
 
+/// Views of one scene share its tables on the device, and each has its own film.
+#[test]
+fn views_of_a_scene() {
+    let base = settings(24, 16, 2);
+    let lens =
+        Lens { opening: Opening::FNumber(0.5), focus: 2.0, blades: 0, rotation_degrees: 0.0 };
+    let views = [
+        RenderSettings { seed: 1, ..base.clone() },
+        RenderSettings { lens: Some(lens), ..base.clone() },
+        RenderSettings { lighting: sun(), ..base.clone() },
+        RenderSettings { filter: PixelFilter::Box, ..base.clone() },
+        base.clone(),
+    ];
+    let mut scene = golden(&base);
+    let mut films = Vec::new();
+    for view in views {
+        scene = scene.seen_through(&scene::golden(), &view).expect("sound");
+        let Some(film) = check("a view", &scene, whole(&scene)) else { return };
+        films.push(film.root());
+    }
+    films.sort_unstable();
+    films.dedup();
+    assert_eq!(films.len(), 5, "each view has its own film");
+}
+
 /// What a crop leaves has the bits that it has in the whole frame.
 #[test]
 fn a_crop_of_the_frame() {

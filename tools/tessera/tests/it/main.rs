@@ -6,6 +6,7 @@ mod doctor;
 mod ledger;
 mod needs;
 mod pictures;
+mod preview;
 mod quote;
 mod run;
 mod sandbox;

@@ -19,7 +19,7 @@ fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_tessera"))
 }
 
-fn setup() -> Setup {
+pub fn setup() -> Setup {
     Setup {
         backend: BackendChoice::Cpu,
         software_gpu: false,
@@ -30,11 +30,11 @@ fn setup() -> Setup {
     }
 }
 
-fn worker_with(setup: Setup, patience: Patience) -> Worker {
+pub fn worker_with(setup: Setup, patience: Patience) -> Worker {
     Worker::start(program(), setup, patience).expect("a worker starts")
 }
 
-fn worker() -> Worker {
+pub fn worker() -> Worker {
     worker_with(setup(), Patience::default())
 }
 
@@ -48,7 +48,7 @@ fn order(samples: u32) -> Order {
     Order { frame, work: Work { rect: Rect::of_size(size), batch } }
 }
 
-fn package() -> Bytes {
+pub fn package() -> Bytes {
     scene::pack(&scene::golden()).into_bytes()
 }
 
