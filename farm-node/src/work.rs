@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use film::Sums;
 use protocol::{
-    Commitment, Findings, Lease, NodeId, Piece, PublicKey, SceneId, Signed, SigningKey,
-    VerificationLease,
+    Commitment, Findings, Lease, LeaseId, NodeId, Piece, PublicKey, SceneId, Signed, SigningKey,
+    Unit, VerificationLease,
 };
 use renderer::{Cancel, RenderError, Work};
 use transport::{Connection, FetchError, FetchProgress, Peer, SceneError};
@@ -41,8 +41,47 @@ pub(crate) struct Workshop {
     /// Whether the node gives scenes to others.
     pub(crate) gives: bool,
     pub(crate) shelf: Mutex<Shelf>,
+    /// What is being rendered.
+    pub(crate) current: Bench,
     /// The scheduler, while it is there.
     pub(crate) line: Mutex<Option<Connection>>,
+}
+
+/// The lease that is being rendered, if any.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bench(Arc<Mutex<Option<Current>>>);
+
+/// A lease that is being rendered, and since when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Current {
+    pub(crate) lease: LeaseId,
+    pub(crate) unit: Unit,
+    pub(crate) since: Instant,
+}
+
+/// Clears the bench when dropped, however the work on it ends.
+struct Cleared(Bench);
+
+impl Bench {
+    pub(crate) fn get(&self) -> Option<Current> {
+        *self.lock()
+    }
+
+    fn put(&self, lease: LeaseId, unit: Unit) -> Cleared {
+        *self.lock() = Some(Current { lease, unit, since: Instant::now() });
+        Cleared(self.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Current>> {
+        // Whatever stood there is replaced as a whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Cleared {
+    fn drop(&mut self) {
+        *self.0.lock() = None;
+    }
 }
 
 /// Scenes on disk, and how many leases need each.
@@ -194,7 +233,7 @@ impl Workshop {
         let work = Work { rect, batch: unit.batch };
         let order = Order { frame: Frame { scene, settings, time_s }, work };
         let id = lease.id;
-        let (events, cancel) = (self.events.clone(), cancel.clone());
+        let (events, cancel, bench) = (self.events.clone(), cancel.clone(), self.current.clone());
         let job = self.studio.ask(move |painter| {
             if cancel.is_set() {
                 return Err(RenderError::Cancelled.into());
@@ -202,6 +241,7 @@ impl Workshop {
             if package.is_none() && !painter.holds(&order.frame)? {
                 return Ok(None);
             }
+            let _cleared = bench.put(id, unit);
             events(NodeEvent::Rendering { lease: id, unit });
             let begin = Instant::now();
             let film = painter.film(&order, package.as_ref(), &cancel)?;
@@ -325,7 +365,7 @@ impl Workshop {
         *self.line.lock().unwrap_or_else(PoisonError::into_inner) = connection;
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    pub(crate) fn shelf(&self) -> MutexGuard<'_, Shelf> {
         // Counts and sizes are whole after any panic.
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
