@@ -18,6 +18,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use transport::{Backoff, Connection, Peer, PeerConfig, identity};
 
 use crate::announce::{self, Desk};
+use crate::bench::Bench;
 use crate::cache::SceneCache;
 use crate::cheat::{self, Fraud};
 use crate::config::{Cheat, Config};
@@ -35,7 +36,7 @@ use crate::vitals;
 use crate::watch::{Post, Watched};
 use crate::wishes::Wishes;
 use crate::witness::Witness;
-use crate::work::{Bench, Events, Finished, Shelf, WorkError, Workshop};
+use crate::work::{Events, Finished, Shelf, WorkError, Workshop};
 use crate::worker::{Patience, Setup, Worker};
 use crate::{RunError, backend, memory};
 
@@ -127,9 +128,9 @@ impl Agent {
         let shelf = Mutex::new(Shelf { cache, pins: BTreeMap::new() });
         let cheat = config.cheat;
         let (gives, line) = (config.give_bytes_per_second.is_some(), Mutex::default());
-        let current = Bench::default();
+        let bench = Bench::default();
         let workshop =
-            Workshop { node, key, peer, studio, events, cheat, gives, shelf, current, line };
+            Workshop { node, key, peer, studio, events, cheat, gives, shelf, bench, line };
         let workshop = Arc::new(workshop);
         let (held, works) = (BTreeMap::new(), JoinSet::new());
         let seen = SeenVerdicts::load(&config.data_dir);
@@ -252,6 +253,7 @@ impl Agent {
 
     /// Ends the work on a lease, whatever its state.
     pub(crate) fn let_go(&mut self, lease: LeaseId, reason: impl Into<String>) {
+        self.workshop.bench.forget(lease);
         if let Some(held) = self.held.remove(&lease) {
             held.cancel.set();
             held.task.abort();

@@ -9,6 +9,7 @@
 mod agent;
 mod announce;
 mod backend;
+mod bench;
 mod cache;
 pub mod cards;
 mod cheat;
@@ -41,13 +42,14 @@ use protocol::{Engine, SettingsError};
 use tokio::sync::watch::Receiver;
 
 pub use backend::OpenBackendError;
+pub use bench::Rendering;
 pub use config::{BackendChoice, Cheat, Config};
 pub use duty::{Duty, DutyError};
 pub use easel::{Frame, Order, RenderFault};
 pub use event::NodeEvent;
 pub use lease::LeaseError;
 pub use manners::{Manners, Pause};
-pub use vitals::{Rendering, Vitals};
+pub use vitals::Vitals;
 pub use wishes::{Hold, RunAnyway, Wishes, WishesError};
 pub use witness::{Witness, WitnessError};
 

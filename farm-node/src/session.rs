@@ -281,6 +281,7 @@ impl Session<'_> {
     ) -> Result<(), RunError> {
         match outcome {
             Ok(finished) => {
+                self.agent.workshop.bench.forget(lease);
                 if let Some(held) = self.agent.held.get_mut(&lease) {
                     held.finished = Some(finished);
                 }
@@ -414,8 +415,8 @@ impl Session<'_> {
         self.verifying = false;
         match replied {
             Ok(Reply::VerificationLease(None)) => {}
-            // It lapses, and the scheduler looks itself.
-            Ok(Reply::VerificationLease(Some(_))) if self.hold == Some(Hold::Now) => {}
+            // Asked for before the hold: it lapses, and the scheduler looks itself.
+            Ok(Reply::VerificationLease(Some(_))) if self.hold.is_some() => {}
             Ok(Reply::VerificationLease(Some(signed))) => {
                 let (workshop, scheduler) = (self.agent.workshop.clone(), self.scheduler);
                 let engine = renderer::ENGINE;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{LeaseId, Unit};
 use tokio::sync::watch;
 
+use crate::bench::Rendering;
 use crate::cards::{self, Card};
 use crate::duty::Duty;
 use crate::event::NodeEvent;
@@ -37,17 +37,6 @@ pub struct Vitals {
     pub duty: Duty,
     /// Rests that the worker was given for it since the start.
     pub rests: u64,
-}
-
-/// A lease that is being rendered.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rendering {
-    /// The lease.
-    pub lease: LeaseId,
-    /// What is rendered.
-    pub unit: Unit,
-    /// Since its turn came, pauses and rests included.
-    pub took: Duration,
 }
 
 impl fmt::Display for Vitals {
@@ -92,11 +81,7 @@ async fn vitals(duty: Option<Duty>, workshop: &Workshop) -> Vitals {
         cache_bytes: workshop.shelf().cache.total_bytes(),
         fetched_bytes: carried.down_bytes,
         sent_bytes: carried.up_bytes,
-        rendering: workshop.current.get().map(|current| Rendering {
-            lease: current.lease,
-            unit: current.unit,
-            took: current.since.elapsed(),
-        }),
+        rendering: workshop.bench.rendering(),
         duty: duty.unwrap_or(Duty::FULL),
         rests: workshop.studio.reins().map_or(0, |reins| reins.rests()),
     }

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use film::Sums;
 use protocol::{
-    Commitment, Findings, Lease, LeaseId, NodeId, Piece, PublicKey, SceneId, Signed, SigningKey,
-    Unit, VerificationLease,
+    Commitment, Findings, Lease, NodeId, Piece, PublicKey, SceneId, Signed, SigningKey,
+    VerificationLease,
 };
 use renderer::{Cancel, RenderError, Work};
 use transport::{Connection, FetchError, FetchProgress, Peer, SceneError};
 
+use crate::bench::Bench;
 use crate::cache::SceneCache;
 use crate::config::Cheat;
 use crate::easel::{Frame, Order, RenderFault};
@@ -41,47 +42,10 @@ pub(crate) struct Workshop {
     /// Whether the node gives scenes to others.
     pub(crate) gives: bool,
     pub(crate) shelf: Mutex<Shelf>,
-    /// What is being rendered.
-    pub(crate) current: Bench,
+    /// What is being rendered, and what was a moment ago.
+    pub(crate) bench: Bench,
     /// The scheduler, while it is there.
     pub(crate) line: Mutex<Option<Connection>>,
-}
-
-/// The lease that is being rendered, if any.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Bench(Arc<Mutex<Option<Current>>>);
-
-/// A lease that is being rendered, and since when.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Current {
-    pub(crate) lease: LeaseId,
-    pub(crate) unit: Unit,
-    pub(crate) since: Instant,
-}
-
-/// Clears the bench when dropped, however the work on it ends.
-struct Cleared(Bench);
-
-impl Bench {
-    pub(crate) fn get(&self) -> Option<Current> {
-        *self.lock()
-    }
-
-    fn put(&self, lease: LeaseId, unit: Unit) -> Cleared {
-        *self.lock() = Some(Current { lease, unit, since: Instant::now() });
-        Cleared(self.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Current>> {
-        // Whatever stood there is replaced as a whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Cleared {
-    fn drop(&mut self) {
-        *self.0.lock() = None;
-    }
 }
 
 /// Scenes on disk, and how many leases need each.
@@ -233,7 +197,7 @@ impl Workshop {
         let work = Work { rect, batch: unit.batch };
         let order = Order { frame: Frame { scene, settings, time_s }, work };
         let id = lease.id;
-        let (events, cancel, bench) = (self.events.clone(), cancel.clone(), self.current.clone());
+        let (events, cancel, bench) = (self.events.clone(), cancel.clone(), self.bench.clone());
         let job = self.studio.ask(move |painter| {
             if cancel.is_set() {
                 return Err(RenderError::Cancelled.into());
@@ -241,7 +205,7 @@ impl Workshop {
             if package.is_none() && !painter.holds(&order.frame)? {
                 return Ok(None);
             }
-            let _cleared = bench.put(id, unit);
+            let _turn = bench.begin(id, unit);
             events(NodeEvent::Rendering { lease: id, unit });
             let begin = Instant::now();
             let film = painter.film(&order, package.as_ref(), &cancel)?;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{Answer, BARRED_WAIT, Session};
 use crate::announce::weightier;
+use crate::bench::Stage;
 use crate::manners::{AfterSleep, Pause, after_sleep, woke};
 use crate::wishes::Hold;
 
@@ -61,13 +62,10 @@ impl Session<'_> {
     /// Gives back what is not finished and will not be.
     pub(super) fn give_back(&mut self) {
         let halted = self.halted.map(|since| since.elapsed());
-        let current = match go_back(self.hold, self.sleeps, halted) {
-            GoBack::None => return,
-            GoBack::All => None,
-            GoBack::Waiting => self.agent.workshop.current.get().map(|current| current.lease),
-        };
+        let which = go_back(self.hold, self.sleeps, halted);
+        let bench = &self.agent.workshop.bench;
         let unfinished = self.agent.held.iter().filter(|(_, held)| held.finished.is_none());
-        let leases = unfinished.map(|(id, _)| *id).filter(|id| Some(*id) != current);
+        let leases = unfinished.map(|(id, _)| *id).filter(|id| which.takes(bench.stage(*id)));
         let leases: Vec<LeaseId> = leases.collect();
         if leases.is_empty() {
             return;
@@ -123,6 +121,17 @@ impl Session<'_> {
     }
 }
 
+impl GoBack {
+    /// Whether a lease goes back that is so far. One that is rendered is handed in.
+    fn takes(self, stage: Stage) -> bool {
+        match self {
+            Self::All => stage != Stage::IsOver,
+            Self::Waiting => stage == Stage::Waits,
+            Self::None => false,
+        }
+    }
+}
+
 /// What becomes of leases, by the owner's wish, a coming sleep, and how long the worker is halted.
 fn go_back(hold: Option<Hold>, sleeps: bool, halted: Option<Duration>) -> GoBack {
     match hold {
@@ -154,5 +163,14 @@ mod tests {
         check(tile, false, Some(60), GoBack::All);
         check(tile, true, None, GoBack::All);
         check(Some(Hold::Now), false, Some(0), GoBack::All);
+    }
+
+    #[test]
+    fn what_is_rendered_never_goes_back() {
+        let stages = [Stage::Waits, Stage::Renders, Stage::IsOver];
+        let taken = |which: GoBack| stages.map(|stage| which.takes(stage));
+        assert_eq!(taken(GoBack::All), [true, true, false]);
+        assert_eq!(taken(GoBack::Waiting), [true, false, false]);
+        assert_eq!(taken(GoBack::None), [false, false, false]);
     }
 }
