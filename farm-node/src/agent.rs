@@ -167,6 +167,7 @@ impl Agent {
             };
             self.connection = None;
             self.workshop.set_line(None);
+            self.note_at_hand(false);
             let wait = backoff.next_wait();
             self.tell(NodeEvent::Error { message, retry_in: Some(wait) });
             let asleep = self.watched.borrow_and_update().slept;
@@ -244,6 +245,14 @@ impl Agent {
         let work = self.workshop.clone().work(lease.clone(), scheduler, cancel.clone());
         let task = self.works.spawn(async move { (id, work.await) });
         self.held.insert(id, Held { lease, finished: None, cancel, task });
+    }
+
+    /// Says whether something is unfinished, or not handed in: a lease, or a verification.
+    pub(crate) fn note_at_hand(&self, verifies: bool) {
+        let is_at_hand = verifies || !self.held.is_empty();
+        self.desk.send_if_modified(|desk| {
+            std::mem::replace(&mut desk.is_at_hand, is_at_hand) != is_at_hand
+        });
     }
 
     /// Leases that are still being worked on.

@@ -108,6 +108,13 @@ mod tests {
         assert_eq!(weightier(Some(&Pause::Barred), Pause::BackendLost), Pause::BackendLost);
     }
 
+    /// Whoever is joined with this has its turn meanwhile, whoever of them comes first.
+    async fn heard_by_all() {
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     #[tokio::test]
     async fn each_change_is_told_once() {
         let (seen, watched) = watch::channel(Watched::default());
@@ -119,15 +126,15 @@ mod tests {
         let changing = async {
             let hold = |hold| seen.send_replace(Watched { hold, ..Watched::default() });
             work.send_replace(Desk { pause: None, is_at_hand: true });
-            tokio::task::yield_now().await;
+            heard_by_all().await;
             hold(Some(Hold::AfterThisTile));
-            tokio::task::yield_now().await;
-            seen.send_replace(Watched { hold: Some(Hold::AfterThisTile), ..Watched::default() });
-            tokio::task::yield_now().await;
+            heard_by_all().await;
+            hold(Some(Hold::AfterThisTile));
+            heard_by_all().await;
             work.send_replace(Desk::default());
-            tokio::task::yield_now().await;
+            heard_by_all().await;
             hold(None);
-            tokio::task::yield_now().await;
+            heard_by_all().await;
             drop((seen, work));
         };
         tokio::join!(announcing, changing);

@@ -134,7 +134,7 @@ impl Session<'_> {
         ticks.tick().await;
         loop {
             self.submit();
-            self.note_at_hand();
+            self.agent.note_at_hand(!self.verifications.is_empty());
             let awake = !self.at_rest;
             let room = awake && !self.polling && self.agent.unfinished() < LEASES_HELD;
             let verifies = awake && self.agent.config.verify && !self.verifying;

@@ -95,10 +95,11 @@ impl Watch {
         while !sender.is_closed() {
             // Before the look: what it sees has happened by then.
             let looked = Instant::now();
-            let manners = self.manners().clone();
-            self.wishes.clone_from(&self.post.wishes.borrow());
-            if *self.manners() != manners {
-                observer.heed(self.manners());
+            if let Some(wishes) = self.changed() {
+                let before = std::mem::replace(&mut self.wishes, wishes);
+                if before.manners != self.wishes.manners {
+                    observer.heed(self.manners());
+                }
             }
             let next = self.next(observer.look());
             if next != self.now {
@@ -115,6 +116,12 @@ impl Watch {
         if let Some(reins) = &self.post.reins {
             reins.release();
         }
+    }
+
+    /// The owner's wishes, where they are others than before.
+    fn changed(&self) -> Option<Wishes> {
+        let wishes = self.post.wishes.borrow();
+        (*wishes != self.wishes).then(|| wishes.clone())
     }
 
     fn manners(&self) -> &Manners {
@@ -165,6 +172,9 @@ impl Watch {
 
     /// Tells how long it took until nothing rendered any more, once that is so.
     fn tell_yielded(&mut self) {
+        if self.yielding.is_none() {
+            return;
+        }
         let stopped = match &self.post.reins {
             Some(reins) => reins.has_stopped(),
             // The lease at hand is rendered to its end.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::submit;
 
 /// Leases live longer than any test: only who gives them back loses them.
-const PATIENT: &str = "[policy]\nlease_ms = 600000\ngone_ms = 600000\n";
+const PATIENT: &str = "[policy]\nlease_ms = 600000\ngone_ms = 600000\ntwin_wait_ms = 3000\n";
 
 fn said(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_default()

@@ -85,14 +85,6 @@ impl Session<'_> {
         self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
     }
 
-    /// Says whether something is unfinished, or not handed in.
-    pub(super) fn note_at_hand(&self) {
-        let is_at_hand = !self.agent.held.is_empty() || !self.verifications.is_empty();
-        self.agent.desk.send_if_modified(|desk| {
-            std::mem::replace(&mut desk.is_at_hand, is_at_hand) != is_at_hand
-        });
-    }
-
     /// Asks for no work for a while.
     pub(super) fn pause(&mut self, reason: Pause) {
         self.poll_after = Instant::now() + BARRED_WAIT;
