@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, ensure};
 use farm_tests::{Farm, PATIENCE, Process};
 use serde_json::Value;
@@ -5,7 +7,11 @@ use serde_json::Value;
 use crate::submit;
 
 /// Leases live longer than any test: only who gives them back loses them.
-const PATIENT: &str = "[policy]\nlease_ms = 600000\ngone_ms = 600000\ntwin_wait_ms = 3000\n";
+const PATIENT: &str = "[policy]\nlease_ms = 600000\ngone_ms = 600000\ntwin_wait_ms = 600000\n";
+
+/// Far more than a word to the farm takes, and less than the minute that a lease waits for the end of a
+/// pause.
+const SOON: Duration = Duration::from_secs(30);
 
 fn said(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_default()
@@ -49,7 +55,15 @@ fn an_owner_pauses_his_node_and_stops_it_at_once_and_no_unit_is_lost() -> Result
     node.tell(r#"{"hold":"now"}"#)?;
     let paused = wait_for_hold(&node, "now")?;
     ensure!(paused["reason"].as_str().is_some_and(|it| it.contains("at once")), "{paused}");
-    let before = farm.node("steered")?;
+    // Long before the minute after which any pause gives back, and without the other's help.
+    let begun = Instant::now();
+    let before = loop {
+        let view = farm.node("steered")?;
+        if view["leases"] == 0 {
+            break view;
+        }
+        ensure!(begun.elapsed() < SOON, "leases are still held: {view}");
+    };
     let _other = farm.start_node("other", &[])?;
     let more = job.finish(&farm)?;
     let (after, other) = (farm.node("steered")?, farm.node("other")?);
