@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_reading_has_no_noise() {
-        let pause = Pause::TooHot { temperature_c: 71.85, resumes_below_c: 70.1 };
+        let pause = Pause::TooHot { temperature_c: 71.86, resumes_below_c: 70.1 };
         let object = object(&NodeEvent::Paused { pause });
         assert_eq!(
             (&object["temperature_c"], &object["resumes_below_c"]),
@@ -326,12 +326,12 @@ mod tests {
             rests: 9,
             ..blind
         };
-        let told = r#"{"v":1,"event":"vitals","cards":[{"name":"A","driver":"nvidia","temperature_c":64.0,"power_w":171.3,"fan_percent":40,"busy_percent":97,"memory_bytes":12,"memory_used_bytes":7},{"name":"B"}],"cpu_temperature_c":55.3,"cache_bytes":1,"fetched_bytes":2,"sent_bytes":3,"rendering":{"lease":"lease_03030303030303030303030303030303","unit":{"job":"job_01010101010101010101010101010101","shot":2,"tile":52,"batch":"BATCH"},"seconds":1.5},"duty_percent":70,"rests":9}"#;
-        let told = told.replace("BATCH", &batch.to_string());
-        let told =
-            told.replace("lease_03030303030303030303030303030303", &LeaseId([3; 16]).to_string());
-        let told =
-            told.replace("job_01010101010101010101010101010101", &JobId([1; 16]).to_string());
+        let told = r#"{"v":1,"event":"vitals","cards":[{"name":"A","driver":"nvidia","temperature_c":64.0,"power_w":171.3,"fan_percent":40,"busy_percent":97,"memory_bytes":12,"memory_used_bytes":7},{"name":"B"}],"cpu_temperature_c":55.3,"cache_bytes":1,"fetched_bytes":2,"sent_bytes":3,"rendering":{"lease":"LEASE","unit":{"job":"JOB","shot":2,"tile":52,"batch":"BATCH"},"seconds":1.5},"duty_percent":70,"rests":9}"#;
+        let ids = [batch.to_string(), LeaseId([3; 16]).to_string(), JobId([1; 16]).to_string()];
+        let told = ["BATCH", "LEASE", "JOB"]
+            .iter()
+            .zip(ids)
+            .fold(told.to_owned(), |told, (name, id)| told.replace(name, &id));
         check(NodeEvent::Vitals(Box::new(seen)), &told);
     }
 }
