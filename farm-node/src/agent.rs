@@ -15,8 +15,10 @@ use protocol::{
 use renderer::Cancel;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use transport::{Backoff, Connection, Peer, PeerConfig, PeerPace, identity};
+use transport::{Backoff, Connection, Peer, PeerConfig, identity};
 
+use crate::announce::{self, Desk};
+use crate::bench::Bench;
 use crate::cache::SceneCache;
 use crate::cheat::{self, Fraud};
 use crate::config::{Cheat, Config};
@@ -28,8 +30,11 @@ use crate::manners::woke;
 use crate::painter::{Hand, Painter};
 use crate::seen::SeenVerdicts;
 use crate::session;
+use crate::steer::{self, Base};
 use crate::studio::Studio;
-use crate::watch::Watched;
+use crate::vitals;
+use crate::watch::{Post, Watched};
+use crate::wishes::Wishes;
 use crate::witness::Witness;
 use crate::work::{Events, Finished, Shelf, WorkError, Workshop};
 use crate::worker::{Patience, Setup, Worker};
@@ -56,15 +61,23 @@ pub(crate) struct Agent {
     pub(crate) connection: Option<Connection>,
     pub(crate) seen: SeenVerdicts,
     pub(crate) witness: Arc<Witness>,
-    /// Why the node pauses of itself, and how long its machine has slept.
+    /// Why the node pauses of itself or by its owner's wish, and how long its machine has slept.
     pub(crate) watched: watch::Receiver<Watched>,
+    /// What the work has to say to that.
+    pub(crate) desk: watch::Sender<Desk>,
+    /// What runs beside the work.
+    beside: JoinSet<()>,
     /// Notified when the machine may sleep.
     pub(crate) ready: Arc<Notify>,
 }
 
 impl Agent {
     /// Loads the key, opens the backend and the scenes, measures the speed.
-    pub(crate) async fn start(config: Config, events: Events) -> Result<Self, RunError> {
+    pub(crate) async fn start(
+        config: Config,
+        wishes: watch::Receiver<Wishes>,
+        events: Events,
+    ) -> Result<Self, RunError> {
         let folder = |source| RunError::Folder { path: config.data_dir.clone(), source };
         std::fs::create_dir_all(&config.data_dir).map_err(folder)?;
         let key = identity::load_or_create(&config.data_dir.join("key"));
@@ -92,10 +105,8 @@ impl Agent {
 
         let mut peer = PeerConfig::new(key.to_bytes(), config.data_dir.join("scenes"));
         peer.bind = config.bind_address();
-        peer.pace = PeerPace {
-            down_bytes_per_second: config.down_bytes_per_second,
-            up_bytes_per_second: config.up_bytes_per_second,
-        };
+        let base = Base::of(&config);
+        peer.pace = Some(base.pace());
         let peer = Peer::bind(peer).await.map_err(RunError::Bind)?;
         if let Some(bytes_per_second) = config.give_bytes_per_second {
             peer.give_scenes(Arc::new(Passes { farm: config.farm.key() }), bytes_per_second);
@@ -117,15 +128,28 @@ impl Agent {
         let shelf = Mutex::new(Shelf { cache, pins: BTreeMap::new() });
         let cheat = config.cheat;
         let (gives, line) = (config.give_bytes_per_second.is_some(), Mutex::default());
-        let workshop = Workshop { node, key, peer, studio, events, cheat, gives, shelf, line };
+        let bench = Bench::default();
+        let workshop =
+            Workshop { node, key, peer, studio, events, cheat, gives, shelf, bench, line };
         let workshop = Arc::new(workshop);
         let (held, works) = (BTreeMap::new(), JoinSet::new());
         let seen = SeenVerdicts::load(&config.data_dir);
         let connection = None;
-        let (manners, data_dir) = (config.manners.clone(), config.data_dir.clone());
-        let (reins, ready) = (workshop.studio.reins(), Arc::new(Notify::new()));
-        let watched = crate::watch::begin(manners, data_dir, reins, ready.clone());
-        Ok(Self { config, workshop, hello, held, works, connection, seen, witness, watched, ready })
+        let (beside, watched, desk, ready) = begin_beside(&config, wishes, base, &workshop);
+        Ok(Self {
+            config,
+            workshop,
+            hello,
+            held,
+            works,
+            connection,
+            seen,
+            witness,
+            watched,
+            desk,
+            beside,
+            ready,
+        })
     }
 
     /// Serves the farm through any number of connections, until `shutdown`.
@@ -143,6 +167,7 @@ impl Agent {
             };
             self.connection = None;
             self.workshop.set_line(None);
+            self.note_at_hand(false);
             let wait = backoff.next_wait();
             self.tell(NodeEvent::Error { message, retry_in: Some(wait) });
             let asleep = self.watched.borrow_and_update().slept;
@@ -158,6 +183,8 @@ impl Agent {
 
     /// Hands in what is finished, gives the rest back, closes everything.
     pub(crate) async fn stop(mut self) {
+        // Nobody listens to pauses any more, and nobody else shares the workshop.
+        self.beside.shutdown().await;
         // What was halted goes on, to hear that it is cancelled.
         self.watched = watch::channel(Watched::default()).1;
         if let Some(reins) = self.workshop.studio.reins() {
@@ -220,6 +247,14 @@ impl Agent {
         self.held.insert(id, Held { lease, finished: None, cancel, task });
     }
 
+    /// Says whether something is unfinished, or not handed in: a lease, or a verification.
+    pub(crate) fn note_at_hand(&self, verifies: bool) {
+        let is_at_hand = verifies || !self.held.is_empty();
+        self.desk.send_if_modified(|desk| {
+            std::mem::replace(&mut desk.is_at_hand, is_at_hand) != is_at_hand
+        });
+    }
+
     /// Leases that are still being worked on.
     pub(crate) fn unfinished(&self) -> usize {
         self.held.values().filter(|held| held.finished.is_none()).count()
@@ -227,6 +262,7 @@ impl Agent {
 
     /// Ends the work on a lease, whatever its state.
     pub(crate) fn let_go(&mut self, lease: LeaseId, reason: impl Into<String>) {
+        self.workshop.bench.forget(lease);
         if let Some(held) = self.held.remove(&lease) {
             held.cancel.set();
             held.task.abort();
@@ -242,6 +278,34 @@ impl Agent {
     fn drop_event(&self, lease: LeaseId, reason: String) {
         self.tell(NodeEvent::Dropped { lease, reason });
     }
+}
+
+/// Begins what runs beside the work: heeding wishes, watching the machine, telling pauses and vitals.
+fn begin_beside(
+    config: &Config,
+    wishes: watch::Receiver<Wishes>,
+    base: Base,
+    workshop: &Arc<Workshop>,
+) -> (JoinSet<()>, watch::Receiver<Watched>, watch::Sender<Desk>, Arc<Notify>) {
+    let first = wishes.borrow().clone();
+    let first = if first.check().is_ok() { first } else { Wishes::default() };
+    let (heeded, heeding) = watch::channel(first);
+    let ready = Arc::new(Notify::new());
+    let watched = crate::watch::begin(Post {
+        manners: config.manners.clone(),
+        data_dir: config.data_dir.clone(),
+        wishes: heeding.clone(),
+        reins: workshop.studio.reins(),
+        busy: workshop.studio.busy(),
+        ready: ready.clone(),
+        events: workshop.events.clone(),
+    });
+    let (desk, told) = watch::channel(Desk::default());
+    let mut beside = JoinSet::new();
+    beside.spawn(steer::steer(wishes, heeded, base, workshop.clone()));
+    beside.spawn(announce::announce(watched.clone(), told, workshop.events.clone()));
+    beside.spawn(vitals::tell(heeding, workshop.clone()));
+    (beside, watched, desk, ready)
 }
 
 /// Renders a film whose bits are known: a sick machine takes no lease.

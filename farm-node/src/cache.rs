@@ -37,6 +37,16 @@ impl SceneCache {
         Self { limit_bytes, uses: 0, scenes, parts, total_bytes: 0 }
     }
 
+    /// Keeps to another limit from the next use on.
+    pub(crate) fn set_limit(&mut self, limit_bytes: u64) {
+        self.limit_bytes = limit_bytes;
+    }
+
+    /// Bytes of all scenes together.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
     /// Most bytes that one scene may have.
     pub(crate) fn scene_bytes_max(&self) -> u64 {
         self.limit_bytes.min(protocol::limits::SCENE_BYTES_MAX)
@@ -125,6 +135,15 @@ mod tests {
         assert!(cache.touch(A, &[part(1, 40)], |_| false).is_empty());
         assert_eq!(cache.touch(C, &[part(3, 40)], |_| false), [B]);
         assert_eq!(cache.touch(B, &[part(2, 100)], |_| false), [A, C]);
+    }
+
+    #[test]
+    fn another_limit_is_kept_from_the_next_use_on() {
+        let mut cache = cache(100, &[(A, &[part(1, 40)]), (B, &[part(2, 40)])]);
+        cache.set_limit(50);
+        assert_eq!((cache.total_bytes(), cache.scene_bytes_max()), (80, 50));
+        assert_eq!(cache.touch(C, &[part(3, 10)], |_| false), [A]);
+        assert_eq!(cache.total_bytes(), 50);
     }
 
     #[test]

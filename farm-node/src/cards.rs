@@ -19,6 +19,8 @@ pub struct Card {
     pub temperature_c: Option<f32>,
     /// Drawn now, watts.
     pub power_w: Option<f32>,
+    /// How fast its fan runs, percent of the most it can.
+    pub fan_percent: Option<u8>,
     /// How busy it is, with whatever programs.
     pub busy_percent: Option<u8>,
     /// Its own memory, bytes.
@@ -52,6 +54,7 @@ impl fmt::Display for Card {
         let told = [
             self.temperature_c.map(|c| format!("{c:.0} °C")),
             self.power_w.map(|w| format!("{w:.0} W")),
+            self.fan_percent.map(|percent| format!("fan {percent} %")),
             self.busy_percent.map(|percent| format!("{percent} % busy")),
             memory,
         ];
@@ -123,12 +126,14 @@ fn card(name: String, device: &Path) -> Card {
     // Thousandths of a degree, millionths of a watt; newer cards tell the power of the moment only.
     let temperature_c = sensor("temp1_input").map(|thousandths| thousandths / 1e3);
     let power_w = sensor("power1_average").or_else(|| sensor("power1_input"));
+    let fan = sensor("pwm1").zip(sensor("pwm1_max").filter(|max| *max > 0.0));
     Card {
         name,
         driver,
         // What is beyond reason is a broken sensor.
         temperature_c: temperature_c.filter(|c| (-50.0..200.0).contains(c)),
         power_w: power_w.map(|millionths| millionths / 1e6).filter(|w| (0.0..5_000.0).contains(w)),
+        fan_percent: fan.map(|(now, max)| (now / max * 100.0).round().clamp(0.0, 100.0) as u8),
         busy_percent: number(&device.join("gpu_busy_percent")).filter(|percent| *percent <= 100),
         memory_bytes: number(&device.join("mem_info_vram_total")).filter(|bytes| *bytes > 0),
         memory_used_bytes: number(&device.join("mem_info_vram_used")),
@@ -158,6 +163,8 @@ mod tests {
         let amd = [
             ("card1/device/hwmon/hwmon3/temp1_input", "61000\n"),
             ("card1/device/hwmon/hwmon3/power1_average", "143000000\n"),
+            ("card1/device/hwmon/hwmon3/pwm1", "102\n"),
+            ("card1/device/hwmon/hwmon3/pwm1_max", "255\n"),
             ("card1/device/gpu_busy_percent", "97\n"),
             ("card1/device/mem_info_vram_total", "8573157376\n"),
             ("card1/device/mem_info_vram_used", "1073741824\n"),
@@ -184,7 +191,7 @@ mod tests {
         .expect("linked");
         let cards = cards_in(folder.path());
         let words: Vec<String> = cards.iter().map(ToString::to_string).collect();
-        assert_eq!(words[0], "card1: 61 °C, 143 W, 97 % busy, 1.1 of 8.6 GB in use");
+        assert_eq!(words[0], "card1: 61 °C, 143 W, fan 40 %, 97 % busy, 1.1 of 8.6 GB in use");
         assert!(
             words[1].ends_with("its driver tells no temperature, power or memory"),
             "{words:?}"

@@ -6,6 +6,8 @@ use std::time::Duration;
 use protocol::view::NodeView;
 use protocol::{Class, LeaseId, NodeId, PublicKey, RayCount, SceneId, Unit, Verdict, VerdictKind};
 
+use crate::manners::Pause;
+use crate::vitals::Vitals;
 use crate::worker::Confinement;
 
 /// Something happened on the node.
@@ -107,13 +109,29 @@ pub enum NodeEvent {
     },
     /// How the farm sees the node.
     Standing(NodeView),
-    /// The node takes no work for now.
+    /// The node does what is at hand and takes nothing more: a pause that its owner wishes begins
+    /// when that is handed in.
+    Finishing,
+    /// The node takes no work for now. Told again where the reason changes, or what is known of its
+    /// end.
     Paused {
-        /// Why.
-        reason: String,
+        /// Why, and how it ends.
+        pause: Pause,
     },
-    /// A pause that the node made of itself is over.
+    /// A pause is over, or the wish for one.
     Resumed,
+    /// A person took the machine while something was rendered, and now nothing is any more.
+    Yielded {
+        /// Why.
+        pause: Pause,
+        /// From the look that saw it, which is at most a twentieth of a second after it could be
+        /// seen, until every thread of the worker had stopped, as the system says; without a worker
+        /// process, until what was being rendered had ended. What a graphics device was given before
+        /// ends on the device, which does not tell.
+        after: Duration,
+    },
+    /// How the node and its machine are.
+    Vitals(Box<Vitals>),
     /// Something went wrong that time may heal.
     Error {
         /// What happened.
@@ -209,7 +227,12 @@ impl fmt::Display for NodeEvent {
                 Ok(())
             }
             Self::Resumed => f.write_str("resumed"),
-            Self::Paused { reason } => write!(f, "paused: {reason}"),
+            Self::Finishing => f.write_str("finishes what is at hand, then pauses"),
+            Self::Paused { pause } => write!(f, "paused: {pause}"),
+            Self::Yielded { after, .. } => {
+                write!(f, "nothing renders any more, {:.1} ms after it was seen", after.as_secs_f64() * 1e3)
+            }
+            Self::Vitals(vitals) => write!(f, "{vitals}"),
             Self::Error { message, retry_in: Some(wait) } => {
                 write!(f, "{message}; trying again in {:.1} s", wait.as_secs_f64())
             }

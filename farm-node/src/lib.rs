@@ -1,17 +1,20 @@
 //! The agent on a rendering machine: it takes leases from a farm, renders them, and is paid.
 //!
-//! [`run`] is the whole of it; a program brings a [`Config`], shows the [`NodeEvent`]s and says
-//! when to stop. A node survives the loss of its scheduler: it keeps what it works on and comes
+//! [`run`] is the whole of it; a program brings a [`Config`], passes its owner's [`Wishes`] on, shows
+//! the [`NodeEvent`]s and says when to stop. A node survives the loss of its scheduler: it keeps what it works on and comes
 //! back. Scenes come from strangers: it renders them in a process of their own (see [`worker`]). It
 //! believes nothing but leases signed by the scheduler it was welcomed by, and works for
 //! none whose ledger tells another story than it did before (see [`witness`]).
 
 mod agent;
+mod announce;
 mod backend;
+mod bench;
 mod cache;
 pub mod cards;
 mod cheat;
 mod config;
+mod duty;
 mod easel;
 mod event;
 mod giving;
@@ -23,8 +26,11 @@ mod memory;
 mod painter;
 mod seen;
 mod session;
+mod steer;
 mod studio;
+mod vitals;
 mod watch;
+mod wishes;
 pub mod witness;
 mod work;
 pub mod worker;
@@ -33,13 +39,18 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use protocol::{Engine, SettingsError};
+use tokio::sync::watch::Receiver;
 
 pub use backend::OpenBackendError;
+pub use bench::Rendering;
 pub use config::{BackendChoice, Cheat, Config};
+pub use duty::{Duty, DutyError};
 pub use easel::{Frame, Order, RenderFault, Seen, Sight};
 pub use event::NodeEvent;
 pub use lease::LeaseError;
-pub use manners::Manners;
+pub use manners::{Manners, Pause};
+pub use vitals::Vitals;
+pub use wishes::{Hold, RunAnyway, Wishes, WishesError};
 pub use witness::{Witness, WitnessError};
 
 /// Why a node cannot go on. What a retry may heal is a [`NodeEvent::Error`] instead.
@@ -122,18 +133,21 @@ pub enum RunError {
 
 /// Runs a node until `shutdown` is ready, or until something is wrong that no retry heals.
 ///
-/// Leases not finished by then are given back. `events` is called from several threads and
-/// should return at once.
+/// Leases not finished by then are given back. `wishes` are heeded as they change, within a
+/// twentieth of a second; who has none that change passes [`Wishes::for_good`]. Those that no node
+/// can meet change nothing and are told as a [`NodeEvent::Error`]. `events` is called from several
+/// threads and should return at once.
 ///
 /// # Errors
 /// See [`RunError`].
 pub async fn run(
     config: Config,
+    wishes: Receiver<Wishes>,
     events: impl Fn(NodeEvent) + Send + Sync + 'static,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     let mut shutdown = std::pin::pin!(shutdown);
-    let mut agent = agent::Agent::start(config, std::sync::Arc::new(events)).await?;
+    let mut agent = agent::Agent::start(config, wishes, std::sync::Arc::new(events)).await?;
     let ended = agent.work(shutdown.as_mut()).await;
     agent.stop().await;
     ended

@@ -4,18 +4,27 @@
 //! how it ends.
 
 mod observe;
+mod pause;
 mod schedule;
 mod sleep;
 
-use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use observe::cpu_temperature_c;
 pub use observe::{Observer, can_observe};
+pub use pause::Pause;
 pub use schedule::{ScheduleError, Span, WeekTime};
 pub(crate) use sleep::{AfterSleep, after_sleep, slept, woke};
 
+use crate::wishes::RunAnyway;
+
+/// Longest time without a key that can be asked for, minutes: a day.
+pub const AWAY_MINUTES_MAX: u32 = 1440;
+/// Temperatures that a rule may name, °C: below them any machine is, above them it is off.
+pub const TEMPERATURES_C: RangeInclusive<f32> = 30.0..=110.0;
 /// How much cooler it must be before a node that was too hot goes on, °C.
 const COOLER_C: f32 = 5.0;
 
@@ -75,79 +84,47 @@ pub struct Observation {
     pub disk_free_bytes: Option<u64>,
 }
 
-/// Why a node does not render now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Manners that make no sense.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Pause {
-    /// Somebody uses the machine.
-    UserActive {
-        /// Minutes without a key that end the pause.
-        away_minutes: u32,
-    },
-    /// A program that wants the machine for itself runs.
-    Exclusive {
-        /// Its name.
-        program: String,
-    },
-    /// A program fills the screen.
-    FullScreen {
-        /// Its name.
-        program: String,
-    },
-    /// The machine is about to sleep.
-    Sleep,
-    /// Outside the schedule.
-    Schedule {
-        /// Minutes until the next span.
-        resumes_in_minutes: u32,
-    },
-    /// On battery.
-    Battery,
-    /// Too hot.
-    TooHot {
-        /// Now, °C.
-        temperature_c: f32,
-        /// Below which it goes on, °C.
-        resumes_below_c: f32,
-    },
-    /// The disk is nearly full.
-    DiskFull {
-        /// Free, bytes.
-        free_bytes: u64,
-        /// That must be free, bytes.
-        wanted_bytes: u64,
-    },
+pub enum MannersError {
+    /// Minutes away out of bounds.
+    #[error("away_minutes is {0}; choose 1 to {AWAY_MINUTES_MAX}, or none for no rule")]
+    Away(u32),
+    /// A temperature out of bounds.
+    #[error(
+        "temperature_c_max is {0}; choose {least} to {most}, or none for no rule",
+        least = TEMPERATURES_C.start(), most = TEMPERATURES_C.end()
+    )]
+    Temperature(f32),
 }
 
-impl fmt::Display for Pause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MIB: u64 = 1 << 20;
-        match self {
-            Self::UserActive { away_minutes } => {
-                write!(f, "you are using this machine; resumes {away_minutes} min after you stop")
-            }
-            Self::Exclusive { program } => {
-                write!(f, "{program} is running; resumes when it ends")
-            }
-            Self::FullScreen { program } => {
-                write!(f, "full-screen program ({program}); resumes when it leaves the screen")
-            }
-            Self::Sleep => f.write_str("the machine goes to sleep; resumes when it wakes"),
-            Self::Schedule { resumes_in_minutes } => {
-                let (hours, minutes) = (resumes_in_minutes / 60, resumes_in_minutes % 60);
-                write!(f, "outside the schedule; resumes in {hours} h {minutes} min")
-            }
-            Self::Battery => f.write_str("on battery; resumes when plugged in"),
-            Self::TooHot { temperature_c, resumes_below_c } => {
-                write!(f, "too hot, {temperature_c:.0} °C; resumes below {resumes_below_c:.0} °C")
-            }
-            Self::DiskFull { free_bytes, wanted_bytes } => write!(
-                f,
-                "the disk is nearly full, {} MiB free; resumes at {} MiB",
-                free_bytes / MIB,
-                wanted_bytes / MIB
-            ),
+impl Manners {
+    /// Checks what their types do not.
+    ///
+    /// # Errors
+    /// See [`MannersError`].
+    pub fn check(&self) -> Result<(), MannersError> {
+        if let Some(minutes) = self.away_minutes
+            && !(1..=AWAY_MINUTES_MAX).contains(&minutes)
+        {
+            return Err(MannersError::Away(minutes));
         }
+        match self.temperature_c_max {
+            Some(max) if !TEMPERATURES_C.contains(&max) => Err(MannersError::Temperature(max)),
+            _fine => Ok(()),
+        }
+    }
+}
+
+impl Observation {
+    /// The same without what concerns only the person's comfort, and with the battery where that is
+    /// overridden as well: for who runs the node anyway. What is not seen is no reason to pause.
+    #[must_use]
+    pub(crate) fn overridden(self, by: RunAnyway) -> Self {
+        let on_battery = self.on_battery.filter(|_seen| !by.on_battery);
+        let (idle, exclusive, full_screen, time) = (None, None, None, None);
+        Self { idle, exclusive, full_screen, time, on_battery, ..self }
     }
 }
 
@@ -285,6 +262,41 @@ mod tests {
         assert!(decide(&manners, &at(72.0), hot.as_ref()).is_some(), "not yet cool");
         assert!(decide(&manners, &at(72.0), None).is_none());
         assert!(decide(&manners, &at(70.0), hot.as_ref()).is_none());
+    }
+
+    #[test]
+    fn who_runs_it_anyway_overrides_comfort_and_no_danger() {
+        let manners = Manners {
+            away_minutes: Some(5),
+            schedule: vec!["22:00-07:00".parse().expect("a span")],
+            temperature_c_max: Some(75.0),
+            ..Manners::default()
+        };
+        let quiet = || Observation { idle: Some(Duration::ZERO), ..Observation::default() };
+        let named = |name: &str| Some(Some(name.to_owned()));
+        let noon = Some(WeekTime::new(0, 720));
+        let comfort = [
+            quiet(),
+            Observation { exclusive: named("hl2"), ..quiet() },
+            Observation { full_screen: named("hl2"), ..quiet() },
+            Observation { time: noon, ..Observation::default() },
+        ];
+        let check = |seen: Observation, on_battery, expected: Option<&str>| {
+            assert!(decide(&manners, &seen, None).is_some(), "a pause without it: {seen:?}");
+            check(&manners, &seen.overridden(RunAnyway { until_ms: 1, on_battery }), expected);
+        };
+        for seen in comfort {
+            check(seen, false, None);
+        }
+        let plug = Some("on battery; resumes when plugged in");
+        check(Observation { on_battery: Some(true), ..quiet() }, false, plug);
+        check(Observation { on_battery: Some(true), ..quiet() }, true, None);
+        let hot = Some("too hot, 80 °C; resumes below 70 °C");
+        check(Observation { temperature_c: Some(80.0), ..quiet() }, true, hot);
+        let full = Some("the disk is nearly full, 0 MiB free; resumes at 1024 MiB");
+        check(Observation { disk_free_bytes: Some(1), ..quiet() }, true, full);
+        let sleep = Some("the machine goes to sleep; resumes when it wakes");
+        check(Observation { sleeps: Some(true), ..quiet() }, true, sleep);
     }
 
     #[test]

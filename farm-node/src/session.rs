@@ -1,5 +1,7 @@
 //! One connection to the scheduler, from its welcome to its end.
 
+mod rest;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -16,7 +18,8 @@ use crate::config::Cheat;
 use crate::event::NodeEvent;
 use crate::hello::{Greeted, greet, tell_looked, unexpected};
 use crate::lease;
-use crate::manners::{AfterSleep, Pause, after_sleep, woke};
+use crate::manners::Pause;
+use crate::wishes::Hold;
 use crate::witness::{Seen, WitnessError};
 use crate::work::{Finished, WorkError};
 
@@ -32,8 +35,6 @@ const BEATS_PER_LOOK: u32 = 12;
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 /// Wait before the next poll after the scheduler said that the node gets no work.
 const BARRED_WAIT: Duration = Duration::from_secs(60);
-/// A pause that lasts longer is none that a lease waits for: another node has it.
-const GIVE_BACK_AFTER: Duration = Duration::from_secs(60);
 /// Calls in a row without an answer, after which the connection is given up.
 const SILENCES_MAX: u32 = 3;
 
@@ -66,9 +67,12 @@ struct Session<'a> {
     submitting: BTreeSet<LeaseId>,
     /// Films that were not taken; they go again with the next beat.
     resting: BTreeSet<LeaseId>,
-    paused: Option<String>,
-    /// Since when the node pauses of itself.
-    at_rest: Option<Instant>,
+    /// Whether no work is to be taken.
+    at_rest: bool,
+    /// Since when the worker is halted.
+    halted: Option<Instant>,
+    /// What the owner wishes of the leases.
+    hold: Option<Hold>,
     /// The machine is about to sleep: its leases go back at once.
     sleeps: bool,
     /// Leases are being given back, in so many calls.
@@ -101,8 +105,9 @@ pub(crate) async fn run(agent: &mut Agent, backoff: &mut Backoff) -> Result<Stri
         verifications: JoinSet::new(),
         submitting: BTreeSet::new(),
         resting: BTreeSet::new(),
-        paused: None,
-        at_rest: None,
+        at_rest: false,
+        halted: None,
+        hold: None,
         sleeps: false,
         releasing: 0,
         slept,
@@ -129,7 +134,8 @@ impl Session<'_> {
         ticks.tick().await;
         loop {
             self.submit();
-            let awake = self.at_rest.is_none();
+            self.agent.note_at_hand(!self.verifications.is_empty());
+            let awake = !self.at_rest;
             let room = awake && !self.polling && self.agent.unfinished() < LEASES_HELD;
             let verifies = awake && self.agent.config.verify && !self.verifying;
             tokio::select! {
@@ -234,69 +240,6 @@ impl Session<'_> {
         }
     }
 
-    /// Takes note of a pause that the node makes of itself, or of its end, and of a sleep. Closes
-    /// the connection and says why, where the scheduler has forgotten it over that.
-    fn heed(&mut self) -> Option<String> {
-        let now = self.agent.watched.borrow_and_update().clone();
-        self.sleeps = now.pause == Some(Pause::Sleep);
-        match (now.pause, self.at_rest) {
-            (Some(pause), since) => {
-                self.at_rest = since.or_else(|| Some(Instant::now()));
-                self.agent.tell(NodeEvent::Paused { reason: pause.to_string() });
-            }
-            (None, Some(_)) => {
-                self.at_rest = None;
-                self.agent.tell(NodeEvent::Resumed);
-            }
-            (None, None) => {}
-        }
-        if self.sleeps {
-            self.give_back();
-            self.may_sleep();
-        }
-        let slept = woke(self.slept, now.slept)?;
-        self.slept = now.slept;
-        match after_sleep(slept) {
-            AfterSleep::Redial => {
-                self.connection.close("this machine has slept");
-                Some(format!("this machine has slept for {} s", slept.as_secs()))
-            }
-            AfterSleep::Beat => {
-                self.beat();
-                None
-            }
-        }
-    }
-
-    /// Lets the machine sleep once nothing is being given back any more.
-    fn may_sleep(&self) {
-        if self.sleeps && self.releasing == 0 {
-            self.agent.ready.notify_one();
-        }
-    }
-
-    /// A long pause gives back what is not finished, and one before a sleep at once.
-    fn give_back(&mut self) {
-        let is_long = self.at_rest.is_some_and(|since| since.elapsed() >= GIVE_BACK_AFTER);
-        if !is_long && !self.sleeps {
-            return;
-        }
-        let unfinished = self.agent.held.iter().filter(|(_, held)| held.finished.is_none());
-        let leases: Vec<LeaseId> = unfinished.map(|(id, _)| *id).collect();
-        if leases.is_empty() {
-            return;
-        }
-        let reason = "the node pauses";
-        leases.iter().for_each(|lease| self.agent.let_go(*lease, reason));
-        self.release(leases, reason.to_owned(), false);
-    }
-
-    fn release(&mut self, leases: Vec<LeaseId>, reason: String, too_large: bool) {
-        self.releasing += 1;
-        let request = Request::Release { leases, reason, too_large };
-        self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
-    }
-
     fn look(&mut self) {
         if !std::mem::replace(&mut self.looking, true) {
             let (witness, connection) = (self.agent.witness.clone(), self.connection.clone());
@@ -338,9 +281,11 @@ impl Session<'_> {
     ) -> Result<(), RunError> {
         match outcome {
             Ok(finished) => {
+                self.agent.workshop.bench.forget(lease);
                 if let Some(held) = self.agent.held.get_mut(&lease) {
                     held.finished = Some(finished);
                 }
+                self.works_again(&Pause::BackendLost);
             }
             Err(WorkError::Silent) => self.agent.let_go(lease, "kept silent about it"),
             Err(error) => {
@@ -353,7 +298,7 @@ impl Session<'_> {
                 self.poll_after = Instant::now() + BUSY_WAIT;
                 if matches!(&error, WorkError::Render(fault) if fault.is_of_backend()) {
                     // Without a backend, leases would only be taken to be dropped.
-                    self.pause("the backend is lost; restart the node".to_owned(), BARRED_WAIT);
+                    self.pause(Pause::BackendLost);
                 }
                 self.keeps_scenes(error)?;
             }
@@ -408,10 +353,7 @@ impl Session<'_> {
             Answer::Standing(Ok(Reply::Node(view))) => {
                 let barred = view.barred;
                 self.agent.tell(NodeEvent::Standing(view));
-                if barred {
-                    let reason = "the farm bars this node: a film of its was refused".to_owned();
-                    self.pause(reason, BARRED_WAIT);
-                }
+                if barred { self.pause(Pause::Barred) } else { self.works_again(&Pause::Barred) }
             }
             Answer::Beat(Err(error))
             | Answer::Found(Err(error))
@@ -434,14 +376,15 @@ impl Session<'_> {
     fn leased(&mut self, replied: Answered) {
         self.polling = false;
         match replied {
-            Ok(Reply::Leases(leases)) if self.at_rest.is_some() => {
+            Ok(Reply::Leases(leases)) if self.at_rest => {
                 // They were asked for before the pause.
                 let scheduler = self.scheduler;
                 let ours = leases.iter().filter_map(|signed| signed.open_from(scheduler).ok());
                 let leases = ours.map(|lease| lease.id).collect();
-                self.release(leases, "the node pauses".to_owned(), false);
+                self.decline(leases);
             }
             Ok(Reply::Leases(leases)) => {
+                self.is_not_refused();
                 for signed in &leases {
                     let node = self.agent.workshop.node;
                     match lease::verify(signed, self.scheduler, node, renderer::ENGINE) {
@@ -457,7 +400,7 @@ impl Session<'_> {
             }
             Err(CallError::Refused(refused)) => match refused.code {
                 RefusedCode::Busy => self.poll_after = Instant::now() + BUSY_WAIT,
-                _other => self.pause(refused.message, BARRED_WAIT),
+                _other => self.pause(Pause::Refused { message: refused.message }),
             },
             // A lost connection ends the session; a timeout is counted.
             Err(error) => {
@@ -472,6 +415,8 @@ impl Session<'_> {
         self.verifying = false;
         match replied {
             Ok(Reply::VerificationLease(None)) => {}
+            // Asked for before the hold: it lapses, and the scheduler looks itself.
+            Ok(Reply::VerificationLease(Some(_))) if self.hold.is_some() => {}
             Ok(Reply::VerificationLease(Some(signed))) => {
                 let (workshop, scheduler) = (self.agent.workshop.clone(), self.scheduler);
                 let engine = renderer::ENGINE;
@@ -562,14 +507,6 @@ impl Session<'_> {
     fn verdict(&self, signed: &Signed<Verdict>) -> Result<Verdict, String> {
         let verdict = signed.open_from(self.scheduler);
         verdict.map_err(|error| format!("a verdict is not the scheduler's: {error}"))
-    }
-
-    fn pause(&mut self, reason: String, wait: Duration) {
-        self.poll_after = Instant::now() + wait;
-        if self.paused.as_ref() != Some(&reason) {
-            self.paused = Some(reason.clone());
-            self.agent.tell(NodeEvent::Paused { reason });
-        }
     }
 
     fn error(&self, message: String) {

@@ -1,6 +1,8 @@
 //! The render thread: it alone touches what renders, one order after the other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +22,21 @@ pub(crate) struct Studio {
     description: String,
     confinement: Option<Confinement>,
     reins: Option<Reins>,
+    busy: Busy,
+}
+
+/// Whether the render thread is at something.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, busy: bool) {
+        self.0.store(busy, Ordering::Relaxed);
+    }
 }
 
 impl Studio {
@@ -31,6 +48,8 @@ impl Studio {
         let (jobs, mut queue) = mpsc::channel::<Job>(4);
         let (urgent, mut first) = mpsc::unbounded_channel::<Job>();
         let (opened, opening) = oneshot::channel();
+        let busy = Busy::default();
+        let seen = busy.clone();
         let thread = std::thread::spawn(move || {
             let mut painter = match painter() {
                 Ok(painter) => painter,
@@ -44,15 +63,17 @@ impl Studio {
                 return;
             }
             while let Some(job) = queue.blocking_recv() {
+                seen.set(true);
                 while let Ok(urgent) = first.try_recv() {
                     urgent(&mut painter);
                 }
                 job(&mut painter);
+                seen.set(false);
             }
         });
         let opened = opening.await.expect("invariant: the thread answers before it ends")?;
         let (description, confinement, reins) = opened;
-        Ok(Self { jobs, urgent, thread, description, confinement, reins })
+        Ok(Self { jobs, urgent, thread, description, confinement, reins, busy })
     }
 
     /// What the rendering is locked in with; `None` where it is done in this process.
@@ -63,6 +84,11 @@ impl Studio {
     /// What halts the rendering; `None` where it is done in this process.
     pub(crate) fn reins(&self) -> Option<Reins> {
         self.reins.clone()
+    }
+
+    /// Whether it is at something.
+    pub(crate) fn busy(&self) -> Busy {
+        self.busy.clone()
     }
 
     /// What it renders on, for people.

@@ -13,6 +13,7 @@ use protocol::{
 use renderer::{Cancel, RenderError, Work};
 use transport::{Connection, FetchError, FetchProgress, Peer, SceneError};
 
+use crate::bench::Bench;
 use crate::cache::SceneCache;
 use crate::config::Cheat;
 use crate::easel::{Frame, Order, RenderFault};
@@ -41,6 +42,8 @@ pub(crate) struct Workshop {
     /// Whether the node gives scenes to others.
     pub(crate) gives: bool,
     pub(crate) shelf: Mutex<Shelf>,
+    /// What is being rendered, and what was a moment ago.
+    pub(crate) bench: Bench,
     /// The scheduler, while it is there.
     pub(crate) line: Mutex<Option<Connection>>,
 }
@@ -194,7 +197,7 @@ impl Workshop {
         let work = Work { rect, batch: unit.batch };
         let order = Order { frame: Frame { scene, settings, time_s }, work };
         let id = lease.id;
-        let (events, cancel) = (self.events.clone(), cancel.clone());
+        let (events, cancel, bench) = (self.events.clone(), cancel.clone(), self.bench.clone());
         let job = self.studio.ask(move |painter| {
             if cancel.is_set() {
                 return Err(RenderError::Cancelled.into());
@@ -202,6 +205,7 @@ impl Workshop {
             if package.is_none() && !painter.holds(&order.frame)? {
                 return Ok(None);
             }
+            let _turn = bench.begin(id, unit);
             events(NodeEvent::Rendering { lease: id, unit });
             let begin = Instant::now();
             let film = painter.film(&order, package.as_ref(), &cancel)?;
@@ -325,7 +329,7 @@ impl Workshop {
         *self.line.lock().unwrap_or_else(PoisonError::into_inner) = connection;
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    pub(crate) fn shelf(&self) -> MutexGuard<'_, Shelf> {
         // Counts and sizes are whole after any panic.
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }

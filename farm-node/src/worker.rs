@@ -22,6 +22,7 @@ pub use confinement::{Confinement, Raised, Standing, Wall};
 pub use keeper::{Patience, Worker};
 pub use process::WorkerError;
 pub use reins::Reins;
+pub(crate) use reins::Rest;
 pub use serve::run;
 pub use trial::{Attempt, Outcome};
 pub use wire::{Setup, Trial, WireError};

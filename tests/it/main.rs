@@ -28,6 +28,8 @@ mod stranger;
 mod twice;
 /// A scheduler drains, and another goes on.
 mod upgrade;
+/// An owner who steers his node while it works.
+mod wishes;
 /// Farms that show two histories, or an older one.
 mod witnesses;
 

@@ -290,6 +290,21 @@ impl Farm {
     /// # Errors
     /// It cannot be started.
     pub fn start_node_at(&self, place: &Place, name: &str, arguments: &[&str]) -> Result<Process> {
+        Process::start_at(place, name, self.dir.path(), &self.node_line(place, name, arguments))
+    }
+
+    /// The same with an owner's wishes on standard input, and its events as JSON.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_steered_node(&self, name: &str, arguments: &[&str]) -> Result<Process> {
+        let steered = ["--json", "--wishes-on-stdin", "--stop-on-stdin-eof"];
+        let arguments = [&steered[..], arguments].concat();
+        let line = self.node_line(&Place::default(), name, &arguments);
+        Process::start_heeding(name, self.dir.path(), &line)
+    }
+
+    fn node_line(&self, place: &Place, name: &str, arguments: &[&str]) -> Vec<String> {
         let mut all = vec![
             "node".to_owned(),
             "--farm".to_owned(),
@@ -304,7 +319,7 @@ impl Farm {
             "1".to_owned(),
         ];
         all.extend(arguments.iter().map(|&argument| argument.to_owned()));
-        Process::start_at(place, name, self.dir.path(), &all)
+        all
     }
 
     /// Submits the scene and follows the job to its picture, in the background.

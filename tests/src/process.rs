@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +18,8 @@ use crate::{PATIENCE, Place, tessera};
 pub struct Process {
     name: String,
     child: Child,
+    /// Of one that heeds what it is told.
+    stdin: Option<ChildStdin>,
     stdout: Lines,
     stderr: Lines,
 }
@@ -49,20 +51,64 @@ impl Process {
     /// # Errors
     /// It cannot be started.
     pub fn start_at(place: &Place, name: &str, home: &Path, arguments: &[String]) -> Result<Self> {
+        Self::spawn(place, name, home, arguments, Stdio::null())
+    }
+
+    /// The same with a standard input, for [`Process::tell`].
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_heeding(name: &str, home: &Path, arguments: &[String]) -> Result<Self> {
+        Self::spawn(&Place::default(), name, home, arguments, Stdio::piped())
+    }
+
+    fn spawn(
+        place: &Place,
+        name: &str,
+        home: &Path,
+        arguments: &[String],
+        stdin: Stdio,
+    ) -> Result<Self> {
         let mut child = place
             .command(tessera())
             .args(arguments)
             .env("TESSERA_HOME", home.join("home"))
             .env_remove("TESSERA_FARM")
             .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("{name} does not start"))?;
         let stdout = Lines::read(child.stdout.take().context("no standard output")?);
         let stderr = Lines::read(child.stderr.take().context("no standard error")?);
-        Ok(Self { name: name.to_owned(), child, stdout, stderr })
+        let stdin = child.stdin.take();
+        Ok(Self { name: name.to_owned(), child, stdin, stdout, stderr })
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Errors
+    /// It has none, or has ended.
+    pub fn tell(&mut self, line: &str) -> Result<()> {
+        let stdin = self.stdin.as_mut().context("it heeds no standard input")?;
+        writeln!(stdin, "{line}").with_context(|| format!("{} heeds nothing", self.name))
+    }
+
+    /// Ends its standard input.
+    pub fn hang_up(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits until its lines of standard output are as `wanted` likes.
+    ///
+    /// # Errors
+    /// The process ends first, or [`PATIENCE`] does.
+    pub fn wait_until(&self, wanted: impl Fn(&[String]) -> bool) -> Result<()> {
+        self.stdout.wait_until(&wanted, PATIENCE).then_some(()).with_context(|| {
+            let said = [self.stdout.all(), self.stderr.all()].concat().join("\n");
+            format!("{} did not say what was waited for; it said:\n{said}", self.name)
+        })
     }
 
     /// Waits for a line of either output that `wanted` likes.
@@ -275,12 +321,21 @@ impl Lines {
 
     /// The first line that `wanted` likes, or none when the stream or the patience ends first.
     fn wait_for(&self, wanted: impl Fn(&str) -> bool, patience: Duration) -> Option<String> {
+        self.wait(|lines| lines.iter().find(|line| wanted(line)).cloned(), patience)
+    }
+
+    /// Whether `wanted` likes the lines before the stream or the patience ends.
+    fn wait_until(&self, wanted: impl Fn(&[String]) -> bool, patience: Duration) -> bool {
+        self.wait(|lines| wanted(lines).then_some(()), patience).is_some()
+    }
+
+    fn wait<T>(&self, found: impl Fn(&[String]) -> Option<T>, patience: Duration) -> Option<T> {
         let (heard, told) = &*self.0;
         let start = Instant::now();
         let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(line) = heard.lines.iter().find(|line| wanted(line)) {
-                return Some(line.clone());
+            if let Some(found) = found(&heard.lines) {
+                return Some(found);
             }
             let left = patience.checked_sub(start.elapsed())?;
             if heard.ended {

@@ -45,6 +45,8 @@ fn card(library: &Nvml, index: u32) -> Option<Card> {
         temperature_c: device.temperature(TemperatureSensor::Gpu).ok().map(|c| c as f32),
         // Thousandths.
         power_w: device.power_usage().ok().map(|milliwatts| milliwatts as f32 / 1e3),
+        // Of the first one: all of a card's are steered alike.
+        fan_percent: device.fan_speed(0).ok().and_then(|percent| u8::try_from(percent).ok()),
         busy_percent: busy.and_then(|busy| u8::try_from(busy.gpu).ok()),
         memory_bytes: memory.as_ref().map(|memory| memory.total),
         memory_used_bytes: memory.map(|memory| memory.used),

@@ -49,6 +49,15 @@ impl Observer {
         }
     }
 
+    /// Observes for other manners from now on.
+    pub(crate) fn heed(&mut self, manners: &Manners) {
+        #[cfg(target_os = "linux")]
+        self.desktop.heed(manners);
+        self.manners.clone_from(manners);
+        // What they ask about may not have been looked at.
+        self.slow = None;
+    }
+
     /// What is seen now. Keyboard and mouse are looked at each time, the rest every two seconds.
     pub fn look(&mut self) -> Observation {
         let fresh = self.slow.as_ref().is_none_or(|(at, _)| at.elapsed() >= SLOW);
@@ -89,24 +98,48 @@ impl Observer {
     }
 }
 
+/// The hottest sensor of the processor, °C; `None` where none is listed.
+pub(crate) fn cpu_temperature_c() -> Option<f32> {
+    #[cfg(target_os = "linux")]
+    return linux::cpu_temperature_c();
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 /// What shows whether somebody is there, and what he wants the machine for.
 #[cfg(target_os = "linux")]
 struct Desktop {
     inputs: linux::Inputs,
     screen: screen::Screen,
+    /// Whether the display is asked for keys all the time.
+    closely: bool,
     logind: logind::Logind,
+}
+
+#[cfg(target_os = "linux")]
+fn display() -> Option<String> {
+    std::env::var("DISPLAY").ok()
 }
 
 #[cfg(target_os = "linux")]
 impl Desktop {
     fn begin(manners: &Manners, ready: Option<Arc<Notify>>) -> Self {
         let inputs = linux::Inputs::open();
-        // Devices that can be read say it sooner.
-        let closely = manners.away_minutes.is_some() && !inputs.can_be_read();
+        let closely = inputs.must_be_helped(manners);
         Self {
             inputs,
-            screen: screen::Screen::begin(std::env::var("DISPLAY").ok(), closely),
+            screen: screen::Screen::begin(display(), closely),
+            closely,
             logind: logind::Logind::begin(None, ready),
+        }
+    }
+
+    /// Asks the display as closely as these manners want.
+    fn heed(&mut self, manners: &Manners) {
+        let closely = self.inputs.must_be_helped(manners);
+        if closely != self.closely {
+            self.closely = closely;
+            self.screen = screen::Screen::begin(display(), closely);
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use farm_node::{BackendChoice, Cheat, Config, Manners, NodeEvent, RunError};
+use farm_node::{BackendChoice, Cheat, Config, Manners, NodeEvent, RunError, Wishes};
 use film::Film;
 use protocol::message::{Qualification, RefusedCode};
 use protocol::sign::public_key;
@@ -17,7 +17,7 @@ use protocol::{
 };
 use renderer::{Backend as _, Cancel, CpuBackend, Work};
 use tempfile::TempDir;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use transport::{BoxFuture, Peer, PeerConfig, Service};
 
@@ -227,6 +227,7 @@ pub async fn reopen(farm: &Arc<Farm>, folder: &TempDir, bind: SocketAddr) -> Pee
 pub struct Node {
     pub id: NodeId,
     pub events: mpsc::UnboundedReceiver<NodeEvent>,
+    wishes: watch::Sender<Wishes>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Result<(), RunError>>,
 }
@@ -262,8 +263,10 @@ impl Node {
     async fn run(config: Config) -> Self {
         let (sender, mut events) = mpsc::unbounded_channel();
         let (stop, stopping) = oneshot::channel();
+        let (wishes, heeding) = watch::channel(Wishes::default());
         let running = tokio::spawn(farm_node::run(
             config,
+            heeding,
             move |event| {
                 let _test_over = sender.send(event);
             },
@@ -274,7 +277,12 @@ impl Node {
         let Some(NodeEvent::Started { node: id, .. }) = events.recv().await else {
             panic!("a node tells first who it is");
         };
-        Self { id, events, stop, running }
+        Self { id, events, wishes, stop, running }
+    }
+
+    /// What its owner wishes from now on.
+    pub fn wish(&self, wishes: Wishes) {
+        self.wishes.send_replace(wishes);
     }
 
     /// The next event of the wanted kind.

@@ -142,7 +142,7 @@ async fn a_node_pauses_while_a_program_runs_and_says_why() {
     let manners = Manners { exclusive, ..Manners::default() };
     let mut node = Node::start_with(&peer, &folder, None, manners).await;
     let reason = node.hears(|event| match event {
-        NodeEvent::Paused { reason } => Some(reason.clone()),
+        NodeEvent::Paused { pause } => Some(pause.to_string()),
         _other => None,
     });
     assert_eq!(reason.await, "a-long-game-of-a-name is running; resumes when it ends");

@@ -4,3 +4,4 @@ mod farm;
 mod life;
 mod scenes;
 mod trust;
+mod wishes;

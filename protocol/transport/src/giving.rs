@@ -54,7 +54,7 @@ impl Giving {
         bytes_per_second: NonZeroU64,
         up: Option<Arc<Pace>>,
     ) -> Self {
-        let paces = [Arc::new(Pace::new(bytes_per_second))].into_iter().chain(up).collect();
+        let paces = [Arc::new(Pace::new(Some(bytes_per_second)))].into_iter().chain(up).collect();
         Self { porter, paces, guests: Mutex::default() }
     }
 

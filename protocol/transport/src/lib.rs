@@ -33,7 +33,7 @@ use std::pin::Pin;
 pub use backoff::Backoff;
 pub use connection::{CallError, Connection};
 pub use giving::Porter;
-pub use pace::PeerPace;
+pub use pace::{Carried, PeerPace};
 pub use peer::{BindError, ConnectError, Peer, PeerConfig, PeerLimits};
 pub use scenes::{FetchError, FetchProgress, Held, Part, SceneError, Scenes, Usher};
 pub use serve::Service;

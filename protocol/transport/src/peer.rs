@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::blobs::BlobStore;
 use crate::giving::{GIVE_ALPN, Giving, Porter};
 use crate::lobby::{Lobby, Seat};
-use crate::pace::{Pace, PeerPace};
+use crate::pace::{Carried, Pace, PeerPace};
 use crate::registry::Registry;
 use crate::scenes::{SceneError, SceneStore, Scenes, Usher};
 use crate::serve::{Door, Service};
@@ -37,8 +37,9 @@ pub struct PeerConfig {
     pub scenes_dir: PathBuf,
     /// What others may take of this peer.
     pub limits: PeerLimits,
-    /// What this peer takes of its line.
-    pub pace: PeerPace,
+    /// What this peer takes of its line, and counts; with it, [`Peer::set_pace`] changes it. Without,
+    /// all there is, uncounted.
+    pub pace: Option<PeerPace>,
 }
 
 /// What others may take of a peer.
@@ -74,7 +75,7 @@ impl PeerConfig {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             scenes_dir: scenes_dir.into(),
             limits: PeerLimits::default(),
-            pace: PeerPace::default(),
+            pace: None,
         }
     }
 }
@@ -165,6 +166,8 @@ struct Shared {
     door: OnceLock<Arc<Door>>,
     giving: OnceLock<Giving>,
     usher: OnceLock<Arc<dyn Usher>>,
+    /// Of what is fetched.
+    down: Option<Arc<Pace>>,
     /// Of all that leaves this peer.
     up: Option<Arc<Pace>>,
     connections: Arc<Semaphore>,
@@ -188,13 +191,15 @@ impl Peer {
     /// See [`BindError`].
     pub async fn bind(config: PeerConfig) -> Result<Self, BindError> {
         let PeerConfig { key, bind, scenes_dir, limits, pace } = config;
-        let up = pace.up();
+        let paces = pace.map(|pace| {
+            let of = |bytes_per_second| Arc::new(Pace::new(bytes_per_second));
+            (of(pace.down_bytes_per_second), of(pace.up_bytes_per_second))
+        });
         let endpoint = endpoint(&key, bind)
             .await
             .map_err(|reason| BindError::Address { address: bind, reason })?;
         let store: Arc<dyn SceneStore> =
-            match BlobStore::open(&scenes_dir, limits.stall_timeout, pace.down(), up.clone()).await
-            {
+            match BlobStore::open(&scenes_dir, limits.stall_timeout, paces.clone()).await {
                 Ok(store) => Arc::new(store),
                 Err(source) => {
                     endpoint.close().await;
@@ -202,6 +207,7 @@ impl Peer {
                 }
             };
         let registry = Registry::default();
+        let (down, up) = paces.unzip();
         let shared = Arc::new(Shared {
             id: PublicKey(*endpoint.id().as_bytes()),
             scenes: Scenes::new(store.clone(), endpoint.clone(), registry.clone()),
@@ -212,6 +218,7 @@ impl Peer {
             door: OnceLock::new(),
             giving: OnceLock::new(),
             usher: OnceLock::new(),
+            down,
             up,
             connections: Arc::new(Semaphore::new(limits.connections_max as usize)),
             lobby: Arc::new(Lobby::new(limits::HANDSHAKES_MAX as usize)),
@@ -273,6 +280,22 @@ impl Peer {
             return;
         }
         shared.tell_alpns();
+    }
+
+    /// Goes on at another pace, where the peer was bound with one.
+    pub fn set_pace(&self, pace: PeerPace) {
+        let shared = &self.shared;
+        if let (Some(down), Some(up)) = (&shared.down, &shared.up) {
+            down.set(pace.down_bytes_per_second);
+            up.set(pace.up_bytes_per_second);
+        }
+    }
+
+    /// What was carried so far; nothing where the peer was bound without a pace.
+    #[must_use]
+    pub fn carried(&self) -> Carried {
+        let bytes = |pace: &Option<Arc<Pace>>| pace.as_ref().map_or(0, |pace| pace.carried_bytes());
+        Carried { down_bytes: bytes(&self.shared.down), up_bytes: bytes(&self.shared.up) }
     }
 
     /// Dials a peer that serves.

@@ -105,13 +105,18 @@ pub(crate) async fn write_frame(
         let mut rest = part;
         while !rest.is_empty() {
             let piece = rest.split_to(rest.len().min(WRITE_BYTES));
+            let bytes = piece.len() as u64;
             if let Some(pace) = pace {
-                pace.wait(piece.len() as u64).await;
+                pace.wait(bytes).await;
             }
             match tokio::time::timeout(stall, send.write_chunk(piece)).await {
                 Err(_elapsed) => return Err(StreamError::Stalled(stall)),
                 Ok(Err(error)) => return Err(StreamError::Broken(error.to_string())),
-                Ok(Ok(())) => {}
+                Ok(Ok(())) => {
+                    if let Some(pace) = pace {
+                        pace.note(bytes);
+                    }
+                }
             }
         }
     }

@@ -77,11 +77,15 @@ impl Interrupt {
         let interrupt = self.clone();
         std::thread::spawn(move || {
             let _ended = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
-            interrupt.stop();
-            // Nobody is left to insist: a stop that hangs ends the process all the same.
-            std::thread::sleep(ORPHAN_STOP_MAX);
-            std::process::exit(Exit::Failed as i32);
+            interrupt.stop_as_orphan();
         });
+    }
+
+    /// Stops, and ends the process where that hangs: nobody is left to insist.
+    pub fn stop_as_orphan(&self) -> ! {
+        self.stop();
+        std::thread::sleep(ORPHAN_STOP_MAX);
+        std::process::exit(Exit::Failed as i32);
     }
 
     fn signal(&self) {

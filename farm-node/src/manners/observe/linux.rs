@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::manners::WeekTime;
+use crate::manners::{Manners, WeekTime};
 
 /// Input devices that may be read, and when one last said something.
 pub(super) struct Inputs {
@@ -29,6 +29,11 @@ impl Inputs {
     /// Whether there is a device that can be read.
     pub(super) fn can_be_read(&self) -> bool {
         !self.devices.is_empty()
+    }
+
+    /// Whether the display must be asked about keys: devices that can be read say it sooner.
+    pub(super) fn must_be_helped(&self, manners: &Manners) -> bool {
+        manners.away_minutes.is_some() && !self.can_be_read()
     }
 
     /// Time since the last key or movement.
@@ -87,10 +92,29 @@ pub(super) fn on_battery() -> Option<bool> {
     any.then_some(discharging && !mains)
 }
 
+/// Where the kernel lists sensors.
+const SENSORS: &str = "/sys/class/hwmon";
+/// Its names of those in processors: Intel's, AMD's, and those of boards that have all in one.
+const OF_PROCESSORS: [&str; 5] = ["coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal"];
+
 /// The hottest sensor, °C.
 pub(super) fn temperature_c() -> Option<f32> {
-    let sensors = fs::read_dir("/sys/class/hwmon").ok()?.flatten();
-    let files = sensors.filter_map(|sensor| fs::read_dir(sensor.path()).ok());
+    hottest_c(Path::new(SENSORS), |_any| true)
+}
+
+/// The hottest sensor of a processor, °C.
+pub(super) fn cpu_temperature_c() -> Option<f32> {
+    hottest_c(Path::new(SENSORS), |name| OF_PROCESSORS.contains(&name))
+}
+
+/// The hottest of the sensors in a folder whose chip has a wanted name, °C.
+fn hottest_c(folder: &Path, wanted: impl Fn(&str) -> bool) -> Option<f32> {
+    let sensors = fs::read_dir(folder).ok()?.flatten();
+    let named = sensors.filter(|sensor| {
+        let name = fs::read_to_string(sensor.path().join("name")).unwrap_or_default();
+        wanted(name.trim())
+    });
+    let files = named.filter_map(|sensor| fs::read_dir(sensor.path()).ok());
     let inputs = files.flatten().flatten().filter(|file| {
         let name = file.file_name().to_string_lossy().into_owned();
         name.starts_with("temp") && name.ends_with("_input")
@@ -134,6 +158,29 @@ mod tests {
         let own = fs::read_to_string("/proc/self/comm").expect("Linux").trim_end().to_owned();
         assert_eq!(running(&["no such program".to_owned(), own.clone()]), Some(Some(own)));
         assert_eq!(running(&["no such program".to_owned()]), Some(None));
+    }
+
+    #[test]
+    fn a_processor_is_told_from_a_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let any = || hottest_c(folder.path(), |_any| true);
+        let of_processor = || hottest_c(folder.path(), |name| OF_PROCESSORS.contains(&name));
+        assert_eq!((any(), of_processor()), (None, None));
+        let chips = [
+            ("hwmon0", "nvme", ["71850", "20000"]),
+            ("hwmon1", "k10temp", ["55125", "61000"]),
+            ("hwmon2", "coretemp", ["-274000", "hot"]),
+        ];
+        for (chip, name, thousandths) in chips {
+            let chip = folder.path().join(chip);
+            fs::create_dir(&chip).expect("made");
+            fs::write(chip.join("name"), format!("{name}\n")).expect("written");
+            for (number, reading) in thousandths.iter().enumerate() {
+                let file = format!("temp{}_input", number + 1);
+                fs::write(chip.join(file), format!("{reading}\n")).expect("written");
+            }
+        }
+        assert_eq!((any(), of_processor()), (Some(71.85), Some(61.0)));
     }
 
     #[test]

@@ -78,10 +78,10 @@ impl BlobStore {
     pub(crate) async fn open(
         folder: &Path,
         stall: Duration,
-        down: Option<Arc<Pace>>,
-        up: Option<Arc<Pace>>,
+        paces: Option<(Arc<Pace>, Arc<Pace>)>,
     ) -> Result<Self, SceneError> {
         let store = Self::open_swept(folder, stall, SWEEP_INTERVAL).await?;
+        let (down, up) = paces.unzip();
         Ok(Self { down, up, ..store })
     }
 
@@ -501,6 +501,7 @@ async fn answer(link: Link, store: Store, gate: Gate, paces: Vec<Arc<Pace>>) {
                 ProviderMessage::Throttle(asked) => {
                     for pace in &paces {
                         pace.wait(asked.inner.size).await;
+                        pace.note(asked.inner.size);
                     }
                     asked.tx.send(Ok(())).await.ok();
                 }

@@ -29,17 +29,23 @@ pub(super) async fn open(
 impl RecvStream for Paced {
     async fn recv_bytes(&mut self, len: usize) -> io::Result<Bytes> {
         self.pace.wait(len as u64).await;
-        RecvStream::recv_bytes(&mut self.recv, len).await
+        let bytes = RecvStream::recv_bytes(&mut self.recv, len).await?;
+        self.pace.note(bytes.len() as u64);
+        Ok(bytes)
     }
 
     async fn recv_bytes_exact(&mut self, len: usize) -> io::Result<Bytes> {
         self.pace.wait(len as u64).await;
-        RecvStream::recv_bytes_exact(&mut self.recv, len).await
+        let bytes = RecvStream::recv_bytes_exact(&mut self.recv, len).await?;
+        self.pace.note(bytes.len() as u64);
+        Ok(bytes)
     }
 
     async fn recv_exact(&mut self, target: &mut [u8]) -> io::Result<()> {
         self.pace.wait(target.len() as u64).await;
-        RecvStream::recv_exact(&mut self.recv, target).await
+        RecvStream::recv_exact(&mut self.recv, target).await?;
+        self.pace.note(target.len() as u64);
+        Ok(())
     }
 
     fn stop(&mut self, code: VarInt) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use protocol::{Reply, Request};
 use tempfile::TempDir;
-use transport::{Peer, PeerConfig, PeerLimits, PeerPace};
+use transport::{Carried, Peer, PeerConfig, PeerLimits, PeerPace};
 
 use crate::desk::{Office, admitted, call};
 use crate::scenes::noise;
@@ -17,7 +17,7 @@ const SOON: Duration = Duration::from_millis(1_500);
 async fn bind(pace: PeerPace) -> (Peer, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = PeerConfig::new([2; 32], folder.path().join("scenes"));
-    config.pace = pace;
+    config.pace = Some(pace);
     (Peer::bind(config).await.expect("a free port"), folder)
 }
 
@@ -57,6 +57,10 @@ async fn what_is_fetched_keeps_to_the_pace_and_a_short_call_waits_for_nothing() 
     let (first, second, longest) = tokio::join!(fetch(one), fetch(two), beats);
     let took = begun.elapsed();
     assert_eq!((first.expect("here"), second.expect("here")), (4_000_000, 4_000_000));
+    let carried = guest.carried();
+    // The parts, and what proves them: a sixty-fourth of it or less.
+    assert!((8_000_000..8_200_000).contains(&carried.down_bytes), "{carried:?}");
+    assert_eq!(office.peer.carried(), Carried::default(), "no pace, no count");
     assert_eq!(guest.scenes().read(one).await.expect("whole"), parts[..2].concat());
     assert_eq!(guest.scenes().read(two).await.expect("whole"), parts[2]);
     println!("8 MB at 2 MB/s took {took:?}; a short call {longest:?} at most");
@@ -92,6 +96,8 @@ async fn what_leaves_shares_one_pace_and_a_short_call_waits_for_nothing() {
     assert_eq!(reply, Reply::Film);
     assert!(back.iter().eq(film.iter().rev()), "the same bytes, mirrored");
     assert_eq!(fetched.expect("given"), 1_000_000);
+    let carried = guest.carried();
+    assert!((4_000_000..4_100_000).contains(&carried.up_bytes), "{carried:?}");
     println!("3 MB and 1 MB at 1 MB/s took {took:?}; a short call {beat:?}");
     assert!(took >= Duration::from_millis(3_500), "4 MB at 1 MB/s took {took:?}");
     assert!(beat < SOON, "a short call took {beat:?}");

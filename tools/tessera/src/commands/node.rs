@@ -1,5 +1,7 @@
 //! `tessera node`: renders for a farm and earns tokens.
 
+mod said;
+mod steering;
 mod unit;
 
 use std::num::{NonZeroU32, NonZeroU64};
@@ -11,9 +13,8 @@ use anyhow::Context as _;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueHint};
 use farm_node::manners::{Manners, Span, can_observe};
-use farm_node::{Cheat, Config, NodeEvent};
-use protocol::{Pool, Tokens, Unit, VerdictKind};
-use serde_json::{Value, json};
+use farm_node::{Cheat, Config, NodeEvent, Wishes};
+use protocol::{Pool, Tokens};
 
 use crate::backend::BackendArgs;
 use crate::door;
@@ -100,8 +101,12 @@ pub struct NodeArgs {
     /// Print what happens as JSON objects
     #[arg(long)]
     json: bool,
+    /// Heed the owner's wishes from standard input: a JSON object a line, each the whole of them, the
+    /// latest wins. For a parent process; `docs/node.md` lists what may be wished
+    #[arg(long)]
+    wishes_on_stdin: bool,
     /// Stop when standard input ends: for a parent process
-    #[arg(long, hide = true)]
+    #[arg(long)]
     stop_on_stdin_eof: bool,
 }
 
@@ -166,12 +171,17 @@ pub fn run(args: NodeArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     }
     let config = config(&args)?;
     warn_of_blindness(&config);
-    if args.stop_on_stdin_eof {
-        interrupt.stop_on_stdin_eof();
-    }
+    let wishes = match (args.wishes_on_stdin, args.stop_on_stdin_eof) {
+        (true, stops) => steering::wishes_on_stdin(interrupt.clone(), stops, args.json),
+        (false, true) => {
+            interrupt.stop_on_stdin_eof();
+            Wishes::default().for_good()
+        }
+        (false, false) => Wishes::default().for_good(),
+    };
     let started = Instant::now();
     let events = move |event: NodeEvent| show(&event, args.json, started);
-    door::block_on(async { Ok(farm_node::run(config, events, interrupt.wait()).await?) })?;
+    door::block_on(async { Ok(farm_node::run(config, wishes, events, interrupt.wait()).await?) })?;
     Ok(Exit::Done)
 }
 
@@ -242,7 +252,7 @@ fn show(event: &NodeEvent, json: bool, started: Instant) {
     if json {
         let object = match event {
             NodeEvent::Stopped => json::stopped(started.elapsed()),
-            event => object(event),
+            event => said::object(event),
         };
         if let Err(error) = text::print(object) {
             tracing::debug!("nobody reads the events: {error}");
@@ -264,103 +274,4 @@ fn show(event: &NodeEvent, json: bool, started: Instant) {
         }
         event => eprintln!("  {event}"),
     }
-}
-
-fn object(event: &NodeEvent) -> Value {
-    let mut object = match event {
-        NodeEvent::Started { node, backend } => {
-            json!({ "event": "started", "node": node.to_string(), "backend": backend })
-        }
-        NodeEvent::Confined { confinement } => {
-            json!({ "event": "confined", "walls": confinement.as_ref().map(json::walls) })
-        }
-        NodeEvent::Benchmarked { rays_per_second } => {
-            json!({ "event": "benchmarked", "rays_per_second": rays_per_second })
-        }
-        NodeEvent::Connected { scheduler } => {
-            json!({ "event": "connected", "scheduler": scheduler.to_string() })
-        }
-        NodeEvent::Witnessed { entries, others } => {
-            json!({ "event": "witnessed", "entries": entries, "others": others })
-        }
-        NodeEvent::Qualified { class } => {
-            json!({ "event": "qualified", "class": json::class(*class) })
-        }
-        NodeEvent::Fetching { scene, found_bytes, received_bytes, size_bytes } => json!({
-            "event": "fetching",
-            "scene": scene.to_string(),
-            "found_bytes": found_bytes,
-            "received_bytes": received_bytes,
-            "size_bytes": size_bytes,
-        }),
-        NodeEvent::Rendering { lease, unit } => {
-            json!({ "event": "rendering", "lease": lease.to_string(), "unit": of_unit(unit) })
-        }
-        NodeEvent::Rendered { lease, unit, rays, took } => json!({
-            "event": "rendered",
-            "lease": lease.to_string(),
-            "unit": of_unit(unit),
-            "rays": { "closest": rays.closest, "shadow": rays.shadow },
-            "seconds": took.as_secs_f64(),
-        }),
-        NodeEvent::Submitted { lease, unit } => {
-            json!({ "event": "submitted", "lease": lease.to_string(), "unit": of_unit(unit) })
-        }
-        NodeEvent::Dropped { lease, reason } => {
-            json!({ "event": "dropped", "lease": lease.to_string(), "reason": reason })
-        }
-        NodeEvent::Verdict { verdict, .. } => of_verdict(&verdict.kind, &verdict.unit),
-        NodeEvent::Verified { films, pixels, took } => json!({
-            "event": "verified",
-            "films": films,
-            "pixels": pixels,
-            "seconds": took.as_secs_f64(),
-        }),
-        NodeEvent::Standing(view) => json!({ "event": "standing", "standing": json::node(view) }),
-        NodeEvent::Paused { reason } => json!({ "event": "paused", "reason": reason }),
-        NodeEvent::Resumed => json!({ "event": "resumed" }),
-        NodeEvent::Error { message, retry_in } => json!({
-            "event": "error",
-            "message": message,
-            "retry_seconds": retry_in.map(|wait| wait.as_secs_f64()),
-        }),
-        other => json!({ "event": "other", "words": other.to_string() }),
-    };
-    object["v"] = json::VERSION.into();
-    object
-}
-
-fn of_verdict(kind: &VerdictKind, unit: &Unit) -> Value {
-    let unit = of_unit(unit);
-    match kind {
-        VerdictKind::Accepted { pixels_checked, pay, .. } => json!({
-            "event": "accepted",
-            "unit": unit,
-            "pixels_checked": pixels_checked,
-            "pay": pay.to_string(),
-        }),
-        VerdictKind::Refused(refusal) => {
-            json!({ "event": "refused", "unit": unit, "reason": refusal.to_string() })
-        }
-        VerdictKind::WrongFinding { agreed } => {
-            json!({ "event": "wrong-finding", "unit": unit, "agreed": agreed })
-        }
-        VerdictKind::Disputed { .. } => json!({ "event": "disputed", "unit": unit }),
-        VerdictKind::Overturned { returned, stake, pay } => json!({
-            "event": "overturned",
-            "unit": unit,
-            "returned": returned.to_string(),
-            "stake": stake.to_string(),
-            "pay": pay.to_string(),
-        }),
-    }
-}
-
-fn of_unit(unit: &Unit) -> Value {
-    json!({
-        "job": unit.job.to_string(),
-        "shot": unit.shot.0,
-        "tile": unit.tile.0,
-        "batch": unit.batch.to_string(),
-    })
 }
