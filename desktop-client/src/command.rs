@@ -5,10 +5,12 @@ mod table;
 
 use std::path::PathBuf;
 
+use farm_node::Hold;
 use film::Look;
 use protocol::{AccountId, JobId, ShotIndex, Size, Steering};
 
 use crate::state::draft::Draft;
+use crate::state::node::Lending;
 use crate::state::port::Port;
 use crate::state::settings::Theme;
 use crate::state::sheet::{SaveSheet, Sheet};
@@ -93,6 +95,23 @@ pub enum Command {
     ResetExposure,
     /// See this part of the watched picture.
     SetPort(Port),
+
+    /// Start one's own node.
+    StartNode,
+    /// Let it hand in what is at hand, and end it.
+    StopNode,
+    /// Let it rest.
+    PauseNode(Hold),
+    /// Let it go on.
+    ResumeNode,
+    /// Let it work for a while though one uses the machine.
+    RunAnyway,
+    /// Lend the machine so.
+    SetLending(Box<Lending>),
+    /// Start a farm of one's own on this machine, and connect to it.
+    StartOwnFarm,
+    /// End it.
+    StopOwnFarm,
 
     /// Bright or dark.
     SetTheme(Theme),

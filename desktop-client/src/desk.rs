@@ -17,7 +17,10 @@
 mod book;
 mod link;
 mod live;
+mod member;
+mod node;
 mod order;
+mod own_farm;
 mod save;
 mod stage;
 
@@ -26,6 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use client::{Caller, Farm};
+use farm_node::Wishes;
 use film::Look;
 use protocol::{AccountId, JobId, JobSpec, Offer, Schedule, ShotIndex};
 use scene::Package;
@@ -81,6 +85,16 @@ pub enum Ask {
     },
     /// Write down what is remembered.
     Remember(Box<Settings>),
+    /// Start one's own node.
+    StartNode(Box<NodeStart>),
+    /// Tell it what its owner wishes.
+    Wish(Box<Wishes>),
+    /// Ask it to end.
+    StopNode,
+    /// Start a farm of one's own.
+    StartFarm,
+    /// Ask it to end.
+    StopFarm,
 }
 
 /// What a price is asked for.
@@ -151,6 +165,7 @@ impl DeskConfig {
     pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
 }
 
+pub use node::NodeStart;
 pub use save::settings_from;
 
 /// The program that renders previews: `tessera` beside this one, or on the PATH.
@@ -239,6 +254,8 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
     let (saves, saves_inbox) = mpsc::channel(ASKS_MAX);
     let (prices, prices_inbox) = watch::channel(None);
     let (orders, orders_inbox) = mpsc::channel(ASKS_MAX);
+    let (node, node_inbox) = mpsc::channel(ASKS_MAX);
+    let (own_farm, own_farm_inbox) = mpsc::channel(ASKS_MAX);
     let mut desks = tokio::task::JoinSet::new();
     if let Some(caller) = &caller {
         desks.spawn(link::run(Arc::clone(caller), seat, link_inbox, outlet.clone()));
@@ -246,6 +263,11 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
     desks.spawn(book::run(farm.clone(), book_inbox, config.poll_interval, outlet.clone()));
     desks.spawn(live::run(farm.clone(), watched_inbox, saves_inbox, outlet.clone()));
     desks.spawn(stage::run(config.program.clone(), stage_inbox, outlet.clone()));
+    let (program, key_path) = (config.program.clone(), config.key_path.clone());
+    let books = key_path.with_file_name("farm");
+    desks.spawn(own_farm::run(program.clone(), books, own_farm_inbox, outlet.clone()));
+    let home = node::Home { program, key_path };
+    desks.spawn(node::run(home, node_inbox, outlet.clone()));
     desks.spawn(order::prices(farm.clone(), prices_inbox, outlet.clone()));
     desks.spawn(order::orders(farm, orders_inbox, outlet.clone()));
     while let Some(ask) = asks.recv().await {
@@ -270,6 +292,11 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
             }
             Ask::Price(ask) => drop(prices.send_replace(Some(*ask))),
             Ask::Order { firm, schedule } => drop(orders.send((firm, schedule)).await),
+            Ask::StartNode(start) => drop(node.send(node::Ask::Start(start)).await),
+            Ask::Wish(wishes) => drop(node.send(node::Ask::Wish(wishes)).await),
+            Ask::StopNode => drop(node.send(node::Ask::Stop).await),
+            Ask::StartFarm => drop(own_farm.send(own_farm::Ask::Start).await),
+            Ask::StopFarm => drop(own_farm.send(own_farm::Ask::Stop).await),
             Ask::Remember(settings) => {
                 if let Some(path) = config.settings_path.clone() {
                     save::remember(path, *settings, &outlet).await;
@@ -313,11 +340,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The same with a capital at its beginning.
-pub(crate) fn capital(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
+pub(crate) use crate::words::capital;
 
 /// The clock, milliseconds since 1970.
 #[must_use]

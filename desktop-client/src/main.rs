@@ -59,6 +59,7 @@ fn main() -> anyhow::Result<()> {
             program: arguments.program.or_else(desk::find_program),
             poll_interval: DeskConfig::POLL_INTERVAL,
         };
+        let own_farm = settings.own_farm && arguments.farm.is_none();
         let farm = arguments.farm.unwrap_or_else(|| settings.farm.clone());
         let ctx = cc.egui_ctx.clone();
         desk::spawn(config, far_ends, move || ctx.request_repaint())?;
@@ -67,8 +68,11 @@ fn main() -> anyhow::Result<()> {
             let words = format!("Settings cannot be read and are left as they are: {why}");
             app.event(Event::Notice(Tone::Warning, words));
         }
-        if !farm.trim().is_empty() {
-            app.command(Command::Connect(farm));
+        // A farm of one's own is connected to as soon as it is up.
+        match own_farm {
+            true => app.command(Command::StartOwnFarm),
+            false if farm.trim().is_empty() => {}
+            false => app.command(Command::Connect(farm)),
         }
         if let Some(scene) = arguments.scene {
             let whole = std::path::absolute(&scene).unwrap_or(scene);

@@ -42,7 +42,7 @@ pub fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
             _other => {}
         }
         if matches!(state.link, Link::NoFarm) {
-            return connect::show(ui, commands);
+            return connect::show(state, ui, commands);
         }
         chrome::trouble(state, ui, commands);
         if state.heard_ms.is_none() {

@@ -6,9 +6,12 @@ pub mod book;
 pub mod checkout;
 pub mod draft;
 pub mod fetched;
+mod lend;
 pub mod live;
+pub mod node;
 pub mod notices;
 pub mod orbit;
+pub mod own_farm;
 pub mod picture;
 pub mod port;
 pub mod settings;
@@ -27,7 +30,9 @@ use book::Book;
 use checkout::{Checkout, Price};
 use draft::Draft;
 use live::Live;
+use node::Node;
 use notices::{Notices, Tone};
+use own_farm::OwnFarm;
 use port::Port;
 use settings::Settings;
 use sheet::Sheet;
@@ -145,6 +150,10 @@ pub struct State {
     pub draft: Draft,
     /// What it will cost.
     pub checkout: Checkout,
+    /// One's own node.
+    pub node: Node,
+    /// A farm of one's own.
+    pub own_farm: OwnFarm,
     /// What happened.
     pub notices: Notices,
     /// What is remembered.
@@ -153,6 +162,8 @@ pub struct State {
     asked_look: Option<Sighting>,
     /// Ids that pictures have been given.
     picture_ids: u64,
+    /// Whether the node has been started with the app.
+    has_lent: bool,
 }
 
 /// What happens outside the app.
@@ -183,6 +194,10 @@ pub enum Event {
     },
     /// What became of saving pictures: files, or why there are none.
     Saved(Result<Vec<PathBuf>, String>),
+    /// One's own node.
+    Node(node::Event),
+    /// The farm of one's own.
+    OwnFarm(own_farm::Event),
     /// Something to tell.
     Notice(Tone, String),
 }
@@ -215,6 +230,8 @@ impl State {
                 }
             }
             Event::Saved(saved) => self.saved(saved),
+            Event::Node(event) => self.hear_node(event, &mut asks),
+            Event::OwnFarm(event) => self.hear_own_farm(event, &mut asks),
             Event::Notice(tone, words) => {
                 self.notices.add(self.now_ms, tone, words);
             }
@@ -245,6 +262,10 @@ impl State {
         self.link = link;
         if is_new && self.checkout.follows {
             self.reprice(asks);
+        }
+        if is_new && self.settings.lending.with_app && !self.has_lent {
+            self.has_lent = true;
+            self.start_node(asks);
         }
     }
 

@@ -66,6 +66,13 @@ pub fn span(span: std::time::Duration) -> String {
     }
 }
 
+/// The same with a capital at its beginning.
+#[must_use]
+pub fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// `640 × 360 px`.
 #[must_use]
 pub fn size(size: Size) -> String {

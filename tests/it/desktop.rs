@@ -7,10 +7,12 @@ use anyhow::{Context as _, Result, ensure};
 use desktop_client::app::App;
 use desktop_client::command::Command;
 use desktop_client::desk::{self, DeskConfig};
+use desktop_client::state::node::{Doing, Run};
 use desktop_client::state::settings::Settings;
 use desktop_client::state::{Link, Pane, State};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
+use farm_node::Hold;
 use farm_tests::{Farm, PATIENCE};
 use protocol::view::JobStatus;
 
@@ -24,7 +26,10 @@ struct Desktop {
 
 impl Desktop {
     fn open(farm: &Farm, name: &str) -> Result<Self> {
-        let home = farm.path(name);
+        Self::at(farm.path(name))
+    }
+
+    fn at(home: PathBuf) -> Result<Self> {
         let (wires, ends) = desk::wires();
         let config = DeskConfig {
             key_path: home.join("key"),
@@ -186,4 +191,80 @@ fn a_job_is_steered_from_the_window() -> Result<()> {
     app.until("all of the price is back", |state| {
         state.book.wallet.get().is_some_and(|wallet| wallet.balance == before)
     })
+}
+
+/// From an empty home to a picture without anybody else: a farm of one's own, whose node is this
+/// machine; what it renders costs nothing. The node rests when it is told to, is started again where
+/// it is killed, and ends with the window.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_farm_of_ones_own_renders_for_its_owner() -> Result<()> {
+    let mut app = Desktop::at(tempfile::tempdir()?.keep())?;
+    app.until("the key is read", |state| state.identity.is_some())?;
+    app.press("Jobs");
+    app.press("Start a farm on this machine");
+    app.until("the farm is up", |state| state.link == Link::Connected)?;
+    app.until("the node is up", |state| {
+        state.node.run == Run::Up && state.node.is_connected && state.book.is_free()
+    })?;
+    app.does(Command::OpenScene(scene()));
+    app.until("the scene is read", |state| state.stage.scene.is_some())?;
+    let mut draft = app.state().draft.clone();
+    draft.size = protocol::Size::new(96, 64);
+    (draft.samples, draft.noise) = (16, None);
+    app.does(Command::SetDraft(Box::new(draft)));
+    // One press: the price is asked for, is nothing, and the order follows.
+    app.press("Submit render");
+    app.until("the picture is done", |state| {
+        state.selected_job().is_some_and(|job| job.status == JobStatus::Done)
+    })?;
+    app.until("the node knows", |state| state.node.accepted > 0)?;
+
+    app.does(Command::PauseNode(Hold::AfterThisTile));
+    app.until("it rests", |state| matches!(state.node.doing, Doing::Paused { .. }))?;
+    app.does(Command::ResumeNode);
+    app.until("it goes on", |state| state.node.doing == Doing::Waiting)?;
+    let node = pid_of(&app.home.join("node"))?;
+    kill(node)?;
+    app.until("its end is seen", |state| state.node.restarts == 1)?;
+    app.until("it is up again", |state| state.node.is_connected)?;
+    let (node, farm) = (pid_of(&app.home.join("node"))?, pid_of(&app.home.join("farm"))?);
+    let home = app.home.clone();
+    drop(app);
+    let deadline = Instant::now() + PATIENCE;
+    while runs(node) || runs(farm) {
+        ensure!(Instant::now() < deadline, "a process outlives the window");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(std::fs::remove_dir_all(home)?)
+}
+
+/// The process that keeps its things in a folder, by its command line.
+#[cfg(target_os = "linux")]
+fn pid_of(folder: &std::path::Path) -> Result<u32> {
+    let folder = folder.display().to_string();
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == 0);
+        if words.any(|word| word == folder.as_bytes()) {
+            return Ok(pid);
+        }
+    }
+    anyhow::bail!("no process keeps its things in {folder}")
+}
+
+#[cfg(target_os = "linux")]
+fn kill(pid: u32) -> Result<()> {
+    let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status()?;
+    ensure!(killed.success(), "process {pid} cannot be killed");
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn runs(pid: u32) -> bool {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    !line.is_empty()
 }

@@ -1,9 +1,12 @@
 //! Commands that need no more than the state: their words, keys, and when they can be given.
 
 use egui::{Key, Modifiers};
+use farm_node::Hold;
 
 use super::Command;
 use super::keys::Shortcut;
+use crate::state::node::Run;
+use crate::state::own_farm::OwnFarm;
 use crate::state::port::Port;
 use crate::state::sheet::Sheet;
 use crate::state::{Door, Link, Pane, State};
@@ -17,13 +20,15 @@ pub enum Group {
     Scene,
     /// The watched job.
     Render,
+    /// One's own node.
+    Node,
     /// The window.
     View,
 }
 
 impl Group {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::App, Self::Scene, Self::Render, Self::View];
+    pub const ALL: [Self; 5] = [Self::App, Self::Scene, Self::Render, Self::View, Self::Node];
 
     /// Its word.
     #[must_use]
@@ -32,6 +37,7 @@ impl Group {
             Self::App => "Tessera",
             Self::Scene => "Scene",
             Self::Render => "Render",
+            Self::Node => "My node",
             Self::View => "View",
         }
     }
@@ -135,6 +141,22 @@ fn with_picture(state: &State) -> Result<(), &'static str> {
 
 fn pausable(state: &State) -> Result<(), &'static str> {
     with_running_job(state)
+}
+
+fn with_node(state: &State) -> Result<(), &'static str> {
+    match state.node.run {
+        Run::Off => Err("Your node is off"),
+        Run::Stopping => Err("It is ending"),
+        Run::Preparing | Run::Up => Ok(()),
+    }
+}
+
+fn lendable(state: &State) -> Result<(), &'static str> {
+    match state.node.run {
+        Run::Off => with_farm(state),
+        Run::Stopping => Err("It is ending"),
+        Run::Preparing | Run::Up => Ok(()),
+    }
 }
 
 /// Every action, in the order of the palette.
@@ -335,6 +357,55 @@ pub const ACTIONS: &[Action] = &[
         keys: &[Shortcut { modifiers: CTRL_SHIFT, key: Key::B }],
         command: |_state| Command::Sheet(Some(Sheet::Notices)),
         enabled: always,
+    },
+    Action {
+        words: "Start or pause my node",
+        group: Group::Node,
+        keys: &[Shortcut { modifiers: CTRL_SHIFT, key: Key::N }],
+        command: |state| match (state.node.run, state.node.hold) {
+            (Run::Off, _) => Command::StartNode,
+            (_, None) => Command::PauseNode(Hold::AfterThisTile),
+            (_, Some(_)) => Command::ResumeNode,
+        },
+        enabled: lendable,
+    },
+    Action {
+        words: "Stop the tile at once and pause my node",
+        group: Group::Node,
+        keys: &[],
+        command: |_state| Command::PauseNode(Hold::Now),
+        enabled: with_node,
+    },
+    Action {
+        words: "Stop my node",
+        group: Group::Node,
+        keys: &[],
+        command: |_state| Command::StopNode,
+        enabled: with_node,
+    },
+    Action {
+        words: "Run anyway for an hour",
+        group: Group::Node,
+        keys: &[],
+        command: |_state| Command::RunAnyway,
+        enabled: |state| {
+            with_node(state)?;
+            if state.node.may_run_anyway() {
+                Ok(())
+            } else {
+                Err("It does not rest for your sake now")
+            }
+        },
+    },
+    Action {
+        words: "Start a farm on this machine",
+        group: Group::App,
+        keys: &[],
+        command: |_state| Command::StartOwnFarm,
+        enabled: |state| match state.own_farm {
+            OwnFarm::Off | OwnFarm::Failed { .. } => Ok(()),
+            OwnFarm::Starting | OwnFarm::Up { .. } => Err("It runs already"),
+        },
     },
     Action {
         words: "Retry now",

@@ -1,21 +1,62 @@
 //! Before there is a farm: ask for its ticket, and wait for its first word.
 
-use egui::{Id, Key, RichText, TextEdit, Ui, Vec2};
+use egui::{Align, Id, Key, Layout, RichText, TextEdit, Ui, Vec2};
 
-use crate::command::{Command, Commands};
+use crate::command::{Command, Commands, action};
+use crate::state::own_farm::OwnFarm;
 use crate::state::{Link, State};
-use crate::theme::{palette, space};
+use crate::theme::palette;
 use crate::widgets::icon::Icon;
-use crate::widgets::{empty, loading, primary_button};
+use crate::widgets::{action_button, caption, card, dim, empty, loading, primary_button};
 
-/// The first screen of the first start.
-pub(super) fn show(ui: &mut Ui, commands: &mut Commands) {
-    let hint = "Paste the ticket that its scheduler printed: one word that begins with farm";
+/// Width of the choices.
+const WIDTH: f32 = 480.0;
+
+/// The first screen where a farm is needed: join one, or start one.
+pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
+    let hint = "A farm renders your scenes on many machines, and pays you for lending yours";
     empty(ui, Icon::Cube, "Connect to a farm", hint, |ui| {
-        ui.allocate_ui(Vec2::new(460.0, space::CONTROL), |ui| {
-            ticket_field(ui, "", commands);
+        ui.allocate_ui(Vec2::new(WIDTH, 0.0), |ui| {
+            ui.with_layout(Layout::top_down(Align::Min), |ui| {
+                card(ui, |ui| {
+                    caption(ui, "Join one");
+                    ticket_field(ui, "", commands);
+                    dim(ui, "Its ticket is one word that begins with farm; whoever runs it has it");
+                });
+                card(ui, |ui| {
+                    caption(ui, "Or start your own");
+                    own_farm(state, ui, commands);
+                });
+            });
         });
     });
+}
+
+/// Starts a farm on this machine.
+pub(super) fn own_farm(state: &State, ui: &mut Ui, commands: &mut Commands) {
+    let words = match &state.own_farm {
+        OwnFarm::Off => {
+            "A private farm on this machine, with this machine as its first node. Nothing costs              anything, and nobody gets in without its ticket"
+        }
+        OwnFarm::Starting => "It starts",
+        OwnFarm::Up { .. } => "It runs, until this app ends",
+        OwnFarm::Failed { why } => why,
+    };
+    dim(ui, words);
+    match &state.own_farm {
+        OwnFarm::Up { .. } => {
+            if ui.button("Stop it").clicked() {
+                commands.push(Command::StopOwnFarm);
+            }
+        }
+        OwnFarm::Starting => {
+            ui.spinner();
+        }
+        OwnFarm::Off | OwnFarm::Failed { .. } => {
+            let start = action("Start a farm on this machine");
+            action_button(ui, state, start, false, commands);
+        }
+    }
 }
 
 /// A field for a ticket with its button.

@@ -1,15 +1,18 @@
 //! The caller's nodes with what they earn and why they are trusted; then the farm's.
 
+mod limits;
+mod own;
+
 use egui::{Align, Layout, RichText, ScrollArea, Ui, Vec2};
 use egui_extras::{Column, TableBuilder};
 use protocol::view::NodeView;
 
 use super::jobs::column_name;
-use crate::command::{Command, Commands};
+use crate::command::Commands;
 use crate::state::State;
 use crate::theme::{self, palette, space};
 use crate::widgets::icon::Icon;
-use crate::widgets::{self, bar, caption, card, dim, fact, fetched, heading, number, status};
+use crate::widgets::{bar, caption, card, dim, fact, fetched, heading, number, status};
 use crate::words;
 
 /// A node that said nothing for this long is called silent.
@@ -21,10 +24,10 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     let owner = state.identity.as_ref().map(|identity| identity.key);
     let mine = owner.map_or_else(Vec::new, |owner| state.book.nodes_of(owner));
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        heading(ui, "My node");
-        ui.add_space(space::ITEM);
-        if mine.is_empty() {
-            no_node(ui, state, commands);
+        own::show(state, ui, commands);
+        if !mine.is_empty() {
+            ui.add_space(space::ITEM);
+            heading(ui, "As the farm sees it");
         }
         for node in &mine {
             node_card(ui, node, state.now_ms);
@@ -44,26 +47,6 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
         } else {
             farm_table(ui, &farm.nodes, state);
         }
-    });
-}
-
-fn no_node(ui: &mut Ui, state: &State, commands: &mut Commands) {
-    card(ui, |ui| {
-        ui.label(RichText::new("You run no node on this farm").size(15.0));
-        dim(
-            ui,
-            "A node renders tiles for others and earns tokens for you. Start one from a terminal; \
-                 Copy fills in your ticket and key",
-        );
-        ui.add_space(space::TINY);
-        ui.with_layout(Layout::top_down(Align::Min), |ui| {
-            let command = "tessera node --farm $TESSERA_FARM --data node --owner KEYFILE";
-            if widgets::terminal_line(ui, command) {
-                let key = state.identity.as_ref().map_or("KEYFILE", |identity| &identity.path);
-                let command = command.replace("$TESSERA_FARM", &state.ticket);
-                commands.push(Command::Copy(command.replace("KEYFILE", key)));
-            }
-        });
     });
 }
 

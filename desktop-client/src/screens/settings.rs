@@ -2,7 +2,7 @@
 
 use egui::{RichText, Ui};
 
-use super::connect::ticket_field;
+use super::connect::{own_farm, ticket_field};
 use crate::command::{Command, Commands, action};
 use crate::state::settings::Theme;
 use crate::state::{Link, State};
@@ -25,6 +25,10 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
                 ui.add(egui::Label::new(text).wrap())
             }
         };
+    });
+    card(ui, |ui| {
+        caption(ui, "A farm of your own");
+        own_farm(state, ui, commands);
     });
     card(ui, |ui| {
         caption(ui, "Your key");

@@ -58,6 +58,14 @@ impl State {
             | Command::PauseOrResume
             | Command::AskToStop => self.attend(command, &mut asks),
             Command::SetPort(port) => self.port = port,
+            Command::StartNode
+            | Command::StopNode
+            | Command::PauseNode(_)
+            | Command::ResumeNode
+            | Command::RunAnyway
+            | Command::SetLending(_)
+            | Command::StartOwnFarm
+            | Command::StopOwnFarm => self.lend(command, &mut asks),
             Command::SetTheme(theme) => {
                 self.settings.theme = theme;
                 self.remember(&mut asks);
@@ -102,6 +110,9 @@ impl State {
                 draft: last.draft,
                 notices: last.notices,
                 settings: last.settings,
+                node: last.node,
+                own_farm: last.own_farm,
+                has_lent: last.has_lent,
                 asked_look: last.asked_look,
                 picture_ids: last.picture_ids,
                 ..Self::default()

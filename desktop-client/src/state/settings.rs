@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Door;
+use super::node::Lending;
 
 /// Scenes that are remembered.
 const RECENT: usize = 8;
@@ -42,6 +43,10 @@ pub struct Settings {
     pub recent: Vec<PathBuf>,
     /// Where pictures are saved.
     pub folder: Option<PathBuf>,
+    /// Whether a farm of one's own runs with the app.
+    pub own_farm: bool,
+    /// How the machine is lent.
+    pub lending: Lending,
     /// What this version does not know.
     #[serde(flatten)]
     pub others: toml::Table,
@@ -57,6 +62,8 @@ impl Default for Settings {
             sends_ahead: false,
             recent: Vec::new(),
             folder: None,
+            own_farm: false,
+            lending: Lending::default(),
             others: toml::Table::new(),
         }
     }

@@ -8,7 +8,9 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
 
-use crate::fixtures::{Step, connected, job_id, offline, rendering, staged, window_of};
+use crate::fixtures::{
+    Step, connected, job_id, lending, offline, paused, rendering, staged, window_of,
+};
 
 fn sweep(name: &str, door: Option<Door>, steps: Vec<Step>) {
     let builder = Harness::builder().with_theme(egui::Theme::Dark);
@@ -52,6 +54,8 @@ fn every_control_of_every_screen_has_a_name() {
         let mut away = rendering();
         away.push(offline().into());
         sweep("offline", door, away);
+        sweep("lending", door, lending());
+        sweep("paused", door, paused());
         sweep("a scene", door, staged(connected(Vec::new())));
     }
 }

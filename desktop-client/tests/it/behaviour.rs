@@ -177,14 +177,14 @@ fn my_node_shows_what_it_earned_and_why_it_is_trusted() {
 }
 
 #[test]
-fn an_owner_without_a_node_is_told_how_to_start_one() {
+fn a_farm_without_nodes_says_so() {
     let mut farm = crate::fixtures::farm();
     farm.nodes.clear();
     let mut steps = connected(Vec::new());
     steps.push(Event::Book(book::Event::Farm(Ok(farm))).into());
     let (mut harness, _ends) = window(steps);
     press(&mut harness, "My node");
-    assert!(sees(&harness, "You run no node on this farm"));
+    assert!(sees(&harness, "It renders nothing and earns nothing"));
     assert!(sees(&harness, "No node is online"));
 }
 

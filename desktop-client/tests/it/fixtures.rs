@@ -356,6 +356,47 @@ pub fn priced(state: &State, price: Tokens) -> Event {
     Event::Checkout(checkout::Event::Firm { serial, firm })
 }
 
+/// What one's own node says.
+pub fn said(line: serde_json::Value) -> Event {
+    Event::Node(desktop_client::state::node::Event::Said(line))
+}
+
+/// A node of one's own that renders for others.
+pub fn lending() -> Vec<Step> {
+    use serde_json::json;
+    let mut steps = rendering();
+    steps.push(Command::StartNode.into());
+    let unit = json!({"job": "job_8a5f10f5c3", "tile": 62});
+    let card = json!({
+        "name": "NVIDIA GeForce RTX 4070", "temperature_c": 64.0, "power_w": 171.3,
+        "fan_percent": 40, "memory_bytes": 12_878_610_432_u64, "memory_used_bytes": 2_147_483_648_u64,
+    });
+    let lines = [
+        json!({"event": "started", "node": "nod_42", "backend": "gpu (NVIDIA GeForce RTX 4070)"}),
+        json!({"event": "benchmarked", "rays_per_second": 81_000_000}),
+        json!({"event": "connected"}),
+        json!({"event": "accepted", "pay": "0.012000"}),
+        json!({"event": "accepted", "pay": "0.034500"}),
+        json!({"event": "yielded", "kind": "user-active", "seconds": 0.0031}),
+        json!({"event": "rendering", "unit": unit}),
+        json!({"event": "vitals", "cards": [card], "cpu_temperature_c": 55.3,
+            "cache_bytes": 8_388_608, "fetched_bytes": 8_650_752, "sent_bytes": 393_216}),
+    ];
+    steps.extend(lines.map(|line| said(line).into()));
+    steps
+}
+
+/// The same node while its owner plays.
+pub fn paused() -> Vec<Step> {
+    let reason = "full-screen program (portal2); resumes when it leaves the screen";
+    let mut steps = lending();
+    steps.push(
+        said(serde_json::json!({"event": "paused", "kind": "full-screen", "reason": reason}))
+            .into(),
+    );
+    steps
+}
+
 /// The farm has gone away.
 pub fn offline() -> Event {
     let why = "The connection to the farm ended: timed out".to_owned();

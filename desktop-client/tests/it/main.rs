@@ -6,5 +6,6 @@ mod behaviour;
 mod desks;
 mod fixtures;
 mod look;
+mod node;
 mod pictures;
 mod stage;

@@ -12,7 +12,7 @@ use egui_kittest::{Harness, SnapshotResults};
 use protocol::Tokens;
 
 use crate::fixtures::{
-    Step, connected, done, job_id, offline, priced, rendering, staged, window_of,
+    Step, connected, done, job_id, lending, offline, paused, priced, rendering, staged, window_of,
 };
 
 /// Whether a software Vulkan adapter is there: pictures are compared on that alone.
@@ -70,7 +70,7 @@ fn screens_look_as_they_did() {
     let sheet = |sheet: Sheet| Step::from(Command::Sheet(Some(sheet)));
     let notice = |tone, words: &str| Step::from(Event::Notice(tone, words.to_owned()));
     type Screen = (&'static str, Option<Door>, fn() -> Vec<Step>);
-    let screens: [Screen; 12] = [
+    let screens: [Screen; 15] = [
         ("first_start", None, Vec::new),
         ("empty", None, || connected(Vec::new())),
         ("unreadable", None, unreadable),
@@ -80,6 +80,9 @@ fn screens_look_as_they_did() {
         ("done", None, done),
         ("offline", None, || and(rendering(), [offline().into()])),
         ("my_node", Some(Door::MyNode), rendering),
+        ("lending", Some(Door::MyNode), lending),
+        ("paused", Some(Door::MyNode), paused),
+        ("no_farm", Some(Door::Jobs), Vec::new),
         ("jobs", Some(Door::Jobs), rendering),
         ("wallet", Some(Door::Wallet), rendering),
         ("settings", Some(Door::Settings), rendering),

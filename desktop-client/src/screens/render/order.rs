@@ -170,7 +170,7 @@ pub(super) fn price(state: &State, scene: &Staged, ui: &mut Ui, commands: &mut C
         ui.add_space(space::TINY);
         if state.link == Link::NoFarm {
             if widgets::primary_button(ui, "Connect to a farm…").clicked() {
-                commands.push(Command::Open(crate::state::Door::Settings));
+                commands.push(Command::Open(crate::state::Door::Jobs));
             }
         } else if is_firm || is_free {
             let words = if state.checkout.is_ordering { "Ordering" } else { "Submit render" };

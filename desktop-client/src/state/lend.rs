@@ -1,0 +1,130 @@
+//! Lending the machine, and a farm of one's own: what becomes of a person's commands, and of what the
+//! processes say.
+
+use std::time::Duration;
+
+use super::node::{ANYWAY_MS, Doing, RESTARTS, Run, When};
+use super::notices::Tone;
+use super::own_farm::OwnFarm;
+use super::{Link, State, node, own_farm};
+use crate::command::Command;
+use crate::desk::{Ask, NodeStart};
+
+impl State {
+    /// Commands about one's own node and farm.
+    pub(super) fn lend(&mut self, command: Command, asks: &mut Vec<Ask>) {
+        match command {
+            Command::StartNode => {
+                self.node.restarts = 0;
+                self.start_node(asks);
+            }
+            Command::StopNode => {
+                if self.node.run != Run::Off {
+                    self.node.run = Run::Stopping;
+                    asks.push(Ask::StopNode);
+                }
+            }
+            Command::PauseNode(hold) => {
+                self.node.hold = Some(hold);
+                self.node.anyway_until_ms = None;
+                self.wish(asks);
+            }
+            Command::ResumeNode => {
+                self.node.hold = None;
+                self.wish(asks);
+            }
+            Command::RunAnyway => {
+                self.node.hold = None;
+                self.node.anyway_until_ms = Some(self.now_ms + ANYWAY_MS);
+                self.wish(asks);
+            }
+            Command::SetLending(lending) => {
+                self.settings.lending = *lending;
+                self.remember(asks);
+                self.wish(asks);
+            }
+            Command::StartOwnFarm => {
+                self.own_farm = OwnFarm::Starting;
+                asks.push(Ask::StartFarm);
+            }
+            Command::StopOwnFarm => {
+                self.settings.own_farm = false;
+                self.remember(asks);
+                asks.push(Ask::StopFarm);
+            }
+            _other => {}
+        }
+    }
+
+    /// Tells the node what its owner wishes, where there is one.
+    fn wish(&self, asks: &mut Vec<Ask>) {
+        if matches!(self.node.run, Run::Preparing | Run::Up) {
+            asks.push(Ask::Wish(Box::new(self.node.wishes(&self.settings.lending))));
+        }
+    }
+
+    pub(super) fn start_node(&mut self, asks: &mut Vec<Ask>) {
+        if self.node.run != Run::Off || self.ticket.is_empty() {
+            return;
+        }
+        let restarts = self.node.restarts;
+        let lines = std::mem::take(&mut self.node.lines);
+        self.node = node::Node { run: Run::Preparing, restarts, lines, ..node::Node::default() };
+        let name = self.settings.lending.name.trim();
+        let start = NodeStart {
+            ticket: self.ticket.clone(),
+            name: if name.is_empty() { "desktop".to_owned() } else { name.to_owned() },
+            wishes: self.node.wishes(&self.settings.lending),
+            // Twice as long each time: what ends it may pass.
+            after: Duration::from_secs(if restarts == 0 { 0 } else { 2u64.pow(restarts) }),
+        };
+        asks.push(Ask::StartNode(Box::new(start)));
+    }
+
+    /// What the node says; one that ends by itself is started again a few times.
+    pub(super) fn hear_node(&mut self, event: node::Event, asks: &mut Vec<Ask>) {
+        let ended = match &event {
+            node::Event::Ended { trouble } => trouble.clone(),
+            node::Event::Said(_) => None,
+        };
+        let before = matches!(self.node.doing, Doing::Paused { .. });
+        self.node.apply(event);
+        let Some(why) = ended else {
+            // A person's word to run anyway ends with what it was about.
+            if before && !matches!(self.node.doing, Doing::Paused { .. }) {
+                self.node.hold = None;
+            }
+            return;
+        };
+        if self.node.restarts < RESTARTS && self.link == Link::Connected {
+            self.node.restarts += 1;
+            self.start_node(asks);
+            self.node.trouble = Some(why);
+        } else {
+            let words = format!("{why}. It is not started again by itself");
+            self.notices.add(self.now_ms, Tone::Bad, words);
+        }
+    }
+
+    /// What becomes of the own farm; the app connects to it as soon as it is up.
+    pub(super) fn hear_own_farm(&mut self, event: own_farm::Event, asks: &mut Vec<Ask>) {
+        self.own_farm.apply(event);
+        match &self.own_farm {
+            OwnFarm::Up { ticket } => {
+                let ticket = ticket.clone();
+                if !self.settings.own_farm {
+                    self.settings.own_farm = true;
+                    // Nobody else renders there, and its owner is at the machine.
+                    self.settings.lending.with_app = true;
+                    self.settings.lending.when = When::Always;
+                }
+                asks.extend(self.act(Command::Connect(ticket)));
+            }
+            OwnFarm::Failed { why } => {
+                let words = why.clone();
+                self.notices.add(self.now_ms, Tone::Bad, words);
+            }
+            OwnFarm::Off | OwnFarm::Starting => {}
+        }
+    }
+}
