@@ -37,6 +37,8 @@ pub enum Command {
     Refresh,
     /// Fetch the newest rows of an account.
     Statement(AccountId),
+    /// Fetch what the caller's nodes have earned.
+    Earnings,
     /// Put text on the clipboard.
     Copy(String),
 
@@ -96,6 +98,8 @@ pub enum Command {
     /// See this part of the watched picture.
     SetPort(Port),
 
+    /// Show the farm's nodes, or one's own.
+    ShowFarm(bool),
     /// Start one's own node.
     StartNode,
     /// Let it hand in what is at hand, and end it.

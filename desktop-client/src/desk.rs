@@ -52,6 +52,8 @@ pub enum Ask {
     Refresh,
     /// Fetch the newest rows of an account.
     Statement(AccountId),
+    /// Fetch what the caller's nodes have earned, now and whenever the balance has moved.
+    Earnings,
     /// Watch a shot of a job, instead of any other.
     Watch {
         /// The job.
@@ -281,6 +283,7 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
             Ask::RetryNow => drop(link.send(link::Ask::RetryNow).await),
             Ask::Refresh => drop(book.send(book::Ask::Refresh).await),
             Ask::Statement(account) => drop(book.send(book::Ask::Statement(account)).await),
+            Ask::Earnings => drop(book.send(book::Ask::Earnings).await),
             Ask::Steer(steered) => drop(book.send(book::Ask::Steer(steered)).await),
             Ask::Watch { job, shot } => drop(watched.send_replace(Some((job, shot)))),
             Ask::Save { sheet, look } => drop(saves.send((sheet, look)).await),

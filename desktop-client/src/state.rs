@@ -118,6 +118,8 @@ pub struct State {
     pub door: Door,
     /// What the Render door shows.
     pub pane: Pane,
+    /// Whether the door of nodes shows the farm's instead of one's own.
+    pub shows_farm: bool,
     /// What lies over the page.
     pub sheet: Option<Sheet>,
     /// The caller; `None` until the key is read.

@@ -232,16 +232,18 @@ pub fn error_card(ui: &mut Ui, title: &str, why: &str, commands: &mut Commands) 
     let mut again = false;
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width().min(640.0));
-        ui.horizontal(|ui| {
-            icon::show(ui, Icon::Warning, 16.0, colours.error);
-            ui.label(RichText::new(title).color(colours.text));
-        });
-        dim(ui, why);
-        ui.horizontal(|ui| {
-            again = ui.button("Try again").clicked();
-            if ui.button("Copy details").clicked() {
-                commands.push(Command::Copy(format!("{title}: {why}")));
-            }
+        ui.with_layout(Layout::top_down(Align::Min), |ui| {
+            ui.horizontal(|ui| {
+                icon::show(ui, Icon::Warning, 16.0, colours.error);
+                ui.label(RichText::new(title).color(colours.text));
+            });
+            dim(ui, why);
+            ui.horizontal(|ui| {
+                again = ui.button("Try again").clicked();
+                if ui.button("Copy details").clicked() {
+                    commands.push(Command::Copy(format!("{title}: {why}")));
+                }
+            });
         });
     });
     again

@@ -104,6 +104,12 @@ pub fn date_time(ms: u64) -> String {
     format!("{} {:02}:{:02} UTC", date(ms), minutes / 60 % 24, minutes % 60)
 }
 
+/// `11-23`, by UTC: a day of this year.
+#[must_use]
+pub fn day(ms: u64) -> String {
+    date(ms).split_off(5)
+}
+
 /// `2026-11-23`, by UTC. Days to a date after H. Hinnant's `civil_from_days`.
 fn date(ms: u64) -> String {
     let days = ms / 86_400_000 + 719_468;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use client::{Error, Farm};
-use protocol::view::{FarmView, JobSummary, WalletView};
+use protocol::view::{EarningsBy, FarmView, JobSummary, WalletView};
 use protocol::{AccountId, Request, limits};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -14,11 +14,22 @@ use crate::state::{Event, Steered, book};
 /// Rows of a statement that are shown.
 const STATEMENT_ROWS: u32 = 100;
 
+/// How far back earnings are shown, milliseconds: two weeks.
+const EARNINGS_MS: u64 = 14 * 86_400_000;
+
 /// What this desk is asked.
 pub(super) enum Ask {
     Refresh,
     Statement(AccountId),
+    Earnings,
     Steer(Steered),
+}
+
+/// What is fetched again whenever the balance has moved.
+#[derive(Default)]
+struct Shown {
+    statement: Option<AccountId>,
+    has_earnings: bool,
 }
 
 pub(super) async fn run(
@@ -28,7 +39,7 @@ pub(super) async fn run(
     outlet: Outlet,
 ) {
     let mut errands = JoinSet::new();
-    let mut statement = None;
+    let mut shown = Shown::default();
     loop {
         let Some(farm) = seated(&mut seat).await else { return };
         let mut last = Last::default();
@@ -47,17 +58,21 @@ pub(super) async fn run(
                     tokio::select! {
                         _changed = seat.changed() => break,
                         () = look(&farm, &mut last, &outlet) => {}
-                        () = serve(&farm, &mut asks, &mut errands, &mut statement, &outlet) => return,
+                        () = serve(&farm, &mut asks, &mut errands, &mut shown, &outlet) => return,
                     }
-                    if let Some(account) = statement.filter(|_| last.wallet_moved) {
-                        last.wallet_moved = false;
-                        errands.spawn(state(farm.clone(), account, outlet.clone()));
+                    if std::mem::take(&mut last.wallet_moved) {
+                        if let Some(account) = shown.statement {
+                            errands.spawn(state(farm.clone(), account, outlet.clone()));
+                        }
+                        if shown.has_earnings {
+                            errands.spawn(earned(farm.clone(), outlet.clone()));
+                        }
                     }
                 }
                 ask = asks.recv() => match ask {
                     None => return,
                     Some(Ask::Refresh) => tick.reset_immediately(),
-                    Some(ask) => begin(ask, &farm, &mut errands, &mut statement, &outlet),
+                    Some(ask) => begin(ask, &farm, &mut errands, &mut shown, &outlet),
                 },
             }
             while errands.try_join_next().is_some() {}
@@ -70,27 +85,25 @@ async fn serve(
     farm: &Farm,
     asks: &mut mpsc::Receiver<Ask>,
     errands: &mut JoinSet<()>,
-    statement: &mut Option<AccountId>,
+    shown: &mut Shown,
     outlet: &Outlet,
 ) {
     while let Some(ask) = asks.recv().await {
-        begin(ask, farm, errands, statement, outlet);
+        begin(ask, farm, errands, shown, outlet);
     }
 }
 
-fn begin(
-    ask: Ask,
-    farm: &Farm,
-    errands: &mut JoinSet<()>,
-    statement: &mut Option<AccountId>,
-    outlet: &Outlet,
-) {
+fn begin(ask: Ask, farm: &Farm, errands: &mut JoinSet<()>, shown: &mut Shown, outlet: &Outlet) {
     let (farm, outlet) = (farm.clone(), outlet.clone());
     match ask {
         Ask::Refresh => {}
         Ask::Statement(account) => {
-            *statement = Some(account);
+            shown.statement = Some(account);
             errands.spawn(state(farm, account, outlet));
+        }
+        Ask::Earnings => {
+            shown.has_earnings = true;
+            errands.spawn(earned(farm, outlet));
         }
         Ask::Steer(steered) => {
             errands.spawn(async move {
@@ -110,6 +123,12 @@ fn begin(
 async fn state(farm: Farm, account: AccountId, outlet: Outlet) {
     let page = farm.statement(account, 0, STATEMENT_ROWS).await.map_err(|error| sentence(&error));
     outlet.send(Event::Book(book::Event::Statement(page))).await;
+}
+
+async fn earned(farm: Farm, outlet: Outlet) {
+    let from_ms = now_ms().saturating_sub(EARNINGS_MS);
+    let view = farm.earnings(EarningsBy::Day, from_ms).await.map_err(|error| sentence(&error));
+    outlet.send(Event::Book(book::Event::Earnings(view))).await;
 }
 
 /// What the window was last told.

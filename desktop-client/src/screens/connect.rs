@@ -36,7 +36,8 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
 pub(super) fn own_farm(state: &State, ui: &mut Ui, commands: &mut Commands) {
     let words = match &state.own_farm {
         OwnFarm::Off => {
-            "A private farm on this machine, with this machine as its first node. Nothing costs              anything, and nobody gets in without its ticket"
+            "A private farm on this machine, with this machine as its first node. It costs \
+             nothing, and nobody gets in without its ticket"
         }
         OwnFarm::Starting => "It starts",
         OwnFarm::Up { .. } => "It runs, until this app ends",

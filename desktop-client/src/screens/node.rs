@@ -1,53 +1,77 @@
 //! The caller's nodes with what they earn and why they are trusted; then the farm's.
 
+mod earnings;
 mod limits;
 mod own;
+
+use std::time::Duration;
 
 use egui::{Align, Layout, RichText, ScrollArea, Ui, Vec2};
 use egui_extras::{Column, TableBuilder};
 use protocol::view::NodeView;
 
 use super::jobs::column_name;
-use crate::command::Commands;
+use crate::command::{Command, Commands};
 use crate::state::State;
 use crate::theme::{self, palette, space};
 use crate::widgets::icon::Icon;
-use crate::widgets::{bar, caption, card, dim, fact, fetched, heading, number, status};
+use crate::widgets::{bar, caption, card, dim, fact, fetched, heading, number, segmented, status};
 use crate::words;
 
 /// A node that said nothing for this long is called silent.
 const SILENT_MS: u64 = 30_000;
 
 pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
-    let words = "Loading the farm's nodes";
-    let Some(farm) = fetched(ui, &state.book.farm, words, commands) else { return };
+    let panes = [(false, "This machine"), (true, "The farm")];
+    if let Some(shows_farm) = segmented(ui, Some(state.shows_farm), &panes) {
+        commands.push(Command::ShowFarm(shows_farm));
+    }
+    ui.add_space(space::TINY);
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match state.shows_farm {
+        false => mine(state, ui, commands),
+        true => the_farm(state, ui, commands),
+    });
+}
+
+/// The node of this machine, and what the farm says of all that pay the caller.
+fn mine(state: &State, ui: &mut Ui, commands: &mut Commands) {
+    own::show(state, ui, commands);
+    earnings::show(state, ui, commands);
     let owner = state.identity.as_ref().map(|identity| identity.key);
     let mine = owner.map_or_else(Vec::new, |owner| state.book.nodes_of(owner));
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        own::show(state, ui, commands);
-        if !mine.is_empty() {
-            ui.add_space(space::ITEM);
-            heading(ui, "As the farm sees it");
-        }
-        for node in &mine {
-            node_card(ui, node, state.now_ms);
-        }
-        ui.add_space(space::SECTION - space::ITEM);
-        ui.horizontal(|ui| {
-            heading(ui, "The farm");
-            dim(ui, words::plural(farm.nodes.len() as u64, "node online", "nodes online"));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let price = words::tokens(farm.price_per_gray);
-                dim(ui, format!("Base price {price} for a billion metered rays"));
-            });
+    if mine.is_empty() {
+        return;
+    }
+    ui.add_space(space::ITEM);
+    heading(ui, "As the farm sees it");
+    for node in &mine {
+        node_card(ui, node, state.now_ms);
+    }
+}
+
+fn the_farm(state: &State, ui: &mut Ui, commands: &mut Commands) {
+    let words = "Loading the farm's nodes";
+    let Some(farm) = fetched(ui, &state.book.farm, words, commands) else { return };
+    card(ui, |ui| {
+        ui.columns(3, |columns| {
+            let [first, second, third] = columns else { return };
+            fact(first, "Nodes online", &farm.nodes.len().to_string());
+            fact(first, "Jobs under way", &farm.jobs_active.to_string());
+            let market = &farm.market;
+            fact(second, "Nodes that may work", &market.nodes_able.to_string());
+            fact(second, "Of these, for the base price", &market.nodes_willing.to_string());
+            let line = market.line_ms.map(Duration::from_millis).map(words::span);
+            fact(third, "Work that waits", line.as_deref().unwrap_or("not known"));
+            let price = words::tokens(farm.price_per_gray);
+            fact(third, "Base price, a billion rays", &price);
         });
-        ui.add_space(space::TINY);
-        if farm.nodes.is_empty() {
-            dim(ui, "No node is online. Jobs wait until one comes");
-        } else {
-            farm_table(ui, &farm.nodes, state);
-        }
     });
+    ui.add_space(space::TINY);
+    if farm.nodes.is_empty() {
+        dim(ui, "No node is online. Jobs wait until one comes");
+    } else {
+        farm_table(ui, &farm.nodes, state);
+    }
 }
 
 /// What a node is doing, by what the farm knows.

@@ -97,6 +97,7 @@ fn sheet(
 
 /// Every key, by where it belongs.
 fn keys(ui: &mut Ui) {
+    ui.spacing_mut().item_spacing.x = space::SECTION;
     ui.columns(2, |columns| {
         for (place, group) in Group::ALL.into_iter().enumerate() {
             let ui = &mut columns[place % 2];

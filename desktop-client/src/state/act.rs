@@ -35,6 +35,10 @@ impl State {
                 self.book.statement.ask();
                 asks.push(Ask::Statement(account));
             }
+            Command::Earnings => {
+                self.book.earnings.ask();
+                asks.push(Ask::Earnings);
+            }
             Command::Copy(_) | Command::ShowFolder(_) => {}
             Command::OpenScene(_)
             | Command::ReloadScene
@@ -58,6 +62,7 @@ impl State {
             | Command::PauseOrResume
             | Command::AskToStop => self.attend(command, &mut asks),
             Command::SetPort(port) => self.port = port,
+            Command::ShowFarm(shows) => self.shows_farm = shows,
             Command::StartNode
             | Command::StopNode
             | Command::PauseNode(_)

@@ -1,6 +1,6 @@
 //! What the farm's books say: jobs, nodes, tokens.
 
-use protocol::view::{FarmView, JobSummary, NodeView, StatementPage, WalletView};
+use protocol::view::{EarningsView, FarmView, JobSummary, NodeView, StatementPage, WalletView};
 use protocol::{JobId, PublicKey};
 
 use super::fetched::Fetched;
@@ -16,6 +16,8 @@ pub struct Book {
     pub jobs: Fetched<Vec<JobSummary>>,
     /// The farm at a glance.
     pub farm: Fetched<FarmView>,
+    /// What the caller's nodes have earned a day, lately.
+    pub earnings: Fetched<EarningsView>,
 }
 
 /// An answer of the farm's books, or why there is none.
@@ -29,6 +31,8 @@ pub enum Event {
     Jobs(Result<Vec<JobSummary>, String>),
     /// The farm.
     Farm(Result<FarmView, String>),
+    /// Earnings a day.
+    Earnings(Result<EarningsView, String>),
 }
 
 impl Book {
@@ -39,6 +43,7 @@ impl Book {
             Event::Statement(answer) => self.statement.take(answer),
             Event::Jobs(answer) => self.jobs.take(answer),
             Event::Farm(answer) => self.farm.take(answer),
+            Event::Earnings(answer) => self.earnings.take(answer),
         }
     }
 

@@ -81,6 +81,23 @@ impl State {
         asks.push(Ask::StartNode(Box::new(start)));
     }
 
+    /// Why one's own node, which is ready, has no work; as far as that is known.
+    #[must_use]
+    pub fn why_no_work(&self) -> &'static str {
+        let Some(farm) = self.book.farm.get() else { return "It waits for work" };
+        let own = self.node.id.as_deref();
+        let view = farm.nodes.iter().find(|node| own == Some(node.node.to_string().as_str()));
+        match view {
+            Some(node) if node.barred => "The farm bars it: a result of its was refused",
+            Some(node) if node.class.is_none() => "The farm still judges its first picture",
+            Some(node) if node.ask_per_gray > node.base_per_gray => {
+                "The farm's base price is below what it asks; only jobs that bid more are offered"
+            }
+            _other if farm.jobs_active == 0 => "No job is under way on this farm",
+            _other => "What is under way is with other nodes, or asks for other ones",
+        }
+    }
+
     /// What the node says; one that ends by itself is started again a few times.
     pub(super) fn hear_node(&mut self, event: node::Event, asks: &mut Vec<Ask>) {
         let ended = match &event {

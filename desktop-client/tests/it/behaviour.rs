@@ -171,6 +171,8 @@ fn my_node_shows_what_it_earned_and_why_it_is_trusted() {
         assert!(sees(&harness, words), "{words}");
     }
     // The farm's others are there too, with their standing in words.
+    harness.get_by_label("The farm").click();
+    harness.run_steps(3);
     for words in ["studio-07", "Qualifying", "Barred", "4 refused", "no work judged yet"] {
         assert!(sees(&harness, words), "{words}");
     }
@@ -185,6 +187,8 @@ fn a_farm_without_nodes_says_so() {
     let (mut harness, _ends) = window(steps);
     press(&mut harness, "My node");
     assert!(sees(&harness, "It renders nothing and earns nothing"));
+    harness.get_by_label("The farm").click();
+    harness.run_steps(3);
     assert!(sees(&harness, "No node is online"));
 }
 

@@ -11,8 +11,8 @@ use desktop_client::state::stage::{Imported, Report, Sight};
 use desktop_client::state::{Door, Event, Identity, Link, State, book, checkout, live, stage};
 use egui_kittest::Harness;
 use protocol::view::{
-    AcceptedUnit, FarmView, JobStatus, JobSummary, MarketView, NodeView, Reputation, StatementPage,
-    StatementRow, TileStatus, WalletView,
+    AcceptedUnit, EarningsOf, EarningsRow, EarningsView, FarmView, HeldRow, JobStatus, JobSummary,
+    MarketView, NodeView, Reputation, StatementPage, StatementRow, TileStatus, WalletView,
 };
 use protocol::{
     AccountId, Assurance, Batch, CameraChoice, Class, Digest, FrameRange, JobId, JobSpec, NodeId,
@@ -361,10 +361,33 @@ pub fn said(line: serde_json::Value) -> Event {
     Event::Node(desktop_client::state::node::Event::Said(line))
 }
 
+/// What the caller's nodes have earned lately.
+pub fn earned() -> Event {
+    let today = NOW_MS / 86_400_000 * 86_400_000;
+    let row = |back: u64, pay: u128| EarningsRow {
+        of: EarningsOf::Day(today - back * 86_400_000),
+        payments: 41,
+        pay: Tokens::from_micro(pay),
+        checks: 0,
+        checking: Tokens::ZERO,
+        taken: Tokens::ZERO,
+    };
+    let days = [1_204_000, 2_810_000, 2_400_000, 0, 1_950_000, 2_100_000, 900_000, 1_700_000];
+    let rows = days.into_iter().enumerate().map(|(back, pay)| row(back as u64, pay)).collect();
+    let held = vec![HeldRow {
+        node: NodeId([0x42; 32]),
+        until_ms: NOW_MS + 5_400_000,
+        amount: Tokens::from_micro(1_204_000),
+        films: 41,
+    }];
+    Event::Book(book::Event::Earnings(Ok(EarningsView { rows, held, complete: true })))
+}
+
 /// A node of one's own that renders for others.
 pub fn lending() -> Vec<Step> {
     use serde_json::json;
     let mut steps = rendering();
+    steps.push(earned().into());
     steps.push(Command::StartNode.into());
     let unit = json!({"job": "job_8a5f10f5c3", "tile": 62});
     let card = json!({

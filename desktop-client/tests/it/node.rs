@@ -4,7 +4,7 @@ use desktop_client::app::App;
 use desktop_client::desk::Ask;
 use desktop_client::state::node::{Run, When};
 use desktop_client::state::own_farm::{self, OwnFarm};
-use desktop_client::state::{Door, Event, Link, node};
+use desktop_client::state::{Door, Event, Link, book, node};
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
@@ -30,7 +30,9 @@ fn happens(harness: &mut Harness<'_, App>, event: Event) {
 
 fn at_the_door() -> (Harness<'static, App>, desktop_client::desk::FarEnds) {
     let builder = Harness::builder().with_theme(egui::Theme::Dark);
-    let (harness, mut ends) = window_of(builder, Some(Door::MyNode), connected(Vec::new()));
+    let mut steps = connected(Vec::new());
+    steps.push(crate::fixtures::earned().into());
+    let (harness, mut ends) = window_of(builder, Some(Door::MyNode), steps);
     asked(&mut ends);
     (harness, ends)
 }
@@ -48,6 +50,11 @@ fn one_press_lends_the_machine_with_manners_that_protect_its_owner() {
     happens(&mut harness, said(json!({"event": "started", "backend": "cpu (avx2)"})));
     happens(&mut harness, said(json!({"event": "connected"})));
     assert!(sees(&harness, "Ready") && sees(&harness, "cpu (avx2)"));
+    let mut farm = crate::fixtures::farm();
+    assert!(sees(&harness, "What is under way is with other nodes"));
+    farm.jobs_active = 0;
+    happens(&mut harness, Event::Book(book::Event::Farm(Ok(farm))));
+    assert!(sees(&harness, "No job is under way on this farm"), "why there is no work");
 }
 
 #[test]
@@ -162,4 +169,16 @@ fn a_farm_of_ones_own_that_does_not_start_says_why() {
     happens(&mut harness, Event::OwnFarm(own_farm::Event::Ended { trouble }));
     assert!(sees(&harness, "no space left"));
     harness.get_by_role_and_label(Role::Button, "Start a farm on this machine");
+}
+
+#[test]
+fn earnings_are_fetched_once_and_drawn_a_bar_a_day() {
+    let builder = Harness::builder().with_theme(egui::Theme::Dark);
+    let (mut harness, mut ends) = window_of(builder, Some(Door::MyNode), connected(Vec::new()));
+    harness.run_steps(5);
+    let asks = asked(&mut ends);
+    assert!(matches!(asks[..], [Ask::Earnings]), "{asks:?}");
+    happens(&mut harness, crate::fixtures::earned());
+    assert!(sees(&harness, "Earned a day, the oldest first: 0.00"));
+    assert!(sees(&harness, "2.81"));
 }

@@ -10,17 +10,13 @@ use crate::state::State;
 use crate::state::node::{Doing, Node, Run, Vitals};
 use crate::theme::{palette, space};
 use crate::widgets::icon::{self, Icon};
-use crate::widgets::{
-    action_button, action_button_as, bar, caption, card, dim, fact, heading, number,
-};
+use crate::widgets::{action_button, action_button_as, bar, caption, card, dim, fact, number};
 use crate::words;
 
 /// Width from which cards stand side by side.
 const SIDE_BY_SIDE: f32 = 720.0;
 
 pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
-    heading(ui, "My node");
-    ui.add_space(space::ITEM);
     if ui.available_width() < SIDE_BY_SIDE {
         lending(state, ui, commands);
         limits::show(state, ui, commands);
@@ -36,7 +32,7 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
 fn lending(state: &State, ui: &mut Ui, commands: &mut Commands) {
     let node = &state.node;
     card(ui, |ui| {
-        ladder(node, ui);
+        ladder(state, ui);
         ui.add_space(space::ITEM);
         buttons(state, ui, commands);
         if node.run == Run::Off {
@@ -65,8 +61,8 @@ fn lending(state: &State, ui: &mut Ui, commands: &mut Commands) {
 }
 
 /// What it is at, and why.
-fn ladder(node: &Node, ui: &mut Ui) {
-    let colours = palette(ui);
+fn ladder(state: &State, ui: &mut Ui) {
+    let (node, colours) = (&state.node, palette(ui));
     let (mark, colour) = match (node.run, &node.doing) {
         (Run::Off, _) if node.trouble.is_some() => (Icon::Warning, colours.error),
         (Run::Off, _) => (Icon::Cross, colours.text_dim),
@@ -82,7 +78,10 @@ fn ladder(node: &Node, ui: &mut Ui) {
         icon::show(ui, mark, 20.0, colour);
         ui.label(RichText::new(rung.name).size(18.0).color(colours.text));
     });
-    if !rung.more.is_empty() {
+    let is_idle = node.run == Run::Up && node.is_connected && node.doing == Doing::Waiting;
+    if is_idle {
+        dim(ui, state.why_no_work());
+    } else if !rung.more.is_empty() {
         dim(ui, rung.more);
     }
     if let Some(backend) = &node.backend {
