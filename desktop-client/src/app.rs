@@ -10,6 +10,7 @@ use crate::desk::{Ask, Wires};
 use crate::look;
 use crate::screens;
 use crate::state::settings::Theme;
+use crate::state::stage::Surroundings;
 use crate::state::{Event, Link, State};
 use crate::theme;
 
@@ -94,6 +95,16 @@ impl App {
             ending.is_some_and(|ending| ending == "glb" || ending == "gltf")
         };
         let mut paths: Vec<_> = paths.collect();
+        let is_light = |path: &std::path::PathBuf| {
+            path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("hdr"))
+        };
+        if self.state.stage.scene.is_some()
+            && let Some(light) = paths.iter().position(is_light)
+        {
+            let surroundings = Surroundings::of(paths.swap_remove(light));
+            self.command(Command::Surround(Some(surroundings)));
+            return;
+        }
         let first = paths.iter().position(is_scene).unwrap_or(0);
         if first < paths.len() {
             self.command(Command::OpenScene(paths.swap_remove(first)));

@@ -14,7 +14,7 @@ use crate::state::node::Lending;
 use crate::state::port::Port;
 use crate::state::settings::Theme;
 use crate::state::sheet::{SaveSheet, Sheet};
-use crate::state::stage::{Light, Standpoint};
+use crate::state::stage::{Light, Standpoint, Surroundings};
 use crate::state::{Door, Pane};
 
 pub use keys::{Shortcut, read_keys};
@@ -52,6 +52,8 @@ pub enum Command {
     Stand(Standpoint),
     /// Add this light.
     Shine(Light),
+    /// Put an image of light around the scene, or what its file has there.
+    Surround(Option<Surroundings>),
     /// Show this frame of the scene.
     SetFrame(u32),
     /// Ask for the preview again, whatever was asked.

@@ -38,7 +38,7 @@ use tokio::sync::{mpsc, watch};
 use crate::state::checkout::Firm;
 use crate::state::settings::Settings;
 use crate::state::sheet::SaveSheet;
-use crate::state::stage::Sighting;
+use crate::state::stage::{Sighting, Surroundings};
 use crate::state::{Event, Identity, Link, Steered};
 
 /// What the window asks of the desks.
@@ -72,6 +72,8 @@ pub enum Ask {
     },
     /// Read a scene.
     Import(PathBuf),
+    /// Put other surroundings around it, or its own.
+    Surround(Option<Surroundings>),
     /// Show what one sees of it, instead of anything else.
     Look(Box<Sighting>),
     /// Nothing is on the stage any more.
@@ -288,6 +290,7 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
             Ask::Watch { job, shot } => drop(watched.send_replace(Some((job, shot)))),
             Ask::Save { sheet, look } => drop(saves.send((sheet, look)).await),
             Ask::Import(path) => drop(stage.send(stage::Ask::Import(path)).await),
+            Ask::Surround(it) => drop(stage.send(stage::Ask::Surround(it)).await),
             Ask::Look(sighting) => drop(stage.send(stage::Ask::Look(sighting)).await),
             Ask::ClearStage => {
                 prices.send_replace(None);

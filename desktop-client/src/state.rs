@@ -343,28 +343,54 @@ impl State {
 
     fn restage(&mut self, event: stage::Event, asks: &mut Vec<Ask>) {
         let is_import = matches!(event, stage::Event::Imported(_));
-        let before = self.stage.scene.as_ref().map(|scene| scene.imported.package.id());
-        self.stage.apply(event, &mut self.picture_ids);
-        if !is_import {
-            return;
+        let is_surrounded = matches!(event, stage::Event::Surrounded { .. });
+        let last = if is_import { self.stage.scene.clone() } else { None };
+        let is_taken = self.stage.apply(event, &mut self.picture_ids);
+        if is_surrounded && is_taken {
+            // The same camera, and another scene.
+            self.asked_look = None;
+            self.look_again(asks);
+            if self.checkout.follows && self.link == Link::Connected {
+                self.reprice(asks);
+            }
         }
-        let Some(scene) = &self.stage.scene else { return };
+        if is_import && is_taken {
+            self.set_the_stage(last.as_deref(), asks);
+        }
+    }
+
+    /// A scene has come onto the stage, in place of `last`.
+    fn set_the_stage(&mut self, last: Option<&stage::Staged>, asks: &mut Vec<Ask>) {
+        let Some(scene) = &mut self.stage.scene else { return };
+        let path = scene.imported.path.clone();
         self.pane = Pane::Stage;
         self.door = Door::Render;
-        self.draft = Draft::of(scene, &self.draft);
-        let wishes = &scene.imported.wishes;
-        let view = wishes.view.as_deref().and_then(client::pictures::view_named);
-        self.look.view = view.unwrap_or(self.look.view);
-        self.look.exposure_ev = wishes.exposure.unwrap_or_default();
-        if before != Some(scene.imported.package.id()) {
-            self.checkout = Checkout { serial: self.checkout.serial + 1, ..Checkout::default() };
+        self.sheet = None;
+        match last.filter(|last| last.imported.path == path) {
+            // The same file again: where one stands and what one has set stays.
+            Some(last) => {
+                scene.keep(last);
+                if let Some(surroundings) = scene.surrounding.clone() {
+                    asks.push(Ask::Surround(Some(surroundings)));
+                }
+            }
+            None => {
+                self.draft = Draft::of(scene, &self.draft);
+                let wishes = &scene.imported.wishes;
+                let view = wishes.view.as_deref().and_then(client::pictures::view_named);
+                self.look.view = view.unwrap_or(self.look.view);
+                self.look.exposure_ev = wishes.exposure.unwrap_or_default();
+                self.checkout =
+                    Checkout { serial: self.checkout.serial + 1, ..Checkout::default() };
+            }
         }
-        let path = scene.imported.path.clone();
         self.settings.opened(&path);
         self.remember(asks);
         self.look_again(asks);
         if self.settings.sends_ahead {
             self.checkout.follows = true;
+        }
+        if self.checkout.follows {
             self.reprice(asks);
         }
     }

@@ -36,7 +36,6 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
 /// The node of this machine, and what the farm says of all that pay the caller.
 fn mine(state: &State, ui: &mut Ui, commands: &mut Commands) {
     own::show(state, ui, commands);
-    earnings::show(state, ui, commands);
     let owner = state.identity.as_ref().map(|identity| identity.key);
     let mine = owner.map_or_else(Vec::new, |owner| state.book.nodes_of(owner));
     if mine.is_empty() {

@@ -27,6 +27,11 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
                 open::show(state, path, ui, commands);
             });
         }
+        Some(Sheet::Surround { path }) => {
+            sheet(ui, "Light from an image", 560.0, commands, |ui, commands| {
+                open::light(path, ui, commands);
+            });
+        }
         Some(Sheet::Palette { query, chosen }) => {
             palette::show(state, query, *chosen, ui, commands)
         }

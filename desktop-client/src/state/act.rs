@@ -45,6 +45,7 @@ impl State {
             | Command::CloseScene
             | Command::Stand(_)
             | Command::Shine(_)
+            | Command::Surround(_)
             | Command::SetFrame(_)
             | Command::LookAgain
             | Command::Room(_)
@@ -152,7 +153,7 @@ impl State {
                 }
             }
             Command::CloseScene => {
-                self.stage = super::stage::Stage::default();
+                self.stage.clear();
                 self.asked_look = None;
                 self.checkout = super::Checkout {
                     serial: self.checkout.serial + 1,
@@ -169,6 +170,13 @@ impl State {
                 let Some(scene) = &mut self.stage.scene else { return };
                 scene.light = light;
                 self.changed(asks);
+            }
+            Command::Surround(surroundings) => {
+                self.sheet = None;
+                let Some(scene) = &mut self.stage.scene else { return };
+                scene.surrounding.clone_from(&surroundings);
+                scene.surrounding_trouble = None;
+                asks.push(Ask::Surround(surroundings));
             }
             Command::SetFrame(frame) => {
                 let Some(scene) = &mut self.stage.scene else { return };

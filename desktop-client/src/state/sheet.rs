@@ -12,6 +12,11 @@ pub enum Sheet {
         /// The path, as typed.
         path: String,
     },
+    /// Which image of light is put around the scene.
+    Surround {
+        /// The path, as typed.
+        path: String,
+    },
     /// Every command, by its words.
     Palette {
         /// What is looked for.

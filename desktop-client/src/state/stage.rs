@@ -18,6 +18,8 @@ pub struct Stage {
     pub trouble: Option<Trouble>,
     /// The scene.
     pub scene: Option<Box<Staged>>,
+    /// The last look that was asked for at a scene that is gone.
+    last_serial: u64,
 }
 
 /// A file that is no scene for us.
@@ -143,6 +145,25 @@ impl Light {
     }
 }
 
+/// An image of light around the scene, in place of what its file has there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Surroundings {
+    /// The image, equirectangular, `.hdr`.
+    pub path: PathBuf,
+    /// Factor of its light.
+    pub strength: f32,
+    /// Turn about the vertical, degrees, counter-clockwise seen from above.
+    pub rotation_degrees: f32,
+}
+
+impl Surroundings {
+    /// An image as it is.
+    #[must_use]
+    pub const fn of(path: PathBuf) -> Self {
+        Self { path, strength: 1.0, rotation_degrees: 0.0 }
+    }
+}
+
 /// Through which camera one looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Standpoint {
@@ -161,10 +182,18 @@ pub struct Staged {
     pub standpoint: Standpoint,
     /// Light that is added.
     pub light: Light,
+    /// What is around the scene instead of what its file has there.
+    pub surroundings: Option<Surroundings>,
+    /// What is to be around it, while that is being read.
+    pub surrounding: Option<Surroundings>,
+    /// Why it is not.
+    pub surrounding_trouble: Option<String>,
     /// Which frame's time is shown.
     pub frame: u32,
     /// What one sees.
     pub preview: Preview,
+    /// The last look at what was on the stage before.
+    first_serial: u64,
 }
 
 impl Staged {
@@ -175,9 +204,24 @@ impl Staged {
             imported,
             standpoint: Standpoint::Sight(0),
             light: Light::default(),
+            surroundings: None,
+            surrounding: None,
+            surrounding_trouble: None,
             frame: 0,
             preview: Preview::new(picture_id),
+            first_serial: 0,
         }
+    }
+
+    /// Keeps of the same file's last import where one stood, and the light.
+    pub fn keep(&mut self, last: &Self) {
+        self.standpoint = match last.standpoint {
+            Standpoint::Sight(place) if place >= self.imported.sights.len() => Standpoint::Sight(0),
+            standpoint => standpoint,
+        };
+        self.light = last.light;
+        self.frame = last.frame;
+        self.surrounding.clone_from(&last.surroundings);
     }
 
     /// The camera as settings have it.
@@ -247,12 +291,19 @@ pub struct Sighting {
 }
 
 /// News of the stage.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Event {
     /// A file was read.
     Imported(Box<Imported>),
     /// A file was not read.
     NotImported(Trouble),
+    /// Other surroundings are around the scene, or not.
+    Surrounded {
+        /// Which were asked for; those of the file without.
+        surroundings: Option<Surroundings>,
+        /// The scene with them, or why there is none.
+        package: Result<Arc<Package>, String>,
+    },
     /// A preview, as far as it has come.
     Seen {
         /// Which look it is.
@@ -273,31 +324,69 @@ pub enum Event {
     },
 }
 
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Imported(_) => "Imported",
+            Self::NotImported(_) => "NotImported",
+            Self::Surrounded { .. } => "Surrounded",
+            Self::Seen { .. } => "Seen",
+            Self::NotSeen { .. } => "NotSeen",
+        })
+    }
+}
+
 impl Stage {
     /// Takes news in. What is shown of a look that nobody asks for any more is left out, unless it is
-    /// nearer to what is asked for than what is there.
-    pub fn apply(&mut self, event: Event, picture_id: &mut u64) {
+    /// nearer to what is asked for than what is there. Says whether it was of use.
+    pub fn apply(&mut self, event: Event, picture_id: &mut u64) -> bool {
         match event {
             Event::Imported(imported) => {
-                if self.opening.as_ref() == Some(&imported.path) {
-                    self.opening = None;
-                    self.trouble = None;
-                    *picture_id += 1;
-                    self.scene = Some(Box::new(Staged::new(*imported, *picture_id)));
+                if self.opening.as_ref() != Some(&imported.path) {
+                    return false;
                 }
+                self.opening = None;
+                self.trouble = None;
+                *picture_id += 1;
+                // A look at the last scene that is still on its way is none at this one.
+                let serial = self.scene.as_ref().map_or(0, |last| last.preview.serial);
+                let mut scene = Staged::new(*imported, *picture_id);
+                scene.preview.serial = serial.max(self.last_serial);
+                scene.first_serial = scene.preview.serial;
+                self.scene = Some(Box::new(scene));
             }
             Event::NotImported(trouble) => {
-                if self.opening.as_ref() == Some(&trouble.path) {
-                    self.opening = None;
-                    self.trouble = Some(trouble);
+                if self.opening.as_ref() != Some(&trouble.path) {
+                    return false;
+                }
+                self.opening = None;
+                self.trouble = Some(trouble);
+            }
+            Event::Surrounded { surroundings, package } => {
+                let Some(scene) = &mut self.scene else { return false };
+                // Of several that were asked for the last one counts.
+                if scene.surrounding != surroundings {
+                    return false;
+                }
+                match package {
+                    Ok(package) => {
+                        scene.imported.report.package_bytes = package.size_bytes();
+                        scene.imported.package = package;
+                        scene.surroundings = surroundings;
+                        scene.surrounding_trouble = None;
+                    }
+                    Err(why) => {
+                        scene.surrounding.clone_from(&scene.surroundings);
+                        scene.surrounding_trouble = Some(why);
+                    }
                 }
             }
             Event::Seen { serial, size, texels, samples } => {
-                let Some(scene) = &mut self.scene else { return };
+                let Some(scene) = &mut self.scene else { return false };
                 let preview = &mut scene.preview;
                 // A look that is under way while one drags on is of use: it is the newest there is.
-                if serial > preview.serial {
-                    return;
+                if serial > preview.serial || serial <= scene.first_serial {
+                    return false;
                 }
                 if preview.picture.size != size {
                     *picture_id += 1;
@@ -308,12 +397,19 @@ impl Stage {
                 preview.samples = if serial == preview.serial { samples } else { 0 };
             }
             Event::NotSeen { serial, why } => {
-                let Some(scene) = &mut self.scene else { return };
+                let Some(scene) = &mut self.scene else { return false };
                 if serial == scene.preview.serial {
                     scene.preview.trouble = Some(why);
                 }
             }
         }
+        true
+    }
+
+    /// Nothing is on the stage any more.
+    pub fn clear(&mut self) {
+        let serial = self.scene.as_ref().map_or(0, |last| last.preview.serial);
+        *self = Self { last_serial: serial.max(self.last_serial), ..Self::default() };
     }
 }
 

@@ -64,6 +64,7 @@ fn every_control_of_every_screen_has_a_name() {
 fn every_control_of_every_sheet_has_a_name() {
     let sheets = [
         Command::Sheet(Some(Sheet::OpenScene { path: "/tmp".to_owned() })),
+        Command::Sheet(Some(Sheet::Surround { path: "/tmp".to_owned() })),
         Command::Sheet(Some(Sheet::Palette { query: String::new(), chosen: 0 })),
         Command::Sheet(Some(Sheet::Keys)),
         Command::Sheet(Some(Sheet::Notices)),

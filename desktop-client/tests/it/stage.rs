@@ -4,7 +4,7 @@ use desktop_client::app::App;
 use desktop_client::command::Command;
 use desktop_client::desk::Ask;
 use desktop_client::state::draft::Preset;
-use desktop_client::state::stage::{Sighting, Standpoint, Trouble};
+use desktop_client::state::stage::{Sighting, Standpoint, Surroundings, Trouble};
 use desktop_client::state::{Door, Event, Pane, checkout, stage};
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
@@ -256,4 +256,69 @@ fn an_animation_is_rendered_where_it_is_wanted() {
     harness.run_steps(3);
     let state = harness.state().state();
     assert_eq!(state.draft.range(0).count(), 97);
+}
+
+#[test]
+fn an_image_of_light_is_dropped_on_the_scene_and_makes_it_another() {
+    let (mut harness, mut ends) = window(staged(connected(Vec::new())));
+    asked(&mut ends);
+    let path = std::path::PathBuf::from("/home/mina/light/studio.HDR");
+    harness.input_mut().dropped_files =
+        vec![egui::DroppedFile { path: Some(path.clone()), ..Default::default() }];
+    harness.run_steps(2);
+    let asks = asked(&mut ends);
+    let [Ask::Surround(Some(surroundings))] = &asks[..] else { panic!("{asks:?}") };
+    assert_eq!(surroundings, &Surroundings::of(path));
+    let mut lit = scene::golden();
+    lit.set_sun_sky(None).expect("nothing around it");
+    let package = std::sync::Arc::new(scene::pack(&lit));
+    let news = |surroundings: &Surroundings, package| {
+        let surroundings = Some(surroundings.clone());
+        Event::Stage(stage::Event::Surrounded { surroundings, package })
+    };
+    let other = Surroundings::of("/tmp/other.hdr".into());
+    happens(&mut harness, news(&other, Ok(package.clone())));
+    assert!(asked(&mut ends).is_empty(), "what nobody waits for changes nothing");
+    let surroundings = surroundings.clone();
+    happens(&mut harness, news(&surroundings, Ok(package.clone())));
+    let asks = asked(&mut ends);
+    assert!(looked(&asks).is_some(), "{asks:?}");
+    let scene =
+        |harness: &Harness<'_, App>| harness.state().state().stage.scene.clone().expect("a scene");
+    assert_eq!(scene(&harness).imported.package.id(), package.id());
+    // An image that cannot be read leaves the last one.
+    does(&mut harness, Command::Surround(Some(other.clone())));
+    happens(&mut harness, news(&other, Err("This is no .hdr image".to_owned())));
+    assert!(sees(&harness, "This is no .hdr image"));
+    assert_eq!(scene(&harness).surroundings, Some(surroundings));
+}
+
+#[test]
+fn a_scene_that_is_read_again_keeps_the_walk_and_the_light() {
+    let (mut harness, mut ends) = window(staged(connected(Vec::new())));
+    let scene =
+        |harness: &Harness<'_, App>| harness.state().state().stage.scene.clone().expect("a scene");
+    let orbit = scene(&harness).orbit().expect("somewhere").turned(0.5, 0.1);
+    does(&mut harness, Command::Stand(Standpoint::Free(orbit)));
+    let mut light = scene(&harness).light;
+    light.has_sun = true;
+    does(&mut harness, Command::Shine(light));
+    let mut draft = harness.state().state().draft.clone();
+    draft.samples = 77;
+    does(&mut harness, Command::SetDraft(Box::new(draft)));
+    let serial = scene(&harness).preview.serial;
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::R);
+    harness.run_steps(3);
+    assert!(asked(&mut ends).iter().any(|ask| matches!(ask, Ask::Import(_))));
+    let news = stage::Event::Imported(Box::new(imported(PATH)));
+    happens(&mut harness, Event::Stage(news));
+    let read = scene(&harness);
+    assert_eq!(read.standpoint, Standpoint::Free(orbit));
+    assert!(read.light.has_sun);
+    assert_eq!(harness.state().state().draft.samples, 77);
+    // A look at what was there before is none at this.
+    let size = Size::new(64, 36);
+    let texels = vec![[0; 4]; 64 * 36];
+    happens(&mut harness, Event::Stage(stage::Event::Seen { serial, size, texels, samples: 9 }));
+    assert_eq!(scene(&harness).preview.picture.changes(), 0);
 }

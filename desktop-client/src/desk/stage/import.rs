@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::{CameraChoice, RenderSettings};
-use scene::{ImportError, ImportOptions, MissingTextures, Scene};
+use scene::{ImportError, ImportOptions, MissingTextures, Package, Scene};
 
 use crate::desk::{capital, chain};
 use crate::state::orbit::Orbit;
-use crate::state::stage::{Imported, Report, Sight, Trouble};
+use crate::state::stage::{Imported, Report, Sight, Surroundings, Trouble};
 
 /// Reads a file.
 ///
 /// # Errors
 /// What is wrong with it, in a sentence.
-pub(super) fn read(path: PathBuf) -> Result<Imported, Trouble> {
+pub(super) fn read(path: PathBuf) -> Result<(Imported, Scene), Trouble> {
     // A file of a stranger may find a bug; the window is not to end over it.
     let read = catch_unwind(AssertUnwindSafe(|| read_or_say(&path)));
     let read = read.unwrap_or_else(|_panic| {
@@ -24,7 +24,7 @@ pub(super) fn read(path: PathBuf) -> Result<Imported, Trouble> {
     read.map_err(|why| Trouble { path, why })
 }
 
-fn read_or_say(path: &Path) -> Result<Imported, String> {
+fn read_or_say(path: &Path) -> Result<(Imported, Scene), String> {
     let options =
         ImportOptions { missing_textures: MissingTextures::Magenta, ..ImportOptions::default() };
     let imported = scene::import(path, &options).map_err(|error| words(&error))?;
@@ -49,7 +49,7 @@ fn read_or_say(path: &Path) -> Result<Imported, String> {
         package_bytes: package.size_bytes(),
     };
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    Ok(Imported {
+    let shown = Imported {
         path: path.to_owned(),
         name: name.unwrap_or_else(|| "scene".to_owned()),
         package: Arc::new(package),
@@ -58,7 +58,28 @@ fn read_or_say(path: &Path) -> Result<Imported, String> {
         scale,
         animation_s,
         wishes: imported.wishes,
-    })
+    };
+    Ok((shown, imported.scene))
+}
+
+/// The scene with an image of light around it, or as it is, ready to travel.
+///
+/// # Errors
+/// What is wrong with the image, in a sentence.
+pub(super) fn surrounded(
+    scene: &Scene,
+    surroundings: Option<&Surroundings>,
+) -> Result<Package, String> {
+    let Some(Surroundings { path, strength, rotation_degrees }) = surroundings else {
+        return Ok(scene::pack(scene));
+    };
+    let room = ImportOptions::default().decoded_bytes_max.saturating_sub(scene.decoded_bytes());
+    let image = scene::read_environment(path, room).map_err(|error| words(&error))?;
+    let mut scene = scene.clone();
+    scene
+        .set_environment(image, *strength, rotation_degrees.to_radians())
+        .map_err(|error| capital(&chain(&error)))?;
+    Ok(scene::pack(&scene))
 }
 
 fn with_scale(sight: Sight, scale: f32) -> Sight {

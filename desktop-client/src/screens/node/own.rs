@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use egui::{Align, Layout, RichText, Ui};
 
-use super::limits;
+use super::{earnings, limits};
 use crate::command::{Commands, action};
 use crate::state::State;
 use crate::state::node::{Doing, Node, Run, Vitals};
@@ -47,6 +47,7 @@ fn lending(state: &State, ui: &mut Ui, commands: &mut Commands) {
     if node.run != Run::Off {
         card(ui, |ui| since_start(node, ui));
     }
+    earnings::show(state, ui, commands);
     if let Some(vitals) = &node.vitals {
         card(ui, |ui| machine(vitals, ui));
     }

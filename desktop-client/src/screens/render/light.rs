@@ -5,8 +5,10 @@ use film::{Look, View};
 
 use crate::command::{Command, Commands};
 use crate::state::State;
+use crate::state::sheet::Sheet;
 use crate::state::stage::{Light, Staged};
-use crate::widgets::{self, card, check, setting, slider};
+use crate::theme::palette;
+use crate::widgets::{self, card, check, dim, setting, slider};
 
 /// The views as people choose them.
 pub(super) const VIEWS: [(View, &str); 6] = [
@@ -41,6 +43,7 @@ pub(super) fn show(state: &State, scene: &Staged, ui: &mut Ui, commands: &mut Co
                 ui.add(value.speed(0.02).suffix(" W/sr m²"))
             });
         }
+        surroundings(scene, ui, commands);
         look(&state.look, ui, commands);
     });
     if light != scene.light {
@@ -51,6 +54,55 @@ pub(super) fn show(state: &State, scene: &Staged, ui: &mut Ui, commands: &mut Co
             ..light
         };
         commands.push(Command::Shine(cut));
+    }
+}
+
+/// The image around the scene.
+fn surroundings(scene: &Staged, ui: &mut Ui, commands: &mut Commands) {
+    let Some(shown) = &scene.surrounding else {
+        ui.horizontal(|ui| {
+            if ui.button("Light from an image…").clicked() {
+                let path = String::new();
+                commands.push(Command::Sheet(Some(Sheet::Surround { path })));
+            }
+        });
+        trouble(scene, ui);
+        return;
+    };
+    ui.horizontal(|ui| {
+        if scene.surrounding != scene.surroundings {
+            ui.spinner();
+        }
+        let name = shown.path.file_name().unwrap_or_default().to_string_lossy();
+        dim(ui, name).on_hover_text(shown.path.display().to_string());
+        if ui.button("Remove").clicked() {
+            commands.push(Command::Surround(None));
+        }
+    });
+    trouble(scene, ui);
+    let mut new = shown.clone();
+    let mut is_let_go = false;
+    setting(ui, "Its brightness", |ui| {
+        let value = DragValue::new(&mut new.strength).range(0.0..=1000.0).speed(0.02);
+        let response = ui.add(value.update_while_editing(false));
+        is_let_go |= response.changed();
+        response
+    });
+    setting(ui, "Its turn", |ui| {
+        let value = DragValue::new(&mut new.rotation_degrees).range(-360.0..=360.0);
+        let response = ui.add(value.suffix(" °").update_while_editing(false));
+        is_let_go |= response.changed();
+        response
+    });
+    if is_let_go && new != *shown {
+        commands.push(Command::Surround(Some(new)));
+    }
+}
+
+fn trouble(scene: &Staged, ui: &mut Ui) {
+    if let Some(why) = &scene.surrounding_trouble {
+        let text = egui::RichText::new(why).color(palette(ui).error);
+        ui.add(egui::Label::new(text).wrap());
     }
 }
 

@@ -5,22 +5,45 @@ use egui::{Key, Modifiers, RichText, ScrollArea, TextEdit, Ui};
 use crate::command::{Command, Commands};
 use crate::state::State;
 use crate::state::sheet::Sheet;
+use crate::state::stage::Surroundings;
 use crate::theme::{palette, space};
 use crate::widgets::{self, dim, primary_button};
 
-pub(super) fn show(state: &State, path: &str, ui: &mut Ui, commands: &mut Commands) {
-    let mut typed = path.to_owned();
-    let label = dim(ui, "File, .glb or .gltf");
-    let field = TextEdit::singleline(&mut typed)
-        .hint_text("/home/you/scene.glb")
+/// A field for a path; says whether it was entered.
+fn field(ui: &mut Ui, name: &str, hint: &str, typed: &mut String) -> bool {
+    let label = dim(ui, name);
+    let field = TextEdit::singleline(typed)
+        .hint_text(hint)
         .desired_width(f32::INFINITY)
         .margin(egui::Margin::symmetric(8, 6));
     let field = ui.add(field).labelled_by(label.id);
     if !field.has_focus() && ui.memory(|memory| memory.focused().is_none()) {
         field.request_focus();
     }
-    let entered =
-        field.lost_focus() && ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
+    field.lost_focus() && ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter))
+}
+
+/// Which image lights the scene.
+pub(super) fn light(path: &str, ui: &mut Ui, commands: &mut Commands) {
+    let mut typed = path.to_owned();
+    let name = "Equirectangular image, .hdr";
+    let entered = field(ui, name, "/home/you/studio.hdr", &mut typed);
+    if typed != path {
+        commands.push(Command::Sheet(Some(Sheet::Surround { path: typed.clone() })));
+    }
+    ui.horizontal(|ui| {
+        let pressed = primary_button(ui, "Light with it").clicked();
+        if (pressed || entered) && !typed.trim().is_empty() {
+            let surroundings = Surroundings::of(typed.trim().into());
+            commands.push(Command::Surround(Some(surroundings)));
+        }
+        dim(ui, "It can also be dropped on the scene");
+    });
+}
+
+pub(super) fn show(state: &State, path: &str, ui: &mut Ui, commands: &mut Commands) {
+    let mut typed = path.to_owned();
+    let entered = field(ui, "File, .glb or .gltf", "/home/you/scene.glb", &mut typed);
     if typed != path {
         commands.push(Command::Sheet(Some(Sheet::OpenScene { path: typed.clone() })));
     }
