@@ -24,6 +24,8 @@ pub struct App {
     clock: fn() -> u64,
     /// Asks that found no room yet.
     unsent: Vec<Ask>,
+    /// The theme that egui was last told.
+    dressed: Theme,
 }
 
 impl App {
@@ -43,7 +45,7 @@ impl App {
         if let Some(render) = &cc.wgpu_render_state {
             look::install(render);
         }
-        let mut app = Self { state, wires, clock, unsent: Vec::new() };
+        let mut app = Self { state, wires, clock, unsent: Vec::new(), dressed: Theme::System };
         app.event(Event::Now((app.clock)()));
         app
     }
@@ -123,16 +125,17 @@ impl App {
     }
 
     /// Theme and zoom follow the settings.
-    fn dress(&self, ctx: &Context) {
+    fn dress(&mut self, ctx: &Context) {
         let wanted = match self.state.settings.theme {
             Theme::System => ThemePreference::System,
             Theme::Dark => ThemePreference::Dark,
             Theme::Light => ThemePreference::Light,
         };
-        // As the system is, is also how egui begins; tests choose before the first frame.
-        let current = ctx.options(|options| options.theme_preference);
-        if current != wanted && self.state.settings.theme != Theme::System {
+        // As the system is, is also how egui begins; whoever has chosen before keeps it.
+        let theme = self.state.settings.theme;
+        if self.dressed != theme {
             ctx.set_theme(wanted);
+            self.dressed = theme;
         }
         if (ctx.zoom_factor() - self.state.settings.zoom).abs() > 1e-3 {
             ctx.set_zoom_factor(self.state.settings.zoom);

@@ -76,8 +76,12 @@ pub enum Ask {
     Surround(Option<Surroundings>),
     /// Show what one sees of it, instead of anything else.
     Look(Box<Sighting>),
+    /// Nobody looks at the stage for now.
+    LookAway,
     /// Nothing is on the stage any more.
     ClearStage,
+    /// What a price was asked for is of no matter any more.
+    DropPrice,
     /// Ask the farm what this costs, instead of anything else; the scene is sent for it.
     Price(Box<PriceAsk>),
     /// Order what a firm price is for.
@@ -197,6 +201,11 @@ impl Outlet {
         }
     }
 
+    /// What no window need be drawn anew for.
+    pub(crate) async fn whisper(&self, event: Event) {
+        drop(self.events.send(event).await);
+    }
+
     /// What may be left out where the window is busy: progress, of which more comes.
     pub(crate) fn mention(&self, event: Event) {
         if self.events.try_send(event).is_ok() {
@@ -243,11 +252,11 @@ pub fn spawn(
 }
 
 async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) {
-    let caller = match bind(&config, &outlet).await {
-        Ok(caller) => Some(caller),
+    let (caller, unusable) = match bind(&config, &outlet).await {
+        Ok(caller) => (Some(caller), None),
         Err(why) => {
-            outlet.send(Event::Link(Link::Unusable { why })).await;
-            None
+            outlet.send(Event::Link(Link::Unusable { why: why.clone() })).await;
+            (None, Some(why))
         }
     };
     let (seat, farm) = watch::channel(None);
@@ -260,6 +269,11 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
     let (orders, orders_inbox) = mpsc::channel(ASKS_MAX);
     let (node, node_inbox) = mpsc::channel(ASKS_MAX);
     let (own_farm, own_farm_inbox) = mpsc::channel(ASKS_MAX);
+    let (remembered, newest) = watch::channel(None);
+    let remembering = config
+        .settings_path
+        .clone()
+        .map(|path| tokio::spawn(save::settings(path, newest, outlet.clone())));
     let mut desks = tokio::task::JoinSet::new();
     if let Some(caller) = &caller {
         desks.spawn(link::run(Arc::clone(caller), seat, link_inbox, outlet.clone()));
@@ -280,7 +294,12 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
             Ask::Connect(ticket) => {
                 watched.send_replace(None);
                 prices.send_replace(None);
-                drop(link.send(link::Ask::Connect(ticket)).await);
+                match &unusable {
+                    None => drop(link.send(link::Ask::Connect(ticket)).await),
+                    Some(why) => {
+                        outlet.send(Event::Link(Link::Unusable { why: why.clone() })).await
+                    }
+                }
             }
             Ask::RetryNow => drop(link.send(link::Ask::RetryNow).await),
             Ask::Refresh => drop(book.send(book::Ask::Refresh).await),
@@ -292,6 +311,8 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
             Ask::Import(path) => drop(stage.send(stage::Ask::Import(path)).await),
             Ask::Surround(it) => drop(stage.send(stage::Ask::Surround(it)).await),
             Ask::Look(sighting) => drop(stage.send(stage::Ask::Look(sighting)).await),
+            Ask::LookAway => drop(stage.send(stage::Ask::LookAway).await),
+            Ask::DropPrice => drop(prices.send_replace(None)),
             Ask::ClearStage => {
                 prices.send_replace(None);
                 drop(stage.send(stage::Ask::Clear).await);
@@ -303,12 +324,13 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
             Ask::StopNode => drop(node.send(node::Ask::Stop).await),
             Ask::StartFarm => drop(own_farm.send(own_farm::Ask::Start).await),
             Ask::StopFarm => drop(own_farm.send(own_farm::Ask::Stop).await),
-            Ask::Remember(settings) => {
-                if let Some(path) = config.settings_path.clone() {
-                    save::remember(path, *settings, &outlet).await;
-                }
-            }
+            Ask::Remember(settings) => drop(remembered.send_replace(Some(*settings))),
         }
+    }
+    // The last settings are written before the end.
+    drop(remembered);
+    if let Some(remembering) = remembering {
+        drop(remembering.await);
     }
     desks.abort_all();
     while desks.join_next().await.is_some() {}

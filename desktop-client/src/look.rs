@@ -15,7 +15,7 @@ use crate::state::picture::Picture;
 use textures::Textures;
 
 /// Frames that a picture's textures outlive its last showing.
-const KEPT_FRAMES: u64 = 600;
+const KEPT_FRAMES: u64 = 30;
 
 /// A picture in a canvas.
 #[derive(Debug, Clone)]
@@ -174,6 +174,10 @@ impl CallbackTrait for Drawing {
             let textures = Textures::new(device, &wheel.layout, &wheel.sampler, size);
             Kept { textures, used: frame }
         });
+        if kept.textures.size() != self.shown.picture.size {
+            let size = self.shown.picture.size;
+            kept.textures = Textures::new(device, &wheel.layout, &wheel.sampler, size);
+        }
         kept.used = frame;
         kept.textures.catch_up(queue, &self.shown.picture);
         let scale = screen.pixels_per_point;

@@ -1,6 +1,7 @@
 //! `tessera-desktop`: the window.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Parser, ValueHint};
@@ -11,6 +12,9 @@ use desktop_client::state::notices::Tone;
 use desktop_client::state::settings::Settings;
 use desktop_client::state::{Event, State};
 use transport::identity;
+
+/// How long the end of the program may wait for what is under way.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Renders scenes on a farm and shows them as they come: your jobs, your balance, your nodes and
 /// what they earn.
@@ -24,8 +28,8 @@ struct Arguments {
     /// of the last time
     #[arg(long, value_name = "TICKET|@FILE", env = "TESSERA_FARM")]
     farm: Option<String>,
-    /// The program that renders previews, of the same version; without it, tessera beside this
-    /// program, or the one on the PATH
+    /// The program that renders previews and runs nodes and farms, of the same version; without it,
+    /// tessera beside this program, or the one on the PATH
     #[arg(long, value_name = "FILE", env = "TESSERA_PROGRAM", value_hint = ValueHint::FilePath)]
     program: Option<PathBuf>,
 }
@@ -49,6 +53,7 @@ fn main() -> anyhow::Result<()> {
         .with_app_id("tessera-desktop")
         .with_inner_size([1280.0, 800.0])
         .with_min_inner_size([960.0, 600.0]);
+    let (desks, thread) = std::sync::mpsc::channel();
     let options = eframe::NativeOptions { viewport, ..Default::default() };
     let start = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
         let (wires, far_ends) = desk::wires();
@@ -60,9 +65,10 @@ fn main() -> anyhow::Result<()> {
             poll_interval: DeskConfig::POLL_INTERVAL,
         };
         let own_farm = settings.own_farm && arguments.farm.is_none();
-        let farm = arguments.farm.unwrap_or_else(|| settings.farm.clone());
+        let farm = arguments.farm.map_or_else(|| settings.farm.clone(), |farm| whole(&farm));
         let ctx = cc.egui_ctx.clone();
-        desk::spawn(config, far_ends, move || ctx.request_repaint())?;
+        let thread = desk::spawn(config, far_ends, move || ctx.request_repaint())?;
+        drop(desks.send(thread));
         let mut app = App::new(cc, State::new(settings), wires, desk::now_ms);
         if let Some(why) = problem {
             let words = format!("Settings cannot be read and are left as they are: {why}");
@@ -80,7 +86,26 @@ fn main() -> anyhow::Result<()> {
         }
         Ok(Box::new(app))
     };
-    eframe::run_native("Tessera", options, Box::new(start))
+    let ran = eframe::run_native("Tessera", options, Box::new(start))
         .map_err(|error| anyhow!("{error}"))
-        .context("the window cannot be opened; is there a display and a graphics driver?")
+        .context("the window cannot be opened; is there a display and a graphics driver?");
+    // Settings are written, farms are told goodbye, and scenes under way are removed.
+    if let Ok(thread) = thread.try_recv() {
+        let deadline = Instant::now() + GOODBYE;
+        while !thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    ran
+}
+
+/// A ticket as it can be remembered: where it is a file's name, from the root.
+fn whole(ticket: &str) -> String {
+    match ticket.trim().strip_prefix('@') {
+        None => ticket.trim().to_owned(),
+        Some(path) => {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+            format!("@{}", path.display())
+        }
+    }
 }

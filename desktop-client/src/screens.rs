@@ -35,7 +35,7 @@ pub fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
         // A scene is prepared without a farm; a job needs none to be looked at once it is here.
         match state.door {
             Door::Settings => return settings::show(state, ui, commands),
-            Door::Render if render::is_of_stage(state) => {
+            Door::Render if state.shows_stage() => {
                 chrome::trouble(state, ui, commands);
                 return render::show(state, ui, commands);
             }

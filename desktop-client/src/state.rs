@@ -109,6 +109,36 @@ pub struct Steered {
     pub steering: Steering,
 }
 
+/// What became of saving pictures.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// Files that were written.
+    pub files: Vec<PathBuf>,
+    /// Pictures that have not all their samples.
+    pub short: usize,
+    /// Why there are not more.
+    pub trouble: Option<String>,
+}
+
+impl Saved {
+    /// Nothing was written.
+    #[must_use]
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self { trouble: Some(why.into()), ..Self::default() }
+    }
+
+    /// Notes what became of one picture.
+    pub fn add(&mut self, written: Result<Vec<PathBuf>, String>, is_whole: bool) {
+        match written {
+            Ok(files) => {
+                self.files.extend(files);
+                self.short += usize::from(!is_whole);
+            }
+            Err(why) => self.trouble = Some(why),
+        }
+    }
+}
+
 /// Everything the app knows.
 #[derive(Debug, Clone, Default)]
 pub struct State {
@@ -194,8 +224,8 @@ pub enum Event {
         /// Why it was not done.
         trouble: Option<String>,
     },
-    /// What became of saving pictures: files, or why there are none.
-    Saved(Result<Vec<PathBuf>, String>),
+    /// What became of saving pictures.
+    Saved(Saved),
     /// One's own node.
     Node(node::Event),
     /// The farm of one's own.
@@ -207,7 +237,8 @@ pub enum Event {
 impl State {
     /// A state that begins with what is remembered.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(mut settings: Settings) -> Self {
+        settings.zoom = settings.zoom.clamp(*settings::ZOOM.start(), *settings::ZOOM.end());
         Self { door: settings.door, settings, ..Self::default() }
     }
 
@@ -265,7 +296,7 @@ impl State {
         if is_new && self.checkout.follows {
             self.reprice(asks);
         }
-        if is_new && self.settings.lending.with_app && !self.has_lent {
+        if is_new && (self.settings.lending.with_app || self.is_on_own_farm()) && !self.has_lent {
             self.has_lent = true;
             self.start_node(asks);
         }
@@ -321,24 +352,29 @@ impl State {
         self.notices.add(self.now_ms, tone, words).job = Some(summary.job);
     }
 
-    fn saved(&mut self, saved: Result<Vec<PathBuf>, String>) {
+    fn saved(&mut self, saved: Saved) {
         self.is_saving = false;
-        match saved {
-            Ok(files) => {
-                let folder = files.first().and_then(|file| file.parent()).map(PathBuf::from);
-                let words = match files.as_slice() {
-                    [one] => format!("Saved {}", one.display()),
-                    files => {
-                        let place = folder.as_deref().map(|it| it.display().to_string());
-                        format!("Saved {} files in {}", files.len(), place.unwrap_or_default())
-                    }
-                };
-                self.notices.add(self.now_ms, Tone::Good, words).folder = folder;
+        let Saved { files, short, trouble } = saved;
+        let folder = files.first().and_then(|file| file.parent()).map(PathBuf::from);
+        let mut words = match files.as_slice() {
+            [] => "Nothing was saved".to_owned(),
+            [one] => format!("Saved {}", one.display()),
+            files => {
+                let place = folder.as_deref().map(|it| it.display().to_string());
+                format!("Saved {} files in {}", files.len(), place.unwrap_or_default())
             }
-            Err(why) => {
-                self.notices.add(self.now_ms, Tone::Bad, format!("Nothing was saved: {why}"));
-            }
+        };
+        let mut tone = Tone::Good;
+        if short > 0 {
+            tone = Tone::Warning;
+            let pictures = crate::words::plural(short as u64, "picture has", "pictures have");
+            words.push_str(&format!("; {pictures} not all samples yet"));
         }
+        if let Some(why) = trouble {
+            tone = Tone::Bad;
+            words.push_str(&format!(": {why}"));
+        }
+        self.notices.add(self.now_ms, tone, words).folder = folder;
     }
 
     fn restage(&mut self, event: stage::Event, asks: &mut Vec<Ask>) {
@@ -382,6 +418,7 @@ impl State {
                 self.look.exposure_ev = wishes.exposure.unwrap_or_default();
                 self.checkout =
                     Checkout { serial: self.checkout.serial + 1, ..Checkout::default() };
+                asks.push(Ask::DropPrice);
             }
         }
         self.settings.opened(&path);
@@ -402,7 +439,7 @@ impl State {
                 if serial != self.checkout.serial => {}
             News::Price { price, .. } => {
                 if let Price::Refused(_) = &price {
-                    self.checkout.orders_if_free = false;
+                    self.checkout.orders_if_free = None;
                 }
                 self.checkout.price = price;
             }
@@ -410,7 +447,11 @@ impl State {
                 let is_free = firm.quote.price.is_zero();
                 self.checkout.price = Price::Firm;
                 self.checkout.firm = Some(firm);
-                if std::mem::take(&mut self.checkout.orders_if_free) && is_free {
+                let wanted = self.checkout.orders_if_free.take();
+                let is_wanted = self.checkout.firm.as_ref().is_some_and(|firm| {
+                    wanted.is_some_and(|(spec, offer)| (&spec, offer) == (&firm.spec, firm.offer))
+                });
+                if is_wanted && is_free {
                     self.order(asks);
                 }
             }
@@ -453,7 +494,10 @@ impl State {
             return;
         }
         let spec = self.book.job(job).map(|summary| &summary.spec);
-        let shape = spec.map(|spec| {
+        let is_shown = |spec: &&protocol::JobSpec| {
+            spec.settings.window().size().pixel_count() <= PICTURE_PIXELS_MAX
+        };
+        let shape = spec.filter(is_shown).map(|spec| {
             let tiles = spec.grid().tile_count() as usize;
             (spec.settings.window().size(), tiles)
         });
@@ -512,18 +556,23 @@ impl State {
                 let ask = crate::desk::PriceAsk { serial, spec, offer, package };
                 asks.push(Ask::Price(Box::new(ask)));
             }
-            Err(why) => self.checkout.price = Price::Refused(why),
+            Err(why) => {
+                self.checkout.orders_if_free = None;
+                self.checkout.price = Price::Refused(why);
+            }
         }
+    }
+
+    /// What would be ordered now.
+    pub(crate) fn drafted(&self) -> Option<(protocol::JobSpec, protocol::Offer)> {
+        let (scene, identity) = (self.stage.scene.as_ref()?, self.identity.as_ref()?);
+        Some((self.draft.spec(scene, identity.key).ok()?, self.draft.offer()))
     }
 
     /// Whether the price on the button is for what is drafted.
     #[must_use]
     pub fn price_holds(&self) -> bool {
-        let (Some(scene), Some(identity)) = (&self.stage.scene, &self.identity) else {
-            return false;
-        };
-        let spec = self.draft.spec(scene, identity.key);
-        spec.is_ok_and(|spec| self.checkout.holds(&spec, self.draft.offer(), self.now_ms))
+        self.drafted().is_some_and(|(spec, offer)| self.checkout.holds(&spec, offer, self.now_ms))
     }
 
     /// Orders what the firm price is for.
@@ -550,5 +599,7 @@ impl State {
     }
 }
 
+/// Most pixels of a picture that is shown: half a gigabyte of light on the graphics device.
+const PICTURE_PIXELS_MAX: u64 = 1 << 26;
 /// Most samples a pixel of a preview: beyond, one renders.
 const PREVIEW_SAMPLES_MAX: u32 = 256;

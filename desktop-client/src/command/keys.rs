@@ -39,7 +39,7 @@ impl Shortcut {
 /// Turns key presses into commands. What writes text counts only while no text is being typed; a
 /// sheet keeps what lies under it from being commanded, but for other sheets.
 pub fn read_keys(ctx: &Context, state: &State, commands: &mut Commands) {
-    let is_typing = ctx.egui_wants_keyboard_input();
+    let is_typing = ctx.text_edit_focused();
     for action in ACTIONS {
         for keys in action.keys {
             if is_typing && keys.is_typed() {
@@ -57,8 +57,10 @@ pub fn read_keys(ctx: &Context, state: &State, commands: &mut Commands) {
             }
         }
     }
-    let is_escaped = ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape));
-    if is_escaped && state.sheet.is_some() {
+    // Without a sheet Esc belongs to whatever popup is open.
+    if state.sheet.is_some()
+        && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
+    {
         commands.push(Command::Sheet(None));
     }
 }

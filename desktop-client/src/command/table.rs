@@ -140,7 +140,9 @@ fn with_picture(state: &State) -> Result<(), &'static str> {
 }
 
 fn pausable(state: &State) -> Result<(), &'static str> {
-    with_running_job(state)
+    with_running_job(state)?;
+    let is_seen = state.door == Door::Render && !state.shows_stage();
+    if is_seen { Ok(()) } else { Err("Show the job first") }
 }
 
 fn with_node(state: &State) -> Result<(), &'static str> {

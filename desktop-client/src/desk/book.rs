@@ -167,5 +167,5 @@ async fn look(farm: &Farm, last: &mut Last, outlet: &Outlet) {
         last.farm = Some(view.clone());
         outlet.send(Event::Book(book::Event::Farm(view))).await;
     }
-    outlet.send(Event::Heard(now_ms())).await;
+    outlet.whisper(Event::Heard(now_ms())).await;
 }

@@ -15,10 +15,10 @@ use protocol::{JobId, JobSpec, Rect, ShotIndex, Unit, limits};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::{FarmSeat, Outlet, save, seated, sentence};
+use super::{FarmSeat, Outlet, save, sentence};
 use crate::state::picture::{Texel, texel};
 use crate::state::sheet::SaveSheet;
-use crate::state::{Event, live};
+use crate::state::{Event, Saved, live};
 
 /// Films on the way at a time: fewer than a connection may carry, so that others get through.
 const FILMS_AT_ONCE: usize = 3;
@@ -52,6 +52,11 @@ pub(super) async fn run(
     let mut saving = JoinSet::new();
     loop {
         tasks.abort_all();
+        while tasks.join_next().await.is_some() {}
+        if watched.has_changed().unwrap_or(false) {
+            // The window begins with an empty picture, also of a shot that it has watched before.
+            *locked(&gathering) = None;
+        }
         let wanted = *watched.borrow_and_update();
         let farm = seat.borrow_and_update().clone();
         if let (Some(farm), Some(wanted)) = (farm, wanted) {
@@ -106,11 +111,12 @@ async fn follow(
     loop {
         let update = match farm.watch(job, after, limits::POLL_WAIT_MAX).await {
             Ok(update) => update,
-            Err(error) if error.is_of_network() => return,
+            Err(_closed) if farm.is_closed().await => return,
             Err(error) => {
                 let why = sentence(&error);
                 outlet.send(Event::Live(live::Event::Problem { job, why })).await;
-                return;
+                tokio::time::sleep(PAUSE).await;
+                continue;
             }
         };
         let is_over = update.summary.status.is_over();
@@ -122,7 +128,9 @@ async fn follow(
             fetching.spawn(fetch(farm, gathering, fetched, outlet));
         }
         let accepted = of_shot(&update, shot);
-        for unit in &accepted {
+        // Films of a job that ended long ago are gone.
+        let there = accepted.iter().filter(|_| !update.summary.expired);
+        for unit in there {
             if !locked(&gathering.inner).taken.contains(&unit.unit) {
                 drop(units.send(unit.clone()));
             }
@@ -194,6 +202,9 @@ async fn fetch(
             let (farm, spec) = (farm.clone(), spec.clone());
             fetches.spawn(async move {
                 let film = farm.film(&spec, &unit).await;
+                if film.is_err() {
+                    tokio::time::sleep(PAUSE).await;
+                }
                 (unit, film)
             });
         }
@@ -214,11 +225,10 @@ async fn fetch(
                     };
                     outlet.send(Event::Live(event)).await;
                 }
-                Ok((_unit, Err(error))) if error.is_of_network() => return,
+                Ok((_unit, Err(_closed))) if farm.is_closed().await => return,
                 Ok((unit, Err(error))) => {
                     let why = sentence(&error);
                     outlet.send(Event::Live(live::Event::Problem { job, why })).await;
-                    tokio::time::sleep(PAUSE).await;
                     waiting.insert(0, unit);
                 }
                 Err(_cut_off) => return,
@@ -248,14 +258,17 @@ fn take(
 
 /// Saves a picture from what is here, or all of a job's by fetching them.
 async fn keep(
-    mut seat: FarmSeat,
+    seat: FarmSeat,
     here: Option<Gathering>,
     sheet: Box<SaveSheet>,
     look: Look,
     outlet: Outlet,
 ) {
-    let saved = match here {
-        Some(gathering) => {
+    let farm = seat.borrow().clone();
+    // What is here may be less than what there is, unless it is all, or nothing else is to be had.
+    let here = here.filter(|it| farm.is_none() || locked(&it.inner).frame.is_complete());
+    let saved = match (here, farm) {
+        (Some(gathering), _) => {
             let saving = tokio::task::spawn_blocking(move || {
                 let (index, inner) = (gathering.watched.1, locked(&gathering.inner));
                 let shots = Shots::new(sheet.job, &inner.spec);
@@ -263,12 +276,10 @@ async fn keep(
                 drop(inner);
                 save::pictures(&sheet, look, &shots, &[whole])
             });
-            saving.await.unwrap_or_else(|_cut_off| Err("It was cut off".to_owned()))
+            saving.await.unwrap_or_else(|_cut_off| Saved::failed("It was cut off"))
         }
-        None => match seated(&mut seat).await {
-            Some(farm) => save::fetched(&farm, &sheet, look).await,
-            None => return,
-        },
+        (None, Some(farm)) => save::fetched(&farm, &sheet, look).await,
+        (None, None) => Saved::failed("The farm cannot be reached now"),
     };
     outlet.send(Event::Saved(saved)).await;
 }

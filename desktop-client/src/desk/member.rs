@@ -14,6 +14,7 @@ const LOG_LINES: usize = 12;
 pub(super) struct Member {
     stdin: ChildStdin,
     is_stopping: Arc<AtomicBool>,
+    has_ended: Arc<AtomicBool>,
 }
 
 impl Member {
@@ -37,12 +38,22 @@ impl Member {
             .map_err(|error| format!("The {name} cannot be started: {error}: {program}"))?;
         let stdin = child.stdin.take().ok_or_else(|| format!("The {name} does not listen"))?;
         let is_stopping = Arc::new(AtomicBool::new(false));
-        let theirs = Arc::clone(&is_stopping);
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let (theirs, ended) = (Arc::clone(&is_stopping), Arc::clone(&has_ended));
+        let on_end = move |trouble| {
+            ended.store(true, Ordering::Relaxed);
+            on_end(trouble);
+        };
         std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || listen(name, child, &theirs, on_line, on_end))
             .map_err(|error| format!("There is no thread for the {name}: {error}"))?;
-        Ok(Self { stdin, is_stopping })
+        Ok(Self { stdin, is_stopping, has_ended })
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
     }
 
     /// Tells it a line.
@@ -50,9 +61,12 @@ impl Member {
     /// # Errors
     /// It has ended, of which its listener says more.
     pub(super) fn tell(&mut self, line: &str) -> std::io::Result<()> {
-        self.stdin.write_all(line.as_bytes())?;
-        self.stdin.write_all(b"\n")?;
-        self.stdin.flush()
+        // One that is stopped reads nothing, and a pipe holds only so much.
+        tokio::task::block_in_place(|| {
+            self.stdin.write_all(line.as_bytes())?;
+            self.stdin.write_all(b"\n")?;
+            self.stdin.flush()
+        })
     }
 
     /// Asks it to end, in its own time.

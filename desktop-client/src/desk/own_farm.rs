@@ -25,7 +25,7 @@ pub(super) async fn run(
     let mut running: Option<Member> = None;
     while let Some(ask) = asks.recv().await {
         match ask {
-            Ask::Start if running.is_some() => {}
+            Ask::Start if running.as_ref().is_some_and(|farm| !farm.has_ended()) => {}
             Ask::Start => match start(program.as_ref(), &data, &outlet) {
                 Ok(started) => running = Some(started),
                 Err(why) => {

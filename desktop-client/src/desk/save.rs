@@ -10,26 +10,25 @@ use client::pictures::{Existing, Outputs};
 use client::shots::{Shots, Whole};
 use film::Look;
 use protocol::Unit;
+use tokio::sync::watch;
 
 use super::{Outlet, capital, sentence};
-use crate::state::Event;
 use crate::state::notices::Tone;
 use crate::state::settings::Settings;
 use crate::state::sheet::SaveSheet;
+use crate::state::{Event, Saved};
 
 /// Writes frames where a sheet says.
-pub(super) fn pictures(
-    sheet: &SaveSheet,
-    look: Look,
-    shots: &Shots,
-    frames: &[Whole],
-) -> Result<Vec<PathBuf>, String> {
-    let outputs = outputs(sheet, look)?;
-    let mut files = Vec::new();
+pub(super) fn pictures(sheet: &SaveSheet, look: Look, shots: &Shots, frames: &[Whole]) -> Saved {
+    let outputs = match outputs(sheet, look) {
+        Ok(outputs) => outputs,
+        Err(why) => return Saved::failed(why),
+    };
+    let mut saved = Saved::default();
     for whole in frames {
-        files.extend(write(&outputs, shots, whole)?);
+        saved.add(write(&outputs, shots, whole), whole.frame.is_complete());
     }
-    Ok(files)
+    saved
 }
 
 fn outputs(sheet: &SaveSheet, look: Look) -> Result<Outputs, String> {
@@ -53,18 +52,30 @@ fn write(outputs: &Outputs, shots: &Shots, whole: &Whole) -> Result<Vec<PathBuf>
     })
 }
 
-/// Fetches what a sheet names of a job, and writes every frame as soon as it is whole.
-pub(super) async fn fetched(
+/// Fetches what a sheet names of a job, and writes every frame as soon as it is whole; in the end
+/// those that are not, too.
+pub(super) async fn fetched(farm: &Farm, sheet: &SaveSheet, look: Look) -> Saved {
+    let mut saved = Saved::default();
+    if let Err(why) = fetch(farm, sheet, look, &mut saved).await {
+        saved.trouble = Some(why);
+    } else if saved.files.is_empty() && saved.trouble.is_none() {
+        saved.trouble = Some("nothing of it is accepted yet".to_owned());
+    }
+    saved
+}
+
+async fn fetch(
     farm: &Farm,
     sheet: &SaveSheet,
     look: Look,
-) -> Result<Vec<PathBuf>, String> {
+    saved: &mut Saved,
+) -> Result<(), String> {
     let outputs = outputs(sheet, look)?;
     let words = |error: client::Error| sentence(&error);
     let mut update = farm.watch(sheet.job, 0, Duration::ZERO).await.map_err(words)?;
     let spec = update.summary.spec.clone();
     let mut shots = Shots::new(sheet.job, &spec);
-    let (mut seen, mut files) = (BTreeSet::<Unit>::new(), Vec::new());
+    let mut seen = BTreeSet::<Unit>::new();
     while !update.accepted.is_empty() {
         for unit in &update.accepted {
             let is_wanted = sheet.shot.is_none_or(|shot| shot == unit.unit.shot);
@@ -74,19 +85,35 @@ pub(super) async fn fetched(
             let film = farm.film(&spec, unit).await.map_err(words)?;
             let whole = shots.insert(unit.unit.shot, film).map_err(|fault| fault.to_string())?;
             if let Some(whole) = whole {
-                files.extend(tokio::task::block_in_place(|| write(&outputs, &shots, &whole))?);
+                let written = tokio::task::block_in_place(|| write(&outputs, &shots, &whole));
+                saved.add(written, true);
             }
         }
         update = farm.watch(sheet.job, update.next, Duration::ZERO).await.map_err(words)?;
     }
     for whole in shots.rest() {
-        files.extend(tokio::task::block_in_place(|| write(&outputs, &shots, &whole))?);
+        let written = tokio::task::block_in_place(|| write(&outputs, &shots, &whole));
+        saved.add(written, false);
     }
-    if files.is_empty() { Err("nothing of it is accepted yet".to_owned()) } else { Ok(files) }
+    Ok(())
 }
 
-/// Writes settings, all of them or none; one write after the other, as they are asked for.
-pub(super) async fn remember(path: PathBuf, settings: Settings, outlet: &Outlet) {
+/// Writes the newest settings down whenever they change, and the last ones at the end.
+pub(super) async fn settings(
+    path: PathBuf,
+    mut newest: watch::Receiver<Option<Settings>>,
+    outlet: Outlet,
+) {
+    while newest.changed().await.is_ok() {
+        let settings = newest.borrow_and_update().clone();
+        if let Some(settings) = settings {
+            remember(path.clone(), settings, &outlet).await;
+        }
+    }
+}
+
+/// Writes settings, all of them or none.
+async fn remember(path: PathBuf, settings: Settings, outlet: &Outlet) {
     let written = tokio::task::spawn_blocking(move || {
         settings_to(&path, &settings).map_err(|error| format!("{error}: {}", path.display()))
     });

@@ -21,6 +21,7 @@ pub(super) enum Ask {
     Import(PathBuf),
     Surround(Option<Surroundings>),
     Look(Box<Sighting>),
+    LookAway,
     Clear,
 }
 
@@ -57,6 +58,7 @@ pub(super) async fn run(program: Option<PathBuf>, mut asks: mpsc::Receiver<Ask>,
                     }
                 }
                 Some(Ask::Look(sighting)) => lookout.look(*sighting),
+                Some(Ask::LookAway) => lookout.rest(),
                 Some(Ask::Clear) => {
                     (reading, scene) = (None, None);
                     lookout.clear();

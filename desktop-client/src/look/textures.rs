@@ -13,6 +13,7 @@ const PARAMS_BYTES: u64 = 28 * 4;
 
 /// The pieces, and how far they have caught up.
 pub(super) struct Textures {
+    size: Size,
     pieces: Vec<Piece>,
     changes: u64,
 }
@@ -37,11 +38,20 @@ impl Textures {
             let (x1, y1) = ((x0 + PIECE_SIDE).min(size.width), (y0 + PIECE_SIDE).min(size.height));
             Piece::new(device, layout, sampler, Rect { x0, y0, x1, y1 })
         };
-        Self { pieces: rects.map(piece).collect(), changes: 0 }
+        Self { size, pieces: rects.map(piece).collect(), changes: 0 }
+    }
+
+    /// Of the picture that they hold.
+    pub(super) const fn size(&self) -> Size {
+        self.size
     }
 
     /// Writes the patches that have come since the last time.
     pub(super) fn catch_up(&mut self, queue: &wgpu::Queue, picture: &Picture) {
+        if picture.changes() < self.changes {
+            // It begins anew under its old name.
+            self.changes = 0;
+        }
         for patch in picture.patches().iter().filter(|patch| patch.number > self.changes) {
             for piece in &self.pieces {
                 piece.write(queue, patch.rect, bytemuck::cast_slice(&patch.texels));

@@ -13,18 +13,8 @@ use crate::state::{Pane, State};
 use crate::theme::space;
 use crate::widgets::segmented;
 
-/// Whether the stage is shown: also where there is neither scene nor job.
-pub(super) fn is_of_stage(state: &State) -> bool {
-    let has_scene = state.stage.scene.is_some() || state.stage.opening.is_some();
-    let has_job = state.selected.is_some();
-    match (has_scene, has_job) {
-        (true, true) => state.pane == Pane::Stage,
-        (has_scene, has_job) => has_scene || !has_job,
-    }
-}
-
 pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
-    if !is_of_stage(state) {
+    if !state.shows_stage() {
         return job::show(state, ui, commands);
     }
     match &state.stage.scene {
@@ -38,7 +28,7 @@ fn panes(state: &State, ui: &mut Ui, commands: &mut Commands) {
     if state.stage.scene.is_none() || state.selected.is_none() {
         return;
     }
-    let shown = if is_of_stage(state) { Pane::Stage } else { Pane::Job };
+    let shown = if state.shows_stage() { Pane::Stage } else { Pane::Job };
     if let Some(pane) = segmented(ui, Some(shown), &[(Pane::Stage, "Scene"), (Pane::Job, "Job")]) {
         commands.push(Command::Show(pane));
     }

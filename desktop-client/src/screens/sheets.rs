@@ -79,6 +79,9 @@ fn sheet(
         .order(Order::Foreground)
         .anchor(Align2::CENTER_TOP, Vec2::new(0.0, (whole.height() * 0.12).max(24.0)));
     place.show(ui.ctx(), |ui| {
+        // What lies under the veil is out of reach for keys, too.
+        let layer = ui.layer_id();
+        ui.memory_mut(|memory| memory.set_modal_layer(layer));
         let frame = Frame::new()
             .fill(colours.panel)
             .stroke(Stroke::new(1.0, colours.border))

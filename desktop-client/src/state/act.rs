@@ -16,10 +16,44 @@ impl State {
     /// What only the window can do (the clipboard) is left to it.
     pub fn act(&mut self, command: Command) -> Vec<Ask> {
         let mut asks = Vec::new();
+        let (saw_stage, saw_nodes) = (self.sees_stage(), self.door == Door::MyNode);
+        self.obey(command, &mut asks);
+        // What nobody looks at is not rendered, and not told.
+        match (saw_stage, self.sees_stage()) {
+            (true, false) => asks.push(Ask::LookAway),
+            (false, true) => {
+                self.asked_look = None;
+                self.look_again(&mut asks);
+            }
+            _same => {}
+        }
+        if saw_nodes != (self.door == Door::MyNode) {
+            self.wish(&mut asks);
+        }
+        asks
+    }
+
+    /// Whether the scene on the stage is what one sees.
+    #[must_use]
+    pub fn sees_stage(&self) -> bool {
+        self.door == Door::Render && self.stage.scene.is_some() && self.shows_stage()
+    }
+
+    /// Whether the Render door shows the stage: also where there is neither scene nor job.
+    #[must_use]
+    pub fn shows_stage(&self) -> bool {
+        let has_scene = self.stage.scene.is_some() || self.stage.opening.is_some();
+        match (has_scene, self.selected.is_some()) {
+            (true, true) => self.pane == Pane::Stage,
+            (has_scene, has_job) => has_scene || !has_job,
+        }
+    }
+
+    fn obey(&mut self, command: Command, asks: &mut Vec<Ask>) {
         match command {
-            Command::Open(door) => self.open(door, &mut asks),
+            Command::Open(door) => self.open(door, asks),
             Command::Show(pane) => {
-                self.open(Door::Render, &mut asks);
+                self.open(Door::Render, asks);
                 self.pane = pane;
             }
             Command::Sheet(sheet) => {
@@ -28,7 +62,7 @@ impl State {
                 }
                 self.sheet = sheet;
             }
-            Command::Connect(ticket) => self.connect(ticket.trim(), &mut asks),
+            Command::Connect(ticket) => self.connect(ticket.trim(), asks),
             Command::RetryNow => asks.push(Ask::RetryNow),
             Command::Refresh => asks.push(Ask::Refresh),
             Command::Statement(account) => {
@@ -53,7 +87,7 @@ impl State {
             | Command::ResetExposure
             | Command::SetDraft(_)
             | Command::GetPrice
-            | Command::Submit => self.prepare(command, &mut asks),
+            | Command::Submit => self.prepare(command, asks),
             Command::Watch { .. }
             | Command::NextJob
             | Command::PreviousJob
@@ -61,7 +95,7 @@ impl State {
             | Command::AskToSave
             | Command::Save(_)
             | Command::PauseOrResume
-            | Command::AskToStop => self.attend(command, &mut asks),
+            | Command::AskToStop => self.attend(command, asks),
             Command::SetPort(port) => self.port = port,
             Command::ShowFarm(shows) => self.shows_farm = shows,
             Command::StartNode
@@ -71,24 +105,23 @@ impl State {
             | Command::RunAnyway
             | Command::SetLending(_)
             | Command::StartOwnFarm
-            | Command::StopOwnFarm => self.lend(command, &mut asks),
+            | Command::StopOwnFarm => self.lend(command, asks),
             Command::SetTheme(theme) => {
                 self.settings.theme = theme;
-                self.remember(&mut asks);
+                self.remember(asks);
             }
             Command::SetZoom(zoom) => {
                 let zoom = (zoom * 10.0).round() / 10.0;
                 self.settings.zoom = zoom.clamp(*settings::ZOOM.start(), *settings::ZOOM.end());
-                self.remember(&mut asks);
+                self.remember(asks);
             }
             Command::SendAhead(is_wanted) => {
                 self.settings.sends_ahead = is_wanted;
-                self.remember(&mut asks);
+                self.remember(asks);
             }
             Command::ReadNotices => self.notices.read_all(),
             Command::Dismiss(number) => self.notices.dismiss(number),
         }
-        asks
     }
 
     fn open(&mut self, door: Door, asks: &mut Vec<Ask>) {
@@ -120,14 +153,25 @@ impl State {
                 own_farm: last.own_farm,
                 has_lent: last.has_lent,
                 asked_look: last.asked_look,
+                checkout: super::Checkout {
+                    serial: last.checkout.serial + 1,
+                    ..super::Checkout::default()
+                },
                 picture_ids: last.picture_ids,
                 ..Self::default()
             };
         }
         self.link = Link::Connecting;
         self.settings.farm = ticket.to_owned();
+        // Whoever chooses a farm wants it the next time, too.
+        self.settings.own_farm = self.is_on_own_farm();
         self.remember(asks);
         asks.push(Ask::Connect(ticket.to_owned()));
+        // The desks begin anew with a farm, also with the same one.
+        if let Some(live) = &mut self.live {
+            live.picture = super::picture::Picture::new(live.picture.id, live.picture.size);
+            asks.push(Ask::Watch { job: live.job, shot: live.shot });
+        }
     }
 
     /// Commands about the scene on the stage.
@@ -206,7 +250,7 @@ impl State {
             }
             Command::Submit if self.price_holds() => self.order(asks),
             Command::Submit if self.book.is_free() => {
-                self.checkout.orders_if_free = true;
+                self.checkout.orders_if_free = self.drafted();
                 self.reprice(asks);
             }
             _other => {}

@@ -18,8 +18,8 @@ pub struct Checkout {
     pub firm: Option<Box<Firm>>,
     /// Whether the price follows the settings by itself: the person has asked for it once.
     pub follows: bool,
-    /// Whether the order is sent as soon as it is known to cost nothing.
-    pub orders_if_free: bool,
+    /// What is ordered as soon as it is known to cost nothing: what it was when that was asked for.
+    pub orders_if_free: Option<(JobSpec, Offer)>,
     /// Whether an order is on its way.
     pub is_ordering: bool,
     /// Why the last order was not taken.

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use super::node::{ANYWAY_MS, Doing, RESTARTS, Run, When};
+use farm_node::{RunAnyway, Wishes};
+
+use super::node::{ANYWAY_MS, RESTARTS, Run, STEADY_MS, When};
 use super::notices::Tone;
 use super::own_farm::OwnFarm;
-use super::{Link, State, node, own_farm};
+use super::{Door, Link, State, node, own_farm};
 use crate::command::Command;
 use crate::desk::{Ask, NodeStart};
 
@@ -15,7 +17,7 @@ impl State {
     pub(super) fn lend(&mut self, command: Command, asks: &mut Vec<Ask>) {
         match command {
             Command::StartNode => {
-                self.node.restarts = 0;
+                (self.node.restarts, self.node.hold, self.node.anyway) = (0, None, None);
                 self.start_node(asks);
             }
             Command::StopNode => {
@@ -26,7 +28,7 @@ impl State {
             }
             Command::PauseNode(hold) => {
                 self.node.hold = Some(hold);
-                self.node.anyway_until_ms = None;
+                self.node.anyway = None;
                 self.wish(asks);
             }
             Command::ResumeNode => {
@@ -35,7 +37,9 @@ impl State {
             }
             Command::RunAnyway => {
                 self.node.hold = None;
-                self.node.anyway_until_ms = Some(self.now_ms + ANYWAY_MS);
+                let on_battery = self.node.pauses_for_battery();
+                let until_ms = self.now_ms + ANYWAY_MS;
+                self.node.anyway = Some(RunAnyway { until_ms, on_battery });
                 self.wish(asks);
             }
             Command::SetLending(lending) => {
@@ -45,6 +49,8 @@ impl State {
             }
             Command::StartOwnFarm => {
                 self.own_farm = OwnFarm::Starting;
+                self.settings.own_farm = true;
+                self.remember(asks);
                 asks.push(Ask::StartFarm);
             }
             Command::StopOwnFarm => {
@@ -57,24 +63,47 @@ impl State {
     }
 
     /// Tells the node what its owner wishes, where there is one.
-    fn wish(&self, asks: &mut Vec<Ask>) {
+    pub(super) fn wish(&self, asks: &mut Vec<Ask>) {
         if matches!(self.node.run, Run::Preparing | Run::Up) {
-            asks.push(Ask::Wish(Box::new(self.node.wishes(&self.settings.lending))));
+            asks.push(Ask::Wish(Box::new(self.wishes())));
         }
+    }
+
+    /// What the owner wishes of his node. On a farm of his own it works at any time: it works for
+    /// him, and he sits before it.
+    fn wishes(&self) -> Wishes {
+        let mut lending = self.settings.lending.clone();
+        if self.is_on_own_farm() {
+            lending.when = When::Always;
+        }
+        Wishes { vitals: self.door == Door::MyNode, ..self.node.wishes(&lending) }
+    }
+
+    /// Whether the farm is the own one.
+    #[must_use]
+    pub fn is_on_own_farm(&self) -> bool {
+        matches!(&self.own_farm, OwnFarm::Up { ticket } if *ticket == self.ticket)
     }
 
     pub(super) fn start_node(&mut self, asks: &mut Vec<Ask>) {
         if self.node.run != Run::Off || self.ticket.is_empty() {
             return;
         }
-        let restarts = self.node.restarts;
-        let lines = std::mem::take(&mut self.node.lines);
-        self.node = node::Node { run: Run::Preparing, restarts, lines, ..node::Node::default() };
+        let last = std::mem::take(&mut self.node);
+        let restarts = last.restarts;
+        self.node = node::Node {
+            run: Run::Preparing,
+            restarts,
+            lines: last.lines,
+            hold: last.hold,
+            anyway: last.anyway,
+            ..node::Node::default()
+        };
         let name = self.settings.lending.name.trim();
         let start = NodeStart {
             ticket: self.ticket.clone(),
             name: if name.is_empty() { "desktop".to_owned() } else { name.to_owned() },
-            wishes: self.node.wishes(&self.settings.lending),
+            wishes: self.wishes(),
             // Twice as long each time: what ends it may pass.
             after: Duration::from_secs(if restarts == 0 { 0 } else { 2u64.pow(restarts) }),
         };
@@ -104,15 +133,16 @@ impl State {
             node::Event::Ended { trouble } => trouble.clone(),
             node::Event::Said(_) => None,
         };
-        let before = matches!(self.node.doing, Doing::Paused { .. });
+        let was_up_long =
+            self.node.up_since_ms.is_some_and(|since_ms| self.now_ms > since_ms + STEADY_MS);
         self.node.apply(event);
-        let Some(why) = ended else {
-            // A person's word to run anyway ends with what it was about.
-            if before && !matches!(self.node.doing, Doing::Paused { .. }) {
-                self.node.hold = None;
-            }
-            return;
-        };
+        if self.node.is_connected && self.node.up_since_ms.is_none() {
+            self.node.up_since_ms = Some(self.now_ms);
+        }
+        let Some(why) = ended else { return };
+        if was_up_long {
+            self.node.restarts = 0;
+        }
         if self.node.restarts < RESTARTS && self.link == Link::Connected {
             self.node.restarts += 1;
             self.start_node(asks);
@@ -127,16 +157,11 @@ impl State {
     pub(super) fn hear_own_farm(&mut self, event: own_farm::Event, asks: &mut Vec<Ask>) {
         self.own_farm.apply(event);
         match &self.own_farm {
-            OwnFarm::Up { ticket } => {
-                let ticket = ticket.clone();
-                if !self.settings.own_farm {
-                    self.settings.own_farm = true;
-                    // Nobody else renders there, and its owner is at the machine.
-                    self.settings.lending.with_app = true;
-                    self.settings.lending.when = When::Always;
-                }
-                asks.extend(self.act(Command::Connect(ticket)));
+            // Somebody may have chosen another farm meanwhile.
+            OwnFarm::Up { ticket } if self.settings.own_farm => {
+                asks.extend(self.act(Command::Connect(ticket.clone())));
             }
+            OwnFarm::Up { .. } => {}
             OwnFarm::Failed { why } => {
                 let words = why.clone();
                 self.notices.add(self.now_ms, Tone::Bad, words);

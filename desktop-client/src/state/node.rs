@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 const LINES: usize = 200;
 /// How long a person runs his node although he uses the machine, milliseconds.
 pub const ANYWAY_MS: u64 = 3_600_000;
+/// How long a node must have been up for its end not to count among those before, milliseconds.
+pub const STEADY_MS: u64 = 600_000;
 /// Times that a node that ends by itself is started again, before a person is asked.
 pub const RESTARTS: u32 = 3;
 
@@ -264,8 +266,10 @@ pub struct Node {
     pub trouble: Option<String>,
     /// Whether it is to hold.
     pub hold: Option<Hold>,
-    /// Until when it works although a person uses the machine, milliseconds since 1970.
-    pub anyway_until_ms: Option<u64>,
+    /// Whether it works although a person uses the machine.
+    pub anyway: Option<RunAnyway>,
+    /// Since when the farm has had it, milliseconds since 1970.
+    pub up_since_ms: Option<u64>,
     /// Times that it was started again by itself since a person started it.
     pub restarts: u32,
     /// What it has said, in words, the newest last.
@@ -321,16 +325,19 @@ impl Node {
         }
     }
 
+    /// Whether it is the battery that it pauses for.
+    #[must_use]
+    pub fn pauses_for_battery(&self) -> bool {
+        matches!(&self.doing, Doing::Paused { kind, .. } if kind == "battery")
+    }
+
     /// What its owner wishes of it now.
     #[must_use]
     pub fn wishes(&self, lending: &Lending) -> Wishes {
-        let is_battery = matches!(&self.doing, Doing::Paused { kind, .. } if kind == "battery");
         let mega = |mb: u32| NonZeroU64::new(u64::from(mb) * 1_000_000);
         Wishes {
             hold: self.hold,
-            run_anyway: self
-                .anyway_until_ms
-                .map(|until_ms| RunAnyway { until_ms, on_battery: is_battery }),
+            run_anyway: self.anyway,
             manners: Some(lending.manners()),
             duty_percent: Duty::try_from(lending.duty_percent.clamp(1, 100)).ok(),
             down_bytes_per_second: mega(lending.down_mb),
@@ -345,9 +352,16 @@ impl Node {
         match event {
             Event::Said(said) => self.hear(&said),
             Event::Ended { trouble } => {
-                let lines = std::mem::take(&mut self.lines);
-                let (restarts, id) = (self.restarts, self.id.take());
-                *self = Self { lines, restarts, id, trouble, ..Self::default() };
+                let last = std::mem::take(self);
+                *self = Self {
+                    lines: last.lines,
+                    restarts: last.restarts,
+                    id: last.id,
+                    hold: last.hold.filter(|_| trouble.is_some()),
+                    anyway: last.anyway.filter(|_| trouble.is_some()),
+                    trouble,
+                    ..Self::default()
+                };
             }
         }
     }
@@ -371,13 +385,15 @@ impl Node {
                 self.run = if self.run == Run::Stopping { Run::Stopping } else { Run::Up };
                 self.is_connected = true;
                 self.trouble = None;
-                self.restarts = 0;
                 "The farm has let it in".to_owned()
             }
             "fetching" => {
                 let number = |name: &str| said[name].as_u64().unwrap_or_default();
                 let (come, of) = (number("received_bytes"), number("size_bytes"));
-                self.doing = Doing::Fetching { come, of };
+                // A pause is told when it changes, not again and again.
+                if !matches!(self.doing, Doing::Paused { .. } | Doing::Finishing) {
+                    self.doing = Doing::Fetching { come, of };
+                }
                 return;
             }
             "rendering" => {
@@ -513,14 +529,9 @@ mod tests {
         for kind in ["too-hot", "disk-full", "sleep", "barred", "held", "backend-lost"] {
             assert!(!paused(kind).may_run_anyway(), "{kind}");
         }
-        let mut on_battery = paused("battery");
-        on_battery.anyway_until_ms = Some(9);
-        let wishes = on_battery.wishes(&Lending::default());
-        assert_eq!(wishes.run_anyway, Some(RunAnyway { until_ms: 9, on_battery: true }));
-        let mut gaming = paused("full-screen");
-        gaming.anyway_until_ms = Some(9);
-        let wishes = gaming.wishes(&Lending::default());
-        assert_eq!(wishes.run_anyway, Some(RunAnyway { until_ms: 9, on_battery: false }));
+        assert!(
+            paused("battery").pauses_for_battery() && !paused("full-screen").pauses_for_battery()
+        );
     }
 
     #[test]

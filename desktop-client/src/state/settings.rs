@@ -72,6 +72,10 @@ impl Default for Settings {
 impl Settings {
     /// Puts a scene in front of the remembered ones.
     pub fn opened(&mut self, path: &Path) {
+        if path.to_str().is_none() {
+            // TOML is text.
+            return;
+        }
         self.recent.retain(|recent| recent != path);
         self.recent.insert(0, path.to_owned());
         self.recent.truncate(RECENT);

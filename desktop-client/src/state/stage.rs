@@ -389,8 +389,8 @@ impl Stage {
                     return false;
                 }
                 if preview.picture.size != size {
-                    *picture_id += 1;
-                    preview.picture = Picture::new(*picture_id, size);
+                    // The same name, so that its textures are the only ones.
+                    preview.picture = Picture::new(preview.picture.id, size);
                 }
                 preview.picture.write(protocol::Rect::of_size(size), texels);
                 preview.trouble = None;

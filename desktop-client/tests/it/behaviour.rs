@@ -5,7 +5,7 @@ use desktop_client::command::Command;
 use desktop_client::desk::Ask;
 use desktop_client::state::settings::Theme;
 use desktop_client::state::sheet::Sheet;
-use desktop_client::state::{Door, Event, Link, Steered, book};
+use desktop_client::state::{Door, Event, Link, Saved, Steered, book};
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
@@ -273,8 +273,15 @@ fn a_job_is_paused_stopped_and_saved_by_keys() {
     let saving = asked(&mut ends);
     let [Ask::Save { sheet, .. }] = &saving[..] else { panic!("{saving:?}") };
     assert_eq!((sheet.name.as_str(), sheet.exr, sheet.png), ("lighthouse_v12", true, true));
-    happens(&mut harness, Event::Saved(Ok(vec!["/tmp/a.exr".into(), "/tmp/a.png".into()])));
-    assert!(sees(&harness, "Saved 2 files in /tmp"));
+    happens(
+        &mut harness,
+        Event::Saved(Saved {
+            files: vec!["/tmp/a.exr".into(), "/tmp/a.png".into()],
+            short: 1,
+            trouble: None,
+        }),
+    );
+    assert!(sees(&harness, "Saved 2 files in /tmp; 1 picture has not all samples yet"));
 }
 
 #[test]
@@ -337,4 +344,39 @@ fn theme_and_size_are_chosen_and_remembered() {
         keys(&mut harness, Modifiers::COMMAND, Key::Plus);
     }
     assert!((harness.ctx.zoom_factor() - 2.0).abs() < 1e-3, "no further");
+}
+
+#[test]
+fn connecting_again_watches_again() {
+    let (mut harness, mut ends) = window(rendering());
+    asked(&mut ends);
+    harness.state_mut().command(Command::Connect(TICKET.to_owned()));
+    harness.run_steps(3);
+    let asks = asked(&mut ends);
+    assert!(matches!(&asks[..], [Ask::Connect(_), watch] if is_watch(watch, 1, 0)), "{asks:?}");
+    let state = harness.state().state();
+    assert_eq!(state.live.as_ref().map(|live| live.picture.changes()), Some(0), "it comes anew");
+}
+
+#[test]
+fn letters_are_commands_unless_text_is_being_typed() {
+    let (mut harness, mut ends) = window(rendering());
+    asked(&mut ends);
+    harness.key_press(Key::Tab);
+    harness.run_steps(2);
+    keys(&mut harness, Modifiers::NONE, Key::P);
+    assert!(matches!(asked(&mut ends)[..], [Ask::Steer(_)]), "a focused button takes no text");
+    keys(&mut harness, Modifiers::COMMAND, Key::Num4);
+    keys(&mut harness, Modifiers::NONE, Key::P);
+    assert!(asked(&mut ends).is_empty(), "what is not seen is not paused");
+}
+
+#[test]
+fn esc_closes_a_list_before_anything_else() {
+    let (mut harness, _ends) = window(rendering());
+    harness.get_by_role_and_label(Role::ComboBox, "View").click();
+    harness.run_steps(3);
+    assert!(sees(&harness, "Khronos Neutral"));
+    keys(&mut harness, Modifiers::NONE, Key::Escape);
+    assert!(!sees(&harness, "Khronos Neutral"));
 }

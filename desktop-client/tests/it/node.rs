@@ -1,6 +1,7 @@
 //! One's own node and one's own farm, as far as the window has a hand in them.
 
 use desktop_client::app::App;
+use desktop_client::command::Command;
 use desktop_client::desk::Ask;
 use desktop_client::state::node::{Run, When};
 use desktop_client::state::own_farm::{self, OwnFarm};
@@ -155,9 +156,16 @@ fn a_farm_of_ones_own_is_one_press_and_connects_by_itself() {
     happens(&mut harness, Event::Link(Link::Connected));
     let asks = asked(&mut ends);
     assert!(matches!(&asks[..], [Ask::StartNode(_)]), "{asks:?}");
+    let [Ask::StartNode(start)] = &asks[..] else { return };
+    let manners = start.wishes.manners.as_ref().expect("they are told");
+    assert_eq!(manners.away_minutes, None, "its owner sits before it");
     let state = harness.state().state();
-    assert_eq!((state.node.run, state.settings.lending.when), (Run::Preparing, When::Always));
+    assert_eq!(state.node.run, Run::Preparing);
+    // How the machine is lent to others is as it was, and another farm is another matter.
+    assert_eq!((state.settings.lending.when, state.settings.lending.with_app), (When::Away, false));
     assert!(state.settings.own_farm);
+    harness.state_mut().command(Command::Connect(crate::fixtures::TICKET.to_owned()));
+    assert!(!harness.state().state().settings.own_farm);
 }
 
 #[test]
@@ -181,4 +189,18 @@ fn earnings_are_fetched_once_and_drawn_a_bar_a_day() {
     happens(&mut harness, crate::fixtures::earned());
     assert!(sees(&harness, "Earned a day, the oldest first: 0.00"));
     assert!(sees(&harness, "2.81"));
+}
+
+#[test]
+fn a_node_that_was_paused_is_started_again_paused() {
+    let (mut harness, mut ends) = at_the_door();
+    press(&mut harness, "Start");
+    happens(&mut harness, said(json!({"event": "connected"})));
+    press(&mut harness, "Pause now");
+    happens(&mut harness, said(json!({"event": "resumed"})));
+    asked(&mut ends);
+    happens(&mut harness, Event::Node(node::Event::Ended { trouble: Some("Killed".to_owned()) }));
+    let asks = asked(&mut ends);
+    let [Ask::StartNode(start)] = &asks[..] else { panic!("{asks:?}") };
+    assert_eq!(start.wishes.hold, Some(Hold::Now));
 }

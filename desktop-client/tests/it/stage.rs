@@ -322,3 +322,36 @@ fn a_scene_that_is_read_again_keeps_the_walk_and_the_light() {
     happens(&mut harness, Event::Stage(stage::Event::Seen { serial, size, texels, samples: 9 }));
     assert_eq!(scene(&harness).preview.picture.changes(), 0);
 }
+
+#[test]
+fn a_free_order_is_for_what_it_was_when_it_was_pressed() {
+    let mut farm = crate::fixtures::farm();
+    farm.price_per_gray = Tokens::ZERO;
+    let mut steps = staged(connected(Vec::new()));
+    let farm = desktop_client::state::book::Event::Farm(Ok(farm));
+    steps.push(Event::Book(farm).into());
+    let (mut harness, mut ends) = window(steps);
+    let free = |harness: &Harness<'_, App>| priced(harness.state().state(), Tokens::ZERO);
+    press(&mut harness, "Submit render");
+    let orbit = harness.state().state().stage.scene.as_ref().and_then(|it| it.orbit());
+    let turned = orbit.expect("somewhere").turned(1.0, 0.0);
+    does(&mut harness, Command::Stand(Standpoint::Free(turned)));
+    asked(&mut ends);
+    let other = free(&harness);
+    happens(&mut harness, other);
+    let orders =
+        |asks: Vec<Ask>| asks.iter().filter(|ask| matches!(ask, Ask::Order { .. })).count();
+    assert_eq!(orders(asked(&mut ends)), 0, "another view was not ordered");
+    press(&mut harness, "Submit render");
+    assert_eq!(orders(asked(&mut ends)), 1);
+}
+
+#[test]
+fn nothing_is_previewed_that_nobody_sees() {
+    let (mut harness, mut ends) = window(staged(connected(Vec::new())));
+    asked(&mut ends);
+    press(&mut harness, "Wallet");
+    assert!(asked(&mut ends).iter().any(|ask| matches!(ask, Ask::LookAway)));
+    press(&mut harness, "Render");
+    assert!(looked(&asked(&mut ends)).is_some());
+}

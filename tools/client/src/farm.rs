@@ -110,6 +110,11 @@ impl Farm {
         connection.closed().await
     }
 
+    /// Whether the connection is closed, so that no question will be answered on it.
+    pub async fn is_closed(&self) -> bool {
+        self.shared.connection.lock().await.close_reason().is_some()
+    }
+
     /// Closes the connection; questions under way fail.
     pub async fn leave(&self, reason: &str) {
         self.shared.connection.lock().await.close(reason);
@@ -223,7 +228,11 @@ impl Farm {
     /// The network.
     pub async fn jobs(&self, offset: u32, limit: u32) -> Result<Vec<JobSummary>, Error> {
         match self.call(Request::Jobs { offset, limit }, limits::CALL_TIMEOUT).await? {
-            (Reply::Jobs(jobs), _) => Ok(jobs),
+            (Reply::Jobs(mut jobs), _) => {
+                // One that cannot be rendered cannot be shown either: sizes are trusted from here on.
+                jobs.retain(|job| job.spec.validate().is_ok());
+                Ok(jobs)
+            }
             (other, _) => Err(Error::unexpected(&other)),
         }
     }
@@ -236,7 +245,8 @@ impl Farm {
         let wait_ms = wait.min(limits::POLL_WAIT_MAX).as_millis() as u32;
         let request = Request::Watch { job, after, wait_ms };
         match self.call(request, limits::CALL_TIMEOUT + limits::POLL_WAIT_MAX).await? {
-            (Reply::Job(update), _) => Ok(*update),
+            (Reply::Job(update), _) if update.summary.spec.validate().is_ok() => Ok(*update),
+            (Reply::Job(_), _) => Err(Error::Unexpected("a job that cannot be".to_owned())),
             (other, _) => Err(Error::unexpected(&other)),
         }
     }

@@ -63,6 +63,11 @@ impl Lookout {
         });
     }
 
+    /// Nobody looks for now.
+    pub(super) fn rest(&self) {
+        self.change(|wanted| wanted.sighting = None);
+    }
+
     /// Somebody looks from there now.
     pub(super) fn look(&self, sighting: Sighting) {
         self.change(|wanted| wanted.sighting = Some(sighting));

@@ -22,7 +22,10 @@ const CHIP: f32 = 112.0;
 
 pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     let Some(_list) = fetched(ui, &state.book.jobs, "Loading your jobs", commands) else { return };
-    let Some(job) = state.selected_job() else { return widgets::loading(ui, "Loading the job") };
+    let Some(job) = state.selected_job() else {
+        let hint = "It appears here as soon as the farm lists it, if it is this farm's";
+        return widgets::empty(ui, Icon::Clock, "Waiting for the job", hint, |_| ());
+    };
     header(state, ui, job, commands);
     let live = state.live.as_ref().filter(|live| live.job == job.job);
     tiles_line(ui, job, live, commands);
@@ -31,6 +34,10 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     ui.horizontal_top(|ui| {
         let width = ui.available_width() - SIDE - space::PAGE;
         ui.allocate_ui(Vec2::new(width, height), |ui| {
+            if live.is_none() && state.live.is_none() {
+                let hint = "Its frames have too many pixels for a window. Save it instead";
+                widgets::empty(ui, Icon::Half, "Too large to be shown here", hint, |_| ());
+            }
             if let Some(live) = live {
                 let view = LiveView {
                     live,
