@@ -20,11 +20,9 @@ impl State {
                 (self.node.restarts, self.node.hold, self.node.anyway) = (0, None, None);
                 self.start_node(asks);
             }
-            Command::StopNode => {
-                if self.node.run != Run::Off {
-                    self.node.run = Run::Stopping;
-                    asks.push(Ask::StopNode);
-                }
+            Command::StopNode if self.node.run != Run::Off => {
+                self.node.run = Run::Stopping;
+                asks.push(Ask::StopNode);
             }
             Command::PauseNode(hold) => {
                 self.node.hold = Some(hold);

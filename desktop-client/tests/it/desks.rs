@@ -305,11 +305,11 @@ fn what_only_a_person_can_mend_is_said_and_not_retried() {
 }
 
 #[test]
-fn a_key_file_that_is_none_is_refused_with_what_to_do() {
+fn a_key_file_that_others_may_read_is_refused_with_what_to_do() {
     let home = tempfile::tempdir().expect("a folder");
     std::fs::write(home.path().join("key"), "not a key").expect("writes");
     let (mut wires, mut state) = (app(home.path()), State::default());
     until(&mut wires, &mut state, |s| matches!(s.link, Link::Unusable { .. }));
     let Link::Unusable { why } = &state.link else { unreachable!("just waited for it") };
-    assert!(why.contains("does not hold a key"), "{why}");
+    assert!(why.starts_with("Other users may read") && why.contains("chmod 600"), "{why}");
 }

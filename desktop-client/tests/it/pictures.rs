@@ -112,7 +112,8 @@ fn screens_look_as_they_did() {
         harness.snapshot(name);
         results.extend_harness(&mut harness);
     }
-    let sizes: [(&str, Vec2, fn() -> Vec<Step>); 2] = [
+    type Sized = (&'static str, Vec2, fn() -> Vec<Step>);
+    let sizes: [Sized; 2] = [
         ("stage_small", Vec2::new(960.0, 600.0), with_price),
         ("rendering_small", Vec2::new(960.0, 600.0), || {
             and(rendering(), [Event::Notice(Tone::Good, "Saved 2 files".to_owned()).into()])

@@ -35,7 +35,7 @@ pub enum PictureError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: WriteError,
+        source: Box<WriteError>,
     },
     /// The PNG or JPEG.
     #[error("the {kind} was not written: {}", path.display())]
@@ -46,7 +46,7 @@ pub enum PictureError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: ImageFileError,
+        source: Box<ImageFileError>,
     },
     /// The denoiser did not do it.
     #[error("the picture was not denoised")]
@@ -199,10 +199,15 @@ impl Outputs {
         format: Format,
         metadata: &Metadata,
     ) -> Result<(), PictureError> {
-        let image = |kind, source| PictureError::Image { kind, path: path.to_owned(), source };
+        let image = |kind, source| PictureError::Image {
+            kind,
+            path: path.to_owned(),
+            source: Box::new(source),
+        };
         match format {
-            Format::Exr => film::write_exr(picture, path, metadata, &self.exr)
-                .map_err(|source| PictureError::Exr { path: path.to_owned(), source }),
+            Format::Exr => film::write_exr(picture, path, metadata, &self.exr).map_err(|source| {
+                PictureError::Exr { path: path.to_owned(), source: Box::new(source) }
+            }),
             Format::Png => film::write_png(picture, path, &self.look, self.png_depth)
                 .map_err(|source| image("PNG", source)),
             Format::Jpeg => film::write_jpeg(picture, path, &self.look, self.jpeg_quality)

@@ -41,7 +41,8 @@ pub(super) fn glances(settings: &RenderSettings, pace: Pace) -> Vec<RenderSettin
     let mut all = Vec::new();
     if !is_quick(settings.size) {
         let coarse = [2, COARSEST].into_iter().map(|by| smaller(settings.size, by));
-        let chosen = coarse.clone().find(|size| is_quick(*size)).or_else(|| coarse.clone().last());
+        let chosen =
+            coarse.clone().find(|size| is_quick(*size)).or_else(|| coarse.clone().next_back());
         all.extend(chosen.filter(|size| *size != settings.size).map(glance));
     }
     if settings.samples > 1 {
