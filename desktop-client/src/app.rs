@@ -1,5 +1,6 @@
 //! The window: takes events in, draws, carries commands out.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use egui::{Context, ThemePreference, Ui};
@@ -22,7 +23,7 @@ pub struct App {
     wires: Wires,
     clock: fn() -> u64,
     /// Asks that found no room yet.
-    unsent: Vec<Ask>,
+    unsent: VecDeque<Ask>,
 }
 
 impl App {
@@ -42,7 +43,7 @@ impl App {
         if let Some(render) = &cc.wgpu_render_state {
             look::install(render);
         }
-        let mut app = Self { state, wires, clock, unsent: Vec::new() };
+        let mut app = Self { state, wires, clock, unsent: VecDeque::new() };
         app.event(Event::Now((app.clock)()));
         app
     }
@@ -77,10 +78,10 @@ impl App {
 
     fn ask(&mut self, asks: Vec<Ask>) {
         self.unsent.extend(asks);
-        while let Some(ask) = self.unsent.first() {
+        while let Some(ask) = self.unsent.front() {
             match self.wires.asks.try_send(ask.clone()) {
                 Err(TrySendError::Full(_)) => return,
-                Ok(()) | Err(TrySendError::Closed(_)) => drop(self.unsent.remove(0)),
+                Ok(()) | Err(TrySendError::Closed(_)) => drop(self.unsent.pop_front()),
             }
         }
     }

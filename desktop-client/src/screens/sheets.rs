@@ -1,5 +1,6 @@
 //! Sheets over the page, and toasts beside it.
 
+mod many;
 mod open;
 mod palette;
 mod save;
@@ -47,6 +48,16 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
         Some(Sheet::Cancel(job)) => {
             sheet(ui, "Cancel this render", 460.0, commands, |ui, commands| {
                 stop::cancel(state, *job, ui, commands);
+            });
+        }
+        Some(Sheet::EndMany { jobs, steering }) => {
+            sheet(ui, &many::title(jobs, *steering), 460.0, commands, |ui, commands| {
+                many::end(state, jobs, *steering, ui, commands);
+            });
+        }
+        Some(Sheet::Prefer { jobs, priority }) => {
+            sheet(ui, "Priority", 460.0, commands, |ui, commands| {
+                many::prefer(state, jobs, *priority, ui, commands);
             });
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Door;
+use super::jobs::Listing;
 
 /// Scenes that are remembered.
 const RECENT: usize = 8;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub recent: Vec<PathBuf>,
     /// Where pictures are saved.
     pub folder: Option<PathBuf>,
+    /// How the list of jobs is looked at.
+    pub jobs: Listing,
     /// What this version does not know.
     #[serde(flatten)]
     pub others: toml::Table,
@@ -57,6 +60,7 @@ impl Default for Settings {
             sends_ahead: false,
             recent: Vec::new(),
             folder: None,
+            jobs: Listing::default(),
             others: toml::Table::new(),
         }
     }
