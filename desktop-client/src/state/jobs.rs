@@ -282,7 +282,9 @@ impl Jobs {
     fn step(&mut self, by: isize, extends: bool, list: &[JobSummary]) {
         let Some(last) = self.rows.len().checked_sub(1) else { return };
         let here = self.place_of(self.cursor, list);
-        let there = here.map_or(0, |here| here.saturating_add_signed(by).min(last));
+        // From nowhere, one row down is the first.
+        let (here, by) = here.map_or((0, by.saturating_sub(1)), |here| (here, by));
+        let there = here.saturating_add_signed(by).min(last);
         let job = list[self.rows[there] as usize].job;
         if extends { self.choose_through(job, list) } else { self.choose(job) }
     }

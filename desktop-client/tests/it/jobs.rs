@@ -208,7 +208,10 @@ fn rows_are_chosen_by_keys_and_opened() {
 
 #[test]
 fn a_double_click_opens_a_job() {
-    let (mut harness, mut ends) = door_of(jobs());
+    // Steps are as short as frames, so that two presses are one double click.
+    let builder = Harness::builder().with_step_dt(1.0 / 60.0);
+    let (mut harness, mut ends) = window_of(builder, Some(Door::Jobs), connected(jobs()));
+    asked(&mut ends);
     for _press in 0..2 {
         let row = harness.get_by_role_and_label(
             Role::Row,

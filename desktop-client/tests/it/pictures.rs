@@ -68,18 +68,18 @@ fn many_jobs() -> Vec<JobSummary> {
         };
         let name = format!(
             "shot_{:03}_{}",
-            u32::from(seed) * 10,
+            u32::from(seed - 30) * 10,
             if seed % 2 == 0 { "beauty" } else { "interior_by_night_with_all_the_candles_v042" }
         );
         let mut row = job(seed, &name, status, accepted, u64::from(accepted) * 52_300);
         row.priority = Priority::try_from(30 + seed * 2 % 50).expect("one");
         if status == JobStatus::Rendering {
-            row.done_ms = Some(NOW_MS + u64::from(seed) * 3 * minute_ms);
+            row.done_ms = Some(NOW_MS + u64::from(seed - 30) * 3 * minute_ms);
             row.wanted_by_ms = (seed % 4 == 0).then_some(NOW_MS + 10 * minute_ms);
         }
         row
     };
-    (1..29).map(of).collect()
+    (31..59).map(of).collect()
 }
 
 fn unreadable() -> Vec<Step> {
@@ -139,7 +139,7 @@ fn screens_look_as_they_did() {
             and(vec![Event::Book(book::Event::Jobs(Ok(many_jobs()))).into()], {
                 let filter = Wish::Filter("-status:done name:shot_0* price:cheap".to_owned());
                 let sort = Wish::SortBy(Column::Progress);
-                let (one, more) = (Wish::Choose(job_id(7)), Wish::ChooseThrough(job_id(16)));
+                let (one, more) = (Wish::Choose(job_id(37)), Wish::ChooseThrough(job_id(34)));
                 let before = Wish::Filter("-status:done name:shot_0*".to_owned());
                 jobs(vec![before, sort, one, more, filter])
             }),

@@ -3,8 +3,8 @@
 use egui::containers::menu::{MenuButton, MenuConfig};
 use egui::text::CCursor;
 use egui::{
-    Align, Button, Layout, PopupCloseBehavior, RichText, Stroke, TextEdit, Ui, Vec2, WidgetInfo,
-    WidgetType,
+    Align, Button, Id, Layout, PopupCloseBehavior, RichText, Stroke, TextEdit, Ui, Vec2,
+    WidgetInfo, WidgetType,
 };
 
 use crate::command::{Command, Commands, action};
@@ -62,6 +62,8 @@ fn count(state: &State) -> String {
 fn field(state: &State, ui: &mut Ui, commands: &mut Commands) {
     let mut typed = state.settings.jobs.filter.clone();
     let shown = TextEdit::singleline(&mut typed)
+        // What stands beside it comes and goes, and the keyboard stays here.
+        .id(Id::new("filter of jobs"))
         .hint_text("Filter, as status:failed name:shot_0* priority:>50")
         .desired_width(ui.available_width())
         .margin(egui::Margin::symmetric(8, 5))

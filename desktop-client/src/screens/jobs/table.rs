@@ -29,7 +29,7 @@ const MARK: f32 = 3.0;
 /// Room for the scroll bar to the right.
 const SCROLL: f32 = 12.0;
 /// Width of a bar in a cell.
-const BAR: f32 = 56.0;
+const BAR: f32 = 72.0;
 
 const fn width(column: Column) -> f32 {
     match column {

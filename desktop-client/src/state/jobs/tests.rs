@@ -122,6 +122,9 @@ fn jobs_are_chosen_as_in_any_list() {
 fn one_walks_through_the_list_by_keys() {
     let mut state = state();
     let step = |by, extends| Wish::Step { by, extends };
+    wish(&mut state, step(isize::MAX, false));
+    assert_eq!(chosen(&state), [5], "the last, from nowhere");
+    let mut state = self::state();
     wish(&mut state, step(1, false));
     assert_eq!(chosen(&state), [1], "the first");
     wish(&mut state, step(1, false));
