@@ -109,8 +109,10 @@ fn sheet(
 /// Every key, by where it belongs.
 fn keys(ui: &mut Ui) {
     ui.columns(2, |columns| {
-        for (place, group) in Group::ALL.into_iter().enumerate() {
-            let ui = &mut columns[place % 2];
+        for group in Group::ALL {
+            // So that both columns are about as long.
+            let is_right = matches!(group, Group::Scene | Group::View | Group::Jobs);
+            let ui = &mut columns[usize::from(is_right)];
             widgets::caption(ui, group.word());
             let with_keys = ACTIONS.iter().filter(|it| it.group == group && !it.keys.is_empty());
             for action in with_keys {

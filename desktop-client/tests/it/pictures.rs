@@ -69,13 +69,17 @@ fn many_jobs() -> Vec<JobSummary> {
         let name = format!(
             "shot_{:03}_{}",
             u32::from(seed - 30) * 10,
-            if seed % 2 == 0 { "beauty" } else { "interior_by_night_with_all_the_candles_v042" }
+            if seed.is_multiple_of(2) {
+                "beauty"
+            } else {
+                "interior_by_night_with_all_the_candles_v042"
+            }
         );
         let mut row = job(seed, &name, status, accepted, u64::from(accepted) * 52_300);
         row.priority = Priority::try_from(30 + seed * 2 % 50).expect("one");
         if status == JobStatus::Rendering {
             row.done_ms = Some(NOW_MS + u64::from(seed - 30) * 3 * minute_ms);
-            row.wanted_by_ms = (seed % 4 == 0).then_some(NOW_MS + 10 * minute_ms);
+            row.wanted_by_ms = seed.is_multiple_of(4).then_some(NOW_MS + 10 * minute_ms);
         }
         row
     };

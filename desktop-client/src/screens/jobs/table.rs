@@ -78,8 +78,8 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
             reveal(state, ui, rect);
             let first = (viewport.top() / ROW).floor().max(0.0) as usize;
             let end = ((viewport.bottom() / ROW).ceil().max(0.0) as usize).min(rows.len());
-            for place in first..end {
-                let Some(job) = list.get(rows[place] as usize) else { continue };
+            for (place, row_index) in rows.iter().enumerate().take(end).skip(first) {
+                let Some(job) = list.get(*row_index as usize) else { continue };
                 row(state, job, rect(place), &places, ui, commands);
             }
         });
