@@ -1,5 +1,6 @@
 //! The window: takes events in, draws, carries commands out.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use egui::{Context, ThemePreference, Ui};
@@ -23,7 +24,7 @@ pub struct App {
     wires: Wires,
     clock: fn() -> u64,
     /// Asks that found no room yet.
-    unsent: Vec<Ask>,
+    unsent: VecDeque<Ask>,
     /// The theme that egui was last told.
     dressed: Theme,
 }
@@ -45,7 +46,8 @@ impl App {
         if let Some(render) = &cc.wgpu_render_state {
             look::install(render);
         }
-        let mut app = Self { state, wires, clock, unsent: Vec::new(), dressed: Theme::System };
+        let unsent = VecDeque::new();
+        let mut app = Self { state, wires, clock, unsent, dressed: Theme::System };
         app.event(Event::Now((app.clock)()));
         app
     }
@@ -80,10 +82,10 @@ impl App {
 
     fn ask(&mut self, asks: Vec<Ask>) {
         self.unsent.extend(asks);
-        while let Some(ask) = self.unsent.first() {
+        while let Some(ask) = self.unsent.front() {
             match self.wires.asks.try_send(ask.clone()) {
                 Err(TrySendError::Full(_)) => return,
-                Ok(()) | Err(TrySendError::Closed(_)) => drop(self.unsent.remove(0)),
+                Ok(()) | Err(TrySendError::Closed(_)) => drop(self.unsent.pop_front()),
             }
         }
     }

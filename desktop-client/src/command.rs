@@ -10,6 +10,7 @@ use film::Look;
 use protocol::{AccountId, JobId, ShotIndex, Size, Steering};
 
 use crate::state::draft::Draft;
+use crate::state::jobs::Wish;
 use crate::state::node::Lending;
 use crate::state::port::Port;
 use crate::state::settings::Theme;
@@ -131,6 +132,9 @@ pub enum Command {
     Dismiss(u64),
     /// Show a folder in the system's own window.
     ShowFolder(PathBuf),
+
+    /// Look otherwise at the list of jobs, or do something to what is chosen of it.
+    Jobs(Wish),
 }
 
 /// The commands of one frame, in order.

@@ -6,6 +6,7 @@ pub mod book;
 pub mod checkout;
 pub mod draft;
 pub mod fetched;
+pub mod jobs;
 mod lend;
 pub mod live;
 pub mod node;
@@ -29,6 +30,7 @@ use crate::desk::Ask;
 use book::Book;
 use checkout::{Checkout, Price};
 use draft::Draft;
+use jobs::Jobs;
 use live::Live;
 use node::Node;
 use notices::{Notices, Tone};
@@ -190,6 +192,8 @@ pub struct State {
     pub notices: Notices,
     /// What is remembered.
     pub settings: Settings,
+    /// The list of jobs as one looks at it.
+    pub jobs: Jobs,
     /// The last look that was asked for.
     asked_look: Option<Sighting>,
     /// Ids that pictures have been given.
@@ -239,7 +243,8 @@ impl State {
     #[must_use]
     pub fn new(mut settings: Settings) -> Self {
         settings.zoom = settings.zoom.clamp(*settings::ZOOM.start(), *settings::ZOOM.end());
-        Self { door: settings.door, settings, ..Self::default() }
+        let jobs = Jobs::new(&settings.jobs);
+        Self { door: settings.door, settings, jobs, ..Self::default() }
     }
 
     /// Takes an event in; returns what is to be asked for because of it.
@@ -303,18 +308,13 @@ impl State {
     }
 
     fn read(&mut self, event: book::Event, asks: &mut Vec<Ask>) {
-        let ended: Vec<JobSummary> = match &event {
-            book::Event::Jobs(Ok(rows)) => rows
-                .iter()
-                .filter(|row| {
-                    let before = self.book.job(row.job);
-                    before.is_some_and(|before| !before.status.is_over()) && row.status.is_over()
-                })
-                .cloned()
-                .collect(),
-            _other => Vec::new(),
+        let has_ended = |row: &&JobSummary| {
+            let before = self.book.job(row.job);
+            before.is_some_and(|before| !before.status.is_over()) && row.status.is_over()
         };
+        let ended: Vec<JobSummary> = event.jobs().iter().filter(has_ended).cloned().collect();
         self.book.apply(event);
+        self.arrange_jobs();
         for summary in ended {
             self.tell_of_end(&summary);
         }
@@ -325,6 +325,7 @@ impl State {
         if let live::Event::Update { summary, .. } = &event {
             let before = self.book.job(summary.job).map(|before| before.status.is_over());
             self.book.renew((**summary).clone());
+            self.arrange_jobs();
             if before == Some(false) && summary.status.is_over() {
                 let summary = (**summary).clone();
                 self.tell_of_end(&summary);

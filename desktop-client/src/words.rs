@@ -111,7 +111,8 @@ pub fn day(ms: u64) -> String {
 }
 
 /// `2026-11-23`, by UTC. Days to a date after H. Hinnant's `civil_from_days`.
-fn date(ms: u64) -> String {
+#[must_use]
+pub fn date(ms: u64) -> String {
     let days = ms / 86_400_000 + 719_468;
     let era = days / 146_097;
     let day_of_era = days % 146_097;

@@ -32,7 +32,22 @@ impl Shortcut {
 
     /// Whether it writes text where text is being typed.
     const fn is_typed(&self) -> bool {
+        // What is typed is chosen and copied by the keys that choose and copy.
+        if matches!(self.key, Key::A | Key::C) {
+            return true;
+        }
         !self.modifiers.command && !self.modifiers.ctrl && !matches!(self.key, Key::F1 | Key::F12)
+    }
+
+    /// Takes a press of it, where there is one.
+    fn is_pressed(self, ctx: &Context) -> bool {
+        let shortcut = KeyboardShortcut::new(self.modifiers, self.key);
+        // Windows tell of copying, not of the key for it.
+        let is_copy = self.modifiers.command && self.key == Key::C;
+        ctx.input_mut(|input| {
+            let copies = |event: &egui::Event| matches!(event, egui::Event::Copy);
+            input.consume_shortcut(&shortcut) || (is_copy && input.events.iter().any(copies))
+        })
     }
 }
 
@@ -45,8 +60,7 @@ pub fn read_keys(ctx: &Context, state: &State, commands: &mut Commands) {
             if is_typing && keys.is_typed() {
                 continue;
             }
-            let shortcut = KeyboardShortcut::new(keys.modifiers, keys.key);
-            if !ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {
+            if !keys.is_pressed(ctx) {
                 continue;
             }
             let command = (action.command)(state);

@@ -2,9 +2,11 @@
 
 use egui::{Key, Modifiers};
 use farm_node::Hold;
+use protocol::ShotIndex;
 
 use super::Command;
 use super::keys::Shortcut;
+use crate::state::jobs::{Deed, Wish};
 use crate::state::node::Run;
 use crate::state::own_farm::OwnFarm;
 use crate::state::port::Port;
@@ -24,11 +26,14 @@ pub enum Group {
     Node,
     /// The window.
     View,
+    /// The list of jobs.
+    Jobs,
 }
 
 impl Group {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::App, Self::Scene, Self::Render, Self::View, Self::Node];
+    pub const ALL: [Self; 6] =
+        [Self::App, Self::Scene, Self::Render, Self::View, Self::Jobs, Self::Node];
 
     /// Its word.
     #[must_use]
@@ -39,6 +44,7 @@ impl Group {
             Self::Render => "Render",
             Self::Node => "My node",
             Self::View => "View",
+            Self::Jobs => "Jobs",
         }
     }
 }
@@ -112,6 +118,10 @@ fn with_farm(state: &State) -> Result<(), &'static str> {
 
 fn with_running_job(state: &State) -> Result<(), &'static str> {
     with_farm(state)?;
+    // Behind the door of all jobs, it is what is chosen there that is meant.
+    if state.door == Door::Jobs {
+        return state.can_do(Deed::Stop).map(|_count| ());
+    }
     match state.selected_job() {
         None => Err("There is no job to do it to"),
         Some(job) if job.status.is_over() => Err("This job is over"),
@@ -137,6 +147,22 @@ fn with_picture(state: &State) -> Result<(), &'static str> {
         Some(live) if live.picture.changes() > 0 => Ok(()),
         _nothing => Err("Nothing of the picture is here yet"),
     }
+}
+
+fn with_farm_or_jobs(state: &State) -> Result<(), &'static str> {
+    match state.book.jobs.get() {
+        Some(_known) => Ok(()),
+        None => with_farm(state),
+    }
+}
+
+fn with_list(state: &State) -> Result<(), &'static str> {
+    if state.door == Door::Jobs { Ok(()) } else { Err("Open Jobs first") }
+}
+
+fn with_chosen(state: &State) -> Result<(), &'static str> {
+    with_list(state)?;
+    if state.jobs.chosen().is_empty() { Err("Select jobs first") } else { Ok(()) }
 }
 
 fn pausable(state: &State) -> Result<(), &'static str> {
@@ -236,6 +262,7 @@ pub const ACTIONS: &[Action] = &[
         group: Group::Render,
         keys: &[],
         command: |state| match state.selected {
+            _chosen if state.door == Door::Jobs => Command::Jobs(Wish::Do(Deed::Cancel)),
             Some(job) => Command::Sheet(Some(Sheet::Cancel(job))),
             None => Command::Sheet(None),
         },
@@ -418,6 +445,64 @@ pub const ACTIONS: &[Action] = &[
             Link::Lost { .. } => Ok(()),
             _other => Err("The connection is not lost"),
         },
+    },
+    Action {
+        words: "Filter jobs",
+        group: Group::Jobs,
+        keys: &[ctrl(Key::F), plain(Key::Slash)],
+        command: |_state| Command::Jobs(Wish::FocusFilter),
+        enabled: with_farm_or_jobs,
+    },
+    Action {
+        words: "Select all jobs",
+        group: Group::Jobs,
+        keys: &[ctrl(Key::A)],
+        command: |_state| Command::Jobs(Wish::ChooseAll),
+        enabled: with_list,
+    },
+    Action {
+        words: "Select or unselect this job",
+        group: Group::Jobs,
+        keys: &[plain(Key::Space)],
+        command: |_state| Command::Jobs(Wish::ToggleHere),
+        enabled: with_list,
+    },
+    Action {
+        words: "Open the selected job",
+        group: Group::Jobs,
+        keys: &[plain(Key::Enter)],
+        command: |state| match state.jobs.cursor().or(state.selected) {
+            Some(job) => Command::Watch { job, shot: ShotIndex::default() },
+            None => Command::Open(Door::Jobs),
+        },
+        enabled: with_chosen,
+    },
+    Action {
+        words: "Retry failed",
+        group: Group::Jobs,
+        keys: &[plain(Key::R)],
+        command: |_state| Command::Jobs(Wish::Do(Deed::Retry)),
+        enabled: |state| {
+            with_list(state)?;
+            state.can_do(Deed::Retry).map(|_count| ())
+        },
+    },
+    Action {
+        words: "Priority…",
+        group: Group::Jobs,
+        keys: &[],
+        command: |_state| Command::Jobs(Wish::Do(Deed::Prefer)),
+        enabled: |state| {
+            with_list(state)?;
+            state.can_do(Deed::Prefer).map(|_count| ())
+        },
+    },
+    Action {
+        words: "Copy ids",
+        group: Group::Jobs,
+        keys: &[ctrl(Key::C)],
+        command: |state| Command::Copy(state.chosen_ids()),
+        enabled: with_chosen,
     },
 ];
 

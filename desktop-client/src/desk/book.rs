@@ -1,18 +1,29 @@
 //! The farm's books: balances, jobs, nodes; and steering of jobs, which changes them.
+//!
+//! The newest jobs are asked for at each look. Those beyond a page are asked for page by page, once
+//! when the farm is new and then seldom: they are old, and mostly over.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use client::{Error, Farm};
 use protocol::view::{EarningsBy, FarmView, JobSummary, WalletView};
-use protocol::{AccountId, Request, limits};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use protocol::{AccountId, JobId, Request, limits};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::{FarmSeat, Outlet, now_ms, seated, sentence};
 use crate::state::{Event, Steered, book};
 
 /// Rows of a statement that are shown.
 const STATEMENT_ROWS: u32 = 100;
+/// Looks from one sweep through the jobs beyond the first page to the next: half a minute of them.
+const LOOKS_PER_SWEEP: u32 = 15;
+/// Pages of one sweep: a hundred thousand jobs, and an end to a farm that never ends.
+const PAGES_MAX: u32 = 200;
+/// Jobs that are steered at the same time: who steers thousands leaves the farm room to breathe.
+const STEERED_AT_ONCE: usize = 4;
 
 /// How far back earnings are shown, milliseconds: two weeks.
 const EARNINGS_MS: u64 = 14 * 86_400_000;
@@ -38,7 +49,7 @@ pub(super) async fn run(
     interval: Duration,
     outlet: Outlet,
 ) {
-    let mut errands = JoinSet::new();
+    let mut errands = Errands::new();
     let mut shown = Shown::default();
     loop {
         let Some(farm) = seated(&mut seat).await else { return };
@@ -62,11 +73,14 @@ pub(super) async fn run(
                     }
                     if std::mem::take(&mut last.wallet_moved) {
                         if let Some(account) = shown.statement {
-                            errands.spawn(state(farm.clone(), account, outlet.clone()));
+                            errands.tasks.spawn(state(farm.clone(), account, outlet.clone()));
                         }
                         if shown.has_earnings {
-                            errands.spawn(earned(farm.clone(), outlet.clone()));
+                            errands.tasks.spawn(earned(farm.clone(), outlet.clone()));
                         }
+                    }
+                    if std::mem::take(&mut last.wants_sweep) {
+                        errands.sweep(farm.clone(), outlet.clone());
                     }
                 }
                 ask = asks.recv() => match ask {
@@ -75,7 +89,47 @@ pub(super) async fn run(
                     Some(ask) => begin(ask, &farm, &mut errands, &mut shown, &outlet),
                 },
             }
-            while errands.try_join_next().is_some() {}
+            while errands.tasks.try_join_next().is_some() {}
+        }
+        // What another farm has is not mixed with what this one had.
+        errands.sweep.take().inspect(AbortHandle::abort);
+    }
+}
+
+/// What is under way beside the looks.
+struct Errands {
+    tasks: JoinSet<()>,
+    steering: Arc<Semaphore>,
+    sweep: Option<AbortHandle>,
+}
+
+impl Errands {
+    fn new() -> Self {
+        let steering = Arc::new(Semaphore::new(STEERED_AT_ONCE));
+        Self { tasks: JoinSet::new(), steering, sweep: None }
+    }
+
+    /// Goes through the jobs beyond the first page, unless that is under way.
+    fn sweep(&mut self, farm: Farm, outlet: Outlet) {
+        if self.sweep.as_ref().is_none_or(AbortHandle::is_finished) {
+            self.sweep = Some(self.tasks.spawn(sweep(farm, outlet)));
+        }
+    }
+}
+
+/// Asks for the jobs beyond the first page, one page after the other.
+async fn sweep(farm: Farm, outlet: Outlet) {
+    for page in 1..=PAGES_MAX {
+        // A job ordered meanwhile moves all others on: one is then told twice, and none left out.
+        let rows = farm.jobs(page * limits::PAGE_ROWS_MAX, limits::PAGE_ROWS_MAX).await;
+        // What is wrong with the farm is told by the next look.
+        let Ok(rows) = rows else { return };
+        let is_last = rows.len() < limits::PAGE_ROWS_MAX as usize;
+        if !rows.is_empty() {
+            outlet.send(Event::Book(book::Event::SomeJobs(rows))).await;
+        }
+        if is_last {
+            return;
         }
     }
 }
@@ -84,7 +138,7 @@ pub(super) async fn run(
 async fn serve(
     farm: &Farm,
     asks: &mut mpsc::Receiver<Ask>,
-    errands: &mut JoinSet<()>,
+    errands: &mut Errands,
     shown: &mut Shown,
     outlet: &Outlet,
 ) {
@@ -93,27 +147,30 @@ async fn serve(
     }
 }
 
-fn begin(ask: Ask, farm: &Farm, errands: &mut JoinSet<()>, shown: &mut Shown, outlet: &Outlet) {
+fn begin(ask: Ask, farm: &Farm, errands: &mut Errands, shown: &mut Shown, outlet: &Outlet) {
     let (farm, outlet) = (farm.clone(), outlet.clone());
     match ask {
         Ask::Refresh => {}
         Ask::Statement(account) => {
             shown.statement = Some(account);
-            errands.spawn(state(farm, account, outlet));
+            errands.tasks.spawn(state(farm, account, outlet));
         }
         Ask::Earnings => {
             shown.has_earnings = true;
-            errands.spawn(earned(farm, outlet));
+            errands.tasks.spawn(earned(farm, outlet));
         }
         Ask::Steer(steered) => {
-            errands.spawn(async move {
+            let turn = Arc::clone(&errands.steering);
+            errands.tasks.spawn(async move {
+                let Ok(_turn) = turn.acquire_owned().await else { return };
                 let Steered { job, steering } = steered;
                 let done = farm.ask(Request::Steer { job, steering }).await;
                 let trouble = done.err().map(|error| sentence(&error));
                 outlet.send(Event::Steered { steered, trouble }).await;
                 // What it did is seen at once, not at the next look.
-                if let Ok(jobs) = farm.jobs(0, limits::PAGE_ROWS_MAX).await {
-                    outlet.send(Event::Book(book::Event::Jobs(Ok(jobs)))).await;
+                if let Ok(update) = farm.watch(job, u64::MAX, Duration::ZERO).await {
+                    let rows = vec![update.summary];
+                    outlet.send(Event::Book(book::Event::SomeJobs(rows))).await;
                 }
             });
         }
@@ -139,6 +196,24 @@ struct Last {
     farm: Option<Result<FarmView, String>>,
     /// Whether the statement has changed since it was asked for.
     wallet_moved: bool,
+    /// Looks since the jobs beyond the first page were asked for.
+    looks: u32,
+    /// Whether they are to be asked for now.
+    wants_sweep: bool,
+}
+
+impl Last {
+    /// Whether the jobs beyond this first page are to be asked for: it is full, and nothing joins it to
+    /// what is known, or that was long ago.
+    fn is_sweep_due(&self, page: &[JobSummary]) -> bool {
+        let known: HashSet<JobId> = match &self.jobs {
+            Some(Ok(rows)) => rows.iter().map(|row| row.job).collect(),
+            _nothing => HashSet::new(),
+        };
+        let is_full = page.len() == limits::PAGE_ROWS_MAX as usize;
+        let is_joined = page.iter().any(|row| known.contains(&row.job));
+        is_full && (!is_joined || self.looks >= LOOKS_PER_SWEEP)
+    }
 }
 
 /// Asks for what has no news of its own, all at once; tells only what changed.
@@ -158,9 +233,19 @@ async fn look(farm: &Farm, last: &mut Last, outlet: &Outlet) {
         outlet.send(Event::Book(book::Event::Wallet(wallet))).await;
     }
     let jobs = jobs.map_err(|error| sentence(&error));
+    last.looks += 1;
+    if jobs.as_ref().is_ok_and(|page| last.is_sweep_due(page)) {
+        (last.looks, last.wants_sweep) = (0, true);
+    }
     if last.jobs.as_ref() != Some(&jobs) {
         last.jobs = Some(jobs.clone());
-        outlet.send(Event::Book(book::Event::Jobs(jobs))).await;
+        let event = match jobs {
+            Ok(page) if page.len() == limits::PAGE_ROWS_MAX as usize => {
+                book::Event::NewestJobs(page)
+            }
+            jobs => book::Event::Jobs(jobs),
+        };
+        outlet.send(Event::Book(event)).await;
     }
     let view = view.map_err(|error| sentence(&error));
     if last.farm.as_ref() != Some(&view) {

@@ -1,5 +1,6 @@
 //! Sheets over the page, and toasts beside it.
 
+mod many;
 mod open;
 mod palette;
 mod save;
@@ -52,6 +53,16 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
         Some(Sheet::Cancel(job)) => {
             sheet(ui, "Cancel this render", 460.0, commands, |ui, commands| {
                 stop::cancel(state, *job, ui, commands);
+            });
+        }
+        Some(Sheet::EndMany { jobs, steering }) => {
+            sheet(ui, &many::title(jobs, *steering), 460.0, commands, |ui, commands| {
+                many::end(state, jobs, *steering, ui, commands);
+            });
+        }
+        Some(Sheet::Prefer { jobs, priority }) => {
+            sheet(ui, "Priority", 460.0, commands, |ui, commands| {
+                many::prefer(state, jobs, *priority, ui, commands);
             });
         }
     }
@@ -107,8 +118,10 @@ fn sheet(
 fn keys(ui: &mut Ui) {
     ui.spacing_mut().item_spacing.x = space::SECTION;
     ui.columns(2, |columns| {
-        for (place, group) in Group::ALL.into_iter().enumerate() {
-            let ui = &mut columns[place % 2];
+        for group in Group::ALL {
+            // So that both columns are about as long.
+            let is_right = matches!(group, Group::Scene | Group::View | Group::Jobs);
+            let ui = &mut columns[usize::from(is_right)];
             widgets::caption(ui, group.word());
             let with_keys = ACTIONS.iter().filter(|it| it.group == group && !it.keys.is_empty());
             for action in with_keys {

@@ -3,6 +3,7 @@
 use protocol::view::JobStatus;
 use protocol::{JobId, ShotIndex, Steering};
 
+use super::jobs::{Deed, Jobs, Wish};
 use super::sheet::{SaveSheet, Sheet};
 use super::stage::Trouble;
 use super::{Link, Pane, State, Steered, settings};
@@ -28,7 +29,7 @@ impl State {
             _same => {}
         }
         if saw_nodes != (self.door == Door::MyNode) {
-            self.wish(&mut asks);
+            self.tell_node(&mut asks);
         }
         asks
     }
@@ -121,6 +122,7 @@ impl State {
             }
             Command::ReadNotices => self.notices.read_all(),
             Command::Dismiss(number) => self.notices.dismiss(number),
+            Command::Jobs(wish) => self.wish(wish, asks),
         }
     }
 
@@ -138,6 +140,7 @@ impl State {
         if self.ticket != ticket {
             let last = std::mem::take(self);
             *self = Self {
+                jobs: Jobs::new(&last.settings.jobs),
                 now_ms: last.now_ms,
                 door: last.door,
                 pane: last.pane,
@@ -275,6 +278,14 @@ impl State {
             }
             Command::NextJob => self.step(1, asks),
             Command::PreviousJob => self.step(-1, asks),
+            // Behind the door of all jobs, it is what is chosen there that is meant.
+            Command::PauseOrResume if self.door == Door::Jobs => {
+                let pauses = self.can_do(Deed::Pause).is_ok();
+                self.wish(Wish::Do(if pauses { Deed::Pause } else { Deed::Resume }), asks);
+            }
+            Command::AskToStop if self.door == Door::Jobs => {
+                self.wish(Wish::Do(Deed::Stop), asks);
+            }
             Command::Steer { job, steering } => {
                 self.sheet = None;
                 let steered = Steered { job, steering };
@@ -325,6 +336,9 @@ impl State {
 
     /// Looks at the job `by` rows further down the list.
     fn step(&mut self, by: isize, asks: &mut Vec<Ask>) {
+        if self.door == Door::Jobs {
+            return self.wish(Wish::Step { by, extends: false }, asks);
+        }
         let jobs = self.book.job_list();
         let here = jobs.iter().position(|job| Some(job.job) == self.selected);
         let there = here.and_then(|here| here.checked_add_signed(by)).or(Some(0));

@@ -27,23 +27,23 @@ impl State {
             Command::PauseNode(hold) => {
                 self.node.hold = Some(hold);
                 self.node.anyway = None;
-                self.wish(asks);
+                self.tell_node(asks);
             }
             Command::ResumeNode => {
                 self.node.hold = None;
-                self.wish(asks);
+                self.tell_node(asks);
             }
             Command::RunAnyway => {
                 self.node.hold = None;
                 let on_battery = self.node.pauses_for_battery();
                 let until_ms = self.now_ms + ANYWAY_MS;
                 self.node.anyway = Some(RunAnyway { until_ms, on_battery });
-                self.wish(asks);
+                self.tell_node(asks);
             }
             Command::SetLending(lending) => {
                 self.settings.lending = *lending;
                 self.remember(asks);
-                self.wish(asks);
+                self.tell_node(asks);
             }
             Command::StartOwnFarm => {
                 self.own_farm = OwnFarm::Starting;
@@ -61,7 +61,7 @@ impl State {
     }
 
     /// Tells the node what its owner wishes, where there is one.
-    pub(super) fn wish(&self, asks: &mut Vec<Ask>) {
+    pub(super) fn tell_node(&self, asks: &mut Vec<Ask>) {
         if matches!(self.node.run, Run::Preparing | Run::Up) {
             asks.push(Ask::Wish(Box::new(self.wishes())));
         }

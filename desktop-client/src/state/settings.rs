@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Door;
+use super::jobs::Listing;
 use super::node::Lending;
 
 /// Scenes that are remembered.
@@ -47,6 +48,8 @@ pub struct Settings {
     pub own_farm: bool,
     /// How the machine is lent.
     pub lending: Lending,
+    /// How the list of jobs is looked at.
+    pub jobs: Listing,
     /// What this version does not know.
     #[serde(flatten)]
     pub others: toml::Table,
@@ -64,6 +67,7 @@ impl Default for Settings {
             folder: None,
             own_farm: false,
             lending: Lending::default(),
+            jobs: Listing::default(),
             others: toml::Table::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use protocol::{JobId, ShotIndex};
+use protocol::{JobId, ShotIndex, Steering};
 
 /// A sheet, with what a person has typed into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,20 @@ pub enum Sheet {
     Stop(JobId),
     /// Whether a job is to end at once.
     Cancel(JobId),
+    /// Whether several jobs are to end.
+    EndMany {
+        /// Which.
+        jobs: Vec<JobId>,
+        /// How: [`Steering::Stop`] or [`Steering::Cancel`].
+        steering: Steering,
+    },
+    /// Which priority jobs are to have.
+    Prefer {
+        /// Which.
+        jobs: Vec<JobId>,
+        /// The priority so far.
+        priority: u8,
+    },
 }
 
 /// Where and how pictures of a job are saved.

@@ -2,11 +2,13 @@
 
 use desktop_client::command::Command;
 use desktop_client::state::Door;
+use desktop_client::state::jobs::Wish;
 use desktop_client::state::sheet::Sheet;
 use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
+use protocol::Steering;
 
 use crate::fixtures::{
     Step, connected, job_id, lending, offline, paused, rendering, staged, window_of,
@@ -19,10 +21,12 @@ fn sweep(name: &str, door: Option<Door>, steps: Vec<Step>) {
     for role in [
         Role::Button,
         Role::CheckBox,
+        Role::ColumnHeader,
         Role::ComboBox,
         Role::Image,
         Role::Link,
         Role::RadioButton,
+        Role::Row,
         Role::Slider,
         Role::SpinButton,
         Role::TextInput,
@@ -60,6 +64,12 @@ fn every_control_of_every_screen_has_a_name() {
         sweep("lending", door, lending());
         sweep("paused", door, paused());
         sweep("a scene", door, staged(connected(Vec::new())));
+        for filter in ["status:failed", "status:lost", "nothing is called so"] {
+            let mut filtered = rendering();
+            filtered.push(Command::Jobs(Wish::ChooseAll).into());
+            filtered.push(Command::Jobs(Wish::Filter(filter.to_owned())).into());
+            sweep(filter, door, filtered);
+        }
     }
 }
 
@@ -74,6 +84,11 @@ fn every_control_of_every_sheet_has_a_name() {
         Command::Sheet(Some(Sheet::Stop(job_id(1)))),
         Command::Sheet(Some(Sheet::Cancel(job_id(1)))),
         Command::AskToSave,
+        Command::Sheet(Some(Sheet::EndMany {
+            jobs: vec![job_id(1), job_id(2), job_id(4)],
+            steering: Steering::Stop,
+        })),
+        Command::Sheet(Some(Sheet::Prefer { jobs: vec![job_id(1)], priority: 50 })),
     ];
     for sheet in sheets {
         let name = format!("{sheet:?}");

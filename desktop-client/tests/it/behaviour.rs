@@ -17,6 +17,8 @@ use crate::fixtures::{
     NOW_MS, TICKET, asked, connected, done, job, job_id, jobs, offline, rendering, wallet, window,
 };
 
+const ROW_OF_STILL_LIFE: &str = "still_life, Done, 60 of 60 units accepted, 3.60 TES";
+
 fn sees(harness: &Harness<'_, App>, text: &str) -> bool {
     harness.query_all_by_label_contains(text).next().is_some()
 }
@@ -122,7 +124,9 @@ fn the_newest_job_is_watched_by_itself_and_others_on_request() {
     assert!(first.len() == 1 && is_watch(&first[0], 1, 0), "{first:?}");
     keys(&mut harness, Modifiers::COMMAND, Key::Num3);
     assert_eq!(harness.state().state().door, Door::Jobs);
-    press(&mut harness, "Open still_life");
+    harness.get_by_role_and_label(Role::Row, ROW_OF_STILL_LIFE).click();
+    harness.run_steps(3);
+    press(&mut harness, "Open");
     assert_eq!(harness.state().state().door, Door::Render);
     assert!(is_watch(&asked(&mut ends)[0], 2, 0));
     keys(&mut harness, Modifiers::NONE, Key::J);

@@ -1,7 +1,7 @@
 //! The desks against a farm on loopback that answers from literals.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,9 +11,10 @@ use desktop_client::state::settings::Settings;
 use desktop_client::state::{Link, State};
 use film::{Film, Pixel};
 use protocol::message::RefusedCode;
-use protocol::view::{AcceptedUnit, JobStatus, JobUpdate, TileStatus};
+use protocol::view::{AcceptedUnit, JobStatus, JobSummary, JobUpdate, TileStatus};
 use protocol::{
-    Batch, Engine, NodeId, PublicKey, RayCount, Reply, Request, ShotIndex, TileIndex, Unit,
+    Batch, Engine, JobId, NodeId, PublicKey, RayCount, Reply, Request, ShotIndex, Steering,
+    TileIndex, Unit,
 };
 use tokio::runtime::Runtime;
 use transport::{BoxFuture, Peer, PeerConfig, Service, Ticket};
@@ -27,6 +28,10 @@ struct TinyFarm {
     never_says_the_balance: bool,
     refuses_the_balance: bool,
     refuses: Option<(RefusedCode, &'static str)>,
+    /// Jobs beside the one.
+    more_jobs: u32,
+    /// Offsets of the pages that were asked for.
+    pages: Arc<Mutex<Vec<u32>>>,
 }
 
 fn tile_film() -> Film {
@@ -37,6 +42,17 @@ fn tile_film() -> Film {
     film
 }
 
+/// The job at this place of the list.
+fn numbered(place: u32) -> JobSummary {
+    if place == 0 {
+        return job(1, "lighthouse_v12", JobStatus::Done, 60, 1_860_000);
+    }
+    let mut id = [0; 16];
+    id[12..].copy_from_slice(&place.to_be_bytes());
+    let ordered_ms = 1_795_000_000_000 - u64::from(place);
+    JobSummary { job: JobId(id), ordered_ms, ..job(2, "shot", JobStatus::Waiting, 0, 0) }
+}
+
 impl TinyFarm {
     fn of(key: PublicKey) -> Self {
         Self {
@@ -45,7 +61,16 @@ impl TinyFarm {
             never_says_the_balance: false,
             refuses_the_balance: false,
             refuses: None,
+            more_jobs: 0,
+            pages: Arc::default(),
         }
+    }
+
+    /// The caller's jobs, newest first: the one, then waiting ones.
+    fn page(&self, offset: u32, limit: u32) -> Vec<JobSummary> {
+        self.pages.lock().expect("no panic").push(offset);
+        let end = (offset + limit).min(self.more_jobs + 1);
+        (offset..end).map(numbered).collect()
     }
 
     fn answer(&self, request: Request) -> (Reply, Bytes) {
@@ -59,7 +84,7 @@ impl TinyFarm {
                 Reply::refused(RefusedCode::Internal, "the books are being mended")
             }
             Request::Wallet => Reply::Wallet(wallet()),
-            Request::Jobs { .. } => Reply::Jobs(vec![summary]),
+            Request::Jobs { offset, limit } => Reply::Jobs(self.page(offset, limit)),
             Request::Farm => Reply::Farm(farm()),
             Request::Statement { .. } => Reply::Statement(statement()),
             Request::Watch { job, .. } if job == job_id(1) => Reply::Job(Box::new(JobUpdate {
@@ -86,6 +111,14 @@ impl TinyFarm {
                 }
                 return (Reply::Film, film.to_bytes().into());
             }
+            // Steered ones are looked at by themselves.
+            Request::Watch { job, after: u64::MAX, .. } => {
+                let number = u32::from_be_bytes(job.0[12..].try_into().expect("four bytes"));
+                let summary = JobSummary { status: JobStatus::Paused, ..numbered(number) };
+                let (tiles, accepted) = (Vec::new(), Vec::new());
+                Reply::Job(Box::new(JobUpdate { summary, tiles, accepted, next: 1 }))
+            }
+            Request::Steer { steering: Steering::Pause, .. } => Reply::Done,
             _other => Reply::refused(RefusedCode::BadRequest, "not asked for in this test"),
         };
         (reply, Bytes::new())
@@ -312,4 +345,29 @@ fn a_key_file_that_others_may_read_is_refused_with_what_to_do() {
     until(&mut wires, &mut state, |s| matches!(s.link, Link::Unusable { .. }));
     let Link::Unusable { why } = &state.link else { unreachable!("just waited for it") };
     assert!(why.starts_with("Other users may read") && why.contains("chmod 600"), "{why}");
+}
+
+#[test]
+fn jobs_beyond_the_first_page_are_asked_for_seldom_and_none_is_lost() {
+    let home = tempfile::tempdir().expect("a folder");
+    let pages = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&pages);
+    let running = run_farm(|farm| (farm.more_jobs, farm.pages) = (1_233, seen));
+    let (mut wires, mut state) = (app(home.path()), State::default());
+    connect(&wires, &mut state, &running);
+    until(&mut wires, &mut state, |s| s.book.job_list().len() == 1_234);
+    assert!(state.book.job(numbered(1_233).job).is_some(), "the oldest");
+
+    // The list stays whole while first pages come, of which there are many to one sweep.
+    let asked = |offset| pages.lock().expect("no panic").iter().filter(|it| **it == offset).count();
+    until(&mut wires, &mut state, |_| asked(1_000) >= 2);
+    assert!(asked(0) >= 10, "{} first pages", asked(0));
+    assert!(asked(500) <= 3 && asked(1_500) == 0);
+    assert_eq!(state.book.job_list().len(), 1_234);
+
+    // One that is steered there is seen at once.
+    let job = numbered(1_100).job;
+    act(&wires, &mut state, Command::Steer { job, steering: Steering::Pause });
+    let is_paused = |s: &State| s.book.job(job).is_some_and(|row| row.status == JobStatus::Paused);
+    until(&mut wires, &mut state, is_paused);
 }

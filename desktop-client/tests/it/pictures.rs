@@ -3,16 +3,19 @@
 //! Renew them after a wanted change with `UPDATE_SNAPSHOTS=1`, and look at each.
 
 use desktop_client::command::Command;
+use desktop_client::state::jobs::{Column, Deed, Wish};
 use desktop_client::state::notices::Tone;
 use desktop_client::state::sheet::Sheet;
 use desktop_client::state::stage::Trouble;
-use desktop_client::state::{Door, Event, State, stage};
+use desktop_client::state::{Door, Event, State, book, stage};
 use egui::{Theme, Vec2};
 use egui_kittest::{Harness, SnapshotResults};
-use protocol::Tokens;
+use protocol::view::{JobStatus, JobSummary};
+use protocol::{Priority, Tokens};
 
 use crate::fixtures::{
-    Step, connected, done, job_id, lending, offline, paused, priced, rendering, staged, window_of,
+    NOW_MS, Step, connected, done, job, job_id, lending, offline, paused, priced, rendering,
+    staged, window_of,
 };
 
 /// Whether a software Vulkan adapter is there: pictures are compared on that alone.
@@ -40,7 +43,7 @@ fn and(mut steps: Vec<Step>, more: impl IntoIterator<Item = Step>) -> Vec<Step> 
 fn with_price() -> Vec<Step> {
     let steps = staged(connected(Vec::new()));
     let mut state = State::default();
-    state.apply(Event::Now(crate::fixtures::NOW_MS));
+    state.apply(Event::Now(NOW_MS));
     let mut all = Vec::new();
     for step in steps.into_iter().chain([Command::GetPrice.into()]) {
         match &step {
@@ -52,6 +55,36 @@ fn with_price() -> Vec<Step> {
     let price = priced(&state, Tokens::from_micro(3_600_000));
     all.push(price.into());
     all
+}
+
+/// A studio's evening: jobs of every kind, some late.
+fn many_jobs() -> Vec<JobSummary> {
+    let minute_ms = 60_000;
+    let of = |seed: u8| {
+        let status = JobStatus::ALL[usize::from(seed) % JobStatus::ALL.len()];
+        let accepted = match status {
+            JobStatus::Waiting => 0,
+            JobStatus::Done => 60,
+            _other => u32::from(seed) * 7 % 60,
+        };
+        let name = format!(
+            "shot_{:03}_{}",
+            u32::from(seed - 30) * 10,
+            if seed.is_multiple_of(2) {
+                "beauty"
+            } else {
+                "interior_by_night_with_all_the_candles_v042"
+            }
+        );
+        let mut row = job(seed, &name, status, accepted, u64::from(accepted) * 52_300);
+        row.priority = Priority::try_from(30 + seed * 2 % 50).expect("one");
+        if status == JobStatus::Rendering {
+            row.done_ms = Some(NOW_MS + u64::from(seed - 30) * 3 * minute_ms);
+            row.wanted_by_ms = seed.is_multiple_of(4).then_some(NOW_MS + 10 * minute_ms);
+        }
+        row
+    };
+    (31..59).map(of).collect()
 }
 
 fn unreadable() -> Vec<Step> {
@@ -96,7 +129,11 @@ fn screens_look_as_they_did() {
             results.extend_harness(&mut harness);
         }
     }
-    let sheets: [(&str, Vec<Step>); 5] = [
+    let jobs = |wishes: Vec<Wish>| {
+        let wishes = wishes.into_iter().map(|wish| Command::Jobs(wish).into());
+        and(vec![Command::Open(Door::Jobs).into()], wishes)
+    };
+    let sheets: [(&str, Vec<Step>); 8] = [
         ("sheet_open", vec![sheet(Sheet::OpenScene { path: "/home/mina/shots/".to_owned() })]),
         ("sheet_palette", vec![sheet(Sheet::Palette { query: "sh".to_owned(), chosen: 1 })]),
         ("sheet_keys", vec![sheet(Sheet::Keys)]),
@@ -105,6 +142,18 @@ fn screens_look_as_they_did() {
             "sheet_stop",
             vec![notice(Tone::Good, "turntable_car is finished"), sheet(Sheet::Stop(job_id(1)))],
         ),
+        (
+            "jobs_filtered",
+            and(vec![Event::Book(book::Event::Jobs(Ok(many_jobs()))).into()], {
+                let filter = Wish::Filter("-status:done name:shot_0* price:cheap".to_owned());
+                let sort = Wish::SortBy(Column::Progress);
+                let (one, more) = (Wish::Choose(job_id(37)), Wish::ChooseThrough(job_id(34)));
+                let before = Wish::Filter("-status:done name:shot_0*".to_owned());
+                jobs(vec![before, sort, one, more, filter])
+            }),
+        ),
+        ("jobs_none_match", jobs(vec![Wish::Filter("status:paused".to_owned())])),
+        ("sheet_stop_many", jobs(vec![Wish::ChooseAll, Wish::Do(Deed::Stop)])),
     ];
     for (name, more) in sheets {
         let builder = Harness::builder().with_theme(Theme::Dark).wgpu_setup(vulkan());

@@ -228,11 +228,11 @@ impl Farm {
     /// The network.
     pub async fn jobs(&self, offset: u32, limit: u32) -> Result<Vec<JobSummary>, Error> {
         match self.call(Request::Jobs { offset, limit }, limits::CALL_TIMEOUT).await? {
-            (Reply::Jobs(mut jobs), _) => {
-                // One that cannot be rendered cannot be shown either: sizes are trusted from here on.
-                jobs.retain(|job| job.spec.validate().is_ok());
+            // Sizes are trusted from here on.
+            (Reply::Jobs(jobs), _) if jobs.iter().all(|job| job.spec.validate().is_ok()) => {
                 Ok(jobs)
             }
+            (Reply::Jobs(_), _) => Err(Error::Unexpected("jobs that cannot be".to_owned())),
             (other, _) => Err(Error::unexpected(&other)),
         }
     }
