@@ -167,8 +167,11 @@ fn with_chosen(state: &State) -> Result<(), &'static str> {
 
 fn pausable(state: &State) -> Result<(), &'static str> {
     with_running_job(state)?;
-    let is_seen = state.door == Door::Render && !state.shows_stage();
-    if is_seen { Ok(()) } else { Err("Show the job first") }
+    match state.door {
+        Door::Jobs => Ok(()),
+        Door::Render if !state.shows_stage() => Ok(()),
+        _elsewhere => Err("Show the job first"),
+    }
 }
 
 fn with_node(state: &State) -> Result<(), &'static str> {
