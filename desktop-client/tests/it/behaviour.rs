@@ -1,6 +1,5 @@
 //! What a person finds by its name, and what pressing it asks for.
 
-use desktop_client::app::App;
 use desktop_client::command::Command;
 use desktop_client::desk::Ask;
 use desktop_client::state::settings::Theme;
@@ -8,7 +7,6 @@ use desktop_client::state::sheet::Sheet;
 use desktop_client::state::{Door, Event, Link, Saved, Steered, book};
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
-use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use protocol::view::JobStatus;
 use protocol::{CameraChoice, FrameRange, ShotIndex, Steering};
@@ -16,27 +14,9 @@ use protocol::{CameraChoice, FrameRange, ShotIndex, Steering};
 use crate::fixtures::{
     NOW_MS, TICKET, asked, connected, done, job, job_id, jobs, offline, rendering, wallet, window,
 };
+use crate::hand::{happens, keys, press, sees};
 
 const ROW_OF_STILL_LIFE: &str = "still_life, Done, 60 of 60 units accepted, 3.60 TES";
-
-fn sees(harness: &Harness<'_, App>, text: &str) -> bool {
-    harness.query_all_by_label_contains(text).next().is_some()
-}
-
-fn press(harness: &mut Harness<'_, App>, words: &str) {
-    harness.get_by_role_and_label(Role::Button, words).click();
-    harness.run_steps(3);
-}
-
-fn keys(harness: &mut Harness<'_, App>, modifiers: Modifiers, key: Key) {
-    harness.key_press_modifiers(modifiers, key);
-    harness.run_steps(3);
-}
-
-fn happens(harness: &mut Harness<'_, App>, event: Event) {
-    harness.state_mut().event(event);
-    harness.run_steps(3);
-}
 
 fn is_watch(ask: &Ask, seed: u8, shot: u32) -> bool {
     matches!(ask, Ask::Watch { job, shot: at } if *job == job_id(seed) && *at == ShotIndex(shot))

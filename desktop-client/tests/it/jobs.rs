@@ -14,20 +14,7 @@ use protocol::view::{JobStatus, JobSummary};
 use protocol::{Priority, Selection, Steering};
 
 use crate::fixtures::{asked, connected, job, job_id, jobs, offline, rendering, window, window_of};
-
-fn sees(harness: &Harness<'_, App>, text: &str) -> bool {
-    harness.query_all_by_label_contains(text).next().is_some()
-}
-
-fn press(harness: &mut Harness<'_, App>, words: &str) {
-    harness.get_by_role_and_label(Role::Button, words).click();
-    harness.run_steps(3);
-}
-
-fn keys(harness: &mut Harness<'_, App>, modifiers: Modifiers, key: Key) {
-    harness.key_press_modifiers(modifiers, key);
-    harness.run_steps(3);
-}
+use crate::hand::{keys, press, sees};
 
 /// The Jobs door with these jobs.
 fn door_of(list: Vec<JobSummary>) -> (Harness<'static, App>, FarEnds) {

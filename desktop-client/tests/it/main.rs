@@ -5,6 +5,7 @@ mod accessibility;
 mod behaviour;
 mod desks;
 mod fixtures;
+mod hand;
 mod jobs;
 mod look;
 mod node;

@@ -14,20 +14,7 @@ use farm_node::Hold;
 use serde_json::json;
 
 use crate::fixtures::{asked, connected, said, window, window_of};
-
-fn sees(harness: &Harness<'_, App>, text: &str) -> bool {
-    harness.query_all_by_label_contains(text).next().is_some()
-}
-
-fn press(harness: &mut Harness<'_, App>, words: &str) {
-    harness.get_by_role_and_label(Role::Button, words).click();
-    harness.run_steps(3);
-}
-
-fn happens(harness: &mut Harness<'_, App>, event: Event) {
-    harness.state_mut().event(event);
-    harness.run_steps(3);
-}
+use crate::hand::{happens, press, sees};
 
 fn at_the_door() -> (Harness<'static, App>, desktop_client::desk::FarEnds) {
     let builder = Harness::builder().with_theme(egui::Theme::Dark);

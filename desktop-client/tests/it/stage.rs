@@ -13,27 +13,9 @@ use egui_kittest::kittest::Queryable as _;
 use protocol::{CameraChoice, Size, Tokens};
 
 use crate::fixtures::{asked, connected, imported, job_id, jobs, priced, staged, window};
+use crate::hand::{does, happens, press, sees};
 
 const PATH: &str = "/home/mina/shots/lighthouse_v12.glb";
-
-fn sees(harness: &Harness<'_, App>, text: &str) -> bool {
-    harness.query_all_by_label_contains(text).next().is_some()
-}
-
-fn press(harness: &mut Harness<'_, App>, words: &str) {
-    harness.get_by_role_and_label(Role::Button, words).click();
-    harness.run_steps(3);
-}
-
-fn happens(harness: &mut Harness<'_, App>, event: Event) {
-    harness.state_mut().event(event);
-    harness.run_steps(3);
-}
-
-fn does(harness: &mut Harness<'_, App>, command: Command) {
-    harness.state_mut().command(command);
-    harness.run_steps(3);
-}
 
 /// The last look that was asked for.
 fn looked(asks: &[Ask]) -> Option<&Sighting> {

@@ -45,7 +45,7 @@ fn lending(state: &State, ui: &mut Ui, commands: &mut Commands) {
         }
     });
     if node.run != Run::Off {
-        card(ui, |ui| since_start(node, ui));
+        card(ui, |ui| since_start(state, ui));
     }
     earnings::show(state, ui, commands);
     if let Some(vitals) = &node.vitals {
@@ -123,13 +123,18 @@ fn buttons(state: &State, ui: &mut Ui, commands: &mut Commands) {
 }
 
 /// What has come of it since it was started.
-fn since_start(node: &Node, ui: &mut Ui) {
+fn since_start(state: &State, ui: &mut Ui) {
+    let node = &state.node;
     caption(ui, "Since it was started");
     let paid = protocol::Tokens::from_micro(node.paid_micro);
+    let tiles = words::plural(node.accepted, "tile accepted", "tiles accepted");
     ui.horizontal(|ui| {
+        if state.book.is_free() {
+            dim(ui, tiles);
+            return;
+        }
         number(ui, words::tokens(paid), 20.0).on_hover_text("Paid, some of it held for a while");
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let tiles = words::plural(node.accepted, "tile accepted", "tiles accepted");
             dim(ui, tiles);
         });
     });
