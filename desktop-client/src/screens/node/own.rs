@@ -7,7 +7,7 @@ use egui::{Align, Layout, RichText, Ui};
 use super::{earnings, limits};
 use crate::command::{Commands, action};
 use crate::state::State;
-use crate::state::node::{Doing, Node, Run, Vitals};
+use crate::state::node::{Doing, Run, Vitals};
 use crate::theme::{palette, space};
 use crate::widgets::icon::{self, Icon};
 use crate::widgets::{action_button, action_button_as, bar, caption, card, dim, fact, number};
