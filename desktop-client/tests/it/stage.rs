@@ -338,3 +338,31 @@ fn nothing_is_previewed_that_nobody_sees() {
     press(&mut harness, "Render");
     assert!(looked(&asked(&mut ends)).is_some());
 }
+
+#[test]
+fn a_path_is_typed_and_entered() {
+    let (mut harness, mut ends) = window(connected(Vec::new()));
+    asked(&mut ends);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    harness.run_steps(4);
+    let field = "File, .glb or .gltf";
+    harness.get_by_role_and_label(Role::TextInput, field).type_text("/tmp/a.glb");
+    harness.run_steps(3);
+    harness.key_press(Key::Enter);
+    harness.run_steps(3);
+    let asks = asked(&mut ends);
+    let is_opened = |ask: &Ask| matches!(ask, Ask::Import(path) if path.ends_with("a.glb"));
+    assert!(asks.len() == 1 && is_opened(&asks[0]), "{asks:?}");
+
+    let (mut harness, mut ends) = window(staged(connected(Vec::new())));
+    asked(&mut ends);
+    press(&mut harness, "Light from an image…");
+    let field = "Equirectangular image, .hdr";
+    harness.get_by_role_and_label(Role::TextInput, field).type_text("/tmp/a.hdr");
+    harness.run_steps(3);
+    harness.key_press(Key::Enter);
+    harness.run_steps(3);
+    let asks = asked(&mut ends);
+    let light = Surroundings::of("/tmp/a.hdr".into());
+    assert!(matches!(&asks[..], [Ask::Surround(Some(asked))] if *asked == light), "{asks:?}");
+}

@@ -17,10 +17,13 @@ fn field(ui: &mut Ui, name: &str, hint: &str, typed: &mut String) -> bool {
         .desired_width(f32::INFINITY)
         .margin(egui::Margin::symmetric(8, 6));
     let field = ui.add(field).labelled_by(label.id);
+    // Enter takes the focus away, and is looked for before the field takes it back.
+    let is_entered =
+        field.lost_focus() && ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
     if !field.has_focus() && ui.memory(|memory| memory.focused().is_none()) {
         field.request_focus();
     }
-    field.lost_focus() && ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter))
+    is_entered
 }
 
 /// Which image lights the scene.
