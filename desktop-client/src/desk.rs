@@ -2,7 +2,7 @@
 //! each matter.
 //!
 //! A desk is a task with an inbox. No desk waits for another's call, so that a farm that is slow to
-//! say what it costs holds up no click on another job. The connection is shared: [`link`] puts it
+//! say what it costs holds up no click on another job. The connection is shared: `link` puts it
 //! where the others see it.
 //!
 //! ```text
