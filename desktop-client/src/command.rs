@@ -11,7 +11,7 @@ use protocol::{AccountId, JobId, ShotIndex, Size, Steering};
 
 use crate::state::draft::Draft;
 use crate::state::jobs::Wish;
-use crate::state::node::Lending;
+use crate::state::lending::Lending;
 use crate::state::port::Port;
 use crate::state::settings::Theme;
 use crate::state::sheet::{SaveSheet, Sheet};
@@ -126,8 +126,6 @@ pub enum Command {
     SetZoom(f32),
     /// Whether scenes are sent ahead for a firm price.
     SendAhead(bool),
-    /// Notices are read.
-    ReadNotices,
     /// Put a notice away.
     Dismiss(u64),
     /// Show a folder in the system's own window.

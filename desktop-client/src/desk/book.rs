@@ -25,8 +25,8 @@ const PAGES_MAX: u32 = 200;
 /// Jobs that are steered at the same time: who steers thousands leaves the farm room to breathe.
 const STEERED_AT_ONCE: usize = 4;
 
-/// How far back earnings are shown, milliseconds: two weeks.
-const EARNINGS_MS: u64 = 14 * 86_400_000;
+/// How far back earnings are shown, milliseconds.
+const EARNINGS_MS: u64 = book::EARNINGS_DAYS * 86_400_000;
 
 /// What this desk is asked.
 pub(super) enum Ask {

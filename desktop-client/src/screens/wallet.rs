@@ -16,7 +16,7 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     let words = "Loading your wallet";
     let Some(wallet) = fetched(ui, &state.book.wallet, words, commands) else { return };
     let statement_of = &state.book.statement;
-    if statement_of.value.is_none() && statement_of.trouble.is_none() && !statement_of.is_asked {
+    if statement_of.is_unasked() {
         commands.push(Command::Statement(wallet.account));
     }
     heading(ui, "Wallet");

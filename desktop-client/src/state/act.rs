@@ -120,7 +120,6 @@ impl State {
                 self.settings.sends_ahead = is_wanted;
                 self.remember(asks);
             }
-            Command::ReadNotices => self.notices.read_all(),
             Command::Dismiss(number) => self.notices.dismiss(number),
             Command::Jobs(wish) => self.wish(wish, asks),
         }

@@ -7,6 +7,9 @@ use protocol::{JobId, PublicKey};
 
 use super::fetched::Fetched;
 
+/// Days back that earnings are asked for.
+pub const EARNINGS_DAYS: u64 = 14;
+
 /// Jobs, nodes, tokens, as far as they have been asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Book {

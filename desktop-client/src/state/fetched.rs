@@ -18,11 +18,10 @@ impl<T> Default for Fetched<T> {
 }
 
 impl<T> Fetched<T> {
-    /// Notes a question; `false` when one is under way, or has been answered or refused.
-    pub fn ask_once(&mut self) -> bool {
-        let is_new = !self.is_asked && self.value.is_none() && self.trouble.is_none();
-        self.is_asked |= is_new;
-        is_new
+    /// Whether nobody has asked: no question is under way, nor was one answered or refused.
+    #[must_use]
+    pub const fn is_unasked(&self) -> bool {
+        !self.is_asked && self.value.is_none() && self.trouble.is_none()
     }
 
     /// Notes a question, whatever was known before.
@@ -53,9 +52,11 @@ mod tests {
     #[test]
     fn a_question_is_asked_once_and_again_when_wanted() {
         let mut fetched = Fetched::<u32>::default();
-        assert!(fetched.ask_once() && !fetched.ask_once());
+        assert!(fetched.is_unasked());
+        fetched.ask();
+        assert!(!fetched.is_unasked());
         fetched.take(Err("no".to_owned()));
-        assert!(!fetched.ask_once(), "a refusal is not asked for ever");
+        assert!(!fetched.is_unasked(), "a refusal is not asked for ever");
         fetched.ask();
         fetched.take(Ok(3));
         assert_eq!((fetched.get(), fetched.trouble.as_deref()), (Some(&3), None));

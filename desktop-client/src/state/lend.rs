@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use farm_node::{RunAnyway, Wishes};
 
-use super::node::{ANYWAY_MS, RESTARTS, Run, STEADY_MS, When};
+use super::lending::When;
+use super::node::{ANYWAY_MS, RESTARTS, Run, STEADY_MS};
 use super::notices::Tone;
 use super::own_farm::OwnFarm;
 use super::{Door, Link, State, node, own_farm};

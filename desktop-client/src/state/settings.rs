@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Door;
 use super::jobs::Listing;
-use super::node::Lending;
+use super::lending::Lending;
 
 /// Scenes that are remembered.
 const RECENT: usize = 8;

@@ -3,7 +3,8 @@
 use desktop_client::app::App;
 use desktop_client::command::Command;
 use desktop_client::desk::Ask;
-use desktop_client::state::node::{Run, When};
+use desktop_client::state::lending::When;
+use desktop_client::state::node::Run;
 use desktop_client::state::own_farm::{self, OwnFarm};
 use desktop_client::state::{Door, Event, Link, book, node};
 use egui::accesskit::Role;

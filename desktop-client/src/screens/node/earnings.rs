@@ -6,12 +6,11 @@ use protocol::view::{EarningsOf, EarningsRow, EarningsView};
 
 use crate::command::{Command, Commands};
 use crate::state::State;
+use crate::state::book::EARNINGS_DAYS;
 use crate::theme::{self, palette, space};
 use crate::widgets::{caption, card, dim, fact};
 use crate::words;
 
-/// Days that are drawn.
-pub(crate) const DAYS: u64 = 14;
 const DAY_MS: u64 = 86_400_000;
 /// Height of the highest bar, points.
 const HEIGHT: f32 = 72.0;
@@ -21,11 +20,7 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     if state.book.is_free() {
         return;
     }
-    if state.identity.is_some()
-        && !earned.is_asked
-        && earned.value.is_none()
-        && earned.trouble.is_none()
-    {
+    if state.identity.is_some() && earned.is_unasked() {
         commands.push(Command::Earnings);
     }
     let Some(view) = earned.get() else { return };
@@ -52,7 +47,7 @@ fn days(view: &EarningsView, now_ms: u64) -> Vec<Tokens> {
             |row: &&EarningsRow| matches!(row.of, EarningsOf::Day(ms) if ms / DAY_MS == day);
         view.rows.iter().find(is_of).map_or(Tokens::ZERO, sum)
     };
-    (0..DAYS).rev().map(|back| of(today.saturating_sub(back))).collect()
+    (0..EARNINGS_DAYS).rev().map(|back| of(today.saturating_sub(back))).collect()
 }
 
 fn bars(ui: &mut Ui, days: &[Tokens], now_ms: u64) {

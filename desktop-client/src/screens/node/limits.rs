@@ -4,7 +4,7 @@ use egui::{DragValue, TextEdit, Ui};
 
 use crate::command::{Command, Commands};
 use crate::state::State;
-use crate::state::node::{Lending, Share, When};
+use crate::state::lending::{Lending, Share, When};
 use crate::widgets::{caption, card, check, dim, segmented, setting, slider};
 
 pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
