@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::sign::public_key;
 use protocol::{
-    BackendKind, Equipment, Lease, LeaseId, NodeHello, NodeId, OwnerBinding, PublicKey, Request,
-    Signed,
+    BackendKind, Equipment, GivenBack, Lease, LeaseId, NodeHello, NodeId, OwnerBinding, PublicKey,
+    Request, Signed,
 };
 use renderer::Cancel;
 use tokio::sync::{Notify, watch};
@@ -228,7 +228,8 @@ impl Agent {
             }
             if !unfinished.is_empty() {
                 let reason = "the node is stopping".to_owned();
-                let release = Request::Release { leases: unfinished, reason, too_large: false };
+                let why = GivenBack::Undone;
+                let release = Request::Release { leases: unfinished, reason, why };
                 if let Err(error) = connection.call(&release, Bytes::new(), FAREWELL_TIMEOUT).await
                 {
                     tracing::debug!(%error, "the leases were not given back");

@@ -50,7 +50,7 @@ pub use event::NodeEvent;
 pub use lease::LeaseError;
 pub use manners::{Manners, Pause};
 pub use vitals::Vitals;
-pub use wishes::{Hold, RunAnyway, Wishes, WishesError};
+pub use wishes::{Hold, RunAnyway, Unwanted, Wishes, WishesError};
 pub use witness::{Witness, WitnessError};
 
 /// Why a node cannot go on. What a retry may heal is a [`NodeEvent::Error`] instead.

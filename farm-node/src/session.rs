@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::message::RefusedCode;
-use protocol::{Findings, LeaseId, PublicKey, Reply, Request, Signed, Verdict, limits};
+use protocol::{Findings, GivenBack, LeaseId, PublicKey, Reply, Request, Signed, Verdict, limits};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use transport::{Backoff, CallError, Connection, FetchError, SceneError};
@@ -291,7 +291,11 @@ impl Session<'_> {
             Err(error) => {
                 let reason = chain(&error);
                 if self.agent.held.contains_key(&lease) {
-                    self.release(vec![lease], reason.clone(), error.is_too_large());
+                    let why = match error.is_too_large() {
+                        true => GivenBack::TooLarge,
+                        false => GivenBack::Undone,
+                    };
+                    self.release(vec![lease], reason.clone(), why);
                 }
                 self.agent.let_go(lease, reason);
                 // What failed at once would do so again, as often as the farm can grant leases.
@@ -393,6 +397,7 @@ impl Session<'_> {
                         Err(error) => self.error(chain(&error)),
                     }
                 }
+                self.give_back_unwanted();
             }
             Ok(other) => {
                 self.error(unexpected("poll", &other));

@@ -11,7 +11,7 @@ use crate::duty::{Duty, Phase};
 use crate::event::NodeEvent;
 use crate::manners::{Manners, Observation, Observer, Pause, decide, slept, woke};
 use crate::studio::Busy;
-use crate::wishes::{Hold, Wishes};
+use crate::wishes::{Hold, Unwanted, Wishes};
 use crate::work::Events;
 use crate::worker::{Reins, Rest};
 
@@ -31,6 +31,8 @@ pub(crate) struct Watched {
     pub(crate) hold: Option<Hold>,
     /// All that the machine has slept.
     pub(crate) slept: Duration,
+    /// Jobs that its owner does not want rendered here.
+    pub(crate) unwanted: Vec<Unwanted>,
 }
 
 impl Watched {
@@ -79,7 +81,9 @@ pub(crate) fn begin(post: Post) -> watch::Receiver<Watched> {
     let wishes = post.wishes.borrow().clone();
     let now = Watched { slept: slept(), ..Watched::default() };
     // Whoever is told to hold from the start takes nothing before the first look.
-    let (sender, receiver) = watch::channel(Watched { hold: wishes.hold, ..now.clone() });
+    let unwanted = wishes.unwanted.clone();
+    let first = Watched { hold: wishes.hold, unwanted, ..now.clone() };
+    let (sender, receiver) = watch::channel(first);
     std::thread::spawn(move || {
         let (yielding, rests) = (None, false);
         Watch { post, wishes, now, yielding, rests }.keep(&sender);
@@ -137,7 +141,8 @@ impl Watch {
         let pause = decide(self.manners(), &seen, self.now.pause.as_ref());
         let all = slept();
         let slept = woke(self.now.slept, all).map_or(self.now.slept, |_new| all);
-        Watched { pause, hold: self.wishes.hold, slept }
+        let unwanted = self.wishes.unwanted.clone();
+        Watched { pause, hold: self.wishes.hold, slept, unwanted }
     }
 
     /// Halts the worker or lets it go on, where that changes.
@@ -208,7 +213,7 @@ mod tests {
     #[test]
     fn a_tile_at_hand_is_finished_and_everything_else_halts() {
         let check = |pause: Option<Pause>, hold, halts: Option<&str>, at_rest| {
-            let watched = Watched { pause, hold, slept: Duration::ZERO };
+            let watched = Watched { pause, hold, ..Watched::default() };
             let words = watched.halts().map(|pause| pause.to_string());
             assert_eq!((words.as_deref(), watched.is_at_rest()), (halts, at_rest));
         };

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 
+use protocol::{JobId, limits};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -30,8 +31,39 @@ pub struct Wishes {
     pub up_bytes_per_second: Option<NonZeroU64>,
     /// Disk space for scenes, bytes; heeded when the next one is needed.
     pub cache_bytes: Option<NonZeroU64>,
+    /// Jobs that are not to be rendered here: their leases go back, and the farm gives the node no more
+    /// of them.
+    pub unwanted: Vec<Unwanted>,
     /// Whether to tell [`NodeEvent::Vitals`](crate::NodeEvent::Vitals) once a second.
     pub vitals: bool,
+}
+
+/// A job that is not to be rendered on a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unwanted {
+    /// The job.
+    #[serde(with = "id_as_text")]
+    pub job: JobId,
+    /// What its owner tells the farm's operator of it, at most
+    /// [`REPORT_CHARS_MAX`](limits::REPORT_CHARS_MAX) characters; nothing where it is nobody's concern.
+    #[serde(default)]
+    pub report: String,
+}
+
+/// The text form of a job's id.
+mod id_as_text {
+    use protocol::JobId;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(job: &JobId, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(job)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<JobId, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
 }
 
 /// How a node stops working, until the wish is withdrawn.
@@ -67,6 +99,9 @@ pub enum WishesError {
     /// Manners out of bounds.
     #[error(transparent)]
     Manners(#[from] MannersError),
+    /// A word that is a speech.
+    #[error("the report of {0} has {1} characters; at most {max} are taken", max = limits::REPORT_CHARS_MAX)]
+    Report(JobId, usize),
 }
 
 impl Wishes {
@@ -75,7 +110,12 @@ impl Wishes {
     /// # Errors
     /// See [`WishesError`].
     pub fn check(&self) -> Result<(), WishesError> {
-        self.manners.as_ref().map_or(Ok(()), Manners::check).map_err(WishesError::from)
+        self.manners.as_ref().map_or(Ok(()), Manners::check)?;
+        let length = |it: &Unwanted| it.report.chars().count();
+        match self.unwanted.iter().find(|it| length(it) > limits::REPORT_CHARS_MAX) {
+            Some(long) => Err(WishesError::Report(long.job, length(long))),
+            None => Ok(()),
+        }
     }
 
     /// The wishes of who does not change his mind, as [`run`](crate::run) takes them.
@@ -117,6 +157,13 @@ mod tests {
         let heat = "temperature_c_max is NaN; choose 30 to 110, or none for no rule";
         check(|it| it.temperature_c_max = Some(f32::NAN), Some(heat));
         assert_eq!(Wishes::default().check(), Ok(()));
+        let job = JobId([1; 16]);
+        let reported = |count| Wishes {
+            unwanted: vec![Unwanted { job, report: "x".repeat(count) }],
+            ..Wishes::default()
+        };
+        assert_eq!(reported(500).check(), Ok(()));
+        assert_eq!(reported(501).check(), Err(WishesError::Report(job, 501)));
     }
 
     #[test]

@@ -161,6 +161,25 @@ impl TileGrid {
         })
     }
 
+    /// The tile that a pixel of the frame is in, or `None` where nothing is rendered.
+    #[must_use]
+    pub const fn tile_at(&self, x: u32, y: u32) -> Option<TileIndex> {
+        if !self.window.contains(x, y) {
+            return None;
+        }
+        let (column, row) =
+            ((x - self.window.x0) / self.tile_side_px, (y - self.window.y0) / self.tile_side_px);
+        Some(TileIndex(row * self.columns() + column))
+    }
+
+    /// How many rings of tiles around one another of the same picture is.
+    #[must_use]
+    pub const fn rings_between(&self, one: TileIndex, other: TileIndex) -> u32 {
+        let across = (one.0 % self.columns()).abs_diff(other.0 % self.columns());
+        let down = (one.0 / self.columns()).abs_diff(other.0 / self.columns());
+        if across > down { across } else { down }
+    }
+
     /// All tiles, those nearest the centre first: what the artist looks at appears first.
     #[must_use]
     pub fn from_centre(&self) -> Vec<TileIndex> {
@@ -191,13 +210,23 @@ mod tests {
             for tile in grid.from_centre() {
                 let rect = grid.rect(tile).expect("a tile of the grid");
                 assert!(window.holds(&rect) && rect.width() <= 32 && rect.height() <= 32);
+                assert_eq!(grid.tile_at(rect.x1 - 1, rect.y0), Some(tile));
                 for (x, y) in rect.inside(&window).pixels() {
                     seen[(y * window.width() + x) as usize] += 1;
                 }
             }
             assert!(seen.iter().all(|&count| count == 1), "{window:?}");
             assert_eq!(grid.rect(TileIndex(grid.tile_count())), None);
+            assert_eq!(grid.tile_at(window.x1, window.y0), None);
         }
+    }
+
+    #[test]
+    fn rings_lie_around_a_tile() {
+        // Four columns, three rows.
+        let grid = TileGrid::new(Rect::of_size(Size::new(100, 70)), 32);
+        let rings = (0..12).map(|tile| grid.rings_between(TileIndex(4), TileIndex(tile)));
+        assert_eq!(rings.collect::<Vec<_>>(), [1, 1, 2, 3, 0, 1, 2, 3, 1, 1, 2, 3]);
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub use job::{
     FrameRange, JobSpec, RayCount, Shot, ShotIndex, SpecError, TileIndex, Unit, ViewIndex,
 };
 pub use lease::{Class, Commitment, Engine, Lease, OwnerBinding, Refusal, Verdict, VerdictKind};
-pub use message::{NodeHello, Reply, Request, Role};
+pub use message::{GivenBack, NodeHello, Reply, Request, Role};
 pub use needs::{BackendKind, Equipment, Needs, NeedsError, Pool, PoolError, PoolsError, Reach};
 pub use noise::{NoiseError, NoiseTarget};
 pub use offer::{Assurance, AssuranceError, Offer, PriceError};
@@ -77,4 +77,4 @@ pub use voucher::{ParseVoucherError, Voucher, VoucherText};
 pub use wire::{DecodeError, decode, encode};
 
 /// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.
-pub const PROTOCOL_VERSION: u32 = 10;
+pub const PROTOCOL_VERSION: u32 = 11;

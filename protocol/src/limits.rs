@@ -43,6 +43,8 @@ pub const NEEDS_MAX: usize = 256;
 pub const NEEDS_OF_ONE_MAX: usize = 16;
 /// Characters of a name that a person chose.
 pub const NAME_CHARS_MAX: usize = 200;
+/// Characters of what a node's owner tells the operator of a job.
+pub const REPORT_CHARS_MAX: usize = 500;
 /// Bytes of one encoded message, its body not counted.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a film on the wire.

@@ -63,10 +63,10 @@ pub enum Request {
     Release {
         /// The leases.
         leases: Vec<LeaseId>,
-        /// Why, for the log.
+        /// Why, for the log; where they are unwanted, a word to the operator, or nothing.
         reason: String,
-        /// Whether their scene does not fit into this node's memory: it gets no more of their jobs.
-        too_large: bool,
+        /// What follows from it.
+        why: GivenBack,
     },
     /// Asks for pixels of others' films to render; the reply waits up to `wait_ms` when there are
     /// none.
@@ -249,6 +249,18 @@ pub enum Request {
         /// The line of the signed note, at most [`crate::limits::COSIGNATURE_LINE_BYTES_MAX`] bytes.
         line: String,
     },
+}
+
+/// What follows from leases that a node gives back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GivenBack {
+    /// Nothing: it does not come to them, or failed at them.
+    Undone,
+    /// Their scene does not fit into its memory: it gets no more of their jobs until the artist has
+    /// them retried.
+    TooLarge,
+    /// Its owner does not want them rendered on his machine: it never gets more of their jobs.
+    Unwanted,
 }
 
 /// What a caller is.

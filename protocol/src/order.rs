@@ -201,6 +201,9 @@ pub enum Steering {
     /// It ends at once: what nodes have begun is dropped, films that are here are still judged and
     /// paid, and the rest of the price returns.
     Cancel,
+    /// Which of its units come first, of those that nobody has begun; all others of the same picture
+    /// follow ring by ring around them. Said again, the last word counts.
+    First(Selection),
 }
 
 /// Some of a job's units; the default is all.
@@ -223,6 +226,17 @@ impl Selection {
                 && self.view.is_none_or(|view| view == shot.view)
         };
         self.tile.is_none_or(|tile| tile == unit.tile) && spec.shot(unit.shot).is_some_and(is_of)
+    }
+}
+
+impl std::fmt::Display for Selection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let frame = self.frame.map(|frame| format!("frame {frame}"));
+        let view = self.view.map(|view| format!("camera {}", view.0));
+        let tile = self.tile.map(|tile| format!("tile {}", tile.0));
+        let words: Vec<String> = [frame, view, tile].into_iter().flatten().collect();
+        f.write_str(if words.is_empty() { "all" } else { "" })?;
+        f.write_str(&words.join(", "))
     }
 }
 
@@ -277,6 +291,9 @@ mod tests {
         assert_eq!((held(None, Some(1), None), held(None, Some(2), None)), (4, 0));
         assert_eq!((held(None, None, Some(1)), held(None, None, Some(2))), (4, 0));
         assert_eq!(held(Some(3), Some(1), Some(0)), 1);
+        let selection = Selection { frame: Some(3), tile: Some(TileIndex(7)), view: None };
+        assert_eq!(selection.to_string(), "frame 3, tile 7");
+        assert_eq!(Selection::default().to_string(), "all");
     }
 
     #[test]

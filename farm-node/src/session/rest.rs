@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::{LeaseId, Request, limits};
+use protocol::{GivenBack, LeaseId, Request, limits};
 use tokio::time::Instant;
 
 use super::{Answer, BARRED_WAIT, Session};
 use crate::announce::weightier;
 use crate::bench::Stage;
 use crate::manners::{AfterSleep, Pause, after_sleep, woke};
-use crate::wishes::Hold;
+use crate::wishes::{Hold, Unwanted};
 
 /// A halt that lasts longer is none that a lease waits for: another node has it.
 const GIVE_BACK_AFTER: Duration = Duration::from_secs(60);
 /// Why leases are given back.
 const WHY: &str = "the node pauses";
+/// Why a lease is dropped whose job its owner does not want.
+const UNWANTED: &str = "its job is unwanted here";
 
 /// Which of the leases that are not finished go back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,7 @@ impl Session<'_> {
         let since = self.halted;
         self.halted = now.halts().map(|_pause| since.unwrap_or_else(Instant::now));
         self.give_back();
+        self.give_back_unwanted();
         self.may_sleep();
         let slept = woke(self.slept, now.slept)?;
         self.slept = now.slept;
@@ -71,17 +74,33 @@ impl Session<'_> {
             return;
         }
         leases.iter().for_each(|lease| self.agent.let_go(*lease, WHY));
-        self.release(leases, WHY.to_owned(), false);
+        self.release(leases, WHY.to_owned(), GivenBack::Undone);
+    }
+
+    /// Gives back what the owner does not want rendered here, with his word to the operator.
+    pub(super) fn give_back_unwanted(&mut self) {
+        let unwanted = self.agent.watched.borrow().unwanted.clone();
+        for Unwanted { job, report } in unwanted {
+            let held = self.agent.held.iter();
+            let of_job = held
+                .filter(|(_, held)| held.finished.is_none() && held.lease.piece.unit.job == job);
+            let leases: Vec<LeaseId> = of_job.map(|(id, _)| *id).collect();
+            if leases.is_empty() {
+                continue;
+            }
+            leases.iter().for_each(|lease| self.agent.let_go(*lease, UNWANTED));
+            self.release(leases, report, GivenBack::Unwanted);
+        }
     }
 
     /// Gives leases back that were asked for before a pause.
     pub(super) fn decline(&mut self, leases: Vec<LeaseId>) {
-        self.release(leases, WHY.to_owned(), false);
+        self.release(leases, WHY.to_owned(), GivenBack::Undone);
     }
 
-    pub(super) fn release(&mut self, leases: Vec<LeaseId>, reason: String, too_large: bool) {
+    pub(super) fn release(&mut self, leases: Vec<LeaseId>, reason: String, why: GivenBack) {
         self.releasing += 1;
-        let request = Request::Release { leases, reason, too_large };
+        let request = Request::Release { leases, reason, why };
         self.call(request, Bytes::new(), limits::CALL_TIMEOUT, Answer::Released);
     }
 

@@ -11,9 +11,9 @@ use film::Film;
 use protocol::message::{Qualification, RefusedCode};
 use protocol::sign::public_key;
 use protocol::{
-    Batch, Class, Engine, Holder, Holders, JobId, Lease, LeaseId, NodeId, Piece, PublicKey,
-    RayCount, Rect, RenderSettings, Reply, Request, SceneId, ScenePass, Signed, SigningKey, Size,
-    TileIndex, Tokens, Unit, Verdict, VerdictKind,
+    Batch, Class, Engine, GivenBack, Holder, Holders, JobId, Lease, LeaseId, NodeId, Piece,
+    PublicKey, RayCount, Rect, RenderSettings, Reply, Request, SceneId, ScenePass, Signed,
+    SigningKey, Size, TileIndex, Tokens, Unit, Verdict, VerdictKind,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, Work};
 use tempfile::TempDir;
@@ -32,6 +32,7 @@ pub struct Book {
     pub films: Vec<(LeaseId, Bytes)>,
     pub beaten: Vec<LeaseId>,
     pub released: Vec<LeaseId>,
+    pub unwanted: Vec<(LeaseId, String)>,
     /// Films are heard and never answered.
     pub deaf: bool,
     /// Leases go to the nodes that they name; else to whoever asks next.
@@ -120,8 +121,13 @@ impl Farm {
                 self.book().films.push((commitment.lease, body));
                 Reply::Done
             }
-            Request::Release { leases, .. } => {
-                self.book().released.extend(leases);
+            Request::Release { leases, reason, why } => {
+                let mut book = self.book();
+                if why == GivenBack::Unwanted {
+                    book.unwanted.extend(leases.iter().map(|lease| (*lease, reason.clone())));
+                }
+                book.released.extend(leases);
+                drop(book);
                 Reply::Done
             }
             Request::Gives { scenes, addresses } => {

@@ -2,8 +2,8 @@
 
 use std::sync::Mutex;
 
-use farm_node::{Hold, Manners, NodeEvent, Pause, RunAnyway, Wishes};
-use protocol::{Batch, Lease, NodeId, SceneId};
+use farm_node::{Hold, Manners, NodeEvent, Pause, RunAnyway, Unwanted, Wishes};
+use protocol::{Batch, JobId, Lease, NodeId, SceneId};
 use renderer::ENGINE;
 use tempfile::TempDir;
 use transport::Peer;
@@ -158,6 +158,32 @@ async fn manners_change_while_a_node_works_and_can_be_overridden() {
     let expected =
         "a wish changes nothing: away_minutes is 0; choose 1 to 1440, or none for no rule";
     assert_eq!(message.await, expected);
+    node.stop().await.expect("a clean stop");
+    peer.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_are_unwanted_go_back_with_a_word_and_others_go_on() {
+    let Scenery { folder, farm, peer, scene } = scenery().await;
+    let mut node = Node::start(&peer, &folder, None).await;
+    let of = |job: u8, mut lease: Lease| {
+        lease.piece.unit.job = JobId([job; 16]);
+        lease
+    };
+    let first = of(7, long(node.id, scene, 0, 4096));
+    farm.offer(&first);
+    rendering(&mut node).await;
+    let unwanted = vec![Unwanted { job: JobId([7; 16]), report: "not for my machine".to_owned() }];
+    node.wish(Wishes { unwanted, ..Wishes::default() });
+    let word = "not for my machine".to_owned();
+    farm.until(|book| book.unwanted == [(first.id, word.clone())]).await;
+    // What comes of it later goes back as well; another job is rendered.
+    let (again, other) = (of(7, lease(node.id, scene, 1)), of(8, lease(node.id, scene, 2)));
+    farm.offer(&again);
+    farm.until(|book| book.unwanted.iter().any(|(id, _)| *id == again.id)).await;
+    farm.offer(&other);
+    farm.until(|book| book.films.iter().any(|(id, _)| *id == other.id)).await;
+    assert_eq!(farm.book().films.len(), 1);
     node.stop().await.expect("a clean stop");
     peer.close().await;
 }

@@ -135,7 +135,7 @@ fn requests() -> Vec<Request> {
         Request::Release {
             leases: vec![LeaseId([3; 16])],
             reason: "stopping".into(),
-            too_large: true,
+            why: GivenBack::TooLarge,
         },
         Request::MyVerdicts { after: 12 },
         Request::Holders { scene: SceneId([2; 32]) },
@@ -148,6 +148,7 @@ fn requests() -> Vec<Request> {
         Request::Order { spec: spec(), order: Signed::new(&order, &key()) },
         Request::Steer { job: JobId([1; 16]), steering: Steering::Priority(Priority::default()) },
         Request::Steer { job: JobId([1; 16]), steering: Steering::Retry(selection()) },
+        Request::Steer { job: JobId([1; 16]), steering: Steering::First(selection()) },
         Request::Jobs { offset: 0, limit: 50 },
         Request::Watch { job: JobId([1; 16]), after: 4, wait_ms: 10_000 },
         Request::Film { unit: unit() },

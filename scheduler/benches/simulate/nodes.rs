@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use protocol::{
-    BackendKind, Class, Digest, Equipment, JobId, LeaseId, Needs, NodeId, Pool, PublicKey,
-    RayCount, Tokens, Unit,
+    BackendKind, Class, Digest, Equipment, GivenBack, JobId, LeaseId, Needs, NodeId, Pool,
+    PublicKey, RayCount, Tokens, Unit,
 };
 use scheduler::core::{Event, LeasePhase, LeasePurse, NodeFacts};
 
@@ -281,7 +281,7 @@ impl Farm {
         self.stop(number, Waste::Left);
         if says_so {
             for lease in leases {
-                self.apply(Event::Released { lease, too_large: false, now_ms });
+                self.apply(Event::Released { lease, why: GivenBack::Undone, now_ms });
             }
         }
         if !hangs {

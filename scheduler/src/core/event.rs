@@ -3,9 +3,9 @@
 use ledger::Transfer;
 use protocol::challenge::challenge_pixels;
 use protocol::{
-    Batch, BatchLengths, Challenge, Class, Commitment, Digest, Engine, Equipment, JobId, JobSpec,
-    LeaseId, NodeId, NoiseTarget, Order, Piece, PublicKey, Quote, RayCount, Refusal, Schedule,
-    Signed, Steering, Tokens, Unit, Verdict, VerdictKind,
+    Batch, BatchLengths, Challenge, Class, Commitment, Digest, Engine, Equipment, GivenBack, JobId,
+    JobSpec, LeaseId, NodeId, NoiseTarget, Order, Piece, PublicKey, Quote, RayCount, Refusal,
+    Schedule, Signed, Steering, Tokens, Unit, Verdict, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -120,8 +120,8 @@ pub enum Event {
     Released {
         /// The lease.
         lease: LeaseId,
-        /// Whether the scene does not fit into the node's memory.
-        too_large: bool,
+        /// What follows from it.
+        why: GivenBack,
         /// When.
         now_ms: u64,
     },
@@ -354,6 +354,17 @@ pub enum Event {
     Repriced {
         /// Tokens per billion metered rays, from now on.
         base_per_gray: Tokens,
+        /// When.
+        now_ms: u64,
+    },
+    /// A node's owner told the operator something of a job that he does not want.
+    Reported {
+        /// The node.
+        node: NodeId,
+        /// The job.
+        job: JobId,
+        /// His words.
+        words: String,
         /// When.
         now_ms: u64,
     },

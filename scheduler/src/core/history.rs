@@ -276,7 +276,8 @@ fn time_of(event: &Event) -> Option<u64> {
         | Event::Steered { now_ms, .. }
         | Event::DisputeHeard { now_ms, .. }
         | Event::Unstaked { now_ms, .. }
-        | Event::Repriced { now_ms, .. } => Some(*now_ms),
+        | Event::Repriced { now_ms, .. }
+        | Event::Reported { now_ms, .. } => Some(*now_ms),
         Event::Ordered(ordered) => Some(ordered.now_ms),
         _ => None,
     }
@@ -420,6 +421,9 @@ fn deed(book: &Book, event: &Event) -> Option<Act> {
             let words = format!("{base_per_gray} tokens per billion rays");
             (Actor::Farm, "repriced", nothing, words)
         }
+        Event::Reported { node, job, words, .. } => {
+            (Actor::Node(*node), "job_reported", (Some(*job), Some(*node)), words.clone())
+        }
         _ => return None,
     })
 }
@@ -429,6 +433,7 @@ fn steered(steering: Steering) -> (&'static str, String) {
         Steering::Pause => ("job_paused", String::new()),
         Steering::Resume => ("job_resumed", String::new()),
         Steering::Priority(priority) => ("job_priority", format!("{}", u8::from(priority))),
+        Steering::First(which) => ("job_first", format!("{which}")),
         Steering::Retry(_) => ("job_retried", String::new()),
         Steering::Stop => ("job_stopped", String::new()),
         Steering::Cancel => ("job_cancelled", String::new()),

@@ -144,11 +144,11 @@ pub(super) fn grant_in(state: &State, node: &Node, job: &Job, now_ms: u64) -> Op
     if !is_offered(state, node, job) {
         return None;
     }
-    // Nobody has begun with a fresh unit, so one is as good as another.
+    // Nobody has begun with a fresh unit, so if the first is not for the node, none is.
     [(Want::Again, LOOKED_AT_MAX), (Want::Twin, LOOKED_AT_MAX), (Want::Fresh, 1)]
         .into_iter()
-        .flat_map(|(want, most)| job.waiting.range((want, 0)..=(want, u32::MAX)).take(most))
-        .find_map(|&(_, unit_index)| grant_of(state, node, job, unit_index, now_ms))
+        .flat_map(|(want, most)| job.waiting_for(want).take(most))
+        .find_map(|unit_index| grant_of(state, node, job, unit_index, now_ms))
 }
 
 /// Whether a job's units are for this node.
@@ -250,7 +250,7 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
 
 /// Whether another owner has a node here that could render a twin, for what the job pays.
 fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
-    if !job.too_small.is_empty() {
+    if !job.too_small.is_empty() || !job.unwanted_by.is_empty() {
         return has_better(state, node, job, |_| false);
     }
     let able = state.index.able_for(&job.demand);
@@ -396,7 +396,7 @@ fn exhausted(state: &State, id: JobId) -> Option<String> {
         && job.leases == 0
         && job.available.is_zero()
         && !job.quote.price.is_zero()
-        && job.waiting.iter().any(|&(_, index)| job.units[index as usize].clawed_back.is_zero());
+        && job.waiting.iter().any(|&(_, _, index)| job.units[index as usize].clawed_back.is_zero());
     stuck.then(|| {
         format!(
             "the frame cost more rays than the probe had bounded, and the price of {} is spent; order the rest with a new quote",
@@ -430,9 +430,9 @@ fn hopeless(state: &State, id: JobId) -> Option<String> {
         return None;
     }
     // Units that were begun come first.
-    let begun = job.waiting.range(..(Want::Fresh, 0));
+    let begun = job.waiting.range(..(Want::Fresh, 0, 0));
     let unit =
-        begun.map(|&(_, index)| &job.units[index as usize]).find(|unit| is_hopeless(unit))?;
+        begun.map(|&(_, _, index)| &job.units[index as usize]).find(|unit| is_hopeless(unit))?;
     Some(format!(
         "tile {} of {} failed {} times on the farm's nodes; what was not spent has been returned",
         unit.unit.tile.0,

@@ -112,7 +112,7 @@ impl Default for Policy {
             stake_full: Tokens::from_whole(100),
             newcomer_units: 2,
             // What a twin sees and a challenge does not is worth less than a hundredth of the work.
-            twin_floor_ppm: 5_000,
+            twin_floor_ppm: 2_500,
             twin_wait_ms: 60_000,
             // 1 - 0.95^136 = 99.9 %: DESIGN section 6.4.
             pixels_exact: 136,

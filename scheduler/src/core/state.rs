@@ -16,7 +16,7 @@ pub use able::Able;
 pub use demand::Demand;
 pub use index::{Index, Touched};
 pub(super) use index::{LAST_AFTER_MS, Open, RACE_AFTER_MS, slow_after_ms};
-pub use job::{Accepted, Ending, Job, JobPhase, Pause, UnitState, Urgency, Want};
+pub use job::{Accepted, Ending, First, Job, JobPhase, Pause, UnitState, Urgency, Want};
 pub(super) use line::Merged;
 pub use line::{InLine, Line};
 pub use quiet::Quiet;

@@ -81,8 +81,14 @@ pub fn row(state: &State, job: &Job, now_ms: u64) -> JobSummary {
 /// Connected nodes that may render a job and can hold its scene.
 fn nodes_here(state: &State, job: &Job) -> Option<u32> {
     let able = state.index.able_for(&job.demand)?;
-    let failed = job.too_small.iter().filter(|id| able.contains(**id)).count();
-    Some((able.len() - failed) as u32)
+    let passed_by = job.too_small.union(&job.unwanted_by).filter(|id| able.contains(**id)).count();
+    Some((able.len() - passed_by) as u32)
+}
+
+/// Whether a job has units that want a film, and no node that is here may render them.
+#[must_use]
+pub fn is_unserved(state: &State, job: &Job) -> bool {
+    unserved(state, job).is_some()
 }
 
 /// Why nobody works for a job with units that want a film, as far as needs and asks say.
@@ -102,6 +108,9 @@ fn unserved(state: &State, job: &Job) -> Option<String> {
         )),
         None => Some(format!(
             "no node that meets its needs and can hold its scene is connected ({needs}; {memory}); none of the {all} that are does"
+        )),
+        _ if hold == 0 && !job.unwanted_by.is_empty() => Some(format!(
+            "none of the {here} connected nodes that may render it can hold its scene or wants to"
         )),
         _ if hold == 0 => Some(format!(
             "its scene did not fit into the memory of any of the {here} connected nodes that may render it ({memory}); lower its textures or triangles, or wait for larger nodes"

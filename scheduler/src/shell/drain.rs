@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::desk::DeskHandle;
 use super::run::News;
-use crate::core::Book;
+use crate::core::{Job, State, view};
 
 /// How often it is looked whether to drain, and how far it is.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -18,6 +18,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const LINGERS_MS: u64 = 15_000;
 /// How long it stays at most without a job, whoever fetches what.
 const LINGERS_MS_MAX: u64 = 10 * 60_000;
+
+/// How long it waits for a node that may render a job, where none has for so long, milliseconds.
+const WAITS_MS: u64 = 10 * 60_000;
 
 /// Asks the scheduler of a data folder to drain, now or when it is started next.
 ///
@@ -67,8 +70,9 @@ pub(super) async fn drained(data_dir: &Path, desk: &DeskHandle, tell: impl Fn(Ne
         let asked = is_asked(data_dir);
         let look = desk.ask(move |desk| {
             desk.live_mut().drains = asked;
-            let left = asked.then(|| going(&desk.state().book));
-            (left, desk.state().live.fetched_ms, desk.now_ms())
+            let now_ms = desk.now_ms();
+            let left = asked.then(|| going(desk.state(), now_ms));
+            (left, desk.state().live.fetched_ms, now_ms)
         });
         // A desk that has stopped says so itself.
         let Ok((left, fetched_ms, now_ms)) = look.await else {
@@ -99,9 +103,15 @@ const fn lingers_until_ms(used_ms: u64, idle_ms: u64) -> u64 {
     if until_ms < at_most_ms { until_ms } else { at_most_ms }
 }
 
-/// Jobs that go on: those that are paused, or wait for such, would hold it up for ever.
-fn going(book: &Book) -> usize {
-    book.active.values().filter(|job| !book.jobs[job].is_held()).count()
+/// Jobs that go on. Those that are paused, wait for such, or have waited long for a node that may render
+/// them would hold it up for ever.
+pub(super) fn going(state: &State, now_ms: u64) -> usize {
+    let book = &state.book;
+    let waits_in_vain = |job: &Job| {
+        now_ms.saturating_sub(job.served_ms) >= WAITS_MS && view::is_unserved(state, job)
+    };
+    let jobs = book.active.values().map(|job| &book.jobs[job]);
+    jobs.filter(|job| !job.is_held() && !waits_in_vain(job)).count()
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use ledger::account;
 use protocol::message::RefusedCode;
 use protocol::view::JobStatus;
 use protocol::{
-    BackendKind, Equipment, Footprint, JobId, Needs, Reply, Request, Role, Selection, Steering,
-    Tokens,
+    BackendKind, Equipment, Footprint, GivenBack, JobId, Needs, Reply, Request, Role, Selection,
+    Steering, Tokens,
 };
 use scheduler::core::{Event, JobPhase, plan, view};
 
@@ -57,7 +57,7 @@ fn give_back(world: &mut World, index: usize) {
     let event = grant(world, index).expect("it is tried");
     let Event::Granted { lease, .. } = event else { panic!("a grant") };
     world.apply(event);
-    world.apply(Event::Released { lease, too_large: true, now_ms: world.now_ms });
+    world.apply(Event::Released { lease, why: GivenBack::TooLarge, now_ms: world.now_ms });
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn nobody_waits_for_a_node_that_cannot_hold_the_scene() {
         let event = grant(&world, 0).expect("nobody else could");
         let Event::Granted { lease, .. } = event else { panic!("a grant") };
         world.apply(event);
-        world.apply(Event::Released { lease, too_large: false, now_ms: world.now_ms });
+        world.apply(Event::Released { lease, why: GivenBack::Undone, now_ms: world.now_ms });
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use protocol::Size;
 use protocol::view::JobStatus;
+use protocol::{Request, Size, Steering};
 use scheduler::Config;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -133,6 +134,36 @@ fn what_is_not_there_is_said_and_other_names_are_not_answered() {
         for path in ["/page.js", "/page.css", "/icon.svg"] {
             assert_eq!(get(page, path).await.status, 200, "{path}");
         }
+        farm.stop().await;
+    });
+}
+
+#[test]
+fn a_farm_that_drains_says_so_and_how_many_jobs_go_on() {
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let farm = Farm::start(dir.path(), with_page).await;
+        let page = farm.ready.status.expect("a page");
+        let client = client(10, &farm.ready.ticket).await;
+        let job = ordered(&client, &spec("still to do")).await;
+        let says = async |wanted: &str, path: &str| {
+            for _ in 0..100 {
+                if get(page, path).await.text().contains(wanted) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            panic!("{path} does not say {wanted:?}: {}", get(page, path).await.text());
+        };
+        says("tessera_draining 0", "/metrics").await;
+        assert!(!get(page, "/").await.text().contains("Draining"));
+        scheduler::drain(dir.path()).expect("asked");
+        says("those that go on (1)", "/").await;
+        says("tessera_draining 1", "/metrics").await;
+        let steering = Steering::Pause;
+        assert_eq!(client.ask(Request::Steer { job, steering }).await, protocol::Reply::Done);
+        says("those that go on (0)", "/").await;
+        client.peer.close().await;
         farm.stop().await;
     });
 }

@@ -2,7 +2,7 @@
 
 use ledger::account;
 use protocol::view::JobStatus;
-use protocol::{Class, Steering, Tokens};
+use protocol::{Class, GivenBack, Steering, Tokens};
 use scheduler::core::{Event, JobPhase, Policy, plan, view};
 use scheduler::money;
 
@@ -287,7 +287,7 @@ fn keys_without_a_name_cannot_end_a_job() {
             let now_ms = world.now_ms;
             // Half of them give their leases back, half never answer.
             world.apply(match index % 2 {
-                0 => Event::Released { lease, too_large: false, now_ms },
+                0 => Event::Released { lease, why: GivenBack::Undone, now_ms },
                 _ => Event::Lapsed { lease, now_ms },
             });
         }

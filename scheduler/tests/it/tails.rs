@@ -51,7 +51,7 @@ fn give(world: &mut World, index: usize, of: (JobId, u32), films_wanted: u8) -> 
 /// The first node does all units but so many, each in so long, milliseconds; those that are left.
 fn done_but(world: &mut World, job: JobId, left: usize, film_ms: u64) -> Vec<u32> {
     let waiting = &world.state.book.jobs[&job].waiting;
-    let fresh: Vec<u32> = waiting.iter().map(|&(_, unit_index)| unit_index).collect();
+    let fresh: Vec<u32> = waiting.iter().map(|&(_, _, unit_index)| unit_index).collect();
     let (done, left) = fresh.split_at(fresh.len() - left);
     for &unit_index in done {
         let lease = give(world, 0, (job, unit_index), 1);

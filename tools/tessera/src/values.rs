@@ -19,6 +19,14 @@ pub fn size(text: &str) -> Result<Size, ValueError> {
     Ok(Size::new(side(width).ok_or_else(error)?, side(height).ok_or_else(error)?))
 }
 
+/// A pixel of a frame, `960,400`.
+pub fn pixel(text: &str) -> Result<(u32, u32), ValueError> {
+    let error = || ValueError { wanted: "X,Y in pixels from the upper left, as 960,400" };
+    let (x, y) = text.split_once(',').ok_or_else(error)?;
+    let place = |text: &str| text.trim().parse().map_err(|_not_whole| error());
+    Ok((place(x)?, place(y)?))
+}
+
 /// A part of a frame, `800,300,320x200`.
 pub fn crop(text: &str) -> Result<Crop, ValueError> {
     let error = || ValueError { wanted: "X,Y,WIDTHxHEIGHT in pixels, as 800,300,320x200" };
@@ -214,6 +222,15 @@ mod tests {
         assert_eq!(size("640x360"), Ok(Size::new(640, 360)));
         for text in ["640", "0x1", "640x", "-1x4", "640×360", "1x1x1", "99999999999x1"] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pixels() {
+        assert_eq!(pixel("960,400"), Ok((960, 400)));
+        assert_eq!(pixel("0, 7"), Ok((0, 7)));
+        for text in ["", "1", "1,", "1,2,3", "-1,2", "1.5,2", "1x2"] {
+            assert!(pixel(text).is_err(), "{text}");
         }
     }
 

@@ -45,19 +45,11 @@ pub fn steer(ticket: &str, jobs: &[JobId], steering: Steering) -> String {
             }
             Steering::Stop => writeln!(lines, "tessera jobs stop {job}"),
             Steering::Cancel => writeln!(lines, "tessera jobs cancel {job}"),
-            Steering::Retry(Selection { frame, view, tile }) => {
-                write!(lines, "tessera jobs retry {job}").ok();
-                let parts = [
-                    ("frame", frame),
-                    ("camera", view.map(|view| view.0)),
-                    ("tile", tile.map(|tile| tile.0)),
-                ];
-                for (name, number) in parts {
-                    if let Some(number) = number {
-                        write!(lines, " --{name} {number}").ok();
-                    }
-                }
-                writeln!(lines)
+            Steering::First(which) => {
+                writeln!(lines, "tessera jobs first {job}{}", options(which))
+            }
+            Steering::Retry(which) => {
+                writeln!(lines, "tessera jobs retry {job}{}", options(which))
             }
         }
         // A string takes whatever is written into it.
@@ -74,6 +66,14 @@ fn farm(ticket: &str) -> String {
         false => format!("'{}'", ticket.replace('\'', "'\\''")),
     };
     format!("export TESSERA_FARM={ticket}\n")
+}
+
+/// Some of a job's units as options.
+fn options(Selection { frame, view, tile }: Selection) -> String {
+    let view = view.map(|view| view.0);
+    let parts = [("frame", frame), ("camera", view), ("tile", tile.map(|tile| tile.0))];
+    let named = parts.into_iter().filter_map(|(name, number)| Some((name, number?)));
+    named.map(|(name, number)| format!(" --{name} {number}")).collect()
 }
 
 #[cfg(test)]
@@ -121,6 +121,7 @@ mod tests {
         check(Steering::Retry(Selection::default()), "retry ID");
         let tile = Selection { frame: Some(3), view: None, tile: Some(TileIndex(7)) };
         check(Steering::Retry(tile), "retry ID --frame 3 --tile 7");
+        check(Steering::First(tile), "first ID --frame 3 --tile 7");
         assert_eq!(steer("farmx", &jobs, Steering::Stop).lines().count(), 3);
     }
 }

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use protocol::{
-    Engine, JobId, JobSpec, LeaseId, NodeId, Order, Priority, PublicKey, Quote, RayCount, Signed,
-    Tokens, Unit,
+    Engine, JobId, JobSpec, LeaseId, NodeId, Order, Priority, PublicKey, Quote, RayCount,
+    Selection, Signed, Tokens, Unit,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,8 +74,11 @@ pub struct Job {
     pub units: Vec<UnitState>,
     /// Indices of the units in the order of what they are, for looking one up.
     pub by_unit: Vec<u32>,
-    /// Units that want a film.
-    pub waiting: BTreeSet<(Want, u32)>,
+    /// What its artist wants to see first.
+    pub first: Option<First>,
+    /// Units that want a film, with their rings around what is wanted first, in the order in which
+    /// they are handed out.
+    pub waiting: BTreeSet<(Want, u32, u32)>,
     /// Units that are to be indexed anew at the end of the event.
     #[serde(skip)]
     pub touched: Vec<u32>,
@@ -101,6 +104,10 @@ pub struct Job {
     pub failures: BTreeMap<NodeId, u32>,
     /// Nodes into whose memory its scene did not fit, though they were taken to have enough.
     pub too_small: BTreeSet<NodeId>,
+    /// Nodes whose owners do not want it.
+    pub unwanted_by: BTreeSet<NodeId>,
+    /// What they told the operator.
+    pub reports: BTreeMap<NodeId, String>,
     /// Times that its artist has had failures forgotten.
     pub retries: u32,
     /// When last.
@@ -155,6 +162,15 @@ pub enum Pause {
     Artist,
     /// A job that it was to wait for ended before it was done.
     After(JobId),
+}
+
+/// What an artist wants to see first of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct First {
+    /// These units, and the others of their picture around them.
+    pub which: Selection,
+    /// Since when.
+    pub since_ms: u64,
 }
 
 /// Why a unit wants a film; what was begun comes before what was not.
@@ -276,7 +292,13 @@ impl Job {
         let facts = &node.facts;
         self.spec.needs.allow(facts.owner, &facts.equipment)
             && self.quote.memory.fits(&facts.equipment)
-            && !self.too_small.contains(&node.id)
+            && !self.is_passed_by(node.id)
+    }
+
+    /// Whether a node that may render it has said that it cannot or does not want to.
+    #[must_use]
+    pub fn is_passed_by(&self, node: NodeId) -> bool {
+        self.too_small.contains(&node) || self.unwanted_by.contains(&node)
     }
 
     /// Whether nobody has picked its nodes, by what he asks of them or by a scene that few can hold.
@@ -305,7 +327,7 @@ impl Job {
     /// Whether units wait that nobody has begun; one that was may wait for a certain node.
     #[must_use]
     pub fn has_fresh_units(&self) -> bool {
-        self.waiting.last().is_some_and(|(want, _)| *want == Want::Fresh)
+        self.waiting.last().is_some_and(|(want, ..)| *want == Want::Fresh)
     }
 
     /// Whether all units that it will want were begun.
@@ -439,11 +461,38 @@ impl Job {
         self.units_spared += u32::from(spared);
         let was_spared = std::mem::replace(&mut self.units[unit_index as usize].spared, spared);
         self.units_spared -= u32::from(was_spared);
+        let ring = self.ring(unit_index);
         for old in [Want::Again, Want::Twin, Want::Fresh] {
-            self.waiting.remove(&(old, unit_index));
+            self.waiting.remove(&(old, ring, unit_index));
         }
         if wants {
-            self.waiting.insert((want, unit_index));
+            self.waiting.insert((want, ring, unit_index));
+        }
+    }
+
+    /// Units that are waiting for the same reason, in the order in which they are handed out.
+    pub(in crate::core) fn waiting_for(&self, want: Want) -> impl Iterator<Item = u32> {
+        let all = self.waiting.range((want, 0, 0)..=(want, u32::MAX, u32::MAX));
+        all.map(|&(_, _, unit_index)| unit_index)
+    }
+
+    /// Has these units handed out before all others of the job.
+    pub(in crate::core) fn put_first(&mut self, first: First) {
+        self.first = Some(first);
+        let waiting = std::mem::take(&mut self.waiting);
+        let anew = waiting.into_iter().map(|(want, _, at)| (want, self.ring(at), at));
+        self.waiting = anew.collect();
+    }
+
+    /// How many rings of tiles a unit is away from what is wanted first; in another picture, the most.
+    fn ring(&self, unit_index: u32) -> u32 {
+        let Some(First { which, .. }) = self.first else { return 0 };
+        let unit = &self.units[unit_index as usize].unit;
+        let picture = Selection { tile: None, ..which };
+        match which.tile {
+            _ if !picture.holds(&self.spec, unit) => u32::MAX,
+            Some(tile) => self.spec.grid().rings_between(tile, unit.tile),
+            None => 0,
         }
     }
 }

@@ -76,6 +76,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         expired: false,
         units,
         by_unit,
+        first: None,
         waiting: BTreeSet::new(),
         touched: Vec::new(),
         quiet,
@@ -89,6 +90,8 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         refunded: Tokens::ZERO,
         failures: BTreeMap::new(),
         too_small: BTreeSet::new(),
+        unwanted_by: BTreeSet::new(),
+        reports: BTreeMap::new(),
         retries: 0,
         retried_ms: None,
         version: kept.count() as u64,
@@ -206,6 +209,8 @@ pub(super) fn expire(book: &mut Book, id: JobId) {
     let job = book.job_mut(id);
     job.expired = true;
     job.too_small = BTreeSet::new();
+    job.unwanted_by = BTreeSet::new();
+    job.reports = BTreeMap::new();
     job.version += 1;
     job.units = Vec::new();
     job.by_unit = Vec::new();

@@ -1,7 +1,7 @@
 //! The life of a lease up to its film.
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{Class, Digest, JobId, LeaseId, NodeId, RayCount, Tokens, Unit};
+use protocol::{Class, Digest, GivenBack, JobId, LeaseId, NodeId, RayCount, Tokens, Unit};
 
 use super::verdict::{self, Wrong};
 use super::{accept, challenge, conviction, job};
@@ -153,11 +153,15 @@ pub(super) fn detach(state: &mut State, id: LeaseId) -> Option<LeaseRecord> {
     Some(lease)
 }
 
-/// A node cannot hold the scene of a lease that it gives back: it gets no more of the job.
-pub(super) fn note_too_small(book: &mut Book, id: LeaseId) {
+/// A node gives a lease back: for some reasons it gets no more of the job.
+pub(super) fn note_given_back(book: &mut Book, id: LeaseId, why: GivenBack) {
     let out = book.leases.get(&id).filter(|lease| lease.phase == LeasePhase::Out);
-    if let Some((node, job)) = out.map(|lease| (lease.node, lease.job)) {
-        book.job_mut(job).too_small.insert(node);
+    let Some((node, job)) = out.map(|lease| (lease.node, lease.job)) else { return };
+    let job = book.job_mut(job);
+    match why {
+        GivenBack::Undone => {}
+        GivenBack::TooLarge => drop(job.too_small.insert(node)),
+        GivenBack::Unwanted => drop(job.unwanted_by.insert(node)),
     }
 }
 

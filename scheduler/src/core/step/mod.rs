@@ -56,10 +56,8 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             let grant = lease::Grant { lease, node, job, unit_index, films_wanted, boosted };
             lease::grant(state, &grant, now_ms, out);
         }
-        Event::Released { lease, too_large, now_ms } => {
-            if too_large {
-                lease::note_too_small(&mut state.book, lease);
-            }
+        Event::Released { lease, why, now_ms } => {
+            lease::note_given_back(&mut state.book, lease, why);
             lease::drop_lease(state, lease, false, now_ms, out);
         }
         Event::Lapsed { lease, now_ms } => lease::drop_lease(state, lease, true, now_ms, out),
@@ -114,6 +112,9 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::StakeLeft { owner } => stake::leave(&mut state.book, owner, out),
         Event::Aged { node, leases } => hold::release(&mut state.book, node, &leases, out),
         Event::Expired { job } => job::expire(&mut state.book, job),
+        Event::Reported { node, job, words, .. } => {
+            state.book.job_mut(job).reports.insert(node, words);
+        }
         Event::Repriced { base_per_gray, now_ms } => {
             node::reprice(&mut state.book, base_per_gray, now_ms);
         }

@@ -6,7 +6,7 @@ use protocol::{JobId, Schedule, Selection, Steering};
 
 use super::job;
 use crate::core::event::Effect;
-use crate::core::state::{Book, Ending, Job, JobPhase, Pause, State};
+use crate::core::state::{Book, Ending, First, Job, JobPhase, Pause, State};
 
 /// What a new job waits for, and why it is paused, if it is.
 pub(super) fn begin(book: &Book, schedule: &Schedule) -> (BTreeSet<JobId>, Option<Pause>) {
@@ -49,6 +49,7 @@ pub(super) fn steer(
             join_line(&mut state.book, id, now_ms);
         }
         Steering::Priority(priority) => job.priority = priority,
+        Steering::First(which) => job.put_first(First { which, since_ms: now_ms }),
         Steering::Retry(which) => {
             job.retries += 1;
             job.retried_ms = Some(now_ms);

@@ -14,7 +14,9 @@ use renderer::{Cancel, Work};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Bytes, Door, blocking, chain, internal, refused};
-use crate::core::{Book, Demand, Ending, Event, Job, JobPhase, Ordered, Quoted, State, kept, view};
+use crate::core::{
+    Book, Demand, Ending, Event, Job, JobPhase, Ordered, Quoted, State, UnitState, kept, view,
+};
 use crate::quote::{self, Terms};
 use crate::shell::assay::AssayError;
 use crate::shell::frames::FrameError;
@@ -29,6 +31,8 @@ const RAYS_PER_SECOND: u64 = 2_000_000;
 const RETRIES_MAX: u32 = 10;
 /// Milliseconds between two.
 const RETRY_AFTER_MS: u64 = 60_000;
+/// Milliseconds between two words of an artist on what of a job comes first.
+const FIRST_AFTER_MS: u64 = 500;
 
 impl Door {
     /// A firm price: fetches nothing, probes on this machine's CPU.
@@ -217,8 +221,11 @@ impl Door {
                     }
                     JobPhase::Open | JobPhase::Closing(_) => {
                         let now_ms = desk.now_ms();
-                        if let Steering::Retry(which) = steering {
-                            may_retry(&desk.state().book.jobs[&job], which, now_ms)?;
+                        let row = &desk.state().book.jobs[&job];
+                        match steering {
+                            Steering::Retry(which) => may_retry(row, which, now_ms)?,
+                            Steering::First(which) => may_come_first(row, which, now_ms)?,
+                            _ => {}
                         }
                         desk.apply(Event::Steered { job, steering, now_ms });
                         Ok(Reply::Done)
@@ -411,14 +418,30 @@ fn can_hold(state: &State, needs: &Needs, memory: Footprint) -> Result<(), Refus
     Err(refused(RefusedCode::BadRequest, message))
 }
 
+/// Units of a job, of which there must be some.
+fn chosen(job: &Job, which: Selection) -> Result<impl Iterator<Item = &UnitState>, Refused> {
+    let mut units =
+        job.units.iter().filter(move |unit| which.holds(&job.spec, &unit.unit)).peekable();
+    if units.peek().is_some() {
+        return Ok(units);
+    }
+    let message =
+        "the job has no such tile; see its frames, cameras and size with tessera jobs show";
+    Err(refused(RefusedCode::NotFound, message))
+}
+
+/// Whether a job has these units, and its order was not just changed: that looks at all of them.
+fn may_come_first(job: &Job, which: Selection, now_ms: u64) -> Result<(), Refused> {
+    let _some = chosen(job, which)?;
+    match job.first.is_some_and(|first| now_ms < first.since_ms + FIRST_AFTER_MS) {
+        true => Err(refused(RefusedCode::Busy, "the order was just changed; wait half a second")),
+        false => Ok(()),
+    }
+}
+
 /// Whether a job has units of these that are not accepted, and was not retried too often.
 fn may_retry(job: &Job, which: Selection, now_ms: u64) -> Result<(), Refused> {
-    let mut units = job.units.iter().filter(|unit| which.holds(&job.spec, &unit.unit)).peekable();
-    if units.peek().is_none() {
-        let message =
-            "the job has no such tile; see its frames, cameras and size with tessera jobs show";
-        return Err(refused(RefusedCode::NotFound, message));
-    }
+    let mut units = chosen(job, which)?;
     if units.all(|unit| unit.accepted.is_some()) {
         let message = format!(
             "all of that is accepted; to have an accepted tile rendered once more: tessera jobs dispute {}",

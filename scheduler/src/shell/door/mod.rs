@@ -139,8 +139,8 @@ impl Door {
             Request::Leases { max, wait_ms } => self.leases(caller, max, wait_ms).await,
             Request::Heartbeat { leases } => self.heartbeat(caller, leases).await,
             Request::Submit { commitment } => self.submit(caller, commitment, body).await,
-            Request::Release { leases, reason, too_large } => {
-                self.release(caller, leases, &reason, too_large).await
+            Request::Release { leases, reason, why } => {
+                self.release(caller, leases, &reason, why).await
             }
             Request::VerificationLease { wait_ms } => {
                 self.verification_lease(caller, wait_ms).await

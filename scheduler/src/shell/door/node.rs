@@ -4,20 +4,23 @@ use std::time::Duration;
 
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    Class, Commitment, Digest, Evidence, Lease, LeaseId, NodeId, PublicKey, RayCount, Refusal,
-    Reply, Signed, limits,
+    Class, Commitment, Digest, Evidence, GivenBack, Lease, LeaseId, NodeId, PublicKey, RayCount,
+    Refusal, Reply, Signed, limits,
 };
 use tokio::time::timeout;
 
 use super::hello::BARRED;
 use super::{Bytes, Door, blocking, internal, refused};
-use crate::core::{Event, LeasePhase, plan, view};
+use crate::core::{Event, Job, LeasePhase, plan, view};
 use crate::shell::by_hash::FileError;
 use crate::shell::desk::{Desk, Stopped};
 use crate::shell::verifier::{self, Tripped};
 
 /// Verdicts in one reply.
 const VERDICTS_PER_REPLY_MAX: usize = 500;
+
+/// Reports of one job that are kept: more say no more.
+const REPORTS_MAX: usize = 20;
 
 impl Door {
     /// Work for a node; waits for some when there is none.
@@ -85,18 +88,23 @@ impl Door {
         caller: PublicKey,
         leases: Vec<LeaseId>,
         reason: &str,
-        too_large: bool,
+        why: GivenBack,
     ) -> Result<Reply, Refused> {
         let node = NodeId(caller.0);
-        let reason: String = reason.chars().take(limits::NAME_CHARS_MAX).collect();
+        let reason: String = reason.trim().chars().take(limits::REPORT_CHARS_MAX).collect();
         tracing::info!(%node, leases = leases.len(), "leases given back: {reason:?}");
         self.desk
             .ask(move |desk| {
                 let now_ms = desk.now_ms();
                 for lease in leases {
                     let owned = desk.state().book.leases.get(&lease);
-                    if owned.is_some_and(|lease| lease.node == node) {
-                        desk.apply(Event::Released { lease, too_large, now_ms });
+                    if let Some(owned) = owned.filter(|lease| lease.node == node) {
+                        let (job, words) = (owned.job, reason.clone());
+                        let is_report = why == GivenBack::Unwanted && !words.is_empty();
+                        if is_report && may_report(&desk.state().book.jobs[&job], node) {
+                            desk.apply(Event::Reported { node, job, words, now_ms });
+                        }
+                        desk.apply(Event::Released { lease, why, now_ms });
                     } else if let Some(errand) = desk.docket_mut().give_back(lease, node, now_ms) {
                         desk.take_back(errand.challenged);
                     }
@@ -227,6 +235,11 @@ impl Door {
         let sign = |(number, verdict)| (number, Signed::new(&verdict, &self.key));
         Ok(Reply::Verdicts(verdicts.into_iter().map(sign).collect()))
     }
+}
+
+/// Whether a word of a node's owner on a job is kept: one of each, and no more than somebody reads.
+fn may_report(job: &Job, node: NodeId) -> bool {
+    !job.reports.contains_key(&node) && job.reports.len() < REPORTS_MAX
 }
 
 pub(super) fn unknown_node() -> Refused {

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use protocol::view::{JobStatus, JobSummary, NodeView};
 
+use super::super::drain;
 use super::{layout, words};
 use crate::core::{State, view};
 
@@ -32,6 +33,14 @@ pub(super) fn page(state: &State, checks_in_line: usize, now_ms: u64) -> Markup 
     };
     let main = html! {
         h1 { "Farm" }
+        div #draining {
+            @if state.live.drains {
+                p.notice role="status" {
+                    "Draining: no new jobs are taken, and the scheduler stops after those that go on ("
+                    (drain::going(state, now_ms)) "). tessera scheduler drain --undo takes that back."
+                }
+            }
+        }
         (figures)
         h2 { "Jobs" }
         (job_table(&shown, jobs.len(), now_ms))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 use protocol::view::TileStatus;
-use protocol::{JobId, Shot, ShotIndex};
+use protocol::{JobId, NodeId, Shot, ShotIndex};
 
 use super::{layout, words};
 use crate::core::{Job, State, view};
@@ -31,11 +31,23 @@ pub(super) fn page(state: &State, id: JobId, shot: ShotIndex, now_ms: u64) -> Op
             (layout::figure(if job.is_over() { "Took" } else { "For" }, &words::span(took), ""))
         }
         @if let Some(reason) = &summary.reason { p.error #reason { (reason) } }
+        (reports(&job.reports))
         (shots(job, id, shot, shown))
         (mosaic(job, id, shot, &tiles))
     };
     let crumbs = html! { a href="/" { "Tessera farm" } " / " strong { (id.short()) } };
     Some(layout::page(&summary.spec.name, &crumbs, &main))
+}
+
+/// What owners of nodes that do not want it have to say of it.
+fn reports(reports: &BTreeMap<NodeId, String>) -> Markup {
+    html! {
+        div #reports {
+            @for (node, words) in reports {
+                p.notice { "Reported by " (node.short()) ": " (words) }
+            }
+        }
+    }
 }
 
 /// Links to the shots around this one.

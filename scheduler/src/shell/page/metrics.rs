@@ -34,6 +34,8 @@ pub(super) struct Gathered {
     transfers_waiting: u64,
     base_price: u128,
     reserve: u128,
+    drains: bool,
+    reported: u64,
 }
 
 pub(super) fn gather(state: &State) -> Gathered {
@@ -46,6 +48,7 @@ pub(super) fn gather(state: &State) -> Gathered {
         transfers_waiting: book.outbox.len() as u64,
         base_price: book.base_per_gray.micro(),
         reserve: book.reserve.micro(),
+        drains: state.live.drains,
         ..Gathered::default()
     };
     for node in book.nodes.values() {
@@ -62,6 +65,7 @@ pub(super) fn gather(state: &State) -> Gathered {
     let mut jobs = [0; JobStatus::ALL.len()];
     for job in book.jobs.values() {
         jobs[view::status(job) as usize] += 1;
+        all.reported += u64::from(!job.reports.is_empty());
     }
     all.jobs = JobStatus::ALL.map(|status| (status.word(), jobs[status as usize]));
     all.units_waiting = book.active.values().map(|id| book.jobs[id].waiting.len() as u64).sum();
@@ -115,6 +119,8 @@ pub(super) fn text(
         "Batches that the ledger has not confirmed",
         u128::from(all.transfers_waiting),
     );
+    single("jobs_reported", "Jobs that owners of nodes have reported", all.reported.into());
+    single("draining", "1 while no new jobs are taken", u128::from(all.drains));
     single("base_price_microtokens", "For a billion metered rays", all.base_price);
     single("reserve_microtokens", "What the verification reserve holds", all.reserve);
     single(

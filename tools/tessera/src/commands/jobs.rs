@@ -28,7 +28,7 @@ use crate::progress::Progress;
 use crate::text;
 
 use self::go_on::ContinueArgs;
-use self::steer::{EndArgs, PriorityArgs, RetryArgs, SteerArgs};
+use self::steer::{EndArgs, FirstArgs, PriorityArgs, RetryArgs, SteerArgs};
 
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
@@ -53,6 +53,8 @@ pub enum JobsCommand {
     Resume(SteerArgs),
     /// Say which of your jobs comes first
     Priority(PriorityArgs),
+    /// Say what of a job is rendered first: a place in its picture, a frame, a camera
+    First(FirstArgs),
     /// Let nodes that failed at tiles of a job try again
     Retry(RetryArgs),
     /// End a job with the samples that it has; what is left in escrow returns
@@ -217,6 +219,7 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
         JobsCommand::Dispute(args) => &args.farm,
         JobsCommand::Pause(args) | JobsCommand::Resume(args) => &args.which.farm,
         JobsCommand::Priority(args) => &args.which.farm,
+        JobsCommand::First(args) => &args.which.farm,
         JobsCommand::Retry(args) => &args.which.farm,
         JobsCommand::Stop(args) | JobsCommand::Cancel(args) => &args.which.farm,
         JobsCommand::Continue(args) => &args.order.farm,
@@ -234,6 +237,7 @@ pub fn run(command: &JobsCommand, interrupt: &Interrupt) -> anyhow::Result<Exit>
             JobsCommand::Pause(args) => steer::steer(args, &farm, Steering::Pause).await,
             JobsCommand::Resume(args) => steer::steer(args, &farm, Steering::Resume).await,
             JobsCommand::Priority(args) => steer::prefer(args, &farm).await,
+            JobsCommand::First(args) => steer::first(args, &farm).await,
             JobsCommand::Retry(args) => steer::retry(args, &farm).await,
             JobsCommand::Stop(args) => steer::end(args, &farm, Steering::Stop).await,
             JobsCommand::Cancel(args) => steer::end(args, &farm, Steering::Cancel).await,

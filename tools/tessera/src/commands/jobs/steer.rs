@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use client::Farm;
 use protocol::view::JobSummary;
-use protocol::{JobId, Priority, Request, Selection, Steering, TileIndex, ViewIndex};
+use protocol::{JobId, Priority, Rect, Request, Selection, Steering, TileIndex, ViewIndex};
 
 use crate::exit::{Exit, fail};
 use crate::json;
@@ -88,6 +88,31 @@ impl RetryArgs {
     }
 }
 
+/// Options of `tessera jobs first`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera jobs first job_3f… --at 960,400 --farm @ticket
+  tessera jobs first job_3f… --frame 12 --farm @ticket
+
+")]
+pub struct FirstArgs {
+    /// This frame
+    #[arg(long, value_name = "N")]
+    frame: Option<u32>,
+    /// This camera: 0 is the first
+    #[arg(long, value_name = "N")]
+    camera: Option<u32>,
+    /// The tile with this pixel of the picture, and then those around it
+    #[arg(long, value_name = "X,Y", value_parser = values::pixel)]
+    at: Option<(u32, u32)>,
+    /// This tile, in rows from the upper left, and then those around it
+    #[arg(long, value_name = "N", conflicts_with = "at")]
+    tile: Option<u32>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
+}
+
 /// Options of `tessera jobs stop` and `tessera jobs cancel`.
 #[derive(Debug, Args)]
 #[command(before_help = "\
@@ -134,6 +159,33 @@ pub(super) async fn retry(args: &RetryArgs, farm: &Farm) -> anyhow::Result<Exit>
         farm.ask(Request::Steer { job, steering: Steering::Retry(selection) }).await?;
     }
     eprintln!("  who failed at it may try again");
+    say(&now(farm, job).await?, args.which.json)
+}
+
+pub(super) async fn first(args: &FirstArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let job = args.which.job;
+    let tile = match args.at {
+        Some((x, y)) => {
+            let spec = now(farm, job).await?.spec;
+            let window = spec.settings.window();
+            let outside = || {
+                let Rect { x0, y0, x1, y1 } = window;
+                let words = format!(
+                    "pixel {x},{y} is not rendered; choose one from {x0},{y0} to {},{}",
+                    x1 - 1,
+                    y1 - 1
+                );
+                fail(Exit::Usage, words)
+            };
+            Some(spec.grid().tile_at(x, y).ok_or_else(outside)?)
+        }
+        None => args.tile.map(TileIndex),
+    };
+    let which = Selection { frame: args.frame, view: args.camera.map(ViewIndex), tile };
+    farm.ask(Request::Steer { job, steering: Steering::First(which) }).await?;
+    if !args.which.json {
+        eprintln!("  first: {which}");
+    }
     say(&now(farm, job).await?, args.which.json)
 }
 

@@ -89,7 +89,7 @@ fn complain(number: u64, why: &str, json: bool) {
 
 #[cfg(test)]
 mod tests {
-    use farm_node::{Hold, RunAnyway};
+    use farm_node::{Hold, RunAnyway, Unwanted};
 
     use super::*;
 
@@ -109,13 +109,15 @@ mod tests {
             (5, Ok(held(Hold::Now))),
         ];
         assert_eq!(heard(input), expected);
-        let all = r#"{"hold":null,"run_anyway":{"until_ms":7},"manners":{"away_minutes":5,"schedule":["mon-fri 22:00-07:00"],"temperature_c_max":75},"duty_percent":70,"down_bytes_per_second":5000000,"up_bytes_per_second":1,"cache_bytes":20000000000,"vitals":true}"#;
+        let all = r#"{"hold":null,"run_anyway":{"until_ms":7},"manners":{"away_minutes":5,"schedule":["mon-fri 22:00-07:00"],"temperature_c_max":75},"duty_percent":70,"down_bytes_per_second":5000000,"up_bytes_per_second":1,"cache_bytes":20000000000,"unwanted":[{"job":"job_01010101010101010101010101010101"}],"vitals":true}"#;
         let [(1, Ok(wishes))] = &heard(all.as_bytes())[..] else { panic!("one line of wishes") };
         assert_eq!(wishes.run_anyway, Some(RunAnyway { until_ms: 7, on_battery: false }));
         assert_eq!(wishes.duty_percent.map(u8::from), Some(70));
         let manners = wishes.manners.clone().expect("manners");
         assert_eq!((manners.away_minutes, manners.schedule.len()), (Some(5), 1));
         assert!(wishes.vitals && wishes.cache_bytes.is_some_and(|it| it.get() == 20_000_000_000));
+        let unwanted = Unwanted { job: protocol::JobId([1; 16]), report: String::new() };
+        assert_eq!(wishes.unwanted, [unwanted]);
         // What is written can be read.
         let again = serde_json::to_string(wishes).expect("it is written");
         assert_eq!(&serde_json::from_str::<Wishes>(&again).expect("it is read"), wishes);
@@ -135,6 +137,10 @@ mod tests {
         check(r#"{"hold":"soon"}"#, "unknown variant `soon`, expected `after-this-tile` or `now`");
         check(r#"{"duty_percent":0}"#, "a duty of 0 % is none; choose 1 to 100");
         check(r#"{"duty_percent":256}"#, "256");
+        check(
+            r#"{"unwanted":[{"job":"job_1"}]}"#,
+            "not a valid id (expected job_ and 32 hex digits)",
+        );
         check(r#"{"run_anyway":{"until":1}}"#, "unknown field `until`");
         check(r#"{"manners":{"away":1}}"#, "unknown field `away`");
         check(r#"{"manners":{"away_minutes":0}}"#, "away_minutes is 0; choose 1 to 1440");
