@@ -5,7 +5,7 @@ mod table;
 
 use std::path::PathBuf;
 
-use farm_node::Hold;
+use farm_node::{Hold, Unwanted};
 use film::Look;
 use protocol::{AccountId, JobId, ShotIndex, Size, Steering};
 
@@ -113,6 +113,8 @@ pub enum Command {
     ResumeNode,
     /// Let it work for a while though one uses the machine.
     RunAnyway,
+    /// Do not render this job on the machine.
+    Refuse(Box<Unwanted>),
     /// Lend the machine so.
     SetLending(Box<Lending>),
     /// Start a farm of one's own on this machine, and connect to it.

@@ -19,7 +19,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const UNCHECKED: &str = "dangerously_accept_unchecked_films = true\n\
     [policy]\ncheck = false\nnewcomer_units = 0\ntwin_floor_ppm = 0\n";
 
-/// Every film is challenged, and one in fifty has a twin, as with nodes of good name.
+/// Every film is challenged, and one in 400 has a twin, as with nodes of good name.
 const CHALLENGED: &str = "[policy]\nnewcomer_units = 0\n";
 
 /// As a farm of strangers begins: their first films are rendered twice besides.

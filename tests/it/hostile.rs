@@ -83,7 +83,7 @@ fn who_breaks_the_protocol_costs_an_honest_job_nothing() -> Result<()> {
 async fn breaches(link: &Connection) -> Result<()> {
     let bad = RefusedCode::BadRequest;
     refused(say(link, &u32::MAX.to_le_bytes(), false).await, bad)?;
-    refused(say(link, &frame::head(&[0xee; 40], 0), true).await, bad)?;
+    refused(say(link, &frame::head(&[0xee; 40], 0, 0), true).await, bad)?;
     let absurd = head(&Request::Qualify, limits::FILM_BYTES_MAX + 1);
     refused(say(link, &absurd, false).await, bad)?;
     refused(say(link, &head(&Request::Wallet, 1 << 20), false).await, bad)?;
@@ -125,7 +125,7 @@ fn streams_that_never_end_cost_an_honest_job_nothing() -> Result<()> {
                     _ => Vec::new(),
                 };
                 send.write_all(&request).await.ok();
-                streams.push((send, recv, frame::head(&[1; 1_000], 0).into_iter().cycle()));
+                streams.push((send, recv, frame::head(&[1; 1_000], 0, 0).into_iter().cycle()));
             }
         }
         begun.send(()).ok();

@@ -89,7 +89,7 @@ impl Stranger {
 
 /// The bytes of a request before its body.
 pub fn head(request: &Request, body_bytes: usize) -> Vec<u8> {
-    frame::head(&encode(request), body_bytes)
+    frame::head(&encode(request), body_bytes, body_bytes)
 }
 
 /// Sends raw bytes on one stream, ends it or not, and reads what comes back; none where the stream

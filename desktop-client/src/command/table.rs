@@ -1,7 +1,7 @@
 //! Commands that need no more than the state: their words, keys, and when they can be given.
 
 use egui::{Key, Modifiers};
-use farm_node::Hold;
+use farm_node::{Hold, Unwanted};
 use protocol::ShotIndex;
 
 use super::Command;
@@ -427,6 +427,19 @@ pub const ACTIONS: &[Action] = &[
             } else {
                 Err("It does not rest for your sake now")
             }
+        },
+    },
+    Action {
+        words: "Refuse the job at hand…",
+        group: Group::Node,
+        keys: &[],
+        command: |state| {
+            let refused = state.node.job().map(|job| Unwanted { job, report: String::new() });
+            Command::Sheet(refused.map(Sheet::Refuse))
+        },
+        enabled: |state| {
+            with_node(state)?;
+            state.node.job().map(|_job| ()).ok_or("It renders nothing now")
         },
     },
     Action {

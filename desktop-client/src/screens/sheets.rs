@@ -3,6 +3,7 @@
 mod many;
 mod open;
 mod palette;
+mod refuse;
 mod save;
 mod stop;
 
@@ -58,6 +59,11 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
         Some(Sheet::EndMany { jobs, steering }) => {
             sheet(ui, &many::title(jobs, *steering), 460.0, commands, |ui, commands| {
                 many::end(state, jobs, *steering, ui, commands);
+            });
+        }
+        Some(Sheet::Refuse(job)) => {
+            sheet(ui, "Not on this machine", 460.0, commands, |ui, commands| {
+                refuse::show(job, ui, commands);
             });
         }
         Some(Sheet::Prefer { jobs, priority }) => {

@@ -104,6 +104,7 @@ impl State {
             | Command::PauseNode(_)
             | Command::ResumeNode
             | Command::RunAnyway
+            | Command::Refuse(_)
             | Command::SetLending(_)
             | Command::StartOwnFarm
             | Command::StopOwnFarm => self.lend(command, asks),

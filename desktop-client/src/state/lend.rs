@@ -41,6 +41,12 @@ impl State {
                 self.node.anyway = Some(RunAnyway { until_ms, on_battery });
                 self.tell_node(asks);
             }
+            Command::Refuse(job) => {
+                self.sheet = None;
+                self.settings.lending.refuse(*job);
+                self.remember(asks);
+                self.tell_node(asks);
+            }
             Command::SetLending(lending) => {
                 self.settings.lending = *lending;
                 self.remember(asks);

@@ -1,7 +1,10 @@
 //! How a person lends his machine: when, how much of it, how hot.
 
-use farm_node::Manners;
+use farm_node::{Manners, Unwanted};
 use serde::{Deserialize, Serialize};
+
+/// Jobs that are remembered as not wanted.
+const UNWANTED_MAX: usize = 100;
 
 /// How much of the machine the node may take, by one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +84,8 @@ pub struct Lending {
     pub up_mb: u32,
     /// Whether it starts with the app.
     pub with_app: bool,
+    /// Jobs that are not rendered here, the newest last.
+    pub unwanted: Vec<Unwanted>,
 }
 
 impl Default for Lending {
@@ -100,6 +105,7 @@ impl Default for Lending {
             down_mb: 0,
             up_mb: 0,
             with_app: false,
+            unwanted: Vec::new(),
         }
     }
 }
@@ -117,6 +123,15 @@ impl Lending {
     /// Sets what a word stands for.
     pub fn set(&mut self, share: Share) {
         (self.duty_percent, self.temperature_c) = share.values();
+    }
+
+    /// A job is not rendered here any more.
+    pub fn refuse(&mut self, job: Unwanted) {
+        self.unwanted.retain(|other| other.job != job.job);
+        self.unwanted.push(job);
+        // Jobs end; the farm remembers those that do not.
+        let more = self.unwanted.len().saturating_sub(UNWANTED_MAX);
+        self.unwanted.drain(..more);
     }
 
     /// The manners as a node has them.
@@ -140,6 +155,8 @@ impl Lending {
 
 #[cfg(test)]
 mod tests {
+    use protocol::JobId;
+
     use super::*;
     use crate::state::node::Node;
 
@@ -156,5 +173,24 @@ mod tests {
         assert_eq!(nightly.manners().schedule.len(), 1);
         assert_eq!(nightly.manners().away_minutes, None);
         assert_eq!(Node::default().wishes(&nightly).check(), Ok(()));
+    }
+
+    #[test]
+    fn a_job_is_refused_once_and_old_ones_are_forgotten() {
+        let mut lending = Lending::default();
+        let refused = |number: u8, report: &str| Unwanted {
+            job: JobId([number; 16]),
+            report: report.to_owned(),
+        };
+        lending.refuse(refused(1, ""));
+        lending.refuse(refused(1, "why"));
+        assert_eq!(lending.unwanted, [refused(1, "why")]);
+        assert_eq!(Node::default().wishes(&lending).unwanted, lending.unwanted);
+        (1..=101).for_each(|number| lending.refuse(refused(number, "")));
+        assert_eq!(lending.unwanted.len(), UNWANTED_MAX);
+        assert_eq!(lending.unwanted[0].job, JobId([2; 16]));
+        // Settings on disk keep them.
+        let text = toml::to_string(&lending).expect("written");
+        assert_eq!(toml::from_str::<Lending>(&text).expect("read"), lending);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU64;
 
 use farm_node::{Duty, Hold, RunAnyway, Wishes};
+use protocol::JobId;
 
 use super::lending::Lending;
 
@@ -45,8 +46,8 @@ pub enum Doing {
     },
     /// It renders.
     Rendering {
-        /// Short name of the job.
-        job: String,
+        /// The job.
+        job: Option<JobId>,
         /// The tile's number.
         tile: u64,
     },
@@ -172,7 +173,7 @@ impl Node {
                 rung("Fetching a scene", &format!("{percent} %"))
             }
             (Run::Up, Doing::Rendering { job, tile }) => {
-                rung("Rendering for others", &format!("{job}, tile {tile}"))
+                rung("Rendering for others", &format!("{}, tile {tile}", short(*job)))
             }
             (Run::Up, Doing::Finishing) => rung("Finishing", "This tile, then it pauses"),
             (Run::Up, Doing::Paused { reason, .. }) => {
@@ -209,7 +210,17 @@ impl Node {
             down_bytes_per_second: mega(lending.down_mb),
             up_bytes_per_second: mega(lending.up_mb),
             cache_bytes: NonZeroU64::new(u64::from(lending.cache_gb.max(1)) * 1_000_000_000),
+            unwanted: lending.unwanted.clone(),
             vitals: true,
+        }
+    }
+
+    /// The job that it renders a tile of.
+    #[must_use]
+    pub const fn job(&self) -> Option<JobId> {
+        match (self.run, &self.doing) {
+            (Run::Up, Doing::Rendering { job, .. }) => *job,
+            _other => None,
         }
     }
 
@@ -264,10 +275,10 @@ impl Node {
             }
             "rendering" => {
                 let unit = &said["unit"];
-                let job = short(unit["job"].as_str().unwrap_or_default());
+                let job = unit["job"].as_str().and_then(|id| id.parse::<JobId>().ok());
                 let tile = unit["tile"].as_u64().unwrap_or_default();
-                self.doing = Doing::Rendering { job: job.clone(), tile };
-                format!("Rendering tile {tile} of {job}")
+                self.doing = Doing::Rendering { job, tile };
+                format!("Rendering tile {tile} of {}", short(job))
             }
             "submitted" | "dropped" => {
                 if matches!(self.doing, Doing::Rendering { .. } | Doing::Fetching { .. }) {
@@ -323,9 +334,9 @@ impl Node {
     }
 }
 
-/// `job_3f12…` for people: its first characters.
-fn short(id: &str) -> String {
-    id.chars().take(12).collect()
+/// A job for people.
+fn short(job: Option<JobId>) -> String {
+    job.map_or_else(|| "a job".to_owned(), |job| job.short())
 }
 
 fn vitals(said: &serde_json::Value) -> Vitals {
@@ -367,7 +378,7 @@ mod tests {
         assert_eq!(Node::default().rung().name, "Off");
         assert_eq!(told(&[]).rung().name, "Preparing");
         assert_eq!(told(&up()).rung().name, "Ready");
-        let unit = json!({"job": "job_3f00112233445566", "tile": 52});
+        let unit = json!({"job": "job_3f001122334455663f00112233445566", "tile": 52});
         let rendering = rung(json!({"event": "rendering", "unit": unit}));
         assert_eq!(
             (rendering.name, rendering.more.as_str()),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use farm_node::Unwanted;
 use protocol::{JobId, ShotIndex, Steering};
 
 /// A sheet, with what a person has typed into it.
@@ -41,6 +42,8 @@ pub enum Sheet {
         /// How: [`Steering::Stop`] or [`Steering::Cancel`].
         steering: Steering,
     },
+    /// Whether a job is not to be rendered on this machine, and why.
+    Refuse(Unwanted),
     /// Which priority jobs are to have.
     Prefer {
         /// Which.

@@ -29,8 +29,8 @@ pub struct LiveView<'a> {
 }
 
 /// Draws the picture with the state of every tile that is not accepted yet, and tells about the tile
-/// under the pointer; returns what one sees of it from now on.
-pub fn picture(ui: &mut Ui, view: &LiveView<'_>) -> (Response, Port) {
+/// under the pointer; returns what one sees of it from now on, and the waiting tile that was clicked.
+pub fn picture(ui: &mut Ui, view: &LiveView<'_>) -> (Response, Port, Option<TileIndex>) {
     let LiveView { live, spec, .. } = *view;
     let room = ui.available_size();
     let (area, response) = ui.allocate_exact_size(room, Sense::click_and_drag());
@@ -78,15 +78,20 @@ pub fn picture(ui: &mut Ui, view: &LiveView<'_>) -> (Response, Port) {
         let inside = |tile: &usize| rect_of(*tile as u32).is_some_and(|r| r.contains(pointer));
         (0..live.tiles.len()).find(inside).map(|tile| (tile, pointer))
     });
+    let waits = |tile: usize| !view.is_over && live.look(tile) == TileLook::Waiting;
+    let clicked = tile.map(|(tile, _)| tile).filter(|tile| response.clicked() && waits(*tile));
     let response = match tile {
         Some((tile, pointer)) if !response.dragged() => response.on_hover_ui_at_pointer(|ui| {
             tell(ui, live, spec, tile);
             let pixel = ((pointer - frame.min) / scale).to_pos2();
             tell_light(ui, live, pixel);
+            if waits(tile) {
+                ui.label("Click to have it rendered first, and then what is around it");
+            }
         }),
         _outside => response,
     };
-    (response, port)
+    (response, port, clicked.map(|tile| TileIndex(tile as u32)))
 }
 
 /// What a person does to a canvas in this frame.

@@ -139,7 +139,7 @@ impl Connection {
         let Dialled { stall, pace, .. } = &*self.dialled;
         let written = write_frame(&mut send, header, body, *stall, pace.as_deref()).await;
         let answered = match reader.head().await {
-            Ok(_body_bytes) => reader.rest().await,
+            Ok(_sizes) => reader.rest().await,
             Err(error) => Err(error),
         };
         match (written, answered) {

@@ -1,9 +1,13 @@
-//! The frame of a message: `header size | header | body size | body`, sizes as little-endian u32.
+//! The frame of a message: `header size | header | body size | sent size | body`, sizes as
+//! little-endian u32; nothing follows a body size of 0. A body that is sent with fewer bytes than it
+//! has is [packed](crate::packing).
 //!
 //! A pure decoder, fed with whatever bytes have arrived: it checks each size before it keeps a
-//! byte, and never holds more than what came.
+//! byte, and never holds more than what came, until the whole of a packed body is here.
 
 use bytes::{Buf as _, Bytes};
+
+use crate::packing;
 
 /// What a frame may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +38,14 @@ pub enum FrameError {
         /// The size that is allowed.
         limit_bytes: usize,
     },
+    /// The body cannot be what was sent for it.
+    #[error("a body of {size_bytes} bytes does not come of the {sent_bytes} that were sent for it")]
+    Packed {
+        /// Bytes of the body that were announced.
+        size_bytes: usize,
+        /// Bytes that were sent, or announced to be.
+        sent_bytes: usize,
+    },
     /// The stream ended inside the frame.
     #[error("the message ended early")]
     Truncated,
@@ -51,6 +63,8 @@ pub enum Step {
     Header {
         /// Bytes of the body.
         body_bytes: usize,
+        /// Bytes that are held for it, at most: those that were sent, too, where it is packed.
+        held_bytes: usize,
     },
     /// The frame is complete.
     Done,
@@ -61,8 +75,9 @@ enum State {
     HeaderSize,
     Header { left: usize },
     BodySize,
-    Body { left: usize },
-    Done,
+    SentSize { size_bytes: usize },
+    Body { size_bytes: usize, left: usize },
+    Done { size_bytes: usize },
 }
 
 /// Takes a frame apart as its bytes arrive.
@@ -75,17 +90,20 @@ pub struct Decoder {
     body: Vec<u8>,
 }
 
-/// The bytes before the body. The body follows them as it is.
+/// The bytes before a body of so many bytes, of which so many are sent.
 ///
 /// # Panics
 /// When a part has 4 GiB or more; callers check against their bounds first.
 #[must_use]
-pub fn head(header: &[u8], body_bytes: usize) -> Vec<u8> {
+pub fn head(header: &[u8], body_bytes: usize, sent_bytes: usize) -> Vec<u8> {
     let size = |bytes: usize| u32::try_from(bytes).expect("invariant: sizes were checked before");
-    let mut head = Vec::with_capacity(header.len() + 8);
+    let mut head = Vec::with_capacity(header.len() + 12);
     head.extend_from_slice(&size(header.len()).to_le_bytes());
     head.extend_from_slice(header);
     head.extend_from_slice(&size(body_bytes).to_le_bytes());
+    if body_bytes > 0 {
+        head.extend_from_slice(&size(sent_bytes).to_le_bytes());
+    }
     head
 }
 
@@ -135,17 +153,33 @@ impl Decoder {
                     if size_bytes > limit_bytes {
                         return Err(FrameError::Body { size_bytes, limit_bytes });
                     }
-                    self.state = State::Body { left: size_bytes };
-                    return Ok(Step::Header { body_bytes: size_bytes });
+                    if size_bytes == 0 {
+                        self.state = State::Body { size_bytes, left: 0 };
+                        return Ok(Step::Header { body_bytes: 0, held_bytes: 0 });
+                    }
+                    self.state = State::SentSize { size_bytes };
                 }
-                State::Body { left } => {
+                State::SentSize { size_bytes } => {
+                    let Some(sent_bytes) = take_size(&mut self.size, input) else {
+                        return Ok(Step::More);
+                    };
+                    let size_bytes = *size_bytes;
+                    if sent_bytes > size_bytes {
+                        return Err(FrameError::Packed { size_bytes, sent_bytes });
+                    }
+                    self.state = State::Body { size_bytes, left: sent_bytes };
+                    let packed_bytes = if sent_bytes < size_bytes { sent_bytes } else { 0 };
+                    let held_bytes = size_bytes + packed_bytes;
+                    return Ok(Step::Header { body_bytes: size_bytes, held_bytes });
+                }
+                State::Body { size_bytes, left } => {
                     if !take_part(&mut self.body, left, input) {
                         return Ok(Step::More);
                     }
-                    self.state = State::Done;
+                    self.state = State::Done { size_bytes: *size_bytes };
                 }
-                State::Done if input.is_empty() => return Ok(Step::Done),
-                State::Done => return Err(FrameError::Trailing),
+                State::Done { .. } if input.is_empty() => return Ok(Step::Done),
+                State::Done { .. } => return Err(FrameError::Trailing),
             }
         }
     }
@@ -158,20 +192,26 @@ impl Decoder {
 
     /// Reserves the body's memory at once, for a caller who has agreed to its size.
     pub fn reserve_body(&mut self) {
-        if let State::Body { left } = self.state {
+        if let State::Body { left, .. } = self.state {
             self.body.reserve_exact(left);
         }
     }
 
-    /// The header and the body, at the end of the stream.
+    /// The header and the body, at the end of the stream. Unpacking a body takes its time.
     ///
     /// # Errors
-    /// [`FrameError::Truncated`] when the frame is not complete.
+    /// [`FrameError::Truncated`] when the frame is not complete, [`FrameError::Packed`] when its body
+    /// cannot be unpacked.
     pub fn finish(self) -> Result<(Vec<u8>, Bytes), FrameError> {
-        match self.state {
-            State::Done => Ok((self.header, self.body.into())),
-            _ => Err(FrameError::Truncated),
-        }
+        let State::Done { size_bytes } = self.state else { return Err(FrameError::Truncated) };
+        let sent_bytes = self.body.len();
+        let body = if sent_bytes == size_bytes {
+            self.body
+        } else {
+            packing::unpack(&self.body, size_bytes)
+                .ok_or(FrameError::Packed { size_bytes, sent_bytes })?
+        };
+        Ok((self.header, body.into()))
     }
 }
 
@@ -202,7 +242,12 @@ mod tests {
     const BOUNDS: Bounds = Bounds { header_bytes_max: 40, body_bytes_max: 90 };
 
     fn frame(header: &[u8], body: &[u8]) -> Vec<u8> {
-        [&head(header, body.len()), body].concat()
+        [&head(header, body.len(), body.len()), body].concat()
+    }
+
+    /// The same with what was sent for a body of another size.
+    fn packed_frame(header: &[u8], body_bytes: usize, sent: &[u8]) -> Vec<u8> {
+        [&head(header, body_bytes, sent.len()), sent].concat()
     }
 
     /// Feeds `bytes` cut into pieces of the given lengths, in turn.
@@ -230,9 +275,33 @@ mod tests {
         assert_eq!(decoder.header.capacity(), 0);
 
         let mut decoder = Decoder::new(BOUNDS);
-        let mut input = Bytes::from(head(b"header", 91));
+        let mut input = Bytes::from(head(b"header", 91, 1));
         assert!(matches!(decoder.feed(&mut input), Err(FrameError::Body { size_bytes: 91, .. })));
         assert_eq!(decoder.body.capacity(), 0);
+    }
+
+    #[test]
+    fn a_packed_body_is_held_to_its_announced_size() {
+        let bounds = Bounds { header_bytes_max: 40, body_bytes_max: 10_000 };
+        let feed = |bytes: &[u8]| {
+            let mut decoder = Decoder::new(bounds);
+            let mut rest = Bytes::copy_from_slice(bytes);
+            let step = decoder.feed(&mut rest)?;
+            decoder.feed(&mut rest)?;
+            Ok((step, decoder.finish()?.1))
+        };
+        let body = vec![7; 10_000];
+        let packed = packing::pack(&body).expect("it is shorter");
+        let held_bytes = body.len() + packed.len();
+        let step = Step::Header { body_bytes: body.len(), held_bytes };
+        assert_eq!(feed(&packed_frame(b"film", body.len(), &packed)), Ok((step, body.into())));
+        // Another size is announced than comes of it, within the bounds or not.
+        let error = FrameError::Packed { size_bytes: 9_999, sent_bytes: packed.len() };
+        assert_eq!(feed(&packed_frame(b"film", 9_999, &packed)), Err(error));
+        let error = FrameError::Body { size_bytes: 10_001, limit_bytes: 10_000 };
+        assert_eq!(feed(&packed_frame(b"film", 10_001, &packed)), Err(error));
+        let error = FrameError::Packed { size_bytes: 3, sent_bytes: 4 };
+        assert_eq!(feed(&packed_frame(b"film", 3, b"four")), Err(error));
     }
 
     #[test]

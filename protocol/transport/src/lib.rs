@@ -20,6 +20,7 @@ mod giving;
 pub mod identity;
 mod lobby;
 mod pace;
+pub mod packing;
 mod peer;
 mod registry;
 mod scenes;

@@ -246,11 +246,11 @@ impl Door {
         };
         let mut reader = FrameReader::new(recv, bounds, self.limits.stall_timeout);
         let read = match reader.head().await {
-            Ok(body_bytes) => decode(reader.header()).map(|request| (body_bytes, request)),
+            Ok(sizes) => decode(reader.header()).map(|request| (sizes, request)),
             Err(error) => Err(declined(error)),
         };
-        let (body_bytes, request) = match read {
-            Ok((body_bytes, request)) if body_bytes > 0 && !request.has_body() => {
+        let ((_, held_bytes), request) = match read {
+            Ok(((body_bytes, _), request)) if body_bytes > 0 && !request.has_body() => {
                 reader.give_up();
                 let why = format!("this request carries no body, {body_bytes} bytes came");
                 return Err(bad_request(why));
@@ -262,7 +262,7 @@ impl Door {
             }
         };
         let reply_bytes = if request.reply_has_body() { limits::FILM_BYTES_MAX } else { 0 };
-        let granted = match self.grant(body_bytes.max(reply_bytes), share).await {
+        let granted = match self.grant(held_bytes.max(reply_bytes), share).await {
             Ok(granted) => granted,
             Err(busy) => {
                 reader.give_up();

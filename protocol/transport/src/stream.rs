@@ -7,6 +7,7 @@ use iroh::endpoint::{ReadError, RecvStream, SendStream, VarInt};
 
 use crate::frame::{self, Bounds, Decoder, FrameError, Step};
 use crate::pace::Pace;
+use crate::packing;
 
 /// Bytes asked of the network at a time.
 const PIECE_BYTES: usize = 64 << 10;
@@ -40,11 +41,12 @@ impl FrameReader {
         Self { recv, decoder: Decoder::new(bounds), held: Bytes::new(), stall }
     }
 
-    /// Reads up to the body and returns its size.
-    pub(crate) async fn head(&mut self) -> Result<usize, StreamError> {
+    /// Reads up to the body; returns its size, and how many bytes are held for it at most.
+    pub(crate) async fn head(&mut self) -> Result<(usize, usize), StreamError> {
         loop {
-            if let Step::Header { body_bytes } = self.decoder.feed(&mut self.held)? {
-                return Ok(body_bytes);
+            let step = self.decoder.feed(&mut self.held)?;
+            if let Step::Header { body_bytes, held_bytes } = step {
+                return Ok((body_bytes, held_bytes));
             }
             if !self.more().await? {
                 return Err(FrameError::Truncated.into());
@@ -63,7 +65,8 @@ impl FrameReader {
         loop {
             self.decoder.feed(&mut self.held)?;
             if !self.more().await? {
-                return Ok(self.decoder.finish()?);
+                let decoder = self.decoder;
+                return Ok(apart(move || decoder.finish()).await?);
             }
         }
     }
@@ -92,6 +95,16 @@ impl FrameReader {
     }
 }
 
+/// Does what takes a core for some milliseconds where nothing waits for it.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+        // The runtime ends, and whoever waits here with it.
+        Err(_cancelled) => std::future::pending().await,
+    }
+}
+
 /// Writes one frame and ends the stream. The body waits for its turn, where there is a pace.
 pub(crate) async fn write_frame(
     send: &mut SendStream,
@@ -100,8 +113,11 @@ pub(crate) async fn write_frame(
     stall: Duration,
     pace: Option<&Pace>,
 ) -> Result<(), StreamError> {
-    let head = Bytes::from(frame::head(header, body.len()));
-    for (part, pace) in [(head, None), (body.clone(), pace)] {
+    let whole = body.clone();
+    let packed = if body.is_empty() { None } else { apart(move || packing::pack(&whole)).await };
+    let sent = packed.map_or_else(|| body.clone(), Bytes::from);
+    let head = Bytes::from(frame::head(header, body.len(), sent.len()));
+    for (part, pace) in [(head, None), (sent, pace)] {
         let mut rest = part;
         while !rest.is_empty() {
             let piece = rest.split_to(rest.len().min(WRITE_BYTES));

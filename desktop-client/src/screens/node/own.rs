@@ -116,6 +116,10 @@ fn buttons(state: &State, ui: &mut Ui, commands: &mut Commands) {
         if node.may_run_anyway() {
             action_button(ui, state, action("Run anyway for an hour"), false, commands);
         }
+        if node.job().is_some() && !state.is_on_own_farm() {
+            let refuse = action("Refuse the job at hand…");
+            action_button_as(ui, state, refuse, "Not this job…", false, commands);
+        }
         if node.run != Run::Off {
             action_button_as(ui, state, action("Stop my node"), "Stop", false, commands);
         }

@@ -2,7 +2,7 @@
 
 use egui::{Align, ComboBox, Layout, RichText, ScrollArea, Ui, Vec2};
 use protocol::view::{JobStatus, JobSummary};
-use protocol::{Shot, Steering, ViewIndex};
+use protocol::{Selection, Shot, Steering, TileIndex, ViewIndex};
 
 use super::light;
 use crate::command::{Command, Commands, action};
@@ -46,7 +46,10 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
                     port: state.port,
                     look: &state.look,
                 };
-                let (_response, port) = widgets::picture(ui, &view);
+                let (_response, port, clicked) = widgets::picture(ui, &view);
+                if let Some(tile) = clicked {
+                    commands.push(first(job, live, Some(tile)));
+                }
                 if port != state.port {
                     commands.push(Command::SetPort(port));
                 }
@@ -63,6 +66,14 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
             },
         );
     });
+}
+
+/// Has a tile of the shown picture rendered before all others, or all of the picture.
+fn first(job: &JobSummary, live: &Live, tile: Option<TileIndex>) -> Command {
+    let shot = job.spec.shot(live.shot);
+    let (frame, view) = (shot.map(|shot| shot.frame), shot.map(|shot| shot.view));
+    let steering = Steering::First(Selection { frame, view, tile });
+    Command::Steer { job: job.job, steering }
 }
 
 /// What it is, how it stands, and what can be done to it.
@@ -123,6 +134,12 @@ fn tiles_line(ui: &mut Ui, job: &JobSummary, live: Option<&Live>, commands: &mut
             && let Some(shot) = job.spec.shot(live.shot)
         {
             shot_picker(ui, job, shot, commands);
+            if !job.status.is_over() {
+                let words = "This picture is rendered before the job's others";
+                if ui.button("This first").on_hover_text(words).clicked() {
+                    commands.push(first(job, live, None));
+                }
+            }
         }
         let Some(live) = live.filter(|live| !live.tiles.is_empty()) else {
             dim(ui, "Waiting for news of the tiles");

@@ -55,7 +55,7 @@ fn code(reply: Option<Reply>) -> Option<RefusedCode> {
 }
 
 pub fn frame_of(request: &Request, body_bytes: usize) -> Vec<u8> {
-    frame::head(&encode(request), body_bytes)
+    frame::head(&encode(request), body_bytes, body_bytes)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +70,7 @@ async fn garbage_costs_the_stream_never_the_farm() {
     assert!(matches!(welcome, Some(Reply::Welcome { .. })), "{welcome:?}");
 
     assert_eq!(code(send(&link, &[0xff; 64], false).await), bad, "an absurd header");
-    assert_eq!(code(send(&link, &frame::head(&[0xee; 20], 0), true).await), bad, "no request");
+    assert_eq!(code(send(&link, &frame::head(&[0xee; 20], 0, 0), true).await), bad, "no request");
     let too_large = frame_of(&Request::Qualify, limits::FILM_BYTES_MAX + 1);
     assert_eq!(code(send(&link, &too_large, false).await), bad, "an absurd body");
     let unasked = frame_of(&Request::Wallet, 1 << 20);
@@ -81,6 +81,11 @@ async fn garbage_costs_the_stream_never_the_farm() {
     let truncated = [&frame_of(&Request::Qualify, 1 << 20)[..], &[1; 1000]].concat();
     assert_eq!(send(&link, &truncated, true).await, None, "a body cut short");
 
+    let qualify = encode(&Request::Qualify);
+    let nonsense = [&frame::head(&qualify, 1 << 20, 2_000)[..], &[0xff; 2_000]].concat();
+    assert_eq!(code(send(&link, &nonsense, true).await), bad, "a body that does not unpack");
+    let grown = [&frame::head(&qualify, 3, 4)[..], b"four"].concat();
+    assert_eq!(code(send(&link, &grown, false).await), bad, "a body that shrinks by unpacking");
     // The same connection, and others, still serve.
     let mut whole = frame_of(&Request::Qualify, 3);
     whole.extend_from_slice(b"abc");

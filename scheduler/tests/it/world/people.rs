@@ -350,7 +350,11 @@ impl World {
             if self.dice.percent(5)
                 && let Some(lease) = self.nodes[index].leases.pop()
             {
-                self.apply(Event::Released { lease, why: GivenBack::Undone, now_ms: self.now_ms });
+                self.apply(Event::Released {
+                    lease,
+                    why: protocol::GivenBack::Undone,
+                    now_ms: self.now_ms,
+                });
             }
         }
     }
