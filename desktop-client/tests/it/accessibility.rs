@@ -8,6 +8,7 @@ use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
+use farm_node::Unwanted;
 use protocol::Steering;
 
 use crate::fixtures::{
@@ -89,6 +90,7 @@ fn every_control_of_every_sheet_has_a_name() {
             steering: Steering::Stop,
         })),
         Command::Sheet(Some(Sheet::Prefer { jobs: vec![job_id(1)], priority: 50 })),
+        Command::Sheet(Some(Sheet::Refuse(Unwanted { job: job_id(1), report: String::new() }))),
     ];
     for sheet in sheets {
         let name = format!("{sheet:?}");

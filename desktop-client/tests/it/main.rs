@@ -4,10 +4,12 @@
 mod accessibility;
 mod behaviour;
 mod desks;
+mod first;
 mod fixtures;
 mod hand;
 mod jobs;
 mod look;
 mod node;
 mod pictures;
+mod refusal;
 mod stage;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::message::{Refused, RefusedCode};
-use protocol::{PROTOCOL_VERSION, Reply, Request, Role, limits};
+use protocol::{GivenBack, PROTOCOL_VERSION, Reply, Request, Role, limits};
 use transport::{CallError, ConnectError, PeerLimits, Ticket};
 
 use crate::desk::{Office, Seen, admitted, bind, call, hello};
@@ -58,7 +58,7 @@ async fn refusals_failures_and_answers_without_end_are_told_apart() {
     assert!(matches!(waited, Err(CallError::Timeout { .. })), "{waited:?}");
     // The connection outlives a call that was given up.
     let release =
-        Request::Release { leases: Vec::new(), reason: "none held".into(), too_large: false };
+        Request::Release { leases: Vec::new(), reason: "none held".into(), why: GivenBack::Undone };
     let (reply, _body) = call(&connection, &release, Bytes::new()).await.expect("answered");
     assert_eq!(reply, Reply::Done);
 

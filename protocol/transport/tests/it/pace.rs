@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use protocol::{Reply, Request};
+use protocol::{GivenBack, Reply, Request};
 use tempfile::TempDir;
 use transport::{Carried, Peer, PeerConfig, PeerLimits, PeerPace};
 
@@ -46,7 +46,7 @@ async fn what_is_fetched_keeps_to_the_pace_and_a_short_call_waits_for_nothing() 
             let release = Request::Release {
                 leases: Vec::new(),
                 reason: "none held".into(),
-                too_large: false,
+                why: GivenBack::Undone,
             };
             call(&connection, &release, Bytes::new()).await.expect("answered");
             longest = longest.max(asked.elapsed());
@@ -85,8 +85,11 @@ async fn what_leaves_shares_one_pace_and_a_short_call_waits_for_nothing() {
     let beat = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let asked = Instant::now();
-        let release =
-            Request::Release { leases: Vec::new(), reason: "none held".into(), too_large: false };
+        let release = Request::Release {
+            leases: Vec::new(),
+            reason: "none held".into(),
+            why: GivenBack::Undone,
+        };
         call(&connection, &release, Bytes::new()).await.expect("answered");
         asked.elapsed()
     };

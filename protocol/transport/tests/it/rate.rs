@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use protocol::Request;
+use protocol::{GivenBack, Request};
 use transport::PeerLimits;
 
 use crate::desk::{Office, admitted, bind, call};
@@ -15,7 +15,7 @@ async fn rate() {
     let (guest, _folder) = bind(2, PeerLimits::default()).await;
     let connection = admitted(&guest, &office).await;
     let release =
-        || Request::Release { leases: Vec::new(), reason: String::new(), too_large: false };
+        || Request::Release { leases: Vec::new(), reason: String::new(), why: GivenBack::Undone };
 
     for (in_flight, calls) in [(1, 5_000), (8, 5_000), (32, 2_000)] {
         let begin = Instant::now();
