@@ -23,9 +23,9 @@ const BEFORE: [(&str, &str, &str, &str); 5] = [
 ];
 /// Jobs that are still there: the first has begun, the others wait or rest.
 const UNDER_WAY: [(&str, &str, &str, &str); 3] = [
-    ("atrium", "atrium_hall_final", "1920x1080", "256"),
-    ("mosaic", "mosaic_above_night", "1920x1080", "128"),
-    ("spheres", "materials_print", "2560x1440", "256"),
+    ("atrium", "atrium_hall_final", "1920x1080", "128"),
+    ("mosaic", "mosaic_above_night", "1920x1080", "64"),
+    ("spheres", "materials_print", "2560x1440", "64"),
 ];
 /// How long a farm of two small nodes may take to whatever is waited for.
 const WORK_MAX: Duration = Duration::from_secs(600);
@@ -56,11 +56,12 @@ fn take(farm: &Farm, screen: &Screen, images: &Path) -> Result<()> {
         wait(job.1, WORK_MAX, || {
             let jobs = farm.jobs()?;
             let status = &jobs.iter().find(|it| it["job"] == id).context("a job")?["status"];
+            let is_over = status == "done" || status == "cancelled";
             // One was not wanted any more.
-            if place == 3 && status != "done" {
+            if place == 3 && !is_over {
                 steer(farm, "cancel", &id)?;
             }
-            Ok((status == "done" || status == "cancelled").then_some(()))
+            Ok(is_over.then_some(()))
         })?;
     }
 
@@ -95,7 +96,8 @@ fn take(farm: &Farm, screen: &Screen, images: &Path) -> Result<()> {
     wait("tiles of this machine", WORK_MAX, || {
         let nodes = farm.told(&["farm"])?;
         let own = nodes.iter().find(|node| node["name"] == "desktop").context("the own node")?;
-        Ok((own["accepted"].as_u64().unwrap_or(0) >= 6).then_some(()))
+        let (accepted, leases) = (own["accepted"].as_u64(), own["leases"].as_u64());
+        Ok((accepted >= Some(6) && leases > Some(0)).then_some(()))
     })?;
     keep(screen, &images.join("node.png"))?;
 

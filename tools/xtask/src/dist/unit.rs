@@ -11,7 +11,7 @@ pub const ARGUMENTS: [&str; 10] = [
     "--farm",
     "@ticket",
     "--data",
-    "node",
+    "service-node",
     "--away",
     "5",
     "--temperature-max",
@@ -22,7 +22,8 @@ pub const ARGUMENTS: [&str; 10] = [
 const HEAD: &str = "\
 # A node of yours, started by systemd. Put a farm's ticket into ~/.config/tessera/ticket, then
 #   systemctl --user enable --now tessera-node
-# What it keeps lies beside the ticket, in node/. Other limits: systemctl --user edit tessera-node
+# What it keeps lies beside the ticket, in service-node/, with the key that is paid; the app's node
+# is another one. Other limits and --owner: systemctl --user edit tessera-node
 # `loginctl enable-linger` keeps it running while nobody is logged in.
 ";
 
