@@ -128,6 +128,8 @@ pub enum Command {
     SetZoom(f32),
     /// Whether scenes are sent ahead for a firm price.
     SendAhead(bool),
+    /// Whether the app is started with the session, to lend the machine.
+    StartWithSession(bool),
     /// Put a notice away.
     Dismiss(u64),
     /// Show a folder in the system's own window.

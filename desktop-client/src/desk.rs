@@ -14,6 +14,7 @@
 //!                         └─► save   pictures and settings to files
 //! ```
 
+pub mod autostart;
 mod book;
 mod link;
 mod live;
@@ -36,6 +37,7 @@ use scene::Package;
 use tokio::sync::{mpsc, watch};
 
 use crate::state::checkout::Firm;
+use crate::state::notices::Tone;
 use crate::state::settings::Settings;
 use crate::state::sheet::SaveSheet;
 use crate::state::stage::{Sighting, Surroundings};
@@ -103,6 +105,8 @@ pub enum Ask {
     StartFarm,
     /// Ask it to end.
     StopFarm,
+    /// Have the app started with the session, to lend the machine, or not any more.
+    StartWithSession(bool),
 }
 
 /// What a price is asked for.
@@ -324,6 +328,7 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
             Ask::StopNode => drop(node.send(node::Ask::Stop).await),
             Ask::StartFarm => drop(own_farm.send(own_farm::Ask::Start).await),
             Ask::StopFarm => drop(own_farm.send(own_farm::Ask::Stop).await),
+            Ask::StartWithSession(wanted) => start_with_session(wanted, &outlet).await,
             Ask::Remember(settings) => drop(remembered.send_replace(Some(*settings))),
         }
     }
@@ -337,6 +342,16 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
     if let Some(caller) = caller {
         caller.close().await;
     }
+}
+
+/// Changes whether the app is started with the session, and says how it stands then.
+async fn start_with_session(wanted: bool, outlet: &Outlet) {
+    let done = tokio::task::spawn_blocking(move || (autostart::set(wanted), autostart::is_on()));
+    let Ok((set, is_on)) = done.await else { return };
+    if let Err(why) = set {
+        outlet.send(Event::Notice(Tone::Bad, why)).await;
+    }
+    outlet.send(Event::WithSession(is_on)).await;
 }
 
 /// Reads the key and opens the socket.

@@ -1,13 +1,14 @@
 //! `tessera-desktop`: the window.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Parser, ValueHint};
 use desktop_client::app::App;
 use desktop_client::command::Command;
-use desktop_client::desk::{self, DeskConfig};
+use desktop_client::desk::{self, DeskConfig, autostart};
 use desktop_client::state::notices::Tone;
 use desktop_client::state::settings::Settings;
 use desktop_client::state::{Event, State};
@@ -15,6 +16,9 @@ use transport::identity;
 
 /// How long the end of the program may wait for what is under way.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+/// The icon, for the window's frame and the task bar.
+const ICON: &[u8] = include_bytes!("../../assets/icon/tessera.png");
 
 /// Renders scenes on a farm and shows them as they come: your jobs, your balance, your nodes and
 /// what they earn.
@@ -32,6 +36,10 @@ struct Arguments {
     /// tessera beside this program, or the one on the PATH
     #[arg(long, value_name = "FILE", env = "TESSERA_PROGRAM", value_hint = ValueHint::FilePath)]
     program: Option<PathBuf>,
+    /// Lend this machine as soon as the farm answers, with the window minimised: what is started with
+    /// a session
+    #[arg(long)]
+    lend: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -48,9 +56,13 @@ fn main() -> anyhow::Result<()> {
         Err(why) => (Settings::default(), Some(why)),
     };
 
+    let icon = eframe::icon_data::from_png_bytes(ICON).context("the icon is no PNG")?;
     let viewport = egui::ViewportBuilder::default()
         .with_title("Tessera")
+        .with_icon(Arc::new(icon))
+        // The name of the .desktop file, by which desktops know whose window it is.
         .with_app_id("tessera-desktop")
+        .with_active(!arguments.lend)
         .with_inner_size([1280.0, 800.0])
         .with_min_inner_size([960.0, 600.0]);
     let (desks, thread) = std::sync::mpsc::channel();
@@ -69,7 +81,13 @@ fn main() -> anyhow::Result<()> {
         let ctx = cc.egui_ctx.clone();
         let thread = desk::spawn(config, far_ends, move || ctx.request_repaint())?;
         drop(desks.send(thread));
-        let mut app = App::new(cc, State::new(settings), wires, desk::now_ms);
+        let mut state = State::new(settings);
+        state.with_session = autostart::is_on();
+        if arguments.lend {
+            state.lends_at_once = true;
+            cc.egui_ctx.send_viewport_cmd(egui::ViewportCommand::Minimized(true));
+        }
+        let mut app = App::new(cc, state, wires, desk::now_ms);
         if let Some(why) = problem {
             let words = format!("Settings cannot be read and are left as they are: {why}");
             app.event(Event::Notice(Tone::Warning, words));

@@ -200,6 +200,10 @@ pub struct State {
     asked_look: Option<Sighting>,
     /// Ids that pictures have been given.
     picture_ids: u64,
+    /// Whether the app is started with the session; `None` where that is not known here.
+    pub with_session: Option<bool>,
+    /// Whether the node is to start as soon as the farm answers, whatever is remembered.
+    pub lends_at_once: bool,
     /// Whether the node has been started with the app.
     has_lent: bool,
 }
@@ -236,6 +240,8 @@ pub enum Event {
     Node(node::Event),
     /// The farm of one's own.
     OwnFarm(own_farm::Event),
+    /// Whether the app is started with the session.
+    WithSession(Option<bool>),
     /// Something to tell.
     Notice(Tone, String),
 }
@@ -272,6 +278,7 @@ impl State {
             Event::Saved(saved) => self.saved(saved),
             Event::Node(event) => self.hear_node(event, &mut asks),
             Event::OwnFarm(event) => self.hear_own_farm(event, &mut asks),
+            Event::WithSession(is_on) => self.with_session = is_on,
             Event::Notice(tone, words) => {
                 self.notices.add(self.now_ms, tone, words);
             }
@@ -303,7 +310,8 @@ impl State {
         if is_new && self.checkout.follows {
             self.reprice(asks);
         }
-        if is_new && (self.settings.lending.with_app || self.is_on_own_farm()) && !self.has_lent {
+        let lends = self.settings.lending.with_app || self.lends_at_once || self.is_on_own_farm();
+        if is_new && lends && !self.has_lent {
             self.has_lent = true;
             self.start_node(asks);
         }

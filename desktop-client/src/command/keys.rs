@@ -39,6 +39,19 @@ impl Shortcut {
         !self.modifiers.command && !self.modifiers.ctrl && !matches!(self.key, Key::F1 | Key::F12)
     }
 
+    /// Whether it presses whatever button the keyboard is at.
+    fn is_press(&self) -> bool {
+        self.modifiers.is_none() && matches!(self.key, Key::Enter | Key::Space)
+    }
+
+    /// Whether its key was pressed, with whatever held down.
+    fn may_be_pressed(&self, ctx: &Context) -> bool {
+        ctx.input(|input| {
+            let copies = |event: &egui::Event| matches!(event, egui::Event::Copy);
+            input.key_pressed(self.key) || (self.key == Key::C && input.events.iter().any(copies))
+        })
+    }
+
     /// Takes a press of it, where there is one.
     fn is_pressed(self, ctx: &Context) -> bool {
         let shortcut = KeyboardShortcut::new(self.modifiers, self.key);
@@ -51,22 +64,24 @@ impl Shortcut {
     }
 }
 
-/// Turns key presses into commands. What writes text counts only while no text is being typed; a
-/// sheet keeps what lies under it from being commanded, but for other sheets.
+/// Turns key presses into commands. What writes text counts only while no text is being typed, what
+/// presses buttons only while the keyboard is at none; a sheet keeps what lies under it from being
+/// commanded, but for other sheets. A key that commands nothing now is left to the page.
 pub fn read_keys(ctx: &Context, state: &State, commands: &mut Commands) {
     let is_typing = ctx.text_edit_focused();
+    let has_focus = ctx.memory(|memory| memory.focused().is_some());
     for action in ACTIONS {
         for keys in action.keys {
-            if is_typing && keys.is_typed() {
+            if (is_typing && keys.is_typed()) || (has_focus && keys.is_press()) {
                 continue;
             }
-            if !keys.is_pressed(ctx) {
+            if !keys.may_be_pressed(ctx) {
                 continue;
             }
             let command = (action.command)(state);
             let is_over_sheet = state.sheet.is_some()
                 && !matches!(command, Command::Sheet(_) | Command::SetZoom(_) | Command::Open(_));
-            if (action.enabled)(state).is_ok() && !is_over_sheet {
+            if (action.enabled)(state).is_ok() && !is_over_sheet && keys.is_pressed(ctx) {
                 commands.push(command);
             }
         }

@@ -6,6 +6,7 @@ use protocol::ShotIndex;
 
 use super::Command;
 use super::keys::Shortcut;
+use crate::state::draft::Preset;
 use crate::state::jobs::{Deed, Wish};
 use crate::state::node::Run;
 use crate::state::own_farm::OwnFarm;
@@ -129,6 +130,12 @@ fn with_running_job(state: &State) -> Result<(), &'static str> {
     }
 }
 
+fn quality(state: &State, preset: Preset) -> Command {
+    let mut draft = state.draft.clone();
+    draft.set(preset);
+    Command::SetDraft(Box::new(draft))
+}
+
 fn priceable(state: &State) -> Result<(), &'static str> {
     with_scene(state)?;
     with_farm(state)
@@ -231,6 +238,27 @@ pub const ACTIONS: &[Action] = &[
         keys: &[],
         command: |_state| Command::GetPrice,
         enabled: priceable,
+    },
+    Action {
+        words: "Choose draft quality",
+        group: Group::Scene,
+        keys: &[],
+        command: |state| quality(state, Preset::Draft),
+        enabled: with_scene,
+    },
+    Action {
+        words: "Choose good quality",
+        group: Group::Scene,
+        keys: &[],
+        command: |state| quality(state, Preset::Good),
+        enabled: with_scene,
+    },
+    Action {
+        words: "Choose final quality",
+        group: Group::Scene,
+        keys: &[],
+        command: |state| quality(state, Preset::Final),
+        enabled: with_scene,
     },
     Action {
         words: "Submit render",

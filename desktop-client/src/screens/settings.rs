@@ -68,6 +68,21 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
             dim(ui, format!("{:.0} %", state.settings.zoom * 100.0));
         });
     });
+    // What a screen shows is what is: the box is ticked once the entry is written.
+    if let Some(mut with_session) = state.with_session {
+        card(ui, |ui| {
+            caption(ui, "This machine");
+            let words = "Lend it from the start of the session";
+            if check(ui, &mut with_session, words).changed() {
+                commands.push(Command::StartWithSession(with_session));
+            }
+            dim(
+                ui,
+                "The app starts with your session, minimised, and your node with it. It keeps to \
+                 the limits under My node",
+            );
+        });
+    }
     card(ui, |ui| {
         caption(ui, "Prices");
         let mut ahead = state.settings.sends_ahead;

@@ -121,6 +121,7 @@ impl State {
                 self.settings.sends_ahead = is_wanted;
                 self.remember(asks);
             }
+            Command::StartWithSession(is_wanted) => asks.push(Ask::StartWithSession(is_wanted)),
             Command::Dismiss(number) => self.notices.dismiss(number),
             Command::Jobs(wish) => self.wish(wish, asks),
         }
@@ -154,6 +155,8 @@ impl State {
                 settings: last.settings,
                 node: last.node,
                 own_farm: last.own_farm,
+                with_session: last.with_session,
+                lends_at_once: last.lends_at_once,
                 has_lent: last.has_lent,
                 asked_look: last.asked_look,
                 checkout: super::Checkout {

@@ -6,16 +6,17 @@ use desktop_client::desk::Ask;
 use desktop_client::state::lending::When;
 use desktop_client::state::node::Run;
 use desktop_client::state::own_farm::{self, OwnFarm};
-use desktop_client::state::{Door, Event, Link, book, node};
-use egui::accesskit::Role;
+use desktop_client::state::settings::Settings;
+use desktop_client::state::{Door, Event, Link, State, book, node};
+use egui::accesskit::{Role, Toggled};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use farm_node::Hold;
 use serde_json::json;
 
 use crate::fixtures::{asked, connected, said, window, window_of};
-use crate::hand::{happens, press, sees};
+use crate::hand::{does, happens, keys, press, sees};
 
 fn at_the_door() -> (Harness<'static, App>, desktop_client::desk::FarEnds) {
     let builder = Harness::builder().with_theme(egui::Theme::Dark);
@@ -191,4 +192,48 @@ fn a_node_that_was_paused_is_started_again_paused() {
     let asks = asked(&mut ends);
     let [Ask::StartNode(start)] = &asks[..] else { panic!("{asks:?}") };
     assert_eq!(start.wishes.hold, Some(Hold::Now));
+}
+
+#[test]
+fn a_machine_is_lent_from_the_start_of_the_session_where_that_is_known() {
+    let words = "Lend it from the start of the session";
+    let (mut harness, mut ends) = at_the_door();
+    does(&mut harness, Command::Open(Door::Settings));
+    assert!(!sees(&harness, words), "nothing is offered that cannot be done");
+    happens(&mut harness, Event::WithSession(Some(false)));
+    asked(&mut ends);
+    let ticked = |harness: &Harness<'_, App>| {
+        let node = harness.get_by_role_and_label(Role::CheckBox, words);
+        node.accesskit_node().toggled()
+    };
+    harness.get_by_role_and_label(Role::CheckBox, words).click();
+    harness.run_steps(3);
+    let asks = asked(&mut ends);
+    assert!(matches!(asks[..], [Ask::StartWithSession(true)]), "{asks:?}");
+    assert_eq!(ticked(&harness), Some(Toggled::False), "it is not written yet");
+    happens(&mut harness, Event::WithSession(Some(true)));
+    assert_eq!(ticked(&harness), Some(Toggled::True));
+}
+
+#[test]
+fn what_is_started_with_the_session_lends_when_the_farm_answers() {
+    let mut state = State::new(Settings::default());
+    state.lends_at_once = true;
+    state.act(Command::Connect("farmx".to_owned()));
+    let asks = state.apply(Event::Link(Link::Connected));
+    assert!(asks.iter().any(|ask| matches!(ask, Ask::StartNode(_))), "{asks:?}");
+    let asks = state.apply(Event::Link(Link::Connected));
+    assert!(asks.is_empty(), "once: {asks:?}");
+}
+
+#[test]
+fn a_button_that_the_keyboard_is_at_is_pressed_by_enter_and_by_space() {
+    for key in [Key::Enter, Key::Space] {
+        let (mut harness, mut ends) = at_the_door();
+        harness.get_by_role_and_label(Role::Button, "Start").focus();
+        harness.run_steps(2);
+        keys(&mut harness, Modifiers::NONE, key);
+        let asks = asked(&mut ends);
+        assert!(matches!(asks[..], [Ask::StartNode(_)]), "{key:?}: {asks:?}");
+    }
 }

@@ -74,6 +74,8 @@ pub enum Commands {
     Doctor(commands::doctor::DoctorArgs),
     /// Print completions for a shell
     Completions(commands::completions::CompletionsArgs),
+    /// Write manual pages into a folder
+    Man(commands::man::ManArgs),
 }
 
 /// Reads the command line; ends the process on `--help`, `--version` and usage errors.

@@ -70,6 +70,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Commands::Doctor(args) => commands::doctor::run(&args, &interrupt),
         Commands::Worker => Ok(Exit::Usage),
         Commands::Completions(args) => commands::completions::run(&args),
+        Commands::Man(args) => commands::man::run(&args),
     }
 }
 

@@ -1,9 +1,13 @@
 //! The project's own commands: `cargo xtask ci | test | attacks | cost | simulate | bench | tidy | setup
-//! | assets`.
+//! | assets | icon | dist | journey | screenshots`.
 
 mod assets;
 mod bench;
+mod dist;
+mod icon;
+mod journey;
 mod run;
+mod screenshots;
 mod setup;
 mod tidy;
 
@@ -58,6 +62,15 @@ enum Command {
     Setup,
     /// Makes the scenes of `assets/` anew
     Assets,
+    /// Makes the icon's pixels anew from its drawing
+    Icon,
+    /// Builds what is handed to people: a tarball and, on Linux, a Debian package
+    Dist(dist::DistArgs),
+    /// Walks through the window as an artist does, by keys, on a farm of real processes, and
+    /// compares what was saved with a render here
+    Journey(journey::JourneyArgs),
+    /// Makes the pictures of the window that the README shows
+    Screenshots,
 }
 
 #[derive(Subcommand)]
@@ -96,9 +109,14 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Tidy => tidy::tidy(&root),
         Command::Setup => {
             setup::postgres();
+            setup::screen();
             setup::vulkan().map(|_found| ())
         }
         Command::Assets => assets::generate(&root.join("assets")),
+        Command::Icon => icon::draw(&root),
+        Command::Dist(args) => dist::dist(&root, &args),
+        Command::Journey(args) => journey::journey(&root, &args),
+        Command::Screenshots => screenshots::screenshots(&root),
     }
 }
 

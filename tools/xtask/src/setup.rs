@@ -1,5 +1,6 @@
 //! What the tests need besides a Rust toolchain: a Vulkan driver for the GPU backend's tests, and
-//! PostgreSQL's programs for those of several schedulers.
+//! PostgreSQL's programs for those of several schedulers; and what the window's journey and packages
+//! need.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,6 +10,11 @@ use anyhow::Result;
 const INSTALL: &str = "apt-get install -y --no-install-recommends mesa-vulkan-drivers libvulkan1";
 
 const INSTALL_POSTGRES: &str = "apt-get install -y --no-install-recommends postgresql";
+
+const INSTALL_SCREEN: &str =
+    "apt-get install -y --no-install-recommends xvfb xdotool imagemagick libxcursor1 libxi6";
+
+const INSTALL_DRAW: &str = "apt-get install -y --no-install-recommends librsvg2-bin";
 
 /// Whether the tests of the GPU backend can run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,6 +64,30 @@ pub fn postgres() {
         "setup: no PostgreSQL found; the tests of several schedulers are skipped.\n\
          setup: on Debian or Ubuntu run: sudo {INSTALL_POSTGRES}"
     );
+}
+
+/// Finds what draws a window where there is no screen, presses its keys and looks at it, or installs
+/// it on Debian and Ubuntu as root.
+pub fn screen() {
+    tools(&["Xvfb", "xdotool", "import"], INSTALL_SCREEN);
+}
+
+/// Finds what draws the icon, or installs it on Debian and Ubuntu as root.
+pub fn draw() {
+    tools(&["rsvg-convert"], INSTALL_DRAW);
+}
+
+/// Finds programs on the PATH, or installs them, or says how.
+fn tools(names: &[&str], install: &str) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = |name: &str| std::env::split_paths(&path).any(|it| it.join(name).is_file());
+    let missing = || names.iter().any(|name| !is_there(name));
+    if missing() && !(can_install() && apt(install) && !missing()) {
+        eprintln!(
+            "setup: {} are needed\nsetup: on Debian or Ubuntu run: sudo {install}",
+            names.join(", ")
+        );
+    }
 }
 
 /// Looks where the Vulkan loader looks for drivers; the loader itself is opened by the tests.

@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod farm;
 pub mod jobs;
 pub mod ledger;
+pub mod man;
 pub mod node;
 pub mod order;
 pub mod quote;

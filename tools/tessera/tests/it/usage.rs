@@ -16,6 +16,17 @@ fn help_shows_examples_first() {
 }
 
 #[test]
+fn every_command_has_a_manual_page() {
+    let place = Place::new();
+    place.done(&["man", "deep/man1"]);
+    let page = |name: &str| fs::read_to_string(place.path("deep/man1").join(name));
+    let submit = page("tessera-jobs-submit.1").expect("written");
+    assert!(submit.contains(".SH EXAMPLES\n.nf\ntessera jobs submit"), "{submit}");
+    assert!(page("tessera.1").expect("written").contains("tessera\\-node(1)"));
+    assert!(page("tessera-worker.1").is_err(), "nobody types it");
+}
+
+#[test]
 fn shells_get_completions() {
     let script = Place::new().done(&["completions", "bash"]);
     assert!(script.contains("tessera") && script.contains("--spp"), "{script}");
