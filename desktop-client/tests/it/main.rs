@@ -3,11 +3,15 @@
 
 mod accessibility;
 mod behaviour;
+mod compare;
+mod crop;
 mod desks;
 mod fixtures;
+mod frames;
 mod hand;
 mod jobs;
 mod look;
 mod node;
 mod pictures;
 mod stage;
+mod verify;
