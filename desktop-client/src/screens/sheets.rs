@@ -124,7 +124,7 @@ fn sheet(
 fn keys(ui: &mut Ui) {
     ui.spacing_mut().item_spacing.x = space::SECTION;
     let room = (ui.ctx().content_rect().height() * 0.88 - 170.0).max(200.0);
-    egui::ScrollArea::vertical().max_height(room).show(ui, |ui| columns_of_keys(ui));
+    egui::ScrollArea::vertical().max_height(room).show(ui, columns_of_keys);
     dim(
         ui,
         "On the preview, arrow keys turn, Shift with them pans, Page up and Page down go nearer and away",

@@ -140,11 +140,13 @@ fn verified(doing: Option<Doing>) -> Vec<Step> {
     and(and(done(), [Command::Verify.into()]), news.into_iter().map(event))
 }
 
+/// A screen's name, and what leads to it.
+type Looked = (&'static str, fn() -> Vec<Step>);
+
 /// The screens of what is looked at beside each other, cropped, played and verified.
-fn compared() -> [(&'static str, fn() -> Vec<Step>); 7] {
+fn compared() -> [Looked; 7] {
     fn kept(showing: Showing) -> Vec<Step> {
-        let mut look = film::Look::default();
-        look.exposure_ev = 1.0;
+        let look = film::Look { exposure_ev: 1.0, ..film::Look::default() };
         let wishes = [Wishes::Keep(Slot::A), Wishes::Keep(Slot::B), Wishes::Show(showing)];
         let [a, b, show] = wishes.map(|wish| Step::from(Command::Compare(wish)));
         let scene = Command::Show(Pane::Stage).into();

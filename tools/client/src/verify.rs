@@ -107,6 +107,9 @@ impl Outline {
     }
 }
 
+/// A pixel's place in the frame with its overscan, and its light.
+pub type Mean = ((u32, u32), [f32; 3]);
+
 /// What became of holding pixels against something.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compared {
@@ -171,7 +174,7 @@ impl Drawn {
     ///
     /// # Errors
     /// What was rendered does not go together.
-    pub fn means(&self) -> Result<Vec<((u32, u32), [f32; 3])>, VerifyError> {
+    pub fn means(&self) -> Result<Vec<Mean>, VerifyError> {
         let settings = &self.checked.spec.settings;
         let mut means = Vec::with_capacity(self.count());
         for (tile, places) in &self.places {
