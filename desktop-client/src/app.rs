@@ -151,6 +151,11 @@ impl eframe::App for App {
         self.take_events(ctx);
         self.take_files(ctx);
         self.dress(ctx);
+        if self.state.played().is_some() {
+            // Twice a frame, so that none is late by much.
+            let rate = self.state.rate().clamp(1.0, 240.0);
+            ctx.request_repaint_after(Duration::from_secs_f32(0.5 / rate));
+        }
         // Only a countdown moves by itself; an age is fine to a minute.
         let has_countdown = matches!(self.state.link, Link::Lost { .. })
             || self.state.notices.in_sight(self.state.now_ms).next().is_some();

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use farm_node::{Hold, Unwanted};
 use film::Look;
-use protocol::{AccountId, JobId, ShotIndex, Size, Steering};
+use protocol::{AccountId, Crop, JobId, ShotIndex, Size, Steering};
 
+use crate::state::compare;
 use crate::state::draft::Draft;
 use crate::state::jobs::Wish;
 use crate::state::lending::Lending;
@@ -65,6 +66,10 @@ pub enum Command {
     SetLook(Look),
     /// Change what will be ordered.
     SetDraft(Box<Draft>),
+    /// Whether the next drag over the preview draws what of the frame is rendered.
+    DrawCrop(bool),
+    /// Render only this part of the frame, or all of it.
+    SetCrop(Option<Crop>),
     /// Ask for a firm price, and let it follow the settings.
     GetPrice,
     /// Order what the firm price is for.
@@ -92,12 +97,31 @@ pub enum Command {
     AskToSave,
     /// Save pictures.
     Save(Box<SaveSheet>),
+    /// Show what is known of the watched frame without the farm's word, and find it out.
+    Verify,
+    /// Find it out again.
+    VerifyAgain {
+        /// By so many random pixels.
+        pixels: u32,
+    },
+    /// Do not find it out.
+    StopVerifying,
     /// Pause the watched job, or let it go on.
     PauseOrResume,
     /// Ask whether the watched job is to end.
     AskToStop,
     /// Put the exposure back.
     ResetExposure,
+    /// Play the frames that are at hand, or stop at the one that is shown.
+    PlayOrPause,
+    /// Look at the frame so many further on.
+    StepFrame(i64),
+    /// Fetch finished frames, to be played.
+    FetchFrames,
+    /// Fetch no more of them.
+    StopFetchingFrames,
+    /// Keep pictures beside each other, and look at them.
+    Compare(compare::Wish),
     /// See this part of the watched picture.
     SetPort(Port),
 

@@ -9,8 +9,10 @@
 //! window ──Ask──► router ─┬─► link   dials, and dials again
 //!        ◄─Event─         ├─► book   balances, jobs, nodes; steering
 //!                         ├─► live   the watched picture
+//!                         ├─► reel   frames to be played
 //!                         ├─► stage  imports, previews (another process)
 //!                         ├─► order  scenes to the farm, prices, orders
+//!                         ├─► verify receipts, and pixels rendered again (another process)
 //!                         └─► save   pictures and settings to files
 //! ```
 
@@ -22,8 +24,11 @@ mod member;
 mod node;
 mod order;
 mod own_farm;
+mod reel;
 mod save;
 mod stage;
+mod verify;
+mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -93,6 +98,14 @@ pub enum Ask {
         /// When.
         schedule: Schedule,
     },
+    /// Fetch finished frames, to be played, instead of any others.
+    FetchFrames(Box<ReelAsk>),
+    /// Fetch no more of them.
+    StopFetchingFrames,
+    /// Check a finished frame without believing the farm, instead of any other.
+    Verify(Box<VerifyAsk>),
+    /// Nobody waits for that any more.
+    StopVerifying,
     /// Write down what is remembered.
     Remember(Box<Settings>),
     /// Start one's own node.
@@ -178,7 +191,9 @@ impl DeskConfig {
 }
 
 pub use node::NodeStart;
+pub use reel::ReelAsk;
 pub use save::settings_from;
+pub use verify::VerifyAsk;
 
 /// The program that renders previews: `tessera` beside this one, or on the PATH.
 #[must_use]
@@ -271,6 +286,8 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
     let (saves, saves_inbox) = mpsc::channel(ASKS_MAX);
     let (prices, prices_inbox) = watch::channel(None);
     let (orders, orders_inbox) = mpsc::channel(ASKS_MAX);
+    let (verifies, verifies_inbox) = watch::channel(None);
+    let (reels, reels_inbox) = watch::channel(None);
     let (node, node_inbox) = mpsc::channel(ASKS_MAX);
     let (own_farm, own_farm_inbox) = mpsc::channel(ASKS_MAX);
     let (remembered, newest) = watch::channel(None);
@@ -291,13 +308,18 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
     let home = node::Home { program, key_path };
     desks.spawn(node::run(home, node_inbox, outlet.clone()));
     desks.spawn(order::prices(farm.clone(), prices_inbox, outlet.clone()));
-    desks.spawn(order::orders(farm, orders_inbox, outlet.clone()));
+    desks.spawn(order::orders(farm.clone(), orders_inbox, outlet.clone()));
+    desks.spawn(reel::run(farm.clone(), reels_inbox, outlet.clone()));
+    let program = config.program.clone();
+    desks.spawn(verify::run(farm, program, verifies_inbox, outlet.clone()));
     while let Some(ask) = asks.recv().await {
         // A desk that does not take an ask has gone, with its matter: its own words said why.
         match ask {
             Ask::Connect(ticket) => {
                 watched.send_replace(None);
                 prices.send_replace(None);
+                verifies.send_replace(None);
+                reels.send_replace(None);
                 match &unusable {
                     None => drop(link.send(link::Ask::Connect(ticket)).await),
                     Some(why) => {
@@ -323,6 +345,10 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
             }
             Ask::Price(ask) => drop(prices.send_replace(Some(*ask))),
             Ask::Order { firm, schedule } => drop(orders.send((firm, schedule)).await),
+            Ask::FetchFrames(ask) => drop(reels.send_replace(Some(*ask))),
+            Ask::StopFetchingFrames => drop(reels.send_replace(None)),
+            Ask::Verify(ask) => drop(verifies.send_replace(Some(*ask))),
+            Ask::StopVerifying => drop(verifies.send_replace(None)),
             Ask::StartNode(start) => drop(node.send(node::Ask::Start(start)).await),
             Ask::Wish(wishes) => drop(node.send(node::Ask::Wish(wishes)).await),
             Ask::StopNode => drop(node.send(node::Ask::Stop).await),

@@ -3,6 +3,7 @@
 //! A [`Shown`] is what a screen asks for; the textures catch up with its patches while egui
 //! prepares the frame. `film::Look` is the truth that `view.wgsl` is compared with.
 
+mod pipelines;
 mod textures;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ use egui::{PaintCallbackInfo, Rect, Ui};
 use film::{Look, View};
 
 use crate::state::picture::Picture;
-use textures::Textures;
+use pipelines::Pipelines;
+use textures::{PARAMS, Piece, Textures};
 
 /// Frames that a picture's textures outlive its last showing.
 const KEPT_FRAMES: u64 = 30;
@@ -30,6 +32,30 @@ pub struct Shown {
     pub wipe: [f32; 2],
     /// Whether pixels are shown as squares.
     pub is_nearest: bool,
+    /// Tells pictures apart that lie over each other in one canvas.
+    pub layer: u8,
+    /// What it is held against: then the difference of both is shown.
+    pub against: Option<Against>,
+}
+
+/// What a picture is held against.
+#[derive(Debug, Clone)]
+pub struct Against {
+    /// What.
+    pub picture: Picture,
+    /// Where its pixels lie, points.
+    pub place: Rect,
+    /// By how much the difference is magnified.
+    pub gain: f32,
+}
+
+impl Shown {
+    /// A picture alone, and all of it.
+    #[must_use]
+    pub const fn of(picture: Picture, place: Rect, look: Look) -> Self {
+        let wipe = [0.0, 1.0];
+        Self { picture, place, look, wipe, is_nearest: false, layer: 0, against: None }
+    }
 }
 
 /// Draws a picture, clipped to `canvas`.
@@ -41,22 +67,25 @@ pub fn paint(ui: &Ui, canvas: Rect, shown: Shown) {
     }
 }
 
-/// Makes the pipeline; pictures are not drawn before that.
+/// Makes the pipelines; pictures are not drawn before that.
 pub fn install(state: &RenderState) {
-    let wheel = Wheel::new(&state.device, state.target_format);
+    let pipelines = Pipelines::new(&state.device, state.target_format);
+    let target_encodes = state.target_format.is_srgb();
+    let (pictures, pairs) = (BTreeMap::new(), Vec::new());
+    let wheel = Wheel { pipelines, target_encodes, frame: 0, pictures, pairs };
     state.renderer.write().callback_resources.insert(wheel);
 }
 
-/// The pipeline and the pictures' textures.
+/// The pipelines and the pictures' textures.
 struct Wheel {
-    pipeline: wgpu::RenderPipeline,
-    layout: wgpu::BindGroupLayout,
-    sampler: wgpu::Sampler,
+    pipelines: Pipelines,
     /// Whether the target encodes for sRGB by itself.
     target_encodes: bool,
     frame: u64,
-    /// By the picture's id and the side of a wipe.
-    pictures: BTreeMap<(u64, u32), Kept>,
+    /// By the picture's id and its layer.
+    pictures: BTreeMap<(u64, u8), Kept>,
+    /// The pieces of two pictures that lie over each other, where a difference is shown.
+    pairs: Vec<wgpu::BindGroup>,
 }
 
 struct Kept {
@@ -65,81 +94,80 @@ struct Kept {
 }
 
 impl Wheel {
-    fn new(device: &wgpu::Device, format: wgpu::TextureFormat) -> Self {
-        let source = wgpu::ShaderSource::Wgsl(include_str!("look/view.wgsl").into());
-        let shader = device
-            .create_shader_module(wgpu::ShaderModuleDescriptor { label: Some("look"), source });
-        let entry = |binding, ty| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::VERTEX_FRAGMENT,
-            ty,
-            count: None,
+    /// Has a picture's textures hold what there is of it.
+    fn keep(
+        &mut self,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        key: (u64, u8),
+        picture: &Picture,
+    ) {
+        let Pipelines { layout, sampler, .. } = &self.pipelines;
+        let frame = self.frame;
+        let kept = self.pictures.entry(key).or_insert_with(|| Kept {
+            textures: Textures::new(device, layout, sampler, picture.size),
+            used: frame,
+        });
+        if kept.textures.size() != picture.size {
+            kept.textures = Textures::new(device, layout, sampler, picture.size);
+        }
+        kept.used = frame;
+        kept.textures.catch_up(queue, picture);
+    }
+
+    /// Pairs the pieces of both pictures, as far as they lie over each other.
+    fn pair(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, drawing: &Drawing, scale: f32) {
+        self.pairs.clear();
+        let Drawing { shown, canvas } = drawing;
+        let Some(against) = &shown.against else { return };
+        let (own, other) = (drawing.key(), drawing.other_key(against));
+        let (Some(own), Some(other)) = (self.pictures.get(&own), self.pictures.get(&other)) else {
+            return;
         };
-        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some("look"),
-            entries: &[
-                entry(
-                    0,
-                    wgpu::BindingType::Buffer {
-                        ty: wgpu::BufferBindingType::Uniform,
-                        has_dynamic_offset: false,
-                        min_binding_size: None,
-                    },
-                ),
-                entry(
-                    1,
-                    wgpu::BindingType::Texture {
-                        sample_type: wgpu::TextureSampleType::Float { filterable: true },
-                        view_dimension: wgpu::TextureViewDimension::D2,
-                        multisampled: false,
-                    },
-                ),
-                entry(2, wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering)),
-            ],
-        });
-        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some("look"),
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
-        let target = wgpu::ColorTargetState {
-            format,
-            blend: Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
-            write_mask: wgpu::ColorWrites::ALL,
+        for piece in own.textures.pieces() {
+            for others in other.textures.pieces() {
+                let (here, there) = (
+                    on_screen(shown.place, &shown.picture, piece.rect),
+                    on_screen(against.place, &against.picture, others.rect),
+                );
+                let both = here.intersect(there);
+                if !both.is_positive() {
+                    continue;
+                }
+                let params = self.pair_params(
+                    (shown, *canvas, scale),
+                    both,
+                    (piece, here),
+                    (against, others, there),
+                );
+                let pair = self.pipelines.pair(device, &piece.texture, &others.texture);
+                queue.write_buffer(&pair.params, 0, bytemuck::cast_slice(&params));
+                self.pairs.push(pair.group);
+            }
+        }
+    }
+
+    fn pair_params(
+        &self,
+        (shown, canvas, scale): (&Shown, Rect, f32),
+        both: Rect,
+        (piece, here): (&Piece, Rect),
+        (against, others, there): (&Against, &Piece, Rect),
+    ) -> [f32; PARAMS] {
+        let mut params = params(shown, canvas, piece.rect, scale, self.target_encodes);
+        let (min, max) = (inside(canvas, both.min), inside(canvas, both.max));
+        params[..4].copy_from_slice(&[min[0], min[1], max[0], max[1]]);
+        params[8] *= against.gain;
+        let part = |of: Rect| {
+            let (min, max) = (inside(of, both.min), inside(of, both.max));
+            [min[0], min[1], max[0], max[1]]
         };
-        let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-            label: Some("look"),
-            layout: Some(&pipeline_layout),
-            vertex: wgpu::VertexState {
-                module: &shader,
-                entry_point: Some("vs_main"),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                buffers: &[],
-            },
-            primitive: wgpu::PrimitiveState {
-                topology: wgpu::PrimitiveTopology::TriangleStrip,
-                ..wgpu::PrimitiveState::default()
-            },
-            depth_stencil: None,
-            multisample: wgpu::MultisampleState::default(),
-            fragment: Some(wgpu::FragmentState {
-                module: &shader,
-                entry_point: Some("fs_main"),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                targets: &[Some(target)],
-            }),
-            multiview_mask: None,
-            cache: None,
-        });
-        let sampler = device.create_sampler(&wgpu::SamplerDescriptor {
-            label: Some("look"),
-            mag_filter: wgpu::FilterMode::Linear,
-            min_filter: wgpu::FilterMode::Linear,
-            ..wgpu::SamplerDescriptor::default()
-        });
-        let target_encodes = format.is_srgb();
-        let pictures = BTreeMap::new();
-        Self { pipeline, layout, sampler, target_encodes, frame: 0, pictures }
+        params[28..32].copy_from_slice(&part(here));
+        params[32..36].copy_from_slice(&part(there));
+        let span = spans(against.place, &against.picture, scale);
+        let (width, height) = (others.rect.width() as f32, others.rect.height() as f32);
+        params[36..40].copy_from_slice(&[width, height, span[0], span[1]]);
+        params
     }
 }
 
@@ -150,9 +178,12 @@ struct Drawing {
 }
 
 impl Drawing {
-    /// Pictures that are wiped over each other are two.
-    fn key(&self) -> (u64, u32) {
-        (self.shown.picture.id, self.shown.wipe[0].to_bits())
+    const fn key(&self) -> (u64, u8) {
+        (self.shown.picture.id, self.shown.layer)
+    }
+
+    const fn other_key(&self, against: &Against) -> (u64, u8) {
+        (against.picture.id, self.shown.layer.wrapping_add(1))
     }
 }
 
@@ -169,21 +200,19 @@ impl CallbackTrait for Drawing {
         wheel.frame += 1;
         let frame = wheel.frame;
         wheel.pictures.retain(|_key, kept| kept.used + KEPT_FRAMES > frame);
-        let kept = wheel.pictures.entry(self.key()).or_insert_with(|| {
-            let size = self.shown.picture.size;
-            let textures = Textures::new(device, &wheel.layout, &wheel.sampler, size);
-            Kept { textures, used: frame }
-        });
-        if kept.textures.size() != self.shown.picture.size {
-            let size = self.shown.picture.size;
-            kept.textures = Textures::new(device, &wheel.layout, &wheel.sampler, size);
-        }
-        kept.used = frame;
-        kept.textures.catch_up(queue, &self.shown.picture);
+        wheel.keep(device, queue, self.key(), &self.shown.picture);
         let scale = screen.pixels_per_point;
-        kept.textures.place(queue, |piece| {
-            params(&self.shown, self.canvas, piece, scale, wheel.target_encodes)
-        });
+        if let Some(against) = &self.shown.against {
+            wheel.keep(device, queue, self.other_key(against), &against.picture);
+            wheel.pair(device, queue, self, scale);
+            return Vec::new();
+        }
+        let target_encodes = wheel.target_encodes;
+        if let Some(kept) = wheel.pictures.get(&self.key()) {
+            kept.textures.place(queue, |piece| {
+                params(&self.shown, self.canvas, piece, scale, target_encodes)
+            });
+        }
         Vec::new()
     }
 
@@ -194,13 +223,46 @@ impl CallbackTrait for Drawing {
         resources: &CallbackResources,
     ) {
         let Some(wheel) = resources.get::<Wheel>() else { return };
+        if self.shown.against.is_some() {
+            pass.set_pipeline(&wheel.pipelines.difference);
+            for group in &wheel.pairs {
+                pass.set_bind_group(0, group, &[]);
+                pass.draw(0..4, 0..1);
+            }
+            return;
+        }
         let Some(kept) = wheel.pictures.get(&self.key()) else { return };
-        pass.set_pipeline(&wheel.pipeline);
+        pass.set_pipeline(&wheel.pipelines.view);
         for group in kept.textures.groups() {
             pass.set_bind_group(0, group, &[]);
             pass.draw(0..4, 0..1);
         }
     }
+}
+
+/// Points to a pixel of a picture.
+fn points(place: Rect, picture: &Picture) -> egui::Vec2 {
+    let egui::Vec2 { x, y } = place.size();
+    egui::vec2(x / picture.size.width.max(1) as f32, y / picture.size.height.max(1) as f32)
+}
+
+/// Texels to a pixel of the screen.
+fn spans(place: Rect, picture: &Picture, pixels_per_point: f32) -> [f32; 2] {
+    let points = points(place, picture);
+    [points.x, points.y].map(|points| 1.0 / (points * pixels_per_point).max(1e-6))
+}
+
+/// Where a piece of a picture lies, points.
+fn on_screen(place: Rect, picture: &Picture, piece: protocol::Rect) -> Rect {
+    let points = points(place, picture);
+    let corner = |x: u32, y: u32| place.min + egui::vec2(x as f32, y as f32) * points;
+    Rect::from_min_max(corner(piece.x0, piece.y0), corner(piece.x1, piece.y1))
+}
+
+/// A place as shares of a rectangle.
+fn inside(of: Rect, at: egui::Pos2) -> [f32; 2] {
+    let share = (at - of.min) / of.size();
+    [share.x, share.y]
 }
 
 /// The shader's parameters for the piece of a picture, see `Params` in `view.wgsl`.
@@ -210,30 +272,27 @@ fn params(
     piece: protocol::Rect,
     pixels_per_point: f32,
     target_encodes: bool,
-) -> [f32; 28] {
-    let size = shown.picture.size;
-    let points = shown.place.size() / egui::vec2(size.width as f32, size.height as f32);
-    let corner = |x: u32, y: u32| {
-        let at = shown.place.min + egui::vec2(x as f32, y as f32) * points;
-        let inside = (at - canvas.min) / canvas.size();
-        [inside.x, inside.y]
-    };
-    let ([left, top], [right, bottom]) = (corner(piece.x0, piece.y0), corner(piece.x1, piece.y1));
-    let span = |points: f32| 1.0 / (points * pixels_per_point).max(1e-6);
+) -> [f32; PARAMS] {
+    let place = on_screen(shown.place, &shown.picture, piece);
+    let ([left, top], [right, bottom]) = (inside(canvas, place.min), inside(canvas, place.max));
+    let span = spans(shown.place, &shown.picture, pixels_per_point);
     let [red, green, blue] = shown.look.white_balance.matrix().unwrap_or(IDENTITY);
     let flag = |is: bool| if is { 1.0 } else { 0.0 };
     let gain = shown.look.exposure_ev.exp2();
     let (view, nearest) = (number(shown.look.view), flag(shown.is_nearest));
     let rows = [
         [left, top, right, bottom],
-        [piece.width() as f32, piece.height() as f32, span(points.x), span(points.y)],
+        [piece.width() as f32, piece.height() as f32, span[0], span[1]],
         [gain, view, flag(target_encodes), nearest],
         [red[0], red[1], red[2], 0.0],
         [green[0], green[1], green[2], 0.0],
         [blue[0], blue[1], blue[2], 0.0],
         [shown.wipe[0], shown.wipe[1], 0.0, 0.0],
+        [0.0, 0.0, 1.0, 1.0],
+        [0.0, 0.0, 1.0, 1.0],
+        [1.0; 4],
     ];
-    let mut all = [0.0; 28];
+    let mut all = [0.0; PARAMS];
     all.copy_from_slice(rows.as_flattened());
     all
 }

@@ -4,6 +4,8 @@
 mod act;
 pub mod book;
 pub mod checkout;
+pub mod compare;
+pub mod crop;
 pub mod draft;
 pub mod fetched;
 pub mod jobs;
@@ -17,9 +19,12 @@ pub mod own_farm;
 pub mod picture;
 pub mod port;
 mod prepare;
+pub mod reel;
 pub mod settings;
 pub mod sheet;
 pub mod stage;
+pub mod verify;
+mod verifying;
 
 use std::path::PathBuf;
 
@@ -31,6 +36,7 @@ use serde::{Deserialize, Serialize};
 use crate::desk::Ask;
 use book::Book;
 use checkout::Checkout;
+use compare::Compare;
 use draft::Draft;
 use jobs::Jobs;
 use live::Live;
@@ -38,9 +44,11 @@ use node::Node;
 use notices::{Notices, Tone};
 use own_farm::OwnFarm;
 use port::Port;
+use reel::Reel;
 use settings::Settings;
 use sheet::Sheet;
 use stage::{Sighting, Stage};
+use verify::Verify;
 
 pub use live::TileLook;
 
@@ -172,12 +180,16 @@ pub struct State {
     pub live: Option<Live>,
     /// What is being done to jobs, and not answered yet.
     pub steering: Vec<Steered>,
+    /// Frames of it that can be played.
+    pub reel: Reel,
     /// Whether a picture is being saved.
     pub is_saving: bool,
     /// Which part of the watched picture one sees.
     pub port: Port,
     /// How light becomes what the screen shows.
     pub look: Look,
+    /// Pictures that are kept beside it.
+    pub compare: Compare,
     /// The scene that is being prepared.
     pub stage: Stage,
     /// Room for its preview, pixels of the screen.
@@ -186,6 +198,8 @@ pub struct State {
     pub draft: Draft,
     /// What it will cost.
     pub checkout: Checkout,
+    /// What was checked of a finished frame.
+    pub verify: Verify,
     /// One's own node.
     pub node: Node,
     /// A farm of one's own.
@@ -227,6 +241,10 @@ pub enum Event {
     Stage(stage::Event),
     /// Prices and orders.
     Checkout(checkout::Event),
+    /// Frames to be played.
+    Reel(reel::Event),
+    /// How checking a frame goes.
+    Verify(verify::Event),
     /// What became of a steering.
     Steered {
         /// What was asked for.
@@ -259,7 +277,11 @@ impl State {
     pub fn apply(&mut self, event: Event) -> Vec<Ask> {
         let mut asks = Vec::new();
         match event {
-            Event::Now(ms) => self.now_ms = ms,
+            Event::Now(ms) => {
+                self.now_ms = ms;
+                self.play_on();
+            }
+            Event::Reel(event) => self.hear_reel(event),
             Event::Identity(identity) => self.identity = Some(identity),
             Event::Link(link) => self.relink(link, &mut asks),
             Event::Heard(ms) => self.heard_ms = Some(ms),
@@ -276,6 +298,7 @@ impl State {
                 }
             }
             Event::Saved(saved) => self.saved(saved),
+            Event::Verify(event) => self.verified(event),
             Event::Node(event) => self.hear_node(event, &mut asks),
             Event::OwnFarm(event) => self.hear_own_farm(event, &mut asks),
             Event::WithSession(is_on) => self.with_session = is_on,
@@ -418,11 +441,17 @@ impl State {
             let tiles = spec.grid().tile_count() as usize;
             (spec.settings.window().size(), tiles)
         });
+        self.reel.play = None;
         self.picture_ids += 1;
         if self.live.as_ref().is_none_or(|live| live.job != job) {
             self.port = Port::Fit;
         }
+        // How the other frames stand is known already.
+        let shots = self.live.take().filter(|live| live.job == job).map(|live| live.shots);
         self.live = shape.map(|shape| Live::new((job, shot), shape, self.picture_ids));
+        if let Some(live) = &mut self.live {
+            live.shots = shots.unwrap_or_default();
+        }
         if self.live.is_some() {
             asks.push(Ask::Watch { job, shot });
         }

@@ -1,5 +1,6 @@
 //! Parts that screens share.
 
+mod compare;
 pub mod icon;
 mod tiles;
 
@@ -14,8 +15,9 @@ use crate::state::fetched::Fetched;
 use crate::theme::{self, RADIUS_CARD, RADIUS_CONTROL, RADIUS_SMALL, palette, space};
 use icon::Icon;
 
+pub use compare::compare;
 pub(crate) use tiles::motion;
-pub use tiles::{LiveView, picture};
+pub use tiles::{LiveView, picture, still};
 
 /// A card: a panel with a line around it, as wide as there is room.
 pub fn card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {

@@ -9,6 +9,7 @@ use desktop_client::command::Command;
 use desktop_client::desk::{self, DeskConfig};
 use desktop_client::state::node::{Doing, Run};
 use desktop_client::state::settings::Settings;
+use desktop_client::state::verify::{Part, Standing};
 use desktop_client::state::{Link, Pane, State};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
@@ -126,12 +127,38 @@ fn an_artist_drops_a_scene_and_saves_its_picture() -> Result<()> {
     let is_done =
         |state: &State| state.book.job(job).is_some_and(|it| it.status == JobStatus::Done);
     app.until("it is done", is_done)?;
-    app.until("every tile is here", |state| {
-        let count = |live: &desktop_client::state::live::Live| live.picture.patches().len();
-        state.live.as_ref().is_some_and(|live| count(live) == live.tiles.len())
+    app.until("every film is here", |state| {
+        state.live.as_ref().is_some_and(desktop_client::state::live::Live::is_whole)
     })?;
     let summary = app.state().book.job(job).context("a row")?;
     assert_eq!(summary.price, price, "what was on the button");
+
+    // The scene is on the stage: every part is checked here, and what nobody but the farm says is
+    // that there is one ledger.
+    app.press("Verify this frame");
+    let is_over = |state: &State| state.verification().is_some_and(|it| it.doing.is_none());
+    app.until("it is verified", is_over)?;
+    let found = app.state().verification().context("a verification")?.clone();
+    ensure!(found.cut_short.is_none(), "{:?}", found.cut_short);
+    for line in &found.lines {
+        let wanted = match line.part {
+            Part::Ledger => Standing::Unchecked,
+            _other => Standing::Holds,
+        };
+        ensure!(line.standing == wanted, "{line:?}");
+    }
+    let all = [
+        Part::Order,
+        Part::Films,
+        Part::Whole,
+        Part::Payments,
+        Part::Ledger,
+        Part::Pixels,
+        Part::Screen,
+    ];
+    assert_eq!(found.lines.iter().map(|line| line.part).collect::<Vec<_>>(), all);
+    ensure!(found.lines[5].words.starts_with("64 random pixels"), "{}", found.lines[5].words);
+    app.does(Command::Sheet(None));
 
     app.press("Save…");
     let folder = farm.path("saved");
@@ -149,6 +176,15 @@ fn an_artist_drops_a_scene_and_saves_its_picture() -> Result<()> {
     let said = film::read_exr_metadata(&folder.join("spheres.exr"))?;
     assert_eq!(said.job, Some(job));
     drop(node);
+
+    // Without the scene nobody renders pixels again, and it is said so.
+    app.does(Command::CloseScene);
+    app.does(Command::VerifyAgain { pixels: 8 });
+    app.until("it is verified without the scene", is_over)?;
+    let found = app.state().verification().context("a verification")?;
+    let last = found.lines.last().context("a line")?;
+    assert_eq!((last.part, last.standing), (Part::Pixels, Standing::Unchecked));
+    ensure!(last.words.starts_with("The scene is not at hand"), "{}", last.words);
 
     // The next start needs no word: the same farm, the same wallet, the same jobs.
     let home = app.home.clone();

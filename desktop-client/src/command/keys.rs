@@ -39,52 +39,62 @@ impl Shortcut {
         !self.modifiers.command && !self.modifiers.ctrl && !matches!(self.key, Key::F1 | Key::F12)
     }
 
-    /// Whether it presses whatever button the keyboard is at.
-    fn is_press(&self) -> bool {
-        self.modifiers.is_none() && matches!(self.key, Key::Enter | Key::Space)
+    /// Whether it presses or moves what has the keyboard: a button, a slider.
+    const fn is_of_focus(&self) -> bool {
+        let moves =
+            matches!(self.key, Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown);
+        let presses = matches!(self.key, Key::Space | Key::Enter);
+        (moves || presses) && !self.modifiers.command && !self.modifiers.ctrl
     }
 
-    /// Whether its key was pressed, with whatever held down.
-    fn may_be_pressed(&self, ctx: &Context) -> bool {
-        ctx.input(|input| {
-            let copies = |event: &egui::Event| matches!(event, egui::Event::Copy);
-            input.key_pressed(self.key) || (self.key == Key::C && input.events.iter().any(copies))
-        })
-    }
-
-    /// Takes a press of it, where there is one.
+    /// Whether it is pressed in this frame.
     fn is_pressed(self, ctx: &Context) -> bool {
-        let shortcut = KeyboardShortcut::new(self.modifiers, self.key);
         // Windows tell of copying, not of the key for it.
         let is_copy = self.modifiers.command && self.key == Key::C;
-        ctx.input_mut(|input| {
-            let copies = |event: &egui::Event| matches!(event, egui::Event::Copy);
-            input.consume_shortcut(&shortcut) || (is_copy && input.events.iter().any(copies))
+        ctx.input(|input| {
+            input.events.iter().any(|event| match event {
+                egui::Event::Key { key, pressed: true, modifiers, .. } => {
+                    *key == self.key && modifiers.matches_logically(self.modifiers)
+                }
+                egui::Event::Copy => is_copy,
+                _other => false,
+            })
         })
+    }
+
+    /// Takes the press of it, so that it means nothing else.
+    fn take(self, ctx: &Context) {
+        let shortcut = KeyboardShortcut::new(self.modifiers, self.key);
+        ctx.input_mut(|input| input.consume_shortcut(&shortcut));
     }
 }
 
-/// Turns key presses into commands. What writes text counts only while no text is being typed, what
-/// presses buttons only while the keyboard is at none; a sheet keeps what lies under it from being
-/// commanded, but for other sheets. A key that commands nothing now is left to the page.
+/// Turns key presses into commands. What writes text counts only while no text is being typed; a
+/// sheet keeps what lies under it from being commanded, but for other sheets.
 pub fn read_keys(ctx: &Context, state: &State, commands: &mut Commands) {
     let is_typing = ctx.text_edit_focused();
     let has_focus = ctx.memory(|memory| memory.focused().is_some());
     for action in ACTIONS {
         for keys in action.keys {
-            if (is_typing && keys.is_typed()) || (has_focus && keys.is_press()) {
-                continue;
-            }
-            if !keys.may_be_pressed(ctx) {
+            let is_taken = is_typing && keys.is_typed() || has_focus && keys.is_of_focus();
+            // What cannot be done now leaves the key to what it can be of use to.
+            if is_taken || !keys.is_pressed(ctx) || (action.enabled)(state).is_err() {
                 continue;
             }
             let command = (action.command)(state);
             let is_over_sheet = state.sheet.is_some()
                 && !matches!(command, Command::Sheet(_) | Command::SetZoom(_) | Command::Open(_));
-            if (action.enabled)(state).is_ok() && !is_over_sheet && keys.is_pressed(ctx) {
+            if !is_over_sheet {
+                keys.take(ctx);
                 commands.push(command);
             }
         }
+    }
+    if state.sheet.is_none()
+        && state.stage.is_cropping
+        && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
+    {
+        commands.push(Command::DrawCrop(false));
     }
     // Without a sheet Esc belongs to whatever popup is open.
     if state.sheet.is_some()

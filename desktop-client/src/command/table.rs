@@ -6,6 +6,7 @@ use protocol::ShotIndex;
 
 use super::Command;
 use super::keys::Shortcut;
+use crate::state::compare::{self, Showing, Slot};
 use crate::state::draft::Preset;
 use crate::state::jobs::{Deed, Wish};
 use crate::state::node::Run;
@@ -136,6 +137,15 @@ fn quality(state: &State, preset: Preset) -> Command {
     Command::SetDraft(Box::new(draft))
 }
 
+fn croppable(state: &State) -> Result<(), &'static str> {
+    with_scene(state)?;
+    match (state.sees_stage(), state.compares()) {
+        (false, _) => Err("Show the scene first"),
+        (true, true) => Err("Look at the preview first"),
+        (true, false) => Ok(()),
+    }
+}
+
 fn priceable(state: &State) -> Result<(), &'static str> {
     with_scene(state)?;
     with_farm(state)
@@ -154,6 +164,56 @@ fn with_picture(state: &State) -> Result<(), &'static str> {
         Some(live) if live.picture.changes() > 0 => Ok(()),
         _nothing => Err("Nothing of the picture is here yet"),
     }
+}
+
+fn verifiable(state: &State) -> Result<(), &'static str> {
+    with_shown_job(state)?;
+    // What is known of it already needs no farm.
+    if state.verification().is_none() {
+        with_farm(state)?;
+    }
+    state.can_verify()
+}
+
+fn with_shown_job(state: &State) -> Result<(), &'static str> {
+    with_job(state)?;
+    if state.sees_job() { Ok(()) } else { Err("Show the job first") }
+}
+
+fn keepable(state: &State) -> Result<(), &'static str> {
+    match state.picture_to_keep() {
+        Some(_picture) => Ok(()),
+        None => Err("There is no picture to keep"),
+    }
+}
+
+fn comparable(state: &State, slot: Slot) -> Result<(), &'static str> {
+    if !(state.sees_stage() || state.sees_job()) {
+        return Err("Open Render first");
+    }
+    if state.compare.kept(slot).is_some() { Ok(()) } else { keepable(state) }
+}
+
+fn with_both(state: &State) -> Result<(), &'static str> {
+    comparable(state, Slot::A)?;
+    if state.compare.both().is_some() { Ok(()) } else { Err("Keep a picture in A and one in B") }
+}
+
+fn with_kept(state: &State) -> Result<(), &'static str> {
+    let is_kept = |slot| state.compare.kept(slot).is_some();
+    if is_kept(Slot::A) || is_kept(Slot::B) { Ok(()) } else { Err("Both slots are empty") }
+}
+
+fn with_frames(state: &State) -> Result<(), &'static str> {
+    with_shown_job(state)?;
+    match state.selected_job() {
+        Some(job) if job.spec.frames.count() > 1 => Ok(()),
+        _one => Err("It is one frame"),
+    }
+}
+
+fn with_canvas(state: &State) -> Result<(), &'static str> {
+    if state.compares() { Ok(()) } else { with_picture(state) }
 }
 
 fn with_farm_or_jobs(state: &State) -> Result<(), &'static str> {
@@ -233,6 +293,23 @@ pub const ACTIONS: &[Action] = &[
         enabled: with_scene,
     },
     Action {
+        words: "Draw a crop",
+        group: Group::Scene,
+        keys: &[plain(Key::C)],
+        command: |state| Command::DrawCrop(!state.stage.is_cropping),
+        enabled: croppable,
+    },
+    Action {
+        words: "Render all of the frame",
+        group: Group::Scene,
+        keys: &[],
+        command: |_state| Command::SetCrop(None),
+        enabled: |state| {
+            with_scene(state)?;
+            if state.draft.crop.is_some() { Ok(()) } else { Err("All of it is rendered already") }
+        },
+    },
+    Action {
         words: "Get a firm price",
         group: Group::Scene,
         keys: &[],
@@ -307,6 +384,44 @@ pub const ACTIONS: &[Action] = &[
         enabled: with_picture,
     },
     Action {
+        words: "Verify this frame",
+        group: Group::Render,
+        keys: &[plain(Key::V)],
+        command: |_state| Command::Verify,
+        enabled: verifiable,
+    },
+    Action {
+        words: "Play or pause frames",
+        group: Group::Render,
+        keys: &[plain(Key::Space)],
+        command: |_state| Command::PlayOrPause,
+        enabled: State::can_play,
+    },
+    Action {
+        words: "Next frame",
+        group: Group::Render,
+        keys: &[plain(Key::ArrowRight)],
+        command: |_state| Command::StepFrame(1),
+        enabled: with_frames,
+    },
+    Action {
+        words: "Previous frame",
+        group: Group::Render,
+        keys: &[plain(Key::ArrowLeft)],
+        command: |_state| Command::StepFrame(-1),
+        enabled: with_frames,
+    },
+    Action {
+        words: "Fetch finished frames",
+        group: Group::Render,
+        keys: &[],
+        command: |_state| Command::FetchFrames,
+        enabled: |state| {
+            state.can_fetch_frames()?;
+            with_farm(state)
+        },
+    },
+    Action {
         words: "Next job",
         group: Group::Render,
         keys: &[plain(Key::J)],
@@ -325,14 +440,63 @@ pub const ACTIONS: &[Action] = &[
         group: Group::View,
         keys: &[plain(Key::F)],
         command: |_state| Command::SetPort(Port::Fit),
-        enabled: with_picture,
+        enabled: with_canvas,
     },
     Action {
         words: "Show its own size",
         group: Group::View,
         keys: &[plain(Key::Num1)],
         command: |_state| Command::SetPort(Port::Actual),
-        enabled: with_picture,
+        enabled: with_canvas,
+    },
+    Action {
+        words: "Keep in slot A",
+        group: Group::View,
+        keys: &[Shortcut { modifiers: Modifiers::SHIFT, key: Key::A }],
+        command: |_state| Command::Compare(compare::Wish::Keep(Slot::A)),
+        enabled: keepable,
+    },
+    Action {
+        words: "Keep in slot B",
+        group: Group::View,
+        keys: &[Shortcut { modifiers: Modifiers::SHIFT, key: Key::B }],
+        command: |_state| Command::Compare(compare::Wish::Keep(Slot::B)),
+        enabled: keepable,
+    },
+    Action {
+        words: "Keep or show slot A",
+        group: Group::View,
+        keys: &[plain(Key::A)],
+        command: |_state| Command::Compare(compare::Wish::Look(Slot::A)),
+        enabled: |state| comparable(state, Slot::A),
+    },
+    Action {
+        words: "Keep or show slot B",
+        group: Group::View,
+        keys: &[plain(Key::B)],
+        command: |_state| Command::Compare(compare::Wish::Look(Slot::B)),
+        enabled: |state| comparable(state, Slot::B),
+    },
+    Action {
+        words: "Wipe between A and B",
+        group: Group::View,
+        keys: &[plain(Key::W)],
+        command: |_state| Command::Compare(compare::Wish::Toggle(Showing::Wipe)),
+        enabled: with_both,
+    },
+    Action {
+        words: "Show how far A and B are apart",
+        group: Group::View,
+        keys: &[plain(Key::D)],
+        command: |_state| Command::Compare(compare::Wish::Toggle(Showing::Difference)),
+        enabled: with_both,
+    },
+    Action {
+        words: "Empty both slots",
+        group: Group::View,
+        keys: &[],
+        command: |_state| Command::Compare(compare::Wish::Forget),
+        enabled: with_kept,
     },
     Action {
         words: "Reset exposure",
@@ -561,7 +725,9 @@ mod tests {
         let mut seen = BTreeMap::new();
         for action in ACTIONS {
             for keys in action.keys {
-                let before = seen.insert(keys.words(), action.words);
+                // What is selected in the list of jobs is so behind its door alone.
+                let is_of_list = action.group == Group::Jobs && keys.key == Key::Space;
+                let before = seen.insert((keys.words(), is_of_list), action.words);
                 assert_eq!(before, None, "{} is also {}", keys.words(), action.words);
             }
         }

@@ -11,14 +11,14 @@ use client::shots::{Shots, Whole};
 use client::{Farm, FilmFault};
 use film::{Film, Frame, Look};
 use protocol::view::{AcceptedUnit, JobUpdate, TileStatus};
-use protocol::{JobId, JobSpec, Rect, ShotIndex, Unit, limits};
+use protocol::{JobId, JobSpec, Rect, ShotIndex, Size, Unit, limits};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{FarmSeat, Outlet, save, sentence};
 use crate::state::picture::{Texel, texel};
 use crate::state::sheet::SaveSheet;
-use crate::state::{Event, Saved, live};
+use crate::state::{Event, Saved, live, reel};
 
 /// Films on the way at a time: fewer than a connection may carry, so that others get through.
 const FILMS_AT_ONCE: usize = 3;
@@ -136,8 +136,10 @@ async fn follow(
             }
         }
         let tiles = tiles_of(&update, shot);
+        let per_shot = update.summary.spec.grid().tile_count() as usize;
+        let shots = live::looks_of_shots(&update.tiles, per_shot);
         let summary = Box::new(update.summary);
-        let news = live::Event::Update { summary, shot, tiles, accepted };
+        let news = live::Event::Update { summary, shot, tiles, accepted, shots };
         outlet.send(Event::Live(news)).await;
         if was_last {
             break;
@@ -224,6 +226,12 @@ async fn fetch(
                         Ok(Err(fault)) => live::Event::Problem { job, why: fault.to_string() },
                     };
                     outlet.send(Event::Live(event)).await;
+                    let done = gathering.clone();
+                    let whole = tokio::task::spawn_blocking(move || finished(&done)).await;
+                    if let Ok(Some((size, texels))) = whole {
+                        let still = reel::Event::Still { job, shot, size, texels };
+                        outlet.send(Event::Reel(still)).await;
+                    }
                 }
                 Ok((_unit, Err(_closed))) if farm.is_closed().await => return,
                 Ok((unit, Err(error))) => {
@@ -254,6 +262,17 @@ fn take(
     let light = picture.beauty.iter().zip(&picture.samples);
     let texels = light.map(|(&rgb, &samples)| if samples > 0 { texel(rgb) } else { [0; 4] });
     Ok(Some((rect.inside(&window), texels.collect())))
+}
+
+/// A frame of several that is whole by now, small enough to be played.
+fn finished(gathering: &Gathering) -> Option<(Size, Vec<Texel>)> {
+    let inner = locked(&gathering.inner);
+    if inner.spec.frames.count() < 2 || !inner.frame.is_complete() {
+        return None;
+    }
+    let picture = inner.frame.picture();
+    drop(inner);
+    Some(reel::still(picture.size, &picture.beauty))
 }
 
 /// Saves a picture from what is here, or all of a job's by fetching them.

@@ -9,7 +9,9 @@ const PIECE_SIDE: u32 = 2048;
 /// Bytes of a texel.
 const TEXEL_BYTES: u32 = 8;
 /// Bytes of the shader's parameters.
-const PARAMS_BYTES: u64 = 28 * 4;
+pub(super) const PARAMS_BYTES: u64 = PARAMS as u64 * 4;
+/// Numbers of the shader's parameters.
+pub(super) const PARAMS: usize = 40;
 
 /// The pieces, and how far they have caught up.
 pub(super) struct Textures {
@@ -18,9 +20,9 @@ pub(super) struct Textures {
     changes: u64,
 }
 
-struct Piece {
-    rect: Rect,
-    texture: wgpu::Texture,
+pub(super) struct Piece {
+    pub(super) rect: Rect,
+    pub(super) texture: wgpu::Texture,
     params: wgpu::Buffer,
     group: wgpu::BindGroup,
 }
@@ -61,10 +63,14 @@ impl Textures {
     }
 
     /// Tells the shader where each piece lies.
-    pub(super) fn place(&self, queue: &wgpu::Queue, params: impl Fn(Rect) -> [f32; 28]) {
+    pub(super) fn place(&self, queue: &wgpu::Queue, params: impl Fn(Rect) -> [f32; PARAMS]) {
         for piece in &self.pieces {
             queue.write_buffer(&piece.params, 0, bytemuck::cast_slice(&params(piece.rect)));
         }
+    }
+
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 
     pub(super) fn groups(&self) -> impl Iterator<Item = &wgpu::BindGroup> {

@@ -14,16 +14,23 @@ struct Params {
     blue: vec4<f32>,
     // What is shown of the picture, in x over the canvas: from, to.
     wipe: vec4<f32>,
+    // What of this piece lies between the corners: left, top, right, bottom, 0..1 over it.
+    part: vec4<f32>,
+    // The same of the piece that it is held against, and that piece's texels.
+    other_part: vec4<f32>,
+    other_texels: vec4<f32>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var light: texture_2d<f32>;
 @group(0) @binding(2) var smooth_sampler: sampler;
+@group(0) @binding(3) var other: texture_2d<f32>;
 
 struct Corner {
     @builtin(position) position: vec4<f32>,
     @location(0) uv: vec2<f32>,
     @location(1) canvas_x: f32,
+    @location(2) other_uv: vec2<f32>,
 }
 
 @vertex
@@ -32,7 +39,8 @@ fn vs_main(@builtin(vertex_index) index: u32) -> Corner {
     let place = mix(params.place.xy, params.place.zw, unit);
     var corner: Corner;
     corner.position = vec4<f32>(place.x * 2.0 - 1.0, 1.0 - place.y * 2.0, 0.0, 1.0);
-    corner.uv = unit;
+    corner.uv = mix(params.part.xy, params.part.zw, unit);
+    corner.other_uv = mix(params.other_part.xy, params.other_part.zw, unit);
     corner.canvas_x = place.x;
     return corner;
 }
@@ -262,19 +270,19 @@ fn develop(rgb: vec3<f32>) -> vec3<f32> {
 }
 
 // The mean of what a pixel of the screen covers, in light: a large picture does not shimmer.
-fn mean_light(uv: vec2<f32>) -> vec4<f32> {
-    let size = params.texels.xy;
+fn mean_light(source: texture_2d<f32>, texels: vec4<f32>, uv: vec2<f32>) -> vec4<f32> {
+    let size = texels.xy;
     if (params.look.w > 0.5) {
         let at = clamp(vec2<i32>(uv * size), vec2<i32>(0), vec2<i32>(size) - vec2<i32>(1));
-        return textureLoad(light, at, 0);
+        return textureLoad(source, at, 0);
     }
-    let span = params.texels.zw;
+    let span = texels.zw;
     let taps = clamp(ceil(span / 2.0), vec2<f32>(1.0), vec2<f32>(TAPS_MAX));
     var sum = vec4<f32>(0.0);
     for (var y = 0.0; y < taps.y; y += 1.0) {
         for (var x = 0.0; x < taps.x; x += 1.0) {
             let offset = ((vec2<f32>(x, y) + 0.5) / taps - 0.5) * span / size;
-            let texel = textureSampleLevel(light, smooth_sampler, uv + offset, 0.0);
+            let texel = textureSampleLevel(source, smooth_sampler, uv + offset, 0.0);
             sum += texel;
         }
     }
@@ -286,7 +294,7 @@ fn fs_main(corner: Corner) -> @location(0) vec4<f32> {
     if (corner.canvas_x < params.wipe.x || corner.canvas_x >= params.wipe.y) {
         discard;
     }
-    let mean = mean_light(corner.uv);
+    let mean = mean_light(light, params.texels, corner.uv);
     if (mean.w <= 0.0) {
         discard;
     }
@@ -295,4 +303,20 @@ fn fs_main(corner: Corner) -> @location(0) vec4<f32> {
         shown = vec3<f32>(decode(shown.x), decode(shown.y), decode(shown.z));
     }
     return vec4<f32>(shown * mean.w, mean.w);
+}
+
+// How far two pictures are apart, in light: no view, which would bend it.
+@fragment
+fn fs_difference(corner: Corner) -> @location(0) vec4<f32> {
+    let own = mean_light(light, params.texels, corner.uv);
+    let others = mean_light(other, params.other_texels, corner.other_uv);
+    if (own.w <= 0.0 || others.w <= 0.0) {
+        discard;
+    }
+    let gap = abs(own.rgb / own.w - others.rgb / others.w) * params.look.x;
+    var shown = clamp(gap, vec3<f32>(0.0), vec3<f32>(1.0));
+    if (params.look.z < 0.5) {
+        shown = vec3<f32>(encode(shown.x), encode(shown.y), encode(shown.z));
+    }
+    return vec4<f32>(shown, 1.0);
 }

@@ -1,10 +1,12 @@
 //! The Render door: a scene that is being prepared, or a job as it is rendered.
 
+mod compare;
 mod empty;
 mod job;
 mod light;
 mod order;
 mod stage;
+mod strip;
 
 use egui::Ui;
 

@@ -6,6 +6,7 @@ mod palette;
 mod refuse;
 mod save;
 mod stop;
+mod verify;
 
 use egui::{
     Align, Align2, Area, Frame, Id, Layout, Margin, Order, RichText, Sense, Stroke, Ui, Vec2,
@@ -44,6 +45,11 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
         Some(Sheet::Save(save)) => {
             sheet(ui, "Save the picture", 520.0, commands, |ui, commands| {
                 save::show(save, ui, commands);
+            });
+        }
+        Some(Sheet::Verify { pixels }) => {
+            sheet(ui, "Verify this frame", 600.0, commands, |ui, commands| {
+                verify::show(state, *pixels, ui, commands);
             });
         }
         Some(Sheet::Stop(job)) => {
@@ -123,6 +129,15 @@ fn sheet(
 /// Every key, by where it belongs.
 fn keys(ui: &mut Ui) {
     ui.spacing_mut().item_spacing.x = space::SECTION;
+    let room = (ui.ctx().content_rect().height() * 0.88 - 170.0).max(200.0);
+    egui::ScrollArea::vertical().max_height(room).show(ui, columns_of_keys);
+    dim(
+        ui,
+        "On the preview, arrow keys turn, Shift with them pans, Page up and Page down go nearer and away",
+    );
+}
+
+fn columns_of_keys(ui: &mut Ui) {
     ui.columns(2, |columns| {
         for group in Group::ALL {
             // So that both columns are about as long.
@@ -137,10 +152,6 @@ fn keys(ui: &mut Ui) {
             ui.add_space(space::PAGE);
         }
     });
-    dim(
-        ui,
-        "On the preview, arrow keys turn, Shift with them pans, Page up and Page down go nearer and away",
-    );
 }
 
 fn notices(state: &State, ui: &mut Ui, commands: &mut Commands) {

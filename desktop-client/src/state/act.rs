@@ -6,7 +6,7 @@ use protocol::{JobId, ShotIndex, Steering};
 use super::jobs::{Deed, Jobs, Wish};
 use super::sheet::{SaveSheet, Sheet};
 use super::stage::Trouble;
-use super::{Link, Pane, State, Steered, settings};
+use super::{Link, Pane, State, Steered, crop, settings, verify};
 use crate::command::Command;
 use crate::desk::Ask;
 use crate::state::Door;
@@ -19,6 +19,9 @@ impl State {
         let mut asks = Vec::new();
         let (saw_stage, saw_nodes) = (self.sees_stage(), self.door == Door::MyNode);
         self.obey(command, &mut asks);
+        if !self.sees_stage() {
+            self.stage.is_cropping = false;
+        }
         // What nobody looks at is not rendered, and not told.
         match (saw_stage, self.sees_stage()) {
             (true, false) => asks.push(Ask::LookAway),
@@ -38,6 +41,12 @@ impl State {
     #[must_use]
     pub fn sees_stage(&self) -> bool {
         self.door == Door::Render && self.stage.scene.is_some() && self.shows_stage()
+    }
+
+    /// Whether the selected job is what one sees.
+    #[must_use]
+    pub fn sees_job(&self) -> bool {
+        self.door == Door::Render && self.selected.is_some() && !self.shows_stage()
     }
 
     /// Whether the Render door shows the stage: also where there is neither scene nor job.
@@ -87,6 +96,8 @@ impl State {
             | Command::SetLook(_)
             | Command::ResetExposure
             | Command::SetDraft(_)
+            | Command::DrawCrop(_)
+            | Command::SetCrop(_)
             | Command::GetPrice
             | Command::Submit => self.prepare(command, asks),
             Command::Watch { .. }
@@ -97,6 +108,14 @@ impl State {
             | Command::Save(_)
             | Command::PauseOrResume
             | Command::AskToStop => self.attend(command, asks),
+            Command::Verify => self.show_verification(verify::PIXELS, asks),
+            Command::VerifyAgain { pixels } => self.start_verifying(pixels, asks),
+            Command::StopVerifying => self.stop_verifying(asks),
+            Command::Compare(wish) => self.compare(wish),
+            Command::PlayOrPause => self.play_or_pause(asks),
+            Command::StepFrame(by) => self.step_frame(by, asks),
+            Command::FetchFrames => self.fetch_frames(asks),
+            Command::StopFetchingFrames => self.stop_fetching_frames(asks),
             Command::SetPort(port) => self.port = port,
             Command::ShowFarm(shows) => self.shows_farm = shows,
             Command::StartNode
@@ -148,6 +167,7 @@ impl State {
                 identity: last.identity,
                 ticket: ticket.to_owned(),
                 look: last.look,
+                compare: last.compare,
                 stage: last.stage,
                 room: last.room,
                 draft: last.draft,
@@ -163,6 +183,7 @@ impl State {
                     serial: last.checkout.serial + 1,
                     ..super::Checkout::default()
                 },
+                verify: verify::Verify { serial: last.verify.serial + 1, last: None },
                 picture_ids: last.picture_ids,
                 ..Self::default()
             };
@@ -247,7 +268,21 @@ impl State {
             Command::SetLook(look) => self.look = look,
             Command::ResetExposure => self.look.exposure_ev = 0.0,
             Command::SetDraft(draft) => {
+                let before = self.draft.size;
                 self.draft = *draft;
+                let crop = self.draft.crop.filter(|_| self.draft.size != before);
+                if let Some(crop) = crop {
+                    // The same part of the picture, however many pixels it has.
+                    self.draft.crop = Some(crop::resized(crop, before, self.draft.size));
+                }
+                self.changed(asks);
+            }
+            Command::DrawCrop(is_wanted) => {
+                self.stage.is_cropping = is_wanted && self.stage.scene.is_some();
+            }
+            Command::SetCrop(crop) => {
+                self.stage.is_cropping = false;
+                self.draft.crop = crop.map(|crop| crop::inside(crop, self.draft.size));
                 self.changed(asks);
             }
             Command::GetPrice => {

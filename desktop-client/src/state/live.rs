@@ -18,6 +18,8 @@ pub struct Live {
     pub tiles: Vec<TileStatus>,
     /// Accepted units of that shot, in order of acceptance.
     pub accepted: Vec<AcceptedUnit>,
+    /// How each shot of the job stands; empty until the first news.
+    pub shots: Vec<TileLook>,
     /// Accepted chunks of each tile.
     pub chunks: Vec<u32>,
     /// What has come of the picture.
@@ -40,6 +42,8 @@ pub enum Event {
         tiles: Vec<TileStatus>,
         /// Units of it accepted since the last news.
         accepted: Vec<AcceptedUnit>,
+        /// How each shot of the job stands.
+        shots: Vec<TileLook>,
     },
     /// Light of the picture.
     Light {
@@ -91,6 +95,24 @@ impl TileLook {
     ];
 }
 
+/// How each shot stands, of whose tiles each has `count`: accepted where all of them are, else as the
+/// one of them that most happens to.
+#[must_use]
+pub fn looks_of_shots(tiles: &[TileStatus], count: usize) -> Vec<TileLook> {
+    let look = |tiles: &[TileStatus]| {
+        let any = |status: TileStatus| tiles.contains(&status);
+        match () {
+            () if tiles.iter().all(|tile| *tile == TileStatus::Accepted) => TileLook::Accepted,
+            () if any(TileStatus::Retrying) => TileLook::Retrying,
+            () if any(TileStatus::Rendering) => TileLook::Rendering,
+            () if any(TileStatus::Received) => TileLook::Received,
+            () if any(TileStatus::Accepted) => TileLook::Partial,
+            () => TileLook::Waiting,
+        }
+    };
+    tiles.chunks(count.max(1)).map(look).collect()
+}
+
 impl Live {
     /// A shot of which nothing is known: its size in pixels, and how many tiles it has.
     #[must_use]
@@ -104,6 +126,7 @@ impl Live {
             shot,
             tiles: Vec::new(),
             accepted: Vec::new(),
+            shots: Vec::new(),
             chunks: vec![0; tile_count],
             picture: Picture::new(picture_id, size),
             problem: None,
@@ -114,7 +137,10 @@ impl Live {
     /// Takes news in; what is of another job or shot is no news.
     pub fn apply(&mut self, event: Event) {
         match event {
-            Event::Update { summary, shot, tiles, accepted } => {
+            Event::Update { summary, shot, tiles, accepted, shots } => {
+                if summary.job == self.job {
+                    self.shots = shots;
+                }
                 if (summary.job, shot) == (self.job, self.shot) {
                     self.tiles = tiles;
                     accepted.into_iter().for_each(|unit| self.accept(unit));
@@ -148,6 +174,14 @@ impl Live {
     #[must_use]
     pub fn count(&self, look: TileLook) -> usize {
         self.counts()[place(look)]
+    }
+
+    /// Whether every tile is accepted, and every film of it is drawn.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let are_accepted = self.tiles.iter().all(|tile| *tile == TileStatus::Accepted);
+        let films = self.accepted.len() as u64;
+        !self.tiles.is_empty() && are_accepted && films > 0 && self.picture.changes() >= films
     }
 
     /// How a tile is shown; a tile that the frame lacks waits.
@@ -190,5 +224,33 @@ const fn place(look: TileLook) -> usize {
         TileLook::Received => 3,
         TileLook::Retrying => 4,
         TileLook::Accepted => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_looks_as_what_happens_to_it() {
+        use TileStatus::{Accepted, Received, Rendering, Retrying, Waiting};
+        let tiles = [
+            [Accepted, Accepted],
+            [Accepted, Waiting],
+            [Waiting, Waiting],
+            [Rendering, Retrying],
+            [Accepted, Rendering],
+            [Received, Accepted],
+        ];
+        let looks = looks_of_shots(tiles.as_flattened(), 2);
+        let wanted = [
+            TileLook::Accepted,
+            TileLook::Partial,
+            TileLook::Waiting,
+            TileLook::Retrying,
+            TileLook::Rendering,
+            TileLook::Received,
+        ];
+        assert_eq!(looks, wanted);
     }
 }

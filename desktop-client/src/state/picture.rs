@@ -39,6 +39,13 @@ impl Picture {
         Self { id, size, changes: 0, patches: Vec::new() }
     }
 
+    /// All of it at once, as the change of this number: pictures of one name that follow each other.
+    #[must_use]
+    pub fn whole(id: u64, size: Size, number: u64, texels: Vec<Texel>) -> Self {
+        let patch = Patch { number, rect: Rect::of_size(size), texels };
+        Self { id, size, changes: number, patches: vec![Arc::new(patch)] }
+    }
+
     /// Takes a rectangle in; one of the same place is replaced. One that does not fit is left out.
     pub fn write(&mut self, rect: Rect, texels: Vec<Texel>) {
         let Size { width, height } = self.size;
@@ -66,13 +73,19 @@ impl Picture {
     /// Scene-linear RGB of a pixel, where there is one.
     #[must_use]
     pub fn light(&self, x: u32, y: u32) -> Option<[f32; 3]> {
+        let [red, green, blue, alpha] = self.texel(x, y)?.map(half_to_f32);
+        (alpha > 0.0).then_some([red, green, blue])
+    }
+
+    /// A pixel as it is kept, where one has come.
+    #[must_use]
+    pub fn texel(&self, x: u32, y: u32) -> Option<Texel> {
         let inside =
             |rect: &Rect| (rect.x0..rect.x1).contains(&x) && (rect.y0..rect.y1).contains(&y);
         let patch = self.patches.iter().rev().find(|patch| inside(&patch.rect))?;
         let Rect { x0, y0, .. } = patch.rect;
         let index = (y - y0) as usize * patch.rect.width() as usize + (x - x0) as usize;
-        let [red, green, blue, alpha] = patch.texels[index].map(half_to_f32);
-        (alpha > 0.0).then_some([red, green, blue])
+        patch.texels.get(index).copied()
     }
 }
 

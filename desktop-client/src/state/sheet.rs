@@ -31,6 +31,11 @@ pub enum Sheet {
     Notices,
     /// Where a picture is saved.
     Save(SaveSheet),
+    /// What is checked of the watched frame.
+    Verify {
+        /// How many pixels are rendered again the next time.
+        pixels: u32,
+    },
     /// Whether a job is to end with what it has.
     Stop(JobId),
     /// Whether a job is to end at once.

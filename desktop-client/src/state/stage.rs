@@ -18,6 +18,8 @@ pub struct Stage {
     pub trouble: Option<Trouble>,
     /// The scene.
     pub scene: Option<Box<Staged>>,
+    /// Whether the next drag over the preview draws its crop.
+    pub is_cropping: bool,
     /// The last look that was asked for at a scene that is gone.
     last_serial: u64,
 }

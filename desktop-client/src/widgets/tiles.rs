@@ -9,6 +9,7 @@ use protocol::{JobSpec, TileIndex};
 
 use super::icon;
 use crate::look::{self, Shown};
+use crate::state::picture::Picture;
 use crate::state::port::{Canvas, Motion, Port};
 use crate::state::{TileLook, live::Live};
 use crate::theme::{self, Palette, palette};
@@ -18,6 +19,8 @@ use crate::words;
 pub struct LiveView<'a> {
     /// The shot.
     pub live: &'a Live,
+    /// The same, smaller, for as long as it is not here.
+    pub under: Option<&'a Picture>,
     /// Its job.
     pub spec: &'a JobSpec,
     /// Whether the job is over: then its tiles tell nothing any more.
@@ -47,14 +50,11 @@ pub fn picture(ui: &mut Ui, view: &LiveView<'_>) -> (Response, Port, Option<Tile
     painter.rect_filled(frame, 0.0, colours.missing);
     let scale = frame.width() / live.picture.size.width.max(1) as f32;
     let is_nearest = scale * ui.ctx().pixels_per_point() >= 3.0;
-    let shown = Shown {
-        picture: live.picture.clone(),
-        place: frame,
-        look: view.look.clone(),
-        wipe: [0.0, 1.0],
-        is_nearest,
-    };
-    look::paint(ui, area, shown);
+    if let Some(under) = view.under.filter(|_| live.picture.patches().len() < live.tiles.len()) {
+        look::paint(ui, area, Shown::of(under.clone(), frame, view.look.clone()));
+    }
+    let shown = Shown::of(live.picture.clone(), frame, view.look.clone());
+    look::paint(ui, area, Shown { is_nearest, ..shown });
 
     let window = spec.settings.window();
     let rect_of = |tile: u32| {
@@ -92,6 +92,26 @@ pub fn picture(ui: &mut Ui, view: &LiveView<'_>) -> (Response, Port, Option<Tile
         _outside => response,
     };
     (response, port, clicked.map(|tile| TileIndex(tile as u32)))
+}
+
+/// Draws a picture that is a smaller one of `canvas` pixels, and nothing else; returns what one sees of
+/// it from now on.
+pub fn still(
+    ui: &mut Ui,
+    picture: &Picture,
+    (size, name): (protocol::Size, &str),
+    port: Port,
+    look: &Look,
+) -> Port {
+    let (area, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
+    let colours = palette(ui);
+    ui.painter().rect_filled(area, theme::RADIUS_CONTROL, colours.surround);
+    let canvas = Canvas { rect: area, size, pixels_per_point: ui.ctx().pixels_per_point() };
+    let port = port.moved(&canvas, motion(&response));
+    look::paint(ui, area, Shown::of(picture.clone(), port.place(&canvas), look.clone()));
+    response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, name));
+    super::focus_ring(ui, &response);
+    port
 }
 
 /// What a person does to a canvas in this frame.

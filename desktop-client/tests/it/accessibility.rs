@@ -2,7 +2,8 @@
 
 use desktop_client::command::Command;
 use desktop_client::state::Door;
-use desktop_client::state::jobs::Wish;
+use desktop_client::state::compare::{Showing, Slot, Wish};
+use desktop_client::state::jobs;
 use desktop_client::state::sheet::Sheet;
 use egui::accesskit::Role;
 use egui_kittest::Harness;
@@ -12,8 +13,9 @@ use farm_node::Unwanted;
 use protocol::Steering;
 
 use crate::fixtures::{
-    Step, connected, job_id, lending, offline, paused, rendering, staged, window_of,
+    Step, connected, done, job_id, lending, offline, paused, rendering, staged, window_of,
 };
+use crate::frames::{animation, still};
 
 fn sweep(name: &str, door: Option<Door>, steps: Vec<Step>) {
     let builder = Harness::builder().with_theme(egui::Theme::Dark);
@@ -65,10 +67,27 @@ fn every_control_of_every_screen_has_a_name() {
         sweep("lending", door, lending());
         sweep("paused", door, paused());
         sweep("a scene", door, staged(connected(Vec::new())));
+        sweep("a crop", door, {
+            let crop = protocol::Crop { x: 40, y: 30, size: protocol::Size::new(80, 60) };
+            let mut cropped = staged(connected(Vec::new()));
+            cropped.push(Command::SetCrop(Some(crop)).into());
+            cropped.push(Command::DrawCrop(true).into());
+            cropped
+        });
+        for showing in [Showing::Wipe, Showing::Difference] {
+            let mut compared = done();
+            compared
+                .extend([Slot::A, Slot::B].map(|slot| Command::Compare(Wish::Keep(slot)).into()));
+            compared.push(Command::Compare(Wish::Show(showing)).into());
+            sweep("compared", door, compared);
+        }
+        let mut frames = animation();
+        frames.extend((0..3).map(|shot| still(job_id(1), shot).into()));
+        sweep("frames", door, frames);
         for filter in ["status:failed", "status:lost", "nothing is called so"] {
             let mut filtered = rendering();
-            filtered.push(Command::Jobs(Wish::ChooseAll).into());
-            filtered.push(Command::Jobs(Wish::Filter(filter.to_owned())).into());
+            filtered.push(Command::Jobs(jobs::Wish::ChooseAll).into());
+            filtered.push(Command::Jobs(jobs::Wish::Filter(filter.to_owned())).into());
             sweep(filter, door, filtered);
         }
     }
@@ -85,6 +104,7 @@ fn every_control_of_every_sheet_has_a_name() {
         Command::Sheet(Some(Sheet::Stop(job_id(1)))),
         Command::Sheet(Some(Sheet::Cancel(job_id(1)))),
         Command::AskToSave,
+        Command::Sheet(Some(Sheet::Verify { pixels: 64 })),
         Command::Sheet(Some(Sheet::EndMany {
             jobs: vec![job_id(1), job_id(2), job_id(4)],
             steering: Steering::Stop,

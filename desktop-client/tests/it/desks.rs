@@ -276,7 +276,10 @@ fn the_farm_is_remembered() {
     connect(&wires, &mut state, &running);
     until(&mut wires, &mut state, |s| s.link == Link::Connected);
     let path = home.path().join("desktop.toml");
-    let settings = desktop_client::desk::settings_from(&path).expect("written");
+    let read = || desktop_client::desk::settings_from(&path).expect("readable");
+    // A desk writes them, at its own pace.
+    until(&mut wires, &mut state, |_| !read().farm.is_empty());
+    let settings = read();
     assert_eq!(settings, Settings { farm: running.ticket.to_string(), ..Settings::default() });
 }
 

@@ -238,7 +238,8 @@ fn light(tile: u32) -> Event {
 
 fn update(summary: JobSummary, tiles: Vec<TileStatus>, accepted: Vec<AcceptedUnit>) -> Event {
     let (summary, shot) = (Box::new(summary), ShotIndex(0));
-    Event::Live(live::Event::Update { summary, shot, tiles, accepted })
+    let shots = live::looks_of_shots(&tiles, tiles.len());
+    Event::Live(live::Event::Update { summary, shot, tiles, accepted, shots })
 }
 
 fn looked_at() -> Command {

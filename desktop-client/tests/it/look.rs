@@ -1,6 +1,6 @@
 //! What the shader shows is what `film` says.
 
-use desktop_client::look::{self, Shown};
+use desktop_client::look::{self, Against, Shown};
 use desktop_client::state::picture::{Picture, texel};
 use egui::{Rect, Vec2};
 use egui_kittest::Harness;
@@ -21,13 +21,18 @@ fn colour(x: u32, y: u32) -> [f32; 3] {
 
 /// The pixels of a window that shows only the picture.
 fn drawn(picture: &Picture, look: &Look) -> image::RgbaImage {
+    drawn_against(picture, look, None)
+}
+
+/// The same, or how far it is apart from another.
+fn drawn_against(picture: &Picture, look: &Look, against: Option<Against>) -> image::RgbaImage {
     let (picture, look) = (picture.clone(), look.clone());
     let mut harness = Harness::builder()
         .with_size([SIDE as f32, SIDE as f32])
         .wgpu_setup(vulkan())
         .build_eframe(|cc| {
             look::install(cc.wgpu_render_state.as_ref().expect("drawn by wgpu"));
-            Bare { picture, look }
+            Bare { picture, look, against }
         });
     harness.run_steps(2);
     harness.render().expect("a picture")
@@ -37,19 +42,15 @@ fn drawn(picture: &Picture, look: &Look) -> image::RgbaImage {
 struct Bare {
     picture: Picture,
     look: Look,
+    against: Option<Against>,
 }
 
 impl eframe::App for Bare {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         let place = Rect::from_min_size(egui::Pos2::ZERO, Vec2::splat(SIDE as f32));
-        let shown = Shown {
-            picture: self.picture.clone(),
-            place,
-            look: self.look.clone(),
-            wipe: [0.0, 1.0],
-            is_nearest: true,
-        };
-        look::paint(ui, place, shown);
+        let shown = Shown::of(self.picture.clone(), place, self.look.clone());
+        let against = self.against.clone();
+        look::paint(ui, place, Shown { is_nearest: true, against, ..shown });
     }
 }
 
@@ -98,4 +99,57 @@ fn a_frame_larger_than_a_texture_is_shown() {
     let middle = SIDE / 2;
     assert_eq!(shown.get_pixel(middle + 8, middle).0[0], 255);
     assert_eq!(shown.get_pixel(middle - 8, middle).0[0], shown.get_pixel(2, 2).0[0], "nothing");
+}
+
+#[test]
+fn a_difference_is_what_one_has_and_the_other_has_not() {
+    if !can_draw() {
+        return;
+    }
+    let all = protocol::Rect::of_size(Size::new(SIDE, SIDE));
+    let of = |id: u64, light: &dyn Fn(u32, u32) -> [f32; 3]| {
+        let mut picture = Picture::new(id, Size::new(SIDE, SIDE));
+        picture.write(all, all.pixels().map(|(x, y)| texel(light(x, y))).collect());
+        picture
+    };
+    let ramp = |x: u32| x as f32 / SIDE as f32 * 0.5;
+    let a = of(1, &|x, _| [ramp(x), 0.25, 0.5]);
+    let b = of(2, &|x, y| [0.25, 0.25 + ramp(y) * 0.1, if x == 3 { 0.0 } else { 0.5 }]);
+    let place = Rect::from_min_size(egui::Pos2::ZERO, Vec2::splat(SIDE as f32));
+    // The view bends nothing of it; exposure and boost magnify it.
+    let look = Look { exposure_ev: 1.0, ..Look::of(View::Agx) };
+    let shown = |a: &Picture, b: &Picture| {
+        let against = Against { picture: b.clone(), place, gain: 2.0 };
+        drawn_against(a, &look, Some(against))
+    };
+    let (there, back) = (shown(&a, &b), shown(&b, &a));
+    let mut worst = 0;
+    for (x, y) in all.pixels() {
+        let pair = a.light(x, y).zip(b.light(x, y)).expect("both are there");
+        for channel in 0..3 {
+            let gap = ((pair.0[channel] - pair.1[channel]).abs() * 4.0).min(1.0);
+            let wanted = (srgb(gap) * 255.0).round() as i32;
+            worst = worst.max((i32::from(there.get_pixel(x, y).0[channel]) - wanted).abs());
+        }
+    }
+    assert!(worst <= 1, "{worst} codes apart");
+    assert!(there == back, "it has no sign");
+    let none = shown(&a, &a.clone());
+    assert!(all.pixels().all(|(x, y)| none.get_pixel(x, y).0[..3] == [0; 3]), "nothing is black");
+
+    // Of another size, and more than one texture wide: the same part lies over the same part.
+    let wide = Size::new(4096, 4);
+    let mut step = Picture::new(3, wide);
+    for (x0, light) in [(0, 0.0), (2048, 1.0)] {
+        let half = protocol::Rect { x0, y0: 0, x1: x0 + 2048, y1: 4 };
+        step.write(half, vec![texel([light; 3]); half.pixel_count() as usize]);
+    }
+    let even = of(4, &|_, _| [0.0; 3]);
+    let shown = shown(&step, &even);
+    let at = |x: u32| shown.get_pixel(x, SIDE / 2).0[0];
+    assert_eq!((at(2), at(SIDE / 2 - 2), at(SIDE / 2 + 2), at(SIDE - 3)), (0, 0, 255, 255));
+}
+
+fn srgb(linear: f32) -> f32 {
+    if linear <= 0.003_130_8 { linear * 12.92 } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 }
 }

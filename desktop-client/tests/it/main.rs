@@ -3,9 +3,12 @@
 
 mod accessibility;
 mod behaviour;
+mod compare;
+mod crop;
 mod desks;
 mod first;
 mod fixtures;
+mod frames;
 mod hand;
 mod jobs;
 mod look;
@@ -13,3 +16,4 @@ mod node;
 mod pictures;
 mod refusal;
 mod stage;
+mod verify;

@@ -3,11 +3,13 @@
 //! Renew them after a wanted change with `UPDATE_SNAPSHOTS=1`, and look at each.
 
 use desktop_client::command::Command;
+use desktop_client::state::compare::{Showing, Slot, Wish as Wishes};
 use desktop_client::state::jobs::{Column, Deed, Wish};
 use desktop_client::state::notices::Tone;
 use desktop_client::state::sheet::Sheet;
 use desktop_client::state::stage::Trouble;
-use desktop_client::state::{Door, Event, State, book, stage};
+use desktop_client::state::verify::{Doing, Line, News, Part, Standing};
+use desktop_client::state::{Door, Event, Pane, State, book, stage, verify};
 use egui::{Theme, Vec2};
 use egui_kittest::{Harness, SnapshotResults};
 use protocol::view::{JobStatus, JobSummary};
@@ -17,6 +19,8 @@ use crate::fixtures::{
     NOW_MS, Step, connected, done, job, job_id, lending, offline, paused, priced, rendering,
     staged, window_of,
 };
+
+use crate::frames::{animation, still};
 
 /// Whether a software Vulkan adapter is there: pictures are compared on that alone.
 pub fn can_draw() -> bool {
@@ -85,6 +89,88 @@ fn many_jobs() -> Vec<JobSummary> {
         row
     };
     (31..59).map(of).collect()
+}
+
+/// A frame that was verified; `doing` is what is still under way.
+fn verified(doing: Option<Doing>) -> Vec<Step> {
+    let line = |part, standing, words: &str| News::Found(Line::new(part, standing, words));
+    let mut news = vec![
+        line(
+            Part::Order,
+            Standing::Holds,
+            "Your order and the farm's quote are signed and speak of this job",
+        ),
+        line(
+            Part::Films,
+            Standing::Holds,
+            "60 films by 3 nodes, signed by their nodes and accepted by the farm, which rendered \
+             8160 pixels of them again",
+        ),
+        line(Part::Whole, Standing::Holds, "Every tile has all its samples"),
+        line(
+            Part::Payments,
+            Standing::Holds,
+            "3.41 TES, each payment in the ledger's first 412 entries by its Merkle path",
+        ),
+        line(
+            Part::Ledger,
+            Standing::Unchecked,
+            "No witness has signed it yet: that it has one history is the farm's word alone",
+        ),
+    ];
+    match doing {
+        Some(doing) => news.push(News::Doing(doing)),
+        None => news.extend([
+            line(
+                Part::Pixels,
+                Standing::Fails,
+                "2 of 64 random pixels, rendered here, are others in the films that the nodes \
+                 signed, the first at 312, 97. Nodes of class tolerant may differ a little",
+            ),
+            line(
+                Part::Screen,
+                Standing::Holds,
+                "64 random pixels, rendered here, are those of the picture in this window, \
+                 rounded as it keeps them",
+            ),
+            News::Ended(Ok(())),
+        ]),
+    }
+    let event = |news| Event::Verify(verify::Event { serial: 2, news }).into();
+    and(and(done(), [Command::Verify.into()]), news.into_iter().map(event))
+}
+
+/// A screen's name, and what leads to it.
+type Looked = (&'static str, fn() -> Vec<Step>);
+
+/// The screens of what is looked at beside each other, cropped, played and verified.
+fn compared() -> [Looked; 7] {
+    fn kept(showing: Showing) -> Vec<Step> {
+        let look = film::Look { exposure_ev: 1.0, ..film::Look::default() };
+        let wishes = [Wishes::Keep(Slot::A), Wishes::Keep(Slot::B), Wishes::Show(showing)];
+        let [a, b, show] = wishes.map(|wish| Step::from(Command::Compare(wish)));
+        let scene = Command::Show(Pane::Stage).into();
+        let job = Command::Show(Pane::Job).into();
+        and(staged(rendering()), [scene, a, job, b, show, Command::SetLook(look).into()])
+    }
+    fn cropped() -> Vec<Step> {
+        let size = protocol::Size::new(820, 430);
+        let crop = protocol::Crop { x: 960, y: 260, size };
+        and(with_price(), [Command::SetCrop(Some(crop)).into()])
+    }
+    fn playing() -> Vec<Step> {
+        let stills = (0..4).map(|shot| still(job_id(1), shot).into());
+        and(and(animation(), stills), [Command::PlayOrPause.into()])
+    }
+    [
+        ("verifying", || verified(Some(Doing::Rendering { done: 21, of: 60 }))),
+        ("verified", || verified(None)),
+        ("compare_wipe", || kept(Showing::Wipe)),
+        ("compare_difference", || kept(Showing::Difference)),
+        ("cropped", cropped),
+        ("cropping", || and(cropped(), [Command::DrawCrop(true).into()])),
+        ("playing", playing),
+    ]
 }
 
 fn unreadable() -> Vec<Step> {
@@ -160,6 +246,14 @@ fn screens_look_as_they_did() {
         let (mut harness, _ends) = window_of(builder, None, and(rendering(), more));
         harness.snapshot(name);
         results.extend_harness(&mut harness);
+    }
+    for (name, steps) in compared() {
+        for (theme, suffix) in [(Theme::Dark, ""), (Theme::Light, "_light")] {
+            let builder = Harness::builder().with_theme(theme).wgpu_setup(vulkan());
+            let (mut harness, _ends) = window_of(builder, None, steps());
+            harness.snapshot(format!("{name}{suffix}"));
+            results.extend_harness(&mut harness);
+        }
     }
     type Sized = (&'static str, Vec2, fn() -> Vec<Step>);
     let sizes: [Sized; 2] = [

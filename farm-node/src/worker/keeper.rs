@@ -310,8 +310,13 @@ impl Worker {
         Err(self.nonsense().into())
     }
 
-    /// Renders the pixels that a verification lease asks for; `None` when the package is needed.
-    pub(crate) fn spots(
+    /// Renders single pixels of a frame's films, as a verification lease asks for them; `None` when
+    /// the package is needed for it.
+    ///
+    /// # Errors
+    /// [`RenderFault::Worker`] when the process was lost over it; [`RenderFault::Feared`] when too
+    /// many were lost over this scene; else what the worker says.
+    pub fn spots(
         &mut self,
         frame: &Frame,
         spots: &[Spots],

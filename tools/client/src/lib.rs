@@ -4,6 +4,7 @@
 //! - [`Farm`] is one admission to a farm; one method a question, answers checked before they are
 //!   believed.
 //! - [`pictures`] writes what was rendered to files, [`Shots`] puts accepted films together.
+//! - [`verify`] checks receipts, and draws pixels that are rendered again.
 //! - [`Pace`] says how fast a transfer goes.
 //!
 //! Nothing here prints, and nothing decides how a program ends.
@@ -14,6 +15,7 @@ mod farm;
 mod pace;
 pub mod pictures;
 pub mod shots;
+pub mod verify;
 
 pub use caller::{Caller, checkpoints_beside};
 pub use error::{Error, FilmFault};

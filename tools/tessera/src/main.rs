@@ -7,7 +7,6 @@ mod deadline;
 mod demo;
 mod door;
 mod download;
-mod drawn;
 mod exit;
 mod explain;
 mod follow;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use bytes::Bytes;
-use farm_node::worker::{self, Patience, Setup, Worker};
+use farm_node::worker::Worker;
 use farm_node::{BackendChoice, Frame, RenderFault, Seen, Sight};
 use protocol::{RenderSettings, SceneId};
 use renderer::{Cancel, RenderError};
@@ -133,23 +133,7 @@ fn start<'w>(
     program: Option<&PathBuf>,
 ) -> Result<&'w mut Worker, String> {
     if worker.is_none() {
-        let program = program.ok_or(
-            "The program that renders previews is missing: tessera, beside this app or on the PATH",
-        )?;
-        let (memory_bytes, limit_bytes) = worker::default_memory_bytes();
-        let setup = Setup {
-            backend: BackendChoice::Auto,
-            software_gpu: false,
-            gpu: None,
-            threads: None,
-            memory_bytes,
-            limit_bytes,
-        };
-        let started = Worker::start(program.clone(), setup, Patience::default());
-        let started =
-            started.map_err(|error| format!("Previews cannot be rendered: {}", chain(&error)))?;
-        tracing::info!(on = started.description(), "previews");
-        *worker = Some(started);
+        *worker = Some(crate::desk::worker::start(program, BackendChoice::Auto, "previews")?);
     }
     worker.as_mut().ok_or_else(|| "No worker".to_owned())
 }

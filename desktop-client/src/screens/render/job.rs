@@ -4,7 +4,7 @@ use egui::{Align, ComboBox, Layout, RichText, ScrollArea, Ui, Vec2};
 use protocol::view::{JobStatus, JobSummary};
 use protocol::{Selection, Shot, Steering, TileIndex, ViewIndex};
 
-use super::light;
+use super::{compare, light, strip};
 use crate::command::{Command, Commands, action};
 use crate::state::live::Live;
 use crate::state::{State, TileLook};
@@ -30,6 +30,9 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     let live = state.live.as_ref().filter(|live| live.job == job.job);
     tiles_line(ui, job, live, commands);
     trouble(ui, job, live);
+    if let Some(live) = live {
+        strip::show(state, ui, job, live, commands);
+    }
     let height = ui.available_height();
     ui.horizontal_top(|ui| {
         let width = ui.available_width() - SIDE - space::PAGE;
@@ -38,9 +41,19 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
                 let hint = "Its frames have too many pixels for a window. Save it instead";
                 widgets::empty(ui, Icon::Half, "Too large to be shown here", hint, |_| ());
             }
-            if let Some(live) = live {
+            if let Some(_live) = live.filter(|_| state.compares()) {
+                let room = ui.available_size();
+                compare::canvas(state, ui, room, commands);
+            } else if let (Some(live), Some((_shot, still))) = (live, state.played()) {
+                let (canvas, name) = (live.picture.size, "Frames as they are played");
+                let port = widgets::still(ui, still, (canvas, name), state.port, &state.look);
+                if port != state.port {
+                    commands.push(Command::SetPort(port));
+                }
+            } else if let Some(live) = live {
                 let view = LiveView {
                     live,
+                    under: state.reel.still(live.job, live.shot),
                     spec: &job.spec,
                     is_over: job.status.is_over(),
                     port: state.port,
@@ -91,6 +104,9 @@ fn header(state: &State, ui: &mut Ui, job: &JobSummary, commands: &mut Commands)
             let saving = if state.is_saving { "Saving" } else { "Save…" };
             let is_over = job.status.is_over();
             action_button_as(ui, state, action("Save…"), saving, is_over, commands);
+            if state.can_verify().is_ok() {
+                action_button(ui, state, action("Verify this frame"), false, commands);
+            }
             ui.add_space(space::ITEM);
             let text = RichText::new(progress(state, job)).font(theme::mono(13.0));
             ui.label(text.color(palette(ui).text));
@@ -175,9 +191,6 @@ fn shot_picker(ui: &mut Ui, job: &JobSummary, shown: Shot, commands: &mut Comman
         if spec.frames.count() > 1 {
             let range = spec.frames.first..=spec.frames.last;
             let label = ui.label("Frame");
-            let step = f64::from(spec.frames.step);
-            let slider = egui::Slider::new(&mut wanted.frame, range.clone()).step_by(step);
-            ui.add(slider.show_value(false)).labelled_by(label.id);
             let typed = egui::DragValue::new(&mut wanted.frame).range(range);
             ui.add(typed).labelled_by(label.id);
         }
@@ -237,6 +250,7 @@ fn facts(ui: &mut Ui, state: &State, job: &JobSummary, commands: &mut Commands) 
             }
         });
     });
+    compare::show(state, ui, commands);
     card(ui, |ui| {
         widgets::caption(ui, "Job");
         if !job.price.is_zero() {

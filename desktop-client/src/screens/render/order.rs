@@ -5,6 +5,7 @@ use protocol::{Assurance, Size};
 
 use crate::command::{Command, Commands, action};
 use crate::state::checkout::Price;
+use crate::state::crop;
 use crate::state::draft::{Draft, Preset};
 use crate::state::stage::Staged;
 use crate::state::{Link, State};
@@ -34,6 +35,7 @@ pub(super) fn settings(state: &State, scene: &Staged, ui: &mut Ui, commands: &mu
             draft.set(preset);
         }
         picture(ui, &mut draft);
+        crop(ui, &mut draft);
         quality(ui, &mut draft);
         if scene.imported.animation_s > 0.0 {
             frames(ui, &mut draft);
@@ -64,6 +66,31 @@ fn picture(ui: &mut Ui, draft: &mut Draft) {
     setting(ui, "Height", |ui| {
         ui.add(DragValue::new(&mut draft.size.height).range(16..=32_768).suffix(" px"))
     });
+}
+
+/// The part of the frame that is rendered: typed here, or drawn on the preview.
+fn crop(ui: &mut Ui, draft: &mut Draft) {
+    let frame = draft.size;
+    let mut is_cropped = draft.crop.is_some();
+    if check(ui, &mut is_cropped, "Crop").changed() {
+        draft.crop = is_cropped.then(|| crop::middle(frame));
+    }
+    let Some(mut crop) = draft.crop else { return };
+    let (right, bottom) = (frame.width.max(1) as i32 - 1, frame.height.max(1) as i32 - 1);
+    setting(ui, "From the left", |ui| {
+        ui.add(DragValue::new(&mut crop.x).range(0..=right).suffix(" px"))
+    });
+    setting(ui, "From the top", |ui| {
+        ui.add(DragValue::new(&mut crop.y).range(0..=bottom).suffix(" px"))
+    });
+    setting(ui, "Crop width", |ui| {
+        ui.add(DragValue::new(&mut crop.size.width).range(1..=frame.width).suffix(" px"))
+    });
+    setting(ui, "Crop height", |ui| {
+        ui.add(DragValue::new(&mut crop.size.height).range(1..=frame.height).suffix(" px"))
+    });
+    draft.crop = Some(crop::inside(crop, frame));
+    dim(ui, format!("{:.0} % of the frame", crop::share(crop, frame) * 100.0));
 }
 
 fn quality(ui: &mut Ui, draft: &mut Draft) {

@@ -1,21 +1,22 @@
 //! A scene on the stage: what one sees, from where, in what light; and what it will be.
 
 use egui::{
-    Align, ComboBox, Key, Layout, Modifiers, PointerButton, RichText, ScrollArea, Sense, Ui, Vec2,
-    WidgetInfo, WidgetType,
+    Align, ComboBox, Key, Layout, Modifiers, Painter, PointerButton, Pos2, RichText, ScrollArea,
+    Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, WidgetType, pos2,
 };
 use protocol::Size;
 
-use super::{empty, light, order};
+use super::{compare, empty, light, order};
 use crate::command::{Command, Commands, action};
 use crate::look::{self, Shown};
 use crate::state::State;
+use crate::state::crop;
 use crate::state::orbit::Orbit;
 use crate::state::port::{Canvas, Port};
 use crate::state::stage::{Staged, Standpoint};
-use crate::theme::{self, palette, space};
+use crate::theme::{self, Palette, palette, space};
 use crate::widgets::icon::{self, Icon};
-use crate::widgets::{self, action_button, card, dim, heading, setting, slider};
+use crate::widgets::{self, action_button, action_button_as, card, dim, heading, setting, slider};
 use crate::words;
 
 /// Width of the settings beside the picture.
@@ -38,7 +39,12 @@ pub(super) fn show(state: &State, scene: &Staged, ui: &mut Ui, commands: &mut Co
     ui.horizontal_top(|ui| {
         let width = ui.available_width() - SIDE - space::PAGE;
         ui.allocate_ui_with_layout(Vec2::new(width, height), Layout::top_down(Align::Min), |ui| {
-            canvas(state, scene, ui, commands);
+            if state.compares() {
+                let room = ui.available_size() - Vec2::new(0.0, FOOT + space::ITEM);
+                compare::canvas(state, ui, room, commands);
+            } else {
+                canvas(state, scene, ui, commands);
+            }
             foot(scene, ui, commands);
         });
         ui.add_space(space::PAGE - space::ITEM);
@@ -60,6 +66,7 @@ fn side(state: &State, scene: &Staged, ui: &mut Ui, commands: &mut Commands) {
             view_card(state, scene, ui, commands);
             light::show(state, scene, ui, commands);
             order::settings(state, scene, ui, commands);
+            compare::show(state, ui, commands);
         });
     });
 }
@@ -70,6 +77,8 @@ fn header(state: &State, scene: &Staged, ui: &mut Ui, commands: &mut Commands) {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             action_button(ui, state, action("Open scene…"), false, commands);
             action_button(ui, state, action("Reload scene"), false, commands);
+            let drawing = if state.stage.is_cropping { "Cancel crop" } else { "Draw a crop" };
+            action_button_as(ui, state, action("Draw a crop"), drawing, false, commands);
             if let Some(path) = &state.stage.opening {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 dim(ui, format!("Reading {name}"));
@@ -98,15 +107,12 @@ fn canvas(state: &State, scene: &Staged, ui: &mut Ui, commands: &mut Commands) {
     let canvas = Canvas { rect: area, size, pixels_per_point: points };
     let frame = fitted(&canvas);
     ui.painter().rect_filled(frame, 0.0, colours.missing);
-    let shown = Shown {
-        picture: preview.picture.clone(),
-        place: frame,
-        look: state.look.clone(),
-        wipe: [0.0, 1.0],
-        is_nearest: false,
+    look::paint(ui, area, Shown::of(preview.picture.clone(), frame, state.look.clone()));
+    let name = match state.draft.crop {
+        None => format!("Preview of {}", scene.imported.name),
+        Some(crop) => format!("Preview of {}, crop {crop}", scene.imported.name),
     };
-    look::paint(ui, area, shown);
-    let name = format!("Preview of {}", scene.imported.name);
+    cropping(state, ui, &response, frame, commands);
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, &name));
     widgets::focus_ring(ui, &response);
     if let Some(trouble) = &preview.trouble {
@@ -124,10 +130,88 @@ fn canvas(state: &State, scene: &Staged, ui: &mut Ui, commands: &mut Commands) {
         response.request_focus();
     }
     if let Some(orbit) = scene.orbit()
+        && !state.stage.is_cropping
         && let Some(moved) = walked(ui, &response, frame.height().max(1.0), orbit)
     {
         commands.push(Command::Stand(Standpoint::Free(moved)));
     }
+}
+
+/// What of the frame is rendered, and how one draws that.
+fn cropping(
+    state: &State,
+    ui: &Ui,
+    response: &egui::Response,
+    frame: egui::Rect,
+    commands: &mut Commands,
+) {
+    let size = state.draft.size;
+    let mut shown = state.draft.crop;
+    if state.stage.is_cropping {
+        let pointer = response.interact_pointer_pos();
+        let begun = match pointer.filter(|_| response.drag_started()) {
+            Some(at) => Some(ui.input(|input| input.pointer.press_origin()).unwrap_or(at)),
+            None => ui.data(|data| data.get_temp::<Pos2>(response.id)),
+        };
+        if response.hovered() {
+            ui.ctx().set_cursor_icon(egui::CursorIcon::Crosshair);
+        }
+        if let (Some(from), Some(to)) = (begun, pointer) {
+            let drawn = crop::drawn(from, to, frame, size);
+            if response.drag_stopped() {
+                commands
+                    .push(drawn.map_or(Command::DrawCrop(false), |it| Command::SetCrop(Some(it))));
+            }
+            shown = drawn.or(shown);
+            ui.data_mut(|data| data.insert_temp(response.id, from));
+        }
+        if pointer.is_none() {
+            ui.data_mut(|data| data.remove::<Pos2>(response.id));
+        }
+    }
+    let clip = ui.painter().with_clip_rect(response.rect);
+    if let Some(crop) = shown {
+        mark_crop(&clip, crop, frame, size, palette(ui));
+    }
+    if state.stage.is_cropping {
+        let words = "Drag over what is to be rendered. Esc leaves it as it is";
+        let colours = palette(ui);
+        let galley = clip.layout_no_wrap(words.to_owned(), theme::sans(12.5), colours.on_picture);
+        let at = response.rect.center_top() + Vec2::new(-galley.size().x / 2.0, 14.0);
+        let plate = egui::Rect::from_min_size(at, galley.size()).expand2(Vec2::new(8.0, 4.0));
+        clip.rect_filled(plate, 4.0, colours.scrim);
+        clip.galley(at, galley, colours.on_picture);
+    }
+}
+
+/// Dims what is not rendered, and tells what is.
+fn mark_crop(
+    painter: &Painter,
+    crop: protocol::Crop,
+    frame: egui::Rect,
+    size: Size,
+    colours: &Palette,
+) {
+    let kept = crop::place(crop, frame, size);
+    let rows = [
+        egui::Rect::from_min_max(frame.min, pos2(frame.right(), kept.top())),
+        egui::Rect::from_min_max(pos2(frame.left(), kept.bottom()), frame.max),
+        egui::Rect::from_min_max(pos2(frame.left(), kept.top()), kept.left_bottom()),
+        egui::Rect::from_min_max(kept.right_top(), pos2(frame.right(), kept.bottom())),
+    ];
+    for outside in rows.into_iter().filter(egui::Rect::is_positive) {
+        painter.rect_filled(outside, 0.0, colours.veil);
+    }
+    painter.rect_stroke(kept, 0.0, Stroke::new(3.0, colours.scrim), StrokeKind::Middle);
+    painter.rect_stroke(kept, 0.0, Stroke::new(1.0, colours.on_picture), StrokeKind::Middle);
+    let text = format!("{} at {}, {}", words::size(crop.size), crop.x, crop.y);
+    let galley = painter.layout_no_wrap(text, theme::mono(11.5), colours.on_picture);
+    let below = kept.left_bottom() + Vec2::new(8.0, 10.0);
+    let is_room = below.y + galley.size().y + 4.0 < painter.clip_rect().bottom();
+    let at = if is_room { below } else { kept.left_top() + Vec2::new(8.0, 8.0) };
+    let plate = egui::Rect::from_min_size(at, galley.size()).expand2(Vec2::new(6.0, 3.0));
+    painter.rect_filled(plate, 4.0, colours.scrim);
+    painter.galley(at, galley, colours.on_picture);
 }
 
 /// Where the whole frame lies, however small the preview's pixels are.

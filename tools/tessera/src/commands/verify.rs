@@ -1,17 +1,17 @@
 //! `tessera verify`: looks at a receipt or at evidence without believing the farm.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
+use client::verify::{Checked, Compared, Drawn, Outline, of_this_engine};
 use film::evidence::{Examined, examine};
-use proof::receipt::Checked;
-use protocol::{Evidence, Findings, PublicKey, Receipt, SceneId, Signed, Spots, Testimony, Tokens};
+use protocol::{Evidence, Findings, PublicKey, Receipt, SceneId, Signed, Spots, Testimony};
 use renderer::{Backend as _, Cancel, CpuBackend, Effort};
 use scene::Scene;
 
 use crate::door;
-use crate::drawn::{Drawn, of_this_engine};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::local;
@@ -74,25 +74,25 @@ fn verify_receipt(
     farm: PublicKey,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
-    let checked = proof::receipt::check(receipt, farm);
-    let checked = checked.context("the receipt does not hold").exit(Exit::Failed)?;
+    let checked = client::verify::check(receipt, farm);
+    let checked = Arc::new(checked.context("the receipt does not hold").exit(Exit::Failed)?);
     say_receipt(receipt, &checked, farm)?;
     let Some(scene) = args.imported(checked.spec.scene)? else {
         eprintln!("  to see whether its pixels are right, give the scene: --scene FILE");
         return Ok(Exit::Done);
     };
-    let drawn = Drawn::render(receipt, &checked, &scene, args.pixels)?;
+    let drawn = render(receipt, checked, &scene, args.pixels)?;
     if let Some(path) = &args.picture {
-        drawn.compare_picture(path)?;
+        conclude(&against_picture(&drawn, path)?, "the picture")?;
     }
     if let Some(ticket) = &args.farm {
         let key = door::key_path(args.key.as_ref())?;
         let ticket = door::ticket(ticket)?;
         door::block_on(async {
             let farm = door::connect_as(&key, ticket, interrupt).await?;
-            let compared = drawn.compare_films(&farm).await;
+            let compared = drawn.against_films(&farm, |_, _| ()).await;
             farm.close().await;
-            compared
+            conclude(&compared?, "the films that the nodes signed")
         })?;
     }
     if args.picture.is_none() && args.farm.is_none() {
@@ -103,13 +103,46 @@ fn verify_receipt(
     Ok(Exit::Done)
 }
 
+/// Random pixels of the accepted tiles, rendered here.
+fn render(
+    receipt: &Receipt,
+    checked: Arc<Checked>,
+    scene: &Scene,
+    count: u32,
+) -> anyhow::Result<Drawn> {
+    let shot = checked.spec.shot_settings(receipt.shot);
+    let (settings, time_s) = shot.context("a shot that the job does not have")?;
+    let mut drawn = Drawn::draw(receipt, checked, count)?;
+    let frame = local::prepare(scene, &settings, time_s, Effort::default())?;
+    let mut backend = CpuBackend::new(None);
+    for (unit, Spots { batch, places }) in drawn.wanted() {
+        let sums = backend.render_pixels(&frame, &places, batch, &Cancel::default())?;
+        drawn.rendered(unit, sums)?;
+    }
+    Ok(drawn)
+}
+
+fn against_picture(drawn: &Drawn, path: &Path) -> anyhow::Result<Compared> {
+    let picture = film::read_exr(path)
+        .with_context(|| format!("the picture cannot be read: {}", path.display()))?;
+    Ok(drawn.against_picture(&picture)?)
+}
+
+fn conclude(compared: &Compared, what: &str) -> anyhow::Result<()> {
+    let all = text::plural(compared.count as u64, "random pixel", "random pixels");
+    let Some((x, y)) = compared.differing.first() else {
+        text::print(format_args!("pixels   {all}, rendered here, are those of {what}"))?;
+        return Ok(());
+    };
+    let message = format!(
+        "{} of {all}, rendered here, differ from {what}, the first at {x},{y}; nodes of class tolerant and denoised pictures may differ a little",
+        compared.differing.len()
+    );
+    Err(fail(Exit::Failed, message))
+}
+
 fn say_receipt(receipt: &Receipt, checked: &Checked, farm: PublicKey) -> anyhow::Result<()> {
-    let units = &checked.units;
-    let mut nodes: Vec<_> = units.iter().map(|unit| unit.node).collect();
-    nodes.sort_unstable();
-    nodes.dedup();
-    let pay = units.iter().try_fold(Tokens::ZERO, |sum, unit| sum.checked_add(unit.pay));
-    let pixels: u64 = units.iter().map(|unit| u64::from(unit.pixels_checked)).sum();
+    let Outline { films, nodes, pixels_checked, paid } = Outline::of(checked);
     let shot = checked.spec.shot(receipt.shot).context("a shot that the job does not have")?;
     let rows = [
         ("job", format!("{} \"{}\", frame {}", checked.job, checked.spec.name, shot.frame)),
@@ -120,12 +153,12 @@ fn say_receipt(receipt: &Receipt, checked: &Checked, farm: PublicKey) -> anyhow:
             "films",
             format!(
                 "{} by {}, signed by their nodes and accepted by the farm{}",
-                units.len(),
-                text::plural(nodes.len() as u64, "node", "nodes"),
+                films,
+                text::plural(nodes as u64, "node", "nodes"),
                 if checked.complete { "; the picture is complete" } else { "; some are missing" }
             ),
         ),
-        ("checked", format!("{} pixels rendered again by the farm", text::count(pixels))),
+        ("checked", format!("{} pixels rendered again by the farm", text::count(pixels_checked))),
         (
             "witnessed",
             match checked.witnesses.len() as u64 {
@@ -142,7 +175,7 @@ fn say_receipt(receipt: &Receipt, checked: &Checked, farm: PublicKey) -> anyhow:
             "paid",
             format!(
                 "{} tokens, each payment in the ledger's first {} entries",
-                pay.unwrap_or_default(),
+                paid,
                 text::count(checked.checkpoint.size)
             ),
         ),
