@@ -77,6 +77,7 @@ fn how_much(ui: &mut Ui, lending: &mut Lending) {
         ui.add(value.custom_formatter(pace))
     });
     setting(ui, "Name at the farm", |ui| {
-        ui.add(TextEdit::singleline(&mut lending.name).hint_text("desktop").desired_width(140.0))
+        let field = TextEdit::singleline(&mut lending.name).hint_text("desktop");
+        ui.add(field.desired_width(124.0).margin(egui::Margin::symmetric(8, 6)))
     });
 }
