@@ -20,12 +20,9 @@ pub(super) fn show(state: &State, pixels: u32, ui: &mut Ui, commands: &mut Comma
     ui.label(RichText::new(title(state, all)).color(palette(ui).text));
     dim(ui, "Nothing of this is the farm's word alone, but where it says so");
     ui.add_space(space::ITEM);
-    let room = (ui.ctx().content_rect().height() * 0.88 - 290.0).max(120.0);
-    egui::ScrollArea::vertical().max_height(room).show(ui, |ui| {
-        for line in &all.lines {
-            part(line, ui);
-        }
-    });
+    for line in &all.lines {
+        part(line, ui);
+    }
     ui.add_space(space::ITEM);
     match all.doing {
         Some(doing) => under_way(doing, ui, commands),
