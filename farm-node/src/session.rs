@@ -384,7 +384,7 @@ impl Session<'_> {
                 // They were asked for before the pause.
                 let scheduler = self.scheduler;
                 let ours = leases.iter().filter_map(|signed| signed.open_from(scheduler).ok());
-                let leases = ours.map(|lease| lease.id).collect();
+                let leases = ours.collect();
                 self.decline(leases);
             }
             Ok(Reply::Leases(leases)) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::{GivenBack, LeaseId, Request, limits};
+use protocol::{GivenBack, Lease, LeaseId, Request, limits};
 use tokio::time::Instant;
 
 use super::{Answer, BARRED_WAIT, Session};
@@ -38,8 +38,9 @@ impl Session<'_> {
         self.hold = now.hold;
         let since = self.halted;
         self.halted = now.halts().map(|_pause| since.unwrap_or_else(Instant::now));
-        self.give_back();
+        // First, as it says more.
         self.give_back_unwanted();
+        self.give_back();
         self.may_sleep();
         let slept = woke(self.slept, now.slept)?;
         self.slept = now.slept;
@@ -94,8 +95,19 @@ impl Session<'_> {
     }
 
     /// Gives leases back that were asked for before a pause.
-    pub(super) fn decline(&mut self, leases: Vec<LeaseId>) {
-        self.release(leases, WHY.to_owned(), GivenBack::Undone);
+    pub(super) fn decline(&mut self, mut leases: Vec<Lease>) {
+        let unwanted = self.agent.watched.borrow().unwanted.clone();
+        for Unwanted { job, report } in unwanted {
+            let of_job = leases.extract_if(.., |lease| lease.piece.unit.job == job);
+            let of_job: Vec<LeaseId> = of_job.map(|lease| lease.id).collect();
+            if !of_job.is_empty() {
+                self.release(of_job, report, GivenBack::Unwanted);
+            }
+        }
+        let others: Vec<LeaseId> = leases.iter().map(|lease| lease.id).collect();
+        if !others.is_empty() {
+            self.release(others, WHY.to_owned(), GivenBack::Undone);
+        }
     }
 
     pub(super) fn release(&mut self, leases: Vec<LeaseId>, reason: String, why: GivenBack) {

@@ -105,7 +105,7 @@ impl Connection {
         let header = wire::encode(request);
         check_size(&header, &body)?;
         let peer = self.dialled.peer;
-        let answer = tokio::time::timeout(timeout, self.exchange(&header, &body)).await;
+        let answer = tokio::time::timeout(timeout, self.exchange(&header, body)).await;
         let (header, body) = match answer {
             Err(_elapsed) => return Err(self.closed_or(CallError::Timeout { peer, timeout })),
             Ok(Err(StreamError::Stalled(timeout))) => {
@@ -124,7 +124,7 @@ impl Connection {
         }
     }
 
-    async fn exchange(&self, header: &[u8], body: &Bytes) -> Result<(Vec<u8>, Bytes), StreamError> {
+    async fn exchange(&self, header: &[u8], body: Bytes) -> Result<(Vec<u8>, Bytes), StreamError> {
         let broken =
             |error: iroh::endpoint::ConnectionError| StreamError::Broken(error.to_string());
         let (mut send, recv) = self.dialled.inner.open_bi().await.map_err(broken)?;

@@ -63,7 +63,7 @@ pub enum Step {
     Header {
         /// Bytes of the body.
         body_bytes: usize,
-        /// Bytes that are held for it, at most: those that were sent, too, where it is packed.
+        /// Bytes that are held for it, at most: more than the body where it is packed.
         held_bytes: usize,
     },
     /// The frame is complete.
@@ -164,12 +164,15 @@ impl Decoder {
                         return Ok(Step::More);
                     };
                     let size_bytes = *size_bytes;
-                    if sent_bytes > size_bytes {
+                    let grown_max = sent_bytes.saturating_mul(packing::GROWS_MAX);
+                    if sent_bytes > size_bytes || grown_max < size_bytes {
                         return Err(FrameError::Packed { size_bytes, sent_bytes });
                     }
                     self.state = State::Body { size_bytes, left: sent_bytes };
-                    let packed_bytes = if sent_bytes < size_bytes { sent_bytes } else { 0 };
-                    let held_bytes = size_bytes + packed_bytes;
+                    // What was sent, its bytes by place, and the body.
+                    let is_packed = sent_bytes < size_bytes;
+                    let held_bytes =
+                        if is_packed { sent_bytes + 2 * size_bytes } else { size_bytes };
                     return Ok(Step::Header { body_bytes: size_bytes, held_bytes });
                 }
                 State::Body { size_bytes, left } => {
@@ -292,7 +295,7 @@ mod tests {
         };
         let body = vec![7; 10_000];
         let packed = packing::pack(&body).expect("it is shorter");
-        let held_bytes = body.len() + packed.len();
+        let held_bytes = 2 * body.len() + packed.len();
         let step = Step::Header { body_bytes: body.len(), held_bytes };
         assert_eq!(feed(&packed_frame(b"film", body.len(), &packed)), Ok((step, body.into())));
         // Another size is announced than comes of it, within the bounds or not.
@@ -302,6 +305,9 @@ mod tests {
         assert_eq!(feed(&packed_frame(b"film", 10_001, &packed)), Err(error));
         let error = FrameError::Packed { size_bytes: 3, sent_bytes: 4 };
         assert_eq!(feed(&packed_frame(b"film", 3, b"four")), Err(error));
+        // Before anything is unpacked: so much can never come of so little.
+        let error = FrameError::Packed { size_bytes: 10_000, sent_bytes: 39 };
+        assert_eq!(feed(&packed_frame(b"film", 10_000, &[0; 39])), Err(error));
     }
 
     #[test]

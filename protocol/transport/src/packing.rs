@@ -7,6 +7,8 @@
 
 /// Bytes of a record.
 const RECORD_BYTES: usize = 64;
+/// Bytes that one that was sent stands for, at most: a run's length goes up by 255 with each.
+pub const GROWS_MAX: usize = 255;
 /// Bodies of fewer bytes are not worth it.
 const PACKED_FROM_BYTES: usize = 1024;
 
@@ -16,11 +18,8 @@ pub fn pack(body: &[u8]) -> Option<Vec<u8>> {
     if body.len() < PACKED_FROM_BYTES {
         return None;
     }
-    // What is not shorter is of no use, so there is no room for it.
-    let mut packed = vec![0; body.len() - 1];
-    let size = lz4_flex::block::compress_into(&by_place(body), &mut packed).ok()?;
-    packed.truncate(size);
-    Some(packed)
+    let packed = lz4_flex::block::compress(&by_place(body));
+    (packed.len() < body.len()).then_some(packed)
 }
 
 /// The body of so many bytes that was packed so, if it is one.

@@ -176,7 +176,7 @@ impl Door {
             let admitted = !matches!(reply, Reply::Refused(_));
             // The caller counts as connected before he learns that he is.
             let registered = admitted.then(|| self.registry.enter_admitted(caller, connection));
-            self.reply(&mut send, &reply, &body).await;
+            self.reply(&mut send, &reply, body).await;
             if registered.is_some() {
                 return registered;
             }
@@ -231,7 +231,7 @@ impl Door {
                 (Reply::refused(RefusedCode::BadRequest, why), Bytes::new(), None)
             }
         };
-        let replying = self.reply(&mut send, &reply, &body);
+        let replying = self.reply(&mut send, &reply, body);
         if timeout(limits::TRANSFER_TIMEOUT, replying).await.is_err() {
             tracing::debug!(%caller, "a reply was not taken in time");
         }
@@ -317,9 +317,8 @@ impl Door {
         })
     }
 
-    async fn reply(&self, send: &mut SendStream, reply: &Reply, body: &Bytes) {
+    async fn reply(&self, send: &mut SendStream, reply: &Reply, mut body: Bytes) {
         let mut header = wire::encode(reply);
-        let mut body = body.clone();
         if header.len() > limits::MESSAGE_BYTES_MAX || body.len() > limits::FILM_BYTES_MAX {
             tracing::error!(header = header.len(), body = body.len(), "a reply is too large");
             let why = "the answer is too large to send; ask for less";
@@ -327,7 +326,7 @@ impl Door {
             body = Bytes::new();
         }
         let stall = self.limits.stall_timeout;
-        if let Err(error) = write_frame(send, &header, &body, stall, None).await {
+        if let Err(error) = write_frame(send, &header, body, stall, None).await {
             tracing::debug!(%error, "a reply was not taken");
             // A half reply must not look like a short one.
             let _closed = send.reset(crate::stream::STREAM_GIVEN_UP);

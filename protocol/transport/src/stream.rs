@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use iroh::endpoint::{ReadError, RecvStream, SendStream, VarInt};
+use tokio::sync::Semaphore;
 
 use crate::frame::{self, Bounds, Decoder, FrameError, Step};
 use crate::pace::Pace;
@@ -95,8 +96,19 @@ impl FrameReader {
     }
 }
 
-/// Does what takes a core for some milliseconds where nothing waits for it.
+/// Bodies that are packed or unpacked at a time: what is done with several at once is done no sooner,
+/// and takes memory.
+static TURNS: Semaphore = Semaphore::const_new(4);
+
+/// Does what takes a core for some milliseconds where nothing waits for it. A turn lasts as long as the
+/// work, also where nobody waits for it any more.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let turn = TURNS.acquire().await;
+    let work = move || {
+        let done = work();
+        drop(turn);
+        done
+    };
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
@@ -109,14 +121,18 @@ async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 pub(crate) async fn write_frame(
     send: &mut SendStream,
     header: &[u8],
-    body: &Bytes,
+    body: Bytes,
     stall: Duration,
     pace: Option<&Pace>,
 ) -> Result<(), StreamError> {
-    let whole = body.clone();
-    let packed = if body.is_empty() { None } else { apart(move || packing::pack(&whole)).await };
-    let sent = packed.map_or_else(|| body.clone(), Bytes::from);
-    let head = Bytes::from(frame::head(header, body.len(), sent.len()));
+    let body_bytes = body.len();
+    // Of a packed body only that is held while it travels.
+    let sent = if body.is_empty() {
+        body
+    } else {
+        apart(move || packing::pack(&body).map_or(body, Bytes::from)).await
+    };
+    let head = Bytes::from(frame::head(header, body_bytes, sent.len()));
     for (part, pace) in [(head, None), (sent, pace)] {
         let mut rest = part;
         while !rest.is_empty() {

@@ -6,6 +6,7 @@ mod index;
 mod job;
 mod line;
 mod quiet;
+mod reports;
 mod risk;
 mod times;
 mod verdicts;
@@ -110,6 +111,8 @@ pub struct Book {
 pub struct Live {
     /// Whether no new job is taken.
     pub drains: bool,
+    /// Jobs that no node that is here may render, with since when; kept while it drains.
+    pub unserved: BTreeMap<JobId, u64>,
     /// When a film was last fetched by its artist, milliseconds.
     pub fetched_ms: u64,
     /// Quotes made since the start.

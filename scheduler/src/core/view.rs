@@ -74,7 +74,8 @@ pub fn row(state: &State, job: &Job, now_ms: u64) -> JobSummary {
     let mut row = summary(job);
     row.done_ms = job.done_ms(now_ms);
     row.nodes_here = (!job.is_over()).then(|| nodes_here(state, job)).flatten();
-    row.reason = row.reason.take().or_else(|| unserved(state, job));
+    let unserved = || unserved(state, job).or_else(|| passed_over(state, job));
+    row.reason = row.reason.take().or_else(unserved);
     row
 }
 
@@ -85,21 +86,43 @@ fn nodes_here(state: &State, job: &Job) -> Option<u32> {
     Some((able.len() - passed_by) as u32)
 }
 
-/// Whether a job has units that want a film, and no node that is here may render them.
+/// Whether a job has units that want a film, and no node that is here may or will render them.
 #[must_use]
 pub fn is_unserved(state: &State, job: &Job) -> bool {
     unserved(state, job).is_some()
 }
 
+/// Whether nobody is at a job with units that want a film.
+fn is_left(job: &Job) -> bool {
+    job.is_offered() && job.leases == 0 && !job.waiting.is_empty()
+}
+
 /// Why nobody works for a job with units that want a film, as far as needs and asks say.
 fn unserved(state: &State, job: &Job) -> Option<String> {
-    let is_left = job.is_offered() && job.leases == 0 && !job.waiting.is_empty();
-    let able = state.index.able_for(&job.demand).filter(|_| is_left)?;
+    let able = state.index.able_for(&job.demand).filter(|_| is_left(job))?;
     let (needs, here, all) = (&job.spec.needs, able.len(), state.index.able.len());
     let (memory, hold) = (job.quote.memory, nodes_here(state, job)?);
     let price = job.quote.price_per_gray;
-    match able.lowest_ask() {
-        _ if all == 0 => Some("no node that gets work is connected".to_owned()),
+    if all == 0 {
+        return Some("no node that gets work is connected".to_owned());
+    }
+    if here > 0 && hold == 0 {
+        return Some(match job.unwanted_by.is_empty() {
+            false => format!(
+                "none of the {here} connected nodes that may render it can hold its scene or wants to"
+            ),
+            true => format!(
+                "its scene did not fit into the memory of any of the {here} connected nodes that may render it ({memory}); lower its textures or triangles, or wait for larger nodes"
+            ),
+        });
+    }
+    let lowest_ask = if job.too_small.is_empty() && job.unwanted_by.is_empty() {
+        able.lowest_ask()
+    } else {
+        let nodes = able.ids().map(|id| &state.book.nodes[&id]);
+        nodes.filter(|node| job.is_for(node)).map(|node| node.facts.ask_per_gray).min()
+    };
+    match lowest_ask {
         None if job.demand.memory == Footprint::default() => Some(format!(
             "no node that meets its needs is connected ({needs}); none of the {all} that are does"
         )),
@@ -109,21 +132,18 @@ fn unserved(state: &State, job: &Job) -> Option<String> {
         None => Some(format!(
             "no node that meets its needs and can hold its scene is connected ({needs}; {memory}); none of the {all} that are does"
         )),
-        _ if hold == 0 && !job.unwanted_by.is_empty() => Some(format!(
-            "none of the {here} connected nodes that may render it can hold its scene or wants to"
-        )),
-        _ if hold == 0 => Some(format!(
-            "its scene did not fit into the memory of any of the {here} connected nodes that may render it ({memory}); lower its textures or triangles, or wait for larger nodes"
-        )),
         Some(ask) if ask > price => Some(format!(
-            "the {here} connected nodes that may render it ask at least {ask} tokens per billion rays, and it pays {price}"
+            "the {hold} connected nodes that may render it ask at least {ask} tokens per billion rays, and it pays {price}"
         )),
-        Some(_) => passed_over(state, job),
+        Some(_) => None,
     }
 }
 
 /// That nodes have failed so often in a job that it waits for others.
 fn passed_over(state: &State, job: &Job) -> Option<String> {
+    if !is_left(job) {
+        return None;
+    }
     let max = state.book.policy.job_failures_per_node_max;
     let failed = job.failures.values().filter(|failures| **failures >= max).count();
     (failed > 0).then(|| {

@@ -7,9 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::desk::DeskHandle;
+use protocol::JobId;
+
+use super::desk::{Desk, DeskHandle};
 use super::run::News;
-use crate::core::{Job, State, view};
+use crate::core::{State, view};
 
 /// How often it is looked whether to drain, and how far it is.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -19,7 +21,7 @@ const LINGERS_MS: u64 = 15_000;
 /// How long it stays at most without a job, whoever fetches what.
 const LINGERS_MS_MAX: u64 = 10 * 60_000;
 
-/// How long it waits for a node that may render a job, where none has for so long, milliseconds.
+/// How long it waits for a node that may render a job while none is here, milliseconds.
 const WAITS_MS: u64 = 10 * 60_000;
 
 /// Asks the scheduler of a data folder to drain, now or when it is started next.
@@ -71,6 +73,7 @@ pub(super) async fn drained(data_dir: &Path, desk: &DeskHandle, tell: impl Fn(Ne
         let look = desk.ask(move |desk| {
             desk.live_mut().drains = asked;
             let now_ms = desk.now_ms();
+            note_unserved(desk, asked);
             let left = asked.then(|| going(desk.state(), now_ms));
             (left, desk.state().live.fetched_ms, now_ms)
         });
@@ -103,15 +106,26 @@ const fn lingers_until_ms(used_ms: u64, idle_ms: u64) -> u64 {
     if until_ms < at_most_ms { until_ms } else { at_most_ms }
 }
 
-/// Jobs that go on. Those that are paused, wait for such, or have waited long for a node that may render
+/// Takes note since when no node that is here may render a job: while it drains, so that whoever comes
+/// back after a start, or over a line that was down, has time to.
+fn note_unserved(desk: &mut Desk, drains: bool) {
+    let (now_ms, before) = (desk.now_ms(), std::mem::take(&mut desk.live_mut().unserved));
+    let state = desk.state();
+    let jobs = state.book.active.values().map(|job| &state.book.jobs[job]);
+    let unserved = jobs.filter(|job| drains && view::is_unserved(state, job));
+    let since_ms = |job: JobId| before.get(&job).copied().unwrap_or(now_ms);
+    let noted = unserved.map(|job| (job.id, since_ms(job.id))).collect();
+    desk.live_mut().unserved = noted;
+}
+
+/// Jobs that go on. Those that are paused, wait for such, or have long had no node here that may render
 /// them would hold it up for ever.
 pub(super) fn going(state: &State, now_ms: u64) -> usize {
-    let book = &state.book;
-    let waits_in_vain = |job: &Job| {
-        now_ms.saturating_sub(job.served_ms) >= WAITS_MS && view::is_unserved(state, job)
-    };
-    let jobs = book.active.values().map(|job| &book.jobs[job]);
-    jobs.filter(|job| !job.is_held() && !waits_in_vain(job)).count()
+    let (book, unserved) = (&state.book, &state.live.unserved);
+    let waits_in_vain =
+        |job: &JobId| unserved.get(job).is_some_and(|since_ms| now_ms >= since_ms + WAITS_MS);
+    let goes_on = |job: &&JobId| !book.jobs[*job].is_held() && !waits_in_vain(job);
+    book.active.values().filter(goes_on).count()
 }
 
 #[cfg(test)]

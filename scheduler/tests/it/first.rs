@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use ledger::account;
 use protocol::message::RefusedCode;
 use protocol::{JobId, Request, Selection, Steering, TileIndex, Tokens, Unit};
-use scheduler::core::{Event, JobPhase, plan};
+use scheduler::core::{Event, JobPhase, Want, plan};
+use transport::CallError;
 
 use crate::callers::{Farm, client, ordered, runtime, spec};
 use crate::simulator::{HONEST, policy, run};
@@ -63,8 +65,18 @@ fn what_is_wanted_first_is_handed_out_first_and_then_what_is_around_it() {
     let grant = plan::next_grant(&world.state, world.nodes[0].id, world.now_ms).expect("a grant");
     let Event::Granted { lease, .. } = grant else { panic!("a plan is a grant") };
     world.apply(grant);
+    // The one begun wants a twin: who could choose what comes first among such could choose whose.
+    let twins = |world: &World| {
+        let waiting = world.state.book.jobs[&job].waiting.iter();
+        waiting.filter(|(want, ..)| *want == Want::Twin).copied().collect::<Vec<_>>()
+    };
+    let before = twins(&world);
+    assert_eq!(before.iter().map(|&(_, _, at)| at).collect::<Vec<_>>(), [begun]);
     put_first(&mut world, job, other);
-    let (_, unit) = next(&world, job, 1);
+    assert_eq!(twins(&world), before);
+    let of_job = &world.state.book.jobs[&job];
+    let fresh = of_job.waiting.iter().find(|(want, ..)| *want == Want::Fresh).expect("some");
+    let unit = of_job.units[fresh.2 as usize].unit;
     assert_eq!(
         (spec.shot(unit.shot).map(|shot| shot.frame), unit.tile),
         (other.frame, TileIndex(0))
@@ -89,11 +101,61 @@ fn an_order_within_a_job_is_its_artists_and_changes_twice_a_second_at_most() {
         let nowhere = Selection { tile: Some(TileIndex(6)), ..all };
         assert_eq!(artist.refusal(ask(nowhere)).await.code, RefusedCode::NotFound);
         let here = Selection { tile: Some(TileIndex(1)), ..all };
-        assert_eq!(artist.ask(ask(here)).await, protocol::Reply::Done);
-        assert_eq!(artist.refusal(ask(here)).await.code, RefusedCode::Busy);
+        let (one, other) = tokio::join!(
+            artist.call(ask(here), Bytes::new()),
+            artist.call(ask(here), Bytes::new())
+        );
+        let refused = |answer: Result<_, CallError>| match answer {
+            Err(CallError::Refused(refused)) => Some(refused.code),
+            _other => None,
+        };
+        let mut answers = [refused(one), refused(other)];
+        answers.sort_by_key(Option::is_some);
+        assert_eq!(answers, [None, Some(RefusedCode::Busy)]);
         for caller in [artist, stranger] {
             caller.peer.close().await;
         }
         farm.stop().await;
     });
+}
+
+/// What is handed out next is where it belongs, whatever is put first between other happenings.
+#[test]
+fn the_order_is_whole_through_crashes_whatever_is_put_first() {
+    let (mut world, job) = world();
+    let spec = world.state.book.jobs[&job].spec.clone();
+    let (grid, frames) = (spec.grid(), [None, Some(spec.frames.first), Some(spec.frames.last)]);
+    for turn in 0.. {
+        assert!(turn < 20_000, "it goes on for ever");
+        if world.all_over() {
+            break;
+        }
+        world.turn();
+        if world.dice.below(20) == 0 {
+            let frame = frames[world.dice.below(3) as usize];
+            let tile = TileIndex(world.dice.below(u64::from(grid.tile_count())) as u32);
+            let tile = (world.dice.below(3) > 0).then_some(tile);
+            let (steering, now_ms) =
+                (Steering::First(Selection { frame, tile, view: None }), world.now_ms);
+            world.apply(Event::Steered { job, steering, now_ms });
+        }
+        if world.dice.below(100) == 0 {
+            world.crash();
+        }
+        world.assert_invariants();
+        let of_job = &world.state.book.jobs[&job];
+        for &(want, ring, at) in &of_job.waiting {
+            let unit = &of_job.units[at as usize].unit;
+            let first = of_job.first.map(|first| first.which).filter(|_| want == Want::Fresh);
+            let expected = match first {
+                Some(which) if !Selection { tile: None, ..which }.holds(&spec, unit) => u32::MAX,
+                Some(Selection { tile: Some(tile), .. }) => grid.rings_between(tile, unit.tile),
+                _ => 0,
+            };
+            assert_eq!(ring, expected, "unit {at} of {:?}", of_job.first);
+        }
+        let waiting = of_job.waiting.iter().map(|(.., at)| at);
+        assert_eq!(waiting.collect::<BTreeSet<_>>().len(), of_job.waiting.len(), "each once");
+    }
+    assert_eq!(world.state.book.jobs[&job].phase, JobPhase::Done);
 }

@@ -2,7 +2,7 @@
 
 use ledger::account;
 use protocol::sign::public_key;
-use protocol::{GivenBack, JobId, NodeId, Reply, Request, Tokens};
+use protocol::{GivenBack, JobId, LeaseId, NodeId, Reply, Request, Tokens};
 use scheduler::core::history::Told;
 use scheduler::core::{Event, JobPhase, plan, view};
 
@@ -32,6 +32,8 @@ fn a_job_that_a_nodes_owner_does_not_want_goes_to_others() {
     let (mut world, job) = world();
     gives_back(&mut world, 0, GivenBack::Undone);
     gives_back(&mut world, 0, GivenBack::Unwanted);
+    let dropped = world.state.book.nodes[&world.nodes[0].id].dropped;
+    assert_eq!(dropped, 1, "who does not want a job has not failed at it");
     let offer = |world: &World, index: usize| {
         plan::next_grant(&world.state, world.nodes[index].id, world.now_ms)
     };
@@ -68,17 +70,18 @@ fn what_an_owner_reports_is_kept_once_and_seen_by_the_operator() {
         let artist = client(10, ticket).await;
         let job = ordered(&artist, &spec("reported")).await;
         let worker = node(1, ticket).await;
-        let taken = leases(&worker, 1, 5_000).await.expect("a lease");
+        let taken = leases(&worker, 2, 5_000).await.expect("leases");
         let held: Vec<_> = taken.iter().map(|lease| lease.id).collect();
-        assert_eq!(held.len(), 1);
-        let release = |reason: &str| Request::Release {
-            leases: held.clone(),
-            reason: reason.to_owned(),
+        assert_eq!(held.len(), 2);
+        let words = format!("\u{1b}[2J{}\n", "x".repeat(600));
+        let release = |held: &[LeaseId]| Request::Release {
+            leases: held.to_vec(),
+            reason: words.clone(),
             why: GivenBack::Unwanted,
         };
-        assert_eq!(worker.ask(release(&"x".repeat(600))).await, Reply::Done);
-        // The lease is gone: a second word has nothing to stand on.
-        assert_eq!(worker.ask(release("again")).await, Reply::Done);
+        // Two leases, and again without any: one report.
+        assert_eq!(worker.ask(release(&held)).await, Reply::Done);
+        assert_eq!(worker.ask(release(&held)).await, Reply::Done);
         assert_eq!(leases(&worker, 1, 0).await.expect("an answer"), []);
         let by = NodeId(public_key(&worker.key).0);
         for caller in [artist, worker] {
@@ -94,5 +97,32 @@ fn what_an_owner_reports_is_kept_once_and_seen_by_the_operator() {
         let kept: Vec<_> =
             reports.iter().map(|it| (it.job, it.node, it.words.chars().count())).collect();
         assert_eq!(kept, [(Some(job), Some(by), 500)]);
+        assert!(reports.iter().all(|it| it.words.starts_with(" [2Jx")), "{reports:?}");
     });
+}
+
+#[test]
+fn one_word_of_each_owner_is_kept_and_names_come_before_newcomers() {
+    let nodes: Vec<(u8, _)> = (1..=23).map(|owner| (owner, HONEST)).collect();
+    let mut world = World::new(42, &nodes, policy());
+    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
+    let job = world.order(50, 1, 140);
+    world.settle_all();
+    let ids: Vec<NodeId> = world.nodes.iter().map(|node| node.id).collect();
+    let report = |world: &mut World, index: usize| {
+        let may = world.state.book.may_report(job, ids[index]);
+        if may {
+            let (node, words, now_ms) = (ids[index], format!("by {index}"), world.now_ms);
+            world.apply(Event::Reported { node, job, words, now_ms });
+        }
+        may
+    };
+    assert!(report(&mut world, 0) && !report(&mut world, 0), "once");
+    let kept = (1..22).filter(|index| report(&mut world, *index)).count();
+    assert_eq!(kept, 19, "twenty in all");
+    // One with a name takes the place of one without.
+    world.state.book.nodes.get_mut(&ids[22]).expect("known").accepted_for_others = 1_000;
+    assert!(report(&mut world, 22));
+    let reports = &world.state.book.jobs[&job].reports;
+    assert_eq!((reports.len(), reports.contains_key(&ids[22])), (20, true));
 }

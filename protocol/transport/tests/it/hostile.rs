@@ -82,8 +82,10 @@ async fn garbage_costs_the_stream_never_the_farm() {
     assert_eq!(send(&link, &truncated, true).await, None, "a body cut short");
 
     let qualify = encode(&Request::Qualify);
-    let nonsense = [&frame::head(&qualify, 1 << 20, 2_000)[..], &[0xff; 2_000]].concat();
+    let nonsense = [&frame::head(&qualify, 1 << 20, 5_000)[..], &[0xff; 5_000]].concat();
     assert_eq!(code(send(&link, &nonsense, true).await), bad, "a body that does not unpack");
+    let bomb = [&frame::head(&qualify, 16 << 20, 2_000)[..], &[0; 2_000]].concat();
+    assert_eq!(code(send(&link, &bomb, false).await), bad, "more than can come of it");
     let grown = [&frame::head(&qualify, 3, 4)[..], b"four"].concat();
     assert_eq!(code(send(&link, &grown, false).await), bad, "a body that shrinks by unpacking");
     // The same connection, and others, still serve.
@@ -102,7 +104,7 @@ async fn promised_films_that_never_come_hold_little() {
     let limits = PeerLimits {
         // Room for the hostile peer's share and a little more.
         body_bytes_held_max: (limits::BODIES_PER_CONNECTION_MAX as usize * limits::FILM_BYTES_MAX)
-            + (1 << 20),
+            + (4 << 20),
         stall_timeout: Duration::from_millis(300),
         ..PeerLimits::default()
     };

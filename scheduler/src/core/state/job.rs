@@ -76,8 +76,8 @@ pub struct Job {
     pub by_unit: Vec<u32>,
     /// What its artist wants to see first.
     pub first: Option<First>,
-    /// Units that want a film, with their rings around what is wanted first, in the order in which
-    /// they are handed out.
+    /// Units that want a film, those that nobody has begun with their rings around what is wanted
+    /// first, in the order in which they are handed out.
     pub waiting: BTreeSet<(Want, u32, u32)>,
     /// Units that are to be indexed anew at the end of the event.
     #[serde(skip)]
@@ -461,12 +461,11 @@ impl Job {
         self.units_spared += u32::from(spared);
         let was_spared = std::mem::replace(&mut self.units[unit_index as usize].spared, spared);
         self.units_spared -= u32::from(was_spared);
-        let ring = self.ring(unit_index);
         for old in [Want::Again, Want::Twin, Want::Fresh] {
-            self.waiting.remove(&(old, ring, unit_index));
+            self.waiting.remove(&(old, self.ring(old, unit_index), unit_index));
         }
         if wants {
-            self.waiting.insert((want, ring, unit_index));
+            self.waiting.insert((want, self.ring(want, unit_index), unit_index));
         }
     }
 
@@ -476,17 +475,21 @@ impl Job {
         all.map(|&(_, _, unit_index)| unit_index)
     }
 
-    /// Has these units handed out before all others of the job.
+    /// Has these units handed out before all others of the job that nobody has begun.
     pub(in crate::core) fn put_first(&mut self, first: First) {
         self.first = Some(first);
-        let waiting = std::mem::take(&mut self.waiting);
-        let anew = waiting.into_iter().map(|(want, _, at)| (want, self.ring(at), at));
-        self.waiting = anew.collect();
+        let fresh = self.waiting.split_off(&(Want::Fresh, 0, 0));
+        let anew = fresh.into_iter().map(|(want, _, at)| (want, self.ring(want, at), at));
+        let mut anew: BTreeSet<_> = anew.collect();
+        self.waiting.append(&mut anew);
     }
 
     /// How many rings of tiles a unit is away from what is wanted first; in another picture, the most.
-    fn ring(&self, unit_index: u32) -> u32 {
-        let Some(First { which, .. }) = self.first else { return 0 };
+    /// Of what was begun nothing comes first: who could order twins could choose whose they are.
+    fn ring(&self, want: Want, unit_index: u32) -> u32 {
+        let Some(First { which, .. }) = self.first.filter(|_| want == Want::Fresh) else {
+            return 0;
+        };
         let unit = &self.units[unit_index as usize].unit;
         let picture = Selection { tile: None, ..which };
         match which.tile {

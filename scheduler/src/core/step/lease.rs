@@ -179,6 +179,12 @@ pub(super) fn drop_lease(
         return;
     }
     let Some(lease) = withdraw(state, id, effects) else { return };
+    if !has_lapsed && state.book.jobs[&lease.job].unwanted_by.contains(&lease.node) {
+        // Who does not want a job has not failed at it.
+        verdict::consider(state, lease.job, lease.unit_index, now_ms, effects);
+        job::end_if_over(state, lease.job, now_ms, effects);
+        return;
+    }
     state.book.node_mut(lease.node).dropped += 1;
     let unit = &mut state.book.job_mut(lease.job).units[lease.unit_index as usize];
     unit.lost += u32::from(has_lapsed);

@@ -113,7 +113,7 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Aged { node, leases } => hold::release(&mut state.book, node, &leases, out),
         Event::Expired { job } => job::expire(&mut state.book, job),
         Event::Reported { node, job, words, .. } => {
-            state.book.job_mut(job).reports.insert(node, words);
+            state.book.report(job, node, words);
         }
         Event::Repriced { base_per_gray, now_ms } => {
             node::reprice(&mut state.book, base_per_gray, now_ms);

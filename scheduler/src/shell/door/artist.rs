@@ -8,15 +8,13 @@ use ledger::account;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
     BackendKind, BatchLengths, Digest, Footprint, JobId, JobSpec, Needs, Offer, Order, Piece,
-    PublicKey, Quote, Reach, Reply, SceneId, Selection, Signed, Steering, Unit, limits,
+    PublicKey, Quote, Reach, Reply, SceneId, Selection, Shot, Signed, Steering, Unit, limits,
 };
 use renderer::{Cancel, Work};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Bytes, Door, blocking, chain, internal, refused};
-use crate::core::{
-    Book, Demand, Ending, Event, Job, JobPhase, Ordered, Quoted, State, UnitState, kept, view,
-};
+use crate::core::{Book, Demand, Ending, Event, Job, JobPhase, Ordered, Quoted, State, kept, view};
 use crate::quote::{self, Terms};
 use crate::shell::assay::AssayError;
 use crate::shell::frames::FrameError;
@@ -31,8 +29,10 @@ const RAYS_PER_SECOND: u64 = 2_000_000;
 const RETRIES_MAX: u32 = 10;
 /// Milliseconds between two.
 const RETRY_AFTER_MS: u64 = 60_000;
-/// Milliseconds between two words of an artist on what of a job comes first.
+/// Milliseconds between two words of an artist on what of a job comes first, at least, and how many
+/// of its units are put in another order in a millisecond of these.
 const FIRST_AFTER_MS: u64 = 500;
+const UNITS_PER_MS: u64 = 100;
 
 impl Door {
     /// A firm price: fetches nothing, probes on this machine's CPU.
@@ -418,30 +418,36 @@ fn can_hold(state: &State, needs: &Needs, memory: Footprint) -> Result<(), Refus
     Err(refused(RefusedCode::BadRequest, message))
 }
 
-/// Units of a job, of which there must be some.
-fn chosen(job: &Job, which: Selection) -> Result<impl Iterator<Item = &UnitState>, Refused> {
-    let mut units =
-        job.units.iter().filter(move |unit| which.holds(&job.spec, &unit.unit)).peekable();
-    if units.peek().is_some() {
-        return Ok(units);
-    }
-    let message =
-        "the job has no such tile; see its frames, cameras and size with tessera jobs show";
-    Err(refused(RefusedCode::NotFound, message))
+/// Whether a job has such a frame, camera or tile.
+fn has(spec: &JobSpec, which: Selection) -> bool {
+    let frame = which.frame.unwrap_or(spec.frames.first);
+    let view = which.view.unwrap_or_default();
+    spec.shot_index(Shot { frame, view }).is_some()
+        && which.tile.is_none_or(|tile| tile.0 < spec.grid().tile_count())
 }
 
-/// Whether a job has these units, and its order was not just changed: that looks at all of them.
+fn no_such_tile() -> Refused {
+    let message =
+        "the job has no such tile; see its frames, cameras and size with tessera jobs show";
+    refused(RefusedCode::NotFound, message)
+}
+
+/// Whether a job has these units, and its order was not just changed: that takes the longer the more
+/// it has.
 fn may_come_first(job: &Job, which: Selection, now_ms: u64) -> Result<(), Refused> {
-    let _some = chosen(job, which)?;
-    match job.first.is_some_and(|first| now_ms < first.since_ms + FIRST_AFTER_MS) {
-        true => Err(refused(RefusedCode::Busy, "the order was just changed; wait half a second")),
-        false => Ok(()),
+    let pause_ms = FIRST_AFTER_MS + u64::from(job.unit_count) / UNITS_PER_MS;
+    if job.first.is_some_and(|first| now_ms < first.since_ms + pause_ms) {
+        return Err(refused(RefusedCode::Busy, "the order was just changed; wait a moment"));
     }
+    if has(&job.spec, which) { Ok(()) } else { Err(no_such_tile()) }
 }
 
 /// Whether a job has units of these that are not accepted, and was not retried too often.
 fn may_retry(job: &Job, which: Selection, now_ms: u64) -> Result<(), Refused> {
-    let mut units = chosen(job, which)?;
+    let mut units = job.units.iter().filter(|unit| which.holds(&job.spec, &unit.unit)).peekable();
+    if units.peek().is_none() {
+        return Err(no_such_tile());
+    }
     if units.all(|unit| unit.accepted.is_some()) {
         let message = format!(
             "all of that is accepted; to have an accepted tile rendered once more: tessera jobs dispute {}",

@@ -11,16 +11,13 @@ use tokio::time::timeout;
 
 use super::hello::BARRED;
 use super::{Bytes, Door, blocking, internal, refused};
-use crate::core::{Event, Job, LeasePhase, plan, view};
+use crate::core::{Event, LeasePhase, plan, view};
 use crate::shell::by_hash::FileError;
 use crate::shell::desk::{Desk, Stopped};
 use crate::shell::verifier::{self, Tripped};
 
 /// Verdicts in one reply.
 const VERDICTS_PER_REPLY_MAX: usize = 500;
-
-/// Reports of one job that are kept: more say no more.
-const REPORTS_MAX: usize = 20;
 
 impl Door {
     /// Work for a node; waits for some when there is none.
@@ -91,7 +88,10 @@ impl Door {
         why: GivenBack,
     ) -> Result<Reply, Refused> {
         let node = NodeId(caller.0);
-        let reason: String = reason.trim().chars().take(limits::REPORT_CHARS_MAX).collect();
+        // It is read in logs and terminals.
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        let reason = reason.trim().chars().map(plain);
+        let reason: String = reason.take(limits::REPORT_CHARS_MAX).collect();
         tracing::info!(%node, leases = leases.len(), "leases given back: {reason:?}");
         self.desk
             .ask(move |desk| {
@@ -101,7 +101,7 @@ impl Door {
                     if let Some(owned) = owned.filter(|lease| lease.node == node) {
                         let (job, words) = (owned.job, reason.clone());
                         let is_report = why == GivenBack::Unwanted && !words.is_empty();
-                        if is_report && may_report(&desk.state().book.jobs[&job], node) {
+                        if is_report && desk.state().book.may_report(job, node) {
                             desk.apply(Event::Reported { node, job, words, now_ms });
                         }
                         desk.apply(Event::Released { lease, why, now_ms });
@@ -235,11 +235,6 @@ impl Door {
         let sign = |(number, verdict)| (number, Signed::new(&verdict, &self.key));
         Ok(Reply::Verdicts(verdicts.into_iter().map(sign).collect()))
     }
-}
-
-/// Whether a word of a node's owner on a job is kept: one of each, and no more than somebody reads.
-fn may_report(job: &Job, node: NodeId) -> bool {
-    !job.reports.contains_key(&node) && job.reports.len() < REPORTS_MAX
 }
 
 pub(super) fn unknown_node() -> Refused {

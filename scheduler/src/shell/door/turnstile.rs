@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use protocol::message::{Refused, RefusedCode};
-use protocol::{PublicKey, Request};
+use protocol::{PublicKey, Request, Steering};
 
 use super::refused;
 use crate::config::Config;
@@ -132,6 +132,7 @@ const fn cost(request: &Request) -> f64 {
         | Request::VerificationLease { .. }
         | Request::Findings { .. } => 0.0,
         Request::Film { .. } | Request::Watch { .. } | Request::Opening { .. } => 0.1,
+        Request::Steer { steering: Steering::First(_) | Steering::Retry(_), .. } => 5.0,
         Request::CheckLedger | Request::Receipt { .. } => 10.0,
         Request::Quote { .. } | Request::Qualify => 25.0,
         _ => 1.0,
