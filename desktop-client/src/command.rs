@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use farm_node::{Hold, Unwanted};
 use film::Look;
-use protocol::{AccountId, Crop, JobId, ShotIndex, Size, Steering};
+use protocol::view::JobSummary;
+use protocol::{AccountId, Crop, JobId, Selection, ShotIndex, Size, Steering, TileIndex};
 
 use crate::state::compare;
 use crate::state::draft::Draft;
@@ -17,6 +18,7 @@ use crate::state::port::Port;
 use crate::state::settings::Theme;
 use crate::state::sheet::{SaveSheet, Sheet};
 use crate::state::stage::{Light, Standpoint, Surroundings};
+use crate::state::wallet::Act;
 use crate::state::{Door, Pane};
 
 pub use keys::{Shortcut, read_keys};
@@ -39,6 +41,10 @@ pub enum Command {
     Refresh,
     /// Fetch the newest rows of an account.
     Statement(AccountId),
+    /// Fetch older rows of the wallet.
+    OlderEntries,
+    /// Do something with the wallet or the key.
+    Wallet(Act),
     /// Fetch what the caller's nodes have earned.
     Earnings,
     /// Put text on the clipboard.
@@ -161,6 +167,17 @@ pub enum Command {
 
     /// Look otherwise at the list of jobs, or do something to what is chosen of it.
     Jobs(Wish),
+}
+
+impl Command {
+    /// Has a tile of a picture rendered before all others, or all of the picture.
+    #[must_use]
+    pub fn first(job: &JobSummary, shot: ShotIndex, tile: Option<TileIndex>) -> Self {
+        let shot = job.spec.shot(shot);
+        let (frame, view) = (shot.map(|shot| shot.frame), shot.map(|shot| shot.view));
+        let steering = Steering::First(Selection { frame, view, tile });
+        Self::Steer { job: job.job, steering }
+    }
 }
 
 /// The commands of one frame, in order.

@@ -28,6 +28,7 @@ mod reel;
 mod save;
 mod stage;
 mod verify;
+mod wallet;
 mod worker;
 
 use std::path::PathBuf;
@@ -46,6 +47,7 @@ use crate::state::notices::Tone;
 use crate::state::settings::Settings;
 use crate::state::sheet::SaveSheet;
 use crate::state::stage::{Sighting, Surroundings};
+use crate::state::wallet::Act;
 use crate::state::{Event, Identity, Link, Steered};
 
 /// What the window asks of the desks.
@@ -57,8 +59,10 @@ pub enum Ask {
     RetryNow,
     /// Look into the farm's books now.
     Refresh,
-    /// Fetch the newest rows of an account.
-    Statement(AccountId),
+    /// Fetch so many of the newest rows of an account, now and whenever the balance has moved.
+    Statement(AccountId, u64),
+    /// Do something with the wallet or the key; the wallet's account, where it is known.
+    Wallet(Option<AccountId>, Act),
     /// Fetch what the caller's nodes have earned, now and whenever the balance has moved.
     Earnings,
     /// Watch a shot of a job, instead of any other.
@@ -329,7 +333,18 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
             }
             Ask::RetryNow => drop(link.send(link::Ask::RetryNow).await),
             Ask::Refresh => drop(book.send(book::Ask::Refresh).await),
-            Ask::Statement(account) => drop(book.send(book::Ask::Statement(account)).await),
+            Ask::Statement(account, rows) => {
+                drop(book.send(book::Ask::Statement(account, rows)).await);
+            }
+            Ask::Wallet(_account, Act::BackUp(path)) => {
+                let told = match wallet::back_up(&config.key_path, &path) {
+                    Ok(words) => Event::Notice(Tone::Good, words),
+                    Err(why) => Event::Notice(Tone::Bad, why),
+                };
+                outlet.send(told).await;
+            }
+            Ask::Wallet(Some(account), act) => drop(book.send(book::Ask::Act(account, act)).await),
+            Ask::Wallet(None, _act) => {}
             Ask::Earnings => drop(book.send(book::Ask::Earnings).await),
             Ask::Steer(steered) => drop(book.send(book::Ask::Steer(steered)).await),
             Ask::Watch { job, shot } => drop(watched.send_replace(Some((job, shot)))),

@@ -25,6 +25,7 @@ pub mod sheet;
 pub mod stage;
 pub mod verify;
 mod verifying;
+pub mod wallet;
 
 use std::path::PathBuf;
 
@@ -196,6 +197,8 @@ pub struct State {
     pub room: Option<Size>,
     /// What will be ordered.
     pub draft: Draft,
+    /// What its crop was drawn or typed as.
+    crop_of: crop::Origin,
     /// What it will cost.
     pub checkout: Checkout,
     /// What was checked of a finished frame.
@@ -291,10 +294,17 @@ impl State {
             Event::Checkout(event) => self.check_out(event, &mut asks),
             Event::Steered { steered, trouble } => {
                 self.steering.retain(|under_way| *under_way != steered);
-                if let Some(why) = trouble {
-                    let name = self.name_of(steered.job);
-                    let notice = self.notices.add(self.now_ms, Tone::Bad, format!("{name}: {why}"));
-                    notice.job = Some(steered.job);
+                let told = match (trouble, &steered.steering) {
+                    (Some(why), _) => Some((Tone::Bad, why)),
+                    // Nothing else on the screen says that it was heard.
+                    (None, Steering::First(selection)) => {
+                        Some((Tone::Good, words_of_first(selection).to_owned()))
+                    }
+                    (None, _seen) => None,
+                };
+                if let Some((tone, words)) = told {
+                    let words = format!("{}: {words}", self.name_of(steered.job));
+                    self.notices.add(self.now_ms, tone, words).job = Some(steered.job);
                 }
             }
             Event::Saved(saved) => self.saved(saved),
@@ -442,6 +452,9 @@ impl State {
             (spec.settings.window().size(), tiles)
         });
         self.reel.play = None;
+        if self.reel.fetching == reel::Fetching::UnderWay && self.reel.job != Some(job) {
+            self.stop_fetching_frames(asks);
+        }
         self.picture_ids += 1;
         if self.live.as_ref().is_none_or(|live| live.job != job) {
             self.port = Port::Fit;
@@ -460,6 +473,14 @@ impl State {
     /// Writes down what is remembered.
     pub(crate) fn remember(&self, asks: &mut Vec<Ask>) {
         asks.push(Ask::Remember(Box::new(self.settings.clone())));
+    }
+}
+
+/// What is first from now on.
+const fn words_of_first(selection: &protocol::Selection) -> &'static str {
+    match selection.tile {
+        Some(_tile) => "That tile comes first now, and then what is around it",
+        None => "That frame comes before the others now",
     }
 }
 

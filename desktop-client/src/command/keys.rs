@@ -47,14 +47,33 @@ impl Shortcut {
         (moves || presses) && !self.modifiers.command && !self.modifiers.ctrl
     }
 
+    /// Whether it is a letter.
+    fn is_letter(self) -> bool {
+        let name = self.key.name();
+        name.len() == 1 && name.starts_with(|c: char| c.is_ascii_alphabetic())
+    }
+
+    /// Whether it means the same again for as long as it is held down: a step, and no switch.
+    const fn goes_on(self) -> bool {
+        let steps = matches!(self.key, Key::ArrowLeft | Key::ArrowRight | Key::J | Key::K);
+        let grows = matches!(self.key, Key::Plus | Key::Equals | Key::Minus);
+        // Ctrl K opens a sheet.
+        steps && !self.modifiers.command || grows
+    }
+
     /// Whether it is pressed in this frame.
     fn is_pressed(self, ctx: &Context) -> bool {
         // Windows tell of copying, not of the key for it.
         let is_copy = self.modifiers.command && self.key == Key::C;
+        let is_held = |held: Modifiers| {
+            // Some signs need Shift to be written; a letter with it is another key.
+            let is_exact = !self.is_letter() || held.shift == self.modifiers.shift;
+            is_exact && held.matches_logically(self.modifiers)
+        };
         ctx.input(|input| {
             input.events.iter().any(|event| match event {
-                egui::Event::Key { key, pressed: true, modifiers, .. } => {
-                    *key == self.key && modifiers.matches_logically(self.modifiers)
+                egui::Event::Key { key, pressed: true, modifiers, repeat, .. } => {
+                    *key == self.key && is_held(*modifiers) && (!*repeat || self.goes_on())
                 }
                 egui::Event::Copy => is_copy,
                 _other => false,

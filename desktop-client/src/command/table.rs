@@ -13,6 +13,7 @@ use crate::state::node::Run;
 use crate::state::own_farm::OwnFarm;
 use crate::state::port::Port;
 use crate::state::sheet::Sheet;
+use crate::state::wallet::{Matter, WalletSheet};
 use crate::state::{Door, Link, Pane, State};
 
 /// Where a command belongs in the list of keys.
@@ -212,8 +213,28 @@ fn with_frames(state: &State) -> Result<(), &'static str> {
     }
 }
 
+fn with_middle(state: &State) -> Result<(), &'static str> {
+    with_shown_job(state)?;
+    with_running_job(state)?;
+    if state.compares() || state.played().is_some() {
+        return Err("Look at the render first");
+    }
+    state.tile_in_middle().map(|_tile| ()).ok_or("There is no picture of it yet")
+}
+
 fn with_canvas(state: &State) -> Result<(), &'static str> {
     if state.compares() { Ok(()) } else { with_picture(state) }
+}
+
+fn with_wallet(state: &State) -> Result<(), &'static str> {
+    with_farm(state)?;
+    state.book.wallet.get().map(|_wallet| ()).ok_or("The wallet is not known yet")
+}
+
+fn with_stake(state: &State) -> Result<(), &'static str> {
+    with_wallet(state)?;
+    let staked = state.book.wallet.get().is_some_and(|wallet| !wallet.staked.is_zero());
+    if staked { Ok(()) } else { Err("Nothing is at risk") }
 }
 
 fn with_farm_or_jobs(state: &State) -> Result<(), &'static str> {
@@ -420,6 +441,19 @@ pub const ACTIONS: &[Action] = &[
             state.can_fetch_frames()?;
             with_farm(state)
         },
+    },
+    Action {
+        words: "Render first what is in the middle of the view",
+        group: Group::Render,
+        keys: &[],
+        command: |state| {
+            let row = state.live.as_ref().and_then(|live| Some((state.book.job(live.job)?, live)));
+            match (row, state.tile_in_middle()) {
+                (Some((job, live)), Some(tile)) => Command::first(job, live.shot, Some(tile)),
+                _nothing => Command::Show(Pane::Job),
+            }
+        },
+        enabled: with_middle,
     },
     Action {
         words: "Next job",
@@ -631,8 +665,46 @@ pub const ACTIONS: &[Action] = &[
         },
         enabled: |state| {
             with_node(state)?;
+            if state.is_on_own_farm() {
+                return Err("The farm is your own; cancel the job instead");
+            }
             state.node.job().map(|_job| ()).ok_or("It renders nothing now")
         },
+    },
+    Action {
+        words: "Redeem a voucher…",
+        group: Group::App,
+        keys: &[],
+        command: |_state| Command::Sheet(Some(Sheet::Wallet(WalletSheet::of(Matter::Redeem)))),
+        enabled: with_farm,
+    },
+    Action {
+        words: "Put tokens at risk…",
+        group: Group::App,
+        keys: &[],
+        command: |_state| Command::Sheet(Some(Sheet::Wallet(WalletSheet::of(Matter::Stake)))),
+        enabled: with_wallet,
+    },
+    Action {
+        words: "Ask tokens back…",
+        group: Group::App,
+        keys: &[],
+        command: |_state| Command::Sheet(Some(Sheet::Wallet(WalletSheet::of(Matter::Unstake)))),
+        enabled: with_stake,
+    },
+    Action {
+        words: "Save the statement…",
+        group: Group::App,
+        keys: &[],
+        command: |_state| Command::Sheet(Some(Sheet::Wallet(WalletSheet::of(Matter::Export)))),
+        enabled: with_wallet,
+    },
+    Action {
+        words: "Back up the key…",
+        group: Group::App,
+        keys: &[],
+        command: |_state| Command::Sheet(Some(Sheet::Wallet(WalletSheet::of(Matter::BackUp)))),
+        enabled: |_state| Ok(()),
     },
     Action {
         words: "Start a farm on this machine",

@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::{Error, Farm};
-use protocol::view::{EarningsBy, FarmView, JobSummary, WalletView};
+use protocol::view::{EarningsBy, FarmView, JobSummary, StatementPage, WalletView};
 use protocol::{AccountId, JobId, Request, limits};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::{FarmSeat, Outlet, now_ms, seated, sentence};
+use super::{FarmSeat, Outlet, now_ms, seated, sentence, wallet};
+use crate::state::notices::Tone;
+use crate::state::wallet::Act;
 use crate::state::{Event, Steered, book};
 
-/// Rows of a statement that are shown.
-const STATEMENT_ROWS: u32 = 100;
 /// Looks from one sweep through the jobs beyond the first page to the next: half a minute of them.
 const LOOKS_PER_SWEEP: u32 = 15;
 /// Pages of one sweep: a hundred thousand jobs, and an end to a farm that never ends.
@@ -31,7 +31,8 @@ const EARNINGS_MS: u64 = book::EARNINGS_DAYS * 86_400_000;
 /// What this desk is asked.
 pub(super) enum Ask {
     Refresh,
-    Statement(AccountId),
+    Statement(AccountId, u64),
+    Act(AccountId, Act),
     Earnings,
     Steer(Steered),
 }
@@ -39,7 +40,7 @@ pub(super) enum Ask {
 /// What is fetched again whenever the balance has moved.
 #[derive(Default)]
 struct Shown {
-    statement: Option<AccountId>,
+    statement: Option<(AccountId, u64)>,
     has_earnings: bool,
 }
 
@@ -72,8 +73,8 @@ pub(super) async fn run(
                         () = serve(&farm, &mut asks, &mut errands, &mut shown, &outlet) => return,
                     }
                     if std::mem::take(&mut last.wallet_moved) {
-                        if let Some(account) = shown.statement {
-                            errands.tasks.spawn(state(farm.clone(), account, outlet.clone()));
+                        if let Some(statement) = shown.statement {
+                            errands.tasks.spawn(state(farm.clone(), statement, outlet.clone()));
                         }
                         if shown.has_earnings {
                             errands.tasks.spawn(earned(farm.clone(), outlet.clone()));
@@ -151,9 +152,18 @@ fn begin(ask: Ask, farm: &Farm, errands: &mut Errands, shown: &mut Shown, outlet
     let (farm, outlet) = (farm.clone(), outlet.clone());
     match ask {
         Ask::Refresh => {}
-        Ask::Statement(account) => {
-            shown.statement = Some(account);
-            errands.tasks.spawn(state(farm, account, outlet));
+        Ask::Statement(account, rows) => {
+            shown.statement = Some((account, rows));
+            errands.tasks.spawn(state(farm, (account, rows), outlet));
+        }
+        Ask::Act(account, act) => {
+            errands.tasks.spawn(async move {
+                let told = match wallet::act(&farm, account, act).await {
+                    Ok(words) => Event::Notice(Tone::Good, words),
+                    Err(why) => Event::Notice(Tone::Bad, why),
+                };
+                outlet.send(told).await;
+            });
         }
         Ask::Earnings => {
             shown.has_earnings = true;
@@ -177,8 +187,9 @@ fn begin(ask: Ask, farm: &Farm, errands: &mut Errands, shown: &mut Shown, outlet
     }
 }
 
-async fn state(farm: Farm, account: AccountId, outlet: Outlet) {
-    let page = farm.statement(account, 0, STATEMENT_ROWS).await.map_err(|error| sentence(&error));
+async fn state(farm: Farm, (account, rows): (AccountId, u64), outlet: Outlet) {
+    let page = wallet::rows(&farm, account, rows).await;
+    let page = page.map(|(rows, total)| StatementPage { account, rows, total });
     outlet.send(Event::Book(book::Event::Statement(page))).await;
 }
 

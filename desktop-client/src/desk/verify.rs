@@ -2,14 +2,16 @@
 //! their own.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use client::Farm;
 use client::verify::{Checked, Drawn, check, of_this_engine};
+use farm_node::worker::Worker;
 use farm_node::{BackendChoice, Frame};
+use film::Sums;
 use protocol::message::RefusedCode;
-use protocol::{JobId, PublicKey, Receipt, ShotIndex};
+use protocol::{JobId, PublicKey, Receipt, ShotIndex, Spots};
 use renderer::Cancel;
 use scene::Package;
 use tokio::sync::watch;
@@ -23,6 +25,8 @@ use crate::state::verify::{self, Doing, Event, Line, News, Part, Standing};
 const TRIES: u32 = 8;
 /// Rest before that.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Pixels that a worker is asked for at once: a wish to stop is heeded after them.
+const PLACES_AT_ONCE: usize = 64;
 
 /// What is to be verified.
 #[derive(Clone)]
@@ -63,6 +67,7 @@ pub(super) async fn run(
     mut wanted: watch::Receiver<Option<VerifyAsk>>,
     outlet: Outlet,
 ) {
+    let renders: Arc<Mutex<()>> = Arc::default();
     loop {
         let ask = wanted.borrow_and_update().clone();
         let farm = seat.borrow().clone();
@@ -70,7 +75,10 @@ pub(super) async fn run(
             if let Some(ask) = ask {
                 let teller = Teller { serial: ask.serial, outlet: outlet.clone() };
                 let ended = match farm {
-                    Some(farm) => verified(&farm, program.clone(), ask, &teller).await,
+                    Some(farm) => {
+                        let hands = Hands { program: program.clone(), one: Arc::clone(&renders) };
+                        verified(&farm, hands, ask, &teller).await
+                    }
                     None => Err("The farm cannot be reached now".to_owned()),
                 };
                 teller.tell(News::Ended(ended)).await;
@@ -115,6 +123,30 @@ impl Teller {
     }
 }
 
+/// What pixels are rendered with.
+struct Hands {
+    /// The program.
+    program: Option<PathBuf>,
+    /// Held by who renders: one at a time, also while one that was given up comes to its end.
+    one: Arc<Mutex<()>>,
+}
+
+impl Hands {
+    /// Does it once nobody else does such a thing, if it is still wanted then.
+    fn alone<T>(
+        &self,
+        cancel: &Cancel,
+        work: impl FnOnce(Option<&PathBuf>) -> Result<T, String>,
+    ) -> Result<T, String> {
+        // Who panicked while he had it leaves nothing behind.
+        let _held = self.one.lock().unwrap_or_else(PoisonError::into_inner);
+        if cancel.is_set() {
+            return Err("Cancelled".to_owned());
+        }
+        work(self.program.as_ref())
+    }
+}
+
 /// Sets a wish to stop when nobody waits any more.
 struct Guard(Arc<Cancel>);
 
@@ -126,7 +158,7 @@ impl Drop for Guard {
 
 async fn verified(
     farm: &Farm,
-    program: Option<PathBuf>,
+    hands: Hands,
     ask: VerifyAsk,
     teller: &Teller,
 ) -> Result<(), String> {
@@ -144,13 +176,15 @@ async fn verified(
         }
     };
     let of = (ask.job, ask.shot);
-    teller.found(verify::of_receipt(&checked, receipt.shot, of, ask.me)).await;
+    teller.found(verify::of_receipt(&checked, receipt.shot, of, (ask.me, key))).await;
 
     let package = match at_hand(&ask, &checked, &receipt) {
         Ok(package) => package,
         Err(why) => {
-            let line = Line::new(Part::Pixels, Standing::Unchecked, why);
-            teller.found(vec![line]).await;
+            let none = "It is held against the same pixels, and none are rendered again";
+            let screen = Line::new(Part::Screen, Standing::Unchecked, none);
+            let pixels = Line::new(Part::Pixels, Standing::Unchecked, why);
+            teller.found(vec![screen, pixels]).await;
             return Ok(());
         }
     };
@@ -159,19 +193,30 @@ async fn verified(
     let (shown, theirs, pixels) = (ask.shown, teller.clone(), ask.pixels);
     let again = Arc::clone(&checked);
     let rendering = tokio::task::spawn_blocking(move || {
-        render(program.as_ref(), &receipt, again, &package, pixels, &cancel, &theirs)
+        hands.alone(&cancel, |program| {
+            render(program, &receipt, again, &package, pixels, &cancel, &theirs)
+        })
     });
     let drawn = rendering.await.map_err(|_cut_off| "It was cut off".to_owned())??;
+    // What one sees is here, whatever becomes of the films.
+    let screen = match &shown {
+        Some(shown) => on_screen(&drawn, &checked, shown)?,
+        None => verify::of_unseen(),
+    };
 
     let compared = drawn.against_films(farm, |done, of| {
         teller.mention(Doing::Comparing { done, of });
     });
-    let compared = compared.await.map_err(|error| capital(&chain(&error)))?;
     let what = "the films that the nodes signed";
-    let mut lines = vec![verify::of_pixels(Part::Pixels, &compared, what)];
-    lines.extend(shown.map(|shown| on_screen(&drawn, &checked, &shown)).transpose()?);
-    teller.found(lines).await;
-    Ok(())
+    let (pixels, ended) = match compared.await {
+        Ok(compared) => (Some(verify::of_pixels(Part::Pixels, &compared, what)), Ok(())),
+        Err(trouble) => match verify::of_trouble(&trouble) {
+            Some(fault) => (Some(fault), Ok(())),
+            None => (None, Err(capital(&chain(&trouble)))),
+        },
+    };
+    teller.found(pixels.into_iter().chain([screen]).collect()).await;
+    ended
 }
 
 /// The receipt; units that are just being paid are waited for a little.
@@ -220,21 +265,46 @@ fn render(
     let mut worker = worker::start(program, BackendChoice::Cpu, "pixels")?;
     let wanted = drawn.wanted();
     for (done, (unit, spots)) in wanted.iter().enumerate() {
-        if cancel.is_set() {
-            return Err("Cancelled".to_owned());
-        }
         teller.mention(Doing::Rendering { done, of: wanted.len() });
-        let spots = std::slice::from_ref(spots);
-        let mut sums = worker.spots(&frame, spots, None).map_err(|error| words(&error))?;
-        if sums.is_none() {
-            let package = Some(package.bytes());
-            sums = worker.spots(&frame, spots, package).map_err(|error| words(&error))?;
+        let mut all = Sums::zeroed(spots.places.len(), frame.settings.passes);
+        for (first, piece) in pieces(spots) {
+            if cancel.is_set() {
+                return Err("Cancelled".to_owned());
+            }
+            let sums = sums_of(&mut worker, &frame, &piece, package)?;
+            if sums.len() != piece.places.len() {
+                return Err("The worker rendered other pixels than it was asked for".to_owned());
+            }
+            (0..sums.len()).for_each(|at| all.put(first + at, &sums, at));
         }
-        let sums = sums.and_then(|sums| sums.into_iter().next());
-        let sums = sums.ok_or("The worker did not take the scene")?;
-        drawn.rendered(*unit, sums).map_err(|error| words(&error))?;
+        drawn.rendered(*unit, all).map_err(|error| words(&error))?;
     }
     Ok(drawn)
+}
+
+/// Pixels of a unit, some at a time, each with the place of its first among all.
+fn pieces(spots: &Spots) -> impl Iterator<Item = (usize, Spots)> {
+    let places = spots.places.chunks(PLACES_AT_ONCE).enumerate();
+    places.map(|(number, places)| {
+        (number * PLACES_AT_ONCE, Spots { batch: spots.batch, places: places.to_vec() })
+    })
+}
+
+/// The sums of a few pixels; the scene goes with them where the worker has it not.
+fn sums_of(
+    worker: &mut Worker,
+    frame: &Frame,
+    spots: &Spots,
+    package: &Package,
+) -> Result<Sums, String> {
+    let spots = std::slice::from_ref(spots);
+    let words = |error: &dyn std::error::Error| capital(&chain(error));
+    let mut sums = worker.spots(frame, spots, None).map_err(|error| words(&error))?;
+    if sums.is_none() {
+        sums = worker.spots(frame, spots, Some(package.bytes())).map_err(|error| words(&error))?;
+    }
+    let sums = sums.and_then(|sums| sums.into_iter().next());
+    sums.ok_or_else(|| "The worker did not take the scene".to_owned())
 }
 
 /// Holds the pixels against what the window shows: rounded as that is.
@@ -247,4 +317,38 @@ fn on_screen(drawn: &Drawn, checked: &Checked, shown: &Picture) -> Result<Line, 
     let differing = means.iter().filter(|mean| differs(mean)).map(|(place, _)| *place).collect();
     let compared = client::verify::Compared { count: means.len(), differing };
     Ok(verify::of_pixels(Part::Screen, &compared, "the picture in this window"))
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::Batch;
+
+    use super::*;
+
+    #[test]
+    fn pixels_are_asked_for_a_few_at_a_time_and_none_is_left_out() {
+        let places: Vec<(u32, u32)> = (0..150).map(|at| (at, 7)).collect();
+        let batch = Batch::new(0, 4).expect("aligned");
+        let spots = Spots { batch, places: places.clone() };
+        let all: Vec<(usize, Spots)> = pieces(&spots).collect();
+        assert_eq!(all.iter().map(|(first, _)| *first).collect::<Vec<_>>(), [0, 64, 128]);
+        assert!(all.iter().all(|(_, piece)| piece.batch == batch && piece.places.len() <= 64));
+        let joined: Vec<_> = all.into_iter().flat_map(|(_, piece)| piece.places).collect();
+        assert_eq!(joined, places);
+    }
+
+    #[test]
+    fn who_gave_up_while_another_rendered_renders_nothing() {
+        let one = Arc::new(Mutex::new(()));
+        let hands = Hands { program: None, one: Arc::clone(&one) };
+        let cancel = Cancel::default();
+        assert_eq!(hands.alone(&cancel, |_program| Ok(7)), Ok(7));
+        let held = one.lock().expect("free");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| hands.alone(&cancel, |_program| Ok(7)));
+            cancel.set();
+            drop(held);
+            assert_eq!(waiting.join().expect("no panic"), Err("Cancelled".to_owned()));
+        });
+    }
 }

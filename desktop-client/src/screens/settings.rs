@@ -7,7 +7,7 @@ use crate::command::{Command, Commands, action};
 use crate::state::settings::Theme;
 use crate::state::{Link, State};
 use crate::theme::{self, palette, space};
-use crate::widgets::{action_button_as, caption, card, check, dim, heading};
+use crate::widgets::{action_button, action_button_as, caption, card, check, dim, heading};
 
 pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     heading(ui, "Settings");
@@ -40,9 +40,12 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
                 let key = identity.key.to_string();
                 ui.add(egui::Label::new(RichText::new(&key).font(theme::mono(12.0))).wrap());
                 dim(ui, "It is your account: your tokens, your jobs and your nodes belong to it");
-                if ui.button("Copy key").clicked() {
-                    commands.push(Command::Copy(key));
-                }
+                ui.horizontal(|ui| {
+                    if ui.button("Copy key").clicked() {
+                        commands.push(Command::Copy(key));
+                    }
+                    action_button(ui, state, action("Back up the key…"), false, commands);
+                });
                 let path = &identity.path;
                 dim(ui, format!("Its secret half never leaves this file; keep a copy: {path}"));
             }

@@ -7,6 +7,7 @@ mod refuse;
 mod save;
 mod stop;
 mod verify;
+mod wallet;
 
 use egui::{
     Align, Align2, Area, Frame, Id, Layout, Margin, Order, RichText, Sense, Stroke, Ui, Vec2,
@@ -70,6 +71,11 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
         Some(Sheet::Refuse(job)) => {
             sheet(ui, "Not on this machine", 460.0, commands, |ui, commands| {
                 refuse::show(job, ui, commands);
+            });
+        }
+        Some(Sheet::Wallet(it)) => {
+            sheet(ui, wallet::title(it.matter), 460.0, commands, |ui, commands| {
+                wallet::show(state, it, ui, commands);
             });
         }
         Some(Sheet::Prefer { jobs, priority }) => {

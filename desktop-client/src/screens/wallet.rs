@@ -5,11 +5,11 @@ use egui_extras::{Column, TableBuilder};
 use protocol::view::StatementPage;
 
 use super::jobs::column_name;
-use crate::command::{Command, Commands};
+use crate::command::{Command, Commands, action};
 use crate::state::State;
 use crate::theme::{self, DISPLAY, palette, space};
 use crate::widgets::icon::{self, Icon};
-use crate::widgets::{caption, card, dim, fetched, heading, number};
+use crate::widgets::{action_button, caption, card, dim, fact, fetched, heading, number};
 use crate::words;
 
 pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
@@ -35,10 +35,31 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
             caption(third, "Held pay of your nodes");
             number(third, words::tokens(wallet.held), 20.0);
             dim(third, "Free once its results have aged");
+            if !wallet.staked.is_zero() {
+                fact(third, "At risk", &words::tokens(wallet.staked));
+            }
+        });
+        ui.add_space(space::ITEM);
+        ui.horizontal_wrapped(|ui| {
+            for words in ["Redeem a voucher…", "Put tokens at risk…", "Ask tokens back…"] {
+                action_button(ui, state, action(words), false, commands);
+            }
         });
     });
     ui.add_space(space::PAGE);
-    heading(ui, "Statement");
+    ui.horizontal(|ui| {
+        heading(ui, "Statement");
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            action_button(ui, state, action("Save the statement…"), false, commands);
+            let page = statement_of.get().filter(|page| (page.rows.len() as u64) < page.total);
+            if let Some(page) = page {
+                if ui.button("Older entries").clicked() {
+                    commands.push(Command::OlderEntries);
+                }
+                dim(ui, format!("The newest {} of {}", page.rows.len(), page.total));
+            }
+        });
+    });
     ui.add_space(space::TINY);
     match statement_of.get() {
         None => {
@@ -53,7 +74,6 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
 }
 
 fn statement(ui: &mut Ui, page: &StatementPage, now_ms: u64) {
-    let shown = page.rows.len() as u64;
     let table = TableBuilder::new(ui)
         .id_salt("statement")
         .cell_layout(Layout::left_to_right(Align::Center))
@@ -102,7 +122,4 @@ fn statement(ui: &mut Ui, page: &StatementPage, now_ms: u64) {
             });
         });
     });
-    if shown < page.total {
-        dim(ui, format!("The newest {shown} of {} entries", page.total));
-    }
 }

@@ -11,6 +11,9 @@ use crate::command::Command;
 use crate::desk::Ask;
 use crate::state::Door;
 
+/// Rows of the wallet that come more at a press.
+const OLDER_ROWS: u64 = 400;
+
 impl State {
     /// Does what a person wants; returns what is to be asked of the desks for it.
     ///
@@ -77,7 +80,17 @@ impl State {
             Command::Refresh => asks.push(Ask::Refresh),
             Command::Statement(account) => {
                 self.book.statement.ask();
-                asks.push(Ask::Statement(account));
+                asks.push(Ask::Statement(account, super::book::STATEMENT_ROWS));
+            }
+            Command::OlderEntries => {
+                let Some(page) = self.book.statement.get() else { return };
+                let rows = page.rows.len() as u64 + OLDER_ROWS;
+                asks.push(Ask::Statement(page.account, rows));
+            }
+            Command::Wallet(act) => {
+                self.sheet = None;
+                let account = self.book.wallet.get().map(|wallet| wallet.account);
+                asks.push(Ask::Wallet(account, act));
             }
             Command::Earnings => {
                 self.book.earnings.ask();
@@ -111,7 +124,12 @@ impl State {
             Command::Verify => self.show_verification(verify::PIXELS, asks),
             Command::VerifyAgain { pixels } => self.start_verifying(pixels, asks),
             Command::StopVerifying => self.stop_verifying(asks),
-            Command::Compare(wish) => self.compare(wish),
+            Command::Compare(wish) => {
+                self.compare(wish);
+                if self.compares() && self.reel.play.is_some() {
+                    self.play_or_pause(asks);
+                }
+            }
             Command::PlayOrPause => self.play_or_pause(asks),
             Command::StepFrame(by) => self.step_frame(by, asks),
             Command::FetchFrames => self.fetch_frames(asks),
@@ -171,12 +189,14 @@ impl State {
                 stage: last.stage,
                 room: last.room,
                 draft: last.draft,
+                crop_of: last.crop_of,
                 notices: last.notices,
                 settings: last.settings,
                 node: last.node,
                 own_farm: last.own_farm,
                 with_session: last.with_session,
-                lends_at_once: last.lends_at_once,
+                // It was to lend to the farm that it was started with, and to no other.
+                lends_at_once: last.lends_at_once && last.ticket.is_empty(),
                 has_lent: last.has_lent,
                 asked_look: last.asked_look,
                 checkout: super::Checkout {
@@ -268,13 +288,8 @@ impl State {
             Command::SetLook(look) => self.look = look,
             Command::ResetExposure => self.look.exposure_ev = 0.0,
             Command::SetDraft(draft) => {
-                let before = self.draft.size;
-                self.draft = *draft;
-                let crop = self.draft.crop.filter(|_| self.draft.size != before);
-                if let Some(crop) = crop {
-                    // The same part of the picture, however many pixels it has.
-                    self.draft.crop = Some(crop::resized(crop, before, self.draft.size));
-                }
+                let before = std::mem::replace(&mut self.draft, *draft);
+                self.crop_of.follow((before.crop, before.size), &mut self.draft);
                 self.changed(asks);
             }
             Command::DrawCrop(is_wanted) => {
@@ -282,7 +297,9 @@ impl State {
             }
             Command::SetCrop(crop) => {
                 self.stage.is_cropping = false;
+                let before = (self.draft.crop, self.draft.size);
                 self.draft.crop = crop.map(|crop| crop::inside(crop, self.draft.size));
+                self.crop_of.follow(before, &mut self.draft);
                 self.changed(asks);
             }
             Command::GetPrice => {

@@ -7,6 +7,8 @@ use protocol::{JobId, PublicKey};
 
 use super::fetched::Fetched;
 
+/// Rows of the wallet that are asked for at first.
+pub const STATEMENT_ROWS: u64 = 100;
 /// Days back that earnings are asked for.
 pub const EARNINGS_DAYS: u64 = 14;
 

@@ -3,6 +3,8 @@
 use egui::{Pos2, Rect, Vec2};
 use protocol::{Crop, Size};
 
+use super::draft::Draft;
+
 /// Pixels of a drawn rectangle, on each side, below which it was no more than a press.
 const DRAWN_MIN: f32 = 2.0;
 
@@ -41,6 +43,26 @@ pub fn resized(crop: Crop, from: Size, to: Size) -> Crop {
         scaled(crop.size.height, from.height, to.height),
     );
     inside(Crop { x: x as i32, y: y as i32, size }, to)
+}
+
+/// A crop as it was drawn or typed last, with the frame that it is of. Sizes that come after are of
+/// it: from size to size, what is rounded would add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Origin(Option<(Crop, Size)>);
+
+impl Origin {
+    /// Scales the crop of a draft that has another size than before; takes note of one that has
+    /// another crop.
+    pub(super) fn follow(&mut self, before: (Option<Crop>, Size), draft: &mut Draft) {
+        let (crop, size) = before;
+        if draft.crop != crop {
+            // It was drawn or typed over the frame that one saw.
+            self.0 = draft.crop.map(|crop| (crop, size));
+        }
+        let Some(kept) = draft.crop.filter(|_| draft.size != size) else { return };
+        let (crop, of) = *self.0.get_or_insert((kept, size));
+        draft.crop = Some(resized(crop, of, draft.size));
+    }
 }
 
 /// What one has drawn over a frame that lies at `place`: every pixel that the rectangle touches, as
@@ -118,6 +140,33 @@ mod tests {
         assert!((shown.min - Pos2::new(110.0, 70.0)).length() < 1e-3);
         assert!((shown.size() - Vec2::new(100.0, 40.0)).length() < 1e-3);
         assert!((share(middle(FRAME), FRAME) - 0.25).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_size_that_changes_pixel_by_pixel_comes_to_what_one_step_comes_to() {
+        let mut draft = Draft { size: FRAME, ..Draft::default() };
+        let mut origin = Origin::default();
+        let drawn = crop(300, 150, 301, 120);
+        let mut change = |change: &dyn Fn(&mut Draft)| {
+            let before = (draft.crop, draft.size);
+            change(&mut draft);
+            origin.follow(before, &mut draft);
+            draft.crop
+        };
+        assert_eq!(change(&|draft: &mut Draft| draft.crop = Some(drawn)), Some(drawn));
+        for width in (960..1920).rev() {
+            change(&|draft: &mut Draft| draft.size.width = width);
+        }
+        let half = Size::new(960, 1080);
+        assert_eq!(change(&|_same: &mut Draft| ()), Some(resized(drawn, FRAME, half)));
+        assert_eq!(change(&|draft: &mut Draft| draft.size = FRAME), Some(drawn), "and back");
+        // What is typed by then is what counts from then on.
+        let typed = crop(0, 0, 100, 100);
+        change(&|draft: &mut Draft| draft.size = half);
+        change(&|draft: &mut Draft| draft.crop = Some(typed));
+        let again = change(&|draft: &mut Draft| draft.size = FRAME);
+        assert_eq!(again, Some(resized(typed, half, FRAME)));
+        assert_eq!(change(&|draft: &mut Draft| draft.crop = None), None);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 /// Jobs that are remembered as not wanted.
 const UNWANTED_MAX: usize = 100;
 
+/// Of so many of them, what was told the farm's operator is remembered: the newest.
+const REPORTS_MAX: usize = 5;
+
 /// How much of the machine the node may take, by one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {
@@ -132,6 +135,9 @@ impl Lending {
         // Jobs end; the farm remembers those that do not.
         let more = self.unwanted.len().saturating_sub(UNWANTED_MAX);
         self.unwanted.drain(..more);
+        // The operator has heard the older ones, and every wish carries all of them.
+        let told = self.unwanted.len().saturating_sub(REPORTS_MAX);
+        self.unwanted[..told].iter_mut().for_each(|it| it.report.clear());
     }
 
     /// The manners as a node has them.
@@ -189,6 +195,16 @@ mod tests {
         (1..=101).for_each(|number| lending.refuse(refused(number, "")));
         assert_eq!(lending.unwanted.len(), UNWANTED_MAX);
         assert_eq!(lending.unwanted[0].job, JobId([2; 16]));
+        // Long reports, however many, leave a line that a node reads.
+        let report = "語".repeat(protocol::limits::REPORT_CHARS_MAX);
+        (1..=101).for_each(|number| lending.refuse(refused(number, &report)));
+        let wishes = Node::default().wishes(&lending);
+        assert_eq!(wishes.check(), Ok(()));
+        let line = serde_json::to_string(&wishes).expect("written");
+        assert!(line.len() < 32 << 10, "{} bytes", line.len());
+        let told = lending.unwanted.iter().filter(|it| !it.report.is_empty()).count();
+        assert_eq!((lending.unwanted.len(), told), (UNWANTED_MAX, REPORTS_MAX));
+        assert_eq!(lending.unwanted.last(), Some(&refused(101, &report)), "the newest is told");
         // Settings on disk keep them.
         let text = toml::to_string(&lending).expect("written");
         assert_eq!(toml::from_str::<Lending>(&text).expect("read"), lending);

@@ -1,7 +1,9 @@
 //! Where a picture lies on the screen, and how one moves it.
 
 use egui::{Pos2, Rect, Vec2};
-use protocol::Size;
+use protocol::{Size, TileIndex};
+
+use super::State;
 
 /// Least points to a pixel, and most.
 const SCALE: std::ops::RangeInclusive<f32> = 0.02..=32.0;
@@ -70,6 +72,16 @@ impl Port {
         }
     }
 
+    /// The pixel of a picture in the middle of the canvas.
+    fn middle(&self, size: Size) -> Pos2 {
+        match *self {
+            Self::Fit | Self::Actual => {
+                Pos2::new(size.width as f32 / 2.0, size.height as f32 / 2.0)
+            }
+            Self::Free { middle, .. } => middle,
+        }
+    }
+
     /// Where the picture's corners lie, points.
     #[must_use]
     pub fn place(&self, canvas: &Canvas) -> Rect {
@@ -97,6 +109,25 @@ impl Port {
         let pixels = canvas.pixels();
         let middle = Pos2::new(middle.x.clamp(0.0, pixels.x), middle.y.clamp(0.0, pixels.y));
         Self::Free { scale, middle }
+    }
+}
+
+impl State {
+    /// The tile of the watched picture in the middle of what one sees of it.
+    #[must_use]
+    pub fn tile_in_middle(&self) -> Option<TileIndex> {
+        let live = self.live.as_ref()?;
+        let spec = &self.book.job(live.job)?.spec;
+        let (grid, window, size) = (spec.grid(), spec.settings.window(), live.picture.size);
+        let middle = self.port.middle(size);
+        // The right and the lower edge are of the last pixels.
+        let x = (middle.x.max(0.0) as u32).min(size.width.saturating_sub(1));
+        let y = (middle.y.max(0.0) as u32).min(size.height.saturating_sub(1));
+        let holds = |tile: &TileIndex| {
+            let rect = grid.rect(*tile).map(|rect| rect.inside(&window));
+            rect.is_some_and(|it| (it.x0..it.x1).contains(&x) && (it.y0..it.y1).contains(&y))
+        };
+        (0..grid.tile_count()).map(TileIndex).find(holds)
     }
 }
 

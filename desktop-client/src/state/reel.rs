@@ -366,8 +366,8 @@ mod tests {
         let (size, texels) = still(large, &beauty);
         assert_eq!(size, Size::new(960, 540));
         assert_eq!((texels[0], texels[1]), (texel([2.5; 3]), texel([1.0; 3])));
-        let odd = still(Size::new(1921, 1081), &vec![[0.5; 3]; 1921 * 1081]);
-        assert_eq!((odd.0, odd.1.last()), (Size::new(641, 361), Some(&texel([0.5; 3]))));
+        let odd = still(Size::new(1921, 1091), &vec![[0.5; 3]; 1921 * 1091]);
+        assert_eq!((odd.0, odd.1.last()), (Size::new(641, 364), Some(&texel([0.5; 3]))));
         assert_eq!(room(large), 258);
     }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use farm_node::Unwanted;
 use protocol::{JobId, ShotIndex, Steering};
 
+use super::wallet::WalletSheet;
+
 /// A sheet, with what a person has typed into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sheet {
@@ -49,6 +51,8 @@ pub enum Sheet {
     },
     /// Whether a job is not to be rendered on this machine, and why.
     Refuse(Unwanted),
+    /// What is done with the wallet or the key.
+    Wallet(WalletSheet),
     /// Which priority jobs are to have.
     Prefer {
         /// Which.

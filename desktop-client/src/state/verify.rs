@@ -1,12 +1,15 @@
 //! A finished frame, checked without believing the farm: what is checked, and what came of it.
 
-use client::verify::{Checked, Compared, Outline, ReceiptError};
+use client::verify::{Checked, Compared, Outline, ReceiptError, VerifyError};
 use protocol::{JobId, PublicKey, ShotIndex};
 
 use crate::words;
 
 /// Random pixels that are rendered again when nobody says how many.
 pub const PIXELS: u32 = 64;
+
+/// What pixels that are others than here say of a node.
+const TOLERANT: &str = "honest nodes of class tolerant may differ a little, others may not";
 
 /// What was verified last, or is being verified.
 #[derive(Debug, Clone, Default)]
@@ -81,6 +84,8 @@ pub enum Standing {
     Holds,
     /// It is not so.
     Fails,
+    /// It is not quite so, which may be as it should be or not.
+    Differs,
     /// Nobody knows.
     Unchecked,
 }
@@ -139,6 +144,7 @@ impl Standing {
         match self {
             Self::Holds => "Holds",
             Self::Fails => "Does not hold",
+            Self::Differs => "Differs",
             Self::Unchecked => "Not checked",
         }
     }
@@ -166,6 +172,7 @@ impl Verification {
         let is_cut = self.doing.is_some() || self.cut_short.is_some() || self.lines.is_empty();
         match () {
             () if any(Standing::Fails) => Standing::Fails,
+            () if any(Standing::Differs) => Standing::Differs,
             () if is_cut || any(Standing::Unchecked) => Standing::Unchecked,
             () => Standing::Holds,
         }
@@ -179,6 +186,9 @@ impl Verification {
         match (self.standing(), &self.cut_short) {
             (Standing::Fails, _) => "This frame does not hold".to_owned(),
             (_, Some(why)) => why.clone(),
+            (Standing::Differs, _) => {
+                format!("Pixels differ; {TOLERANT}")
+            }
             (Standing::Holds, _) => "This frame holds, in every part".to_owned(),
             (Standing::Unchecked, _) => {
                 let open = words::plural(open as u64, "part is", "parts are");
@@ -202,13 +212,13 @@ impl Verification {
 
 /// What a receipt that holds says, part by part.
 ///
-/// `of` is the job and frame that it was asked for, `me` who has ordered it.
+/// `of` is the job and frame that it was asked for, `me` who has ordered it, `farm` the farm's key.
 #[must_use]
 pub fn of_receipt(
     checked: &Checked,
     shot: ShotIndex,
     of: (JobId, ShotIndex),
-    me: PublicKey,
+    (me, farm): (PublicKey, PublicKey),
 ) -> Vec<Line> {
     let line = |part, standing, words: &str| Line::new(part, standing, words);
     let Outline { films, nodes, pixels_checked, paid } = Outline::of(checked);
@@ -224,49 +234,50 @@ pub fn of_receipt(
             "The receipt is sound, and of another order or frame than yours",
         ),
     };
+    let has_films = if films > 0 { Standing::Holds } else { Standing::Unchecked };
     let films = format!(
         "{} by {}, signed by their nodes and accepted by the farm, which rendered {} of them again",
         words::plural(films as u64, "film", "films"),
         words::plural(nodes as u64, "node", "nodes"),
         words::plural(pixels_checked, "pixel", "pixels"),
     );
-    let whole = match checked.complete {
-        true => line(Part::Whole, Standing::Holds, "Every tile has all its samples"),
-        false => line(
+    let whole = match (checked.complete, checked.spec.noise) {
+        (true, None) => line(Part::Whole, Standing::Holds, "Every tile has all its samples"),
+        (true, Some(_noise)) => line(
+            Part::Whole,
+            Standing::Unchecked,
+            "Every tile has samples up to where noise may end it; whether it was quiet enough is \
+             not checked here",
+        ),
+        (false, _) => line(
             Part::Whole,
             Standing::Unchecked,
             "Some films are missing: the picture has fewer samples than were ordered",
         ),
     };
     let payments = match paid.is_zero() {
-        true => "Nothing was paid: the farm was free".to_owned(),
+        true => "Nothing was paid".to_owned(),
         false => format!(
             "{}, each payment in the ledger's first {} by its Merkle path",
             words::tokens(paid),
             words::plural(checked.checkpoint.size, "entry", "entries"),
         ),
     };
-    let ledger = match checked.witnesses.len() as u64 {
-        0 => line(
-            Part::Ledger,
-            Standing::Unchecked,
-            "No witness has signed it yet: that it has one history is the farm's word alone",
-        ),
-        count => line(
-            Part::Ledger,
-            Standing::Holds,
-            &format!(
-                "{} saw that it only grew up to there",
-                words::plural(count, "witness", "witnesses")
-            ),
-        ),
+    // Keys are for nothing, and anybody can make one: only who knows whose they are is told more.
+    let others = checked.witnesses.iter().filter(|it| it.witness != me && it.witness != farm);
+    let ledger = match others.count() as u64 {
+        0 => {
+            "Nobody else has signed it: that it has one history is the farm's word alone".to_owned()
+        }
+        1 => "1 other key has signed it; whose it is, nobody here knows".to_owned(),
+        count => format!("{count} other keys have signed it; whose they are, nobody here knows"),
     };
     vec![
         order,
-        line(Part::Films, Standing::Holds, &films),
+        line(Part::Films, has_films, &films),
         whole,
         line(Part::Payments, Standing::Holds, &payments),
-        ledger,
+        line(Part::Ledger, Standing::Unchecked, &ledger),
     ]
 }
 
@@ -296,6 +307,9 @@ pub fn of_fault(fault: &ReceiptError) -> Vec<Line> {
 /// What became of holding pixels against something.
 #[must_use]
 pub fn of_pixels(part: Part, compared: &Compared, what: &str) -> Line {
+    if compared.count == 0 {
+        return Line::new(part, Standing::Unchecked, "There are no pixels to render again");
+    }
     let all = words::plural(compared.count as u64, "random pixel", "random pixels");
     let Some((x, y)) = compared.differing.first() else {
         let how = if part == Part::Screen { "rounded as it keeps them" } else { "to the bit" };
@@ -303,21 +317,38 @@ pub fn of_pixels(part: Part, compared: &Compared, what: &str) -> Line {
         return Line::new(part, Standing::Holds, words);
     };
     let words = format!(
-        "{} of {all}, rendered here, are others in {what}, the first at {x}, {y}. Nodes of class \
-         tolerant may differ a little",
+        "{} of {all}, rendered here, are others in {what}, the first at {x}, {y}; {TOLERANT}",
         compared.differing.len(),
     );
-    Line::new(part, Standing::Fails, words)
+    Line::new(part, Standing::Differs, words)
+}
+
+/// What the window cannot be held against yet, though it shows the frame.
+#[must_use]
+pub fn of_unseen() -> Line {
+    let words = "Not all of the picture has come to this window yet";
+    Line::new(Part::Screen, Standing::Unchecked, words)
+}
+
+/// What it says of the pixels that none could be held against a film; nothing where that is not the
+/// film's fault.
+#[must_use]
+pub fn of_trouble(trouble: &VerifyError) -> Option<Line> {
+    let words = words::capital(&crate::desk::chain(trouble));
+    trouble.is_altered().then(|| Line::new(Part::Pixels, Standing::Fails, words))
 }
 
 #[cfg(test)]
 mod tests {
+    use client::verify::Cosignature;
+    use film::opening::OpeningError;
     use protocol::Digest;
 
     use super::*;
 
     const JOB: JobId = JobId([1; 16]);
     const ME: PublicKey = PublicKey([3; 32]);
+    const FARM: PublicKey = PublicKey([6; 32]);
 
     fn checked() -> Checked {
         let spec = protocol::JobSpec {
@@ -364,20 +395,75 @@ mod tests {
     #[test]
     fn a_receipt_is_told_part_by_part() {
         let of = (JOB, ShotIndex(0));
-        let lines = of_receipt(&checked(), ShotIndex(0), of, ME);
+        let lines = of_receipt(&checked(), ShotIndex(0), of, (ME, FARM));
         assert_eq!(standing_of(&lines, Part::Order), Standing::Holds);
+        assert_eq!(standing_of(&lines, Part::Whole), Standing::Holds);
         assert_eq!(standing_of(&lines, Part::Ledger), Standing::Unchecked);
         assert!(lines[1].words.starts_with("1 film by 1 node"), "{}", lines[1].words);
         assert!(lines[1].words.contains("136 pixels"), "{}", lines[1].words);
         assert!(lines[3].words.starts_with("1.50 TES"), "{}", lines[3].words);
         // What is missing, and what is somebody else's, is not passed over.
         let part = Checked { complete: false, ..checked() };
-        let lines = of_receipt(&part, ShotIndex(0), of, ME);
+        let lines = of_receipt(&part, ShotIndex(0), of, (ME, FARM));
         assert_eq!(standing_of(&lines, Part::Whole), Standing::Unchecked);
+        // Nor is what only a measurement of noise would tell.
+        let mut noisy = checked();
+        noisy.spec.noise = Some(protocol::NoiseTarget::try_new(0.02, 32).expect("sound"));
+        let lines = of_receipt(&noisy, ShotIndex(0), of, (ME, FARM));
+        assert_eq!(standing_of(&lines, Part::Whole), Standing::Unchecked);
+        assert!(lines[2].words.contains("is not checked here"), "{}", lines[2].words);
+        // What there is nothing of does not hold.
+        let none = Checked { units: Vec::new(), ..checked() };
+        let lines = of_receipt(&none, ShotIndex(0), of, (ME, FARM));
+        assert_eq!(standing_of(&lines, Part::Films), Standing::Unchecked);
+        assert_eq!(lines[3].words, "Nothing was paid");
         for (shot, me) in [(ShotIndex(1), ME), (ShotIndex(0), PublicKey([5; 32]))] {
-            let lines = of_receipt(&checked(), shot, of, me);
+            let lines = of_receipt(&checked(), shot, of, (me, FARM));
             assert_eq!(standing_of(&lines, Part::Order), Standing::Fails);
         }
+    }
+
+    #[test]
+    fn a_key_that_anybody_can_make_is_no_witness_that_counts() {
+        let told = |keys: &[PublicKey]| {
+            let witness = |key: &PublicKey| Cosignature { witness: *key, time_s: 5 };
+            let signed = Checked { witnesses: keys.iter().map(witness).collect(), ..checked() };
+            let lines = of_receipt(&signed, ShotIndex(0), (JOB, ShotIndex(0)), (ME, FARM));
+            assert_eq!(standing_of(&lines, Part::Ledger), Standing::Unchecked, "{keys:?}");
+            lines[4].words.clone()
+        };
+        // The artist's own word and the farm's are those of nobody else.
+        for none in [Vec::new(), vec![ME], vec![FARM, ME]] {
+            assert!(told(&none).starts_with("Nobody else has signed it"), "{none:?}");
+        }
+        let (one, other) = (PublicKey([7; 32]), PublicKey([8; 32]));
+        assert!(told(&[ME, one]).starts_with("1 other key has signed it"));
+        let words = "2 other keys have signed it; whose they are, nobody here knows";
+        assert_eq!(told(&[one, FARM, other]), words);
+    }
+
+    #[test]
+    fn an_altered_film_is_at_fault_and_one_that_did_not_come_is_not() {
+        let root = Digest([7; 32]);
+        for altered in [OpeningError::Root { root }, OpeningError::Trailing(3)] {
+            let line = of_trouble(&VerifyError::from(altered)).expect("it is told");
+            assert_eq!((line.part, line.standing), (Part::Pixels, Standing::Fails));
+            assert!(line.words.contains("altered"), "{}", line.words);
+        }
+        assert_eq!(of_trouble(&VerifyError::Pixel), None);
+    }
+
+    #[test]
+    fn what_has_not_come_to_the_window_is_not_left_out() {
+        let mut all = Verification::new(JOB, ShotIndex(0));
+        let good = Compared { count: 64, differing: Vec::new() };
+        all.apply(News::Found(of_pixels(Part::Pixels, &good, "the films")));
+        all.apply(News::Found(of_unseen()));
+        all.apply(News::Ended(Ok(())));
+        assert_eq!(all.standing(), Standing::Unchecked);
+        assert_eq!(all.words(), "1 of 2 parts hold; 1 part is not checked");
+        let none = of_pixels(Part::Pixels, &Compared::default(), "the films");
+        assert_eq!(none.standing, Standing::Unchecked, "no pixel says nothing");
     }
 
     #[test]
@@ -407,7 +493,11 @@ mod tests {
         assert_eq!(all.standing(), Standing::Holds);
         let bad = Compared { count: 64, differing: vec![(3, 7)] };
         all.apply(News::Found(of_pixels(Part::Screen, &bad, "the picture")));
-        assert_eq!(all.standing(), Standing::Fails);
+        assert_eq!(all.standing(), Standing::Differs, "an honest node may have made them");
+        assert!(all.words().starts_with("Pixels differ; honest nodes of class tolerant"));
+        let mut worse = all.clone();
+        worse.apply(News::Found(Line::new(Part::Films, Standing::Fails, "forged")));
+        assert_eq!(worse.standing(), Standing::Fails);
         assert!(all.lines[1].words.contains("the first at 3, 7"), "{}", all.lines[1].words);
     }
 }

@@ -101,7 +101,7 @@ impl State {
         let (tone, job) = match last.standing() {
             Standing::Holds => (Tone::Good, last.job),
             Standing::Fails => (Tone::Bad, last.job),
-            Standing::Unchecked => (Tone::Warning, last.job),
+            Standing::Differs | Standing::Unchecked => (Tone::Warning, last.job),
         };
         let words = format!("{}: {}", self.name_of(job), self.verify_words());
         self.notices.add(self.now_ms, tone, words).job = Some(job);

@@ -5,6 +5,7 @@ use desktop_client::state::Door;
 use desktop_client::state::compare::{Showing, Slot, Wish};
 use desktop_client::state::jobs;
 use desktop_client::state::sheet::Sheet;
+use desktop_client::state::wallet::{Matter, WalletSheet};
 use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::NodeT as _;
@@ -110,6 +111,8 @@ fn every_control_of_every_sheet_has_a_name() {
             steering: Steering::Stop,
         })),
         Command::Sheet(Some(Sheet::Prefer { jobs: vec![job_id(1)], priority: 50 })),
+        Command::Sheet(Some(Sheet::Wallet(WalletSheet::of(Matter::Stake)))),
+        Command::Sheet(Some(Sheet::Wallet(WalletSheet::of(Matter::BackUp)))),
         Command::Sheet(Some(Sheet::Refuse(Unwanted { job: job_id(1), report: String::new() }))),
     ];
     for sheet in sheets {

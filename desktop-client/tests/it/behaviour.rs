@@ -189,7 +189,7 @@ fn the_wallet_fetches_its_statement_once() {
     harness.run_steps(5);
     let asked = asked(&mut ends);
     let wanted = wallet().account;
-    assert!(matches!(asked[..], [Ask::Statement(account)] if account == wanted), "{asked:?}");
+    assert!(matches!(asked[..], [Ask::Statement(account, 100)] if account == wanted), "{asked:?}");
     assert!(sees(&harness, "Loading the statement"));
 }
 

@@ -3,6 +3,7 @@
 use desktop_client::app::App;
 use desktop_client::command::Command;
 use desktop_client::desk::Ask;
+use desktop_client::state::crop::resized;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, Pos2};
 use egui_kittest::Harness;
@@ -82,6 +83,74 @@ fn a_drag_turns_the_view_unless_a_crop_is_drawn() {
     press(&mut harness, "Wallet");
     keys(&mut harness, Modifiers::NONE, Key::C);
     assert!(!harness.state().state().stage.is_cropping, "only where one sees it");
+}
+
+/// Chooses a size of the frame from the list.
+fn choose(harness: &mut Harness<'_, App>, size: &str) {
+    harness.get_by_role_and_label(Role::ComboBox, "Size").click();
+    harness.run_steps(3);
+    harness.get_by_label_contains(size).click();
+    harness.run_steps(3);
+}
+
+fn frame(harness: &Harness<'_, App>) -> Size {
+    harness.state().state().draft.size
+}
+
+#[test]
+fn a_crop_stays_the_same_part_of_a_frame_that_is_chosen_typed_and_dragged() {
+    let (mut harness, mut ends) = window(staged(connected(Vec::new())));
+    let (full, drawn) = (frame(&harness), Crop { x: 481, y: 271, size: Size::new(963, 541) });
+    assert_eq!(full, Size::new(1920, 1080));
+    press(&mut harness, "Get a firm price");
+    does(&mut harness, Command::SetCrop(Some(drawn)));
+    harness.get_by_role_and_label(Role::ComboBox, "Size").scroll_to_me();
+    harness.run_steps(8);
+    choose(&mut harness, "4K UHD");
+    assert_eq!(frame(&harness), Size::new(3840, 2160));
+    let twice = Crop { x: 962, y: 542, size: Size::new(1926, 1082) };
+    assert_eq!(crop(&harness), Some(twice));
+    choose(&mut harness, "HD 720");
+    assert_eq!(crop(&harness), Some(resized(drawn, full, Size::new(1280, 720))), "nothing is cut");
+    choose(&mut harness, "Full HD");
+    assert_eq!(crop(&harness), Some(drawn), "nor rounded twice");
+
+    // A number counts once it is typed to its end.
+    asked(&mut ends);
+    harness.get_by_role_and_label(Role::SpinButton, "Width").focus();
+    harness.run_steps(2);
+    keys(&mut harness, Modifiers::COMMAND, Key::A);
+    for digit in ["9", "6", "0"] {
+        harness.event(egui::Event::Text(digit.to_owned()));
+        harness.run_steps(2);
+        assert_eq!((frame(&harness), crop(&harness)), (full, Some(drawn)), "typed {digit}");
+    }
+    keys(&mut harness, Modifiers::NONE, Key::Enter);
+    let narrow = Size::new(960, 1080);
+    let wanted = Some(resized(drawn, full, narrow));
+    assert_eq!((frame(&harness), crop(&harness)), (narrow, wanted));
+    let asks = asked(&mut ends);
+    let priced = asks.iter().rev().find_map(|ask| match ask {
+        Ask::Price(ask) => Some((ask.spec.settings.size, ask.spec.settings.crop)),
+        _other => None,
+    });
+    assert_eq!(priced, Some((narrow, wanted)), "{asks:?}");
+
+    // Dragged point by point, it shrinks with the frame.
+    let at = harness.get_by_role_and_label(Role::SpinButton, "Width").rect().center();
+    harness.hover_at(at);
+    harness.run_steps(1);
+    harness.drag_at(at);
+    harness.run_steps(2);
+    for step in 1..=80 {
+        harness.hover_at(at - egui::vec2(step as f32, 0.0));
+        harness.run_steps(1);
+    }
+    harness.drop_at(at - egui::vec2(80.0, 0.0));
+    harness.run_steps(3);
+    let dragged = frame(&harness);
+    assert!(dragged.width < narrow.width - 10, "{dragged}");
+    assert_eq!(crop(&harness), Some(resized(drawn, full, dragged)));
 }
 
 #[test]

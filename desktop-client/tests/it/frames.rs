@@ -3,9 +3,10 @@
 use desktop_client::app::App;
 use desktop_client::command::Command;
 use desktop_client::desk::Ask;
+use desktop_client::state::compare::{Showing, Slot, Wish};
 use desktop_client::state::picture::texel;
 use desktop_client::state::reel::{Event as News, Fetching};
-use desktop_client::state::{Event, book, live};
+use desktop_client::state::{Event, Pane, book, live};
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
@@ -13,8 +14,8 @@ use egui_kittest::kittest::Queryable as _;
 use protocol::view::{JobStatus, TileStatus};
 use protocol::{FrameRange, JobId, ShotIndex, Size};
 
-use crate::fixtures::{NOW_MS, Step, asked, connected, job, job_id, window};
-use crate::hand::{happens, keys, press, sees};
+use crate::fixtures::{NOW_MS, Step, asked, connected, job, job_id, staged, window};
+use crate::hand::{does, happens, keys, press, sees};
 
 /// A job of eight frames, of which five are finished.
 pub fn animation() -> Vec<Step> {
@@ -144,4 +145,58 @@ fn finished_frames_are_fetched_when_they_are_wanted() {
     let rows = vec![job(2, "other", JobStatus::Done, 60, 0)];
     happens(&mut harness, Event::Book(book::Event::Jobs(Ok(rows))));
     assert_eq!(harness.state().state().can_play(), Err("It is one frame"));
+}
+
+#[test]
+fn nothing_is_fetched_on_of_a_job_that_nobody_looks_at() {
+    let (mut harness, mut ends) = window(animation());
+    let row = harness.state().state().book.job(job_id(1)).expect("a row").clone();
+    let rows = vec![row, job(2, "other", JobStatus::Done, 60, 0)];
+    happens(&mut harness, Event::Book(book::Event::Jobs(Ok(rows))));
+    press(&mut harness, "Fetch frames");
+    asked(&mut ends);
+    // Another frame of the same job is no other matter.
+    press(&mut harness, "Frame 14, Accepted");
+    assert!(matches!(asked(&mut ends)[..], [Ask::Watch { .. }]));
+    does(&mut harness, Command::Watch { job: job_id(2), shot: ShotIndex(0) });
+    let asks = asked(&mut ends);
+    assert!(matches!(asks[..], [Ask::StopFetchingFrames, Ask::Watch { .. }]), "{asks:?}");
+    assert_eq!(harness.state().state().reel.fetching, Fetching::Idle);
+}
+
+#[test]
+fn a_key_that_is_held_down_is_no_second_press() {
+    let (mut harness, _ends) = window(animation());
+    for shot in [0, 1, 3] {
+        happens(&mut harness, still(job_id(1), shot));
+    }
+    for _told in 0..4 {
+        harness.key_down(Key::Space);
+        harness.run_steps(2);
+        assert_eq!(played(&harness), Some(0), "it goes on");
+    }
+    harness.key_up(Key::Space);
+    keys(&mut harness, Modifiers::NONE, Key::Space);
+    assert_eq!(played(&harness), None, "that is one");
+}
+
+#[test]
+fn what_is_compared_is_not_played_and_shift_makes_another_letter() {
+    let mut steps = staged(animation());
+    steps.extend([Slot::A, Slot::B].map(|slot| Command::Compare(Wish::Keep(slot)).into()));
+    steps.push(Command::Show(Pane::Job).into());
+    let (mut harness, _ends) = window(steps);
+    let showing = |harness: &Harness<'_, App>| harness.state().state().compare.showing;
+    // Nothing of the render is here that could be kept; what is kept is not shown for that.
+    keys(&mut harness, Modifiers::SHIFT, Key::A);
+    assert_eq!(showing(&harness), Showing::Live);
+    for shot in [0, 1, 3] {
+        happens(&mut harness, still(job_id(1), shot));
+    }
+    keys(&mut harness, Modifiers::NONE, Key::Space);
+    harness.state_mut().event(Event::Now(NOW_MS + 42));
+    assert_eq!(played(&harness), Some(1));
+    harness.state_mut().command(Command::Compare(Wish::Toggle(Showing::Wipe)));
+    assert_eq!((showing(&harness), watched(&harness)), (Showing::Wipe, Some(1)));
+    assert!(harness.state().state().reel.play.is_none(), "it stopped at what was seen");
 }

@@ -17,3 +17,4 @@ mod pictures;
 mod refusal;
 mod stage;
 mod verify;
+mod wallet;

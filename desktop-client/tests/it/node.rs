@@ -227,6 +227,17 @@ fn what_is_started_with_the_session_lends_when_the_farm_answers() {
 }
 
 #[test]
+fn what_is_started_with_the_session_lends_to_no_other_farm() {
+    let mut state = State::new(Settings::default());
+    state.lends_at_once = true;
+    state.act(Command::Connect("farmx".to_owned()));
+    // It does not answer, and somebody chooses another.
+    state.act(Command::Connect("farmy".to_owned()));
+    let asks = state.apply(Event::Link(Link::Connected));
+    assert!(!asks.iter().any(|ask| matches!(ask, Ask::StartNode(_))), "{asks:?}");
+}
+
+#[test]
 fn a_button_that_the_keyboard_is_at_is_pressed_by_enter_and_by_space() {
     for key in [Key::Enter, Key::Space] {
         let (mut harness, mut ends) = at_the_door();

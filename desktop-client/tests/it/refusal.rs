@@ -1,8 +1,9 @@
 //! A job that its owner does not want on his machine.
 
-use desktop_client::command::Command;
+use desktop_client::command::{Command, action};
 use desktop_client::desk::Ask;
-use desktop_client::state::Door;
+use desktop_client::state::settings::Settings;
+use desktop_client::state::{Door, Event, Link, State, own_farm};
 use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
@@ -38,11 +39,27 @@ fn the_job_at_hand_is_refused_with_a_word_to_the_operator() {
         _other => None,
     });
     assert_eq!(wished.as_deref(), Some(std::slice::from_ref(&refused)));
-    let kept = asks.iter().any(|ask| matches!(ask, Ask::Remember(_)));
-    assert!(kept, "the next start knows it, too: {asks:?}");
+    let kept = &harness.state().state().settings.lending.unwanted;
+    assert_eq!(*kept, [refused], "the next start knows it, too");
     // One that only looked at it has refused nothing.
     does(&mut harness, Command::Sheet(None));
     press(&mut harness, "Not this job…");
     press(&mut harness, "Let it go on");
     assert!(asked(&mut ends).is_empty());
+}
+
+#[test]
+fn on_a_farm_of_ones_own_there_is_nobody_to_refuse_a_job_to() {
+    let refuse = action("Refuse the job at hand…");
+    let mut state = State::new(Settings::default());
+    let ticket = "@/home/mina/.config/tessera/farm/ticket".to_owned();
+    state.act(Command::Connect(ticket.clone()));
+    state.apply(Event::Link(Link::Connected));
+    state.act(Command::StartNode);
+    let unit = json!({"job": JOB.to_string(), "tile": 52});
+    state.apply(said(json!({"event": "connected"})));
+    state.apply(said(json!({"event": "rendering", "unit": unit})));
+    assert!((refuse.enabled)(&state).is_ok());
+    state.apply(Event::OwnFarm(own_farm::Event::Up { ticket }));
+    assert_eq!((refuse.enabled)(&state), Err("The farm is your own; cancel the job instead"));
 }

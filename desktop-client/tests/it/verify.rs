@@ -6,8 +6,10 @@ use desktop_client::desk::{Ask, VerifyAsk};
 use desktop_client::state::sheet::Sheet;
 use desktop_client::state::verify::{Doing, Event as News, Line, News as What, Part, Standing};
 use desktop_client::state::{Door, Event};
+use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
 use protocol::ShotIndex;
 use protocol::view::JobStatus;
 
@@ -152,4 +154,48 @@ fn what_is_not_finished_cannot_be_verified() {
     happens(&mut harness, Event::Book(rows));
     assert!(!sees(&harness, "Verify this frame"));
     assert!(!matches!(harness.state().state().sheet, Some(Sheet::Verify { .. })));
+}
+
+#[test]
+fn in_the_smallest_window_every_button_is_in_reach() {
+    // 960 × 600 at twice the size.
+    let room = egui::vec2(480.0, 300.0);
+    let (mut harness, mut ends) = window(done());
+    harness.set_size(room);
+    harness.run_steps(4);
+    asked(&mut ends);
+    does(&mut harness, Command::Verify);
+    let asks = asked(&mut ends);
+    let serial = wanted(&asks).serial;
+    let words = "64 random pixels, rendered here, are those of the films that the nodes signed";
+    for part in [
+        Part::Order,
+        Part::Films,
+        Part::Whole,
+        Part::Payments,
+        Part::Ledger,
+        Part::Pixels,
+        Part::Screen,
+    ] {
+        tell(&mut harness, serial, line(part, Standing::Holds, words));
+    }
+    tell(&mut harness, serial, What::Ended(Ok(())));
+    for words in ["Close", "Verify again", "Copy"] {
+        let place = harness.get_by_role_and_label(Role::Button, words).rect();
+        let whole = egui::Rect::from_min_size(egui::Pos2::ZERO, room);
+        assert!(whole.contains_rect(place), "{words}: {place:?}");
+    }
+    assert!(sees(&harness, "This frame holds, in every part"));
+}
+
+#[test]
+fn pixels_that_differ_are_a_warning_and_no_verdict() {
+    let (mut harness, mut ends) = window(done());
+    press(&mut harness, "Verify this frame");
+    let asks = asked(&mut ends);
+    let serial = wanted(&asks).serial;
+    tell(&mut harness, serial, line(Part::Pixels, Standing::Differs, "2 of 64 random pixels"));
+    tell(&mut harness, serial, What::Ended(Ok(())));
+    assert!(sees(&harness, "Differs") && !sees(&harness, "This frame does not hold"));
+    assert!(sees(&harness, "Pixels differ; honest nodes of class tolerant may differ a little"));
 }

@@ -18,8 +18,8 @@ use protocol::{
 use crate::error::Error;
 use crate::farm::Farm;
 
-pub use proof::Checkpoint;
 pub use proof::receipt::{Checked, CheckedUnit, ReceiptError, check};
+pub use proof::{Checkpoint, Cosignature};
 
 /// Why pixels were not held against anything.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +65,15 @@ pub enum VerifyError {
     /// The farm does not open its films.
     #[error("the farm did not open a film")]
     Farm(#[source] Error),
+}
+
+impl VerifyError {
+    /// Whether bytes came that are not those that a node has signed, instead of none.
+    #[must_use]
+    pub const fn is_altered(&self) -> bool {
+        use OpeningError::{Film, Root, Trailing};
+        matches!(self, Self::Opening(Root { .. } | Trailing(_) | Film(_)))
+    }
 }
 
 /// Whether films of that engine can be rendered here.
@@ -411,6 +420,18 @@ mod tests {
         let other = Receipt { engine: Engine(renderer::ENGINE.0 + 1), ..receipt() };
         let refused = Drawn::draw(&other, checked, 4).err();
         assert!(matches!(refused, Some(VerifyError::Engine { .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn what_is_altered_is_told_from_what_did_not_come() {
+        let root = Digest([7; 32]);
+        for altered in [OpeningError::Root { root }, OpeningError::Trailing(3)] {
+            assert!(VerifyError::from(altered.clone()).is_altered(), "{altered}");
+        }
+        let shape = OpeningError::Shape("0 bytes".to_owned());
+        for other in [VerifyError::from(shape), VerifyError::Pixel, VerifyError::NotWhole] {
+            assert!(!other.is_altered(), "{other}");
+        }
     }
 
     #[test]

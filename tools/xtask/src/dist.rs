@@ -1,5 +1,6 @@
 //! What is handed to people: programs with all that belongs to them, as a tarball for a prefix and,
-//! on Linux, as a Debian package. The same sources, toolchain and options give the same bytes.
+//! on Linux, as a Debian package. The same files and the same time give archives of the same bytes;
+//! whether sources give the same programs twice is up to the compiler.
 
 mod archive;
 mod control;
@@ -39,7 +40,8 @@ pub fn dist(root: &Path, args: &DistArgs) -> Result<()> {
 
     let target = target()?;
     let number = number(root)?;
-    let (time_s, day) = time(root)?;
+    let time_s = time(root)?;
+    let day = day(time_s);
     let version = Version { number: &number, day: &day };
     let third_party = archive::gzipped(licences::text(root, &target)?.as_bytes())?;
     let third_party = File::new(THIRD_PARTY, third_party);
@@ -101,21 +103,45 @@ fn target() -> Result<String> {
     Ok(host.context("rustc names no host")?.to_owned())
 }
 
-/// The time of all files: the last commit's, or what the environment says; and its day.
-fn time(root: &Path) -> Result<(u64, String)> {
-    let git = |format: &str| -> Result<String> {
-        let mut command = Command::new("git");
-        command.args(["log", "-1", "--date=format-local:%Y-%m-%d", format]).env("TZ", "UTC");
-        let output = command.current_dir(root).output().context("cannot run git")?;
-        ensure!(output.status.success(), "git log ended with {}", output.status);
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-    };
-    let day = git("--format=%cd")?;
+/// The time of all files, seconds since 1970: the last commit's, or what the environment says.
+fn time(root: &Path) -> Result<u64> {
     let seconds = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(seconds) => seconds,
-        Err(_unset) => git("--format=%ct")?,
+        Err(_unset) => {
+            let mut command = Command::new("git");
+            command.args(["log", "-1", "--format=%ct"]).current_dir(root);
+            let output = command.output().context("cannot run git")?;
+            ensure!(output.status.success(), "git log ended with {}", output.status);
+            String::from_utf8(output.stdout)?
+        }
     };
-    Ok((seconds.parse().context("the time is no number of seconds")?, day))
+    seconds.trim().parse().context("the time is no number of seconds")
+}
+
+/// The day of a time by UTC, as `2026-11-30`.
+fn day(time_s: u64) -> String {
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let (mut year, mut days) = (1970, time_s / 86_400);
+    loop {
+        let length = if is_leap(year) { 366 } else { 365 };
+        if days < length {
+            break;
+        }
+        days -= length;
+        year += 1;
+    }
+    let february = if is_leap(year) { 29 } else { 28 };
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!("{year:04}-{month:02}-{:02}", days + 1)
 }
 
 /// Asks the tools that know about desktops, where they are installed.
@@ -145,4 +171,23 @@ fn check(files: &[File]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_its_day() {
+        let check = |time_s: u64, expected: &str| assert_eq!(day(time_s), expected, "{time_s}");
+        check(0, "1970-01-01");
+        check(86_399, "1970-01-01");
+        check(86_400, "1970-01-02");
+        check(951_782_400, "2000-02-29");
+        check(951_868_800, "2000-03-01");
+        check(1_795_429_860, "2026-11-23");
+        check(1_798_761_599, "2026-12-31");
+        check(1_798_761_600, "2027-01-01");
+        check(4_107_542_400, "2100-03-01");
+    }
 }

@@ -2,7 +2,7 @@
 
 use egui::{Align, ComboBox, Layout, RichText, ScrollArea, Ui, Vec2};
 use protocol::view::{JobStatus, JobSummary};
-use protocol::{Selection, Shot, Steering, TileIndex, ViewIndex};
+use protocol::{Shot, Steering, ViewIndex};
 
 use super::{compare, light, strip};
 use crate::command::{Command, Commands, action};
@@ -35,7 +35,7 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     }
     let height = ui.available_height();
     ui.horizontal_top(|ui| {
-        let width = ui.available_width() - SIDE - space::PAGE;
+        let width = (ui.available_width() - SIDE - space::PAGE).max(0.0);
         ui.allocate_ui(Vec2::new(width, height), |ui| {
             if live.is_none() && state.live.is_none() {
                 let hint = "Its frames have too many pixels for a window. Save it instead";
@@ -61,7 +61,7 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
                 };
                 let (_response, port, clicked) = widgets::picture(ui, &view);
                 if let Some(tile) = clicked {
-                    commands.push(first(job, live, Some(tile)));
+                    commands.push(Command::first(job, live.shot, Some(tile)));
                 }
                 if port != state.port {
                     commands.push(Command::SetPort(port));
@@ -79,14 +79,6 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
             },
         );
     });
-}
-
-/// Has a tile of the shown picture rendered before all others, or all of the picture.
-fn first(job: &JobSummary, live: &Live, tile: Option<TileIndex>) -> Command {
-    let shot = job.spec.shot(live.shot);
-    let (frame, view) = (shot.map(|shot| shot.frame), shot.map(|shot| shot.view));
-    let steering = Steering::First(Selection { frame, view, tile });
-    Command::Steer { job: job.job, steering }
 }
 
 /// What it is, how it stands, and what can be done to it.
@@ -152,9 +144,10 @@ fn tiles_line(ui: &mut Ui, job: &JobSummary, live: Option<&Live>, commands: &mut
             shot_picker(ui, job, shot, commands);
             if !job.status.is_over() {
                 let words = "This picture is rendered before the job's others";
-                if ui.button("This first").on_hover_text(words).clicked() {
-                    commands.push(first(job, live, None));
+                if ui.button("This frame first").on_hover_text(words).clicked() {
+                    commands.push(Command::first(job, live.shot, None));
                 }
+                ui.add_space(space::ITEM);
             }
         }
         let Some(live) = live.filter(|live| !live.tiles.is_empty()) else {

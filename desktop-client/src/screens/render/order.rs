@@ -35,7 +35,8 @@ pub(super) fn settings(state: &State, scene: &Staged, ui: &mut Ui, commands: &mu
             draft.set(preset);
         }
         picture(ui, &mut draft);
-        crop(ui, &mut draft);
+        // The crop is of the frame as it was: with another size it is scaled, not cut.
+        crop(ui, &mut draft, state.draft.size);
         quality(ui, &mut draft);
         if scene.imported.animation_s > 0.0 {
             frames(ui, &mut draft);
@@ -60,35 +61,30 @@ fn picture(ui: &mut Ui, draft: &mut Draft) {
         });
         list.response
     });
-    setting(ui, "Width", |ui| {
-        ui.add(DragValue::new(&mut draft.size.width).range(16..=32_768).suffix(" px"))
-    });
-    setting(ui, "Height", |ui| {
-        ui.add(DragValue::new(&mut draft.size.height).range(16..=32_768).suffix(" px"))
-    });
+    setting(ui, "Width", |ui| ui.add(pixels(&mut draft.size.width, 16..=32_768)));
+    setting(ui, "Height", |ui| ui.add(pixels(&mut draft.size.height, 16..=32_768)));
+}
+
+/// A number of pixels, which counts once it is typed to its end: `1920` begins with 1, 19 and 192.
+fn pixels<N: egui::emath::Numeric>(
+    value: &mut N,
+    range: std::ops::RangeInclusive<N>,
+) -> DragValue<'_> {
+    DragValue::new(value).range(range).suffix(" px").update_while_editing(false)
 }
 
 /// The part of the frame that is rendered: typed here, or drawn on the preview.
-fn crop(ui: &mut Ui, draft: &mut Draft) {
-    let frame = draft.size;
+fn crop(ui: &mut Ui, draft: &mut Draft, frame: Size) {
     let mut is_cropped = draft.crop.is_some();
     if check(ui, &mut is_cropped, "Crop").changed() {
         draft.crop = is_cropped.then(|| crop::middle(frame));
     }
     let Some(mut crop) = draft.crop else { return };
     let (right, bottom) = (frame.width.max(1) as i32 - 1, frame.height.max(1) as i32 - 1);
-    setting(ui, "From the left", |ui| {
-        ui.add(DragValue::new(&mut crop.x).range(0..=right).suffix(" px"))
-    });
-    setting(ui, "From the top", |ui| {
-        ui.add(DragValue::new(&mut crop.y).range(0..=bottom).suffix(" px"))
-    });
-    setting(ui, "Crop width", |ui| {
-        ui.add(DragValue::new(&mut crop.size.width).range(1..=frame.width).suffix(" px"))
-    });
-    setting(ui, "Crop height", |ui| {
-        ui.add(DragValue::new(&mut crop.size.height).range(1..=frame.height).suffix(" px"))
-    });
+    setting(ui, "From the left", |ui| ui.add(pixels(&mut crop.x, 0..=right)));
+    setting(ui, "From the top", |ui| ui.add(pixels(&mut crop.y, 0..=bottom)));
+    setting(ui, "Crop width", |ui| ui.add(pixels(&mut crop.size.width, 1..=frame.width)));
+    setting(ui, "Crop height", |ui| ui.add(pixels(&mut crop.size.height, 1..=frame.height)));
     draft.crop = Some(crop::inside(crop, frame));
     dim(ui, format!("{:.0} % of the frame", crop::share(crop, frame) * 100.0));
 }

@@ -37,7 +37,7 @@ pub(super) fn show(state: &State, scene: &Staged, ui: &mut Ui, commands: &mut Co
     }
     let height = ui.available_height();
     ui.horizontal_top(|ui| {
-        let width = ui.available_width() - SIDE - space::PAGE;
+        let width = (ui.available_width() - SIDE - space::PAGE).max(0.0);
         ui.allocate_ui_with_layout(Vec2::new(width, height), Layout::top_down(Align::Min), |ui| {
             if state.compares() {
                 let room = ui.available_size() - Vec2::new(0.0, FOOT + space::ITEM);

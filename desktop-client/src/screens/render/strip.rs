@@ -37,7 +37,7 @@ pub(super) fn show(
         ui.set_height(CELL.y + 8.0);
         let words = if state.reel.play.is_some() { "Pause frames" } else { "Play frames" };
         action_button_as(ui, state, action("Play or pause frames"), words, false, commands);
-        let width = ui.available_width() - SIDE;
+        let width = (ui.available_width() - SIDE).max(0.0);
         ui.allocate_ui_with_layout(
             Vec2::new(width, CELL.y + 8.0),
             Layout::left_to_right(Align::Center),

@@ -10,7 +10,7 @@ use crate::theme::{palette, space};
 use crate::widgets::{self, dim, primary_button};
 
 /// A field for a path; says whether it was entered.
-fn field(ui: &mut Ui, name: &str, hint: &str, typed: &mut String) -> bool {
+pub(super) fn field(ui: &mut Ui, name: &str, hint: &str, typed: &mut String) -> bool {
     let label = dim(ui, name);
     let field = TextEdit::singleline(typed)
         .hint_text(hint)

@@ -23,7 +23,10 @@ pub(super) fn show(job: &Unwanted, ui: &mut Ui, commands: &mut Commands) {
         .desired_width(f32::INFINITY)
         .char_limit(limits::REPORT_CHARS_MAX)
         .margin(egui::Margin::symmetric(8, 6));
-    ui.add(field).labelled_by(label.id);
+    let field = ui.add(field).labelled_by(label.id);
+    if ui.memory(|memory| memory.focused().is_none()) {
+        field.request_focus();
+    }
     if report != job.report {
         let changed = Unwanted { report: report.clone(), ..job.clone() };
         commands.push(Command::Sheet(Some(Sheet::Refuse(changed))));

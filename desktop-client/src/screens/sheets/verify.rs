@@ -1,28 +1,36 @@
 //! What was checked of a frame, and what came of it.
 
-use egui::{Color32, DragValue, RichText, Ui};
+use egui::{Color32, DragValue, Label, RichText, ScrollArea, Ui};
 
 use crate::command::{Command, Commands};
 use crate::state::State;
 use crate::state::verify::{Doing, Line, Standing, Verification};
 use crate::theme::{Palette, palette, space};
-use crate::widgets::icon::Icon;
+use crate::widgets::icon::{self, Icon};
 use crate::widgets::{bar, dim, primary_button, setting, status};
 
 /// Room for the standing of a part.
 const STANDING: f32 = 128.0;
+/// Height of what lies around the parts.
+const AROUND: f32 = 230.0;
+/// Least height for the parts.
+const LINES_MIN: f32 = 24.0;
 
 pub(super) fn show(state: &State, pixels: u32, ui: &mut Ui, commands: &mut Commands) {
     let Some(all) = state.verification() else {
         dim(ui, "Another frame is shown by now");
         return;
     };
-    ui.label(RichText::new(title(state, all)).color(palette(ui).text));
-    dim(ui, "Nothing of this is the farm's word alone, but where it says so");
-    ui.add_space(space::ITEM);
-    for line in &all.lines {
-        part(line, ui);
-    }
+    // What came of it and the buttons stay in sight in the smallest window, too.
+    let room = (ui.ctx().content_rect().height() * 0.88 - AROUND).max(LINES_MIN);
+    ScrollArea::vertical().auto_shrink([false, true]).max_height(room).show(ui, |ui| {
+        ui.label(RichText::new(title(state, all)).color(palette(ui).text));
+        dim(ui, "Nothing of this is the farm's word alone, but where it says so");
+        ui.add_space(space::ITEM);
+        for line in &all.lines {
+            part(line, ui);
+        }
+    });
     ui.add_space(space::ITEM);
     match all.doing {
         Some(doing) => under_way(doing, ui, commands),
@@ -60,6 +68,7 @@ fn look_of(standing: Standing, colours: &Palette) -> (Icon, Color32) {
     match standing {
         Standing::Holds => (Icon::Check, colours.ok),
         Standing::Fails => (Icon::Warning, colours.error),
+        Standing::Differs => (Icon::Warning, colours.warn),
         Standing::Unchecked => (Icon::Half, colours.text_dim),
     }
 }
@@ -92,7 +101,10 @@ fn under_way(doing: Doing, ui: &mut Ui, commands: &mut Commands) {
 
 fn ended(state: &State, all: &Verification, pixels: u32, ui: &mut Ui, commands: &mut Commands) {
     let (icon, colour) = look_of(all.standing(), palette(ui));
-    status(ui, icon, &all.words(), colour);
+    ui.horizontal(|ui| {
+        icon::show(ui, icon, 14.0, colour);
+        ui.add(Label::new(RichText::new(all.words()).color(colour)).wrap());
+    });
     ui.add_space(space::TINY);
     let mut wanted = pixels;
     setting(ui, "Pixels to render again", |ui| {

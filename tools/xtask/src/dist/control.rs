@@ -115,7 +115,7 @@ fn control(number: &str, architecture: &str, depends: &str, data: &[File]) -> St
 Package: tessera
 Version: {version}
 Architecture: {architecture}
-Maintainer: The Tessera authors
+Maintainer: The Tessera authors <noreply@invalid>
 Installed-Size: {size}
 Depends: {depends}
 Recommends: {recommends}
@@ -201,7 +201,14 @@ mod tests {
     fn the_control_file_says_what_it_is() {
         let file = File::new("bin/tessera", vec![0; 1025]);
         let text = control("0.2.0-rc.1", "amd64", "libc6 (>= 2.34)", &[file]);
-        for line in ["Version: 0.2.0~rc.1", "Depends: libc6 (>= 2.34)", "Installed-Size: 2"] {
+        let lines = [
+            "Version: 0.2.0~rc.1",
+            "Depends: libc6 (>= 2.34)",
+            "Installed-Size: 2",
+            // Policy wants an address; there is no domain that one could be of.
+            "Maintainer: The Tessera authors <noreply@invalid>",
+        ];
+        for line in lines {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }
         // A field's further lines are indented, and none is empty.

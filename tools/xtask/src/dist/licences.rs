@@ -38,7 +38,8 @@ pub fn text(root: &Path, target: &str) -> Result<String> {
     Ok(list)
 }
 
-/// Packages that are linked into our programs or run while they are built.
+/// Packages that our programs depend on, and those that these depend on: what is linked into them,
+/// and macros, which run while they are built. What build scripts alone need is not among them.
 fn others(metadata: &Metadata) -> Result<Vec<&Package>> {
     let resolve = metadata.resolve.as_ref().context("cargo metadata resolved nothing")?;
     let ours = metadata.workspace_packages();

@@ -9,8 +9,9 @@ use super::said;
 use crate::interrupt::Interrupt;
 use crate::text;
 
-/// Longest line that is read, bytes: far more than any wishes take.
-const LINE_BYTES_MAX: u64 = 64 << 10;
+/// Longest line that is read, bytes: more than a hundred jobs that are not wanted take, each with as
+/// long a report as there may be, of letters that JSON writes with six bytes.
+const LINE_BYTES_MAX: u64 = 512 << 10;
 
 /// Wishes as they are read from standard input. When that ends the node stops, where it should, or goes
 /// on with the latest.
@@ -124,6 +125,17 @@ mod tests {
     }
 
     #[test]
+    fn many_long_reports_are_heard() {
+        let report = "語".repeat(protocol::limits::REPORT_CHARS_MAX);
+        let unwanted =
+            |number: u8| Unwanted { job: protocol::JobId([number; 16]), report: report.clone() };
+        let wishes = Wishes { unwanted: (1..=101).map(unwanted).collect(), ..Wishes::default() };
+        let line = serde_json::to_string(&wishes).expect("it is written");
+        assert!(line.len() > 64 << 10, "{} bytes", line.len());
+        assert_eq!(heard(line.as_bytes()), [(1, Ok(wishes))]);
+    }
+
+    #[test]
     fn a_bad_line_says_what_is_wrong_and_the_next_is_heeded() {
         let check = |line: &str, expected: &str| {
             let input = format!("{line}\n{{\"vitals\":true}}\n");
@@ -150,8 +162,8 @@ mod tests {
         );
         check(r#"{"manners":{"schedule":["22-07"]}}"#, "is no span of the week");
         check(r#"{"cache_bytes":0}"#, "nonzero");
-        check(&" ".repeat(LINE_BYTES_MAX as usize), "it is longer than 65536 bytes");
-        check(&"x".repeat(3 * LINE_BYTES_MAX as usize + 5), "it is longer than 65536 bytes");
+        check(&" ".repeat(LINE_BYTES_MAX as usize), "it is longer than 524288 bytes");
+        check(&"x".repeat(3 * LINE_BYTES_MAX as usize + 5), "it is longer than 524288 bytes");
         let [(1, Err(why))] = &heard(b"{\"hold\":\"\xff\"}")[..] else { panic!("one bad line") };
         assert!(why.contains("utf-8"), "{why}");
     }
