@@ -8,13 +8,16 @@ use bytes::Bytes;
 use desktop_client::command::Command;
 use desktop_client::desk::{DeskConfig, Wires, spawn, wires};
 use desktop_client::state::settings::Settings;
+use desktop_client::state::wallet::Act;
 use desktop_client::state::{Link, State};
 use film::{Film, Pixel};
 use protocol::message::RefusedCode;
-use protocol::view::{AcceptedUnit, JobStatus, JobSummary, JobUpdate, TileStatus};
+use protocol::view::{
+    AcceptedUnit, JobStatus, JobSummary, JobUpdate, StatementPage, StatementRow, TileStatus,
+};
 use protocol::{
     Batch, Engine, JobId, NodeId, PublicKey, RayCount, Reply, Request, ShotIndex, Steering,
-    TileIndex, Unit,
+    TileIndex, Tokens, TransferId, Unit,
 };
 use tokio::runtime::Runtime;
 use transport::{BoxFuture, Peer, PeerConfig, Service, Ticket};
@@ -30,6 +33,8 @@ struct TinyFarm {
     refuses: Option<(RefusedCode, &'static str)>,
     /// Jobs beside the one.
     more_jobs: u32,
+    /// Entries of the wallet; the usual few without any.
+    entries: u32,
     /// Offsets of the pages that were asked for.
     pages: Arc<Mutex<Vec<u32>>>,
 }
@@ -62,6 +67,7 @@ impl TinyFarm {
             refuses_the_balance: false,
             refuses: None,
             more_jobs: 0,
+            entries: 0,
             pages: Arc::default(),
         }
     }
@@ -86,7 +92,15 @@ impl TinyFarm {
             Request::Wallet => Reply::Wallet(wallet()),
             Request::Jobs { offset, limit } => Reply::Jobs(self.page(offset, limit)),
             Request::Farm => Reply::Farm(farm()),
+            Request::Statement { offset, limit, .. } if self.entries > 0 => {
+                Reply::Statement(entries(offset, limit, self.entries))
+            }
             Request::Statement { .. } => Reply::Statement(statement()),
+            Request::Stake { amount, .. } if amount == Tokens::from_whole(3) => Reply::Done,
+            Request::Stake { amount, .. } => {
+                let words = format!("the wallet holds less than {amount}");
+                Reply::refused(RefusedCode::NotEnoughTokens, words)
+            }
             Request::Watch { job, .. } if job == job_id(1) => Reply::Job(Box::new(JobUpdate {
                 summary,
                 tiles: vec![TileStatus::Accepted; 60],
@@ -123,6 +137,17 @@ impl TinyFarm {
         };
         (reply, Bytes::new())
     }
+}
+
+/// A page of a wallet of so many entries, the newest first.
+fn entries(offset: u32, limit: u32, total: u32) -> StatementPage {
+    let row = |number: u32| {
+        let mut transfer = [0; 16];
+        transfer[12..].copy_from_slice(&number.to_be_bytes());
+        StatementRow { transfer: TransferId(transfer), ..statement().rows.remove(0) }
+    };
+    let rows = (offset..(offset + limit).min(total)).map(row).collect();
+    StatementPage { rows, total: u64::from(total), ..statement() }
 }
 
 impl Service for TinyFarm {
@@ -373,4 +398,39 @@ fn jobs_beyond_the_first_page_are_asked_for_seldom_and_none_is_lost() {
     act(&wires, &mut state, Command::Steer { job, steering: Steering::Pause });
     let is_paused = |s: &State| s.book.job(job).is_some_and(|row| row.status == JobStatus::Paused);
     until(&mut wires, &mut state, is_paused);
+}
+
+#[test]
+fn a_wallet_of_many_entries_is_read_by_pages_and_written_to_a_file() {
+    let home = tempfile::tempdir().expect("a folder");
+    let running = run_farm(|farm| farm.entries = 1_203);
+    let (mut wires, mut state) = (app(home.path()), State::default());
+    connect(&wires, &mut state, &running);
+    until(&mut wires, &mut state, |s| s.book.wallet.get().is_some());
+    let rows = |s: &State| s.book.statement.get().map_or(0, |page| page.rows.len());
+    act(&wires, &mut state, Command::Statement(wallet().account));
+    until(&mut wires, &mut state, |s| rows(s) == 100);
+    act(&wires, &mut state, Command::OlderEntries);
+    until(&mut wires, &mut state, |s| rows(s) == 500);
+    act(&wires, &mut state, Command::OlderEntries);
+    until(&mut wires, &mut state, |s| rows(s) == 900);
+
+    let path = home.path().join("statement.csv");
+    let says = |s: &State, words: &str| s.notices.list.iter().any(|it| it.words.contains(words));
+    act(&wires, &mut state, Command::Wallet(Act::Export(path.clone())));
+    until(&mut wires, &mut state, |s| says(s, "entries written to"));
+    let text = std::fs::read_to_string(&path).expect("written");
+    assert_eq!(text.lines().count(), 1_204, "with the names of the columns");
+    act(&wires, &mut state, Command::Wallet(Act::Export(path)));
+    until(&mut wires, &mut state, |s| says(s, "There is a file already"));
+
+    act(&wires, &mut state, Command::Wallet(Act::Stake(Tokens::from_whole(3))));
+    until(&mut wires, &mut state, |s| says(s, "3.00 TES at risk"));
+    act(&wires, &mut state, Command::Wallet(Act::Stake(Tokens::from_whole(4))));
+    until(&mut wires, &mut state, |s| says(s, "The wallet holds less than 4"));
+    let copy = home.path().join("copy of the key");
+    act(&wires, &mut state, Command::Wallet(Act::BackUp(copy.clone())));
+    until(&mut wires, &mut state, |s| says(s, "The key is copied"));
+    let read = |path: &Path| std::fs::read(path).expect("there");
+    assert_eq!(read(&copy), read(&home.path().join("key")));
 }

@@ -24,6 +24,8 @@ use super::tails::{Step, Steps, Tail};
 pub const ENGINE: Engine = Engine(1);
 /// Time between two looks at what has come due, milliseconds.
 const TICK_MS: u64 = 500;
+/// Happenings from one word on how far it is to the next.
+const EVENTS_PER_WORD: u64 = 1 << 21;
 /// Idle nodes that ask in vain before the rest is left in peace.
 const REFUSALS_MAX: u32 = 8;
 
@@ -203,6 +205,10 @@ impl Farm {
             let Some(Reverse((at_ms, _, happening))) = self.queue.pop() else { break };
             self.now_ms = at_ms;
             self.events += 1;
+            if self.events.is_multiple_of(EVENTS_PER_WORD) {
+                let Self { events, jobs_left, .. } = self;
+                eprintln!("{} s in, {events} events, {jobs_left} jobs left", at_ms / 1_000);
+            }
             match happening {
                 Happening::Film { node, turn } => self.film(node, turn),
                 Happening::Beat { node, stay } => self.beat(node, stay),

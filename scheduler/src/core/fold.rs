@@ -28,6 +28,7 @@ const RULES: [&[u8]; 37] = [
     include_bytes!("state/job.rs"),
     include_bytes!("state/line.rs"),
     include_bytes!("state/quiet.rs"),
+    include_bytes!("state/reports.rs"),
     include_bytes!("state/risk.rs"),
     include_bytes!("state/times.rs"),
     include_bytes!("state/verdicts.rs"),
