@@ -15,7 +15,7 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 /// What decides what an image holds, its form and the rules by which it came about: whatever changes
 /// here makes older images worthless, so that a snapshot never gives what a replay would not. What the
 /// book takes from other crates changes with the protocol's version.
-const RULES: [&[u8]; 37] = [
+const RULES: [&[u8]; 38] = [
     include_bytes!("draw.rs"),
     include_bytes!("event.rs"),
     include_bytes!("fold.rs"),
