@@ -94,7 +94,7 @@ fn without_a_pointer_it_is_the_tile_in_the_middle_of_the_view() {
     does(&mut harness, Command::SetPort(Port::Free { scale: 4.0, middle: Pos2::new(630.0, 10.0) }));
     command_by_words(&mut harness);
     let steering = Steering::First(here(TileIndex(9)));
-    assert_eq!(steered(&mut ends), [steering.clone()]);
+    assert_eq!(steered(&mut ends), [steering]);
     // What cannot be seen to have happened is told.
     let steered_so = Steered { job: job_id(1), steering };
     happens(&mut harness, Event::Steered { steered: steered_so, trouble: None });
