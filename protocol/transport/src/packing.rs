@@ -33,13 +33,11 @@ pub fn unpack(packed: &[u8], body_bytes: usize) -> Option<Vec<u8>> {
 /// The bytes of records by their place in them; what is no whole record follows as it is.
 fn by_place(body: &[u8]) -> Vec<u8> {
     let (records, rest) = body.as_chunks::<RECORD_BYTES>();
-    let mut sorted = vec![0; body.len()];
-    for (at, record) in records.iter().enumerate() {
-        for (place, byte) in record.iter().enumerate() {
-            sorted[place * records.len() + at] = *byte;
-        }
+    let mut sorted = Vec::with_capacity(body.len());
+    for place in 0..RECORD_BYTES {
+        sorted.extend(records.iter().map(|record| record[place]));
     }
-    sorted[RECORD_BYTES * records.len()..].copy_from_slice(rest);
+    sorted.extend_from_slice(rest);
     sorted
 }
 
@@ -47,13 +45,13 @@ fn by_place(body: &[u8]) -> Vec<u8> {
 fn by_record(sorted: &[u8]) -> Vec<u8> {
     let mut body = vec![0; sorted.len()];
     let (records, rest) = body.as_chunks_mut::<RECORD_BYTES>();
-    let count = records.len();
-    for (at, record) in records.iter_mut().enumerate() {
-        for (place, byte) in record.iter_mut().enumerate() {
-            *byte = sorted[place * count + at];
+    let (places, last) = sorted.split_at(RECORD_BYTES * records.len());
+    if !records.is_empty() {
+        for (place, bytes) in places.chunks_exact(records.len()).enumerate() {
+            records.iter_mut().zip(bytes).for_each(|(record, byte)| record[place] = *byte);
         }
     }
-    rest.copy_from_slice(&sorted[RECORD_BYTES * count..]);
+    rest.copy_from_slice(last);
     body
 }
 
