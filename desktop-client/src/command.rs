@@ -1,5 +1,6 @@
 //! What a person can ask of the app: one list for buttons, keys, the palette and tests.
 
+mod conditions;
 mod keys;
 mod table;
 

@@ -3,23 +3,14 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use ledger::account;
 use protocol::message::RefusedCode;
-use protocol::{JobId, Request, Selection, Steering, TileIndex, Tokens, Unit};
+use protocol::{JobId, Request, Selection, Steering, TileIndex, Unit};
 use scheduler::core::{Event, JobPhase, Want, plan};
 use transport::CallError;
 
 use crate::callers::{Farm, client, ordered, runtime, spec};
-use crate::simulator::{HONEST, policy, run};
-use crate::world::{World, public};
-
-fn world() -> (World, JobId) {
-    let mut world = World::new(31, &[(1, HONEST), (2, HONEST)], policy());
-    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
-    let job = world.order(50, 1, 140);
-    world.settle_all();
-    (world, job)
-}
+use crate::simulator::{run, two_nodes_and_a_job};
+use crate::world::World;
 
 fn put_first(world: &mut World, job: JobId, which: Selection) {
     let (steering, now_ms) = (Steering::First(which), world.now_ms);
@@ -37,7 +28,7 @@ fn next(world: &World, job: JobId, node: usize) -> (u32, Unit) {
 
 #[test]
 fn what_is_wanted_first_is_handed_out_first_and_then_what_is_around_it() {
-    let (mut world, job) = world();
+    let (mut world, job) = two_nodes_and_a_job(31);
     let spec = world.state.book.jobs[&job].spec.clone();
     let (last, grid) = (TileIndex(spec.grid().tile_count() - 1), spec.grid());
     let frame = spec.frames.last;
@@ -122,7 +113,7 @@ fn an_order_within_a_job_is_its_artists_and_changes_twice_a_second_at_most() {
 /// What is handed out next is where it belongs, whatever is put first between other happenings.
 #[test]
 fn the_order_is_whole_through_crashes_whatever_is_put_first() {
-    let (mut world, job) = world();
+    let (mut world, job) = two_nodes_and_a_job(31);
     let spec = world.state.book.jobs[&job].spec.clone();
     let (grid, frames) = (spec.grid(), [None, Some(spec.frames.first), Some(spec.frames.last)]);
     for turn in 0.. {

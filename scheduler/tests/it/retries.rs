@@ -1,22 +1,13 @@
 //! Second chances: failures that an artist has forgotten, and what is said where there is no more to try.
 
-use ledger::account;
 use protocol::message::RefusedCode;
 use protocol::view::JobStatus;
-use protocol::{JobId, Request, Selection, Steering, TileIndex, Tokens};
+use protocol::{JobId, Request, Selection, Steering, TileIndex};
 use scheduler::core::{Event, JobPhase, plan, view};
 
 use crate::callers::{Farm, client, frame, honest, node, ordered, runtime, spec, wait_for, work};
-use crate::simulator::{HONEST, policy, run};
-use crate::world::{World, public};
-
-fn world(seed: u64) -> (World, JobId) {
-    let mut world = World::new(seed, &[(1, HONEST), (2, HONEST)], policy());
-    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
-    let job = world.order(50, 1, 140);
-    world.settle_all();
-    (world, job)
-}
+use crate::simulator::{policy, run, two_nodes_and_a_job};
+use crate::world::World;
 
 fn retry(world: &mut World, job: JobId, which: Selection) {
     let (steering, now_ms) = (Steering::Retry(which), world.now_ms);
@@ -40,7 +31,7 @@ fn fail(world: &mut World, index: usize) -> Option<u32> {
 
 #[test]
 fn a_node_that_was_passed_over_may_try_again_where_its_failures_are_forgotten() {
-    let (mut world, job) = world(21);
+    let (mut world, job) = two_nodes_and_a_job(21);
     let failed: Vec<u32> = std::iter::from_fn(|| fail(&mut world, 0)).take(100).collect();
     let count = policy().job_failures_per_node_max as usize;
     assert_eq!(failed, vec![failed[0]; count], "at one unit, until others come first");
@@ -74,7 +65,7 @@ fn a_node_that_was_passed_over_may_try_again_where_its_failures_are_forgotten() 
 
 #[test]
 fn a_job_that_would_end_for_a_tile_goes_on_where_its_failures_are_forgotten() {
-    let (mut world, job) = world(22);
+    let (mut world, job) = two_nodes_and_a_job(22);
     let ends = |world: &World| {
         let due = plan::due(&world.state, world.now_ms);
         due.iter().any(|event| matches!(event, Event::Failed { .. }))

@@ -2,7 +2,7 @@
 
 use ledger::account;
 use protocol::view::JobStatus;
-use protocol::{Class, GivenBack, Steering, Tokens};
+use protocol::{Class, GivenBack, JobId, Steering, Tokens};
 use scheduler::core::{Event, JobPhase, Policy, plan, view};
 use scheduler::money;
 
@@ -23,6 +23,15 @@ const TURNS_MAX: u32 = 60_000;
 
 pub fn policy() -> Policy {
     Policy { hold_ms: 60_000, hold_units: 12, twin_floor_ppm: 100_000, ..Policy::default() }
+}
+
+/// Two honest nodes of two owners, and one job whose units wait.
+pub fn two_nodes_and_a_job(seed: u64) -> (World, JobId) {
+    let mut world = World::new(seed, &[(1, HONEST), (2, HONEST)], policy());
+    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
+    let job = world.order(50, 1, 140);
+    world.settle_all();
+    (world, job)
 }
 
 /// Runs until every job is over, checking after every turn.

@@ -2,21 +2,13 @@
 
 use ledger::account;
 use protocol::sign::public_key;
-use protocol::{GivenBack, JobId, LeaseId, NodeId, Reply, Request, Tokens};
+use protocol::{GivenBack, LeaseId, NodeId, Reply, Request, Tokens};
 use scheduler::core::history::Told;
 use scheduler::core::{Event, JobPhase, plan, view};
 
 use crate::callers::{Farm, client, leases, node, ordered, runtime, spec};
-use crate::simulator::{HONEST, policy, run};
+use crate::simulator::{HONEST, policy, run, two_nodes_and_a_job};
 use crate::world::{World, public};
-
-fn world() -> (World, JobId) {
-    let mut world = World::new(41, &[(1, HONEST), (2, HONEST)], policy());
-    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
-    let job = world.order(50, 1, 140);
-    world.settle_all();
-    (world, job)
-}
 
 fn gives_back(world: &mut World, index: usize, why: GivenBack) {
     let grant = plan::next_grant(&world.state, world.nodes[index].id, world.now_ms);
@@ -29,7 +21,7 @@ fn gives_back(world: &mut World, index: usize, why: GivenBack) {
 
 #[test]
 fn a_job_that_a_nodes_owner_does_not_want_goes_to_others() {
-    let (mut world, job) = world();
+    let (mut world, job) = two_nodes_and_a_job(41);
     gives_back(&mut world, 0, GivenBack::Undone);
     gives_back(&mut world, 0, GivenBack::Unwanted);
     let dropped = world.state.book.nodes[&world.nodes[0].id].dropped;
@@ -53,7 +45,7 @@ fn a_job_that_a_nodes_owner_does_not_want_goes_to_others() {
 
 #[test]
 fn a_job_that_nobody_wants_says_so_to_its_artist() {
-    let (mut world, job) = world();
+    let (mut world, job) = two_nodes_and_a_job(41);
     gives_back(&mut world, 0, GivenBack::Unwanted);
     gives_back(&mut world, 1, GivenBack::Unwanted);
     let row = view::row(&world.state, &world.state.book.jobs[&job], world.now_ms);
