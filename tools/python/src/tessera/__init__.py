@@ -1,0 +1,147 @@
+"""Tessera from Python: send a scene, watch it render, fetch the pictures.
+
+```
+import tessera
+
+with tessera.Client() as client:
+    job = client.submit("shot_010.glb", camera="cam", samples=256, max_cost="5.00")
+    for event in job.watch():
+        print(event.status, f"{event.tiles_accepted}/{event.tile_count}")
+    job.download("out/", format="exr")
+```
+"""
+
+from . import types
+from ._core.retry import NEVER, Retry
+from ._version import __version__
+from .aio import AsyncClient, AsyncJob
+from .client import Client, Job
+from .errors import (
+    BudgetExhausted,
+    Conflict,
+    ConnectionLost,
+    Error,
+    FarmAway,
+    FarmRefused,
+    Forbidden,
+    Invalid,
+    JobFailed,
+    KeyReused,
+    MaxCostExceeded,
+    MissingFiles,
+    NotComplete,
+    NotEnoughTokens,
+    NotFound,
+    OutputExists,
+    Problem,
+    ProblemError,
+    QuotaExhausted,
+    RateLimited,
+    SceneFileError,
+    SceneRefused,
+    TokenError,
+    Unauthorized,
+    UnderWay,
+    UnexpectedAnswer,
+    UploadOffset,
+    WebhookRefused,
+)
+from .models import (
+    Animation,
+    Arrival,
+    Asks,
+    Attempt,
+    Budget,
+    Delivery,
+    Event,
+    Farm,
+    Frame,
+    FrameRange,
+    JobFacts,
+    LogEntry,
+    Market,
+    Memory,
+    Node,
+    NodeCounts,
+    Probed,
+    Quote,
+    Scene,
+    StatementEntry,
+    Team,
+    Tile,
+    TileCounts,
+    Token,
+    Wallet,
+    Webhook,
+)
+from .money import Money
+from .types import UploadProgress
+from .webhook import verify_webhook
+
+__all__ = [
+    "NEVER",
+    "Animation",
+    "Arrival",
+    "Asks",
+    "AsyncClient",
+    "AsyncJob",
+    "Attempt",
+    "Budget",
+    "BudgetExhausted",
+    "Client",
+    "Conflict",
+    "ConnectionLost",
+    "Delivery",
+    "Error",
+    "Event",
+    "Farm",
+    "FarmAway",
+    "FarmRefused",
+    "Forbidden",
+    "Frame",
+    "FrameRange",
+    "Invalid",
+    "Job",
+    "JobFacts",
+    "JobFailed",
+    "KeyReused",
+    "LogEntry",
+    "Market",
+    "MaxCostExceeded",
+    "Memory",
+    "MissingFiles",
+    "Money",
+    "Node",
+    "NodeCounts",
+    "NotComplete",
+    "NotEnoughTokens",
+    "NotFound",
+    "OutputExists",
+    "Probed",
+    "Problem",
+    "ProblemError",
+    "QuotaExhausted",
+    "Quote",
+    "RateLimited",
+    "Retry",
+    "Scene",
+    "SceneFileError",
+    "SceneRefused",
+    "StatementEntry",
+    "Team",
+    "Tile",
+    "TileCounts",
+    "Token",
+    "TokenError",
+    "Unauthorized",
+    "UnderWay",
+    "UnexpectedAnswer",
+    "UploadOffset",
+    "UploadProgress",
+    "Wallet",
+    "Webhook",
+    "WebhookRefused",
+    "__version__",
+    "types",
+    "verify_webhook",
+]
