@@ -198,7 +198,7 @@ pub fn quote(
     let millirays_per_sample = ((cost.closest + cost.shadow) * 1e3).ceil().max(1.0) as u64;
     // A job that is priced must be one that can be split, however its batches come out.
     let chunks_max = split::chunks_per_batch(spec, millirays_per_sample, 1, 1);
-    let lengths = BatchLengths { chunks_max, growing: true };
+    let lengths = BatchLengths { chunks_max, growing: false };
     split::split(protocol::JobId([0; 16]), spec, lengths, kept)?;
     Ok(Quoted { quote, millirays_per_sample })
 }

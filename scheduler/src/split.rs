@@ -176,6 +176,16 @@ pub fn chunks_per_batch(
     chosen.min(longest) as u32
 }
 
+/// How long batches are: growing ones where that is asked for, unless the job would have too many
+/// units for it; very long animations come picture by picture instead.
+#[must_use]
+pub fn lengths(spec: &JobSpec, chunks_max: u32, growing: bool) -> BatchLengths {
+    let lengths = BatchLengths { chunks_max, growing };
+    let tiles = u64::from(spec.grid().tile_count()) * u64::from(spec.shot_count());
+    let is_few = tiles * spec.batches(lengths).len() as u64 <= UNITS_MAX;
+    BatchLengths { growing: growing && is_few, ..lengths }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -215,6 +225,21 @@ mod tests {
         check(0, 0, 20_000);
         // Who sets one length for all has it.
         assert_eq!(unit_ms(240_000_000, 1_000, (1, 1_000_000), (30_000, 20_000)), 30_000);
+    }
+
+    #[test]
+    fn long_animations_grow_no_pictures() {
+        let frames = |last| FrameRange { first: 1, last, step: 1, fps: 24.0 };
+        let grows = |last| {
+            let spec = spec(Size::new(96, 64), 64, frames(last));
+            let lengths = lengths(&spec, chunks_per_batch(&spec, 1, 1, 1), true);
+            let units = split(JobId([0; 16]), &spec, lengths, &Kept::default()).expect("taken");
+            (lengths.growing, units.len())
+        };
+        // Six tiles of four chunks: growing ones are three batches, as 1 + 1 + 2.
+        assert_eq!(grows(1), (true, 18));
+        assert_eq!(grows(14_000), (true, 252_000));
+        assert_eq!(grows(15_000), (false, 90_000));
     }
 
     #[test]

@@ -24,6 +24,8 @@ mod page_in_browser;
 /// Several cameras and frames, and which file is whose.
 mod shots;
 mod stranger;
+/// A studio's door, and scripts that speak HTTP with it.
+mod studio;
 /// Results that are handed in more than once.
 mod twice;
 /// A scheduler drains, and another goes on.

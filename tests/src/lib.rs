@@ -11,6 +11,7 @@ mod postgres;
 mod process;
 mod program;
 mod proxy;
+mod studio;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,6 +34,7 @@ pub use postgres::Postgres;
 pub use process::{Outcome, Process};
 pub use program::tessera;
 pub use proxy::{Proxy, Weather};
+pub use studio::{Answer, Studio, order_and_forget, sha256};
 
 /// How long a step of a test may take before it is called stuck. Far above what any step needs:
 /// machines are shared.
@@ -350,6 +352,17 @@ impl Farm {
         let outcome = Process::start("render", self.dir.path(), &all)?.wait(PATIENCE)?;
         ensure!(outcome.code == Some(0), "the local render failed:\n{outcome}");
         read_picture(&out)
+    }
+
+    /// Checks a receipt as whoever was handed the file.
+    ///
+    /// # Errors
+    /// It does not hold.
+    pub fn verify_here(&self, receipt: &str) -> Result<()> {
+        let line = ["verify", &self.path(receipt).display().to_string()].map(ToOwned::to_owned);
+        let outcome = Process::start("verify", self.dir.path(), &line)?.wait(PATIENCE)?;
+        ensure!(outcome.code == Some(0), "the receipt does not hold:\n{outcome}");
+        Ok(())
     }
 
     /// Watches a job: a JSON object a line, whenever it changes.

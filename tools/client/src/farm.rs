@@ -15,7 +15,8 @@ use protocol::view::{
 };
 use protocol::{
     AccountId, Evidence, JobId, JobSpec, LeaseId, Offer, Order, PublicKey, Quote, Receipt, Reply,
-    Request, Schedule, ShotIndex, Signed, Testimony, TransferId, Unit, Verdict, Voucher, limits,
+    Request, SceneId, Schedule, ShotIndex, Signed, Testimony, TransferId, Unit, Verdict, Voucher,
+    limits,
 };
 use scene::Package;
 use tokio::sync::{Mutex, watch};
@@ -184,6 +185,14 @@ impl Farm {
         }
     }
 
+    /// Keeps a scene no longer that was offered: the scheduler holds it.
+    ///
+    /// # Errors
+    /// The store on this disk.
+    pub async fn forget_scene(&self, scene: SceneId) -> Result<(), Error> {
+        self.shared.caller.peer.scenes().remove(scene).await.map_err(Error::Scene)
+    }
+
     /// The firm price of a job.
     ///
     /// # Errors
@@ -278,9 +287,21 @@ impl Farm {
     /// # Errors
     /// No such job of ours, or a verdict is not the scheduler's.
     pub async fn verdicts(&self, job: Option<JobId>) -> Result<Vec<(u64, Verdict)>, Error> {
+        self.verdicts_after(job, 0).await
+    }
+
+    /// The same, those after a number.
+    ///
+    /// # Errors
+    /// See [`Farm::verdicts`].
+    pub async fn verdicts_after(
+        &self,
+        job: Option<JobId>,
+        after: u64,
+    ) -> Result<Vec<(u64, Verdict)>, Error> {
         let mut verdicts = Vec::new();
         loop {
-            let after = verdicts.last().map_or(0, |(number, _)| *number);
+            let after = verdicts.last().map_or(after, |(number, _)| *number);
             let request = match job {
                 Some(job) => Request::Refusals { job, after },
                 None => Request::MyVerdicts { after },

@@ -66,6 +66,8 @@ pub enum Existing {
     Keep,
     /// It stays, and nothing is written.
     Refuse,
+    /// It stays, and what is not there yet is written: files are whole or not there.
+    Skip,
 }
 
 /// A picture file's kind.
@@ -150,6 +152,21 @@ impl Outputs {
         self.paths.iter().any(|(path, _)| name_of(path).contains(FRAME))
     }
 
+    /// Names of a picture's files, without those that are denoised.
+    #[must_use]
+    pub fn names(&self, label: &Label<'_>) -> Vec<PathBuf> {
+        self.paths.iter().map(|(path, _)| label.name(path)).collect()
+    }
+
+    /// Whether every file of a picture is there already. A file appears under its name only once it
+    /// is whole.
+    #[must_use]
+    pub fn are_there(&self, label: &Label<'_>) -> bool {
+        self.names(label).iter().all(|path| {
+            path.exists() && (self.denoising.is_none() || inserted(path, "denoised").exists())
+        })
+    }
+
     /// Writes a picture everywhere, under the names that its label makes.
     ///
     /// # Errors
@@ -165,18 +182,20 @@ impl Outputs {
         let places: Vec<(PathBuf, Format)> = names
             .map(|(path, format)| Ok((self.allowed(path)?, format)))
             .collect::<Result<_, PictureError>>()?;
-        for (path, format) in &places {
+        let is_wanted = |path: &Path| self.existing != Existing::Skip || !path.exists();
+        let mut written: Vec<PathBuf> = Vec::with_capacity(places.len());
+        for (path, format) in places.iter().filter(|(path, _)| is_wanted(path)) {
             self.write_one(picture, path, *format, metadata)?;
+            written.push(path.clone());
         }
-        let mut written: Vec<PathBuf> = places.iter().map(|(path, _)| path.clone()).collect();
         let Some(denoising) = &self.denoising else {
             return Ok(Written { files: written, denoiser: None });
         };
         let (picture, denoiser) = denoising.apply(picture)?;
         let metadata = Metadata { denoiser: Some(denoiser.clone()), ..metadata.clone() };
-        for (path, format) in &places {
-            let path = inserted(path, "denoised");
-            self.write_one(&picture, &path, *format, &metadata)?;
+        let places = places.iter().map(|(path, format)| (inserted(path, "denoised"), *format));
+        for (path, format) in places.filter(|(path, _)| is_wanted(path)) {
+            self.write_one(&picture, &path, format, &metadata)?;
             written.push(path);
         }
         Ok(Written { files: written, denoiser: Some(denoiser) })
@@ -185,7 +204,7 @@ impl Outputs {
     /// The name under which a file may be written.
     fn allowed(&self, path: PathBuf) -> Result<PathBuf, PictureError> {
         match self.existing {
-            Existing::Replace => Ok(path),
+            Existing::Replace | Existing::Skip => Ok(path),
             Existing::Keep => Ok(free(path, |path| path.exists())),
             Existing::Refuse if path.exists() => Err(PictureError::Exists(path)),
             Existing::Refuse => Ok(path),
@@ -275,5 +294,13 @@ mod tests {
         assert_eq!(write(Existing::Keep).expect("beside it"), files("-2"));
         assert_eq!(write(Existing::Keep).expect("beside both"), files("-3"));
         assert!(matches!(write(Existing::Refuse), Err(PictureError::Exists(_))));
+        assert_eq!(write(Existing::Skip).expect("nothing to do"), Vec::<PathBuf>::new());
+        let both = Outputs::to(vec![path.clone(), folder.path().join("b.png")]).expect("sound");
+        let both = Outputs { existing: Existing::Skip, ..both };
+        assert!(!both.are_there(&label));
+        let written = both.write(&picture, &label, &Metadata::default()).expect("one is missing");
+        assert_eq!(written.files, [folder.path().join("b.png")]);
+        assert!(both.are_there(&label));
+        assert!(!Outputs { denoising: Some(Denoising::ATrous), ..both }.are_there(&label));
     }
 }

@@ -92,7 +92,7 @@ impl BackendArgs {
 
 /// Says that the CPU renders after all.
 fn warn(why: &dyn std::error::Error) {
-    eprintln!("warning: the CPU renders instead of the GPU: {why}");
+    note!("warning: the CPU renders instead of the GPU: {why}");
 }
 
 /// A graphics device that is opened anew when it is lost, once a call, and that gives way to the
@@ -116,7 +116,7 @@ impl Card {
         };
         let done = match work(gpu) {
             Err(RenderError::DeviceLost(why)) => {
-                eprintln!("warning: the GPU was lost and is opened again: {why}");
+                note!("warning: the GPU was lost and is opened again: {why}");
                 let opened = GpuBackend::open(&self.options);
                 *gpu = opened.map_err(|error| RenderError::DeviceLost(error.to_string()))?;
                 work(gpu)

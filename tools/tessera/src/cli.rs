@@ -4,11 +4,17 @@ use std::sync::LazyLock;
 
 use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::config::Config;
 use crate::{commands, demo};
 
 /// Examples stand before the options: most people read no further.
 const TEMPLATE: &str =
     "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// The commit that this was built from, where whoever built it says so.
+const COMMIT: Option<&str> = option_env!("TESSERA_COMMIT");
+/// The hidden command of a node's child.
+const WORKER: &str = "worker";
 
 /// Renders 3D scenes on a farm of strangers' machines, checks their work and pays for it
 #[derive(Debug, Parser)]
@@ -25,12 +31,21 @@ Examples:
 ",
     after_help = "\
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 auth, 5 not enough tokens,
-6 network or scheduler away, 7 partial, 130 interrupted"
+6 network or scheduler away, 7 partial, 8 not ended in time, 130 interrupted"
 )]
 pub struct Cli {
     /// Say more on standard error; twice for everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// Say nothing on standard error but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Never ask: what needs an answer is an error, as where standard input is no terminal
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Use no colours; as with NO_COLOR in the environment
+    #[arg(long, global = true)]
+    pub no_color: bool,
     /// What to do
     #[command(subcommand)]
     pub command: Commands,
@@ -43,6 +58,8 @@ pub enum Commands {
     Demo(demo::DemoArgs),
     /// Render a scene on this machine
     Render(commands::render::RenderArgs),
+    /// Make a video of frames, through ffmpeg
+    Video(commands::video::VideoArgs),
     /// Compare two EXR pictures
     Compare(commands::compare::CompareArgs),
     /// Send jobs to a farm, watch them, fetch their pictures
@@ -50,11 +67,17 @@ pub enum Commands {
     Jobs(commands::jobs::JobsCommand),
     /// Ask a farm for the firm price of a job
     Quote(commands::quote::QuoteArgs),
+    /// Send scenes to a farm ahead of their jobs, list those of your jobs
+    #[command(subcommand)]
+    Scenes(commands::scenes::ScenesCommand),
     /// Show your tokens
     #[command(subcommand)]
     Wallet(commands::wallet::WalletCommand),
-    /// Show a farm's nodes
+    /// Show a farm: its nodes, its line, its price
     Farm(commands::farm::FarmCommandArgs),
+    /// List and show a farm's nodes
+    #[command(subcommand)]
+    Nodes(commands::nodes::NodesCommand),
     /// Render for a farm and earn tokens
     Node(commands::node::NodeArgs),
     /// Render what a node asks over standard input, locked in
@@ -62,6 +85,9 @@ pub enum Commands {
     Worker,
     /// Run a farm's scheduler
     Scheduler(commands::scheduler::SchedulerArgs),
+    /// Open a studio's door: HTTP for scripts, tokens, teams, budgets
+    #[command(subcommand)]
+    Studio(commands::studio::StudioCommand),
     /// Check and read a ledger on this disk
     #[command(subcommand)]
     Ledger(commands::ledger::LedgerCommand),
@@ -72,16 +98,28 @@ pub enum Commands {
     Verify(commands::verify::VerifyArgs),
     /// Check what this machine can render with, and whether a node is well here
     Doctor(commands::doctor::DoctorArgs),
+    /// Show settings of files and environment, and where each comes from
+    Config(commands::config::ConfigArgs),
     /// Print completions for a shell
     Completions(commands::completions::CompletionsArgs),
     /// Write manual pages into a folder
     Man(commands::man::ManArgs),
 }
 
-/// Reads the command line; ends the process on `--help`, `--version` and usage errors.
-pub fn parse() -> Cli {
-    let matches = command().get_matches();
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+/// Reads the command line, with what configuration files say where it says nothing; ends the
+/// process on `--help`, `--version` and usage errors.
+///
+/// # Errors
+/// Usage: a configuration file that cannot be.
+pub fn parse() -> anyhow::Result<Cli> {
+    // A worker is nobody's program: it takes its orders from its node alone.
+    let is_worker = std::env::args_os().nth(1).is_some_and(|word| word == WORKER);
+    let command = match is_worker {
+        true => command(),
+        false => Config::load()?.set_defaults(command()),
+    };
+    let matches = command.get_matches();
+    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
 }
 
 /// The whole command line.
@@ -93,7 +131,8 @@ pub fn command() -> Command {
 pub fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let (engine, protocol) = (renderer::ENGINE, protocol::PROTOCOL_VERSION);
-        format!("{} ({engine}, protocol {protocol})", env!("CARGO_PKG_VERSION"))
+        let commit = COMMIT.map_or_else(String::new, |commit| format!(", commit {commit}"));
+        format!("{} ({engine}, protocol {protocol}{commit})", env!("CARGO_PKG_VERSION"))
     });
     &VERSION
 }

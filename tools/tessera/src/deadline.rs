@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{Local, NaiveDateTime, TimeZone};
+use chrono::{Datelike as _, Local, NaiveDateTime, SecondsFormat, TimeZone, Utc};
 use protocol::view::JobSummary;
 
 use crate::text;
@@ -27,7 +27,11 @@ fn parse_at(text: &str, now_ms: u64, zone: &impl TimeZone) -> Result<u64, String
                 .to_owned()
         })?;
         let span_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        return Ok(now_ms.saturating_add(span_ms));
+        let at_ms = now_ms.saturating_add(span_ms);
+        return match rfc3339(at_ms) {
+            Some(_time) => Ok(at_ms),
+            None => Err(format!("{text} is later than calendars go; give a nearer time")),
+        };
     };
     // Where the clock is set back a time is there twice.
     let local = zone.from_local_datetime(&date).earliest();
@@ -36,6 +40,12 @@ fn parse_at(text: &str, now_ms: u64, zone: &impl TimeZone) -> Result<u64, String
         Ok(at_ms) if at_ms > now_ms => Ok(at_ms),
         _ => Err(format!("{text} is past; give a time to come")),
     }
+}
+
+/// A time as descriptions of jobs have it; none where no calendar does.
+pub fn rfc3339(at_ms: u64) -> Option<String> {
+    let time = Utc.timestamp_millis_opt(i64::try_from(at_ms).ok()?).single()?;
+    (time.year() < 10_000).then(|| time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 /// Whether a job is there when it is wanted, in words; nothing where it is wanted at no time.
@@ -94,6 +104,8 @@ mod tests {
             let error = check(text).expect_err("past");
             assert!(error.contains(text) && error.contains("is past"), "{error}");
         }
+        assert!(check("90000 years").expect_err("beyond").contains("nearer"));
+        assert_eq!(rfc3339(NOW_MS).as_deref(), Some("2026-11-29T19:00:00.000Z"));
         for text in ["", "tomorrow", "2026-12-01", "2026-13-01 08:00", "-3h", "3"] {
             let error = check(text).expect_err("no time");
             assert!(error.contains("2026-12-01 08:00"), "{text}: {error}");

@@ -98,7 +98,7 @@ async fn enter(
     match Farm::enter(&caller, ticket, terms).await {
         Ok(Admission { farm, doubt }) => {
             if let Some(doubt) = doubt {
-                eprintln!("  warning     {:#}", anyhow::Error::from(doubt));
+                note!("  warning     {:#}", anyhow::Error::from(doubt));
             }
             Ok(farm)
         }

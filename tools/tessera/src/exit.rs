@@ -27,8 +27,26 @@ pub enum Exit {
     Network = 6,
     /// Some tiles are missing; what is there was saved.
     Partial = 7,
+    /// It had not ended in the time that it was given; it goes on.
+    TimedOut = 8,
     /// Ctrl+C; what is there was saved.
     Interrupted = 130,
+}
+
+impl Exit {
+    /// All of them, with what each means, in a few words.
+    pub const ALL: [(Self, &'static str); 10] = [
+        (Self::Done, "done"),
+        (Self::Failed, "failed"),
+        (Self::Usage, "usage"),
+        (Self::NotFound, "not found"),
+        (Self::Auth, "auth"),
+        (Self::NotEnoughTokens, "not enough tokens"),
+        (Self::Network, "network or scheduler away"),
+        (Self::Partial, "partial"),
+        (Self::TimedOut, "not ended in time"),
+        (Self::Interrupted, "interrupted"),
+    ];
 }
 
 impl From<Exit> for ExitCode {

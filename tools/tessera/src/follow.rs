@@ -49,13 +49,14 @@ pub async fn follow(
 
 /// How the process ends for a job that stands so.
 pub fn exit_for(status: JobStatus, files: &Downloaded) -> Exit {
-    let is_whole = files.incomplete.is_empty();
+    let is_whole = files.incomplete.is_empty() && files.missing == 0;
+    let is_some = !files.written.is_empty() || files.skipped > 0;
     match status {
-        JobStatus::Done if is_whole && files.short.is_empty() => Exit::Done,
+        _ if !is_some => Exit::Failed,
+        _ if is_whole && files.short.is_empty() => Exit::Done,
         // As many samples as there was time for is what was wanted.
-        JobStatus::Stopped if is_whole && !files.written.is_empty() => Exit::Done,
-        _ if !files.written.is_empty() => Exit::Partial,
-        _ => Exit::Failed,
+        JobStatus::Stopped if is_whole => Exit::Done,
+        _ => Exit::Partial,
     }
 }
 
@@ -72,6 +73,7 @@ mod tests {
             written: vec!["a.exr".into(); written],
             incomplete: vec![shot; incomplete],
             short: vec![(shot, 0.5); short],
+            ..Downloaded::default()
         };
         let check = |status, files: Downloaded, exit| assert_eq!(exit_for(status, &files), exit);
         check(JobStatus::Done, files(2, 0, 0), Exit::Done);
@@ -82,5 +84,13 @@ mod tests {
         check(JobStatus::Rendering, files(1, 0, 1), Exit::Partial);
         check(JobStatus::Failed, files(1, 1, 0), Exit::Partial);
         check(JobStatus::Cancelled, files(0, 0, 0), Exit::Failed);
+        // Frames that were asked for and are all there, of a job that goes on.
+        check(JobStatus::Rendering, files(2, 0, 0), Exit::Done);
+        let more =
+            |written, skipped, missing| Downloaded { skipped, missing, ..files(written, 0, 0) };
+        check(JobStatus::Done, more(0, 3, 0), Exit::Done);
+        check(JobStatus::Stopped, more(2, 0, 1), Exit::Partial);
+        check(JobStatus::Rendering, more(0, 3, 1), Exit::Partial);
+        check(JobStatus::Rendering, more(0, 0, 4), Exit::Failed);
     }
 }

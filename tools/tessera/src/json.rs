@@ -1,15 +1,20 @@
 //! Views as JSON: one object a line, with the schema's version first. Amounts are decimal strings
 //! in tokens with all six digits, times milliseconds since 1970.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use farm_node::worker::{Confinement, Raised, Standing};
 use protocol::view::{
     FarmView, JobSummary, LedgerCheck, NodeView, StatementRow, TileStatus, WalletView,
 };
-use protocol::{CameraChoice, Class, JobSpec, NoiseTarget, Pool, Quote, Shot, ViewIndex};
+use protocol::{
+    CameraChoice, Class, JobId, JobSpec, NoiseTarget, Pool, Quote, Shot, Tokens, TransferId,
+    ViewIndex,
+};
 use serde_json::{Value, json};
 
+use crate::download::Downloaded;
 use crate::needs;
 
 /// Version of every object printed.
@@ -108,6 +113,54 @@ pub fn quote(quote: &Quote) -> Value {
             "here": quote.reach.here,
         },
         "valid_until_ms": quote.valid_until_ms,
+    })
+}
+
+/// A job that was ordered.
+pub fn ordered(job: JobId, quote: &Quote) -> Value {
+    json!({ "v": VERSION, "job": job.to_string(), "price": quote.price.to_string() })
+}
+
+/// A job with what was saved of its pictures.
+pub fn saved(job: &JobSummary, files: &Downloaded) -> Value {
+    let mut object = self::job(job);
+    let shot = |&shot: &Shot| self::shot(&job.spec, shot);
+    let frames: BTreeSet<u32> = files.incomplete.iter().map(|shot| shot.frame).collect();
+    let shares = files.short.iter().map(|&(shot, share)| {
+        let mut object = self::shot(&job.spec, shot);
+        object["share_done"] = share.into();
+        object
+    });
+    object["files"] = files.written.iter().map(|path| path.display().to_string()).collect();
+    object["incomplete_frames"] = frames.into_iter().collect();
+    object["incomplete"] = files.incomplete.iter().map(shot).collect();
+    object["short"] = shares.collect();
+    object["missing"] = files.missing.into();
+    object["skipped"] = files.skipped.into();
+    object["video"] = files.video.as_ref().map(|it| it.output.display().to_string()).into();
+    object
+}
+
+/// A job that has ended, and whether tiles of it have no samples.
+pub fn ended(job: &JobSummary, has_holes: bool) -> Value {
+    let mut object = self::job(job);
+    object["has_holes"] = has_holes.into();
+    object
+}
+
+/// Films of a tile that are rendered once more.
+pub fn disputed(films: u64) -> Value {
+    json!({ "v": VERSION, "films": films })
+}
+
+/// A voucher that was paid out.
+pub fn redeemed(transfer: TransferId, amount: Tokens, before: bool, balance: Tokens) -> Value {
+    json!({
+        "v": VERSION,
+        "transfer": transfer.to_string(),
+        "amount": amount.to_string(),
+        "before": before,
+        "balance": balance.to_string(),
     })
 }
 

@@ -46,7 +46,7 @@ pub fn add(
     if names.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    eprintln!("  layers      camera rays of {} px once more", picture.size);
+    note!("  layers      camera rays of {} px once more", picture.size);
     let moves = names.contains(&LayerName::Motion).then(|| {
         Moves::of(scene, render_scene, time.time_s, 1.0 / time.fps)
             .context("there are no motion vectors: the neighbouring frames cannot be evaluated")

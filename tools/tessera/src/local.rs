@@ -4,10 +4,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use client::SceneImport;
+use client::description::ImportError;
 use film::{Frame, Picture};
 use protocol::{Batch, JobSpec, NoiseTarget, RayCount, RenderSettings, TileGrid};
 use renderer::{Backend, Cancel, Effort, PrepareError, RenderError, RenderScene, Work};
-use scene::{ImportOptions, Imported, Scene};
+use scene::{Imported, Scene};
 
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::progress::Progress;
@@ -16,12 +18,14 @@ use crate::text;
 /// Chunks rendered between two looks at the progress bar.
 const CHUNKS_PER_STEP: u32 = 4;
 
-/// Imports a scene and says on standard error what came in and what did not.
+/// Imports a scene and says on standard error what came in and what did not; the path of what
+/// surrounds it is taken from `folder`.
 ///
 /// # Errors
-/// Not found: no such file. Else the importer's reason.
-pub fn import(path: &Path, options: &ImportOptions) -> anyhow::Result<Imported> {
-    for file in [Some(path), options.environment.as_deref()].into_iter().flatten() {
+/// Not found: no such file. Usage: wishes that cannot be. Else the importer's reason.
+pub fn import(path: &Path, how: &SceneImport, folder: &Path) -> anyhow::Result<Imported> {
+    let around = how.environment.as_ref().map(|around| folder.join(&around.file));
+    for file in [Some(path), around.as_deref()].into_iter().flatten() {
         if let Err(error) = std::fs::metadata(file) {
             let exit = match error.kind() {
                 std::io::ErrorKind::NotFound => Exit::NotFound,
@@ -32,10 +36,16 @@ pub fn import(path: &Path, options: &ImportOptions) -> anyhow::Result<Imported> 
             return Err(fail(exit, message));
         }
     }
-    let imported = scene::import(path, options)
-        .with_context(|| format!("the scene was not imported: {}", path.display()))?;
+    let imported = how.read(path, folder);
+    let exit = match &imported {
+        Err(ImportError::TwoSkies | ImportError::Sky { .. }) => Exit::Usage,
+        _ => Exit::Failed,
+    };
+    let imported = imported
+        .with_context(|| format!("the scene was not imported: {}", path.display()))
+        .exit(exit)?;
     let report = &imported.report;
-    eprintln!(
+    note!(
         "  {:<11} {}: {} triangles, {}, {}",
         "scene",
         path.file_name().unwrap_or_default().display(),
@@ -44,7 +54,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> anyhow::Result<Imported> 
         text::bytes(report.bytes)
     );
     for warning in &report.warnings {
-        eprintln!("  warning     {warning}");
+        note!("  warning     {warning}");
     }
     Ok(imported)
 }

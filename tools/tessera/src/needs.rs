@@ -3,9 +3,12 @@
 use std::num::NonZeroU32;
 
 use clap::{Args, ValueEnum};
+use client::Description;
+use client::description::{BackendName, NeedsWords};
 use protocol::{BackendKind, Footprint, Needs, Pool, PublicKey, Reach};
 use serde_json::{Value, json};
 
+use crate::exit::{Exit, WithExit as _};
 use crate::text;
 
 /// Bytes of a gigabyte.
@@ -41,30 +44,54 @@ pub enum KindName {
     Gpu,
 }
 
-impl NeedsArgs {
-    /// What is asked of nodes by whoever has this key.
-    pub fn needs(&self, me: PublicKey) -> Needs {
-        let mine = self.only_mine.then_some(me);
-        Needs {
-            owners: self.owners.iter().copied().chain(mine).collect(),
-            pool: self.pool.clone(),
-            backend: self.backend.map(|kind| match kind {
-                KindName::Cpu => BackendKind::Cpu,
-                KindName::Gpu => BackendKind::Gpu,
-            }),
-            memory_bytes: self.memory.map_or(0, |count| u64::from(count.get()) * GIGABYTE),
+impl KindName {
+    /// What is meant.
+    pub const fn kind(self) -> BackendKind {
+        match self {
+            Self::Cpu => BackendKind::Cpu,
+            Self::Gpu => BackendKind::Gpu,
         }
+    }
+}
+
+impl NeedsArgs {
+    /// Puts what is typed into a description.
+    pub fn describe(&self, description: &mut Description) {
+        let mut needs = description.needs.take().unwrap_or_default();
+        if self.only_mine || !self.owners.is_empty() {
+            needs.only_mine = self.only_mine;
+            needs.owners = self.owners.iter().map(ToString::to_string).collect();
+        }
+        needs.pool = self.pool.as_ref().map(ToString::to_string).or(needs.pool);
+        let backend = self.backend.map(|kind| match kind {
+            KindName::Cpu => BackendName::Cpu,
+            KindName::Gpu => BackendName::Gpu,
+        });
+        needs.backend = backend.or(needs.backend);
+        needs.memory_gb = self.memory.map(NonZeroU32::get).or(needs.memory_gb);
+        description.needs = (needs != NeedsWords::default()).then_some(needs);
+    }
+
+    /// What is asked of nodes by whoever has this key.
+    fn needs(&self, me: PublicKey) -> anyhow::Result<Needs> {
+        let mut description = Description::default();
+        self.describe(&mut description);
+        let needs = description.needs.unwrap_or_default().needs(me);
+        needs.exit(Exit::Usage)
     }
 
     /// The same, with what an earlier job asked where nothing else is said.
-    pub fn over(&self, earlier: &Needs, me: PublicKey) -> Needs {
-        let Needs { owners, pool, backend, memory_bytes } = self.needs(me);
-        Needs {
+    ///
+    /// # Errors
+    /// Usage: an owner or a pool that is none.
+    pub fn over(&self, earlier: &Needs, me: PublicKey) -> anyhow::Result<Needs> {
+        let Needs { owners, pool, backend, memory_bytes } = self.needs(me)?;
+        Ok(Needs {
             owners: if owners.is_empty() { earlier.owners.clone() } else { owners },
             pool: pool.or_else(|| earlier.pool.clone()),
             backend: backend.or(earlier.backend),
             memory_bytes: if memory_bytes == 0 { earlier.memory_bytes } else { memory_bytes },
-        }
+        })
     }
 }
 
@@ -144,7 +171,10 @@ mod tests {
     fn what_is_not_typed_stays_as_it_was() {
         let me = PublicKey([1; 32]);
         let earlier = parsed(&["--only-mine", "--memory", "8"]).expect("a sound line").needs(me);
-        let over = |words: &[&str]| parsed(words).expect("a sound line").over(&earlier, me);
+        let earlier = earlier.expect("sound");
+        let over = |words: &[&str]| {
+            parsed(words).expect("a sound line").over(&earlier, me).expect("sound")
+        };
         assert_eq!(over(&[]), earlier);
         // A scene that nobody else was to see is not shown to others for a word about memory.
         let more = over(&["--memory", "16", "--backend", "gpu"]);
@@ -155,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_typed_is_asked_of_nodes() {
         let (me, friend) = (PublicKey([1; 32]), PublicKey([2; 32]));
-        let needs = |words: &[&str]| parsed(words).expect("a sound line").needs(me);
+        let needs = |words: &[&str]| parsed(words).expect("a sound line").needs(me).expect("sound");
         assert_eq!(needs(&[]), Needs::default());
         assert_eq!(needs(&["--only-mine"]).sole_owner(), Some(me));
         let both = format!("{me},{friend}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum, ValueHint};
-use client::pictures::{Denoising, Label, Outputs, PictureError};
+use client::pictures::{Denoising, Existing, Label, Outputs, PictureError};
 use film::denoise::{A_TROUS, Oidn};
 use film::{
     ChannelNames, ExrCompression, ExrOptions, JpegQuality, Look, Lut, Metadata, Picture, PngDepth,
@@ -13,6 +13,7 @@ use film::{
 };
 
 use crate::exit::{Exit, WithExit as _, fail};
+use crate::video::Plan;
 
 /// Where pictures go, how they are stored and how they look.
 #[derive(Debug, Clone, Args)]
@@ -57,6 +58,63 @@ pub struct OutputArgs {
     /// How an EXR's channels are called
     #[arg(long, value_name = "NAMES", value_enum, default_value_t = NamesName::Tessera)]
     pub exr_names: NamesName,
+}
+
+/// What becomes of files that are there, and of a job's frames when all are.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct KeepArgs {
+    /// What becomes of files that have a picture's name already
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = ExistingName::Replace)]
+    existing: ExistingName,
+    /// Make a video of the frames when all are whole, through ffmpeg: .mp4 for H.264, .mov for
+    /// ProRes; more choices has tessera video
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    video: Option<PathBuf>,
+}
+
+/// What becomes of a file that has a picture's name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExistingName {
+    /// It is replaced
+    Replace,
+    /// It stays, and its frame is not fetched again: to go on where a download was cut; frames
+    /// that are not whole yet are left to another time
+    Skip,
+    /// It stays, and the picture gets the first free name: `frame-2.exr`
+    Keep,
+    /// It stays, and that is an error
+    Refuse,
+}
+
+impl KeepArgs {
+    /// The video that is wanted.
+    ///
+    /// # Errors
+    /// See [`Plan::new`]. Usage: frames whose names are not known before they are written.
+    pub fn video(&self) -> anyhow::Result<Option<Plan>> {
+        if self.video.is_some() && self.existing == ExistingName::Keep {
+            let message = "--video needs frames under their own names; choose another --existing";
+            return Err(fail(Exit::Usage, message));
+        }
+        self.video.as_deref().map(Plan::new).transpose()
+    }
+
+    /// The places, checked before any work is done.
+    ///
+    /// # Errors
+    /// See [`OutputArgs::outputs`].
+    pub fn outputs(&self, output: &OutputArgs, name: &str) -> anyhow::Result<Outputs> {
+        let existing = match self.existing {
+            ExistingName::Replace => Existing::Replace,
+            ExistingName::Skip => Existing::Skip,
+            ExistingName::Keep => Existing::Keep,
+            ExistingName::Refuse => Existing::Refuse,
+        };
+        let mut outputs = output.outputs(name)?;
+        outputs.existing = existing;
+        Ok(outputs)
+    }
 }
 
 /// A denoiser's name.
@@ -230,7 +288,7 @@ impl OutputArgs {
                 Err(error).context("--denoise=oidn cannot be done").exit(Exit::NotFound)
             }
             (DenoiserName::Auto, Err(error)) => {
-                eprintln!("  denoiser    {A_TROUS}, since {error}");
+                note!("  denoiser    {A_TROUS}, since {error}");
                 Ok(Denoising::ATrous)
             }
         }
@@ -238,7 +296,7 @@ impl OutputArgs {
 }
 
 /// Changes of a look what is given.
-pub(crate) fn set(look: &mut Look, view: Option<View>, exposure_ev: Option<f32>) {
+pub fn set(look: &mut Look, view: Option<View>, exposure_ev: Option<f32>) {
     look.view = view.unwrap_or(look.view);
     look.exposure_ev = exposure_ev.unwrap_or(look.exposure_ev);
 }
@@ -255,7 +313,7 @@ pub fn write(
 ) -> Result<Vec<PathBuf>, PictureError> {
     let written = outputs.write(picture, label, metadata)?;
     if let Some(denoiser) = written.denoiser {
-        eprintln!("  denoised    by {denoiser}");
+        note!("  denoised    by {denoiser}");
     }
     Ok(written.files)
 }

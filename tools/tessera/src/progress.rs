@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::manners;
+
 /// Pause between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -22,7 +24,8 @@ impl Progress {
     /// Starts to count `unit`s.
     pub fn start(what: &str, unit: &'static str) -> Self {
         let started = Instant::now();
-        let bar = std::io::stderr().is_terminal().then(|| bar(what, unit));
+        let shows = !manners::is_quiet() && std::io::stderr().is_terminal();
+        let bar = shows.then(|| bar(what, unit));
         Self { unit, started, bar, line_due: Cell::new(started + LINE_EVERY) }
     }
 
@@ -39,15 +42,15 @@ impl Progress {
             self.line_due.set(now + LINE_EVERY);
             let seconds = self.started.elapsed().as_secs();
             let comma = if word.is_empty() { "" } else { ", " };
-            eprintln!("  {done} of {total} {unit}{comma}{word}, {seconds} s", unit = self.unit);
+            note!("  {done} of {total} {unit}{comma}{word}, {seconds} s", unit = self.unit);
         }
     }
 
     /// Prints a line above the bar.
     pub fn note(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| note!("{line}")),
+            None => note!("{line}"),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use chrono::{Local, TimeZone as _};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
 use protocol::{RayCount, RenderSettings, Tokens};
 
@@ -79,6 +80,13 @@ pub fn span(time: Duration) -> String {
 /// How long ago a time was, both in milliseconds since 1970.
 pub fn ago(then_ms: u64, now_ms: u64) -> String {
     format!("{} ago", span(Duration::from_secs(now_ms.saturating_sub(then_ms) / 1000)))
+}
+
+/// A time by the local clock: `2026-12-01 08:00:00`.
+pub fn clock(time_ms: u64) -> String {
+    let time = i64::try_from(time_ms).ok();
+    let time = time.and_then(|ms| Local.timestamp_millis_opt(ms).earliest());
+    time.map_or_else(|| "?".to_owned(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 /// Milliseconds since 1970.

@@ -10,11 +10,11 @@ use scene::Package;
 use crate::progress::Progress;
 use crate::text;
 
-/// Sends a scene unless the farm has it, and says what was sent.
+/// Sends a scene unless the farm has it, and says what was sent; returns what came of it.
 ///
 /// # Errors
 /// The farm did not take it.
-pub async fn send(farm: &Farm, package: Package) -> anyhow::Result<()> {
+pub async fn send(farm: &Farm, package: Package) -> anyhow::Result<SceneArrival> {
     let (size, scene) = (text::bytes(package.size_bytes()), package.id().short());
     let begun = Instant::now();
     let (mut pace, mut bar) = (Pace::default(), None::<Progress>);
@@ -28,8 +28,8 @@ pub async fn send(farm: &Farm, package: Package) -> anyhow::Result<()> {
     });
     let arrival = sent.await.context("the farm did not take the scene")?;
     drop(bar);
-    eprintln!("  scene       {size}, {scene}, {}", sent_word(&arrival, begun.elapsed()));
-    Ok(())
+    note!("  scene       {size}, {scene}, {}", sent_word(&arrival, begun.elapsed()));
+    Ok(arrival)
 }
 
 /// What had to be sent of a scene that has come.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use protocol::{Crop, Offer, Priority, Size, Tokens, offer};
+use protocol::{Crop, Offer, Priority, Size, TileGrid, TileIndex, Tokens, offer};
 
 /// Text that is not the wanted value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +25,42 @@ pub fn pixel(text: &str) -> Result<(u32, u32), ValueError> {
     let (x, y) = text.split_once(',').ok_or_else(error)?;
     let place = |text: &str| text.trim().parse().map_err(|_not_whole| error());
     Ok((place(x)?, place(y)?))
+}
+
+/// A tile, by its number in rows from the upper left, or by its column and row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TilePlace {
+    /// Its number.
+    Number(u32),
+    /// Its column and its row.
+    Place(u32, u32),
+}
+
+impl FromStr for TilePlace {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let error = || ValueError { wanted: "COLUMN,ROW or the tile's number, as 3,7 or 39" };
+        let number = |text: &str| text.trim().parse::<u32>().map_err(|_no_number| error());
+        match text.split_once(',') {
+            Some((column, row)) => Ok(Self::Place(number(column)?, number(row)?)),
+            None => number(text).map(Self::Number),
+        }
+    }
+}
+
+impl TilePlace {
+    /// Its index in a grid; none where the grid has no such tile.
+    pub fn index(self, grid: &TileGrid) -> Option<TileIndex> {
+        let number = match self {
+            Self::Number(number) => number,
+            Self::Place(column, row) if column < grid.columns() => {
+                row.checked_mul(grid.columns())?.checked_add(column)?
+            }
+            Self::Place(..) => return None,
+        };
+        (number < grid.tile_count()).then_some(TileIndex(number))
+    }
 }
 
 /// A part of a frame, `800,300,320x200`.
@@ -231,6 +267,26 @@ mod tests {
         assert_eq!(pixel("0, 7"), Ok((0, 7)));
         for text in ["", "1", "1,", "1,2,3", "-1,2", "1.5,2", "1x2"] {
             assert!(pixel(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn tiles() {
+        let grid = TileGrid::new(protocol::Rect::of_size(Size::new(100, 60)), 32);
+        let check = |text: &str, wanted: Option<u32>| {
+            let tile: TilePlace = text.parse().expect("a tile");
+            assert_eq!(tile.index(&grid), wanted.map(TileIndex), "{text}");
+        };
+        check("0", Some(0));
+        check("3,1", Some(7));
+        check(" 0 , 1 ", Some(4));
+        check("7", Some(7));
+        check("8", None);
+        check("4,0", None);
+        check("0,2", None);
+        check("1,4294967295", None);
+        for text in ["", "a", "1,", ",1", "1,2,3", "-1"] {
+            assert!(text.parse::<TilePlace>().is_err(), "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask ci | test | attacks | cost | simulate | bench | tidy | setup
+//! The project's own commands: `cargo xtask ci | test | python | attacks | cost | simulate | bench | tidy | setup
 //! | assets | icon | dist | journey | screenshots`.
 
 mod assets;
@@ -6,6 +6,7 @@ mod bench;
 mod dist;
 mod icon;
 mod journey;
+mod python;
 mod run;
 mod screenshots;
 mod setup;
@@ -34,6 +35,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Tests what is written in Python against farms of the program as it was built last
+    Python,
     /// Attacks farms of real processes in every way that is known, and says what it gained
     Attacks {
         /// `--times N` for N tries of each, then only those whose name or `--cheat` this is
@@ -102,6 +105,7 @@ fn dispatch(command: Command) -> Result<()> {
             let vulkan = setup::vulkan()?;
             run::test(&root, vulkan, &arguments)
         }
+        Command::Python => python::test(&root),
         Command::Attacks { words } => run::farm_bench(&root, "attacks", &words),
         Command::Cost { rows } => run::farm_bench(&root, "cost", &rows),
         Command::Simulate { arguments } => run::simulate(&root, &arguments),

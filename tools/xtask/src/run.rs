@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::python;
 use crate::setup::{self, Vulkan};
 use crate::tidy;
 
@@ -17,6 +18,7 @@ pub fn ci(root: &Path) -> Result<()> {
     step("fmt", || cargo(root, &["fmt", "--all", "--check"], &[]))?;
     step("tidy", || tidy::tidy(root))?;
     step("test", || test(root, vulkan, &[]))?;
+    step("python", || python::test(root))?;
     let lints = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
     step("clippy", || cargo(root, &lints, &[]))?;
     let docs = ["doc", "--release", "--workspace", "--no-deps", "--document-private-items"];

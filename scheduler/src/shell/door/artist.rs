@@ -7,8 +7,8 @@ use std::time::Duration;
 use ledger::account;
 use protocol::message::{Refused, RefusedCode};
 use protocol::{
-    BackendKind, BatchLengths, Digest, Footprint, JobId, JobSpec, Needs, Offer, Order, Piece,
-    PublicKey, Quote, Reach, Reply, SceneId, Selection, Shot, Signed, Steering, Unit, limits,
+    BackendKind, Digest, Footprint, JobId, JobSpec, Needs, Offer, Order, Piece, PublicKey, Quote,
+    Reach, Reply, SceneId, Selection, Shot, Signed, Steering, Unit, limits,
 };
 use renderer::{Cancel, Work};
 use tokio::time::{Instant, timeout_at};
@@ -152,7 +152,7 @@ impl Door {
                 let samples = quoted.quote.samples;
                 let unit_ms = split::unit_ms(samples, work, (nodes.len(), speed), lengths);
                 let chunks_max = split::chunks_per_batch(&spec, work, speed, unit_ms);
-                let batches = BatchLengths { chunks_max, growing: schedule.progressive };
+                let batches = split::lengths(&spec, chunks_max, schedule.progressive);
                 split::split(job, &spec, batches, &kept)
                     .map_err(|error| refused(RefusedCode::BadRequest, chain(&error)))?;
                 desk.apply(Event::Ordered(Box::new(Ordered {

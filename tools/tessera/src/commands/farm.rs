@@ -45,13 +45,13 @@ pub fn run(args: &FarmCommandArgs, interrupt: &Interrupt) -> anyhow::Result<Exit
         if !view.nodes.is_empty() {
             text::print(node_table(&view.nodes))?;
         }
-        eprintln!(
+        note!(
             "  {}, {} under way, {} tokens per billion rays",
             text::plural(view.nodes.len() as u64, "node", "nodes"),
             text::plural(u64::from(view.jobs_active), "job", "jobs"),
             view.price_per_gray
         );
-        eprintln!("  {}", market_line(&view.market));
+        note!("  {}", market_line(&view.market));
         Ok(Exit::Done)
     })
 }
@@ -74,9 +74,10 @@ fn market_line(market: &MarketView) -> String {
     )
 }
 
-fn node_table(nodes: &[NodeView]) -> comfy_table::Table {
+/// Nodes in a table.
+pub fn node_table<'a>(nodes: impl IntoIterator<Item = &'a NodeView>) -> comfy_table::Table {
     let now_ms = text::now_ms();
-    let rows = nodes.iter().map(|node| {
+    let rows = nodes.into_iter().map(|node| {
         vec![
             node.name.clone(),
             node.node.short(),
@@ -108,7 +109,7 @@ fn node_table(nodes: &[NodeView]) -> comfy_table::Table {
 }
 
 /// What a node has shown of its speed, with its own word where that is more than twice as much.
-fn speed(node: &NodeView) -> String {
+pub fn speed(node: &NodeView) -> String {
     let claimed = node.claimed_rays_per_second;
     match node.shown_rays_per_second {
         None => format!("says {}", text::short_count(claimed)),

@@ -158,7 +158,7 @@ pub fn run(command: &LedgerCommand, interrupt: &Interrupt) -> anyhow::Result<Exi
         LedgerCommand::Rebuild(args) => {
             let (dir, key) = args.place.find()?;
             let entries = offline::rebuild(&dir, key)?;
-            eprintln!("  rebuilt from {}", text::plural(entries, "entry", "entries"));
+            note!("  rebuilt from {}", text::plural(entries, "entry", "entries"));
             Ok(Exit::Done)
         }
     }
@@ -210,7 +210,7 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     }
     for snapshot in offline::unusable_snapshots(&dir, key) {
         let (why, path) = (&snapshot.why, snapshot.path.display());
-        eprintln!("  a snapshot is of no use, {why}; opening passes it over, delete it: {path}");
+        note!("  a snapshot is of no use, {why}; opening passes it over, delete it: {path}");
     }
     if check.sum_is_zero && check.verified {
         return Ok(Exit::Done);
@@ -282,7 +282,7 @@ fn statement(args: &StatementArgs) -> anyhow::Result<Exit> {
     });
     let header = ["entry", "when", "why", "phase", "amount", "balance", "other account"];
     text::print(text::table(&header, &[0, 4, 5], lines.collect()))?;
-    eprintln!("  {} in all", text::plural(total, "entry", "entries"));
+    note!("  {} in all", text::plural(total, "entry", "entries"));
     Ok(Exit::Done)
 }
 

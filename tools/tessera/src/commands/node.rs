@@ -210,7 +210,7 @@ fn warn_of_blindness(config: &Config) {
     };
     for (name, seen) in can_observe(config.data_dir.clone()) {
         if let (true, Err(why)) = (wanted(name), seen) {
-            eprintln!("warning: a rule about {name} has no effect here: {why}");
+            note!("warning: a rule about {name} has no effect here: {why}");
         }
     }
 }
@@ -272,6 +272,6 @@ fn show(event: &NodeEvent, json: bool, started: Instant) {
         NodeEvent::Fetching { received_bytes, size_bytes, .. } if received_bytes < size_bytes => {
             tracing::info!("{event}");
         }
-        event => eprintln!("  {event}"),
+        event => note!("  {event}"),
     }
 }

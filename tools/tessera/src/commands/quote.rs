@@ -2,6 +2,7 @@
 
 use clap::Args;
 use client::Farm;
+use protocol::Offer;
 
 use crate::commands::submit::{JobArgs, PreparedJob};
 use crate::door;
@@ -17,6 +18,7 @@ use crate::text;
 #[command(before_help = "\
 Examples:
   tessera quote scene.glb --farm @ticket --size 1920x1080 --spp 256
+  tessera quote job.toml --farm @ticket
   tessera quote scene.glb --farm @ticket --frames 1-240 --json
   tessera quote scene.glb --farm @ticket --explain
   tessera quote scene.glb --farm @ticket --bid 15 --assurance 99
@@ -41,17 +43,24 @@ pub struct QuoteArgs {
 /// # Errors
 /// The scene, the options, the farm.
 pub fn run(args: &QuoteArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    let prepared = args.job.prepare(interrupt, None)?;
+    let described = args.job.described()?;
+    let offer = described.description.offer().map_err(|error| described.fault(&error))?;
+    let prepared = args.job.prepare(described, interrupt, None)?;
     door::block_on(async {
         let farm = door::connect(&args.farm, interrupt).await?;
-        let said = quote(args, prepared, &farm).await;
+        let said = quote(args, prepared, offer, &farm).await;
         farm.close().await;
         said.map(|()| Exit::Done)
     })
 }
 
-async fn quote(args: &QuoteArgs, prepared: PreparedJob, farm: &Farm) -> anyhow::Result<()> {
-    let (spec, quote) = prepared.quote(farm).await?;
+async fn quote(
+    args: &QuoteArgs,
+    prepared: PreparedJob,
+    offer: Offer,
+    farm: &Farm,
+) -> anyhow::Result<()> {
+    let (spec, quote) = prepared.quote(farm, offer).await?;
     if !args.explain {
         match args.json {
             true => text::print(json::quote(&quote))?,

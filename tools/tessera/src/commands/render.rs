@@ -4,22 +4,24 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use client::pictures::{Label, Outputs, camera_words};
+use client::{Description, DescriptionError};
 use film::{FrameRate, Metadata};
 use protocol::{NoiseTarget, RenderSettings};
 use renderer::{Backend, Effort, RenderScene};
 use scene::Scene;
 
 use crate::backend::BackendArgs;
-use crate::exit::{Exit, WithExit as _, fail};
+use crate::described;
+use crate::exit::{Exit, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::layers::{self, FrameTime, LayerName};
 use crate::local::{self, Rendered};
-use crate::options::{EnvironmentArgs, NoiseArgs, PictureArgs};
+use crate::options::{EnvironmentArgs, NoiseArgs, PictureArgs, first_camera};
 use crate::output::{self, OutputArgs};
 use crate::progress::Progress;
 use crate::text;
-use crate::wishes::{self, Asked};
+use crate::wishes::{self, Seen};
 
 /// Options of `tessera render`.
 #[derive(Debug, Args)]
@@ -85,19 +87,22 @@ pub fn run(args: &RenderArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         return Err(fail(Exit::Usage, message));
     }
     let noise = args.noise.target()?;
+    let mut description = Description { fps: Some(args.fps), ..Description::default() };
+    args.picture.describe(&mut description);
+    let fault = |error: DescriptionError| described::fault(&error, None);
     // What is wrong already is told before a long import.
-    args.picture.check(args.fps).exit(Exit::Usage)?;
+    described::check(&description).map_err(fault)?;
     let imported = args.environment.import(&args.scene)?;
-    let cameras = args.picture.cameras(Some(&imported.scene))?;
-    let asked = Asked::of(&imported, &args.picture, &cameras[0], Some(&args.output));
-    asked.set(&mut outputs.look);
+    let size = imported.wishes.resolution;
+    args.picture.complete(&mut description, Some(&imported.scene), size)?;
+    let asks = wishes::asks_of(&imported, &first_camera(&description));
+    let seen = Seen::of(&asks, Some(&args.output));
+    wishes::say(&description, &asks, &seen);
+    seen.set(&mut outputs.look);
+    let cameras = description.camera_choices().map_err(fault)?;
+    let views = wishes::views(&description, &imported).map_err(fault)?;
+    let jobs: Vec<_> = views.into_iter().zip(camera_words(&cameras)).collect();
     let scene = imported.scene;
-    let mut jobs = Vec::with_capacity(cameras.len());
-    for (camera, word) in cameras.iter().zip(camera_words(&cameras)) {
-        let shutter = wishes::shutter_of(&scene, &args.picture, camera);
-        let settings = args.picture.settings(camera, &Asked { shutter, ..asked }, args.fps);
-        jobs.push((settings, word));
-    }
     // The first is prepared before a device is opened, which takes longer.
     let effort = if args.preview { Effort::Preview } else { Effort::Full };
     let first = local::prepare(&scene, &jobs[0].0, time_s, effort)?;
@@ -138,7 +143,7 @@ impl Easel<'_> {
         let (args, settings, noise) = (self.args, render_scene.settings(), self.noise);
         let of = if label.of_cameras { format!("{}, ", settings.camera) } else { String::new() };
         let (frame, samples) = (text::frame(settings), settings.samples);
-        eprintln!("  rendering   {of}{frame}, {samples} spp, {}", self.description);
+        note!("  rendering   {of}{frame}, {samples} spp, {}", self.description);
 
         let cancel = self.interrupt.cancel();
         let progress = Progress::start("rendering", "tiles");
@@ -159,9 +164,9 @@ impl Easel<'_> {
             ..client::shots::metadata(settings)
         };
         let written = output::write(&self.outputs, &rendered.picture, label, &metadata)?;
-        eprintln!("  {}", summary(&rendered));
+        note!("  {}", summary(&rendered));
         if noise.is_some() && rendered.complete {
-            eprintln!("  {}", saved(&rendered, settings));
+            note!("  {}", saved(&rendered, settings));
         }
         if args.json {
             let camera = metadata.camera.as_deref();
@@ -171,9 +176,9 @@ impl Easel<'_> {
         }
         match (rendered.complete, has_layers) {
             (true, true) => return Ok(Exit::Done),
-            (true, false) => eprintln!("  interrupted; the picture is whole, without --layers"),
+            (true, false) => note!("  interrupted; the picture is whole, without --layers"),
             (false, _) => {
-                eprintln!("  interrupted; the tiles that were not rendered are transparent");
+                note!("  interrupted; the tiles that were not rendered are transparent");
             }
         }
         Ok(Exit::Interrupted)
@@ -216,7 +221,8 @@ fn saved(rendered: &Rendered, settings: &RenderSettings) -> String {
     )
 }
 
-fn object(
+/// A picture that was rendered, for programs.
+pub fn object(
     rendered: &Rendered,
     written: &[PathBuf],
     backend: &str,

@@ -115,9 +115,9 @@ fn serve(args: RunArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         }
         News::Moved(ready) => {
             tell_ticket(&ready, &ticket_file, is_private);
-            eprintln!("  the ticket has changed: it leads to another scheduler of the farm, too");
+            note!("  the ticket has changed: it leads to another scheduler of the farm, too");
         }
-        News::StandingBy(leader) => eprintln!("  standing by: {leader} leads the farm"),
+        News::StandingBy(leader) => note!("  standing by: {leader} leads the farm"),
         News::Draining(left) => tell_draining(left),
     };
     door::block_on(async { scheduler::run(config, tell, interrupt.wait()).await })?;
@@ -131,35 +131,32 @@ fn serve(args: RunArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
 fn tell_ticket(ready: &Ready, ticket_file: &Path, is_private: bool) {
     let ticket = ready.ticket.to_string();
     if let Err(error) = write_whole(ticket_file, &ticket, is_private) {
-        eprintln!("warning: the ticket file was not written ({error}): {}", ticket_file.display());
+        note!("warning: the ticket file was not written ({error}): {}", ticket_file.display());
     }
     // Whoever started us may not read: the farm runs all the same.
     if let Err(error) = text::print(&ticket) {
-        eprintln!("warning: the ticket was not printed: {error}");
+        note!("warning: the ticket was not printed: {error}");
     }
 }
 
 fn tell_draining(left: Option<usize>) {
     match left {
-        None => eprintln!("  it takes new jobs again"),
-        Some(0) => eprintln!("  it has drained: no job is left that goes on; it stops in a moment"),
+        None => note!("  it takes new jobs again"),
+        Some(0) => note!("  it has drained: no job is left that goes on; it stops in a moment"),
         Some(jobs) => {
             let jobs = text::plural(jobs as u64, "job goes on", "jobs go on");
-            eprintln!("  it takes no new jobs; {jobs}, and then it stops");
+            note!("  it takes no new jobs; {jobs}, and then it stops");
         }
     }
 }
 
 fn tell_open(ready: &Ready, ticket_file: &Path, is_private: bool) {
     if let Some(address) = ready.status {
-        eprintln!("  its status: http://{address}/");
+        note!("  its status: http://{address}/");
     }
-    eprintln!(
-        "  the farm is open; nodes join with: tessera node --farm @{}",
-        ticket_file.display()
-    );
+    note!("  the farm is open; nodes join with: tessera node --farm @{}", ticket_file.display());
     if is_private {
-        eprintln!("  it is private: whoever has the ticket gets in, and nobody else");
+        note!("  it is private: whoever has the ticket gets in, and nobody else");
     }
 }
 

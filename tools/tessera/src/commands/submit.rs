@@ -4,32 +4,33 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
-use client::Farm;
-use protocol::{CameraChoice, JobSpec, Needs, Offer, Quote, RenderSettings, SceneId, ViewIndex};
+use client::{Farm, SceneAsks};
+use protocol::{CameraChoice, JobSpec, Offer, Quote, RenderSettings, SceneId, ViewIndex};
 use renderer::{Effort, Probe, RenderScene};
-use scene::{Package, Scene};
+use scene::{Imported, Package, Scene};
 
 use crate::commands::order::{OfferArgs, OrderArgs};
+use crate::described::{Described, Source};
 use crate::door;
-use crate::exit::{Exit, WithExit as _, fail};
+use crate::exit::{Exit, fail};
 use crate::interrupt::Interrupt;
 use crate::local;
 use crate::needs::{NeedsArgs, reach_lines};
-use crate::options::{EnvironmentArgs, FrameArgs, NoiseArgs, PictureArgs};
+use crate::options::{EnvironmentArgs, FarmArgs, FrameArgs, NoiseArgs, PictureArgs};
 use crate::output::OutputArgs;
-use crate::wishes::{self, Asked};
+use crate::wishes::{self, Seen};
 use crate::{text, upload};
 
 /// What a job renders.
 #[derive(Debug, Args)]
 pub struct JobArgs {
-    /// The scene, .glb or .gltf
+    /// The scene, .glb or .gltf, or a job file, .toml, that names it; see docs/cli.md
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "scene")]
     file: Option<PathBuf>,
-    /// A scene that the farm already holds, instead of a file
-    #[arg(long, value_name = "scn_…", conflicts_with_all = ["file", "env"])]
+    /// A scene that the farm already holds, instead of a file, or of the one that a job file names
+    #[arg(long, value_name = "scn_…", conflicts_with = "env")]
     scene: Option<SceneId>,
-    /// The job's name; without it, the file's
+    /// The job's name; without it, the scene file's
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
@@ -40,9 +41,9 @@ pub struct JobArgs {
     environment: EnvironmentArgs,
     #[command(flatten)]
     frames: FrameArgs,
-    /// Side of the square tiles, pixels
-    #[arg(long, value_name = "PX", default_value_t = JobSpec::TILE_SIDE_PX)]
-    tile: u32,
+    /// Side of the square tiles, pixels; without it 128, or more in jobs of very many tiles
+    #[arg(long, value_name = "PX")]
+    tile: Option<u32>,
     #[command(flatten)]
     needs: NeedsArgs,
     #[command(flatten)]
@@ -54,6 +55,7 @@ pub struct JobArgs {
 #[command(before_help = "\
 Examples:
   tessera jobs submit scene.glb --farm @ticket --follow -o frame.exr
+  tessera jobs submit job.toml --farm @ticket --yes --max-cost 5.00
   tessera jobs submit scene.glb --farm @ticket --frames 1-240 --yes --max-cost 5.00
   tessera jobs submit scene.glb --farm @ticket --all-cameras --follow -o '{camera}.exr'
   tessera jobs submit scene.glb --farm @ticket --bid 15 --assurance 99
@@ -73,18 +75,48 @@ pub struct SubmitArgs {
     order: OrderArgs,
 }
 
+impl SubmitArgs {
+    /// Which farm.
+    pub const fn farm(&self) -> &FarmArgs {
+        &self.order.farm
+    }
+}
+
 /// A job ready to be quoted.
 pub struct PreparedJob {
-    spec: JobSpec,
-    needs: NeedsArgs,
-    offer: Offer,
+    described: Described,
+    scene: SceneId,
+    asks: SceneAsks,
     /// The scene's package, for a farm that does not hold it.
     package: Option<Package>,
-    /// What the scene's file asks of the picture.
-    asked: Asked,
+    /// How the scene's file asks to be seen.
+    seen: Seen,
 }
 
 impl JobArgs {
+    /// The job that the options and perhaps a file describe, checked as far as it can be without its
+    /// scene.
+    ///
+    /// # Errors
+    /// Usage: what cannot be. Not found: no such job file.
+    pub fn described(&self) -> anyhow::Result<Described> {
+        let mut described = Described::new(self.file.as_deref(), self.scene)?;
+        let description = &mut described.description;
+        self.picture.describe(description);
+        self.noise.describe(description)?;
+        self.frames.describe(description)?;
+        self.needs.describe(description);
+        self.offer.describe(description);
+        description.tile = self.tile.or(description.tile);
+        let name = self.name.clone().or(description.name.take());
+        description.name = name.or_else(|| match &described.source {
+            Source::File(path) => Some(local::name_of(path)),
+            Source::Held(_) => None,
+        });
+        described.check()?;
+        Ok(described)
+    }
+
     /// Imports the scene and checks the job, without a network; `output` where its picture will be
     /// written here.
     ///
@@ -92,57 +124,52 @@ impl JobArgs {
     /// The scene cannot be imported or prepared; a setting is out of range.
     pub fn prepare(
         &self,
+        mut described: Described,
         interrupt: &Interrupt,
         output: Option<&OutputArgs>,
     ) -> anyhow::Result<PreparedJob> {
-        let frames = self.frames.range();
-        self.picture.check(frames.fps).exit(Exit::Usage)?;
-        let noise = self.noise.target()?;
-        let imported =
-            self.file.as_deref().map(|file| self.environment.import(file)).transpose()?;
-        let scene = imported.as_ref().map(|imported| &imported.scene);
-        let cameras = self.picture.cameras(scene)?;
-        let (asked, package, id) = match (&imported, self.scene) {
-            (Some(imported), _) => {
-                let asked = Asked::of(imported, &self.picture, &cameras[0], output);
-                one_shutter(&imported.scene, &self.picture, &cameras)?;
-                let package = scene::pack(&imported.scene);
-                let id = package.id();
-                (asked, Some(package), id)
+        let id = match &described.source {
+            Source::Held(id) => *id,
+            Source::File(path) => {
+                let (import, folder) = (&described.import, described.folder());
+                let imported = self.environment.import_over(import, path, folder)?;
+                return self.prepare_imported(described, &imported, interrupt, output);
             }
-            (None, Some(id)) => (Asked::default(), None, id),
-            (None, None) => return Err(fail(Exit::Usage, "name a scene file, or --scene")),
         };
-        let name = self.name.clone().or_else(|| self.file.as_deref().map(local::name_of));
-        let spec = JobSpec {
-            name: name.unwrap_or_else(|| id.short()),
-            scene: id,
-            settings: self.picture.settings(&cameras[0], &asked, frames.fps),
-            more_cameras: cameras[1..].to_vec(),
-            frames,
-            tile_side_px: self.tile,
-            base: None,
-            noise,
-            // Who we are is known when the farm is.
-            needs: Needs::default(),
-        };
-        spec.validate().exit(Exit::Usage)?;
-        if let Some(imported) = &imported {
-            let probes = probes(&imported.scene, &spec, interrupt)?;
-            eprintln!("  estimate    {}", estimate(&probes, &spec.settings, frames.count()));
+        self.picture.complete(&mut described.description, None, None)?;
+        let asks = SceneAsks::default();
+        described.spec(id, &asks)?;
+        Ok(PreparedJob { described, scene: id, asks, package: None, seen: Seen::default() })
+    }
+
+    fn prepare_imported(
+        &self,
+        mut described: Described,
+        imported: &Imported,
+        interrupt: &Interrupt,
+        output: Option<&OutputArgs>,
+    ) -> anyhow::Result<PreparedJob> {
+        let (scene, size) = (&imported.scene, imported.wishes.resolution);
+        self.picture.complete(&mut described.description, Some(scene), size)?;
+        let cameras = described.description.camera_choices();
+        let cameras = cameras.map_err(|error| described.fault(&error))?;
+        let asks = wishes::asks_of(imported, &cameras[0]);
+        let seen = Seen::of(&asks, output);
+        wishes::say(&described.description, &asks, &seen);
+        if described.description.shutter.is_none() {
+            one_shutter(scene, &cameras)?;
         }
-        let needs = self.needs.clone();
-        Ok(PreparedJob { spec, needs, offer: self.offer.offer(), package, asked })
+        let package = scene::pack(scene);
+        let spec = described.spec(package.id(), &asks)?;
+        let probes = probes(scene, &spec, interrupt)?;
+        note!("  estimate    {}", estimate(&probes, &spec.settings, spec.frames.count()));
+        Ok(PreparedJob { described, scene: package.id(), asks, package: Some(package), seen })
     }
 }
 
 /// A job has one shutter: cameras of a scene that ask for several need an option that decides.
-fn one_shutter(
-    scene: &Scene,
-    picture: &PictureArgs,
-    cameras: &[CameraChoice],
-) -> anyhow::Result<()> {
-    let shutter = |camera: &CameraChoice| wishes::shutter_of(scene, picture, camera).unwrap_or(0.0);
+fn one_shutter(scene: &Scene, cameras: &[CameraChoice]) -> anyhow::Result<()> {
+    let shutter = |camera: &CameraChoice| wishes::shutter_of(scene, camera).unwrap_or(0.0);
     let (first, wanted) = (&cameras[0], shutter(&cameras[0]));
     match cameras.iter().find(|camera| shutter(camera).to_bits() != wanted.to_bits()) {
         None => Ok(()),
@@ -166,19 +193,20 @@ fn probes(scene: &Scene, spec: &JobSpec, interrupt: &Interrupt) -> anyhow::Resul
 }
 
 impl PreparedJob {
-    /// Uploads the scene unless the farm has it, and asks for the price.
+    /// Uploads the scene unless the farm has it, and asks for the price on these terms.
     ///
     /// # Errors
     /// The farm.
-    pub async fn quote(self, farm: &Farm) -> anyhow::Result<(JobSpec, Quote)> {
-        let spec = JobSpec { needs: self.needs.needs(farm.id()), ..self.spec };
-        spec.validate().exit(Exit::Usage)?;
+    pub async fn quote(self, farm: &Farm, offer: Offer) -> anyhow::Result<(JobSpec, Quote)> {
+        let described = &self.described;
+        let spec = described.description.spec(self.scene, &self.asks, farm.id());
+        let spec = spec.map_err(|error| described.fault(&error))?;
         if let Some(package) = self.package {
             upload::send(farm, package).await?;
         }
-        let quote = farm.quote(&spec, self.offer).await.context("there is no quote")?;
+        let quote = farm.quote(&spec, offer).await.context("there is no quote")?;
         for line in reach_lines(&spec.needs, quote.memory, quote.reach) {
-            eprintln!("{line}");
+            note!("{line}");
         }
         Ok((spec, quote))
     }
@@ -225,20 +253,25 @@ pub fn estimate(probes: &[Probe], settings: &RenderSettings, frames: u32) -> Str
 /// The scene, the options, the farm; not enough tokens; no consent.
 pub fn run(args: &SubmitArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let SubmitArgs { job, order } = args;
-    let name = job.file.as_deref().map_or_else(|| "job".to_owned(), local::name_of);
-    let mut outputs = order.check(&name)?;
-    let prepared = job.prepare(interrupt, order.follow.then_some(&order.output))?;
-    if let Some(outputs) = &mut outputs {
-        prepared.asked.set(&mut outputs.look);
+    let mut described = job.described()?;
+    let name = described.file_name();
+    let file = described.file.clone();
+    let mut terms = order.terms(&mut described.description, file.as_ref(), &name)?;
+    let prepared = job.prepare(described, interrupt, order.follow.then_some(&order.output))?;
+    if let Some(outputs) = &mut terms.outputs {
+        prepared.seen.set(&mut outputs.look);
     }
     door::block_on(async {
         let farm = door::connect(&order.farm, interrupt).await?;
         let ordered = async {
-            let (spec, quote) = prepared.quote(&farm).await?;
-            order.order(&farm, (&spec, &quote), outputs, interrupt).await
+            let (spec, quote) = prepared.quote(&farm, terms.offer).await?;
+            order.order(&farm, (&spec, &quote), terms, interrupt).await
         };
         let exit = ordered.await;
         farm.close().await;
         exit
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,7 +108,7 @@ async fn list(args: &ListArgs, farm: &Farm) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if verdicts.is_empty() {
-        eprintln!("  no verdicts");
+        note!("  no verdicts");
         return Ok(Exit::Done);
     }
     let rows = verdicts.iter().map(|(number, verdict)| {
@@ -125,7 +125,8 @@ async fn list(args: &ListArgs, farm: &Farm) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn words(kind: &VerdictKind) -> String {
+/// A verdict in words.
+pub fn words(kind: &VerdictKind) -> String {
     match kind {
         VerdictKind::Accepted { pixels_checked, pay, .. } => {
             format!("accepted, {pixels_checked} pixels checked, {pay} tokens")
@@ -142,7 +143,8 @@ fn words(kind: &VerdictKind) -> String {
     }
 }
 
-fn object(number: u64, verdict: &Verdict) -> serde_json::Value {
+/// A verdict as an object.
+pub fn object(number: u64, verdict: &Verdict) -> serde_json::Value {
     let unit = &verdict.unit;
     json!({
         "v": json::VERSION,
@@ -176,13 +178,13 @@ async fn evidence(args: &EvidenceArgs, farm: &Farm) -> anyhow::Result<Exit> {
     }
     if let Some(path) = &args.output {
         papers::write(path, farm.scheduler(), &paper)?;
-        eprintln!("  check it with: tessera verify {} --scene SCENE", path.display());
+        note!("  check it with: tessera verify {} --scene SCENE", path.display());
     }
     Ok(Exit::Done)
 }
 
 async fn appeal(args: &AppealArgs, farm: &Farm) -> anyhow::Result<Exit> {
     farm.ask(Request::Appeal { lease: args.lease }).await?;
-    eprintln!("  the tile is being rendered once more; what comes of it is among your verdicts");
+    note!("  the tile is being rendered once more; what comes of it is among your verdicts");
     Ok(Exit::Done)
 }

@@ -78,7 +78,7 @@ fn verify_receipt(
     let checked = Arc::new(checked.context("the receipt does not hold").exit(Exit::Failed)?);
     say_receipt(receipt, &checked, farm)?;
     let Some(scene) = args.imported(checked.spec.scene)? else {
-        eprintln!("  to see whether its pixels are right, give the scene: --scene FILE");
+        note!("  to see whether its pixels are right, give the scene: --scene FILE");
         return Ok(Exit::Done);
     };
     let drawn = render(receipt, checked, &scene, args.pixels)?;
@@ -96,7 +96,7 @@ fn verify_receipt(
         })?;
     }
     if args.picture.is_none() && args.farm.is_none() {
-        eprintln!(
+        note!(
             "  to hold them against the result, give the picture (--picture) or the farm (--farm)"
         );
     }
@@ -195,9 +195,9 @@ fn verify_evidence(
         examine(signed, farm).context("the evidence does not hold").exit(Exit::Failed)?;
     text::print(papers::pixel_table(&examined))?;
     let evidence = &examined.evidence;
-    eprintln!("  {} signed a film with these pixels; {farm} refused it", evidence.node);
+    note!("  {} signed a film with these pixels; {farm} refused it", evidence.node);
     let Some(scene) = args.imported(evidence.piece.scene)? else {
-        eprintln!("  to see who is right, give the scene: --scene FILE");
+        note!("  to see who is right, give the scene: --scene FILE");
         return Ok(Exit::Done);
     };
     who_is_right(&examined, &scene)
@@ -215,7 +215,7 @@ fn verify_testimony(
     let pixels = text::plural(places.len() as u64, "pixel", "pixels");
     text::print(format_args!("{} was asked for {pixels} and found {said}", lease.node))?;
     let Some(scene) = args.imported(lease.scene)? else {
-        eprintln!("  to see who is right, give the scene: --scene FILE");
+        note!("  to see who is right, give the scene: --scene FILE");
         return Ok(Exit::Done);
     };
     of_this_engine(lease.engine)?;

@@ -12,7 +12,7 @@ use crate::json;
 use crate::options::FarmArgs;
 use crate::text;
 
-mod earnings;
+pub(crate) mod earnings;
 
 use self::earnings::EarningsArgs;
 
@@ -158,7 +158,7 @@ fn risk(args: &StakeArgs, interrupt: &Interrupt, request: Request) -> anyhow::Re
         let asked = farm.ask(request).await;
         farm.close().await;
         asked?;
-        eprintln!("  done; see it with: tessera wallet balance");
+        note!("  done; see it with: tessera wallet balance");
         Ok(Exit::Done)
     })
 }
@@ -173,7 +173,7 @@ async fn balance(args: &BalanceArgs, farm: &Farm) -> anyhow::Result<Exit> {
     text::print(format_args!("escrowed  {:>16}", wallet.escrowed.to_string()))?;
     text::print(format_args!("held      {:>16}", wallet.held.to_string()))?;
     text::print(format_args!("at risk   {:>16}", wallet.staked.to_string()))?;
-    eprintln!("  you are {}", farm.id());
+    note!("  you are {}", farm.id());
     Ok(Exit::Done)
 }
 
@@ -183,14 +183,7 @@ async fn redeem(args: &RedeemArgs, voucher: &VoucherText, farm: &Farm) -> anyhow
     let amount = voucher.0.open()?.amount;
     let balance = farm.wallet().await?.balance;
     if args.json {
-        let object = serde_json::json!({
-            "v": json::VERSION,
-            "transfer": transfer.to_string(),
-            "amount": amount.to_string(),
-            "before": before,
-            "balance": balance.to_string(),
-        });
-        text::print(object)?;
+        text::print(json::redeemed(transfer, amount, before, balance))?;
         return Ok(Exit::Done);
     }
     let what = if before { "redeemed before" } else { "redeemed" };
@@ -210,7 +203,7 @@ async fn statement(args: &StatementArgs, farm: &Farm) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     text::print(statement_table(&page.rows))?;
-    eprintln!("  {} in all", text::plural(page.total, "entry", "entries"));
+    note!("  {} in all", text::plural(page.total, "entry", "entries"));
     Ok(Exit::Done)
 }
 

@@ -13,15 +13,15 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
-use client::Farm;
 use client::pictures::Outputs;
+use client::{Farm, SceneImport};
 use protocol::view::{FarmView, JobStatus, LedgerCheck, WalletView};
 use protocol::{
     CameraChoice, FrameRange, JobSpec, Offer, Rect, RenderSettings, Schedule, Size, TileGrid,
     limits,
 };
 use renderer::{Effort, RenderScene};
-use scene::{ImportOptions, Package, Scene};
+use scene::{Package, Scene};
 
 use crate::backend::BackendName;
 use crate::commands::{order, submit};
@@ -124,8 +124,8 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         .with_context(|| format!("the folder cannot be made: {}", args.out.display()))?;
     let name = local::name_of(&path);
 
-    eprintln!("Tessera: a farm of three nodes on this machine");
-    eprintln!();
+    note!("Tessera: a farm of three nodes on this machine");
+    note!();
     let started = Instant::now();
     let mut farm = LocalFarm::start(&farm::Options {
         threads: args.threads,
@@ -164,7 +164,7 @@ pub fn run(args: &DemoArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         outcome
     });
     if interrupt.is_set() {
-        eprintln!("  interrupted; the farm is closed");
+        note!("  interrupted; the farm is closed");
         return Ok(Exit::Interrupted);
     }
     let outcome = outcome?;
@@ -198,7 +198,7 @@ fn tile_side_px(size: Size) -> u32 {
 
 /// A line of the story on standard error.
 fn say(label: &str, words: &str) {
-    eprintln!("  {label:<11} {words}");
+    note!("  {label:<11} {words}");
 }
 
 /// The scene asked for; else ours, beside the sources or in the current folder.
@@ -219,7 +219,7 @@ fn scene_path(args: &DemoArgs) -> anyhow::Result<PathBuf> {
 }
 
 fn import(path: &Path, settings: &RenderSettings) -> anyhow::Result<(Scene, RenderScene)> {
-    let scene = local::import(path, &ImportOptions::default())?.scene;
+    let scene = local::import(path, &SceneImport::default(), Path::new(""))?.scene;
     let render_scene = local::prepare(&scene, settings, 0.0, Effort::Full)?;
     Ok((scene, render_scene))
 }

@@ -74,7 +74,7 @@ pub fn say_checked(picture: &PictureCheck) {
 /// Standard output is gone.
 pub fn print(ending: &Ending) -> std::io::Result<()> {
     let outcome = &ending.outcome;
-    eprintln!();
+    note!();
     let header = ["node", "tiles", "refused", "rays", "reputation", "tokens earned", "verdict"];
     let mut nodes = outcome.farm.nodes.clone();
     nodes.sort_by(|a, b| a.name.cmp(&b.name));

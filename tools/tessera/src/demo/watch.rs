@@ -105,7 +105,7 @@ pub async fn watch(
         return Err(fail(Exit::Interrupted, "interrupted"));
     };
     let took = started.elapsed();
-    let files = download.finish()?;
+    let files = download.finish(false)?;
     Ok(Watched {
         job: *job,
         written: files.written,

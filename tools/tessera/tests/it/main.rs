@@ -3,6 +3,7 @@
 mod client;
 mod demo;
 mod doctor;
+mod jobs;
 mod ledger;
 mod needs;
 mod pictures;
@@ -10,4 +11,6 @@ mod preview;
 mod quote;
 mod run;
 mod sandbox;
+mod settings;
 mod usage;
+mod video;

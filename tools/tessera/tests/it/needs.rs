@@ -9,11 +9,11 @@ use crate::quote::Farm;
 use crate::run::{Place, Said};
 
 /// A node of the person of a place, which stops when it is dropped.
-struct Node(Child);
+pub struct Node(Child);
 
 impl Node {
     /// Starts one, which has qualified when this returns.
-    fn start(place: &Place, more: &[&str]) -> Self {
+    pub fn start(place: &Place, more: &[&str]) -> Self {
         let arguments = [
             "node",
             "--farm",

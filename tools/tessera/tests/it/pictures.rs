@@ -131,7 +131,11 @@ fn several_cameras_make_several_pictures() {
     let refused = |code, words: &[&str], more: &[&str]| {
         place.refused(code, words, &[&["render", &scene], &SMALL[..], more].concat());
     };
-    refused(2, &["--camera wide"], &["--camera", "wide", "--camera", "wide"]);
+    refused(
+        2,
+        &["--camera: \"wide\" stands there twice"],
+        &["--camera", "wide", "--camera", "wide"],
+    );
     refused(2, &["--frame"], &["--time", "1.5", "-o", "{frame}.exr"]);
 }
 

@@ -37,7 +37,9 @@ impl Place {
             .env("TESSERA_HOME", self.folder.path())
             .env_remove("TESSERA_FARM")
             .env_remove("TESSERA_KEY")
-            .env_remove("TESSERA_LOG");
+            .env_remove("TESSERA_LOG")
+            .env_remove("TESSERA_FFMPEG")
+            .env_remove("NO_COLOR");
         command
     }
 

@@ -33,6 +33,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "client",
         &["protocol", "transport", "scene", "film", "renderer", "proof", "farm-node", "unify"],
     ),
+    ("studio", &["protocol", "transport", "scene", "film", "client", "unify"]),
+    ("openjd", &["client", "unify"]),
     ("desktop-client", &["*"]),
     ("tessera", &["*"]),
     ("farm-tests", &["*"]),

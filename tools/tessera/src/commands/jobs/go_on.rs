@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use client::Farm;
+use client::{Description, Farm};
 use protocol::{JobId, JobSpec, Needs, RenderSettings, limits};
 
 use crate::commands::order::{OfferArgs, OrderArgs};
@@ -67,14 +67,16 @@ pub(super) async fn go_on(
     let noise = wanted.or(before.noise).filter(|_| !args.all_samples);
     let needs = match args.any_node {
         true => Needs::default(),
-        false => args.needs.over(&before.needs, farm.id()),
+        false => args.needs.over(&before.needs, farm.id())?,
     };
     let spec = JobSpec { settings, base: Some(args.job), noise, needs, ..before };
     spec.validate().exit(Exit::Usage)?;
-    let outputs = args.order.check(&spec.name)?;
-    let quote = farm.quote(&spec, args.offer.offer()).await.context("there is no quote")?;
+    let mut order = Description::default();
+    args.offer.describe(&mut order);
+    let terms = args.order.terms(&mut order, None, &spec.name)?;
+    let quote = farm.quote(&spec, terms.offer).await.context("there is no quote")?;
     for line in reach_lines(&spec.needs, quote.memory, quote.reach) {
-        eprintln!("{line}");
+        note!("{line}");
     }
-    args.order.order(farm, (&spec, &quote), outputs, interrupt).await
+    args.order.order(farm, (&spec, &quote), terms, interrupt).await
 }

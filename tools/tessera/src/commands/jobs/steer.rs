@@ -144,7 +144,7 @@ pub(super) async fn prefer(args: &PriorityArgs, farm: &Farm) -> anyhow::Result<E
     farm.ask(Request::Steer { job: args.which.job, steering }).await?;
     let job = now(farm, args.which.job).await?;
     if !args.which.json {
-        eprintln!("  priority {} among your jobs", job.priority);
+        note!("  priority {} among your jobs", job.priority);
     }
     say(&job, args.which.json)
 }
@@ -158,7 +158,7 @@ pub(super) async fn retry(args: &RetryArgs, farm: &Farm) -> anyhow::Result<Exit>
     for selection in args.selections() {
         farm.ask(Request::Steer { job, steering: Steering::Retry(selection) }).await?;
     }
-    eprintln!("  who failed at it may try again");
+    note!("  who failed at it may try again");
     say(&now(farm, job).await?, args.which.json)
 }
 
@@ -184,7 +184,7 @@ pub(super) async fn first(args: &FirstArgs, farm: &Farm) -> anyhow::Result<Exit>
     let which = Selection { frame: args.frame, view: args.camera.map(ViewIndex), tile };
     farm.ask(Request::Steer { job, steering: Steering::First(which) }).await?;
     if !args.which.json {
-        eprintln!("  first: {which}");
+        note!("  first: {which}");
     }
     say(&now(farm, job).await?, args.which.json)
 }
@@ -205,21 +205,22 @@ fn instead_of_retry(job: &JobSummary) -> String {
 pub(super) async fn end(args: &EndArgs, farm: &Farm, steering: Steering) -> anyhow::Result<Exit> {
     let before = now(farm, args.which.job).await?;
     if before.status.is_over() {
-        eprintln!("  the job has ended already ({}); nothing to end", before.status.word());
+        note!("  the job has ended already ({}); nothing to end", before.status.word());
         return say(&before, args.which.json);
     }
     if args.dry_run {
         let left = before.price.checked_sub(before.spent).unwrap_or_default();
-        eprintln!(
+        note!(
             "  would end with {} of {} units accepted; up to {left} tokens would return",
-            before.units_accepted, before.units
+            before.units_accepted,
+            before.units
         );
         return say(&before, args.which.json);
     }
     farm.ask(Request::Steer { job: args.which.job, steering }).await?;
     let after = now(farm, args.which.job).await?;
     if !after.status.is_over() {
-        eprintln!(
+        note!(
             "  it ends when what nodes have begun is in; see it with: tessera jobs watch {}",
             args.which.job
         );
@@ -234,7 +235,7 @@ async fn now(farm: &Farm, job: JobId) -> anyhow::Result<JobSummary> {
 fn say(job: &JobSummary, json: bool) -> anyhow::Result<Exit> {
     match json {
         true => text::print(json::job(job))?,
-        false => super::say_end(job),
+        false => super::watch::say_end(job),
     }
     Ok(Exit::Done)
 }

@@ -139,7 +139,7 @@ pub(super) fn restore(args: &RestoreArgs) -> anyhow::Result<Exit> {
     text::print(format_args!("signed by {key}"))?;
     text::print(format_args!("head {}", restored.head.chain))?;
     if witnessed.is_empty() {
-        eprintln!("  no checkpoint was given, so nothing shows whether the backup is the newest");
+        note!("  no checkpoint was given, so nothing shows whether the backup is the newest");
     }
     Ok(Exit::Done)
 }
@@ -162,6 +162,6 @@ pub(super) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
     let mut out = std::io::BufWriter::new(out);
     let entries = offline::export(&dir, key, format, &mut out)?;
     out.flush()?;
-    eprintln!("  {}", text::plural(entries, "entry", "entries"));
+    note!("  {}", text::plural(entries, "entry", "entries"));
     Ok(Exit::Done)
 }

@@ -107,13 +107,13 @@ pub(super) fn grant(args: &GrantArgs, interrupt: &Interrupt) -> anyhow::Result<E
             // The voucher above is good all the same, and pays once.
             let (transfer, _before) =
                 redeemed.context("the voucher was signed, but not redeemed")?;
-            eprintln!("  redeemed: {} tokens, {transfer}", args.amount);
+            note!("  redeemed: {} tokens, {transfer}", args.amount);
         }
         (None, Some(to)) => {
-            eprintln!("  {} tokens for {to}, once it is redeemed", args.amount);
+            note!("  {} tokens for {to}, once it is redeemed", args.amount);
         }
         (None, None) => {
-            eprintln!("  {} tokens for whoever redeems it first: keep it like money", args.amount);
+            note!("  {} tokens for whoever redeems it first: keep it like money", args.amount);
         }
     }
     Ok(Exit::Done)

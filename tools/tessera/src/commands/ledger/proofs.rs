@@ -74,7 +74,7 @@ pub(super) fn prove(args: &ProveArgs) -> anyhow::Result<Exit> {
         let proof = offline::prove_consistency(&dir, key, old_size, kept.as_deref())?;
         let size = proof.checkpoint(key).context("the checkpoint does not hold; report this")?.size;
         hand_out(args, &proof.to_text())?;
-        eprintln!("  the first {size} entries go on from the first {old_size}");
+        note!("  the first {size} entries go on from the first {old_size}");
         return Ok(Exit::Done);
     }
     let wanted = wanted(&args.what)?;
@@ -87,7 +87,7 @@ pub(super) fn prove(args: &ProveArgs) -> anyhow::Result<Exit> {
     };
     let proven = proof.check(key).context("the proof just made does not hold; report this")?;
     hand_out(args, &proof.to_text())?;
-    eprintln!("  {}", summary(&proven));
+    note!("  {}", summary(&proven));
     Ok(Exit::Done)
 }
 

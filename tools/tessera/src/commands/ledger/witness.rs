@@ -188,7 +188,7 @@ pub(super) fn witnessed(args: &WitnessedArgs) -> anyhow::Result<Exit> {
             let message = format!("nothing speaks against {farm} here: {}", folder.display());
             return Err(fail(Exit::NotFound, message));
         };
-        eprintln!("  {farm} is dealt with again; the evidence is in {}", evidence.display());
+        note!("  {farm} is dealt with again; the evidence is in {}", evidence.display());
         return Ok(Exit::Done);
     }
     let kept = witness::kept(&folder)?;

@@ -80,7 +80,7 @@ fn skip_line(input: &mut impl BufRead) -> std::io::Result<()> {
 fn complain(number: u64, why: &str, json: bool) {
     let message = format!("line {number} of standard input is no wish and changes nothing: {why}");
     if !json {
-        eprintln!("  {message}");
+        note!("  {message}");
         return;
     }
     if let Err(error) = text::print(said::bad_line(number, &message)) {

@@ -37,13 +37,13 @@ pub fn run(args: &DrainArgs) -> anyhow::Result<Exit> {
     let failed = || format!("the scheduler's folder cannot be written: {shown}");
     if !args.undo {
         scheduler::drain(&args.data).with_context(failed)?;
-        eprintln!(
+        note!(
             "  it takes no new jobs from now on, ends those that go on, and stops then; --undo takes that back"
         );
     } else if scheduler::keep_open(&args.data).with_context(failed)? {
-        eprintln!("  it takes new jobs again");
+        note!("  it takes new jobs again");
     } else {
-        eprintln!("  it was not asked to drain, or has drained");
+        note!("  it was not asked to drain, or has drained");
     }
     Ok(Exit::Done)
 }

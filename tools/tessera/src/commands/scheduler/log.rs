@@ -78,7 +78,7 @@ fn log(args: &LogArgs) -> anyhow::Result<Exit> {
         }
     })?;
     printed?;
-    eprintln!(
+    note!(
         "  {} of {}, all verified",
         text::plural(told, "deed", "deeds"),
         text::plural(entries, "entry", "entries")
@@ -152,7 +152,7 @@ fn trace(args: &LogArgs, path: &Path) -> anyhow::Result<Exit> {
         .and_then(|()| to.flush())
         .with_context(failed)?;
     let leases = text::plural(spans.len() as u64, "lease", "leases");
-    eprintln!("  {leases} as a trace: {}", path.display());
+    note!("  {leases} as a trace: {}", path.display());
     Ok(Exit::Done)
 }
 

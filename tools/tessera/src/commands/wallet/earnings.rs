@@ -58,7 +58,7 @@ pub async fn show(args: &EarningsArgs, farm: &Farm) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
-        eprintln!("  nodes of yours have earned nothing since {}", ledger::offline::date(from_ms));
+        note!("  nodes of yours have earned nothing since {}", ledger::offline::date(from_ms));
     } else {
         text::print(sums(&rows))?;
     }
@@ -67,7 +67,7 @@ pub async fn show(args: &EarningsArgs, farm: &Farm) -> anyhow::Result<Exit> {
         text::print(schedule(&held, now_ms))?;
     }
     if !complete {
-        eprintln!("  older entries were not read; ask for fewer days");
+        note!("  older entries were not read; ask for fewer days");
     }
     Ok(Exit::Done)
 }
@@ -106,7 +106,8 @@ fn schedule(held: &[HeldRow], now_ms: u64) -> comfy_table::Table {
     text::table(&["free", "held", "films", "node"], &[1, 2], cells.collect())
 }
 
-fn sum_object(row: &EarningsRow) -> serde_json::Value {
+/// A sum for programs.
+pub fn sum_object(row: &EarningsRow) -> serde_json::Value {
     let (name, of) = match row.of {
         EarningsOf::Day(day_ms) => ("day", Some(ledger::offline::date(day_ms))),
         EarningsOf::Job(job) => ("job", job.map(|job| job.to_string())),
@@ -123,7 +124,8 @@ fn sum_object(row: &EarningsRow) -> serde_json::Value {
     })
 }
 
-fn held_object(row: &HeldRow) -> serde_json::Value {
+/// What is held, for programs.
+pub fn held_object(row: &HeldRow) -> serde_json::Value {
     json!({
         "v": json::VERSION,
         "held": row.amount.to_string(),

@@ -1,0 +1,358 @@
+//! Files of scenes, each under the SHA-256 of its bytes: what is here is never sent twice, and what
+//! was cut off goes on where it ended.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Body;
+use n0_future::StreamExt as _;
+use protocol::limits::SCENE_BYTES_MAX;
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::views::FileState;
+
+/// SHA-256 of a file's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileHash([u8; 32]);
+
+/// Text that is no hash.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no SHA-256; write it as 64 hexadecimal digits")]
+pub struct HashError(String);
+
+impl FromStr for FileHash {
+    type Err = HashError;
+
+    fn from_str(text: &str) -> Result<Self, HashError> {
+        let error = || HashError(text.chars().take(80).collect());
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(error());
+        }
+        let mut bytes = [0; 32];
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = std::str::from_utf8(digits).map_err(|_not_ascii| error())?;
+            // `from_str_radix` takes a sign.
+            let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let parsed = u8::from_str_radix(digits, 16).ok().filter(|_| plain);
+            *byte = parsed.ok_or_else(error)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for FileHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Why bytes were not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PutError {
+    /// The file does not end where they should go on.
+    #[error("{received_bytes} bytes of the file are here; go on from there")]
+    Offset {
+        /// Bytes that are here.
+        received_bytes: u64,
+    },
+    /// The file was said to have another size.
+    #[error("the file was said to have {before} bytes, now {now}; send the size that it has")]
+    OtherSize {
+        /// What was said first.
+        before: u64,
+        /// What is said now.
+        now: u64,
+    },
+    /// More than a scene may have.
+    #[error("a file of {0} bytes is too large; a scene has at most {SCENE_BYTES_MAX}")]
+    TooLarge(u64),
+    /// More bytes came than were announced.
+    #[error("more bytes came than the {0} that were announced; nothing beyond them was kept")]
+    TooMany(u64),
+    /// Whole, and another file.
+    #[error("the bytes have the SHA-256 {found}; they were thrown away, send the file anew")]
+    Hash {
+        /// What they have.
+        found: FileHash,
+    },
+    /// Somebody is sending it.
+    #[error("the same file is being sent by another request; ask again when that is done")]
+    UnderWay,
+    /// The connection was lost.
+    #[error("the connection was lost after {received_bytes} bytes; go on from there")]
+    Lost {
+        /// Bytes that are here.
+        received_bytes: u64,
+    },
+    /// The disk.
+    #[error("the file cannot be kept: {0}")]
+    Disk(#[from] io::Error),
+}
+
+/// Files on a disk.
+#[derive(Debug, Clone)]
+pub struct Files {
+    folder: PathBuf,
+    under_way: Arc<Mutex<BTreeSet<FileHash>>>,
+}
+
+/// Bytes are flushed to the disk at least this often.
+const FLUSH_BYTES: u64 = 64 << 20;
+
+impl Files {
+    /// Files in this folder, which is made.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(folder.join("part"))?;
+        Ok(Self { folder: folder.to_owned(), under_way: Arc::default() })
+    }
+
+    /// Where a whole file is.
+    #[must_use]
+    pub fn path(&self, hash: FileHash) -> PathBuf {
+        let name = hash.to_string();
+        self.folder.join(&name[..2]).join(name)
+    }
+
+    /// A folder on the same disk that goes when it is dropped.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn workplace(&self) -> io::Result<tempfile::TempDir> {
+        tempfile::Builder::new().prefix("scene-").tempdir_in(&self.folder)
+    }
+
+    fn part(&self, hash: FileHash) -> PathBuf {
+        self.folder.join("part").join(hash.to_string())
+    }
+
+    fn part_size(&self, hash: FileHash) -> PathBuf {
+        self.folder.join("part").join(format!("{hash}.size"))
+    }
+
+    /// Whether a file is whole.
+    #[must_use]
+    pub fn has(&self, hash: FileHash) -> bool {
+        self.path(hash).is_file()
+    }
+
+    /// How far a file has come; none where nothing of it is here.
+    #[must_use]
+    pub fn state(&self, hash: FileHash) -> Option<FileState> {
+        let sha256 = hash.to_string();
+        if let Ok(found) = std::fs::metadata(self.path(hash)) {
+            let (size_bytes, received_bytes) = (found.len(), found.len());
+            return Some(FileState { sha256, size_bytes, received_bytes, complete: true });
+        }
+        let received_bytes = std::fs::metadata(self.part(hash)).ok()?.len();
+        let size_bytes = self.announced(hash)?;
+        Some(FileState { sha256, size_bytes, received_bytes, complete: false })
+    }
+
+    fn announced(&self, hash: FileHash) -> Option<u64> {
+        std::fs::read_to_string(self.part_size(hash)).ok()?.trim().parse().ok()
+    }
+
+    /// Takes bytes of a file of this size, from `offset` on.
+    ///
+    /// # Errors
+    /// [`PutError`]; what came before it is kept, but for bytes of another hash.
+    pub async fn put(
+        &self,
+        hash: FileHash,
+        offset: u64,
+        size_bytes: u64,
+        body: Body,
+    ) -> Result<FileState, PutError> {
+        if size_bytes > SCENE_BYTES_MAX {
+            return Err(PutError::TooLarge(size_bytes));
+        }
+        let _turn = self.turn(hash).ok_or(PutError::UnderWay)?;
+        if let Some(state) = self.state(hash).filter(|state| state.complete) {
+            return Ok(state);
+        }
+        match self.announced(hash) {
+            Some(before) if before != size_bytes => {
+                return Err(PutError::OtherSize { before, now: size_bytes });
+            }
+            Some(_) => {}
+            None => tokio::fs::write(self.part_size(hash), size_bytes.to_string()).await?,
+        }
+        let received_bytes = self.append(hash, offset, size_bytes, body).await?;
+        if received_bytes < size_bytes {
+            let sha256 = hash.to_string();
+            return Ok(FileState { sha256, size_bytes, received_bytes, complete: false });
+        }
+        self.finish(hash).await?;
+        self.state(hash).ok_or_else(|| io::Error::other("the file has gone").into())
+    }
+
+    fn turn(&self, hash: FileHash) -> Option<Turn> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.insert(hash).then(|| Turn { hash, under_way: Arc::clone(&self.under_way) })
+    }
+
+    /// Writes what comes; returns how much is here then.
+    async fn append(
+        &self,
+        hash: FileHash,
+        offset: u64,
+        size_bytes: u64,
+        body: Body,
+    ) -> Result<u64, PutError> {
+        let mut options = tokio::fs::OpenOptions::new();
+        let mut file = options.create(true).append(true).open(self.part(hash)).await?;
+        let mut received = file.metadata().await?.len();
+        if received != offset {
+            return Err(PutError::Offset { received_bytes: received });
+        }
+        let mut unflushed = 0;
+        let mut stream = body.into_data_stream();
+        while let Some(bytes) = stream.next().await {
+            let Ok(bytes) = bytes else {
+                file.sync_all().await?;
+                return Err(PutError::Lost { received_bytes: received });
+            };
+            let room = size_bytes - received;
+            if bytes.len() as u64 > room {
+                file.sync_all().await?;
+                return Err(PutError::TooMany(size_bytes));
+            }
+            file.write_all(&bytes).await?;
+            received += bytes.len() as u64;
+            unflushed += bytes.len() as u64;
+            if unflushed >= FLUSH_BYTES {
+                file.sync_data().await?;
+                unflushed = 0;
+            }
+        }
+        file.sync_all().await?;
+        Ok(received)
+    }
+
+    /// Looks at the whole file's hash and puts it in its place.
+    async fn finish(&self, hash: FileHash) -> Result<(), PutError> {
+        let files = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let part = files.part(hash);
+            let found = hash_of(&part)?;
+            if found != hash {
+                std::fs::remove_file(&part)?;
+                std::fs::remove_file(files.part_size(hash))?;
+                return Err(PutError::Hash { found });
+            }
+            let path = files.path(hash);
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            std::fs::rename(&part, &path)?;
+            std::fs::remove_file(files.part_size(hash))?;
+            Ok(())
+        });
+        done.await.map_err(io::Error::other)?
+    }
+
+    /// Forgets a whole file.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn remove(&self, hash: FileHash) -> io::Result<()> {
+        match std::fs::remove_file(self.path(hash)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _gone => Ok(()),
+        }
+    }
+}
+
+/// The right to send a file.
+struct Turn {
+    hash: FileHash,
+    under_way: Arc<Mutex<BTreeSet<FileHash>>>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.remove(&self.hash);
+    }
+}
+
+fn hash_of(path: &Path) -> io::Result<FileHash> {
+    let mut file = std::fs::File::open(path)?;
+    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(FileHash(hasher.finalize().into())),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(bytes: &[u8]) -> FileHash {
+        FileHash(Sha256::digest(bytes).into())
+    }
+
+    async fn put(
+        files: &Files,
+        of: &[u8],
+        offset: u64,
+        bytes: &'static [u8],
+    ) -> Result<FileState, PutError> {
+        files.put(hash(of), offset, of.len() as u64, Body::from(bytes)).await
+    }
+
+    #[test]
+    fn hashes_are_sixty_four_digits() {
+        let text = "00ff".repeat(16);
+        assert_eq!(text.parse::<FileHash>().expect("a hash").to_string(), text);
+        for bad in ["", "00", &"0g".repeat(32), &"+f".repeat(32), &"é".repeat(32)] {
+            assert!(bad.parse::<FileHash>().is_err(), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_comes_in_pieces_and_goes_on_where_it_ended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = Files::open(folder.path()).expect("opens");
+        let whole = b"what is here is never sent twice";
+        assert_eq!(files.state(hash(whole)), None);
+        let state = put(&files, whole, 0, &whole[..10]).await.expect("taken");
+        assert_eq!((state.received_bytes, state.complete), (10, false));
+        let again = Files::open(folder.path()).expect("opens");
+        let wrong = put(&again, whole, 0, &whole[..10]).await;
+        assert!(matches!(wrong, Err(PutError::Offset { received_bytes: 10 })), "{wrong:?}");
+        let state = put(&again, whole, 10, &whole[10..]).await.expect("taken");
+        assert!(state.complete && files.has(hash(whole)));
+        assert_eq!(std::fs::read(files.path(hash(whole))).expect("there"), whole);
+        let state = put(&files, whole, 0, b"ignored").await.expect("it is here already");
+        assert!(state.complete);
+    }
+
+    #[tokio::test]
+    async fn bytes_of_another_hash_or_size_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = Files::open(folder.path()).expect("opens");
+        let other = put(&files, b"these", 0, b"those").await;
+        assert!(matches!(&other, Err(PutError::Hash { found }) if *found == hash(b"those")));
+        assert_eq!(files.state(hash(b"these")), None, "thrown away");
+        let many = put(&files, b"these", 0, b"these and more").await;
+        assert!(matches!(many, Err(PutError::TooMany(5))), "{many:?}");
+        put(&files, b"these", 0, b"th").await.expect("taken");
+        let size = files.put(hash(b"these"), 2, 9, Body::from("ese")).await;
+        assert!(matches!(size, Err(PutError::OtherSize { before: 5, now: 9 })), "{size:?}");
+        let huge = files.put(hash(b"huge"), 0, u64::MAX, Body::empty()).await;
+        assert!(matches!(huge, Err(PutError::TooLarge(u64::MAX))), "{huge:?}");
+    }
+}

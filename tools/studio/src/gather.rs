@@ -1,0 +1,322 @@
+//! The studio's jobs as last heard of them: asked for once, for whoever wants to see them.
+//!
+//! A farm has no word for "what is new of all my jobs", so the list is read again and again: each
+//! second while jobs are open, its newest page otherwise. Tiles are counted for a few jobs at a
+//! time, those first whose count is oldest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use client::{Error, Farm};
+use protocol::JobId;
+use protocol::limits::PAGE_ROWS_MAX;
+use protocol::view::{JobStatus, JobSummary, TileStatus};
+use tokio::sync::{Notify, watch};
+
+use crate::book::{Book, BookError};
+use crate::news::{Happened, News};
+use crate::views;
+
+/// How often the list is read while jobs are open.
+const OPEN_EVERY: Duration = Duration::from_secs(1);
+/// How often it is read otherwise.
+const IDLE_EVERY: Duration = Duration::from_secs(5);
+/// Jobs whose tiles are counted in one round.
+const COUNTED_PER_ROUND: usize = 8;
+
+/// A job as last heard of.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The farm's word on it.
+    pub summary: JobSummary,
+    /// Whose budget it is on.
+    pub team: Option<String>,
+    /// Name of the token that ordered it.
+    pub submitted_by: Option<String>,
+    /// Tiles that were accepted when they were last counted.
+    pub tiles_accepted: u64,
+    counted: Option<(u32, u64)>,
+}
+
+impl Known {
+    /// For whoever asks over HTTP.
+    #[must_use]
+    pub fn view(&self) -> views::Job {
+        let (team, by) = (self.team.clone(), self.submitted_by.clone());
+        views::Job::of(&self.summary, team, by, self.tiles_accepted)
+    }
+}
+
+#[derive(Default)]
+struct Jobs {
+    by_id: BTreeMap<JobId, Known>,
+    by_age: BTreeSet<(u64, JobId)>,
+}
+
+/// The studio's jobs.
+#[derive(Clone)]
+pub struct Gather {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    farm: Farm,
+    book: Book,
+    news: News,
+    jobs: RwLock<Jobs>,
+    round: tokio::sync::Mutex<u64>,
+    wake: Notify,
+}
+
+/// Where a list goes on: after the job of this time and id.
+pub type Place = (u64, JobId);
+
+impl Gather {
+    /// Reads all jobs once.
+    ///
+    /// # Errors
+    /// The farm, or the book.
+    pub async fn open(farm: Farm, book: Book, news: News) -> Result<Self, GatherError> {
+        let (jobs, wake) = (RwLock::default(), Notify::new());
+        let round = tokio::sync::Mutex::new(0);
+        let gather = Self { inner: Arc::new(Inner { farm, book, news, jobs, round, wake }) };
+        gather.read_list().await?;
+        Ok(gather)
+    }
+
+    /// A job.
+    #[must_use]
+    pub fn get(&self, job: JobId) -> Option<Known> {
+        self.inner.read().by_id.get(&job).cloned()
+    }
+
+    /// At most `limit` jobs that `wanted` takes, newest first, older than `after`; and where it goes
+    /// on, unless there are no more.
+    pub fn list(
+        &self,
+        after: Option<Place>,
+        limit: usize,
+        wanted: impl Fn(&Known) -> bool,
+    ) -> (Vec<Known>, Option<Place>) {
+        let jobs = self.inner.read();
+        let older = jobs.by_age.iter().rev().skip_while(|place| match after {
+            Some(after) => **place >= after,
+            None => false,
+        });
+        let mut rows = older
+            .filter_map(|place| Some((*place, jobs.by_id.get(&place.1)?)))
+            .filter(|(_, known)| wanted(known));
+        let taken: Vec<(Place, Known)> =
+            rows.by_ref().take(limit).map(|(place, known)| (place, known.clone())).collect();
+        let more = rows.next().and(taken.last()).map(|(place, _)| *place);
+        (taken.into_iter().map(|(_, known)| known).collect(), more)
+    }
+
+    /// Jobs of a team that are not over.
+    #[must_use]
+    pub fn open_of_team(&self, team: &str) -> Vec<Known> {
+        let jobs = self.inner.read();
+        let of_team =
+            |known: &&Known| known.team.as_deref() == Some(team) && !known.summary.status.is_over();
+        jobs.by_id.values().filter(of_team).cloned().collect()
+    }
+
+    /// Looks at the list now; what was ordered or steered is in it when this returns.
+    ///
+    /// # Errors
+    /// The farm, or the book.
+    pub async fn look(&self) -> Result<(), GatherError> {
+        self.read_list().await?;
+        self.inner.wake.notify_one();
+        Ok(())
+    }
+
+    /// Goes on looking until `stop` is true.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut is_lost = false;
+        while !*stop.borrow() {
+            let round = async {
+                self.read_list().await?;
+                self.count_tiles().await
+            };
+            match round.await {
+                Ok(()) if is_lost => {
+                    is_lost = false;
+                    self.inner.news.farm(true, None);
+                }
+                Err(GatherError::Farm(error)) if !is_lost && error.refusal().is_none() => {
+                    is_lost = true;
+                    tracing::warn!("the farm is away: {}", error.words());
+                    self.inner.news.farm(false, Some(error.words()));
+                }
+                Err(GatherError::Book(error)) => tracing::error!("the jobs' book: {error}"),
+                _same => {}
+            }
+            let wait = if self.has_open() { OPEN_EVERY } else { IDLE_EVERY };
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = self.inner.wake.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    fn has_open(&self) -> bool {
+        self.inner.read().by_id.values().any(|known| !known.summary.status.is_over())
+    }
+
+    /// Reads the list from its newest job on, as far as there may be news.
+    async fn read_list(&self) -> Result<(), GatherError> {
+        // One reader at a time: an older answer must not follow a newer one.
+        let mut round = self.inner.round.lock().await;
+        *round += 1;
+        let mut open: BTreeSet<JobId> = {
+            let jobs = self.inner.read();
+            let open = jobs.by_id.iter().filter(|(_, it)| !it.summary.status.is_over());
+            open.map(|(id, _)| *id).collect()
+        };
+        let mut offset = 0;
+        loop {
+            let page = self.inner.farm.jobs(offset, PAGE_ROWS_MAX).await?;
+            let (count, mut unknown) = (page.len() as u32, 0);
+            for summary in page {
+                open.remove(&summary.job);
+                unknown += u32::from(self.take(summary)?);
+            }
+            offset += count;
+            let is_last = count < PAGE_ROWS_MAX;
+            if is_last || (open.is_empty() && unknown == 0) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes news of a job in; whether it was not known.
+    fn take(&self, summary: JobSummary) -> Result<bool, GatherError> {
+        let before = self.get(summary.job);
+        if before.as_ref().is_some_and(|before| before.summary == summary) {
+            return Ok(false);
+        }
+        let known = match &before {
+            // The farm may have it a moment before the book says whose it is.
+            Some(before) if before.submitted_by.is_some() => Known { summary, ..before.clone() },
+            Some(Known { tiles_accepted, counted, .. }) => {
+                Known { tiles_accepted: *tiles_accepted, counted: *counted, ..self.met(summary)? }
+            }
+            None => self.met(summary)?,
+        };
+        // What happened before the door knew a job is no news, unless it was ordered here.
+        let was_open = match &before {
+            Some(before) => !before.summary.status.is_over(),
+            None => known.submitted_by.is_some() && !self.is_settled(known.summary.job)?,
+        };
+        self.inner.write().insert(known.clone());
+        if was_open {
+            let happened = happened(before.as_ref().map(|it| &it.summary), &known);
+            self.inner.news.jobs(happened);
+        }
+        self.settle(&known)?;
+        Ok(before.is_none())
+    }
+
+    /// A job that was not known: whose it is, the book tells.
+    fn met(&self, summary: JobSummary) -> Result<Known, BookError> {
+        let commitment = self.inner.book.of_job(summary.job)?;
+        let (team, submitted_by) =
+            commitment.map_or((None, None), |it| (it.team, Some(it.token_name)));
+        Ok(Known { summary, team, submitted_by, tiles_accepted: 0, counted: None })
+    }
+
+    fn is_settled(&self, job: JobId) -> Result<bool, BookError> {
+        Ok(self.inner.book.of_job(job)?.is_some_and(|commitment| commitment.over))
+    }
+
+    /// What came back is no longer committed.
+    fn settle(&self, known: &Known) -> Result<(), BookError> {
+        let JobSummary { job, refunded, status, .. } = known.summary;
+        if known.submitted_by.is_some() && (status.is_over() || !refunded.is_zero()) {
+            self.inner.book.settle(job, refunded, status.is_over())?;
+        }
+        Ok(())
+    }
+
+    /// Counts tiles of a few open jobs whose units have changed.
+    async fn count_tiles(&self) -> Result<(), GatherError> {
+        let round = *self.inner.round.lock().await;
+        let mut stale: Vec<(u64, JobId)> = {
+            let jobs = self.inner.read();
+            let stale = jobs.by_id.values().filter(|known| {
+                let units = known.summary.units_accepted;
+                let is_counted = known.counted.is_some_and(|(counted, _)| counted == units);
+                !is_counted
+                    && units > 0
+                    && known.summary.status != JobStatus::Done
+                    && !known.summary.expired
+            });
+            stale.map(|it| (it.counted.map_or(0, |(_, round)| round), it.summary.job)).collect()
+        };
+        stale.sort_unstable();
+        for (_, job) in stale.into_iter().take(COUNTED_PER_ROUND) {
+            // Nothing is accepted after all versions: only the tiles are wanted.
+            let update = self.inner.farm.watch(job, u64::MAX, Duration::ZERO).await?;
+            let accepted = update.tiles.iter().filter(|it| **it == TileStatus::Accepted).count();
+            let changed = {
+                let mut jobs = self.inner.write();
+                let Some(known) = jobs.by_id.get_mut(&job) else { continue };
+                let is_open = !known.summary.status.is_over();
+                known.tiles_accepted = accepted as u64;
+                known.counted = Some((update.summary.units_accepted, round));
+                is_open.then(|| known.clone())
+            };
+            if let Some(known) = changed {
+                self.inner.news.jobs(vec![Happened::progress(&known)]);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Jobs> {
+        self.jobs.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Jobs> {
+        self.jobs.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Jobs {
+    fn insert(&mut self, known: Known) -> Option<Known> {
+        self.by_age.insert((known.summary.ordered_ms, known.summary.job));
+        self.by_id.insert(known.summary.job, known)
+    }
+}
+
+/// What the difference between two words on a job tells.
+fn happened(before: Option<&JobSummary>, known: &Known) -> Vec<Happened> {
+    let (now, was) = (known.summary.status, before.map(|before| before.status));
+    if was == Some(now) {
+        return Vec::new();
+    }
+    match (was, now) {
+        (Some(JobStatus::Paused), JobStatus::Waiting | JobStatus::Rendering) => {
+            vec![Happened::resumed(known)]
+        }
+        (_, JobStatus::Waiting | JobStatus::Rendering) => Vec::new(),
+        (_, status) => vec![Happened::of_status(known, status)],
+    }
+}
+
+/// Why there is no news.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GatherError {
+    /// The farm.
+    #[error(transparent)]
+    Farm(#[from] Error),
+    /// The book.
+    #[error(transparent)]
+    Book(#[from] BookError),
+}

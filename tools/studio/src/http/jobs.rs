@@ -1,0 +1,256 @@
+//! Prices, orders, and the list of jobs.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use client::Description;
+use protocol::JobId;
+use protocol::view::JobStatus;
+use serde::Deserialize;
+
+use super::auth::Caller;
+use super::extract::{Body, Params, Segments};
+use super::paging::{after_job, job_place, rows};
+use crate::book::{Answer, Begun, Role};
+use crate::door::Door;
+use crate::gather::Known;
+use crate::problem::{Kind, Problem};
+use crate::views::{Job, Page, Quote, now_ms, time_ms};
+
+/// Bytes of an order, at most.
+const ORDER_BYTES_MAX: usize = 1 << 20;
+
+/// A job that the caller may see.
+///
+/// # Errors
+/// Not found.
+pub fn seen(door: &Door, caller: &Caller, job: &str) -> Result<Known, Problem> {
+    let known = job.parse::<JobId>().ok().and_then(|id| door.gather.get(id));
+    known.filter(|it| caller.sees(it)).ok_or_else(|| Problem::not_found(format!("job {job:?}")))
+}
+
+/// What a job costs at most
+#[utoipa::path(
+    post, path = "/v1/quotes", tag = "jobs",
+    request_body = Description,
+    responses((status = 201, description = "A firm price; what is not used of it returns", body = Quote))
+)]
+pub async fn make_quote(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Body(job): Body<Description>,
+) -> Result<(StatusCode, Json<Quote>), Problem> {
+    caller.at_least(Role::Submitter)?;
+    let (_, quote) = door.orders.quote(&job).await?;
+    Ok((StatusCode::CREATED, Json(Quote::from(&quote))))
+}
+
+/// Order a job within its `max_cost`
+#[utoipa::path(
+    post, path = "/v1/jobs", tag = "jobs",
+    params(("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters: the same key with the same body is the same order, for 24 hours")),
+    request_body = Description,
+    responses((status = 201, description = "The job", body = Job))
+)]
+pub async fn order_job(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    caller.at_least(Role::Submitter)?;
+    let key = idempotency_key(&request)?;
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, ORDER_BYTES_MAX).await.map_err(|_long| {
+        Problem::new(Kind::TooLarge, format!("an order has at most {ORDER_BYTES_MAX} bytes"))
+    })?;
+    let fingerprint = *blake3::hash(&bytes).as_bytes();
+    let again = Request::from_parts(parts, axum::body::Body::from(bytes));
+    let Body(job) =
+        <Body<Description> as axum::extract::FromRequest<()>>::from_request(again, &()).await?;
+    // What is begun is finished, also when whoever asked has hung up.
+    let done =
+        tokio::spawn(async move { order_once(&door, &caller, &key, fingerprint, &job).await });
+    done.await.map_err(|error| Problem::internal(&error))?
+}
+
+fn idempotency_key(request: &Request) -> Result<String, Problem> {
+    let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok());
+    let is_fit = |key: &&str| {
+        (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    key.filter(is_fit).map(str::to_owned).ok_or_else(|| {
+        let detail = "an order needs Idempotency-Key, 1 to 255 visible ASCII characters; send the same one again if no answer comes";
+        Problem::new(Kind::BadRequest, detail)
+    })
+}
+
+async fn order_once(
+    door: &Door,
+    caller: &Caller,
+    key: &str,
+    fingerprint: [u8; 32],
+    job: &Description,
+) -> Result<Response, Problem> {
+    let token = &caller.token;
+    let begun = door.book.begin(&token.id, key, fingerprint, now_ms());
+    let note = match begun.map_err(|error| Problem::internal(&error))? {
+        Begun::Again(answer) => return Ok(replay(answer)),
+        Begun::OtherBody => {
+            let detail = "this Idempotency-Key came with another body before; use a new one";
+            return Err(Problem::new(Kind::KeyReused, detail));
+        }
+        Begun::UnderWay => {
+            let detail = "the order of this Idempotency-Key is under way; ask again with it";
+            return Err(Problem::new(Kind::UnderWay, detail).after(1));
+        }
+        Begun::Interrupted { note } => note,
+        Begun::Fresh => None,
+    };
+    let _under_way = UnderWay { door, token: &token.id, key };
+    let again = match note {
+        Some(note) => door.orders.give_again(&note, token).await,
+        None => Ok(None),
+    };
+    let known = match again {
+        Ok(None) => door.orders.order(job, token, key).await,
+        Ok(Some(known)) => Ok(known),
+        Err(problem) => Err(problem),
+    };
+    match known {
+        Ok(known) => {
+            let view = known.view();
+            let answer = Answer {
+                status: StatusCode::CREATED.as_u16(),
+                body: serde_json::to_vec(&view).map_err(|error| Problem::internal(&error))?,
+                location: Some(format!("/v1/jobs/{}", view.job)),
+            };
+            let kept = door.book.finish(&token.id, key, &answer);
+            kept.map_err(|error| Problem::internal(&error))?;
+            Ok(respond(answer))
+        }
+        Err((problem, may_be_taken)) => {
+            if !may_be_taken {
+                let forgotten = door.book.forget(&token.id, key);
+                forgotten.map_err(|error| Problem::internal(&error))?;
+            }
+            Err(problem)
+        }
+    }
+}
+
+/// A key whose order is under way: when this is dropped, by a panic too, it may be sent again.
+struct UnderWay<'a> {
+    door: &'a Door,
+    token: &'a str,
+    key: &'a str,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.door.book.let_go(self.token, self.key);
+    }
+}
+
+fn respond(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = (status, answer.body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(location) = answer.location.and_then(|at| HeaderValue::from_str(&at).ok()) {
+        headers.insert(header::LOCATION, location);
+    }
+    response
+}
+
+fn replay(answer: Answer) -> Response {
+    let mut response = respond(answer);
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response
+}
+
+/// Which jobs.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// Jobs that stand so; several with commas: `waiting`, `rendering`, `paused`, `done`, `stopped`,
+    /// `failed`, `cancelled`.
+    status: Option<String>,
+    /// Jobs whose name holds this text, in any case.
+    name: Option<String>,
+    /// Jobs of this team.
+    team: Option<String>,
+    /// Jobs ordered at this time or later, RFC 3339.
+    since: Option<String>,
+    /// Jobs ordered before this time, RFC 3339.
+    until: Option<String>,
+    /// Where it begins: the `next_cursor` of the part before.
+    cursor: Option<String>,
+    /// Rows, at most.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+/// Jobs, newest first
+#[utoipa::path(
+    get, path = "/v1/jobs", tag = "jobs", params(Wanted),
+    responses((status = 200, description = "Jobs", body = Page<Job>))
+)]
+pub async fn list_jobs(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Params(wanted): Params<Wanted>,
+) -> Result<Json<Page<Job>>, Problem> {
+    let statuses = wanted.status.as_deref().map(statuses).transpose()?;
+    let name = wanted.name.map(|name| name.to_lowercase());
+    let since = wanted.since.as_deref().map(|text| moment("since", text)).transpose()?;
+    let until = wanted.until.as_deref().map(|text| moment("until", text)).transpose()?;
+    let after = wanted.cursor.as_deref().map(job_place).transpose()?;
+    let is_wanted = |known: &Known| {
+        let job = &known.summary;
+        caller.sees(known)
+            && statuses.as_ref().is_none_or(|all| all.contains(&job.status))
+            && name.as_ref().is_none_or(|name| job.spec.name.to_lowercase().contains(name))
+            && wanted.team.as_ref().is_none_or(|team| known.team.as_ref() == Some(team))
+            && since.is_none_or(|since| job.ordered_ms >= since)
+            && until.is_none_or(|until| job.ordered_ms < until)
+    };
+    let (jobs, next) = door.gather.list(after, rows(wanted.limit)?, is_wanted);
+    let items = jobs.iter().map(Known::view).collect();
+    Ok(Json(Page { items, next_cursor: next.map(after_job) }))
+}
+
+fn statuses(words: &str) -> Result<Vec<JobStatus>, Problem> {
+    let status = |word: &str| {
+        JobStatus::ALL.into_iter().find(|status| status.word() == word.trim()).ok_or_else(|| {
+            let all = JobStatus::ALL.map(JobStatus::word).join(", ");
+            Problem::new(Kind::BadRequest, format!("status: {word:?} is none of {all}"))
+        })
+    };
+    words.split(',').map(status).collect()
+}
+
+fn moment(name: &str, text: &str) -> Result<u64, Problem> {
+    time_ms(text).ok_or_else(|| {
+        let detail = format!("{name}: {text:?} is no time; write it as 2026-12-01T08:00:00Z");
+        Problem::new(Kind::BadRequest, detail)
+    })
+}
+
+/// A job
+#[utoipa::path(
+    get, path = "/v1/jobs/{job}", tag = "jobs",
+    params(("job" = String, Path, description = "Its id, job_…")),
+    responses((status = 200, description = "The job", body = Job))
+)]
+pub async fn get_job(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Segments(job): Segments<String>,
+) -> Result<Json<Job>, Problem> {
+    seen(&door, &caller, &job).map(|known| Json(known.view()))
+}

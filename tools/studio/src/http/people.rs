@@ -1,0 +1,379 @@
+//! Tokens, teams and their budgets.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::{Request, Steering, Tokens};
+use serde::{Deserialize, Serialize};
+
+use super::auth::Caller;
+use super::extract::{Body, Params, Segments};
+use super::paging::{Part, page};
+use crate::book::{
+    self, AddTokenError, AtLimit, NewToken, Period, PutTeamError, RemoveTeamError, Role,
+};
+use crate::door::Door;
+use crate::problem::{Kind, Problem};
+use crate::views::{Money, Page, now_ms, time, time_ms};
+
+/// A token, without what proves that one holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Token {
+    /// Its id.
+    id: String,
+    /// Its name.
+    name: String,
+    /// `viewer`, `submitter` or `owner`.
+    role: String,
+    /// The team whose jobs it sees; all jobs without one.
+    team: Option<String>,
+    /// When it was made.
+    created: String,
+    /// From when on it is refused.
+    expires: Option<String>,
+    /// Unfinished jobs that it may have.
+    jobs_max: Option<u32>,
+}
+
+impl From<&book::Token> for Token {
+    fn from(token: &book::Token) -> Self {
+        Self {
+            id: token.id.clone(),
+            name: token.name.clone(),
+            role: token.role.to_string(),
+            team: token.team.clone(),
+            created: time(token.created_ms),
+            expires: token.expires_ms.map(time),
+            jobs_max: token.jobs_max,
+        }
+    }
+}
+
+/// A token to be made.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WantedToken {
+    /// 1 to 64 characters.
+    name: String,
+    /// `viewer`, `submitter` or `owner`.
+    role: String,
+    /// A team that exists.
+    #[serde(default)]
+    team: Option<String>,
+    /// From when on it is refused, RFC 3339.
+    #[serde(default)]
+    expires: Option<String>,
+    /// Unfinished jobs that it may have.
+    #[serde(default)]
+    jobs_max: Option<u32>,
+}
+
+/// A new token.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct MadeToken {
+    #[serde(flatten)]
+    token: Token,
+    /// What proves that one holds it: shown here, and never again.
+    secret: String,
+}
+
+/// The token that asks
+#[utoipa::path(
+    get, path = "/v1/whoami", tag = "people",
+    responses((status = 200, description = "The token", body = Token))
+)]
+pub async fn who_am_i(caller: Caller) -> Json<Token> {
+    Json(Token::from(&caller.token))
+}
+
+/// Tokens, oldest first
+#[utoipa::path(
+    get, path = "/v1/tokens", tag = "people", params(Part),
+    responses((status = 200, description = "Tokens", body = Page<Token>))
+)]
+pub async fn list_tokens(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Params(part): Params<Part>,
+) -> Result<Json<Page<Token>>, Problem> {
+    caller.at_least(Role::Owner)?;
+    let tokens = door.book.tokens().map_err(|error| Problem::internal(&error))?;
+    page(tokens.iter().map(Token::from).collect(), &part).map(Json)
+}
+
+/// Make a token
+#[utoipa::path(
+    post, path = "/v1/tokens", tag = "people", request_body = WantedToken,
+    responses((status = 201, description = "The token and its secret", body = MadeToken))
+)]
+pub async fn make_token(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Body(wanted): Body<WantedToken>,
+) -> Result<(StatusCode, Json<MadeToken>), Problem> {
+    caller.at_least(Role::Owner)?;
+    let invalid = |field: &str, error: String| {
+        Problem::new(Kind::Invalid, format!("{field}: {error}")).with("field", field)
+    };
+    let role = wanted.role.parse::<Role>();
+    let role = role.map_err(|error| invalid("role", error.to_string()))?;
+    let expires_ms = match wanted.expires.as_deref() {
+        None => None,
+        Some(text) => Some(time_ms(text).ok_or_else(|| {
+            invalid("expires", format!("{text:?} is no time; write it as 2026-12-01T08:00:00Z"))
+        })?),
+    };
+    let (name, team, jobs_max) = (wanted.name, wanted.team, wanted.jobs_max);
+    let made = door.book.add_token(NewToken { name, role, team, expires_ms, jobs_max }, now_ms());
+    let (token, secret) = made.map_err(|error| match error {
+        AddTokenError::Book(error) => Problem::internal(&error),
+        refused => Problem::new(Kind::Invalid, refused),
+    })?;
+    let (token, secret) = (Token::from(&token), secret.as_str().to_owned());
+    Ok((StatusCode::CREATED, Json(MadeToken { token, secret })))
+}
+
+/// Take a token back
+#[utoipa::path(
+    delete, path = "/v1/tokens/{id}", tag = "people",
+    params(("id" = String, Path, description = "Its id, tok_…")),
+    responses((status = 204, description = "It opens nothing any more"))
+)]
+pub async fn revoke_token(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Segments(id): Segments<String>,
+) -> Result<StatusCode, Problem> {
+    caller.at_least(Role::Owner)?;
+    let revoked = door.book.revoke(&id).map_err(|error| Problem::internal(&error))?;
+    revoked
+        .map(|_token| StatusCode::NO_CONTENT)
+        .ok_or_else(|| Problem::not_found(format!("token {id:?}")))
+}
+
+/// What a team may spend.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Budget {
+    /// How much.
+    amount: Money,
+    /// In what time: `all`, `month` or `day`.
+    period: String,
+    /// At how many hundredths of it to warn.
+    warn_percent: u8,
+    /// What happens at the limit: `refuse`, or `pause` as well.
+    at_limit: String,
+}
+
+/// A team.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Team {
+    /// Its name.
+    team: String,
+    /// What it may spend; as much as the wallet holds without.
+    budget: Option<Budget>,
+    /// What its jobs of this period may cost, less what came back; of all time without a budget.
+    committed: Money,
+}
+
+/// What a team is to be.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WantedTeam {
+    /// What it may spend; as much as the wallet holds without.
+    #[serde(default)]
+    budget: Option<WantedBudget>,
+}
+
+/// What a team may spend.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WantedBudget {
+    /// How much, tokens: `"500.00"`.
+    amount: String,
+    /// In what time: `all`, `month` or `day`.
+    period: PeriodName,
+    /// At how many hundredths of it to warn.
+    #[serde(default = "usual_warning")]
+    #[schema(minimum = 1, maximum = 100)]
+    warn_percent: u8,
+    /// What happens at the limit: orders are refused; with `pause`, its jobs are paused as well.
+    #[serde(default)]
+    at_limit: AtLimitName,
+}
+
+const fn usual_warning() -> u8 {
+    80
+}
+
+/// In what time a budget may be spent; days and months of UTC.
+#[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum PeriodName {
+    /// Once.
+    All,
+    /// In each month.
+    Month,
+    /// In each day.
+    Day,
+}
+
+/// What happens at a budget's limit.
+#[derive(Debug, Clone, Copy, Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum AtLimitName {
+    /// Orders are refused.
+    #[default]
+    Refuse,
+    /// And its jobs that wait or render are paused.
+    Pause,
+}
+
+fn team_view(door: &Door, team: &book::Team) -> Result<Team, Problem> {
+    let committed = door.book.committed(&team.team, now_ms());
+    let committed = committed.map_err(|error| Problem::internal(&error))?;
+    let budget = team.budget.as_ref().map(|budget| Budget {
+        amount: budget.amount.into(),
+        period: match budget.period {
+            Period::All => "all",
+            Period::Month => "month",
+            Period::Day => "day",
+        }
+        .to_owned(),
+        warn_percent: budget.warn_percent,
+        at_limit: match budget.at_limit {
+            AtLimit::Refuse => "refuse",
+            AtLimit::Pause => "pause",
+        }
+        .to_owned(),
+    });
+    Ok(Team { team: team.team.clone(), budget, committed: committed.into() })
+}
+
+fn team_of(door: &Door, caller: &Caller, name: &str) -> Result<Team, Problem> {
+    let found = door.book.team(name).map_err(|error| Problem::internal(&error))?;
+    let found = found.filter(|team| caller.sees_team(Some(&team.team)));
+    let found = found.ok_or_else(|| Problem::not_found(format!("team {name:?}")))?;
+    team_view(door, &found)
+}
+
+/// Teams by name; of a token with a team, that one
+#[utoipa::path(
+    get, path = "/v1/teams", tag = "people", params(Part),
+    responses((status = 200, description = "Teams", body = Page<Team>))
+)]
+pub async fn list_teams(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Params(part): Params<Part>,
+) -> Result<Json<Page<Team>>, Problem> {
+    let teams = door.book.teams().map_err(|error| Problem::internal(&error))?;
+    let seen = teams.iter().filter(|team| caller.sees_team(Some(&team.team)));
+    let views = seen.map(|team| team_view(&door, team)).collect::<Result<_, _>>()?;
+    page(views, &part).map(Json)
+}
+
+/// A team
+#[utoipa::path(
+    get, path = "/v1/teams/{team}", tag = "people",
+    params(("team" = String, Path, description = "Its name")),
+    responses((status = 200, description = "The team", body = Team))
+)]
+pub async fn get_team(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Segments(team): Segments<String>,
+) -> Result<Json<Team>, Problem> {
+    team_of(&door, &caller, &team).map(Json)
+}
+
+/// Make a team, or change it
+#[utoipa::path(
+    put, path = "/v1/teams/{team}", tag = "people",
+    params(("team" = String, Path, description = "1 to 32 of a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit")),
+    request_body = WantedTeam,
+    responses((status = 200, description = "The team", body = Team))
+)]
+pub async fn put_team(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Segments(team): Segments<String>,
+    Body(WantedTeam { budget }): Body<WantedTeam>,
+) -> Result<Json<Team>, Problem> {
+    caller.at_least(Role::Owner)?;
+    let budget = budget.map(WantedBudget::budget).transpose()?;
+    let put = door.book.put_team(&book::Team { team: team.clone(), budget });
+    put.map_err(|error| match error {
+        PutTeamError::Book(error) => Problem::internal(&error),
+        refused => Problem::new(Kind::Invalid, refused),
+    })?;
+    keep_to_budgets(&door).await?;
+    team_of(&door, &caller, &team).map(Json)
+}
+
+impl WantedBudget {
+    fn budget(self) -> Result<book::Budget, Problem> {
+        let amount = self.amount.parse::<Tokens>().map_err(|error| {
+            let detail = format!("budget.amount: {error}");
+            Problem::new(Kind::Invalid, detail).with("field", "budget.amount")
+        })?;
+        Ok(book::Budget {
+            amount,
+            period: match self.period {
+                PeriodName::All => Period::All,
+                PeriodName::Month => Period::Month,
+                PeriodName::Day => Period::Day,
+            },
+            warn_percent: self.warn_percent,
+            at_limit: match self.at_limit {
+                AtLimitName::Refuse => AtLimit::Refuse,
+                AtLimitName::Pause => AtLimit::Pause,
+            },
+        })
+    }
+}
+
+/// Remove a team that no token names
+#[utoipa::path(
+    delete, path = "/v1/teams/{team}", tag = "people",
+    params(("team" = String, Path, description = "Its name")),
+    responses((status = 204, description = "It is gone; its jobs keep its name"))
+)]
+pub async fn remove_team(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Segments(team): Segments<String>,
+) -> Result<StatusCode, Problem> {
+    caller.at_least(Role::Owner)?;
+    match door.book.remove_team(&team) {
+        Ok(true) => Ok(StatusCode::NO_CONTENT),
+        Ok(false) => Err(Problem::not_found(format!("team {team:?}"))),
+        Err(RemoveTeamError::Book(error)) => Err(Problem::internal(&error)),
+        Err(refused) => Err(Problem::new(Kind::Conflict, refused)),
+    }
+}
+
+/// Pauses what teams have under way whose budgets are exceeded and say so.
+///
+/// # Errors
+/// The book, the farm.
+pub async fn keep_to_budgets(door: &Door) -> Result<(), Problem> {
+    let teams = door.book.over_budget(now_ms()).map_err(|error| Problem::internal(&error))?;
+    for team in teams {
+        let open = door.gather.open_of_team(&team);
+        let running =
+            open.iter().filter(|known| known.summary.status != protocol::view::JobStatus::Paused);
+        let mut is_first = true;
+        for known in running {
+            if std::mem::take(&mut is_first) {
+                let committed = door.book.committed(&team, now_ms());
+                let committed = committed.map_err(|error| Problem::internal(&error))?;
+                door.news.budget(&team, true, committed);
+            }
+            let (job, steering) = (known.summary.job, Steering::Pause);
+            door.farm.ask(Request::Steer { job, steering }).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Scenes.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use protocol::SceneId;
+
+use super::auth::Caller;
+use super::extract::{Body, Params, Segments};
+use super::paging::{Part, page};
+use crate::book::Role;
+use crate::door::Door;
+use crate::problem::Problem;
+use crate::views::{NewScene, Page, Scene};
+
+fn scene_id(text: &str) -> Result<SceneId, Problem> {
+    text.parse().map_err(|_none| Problem::not_found(format!("scene {text:?}")))
+}
+
+/// Make a scene of files that are here
+#[utoipa::path(
+    post, path = "/v1/scenes", tag = "scenes",
+    request_body = NewScene,
+    responses((status = 201, description = "The scene, on its way to the farm", body = Scene))
+)]
+pub async fn make_scene(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Body(new): Body<NewScene>,
+) -> Result<Response, Problem> {
+    caller.at_least(Role::Submitter)?;
+    let scene = door.scenes.make(new).await?;
+    let location = format!("/v1/scenes/{}", scene.scene);
+    let mut response = (StatusCode::CREATED, Json(scene)).into_response();
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Scenes that were made here, newest first
+#[utoipa::path(
+    get, path = "/v1/scenes", tag = "scenes", params(Part),
+    responses((status = 200, description = "Scenes", body = Page<Scene>))
+)]
+pub async fn list_scenes(
+    State(door): State<Arc<Door>>,
+    _caller: Caller,
+    Params(part): Params<Part>,
+) -> Result<Json<Page<Scene>>, Problem> {
+    page(door.scenes.list(), &part).map(Json)
+}
+
+/// A scene, and how far it has come to the farm
+#[utoipa::path(
+    get, path = "/v1/scenes/{scene}", tag = "scenes",
+    params(("scene" = String, Path, description = "Its id, scn_…")),
+    responses((status = 200, description = "The scene", body = Scene))
+)]
+pub async fn get_scene(
+    State(door): State<Arc<Door>>,
+    _caller: Caller,
+    Segments(scene): Segments<String>,
+) -> Result<Json<Scene>, Problem> {
+    let found = door.scenes.get(scene_id(&scene)?);
+    found.map(Json).ok_or_else(|| Problem::not_found(format!("scene {scene}")))
+}
+
+/// Forget a scene; jobs keep theirs
+#[utoipa::path(
+    delete, path = "/v1/scenes/{scene}", tag = "scenes",
+    params(("scene" = String, Path, description = "Its id, scn_…")),
+    responses((status = 204, description = "It is forgotten"))
+)]
+pub async fn forget_scene(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Segments(scene): Segments<String>,
+) -> Result<StatusCode, Problem> {
+    caller.at_least(Role::Submitter)?;
+    match door.scenes.remove(scene_id(&scene)?) {
+        Ok(true) => Ok(StatusCode::NO_CONTENT),
+        Ok(false) => Err(Problem::not_found(format!("scene {scene}"))),
+        Err(error) => Err(Problem::internal(&error)),
+    }
+}

@@ -1,0 +1,148 @@
+//! What happens, told to whoever listens: kept in the book, streamed, posted to webhooks.
+
+use std::sync::Arc;
+
+use protocol::Tokens;
+use protocol::view::JobStatus;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, broadcast};
+
+use crate::book::{Book, Event, EventKind, NewEvent};
+use crate::gather::Known;
+use crate::views::{self, now_ms};
+
+/// Events that a slow listener may be behind before it has to look into the book.
+const LISTENERS_BEHIND_MAX: usize = 1024;
+
+/// Who tells.
+#[derive(Clone)]
+pub struct News {
+    book: Book,
+    told: broadcast::Sender<Arc<Event>>,
+    courier: Arc<Notify>,
+}
+
+/// Something that happened to a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Happened {
+    kind: EventKind,
+    job: String,
+    team: Option<String>,
+    body: Value,
+}
+
+impl Happened {
+    fn new(kind: EventKind, known: &Known) -> Self {
+        let job = known.view();
+        let body = json!({
+            "name": job.name,
+            "status": job.status,
+            "tiles_accepted": job.tiles_accepted,
+            "tile_count": job.tile_count,
+            "progress": job.progress,
+            "spent": job.spent,
+            "reason": job.reason,
+        });
+        Self { kind, job: job.job, team: job.team, body }
+    }
+
+    /// It was ordered.
+    #[must_use]
+    pub fn ordered(known: &Known) -> Self {
+        Self::new(EventKind::JobOrdered, known)
+    }
+
+    /// More of it is accepted.
+    #[must_use]
+    pub fn progress(known: &Known) -> Self {
+        Self::new(EventKind::JobProgress, known)
+    }
+
+    /// It goes on.
+    #[must_use]
+    pub fn resumed(known: &Known) -> Self {
+        Self::new(EventKind::JobResumed, known)
+    }
+
+    /// It stands so now.
+    #[must_use]
+    pub fn of_status(known: &Known, status: JobStatus) -> Self {
+        let kind = match status {
+            JobStatus::Waiting | JobStatus::Rendering => EventKind::JobProgress,
+            JobStatus::Paused => EventKind::JobPaused,
+            JobStatus::Done => EventKind::JobDone,
+            JobStatus::Stopped => EventKind::JobStopped,
+            JobStatus::Failed => EventKind::JobFailed,
+            JobStatus::Cancelled => EventKind::JobCancelled,
+        };
+        Self::new(kind, known)
+    }
+}
+
+impl News {
+    /// Keeps events in this book, and wakes whoever posts them.
+    #[must_use]
+    pub fn new(book: Book, courier: Arc<Notify>) -> Self {
+        Self { book, told: broadcast::channel(LISTENERS_BEHIND_MAX).0, courier }
+    }
+
+    /// Hears what happens from now on.
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.told.subscribe()
+    }
+
+    /// Jobs have changed.
+    pub fn jobs(&self, happened: Vec<Happened>) {
+        let time_ms = now_ms();
+        let new = |it: Happened| {
+            let Happened { kind, job, team, body } = it;
+            NewEvent { kind, time_ms, job: Some(job), team, body }
+        };
+        self.tell(happened.into_iter().map(new).collect());
+    }
+
+    /// The farm was found again, or lost.
+    pub fn farm(&self, is_found: bool, reason: Option<String>) {
+        let kind = if is_found { EventKind::FarmFound } else { EventKind::FarmLost };
+        let body = json!({ "reason": reason });
+        self.tell(vec![NewEvent { kind, time_ms: now_ms(), job: None, team: None, body }]);
+    }
+
+    /// A team's budget is nearly used up, or is.
+    pub fn budget(&self, team: &str, is_exhausted: bool, committed: Tokens) {
+        let (kind, word) = match is_exhausted {
+            true => (EventKind::BudgetExhausted, "is used up"),
+            false => (EventKind::BudgetWarning, "is nearly used up"),
+        };
+        let reason = format!("the budget of {team} {word}: {committed} tokens are committed");
+        let body = json!({ "reason": reason });
+        let team = Some(team.to_owned());
+        self.tell(vec![NewEvent { kind, time_ms: now_ms(), job: None, team, body }]);
+    }
+
+    fn tell(&self, new: Vec<NewEvent>) {
+        if new.is_empty() {
+            return;
+        }
+        // Progress may be lost with the power; what matters may not.
+        let is_durable = new.iter().any(|event| event.kind != EventKind::JobProgress);
+        match self.book.append(new, is_durable) {
+            Ok(events) => {
+                self.courier.notify_one();
+                for event in events {
+                    // Nobody listening is no error.
+                    drop(self.told.send(Arc::new(event)));
+                }
+            }
+            Err(error) => tracing::error!("an event is lost: {error}"),
+        }
+    }
+}
+
+/// An event for whoever asks over HTTP; webhooks are sent the same words.
+#[must_use]
+pub fn event_view(event: &Event) -> views::Event {
+    let told = serde_json::from_value(event.to_json());
+    told.expect("invariant: the bodies of events are written above")
+}

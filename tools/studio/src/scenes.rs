@@ -1,0 +1,409 @@
+//! Scenes that were made here, and their way to the farm.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use client::description::ImportError;
+use client::{Farm, SceneAsks, SceneImport};
+use protocol::SceneId;
+use scene::Package;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, watch};
+
+use crate::files::{FileHash, Files, HashError};
+use crate::views::{Animation, Arrival, NewScene, Scene, now_ms, time};
+
+/// Files of one scene, at most.
+const FILES_MAX: usize = 100_000;
+/// Scenes read at once: each may take gigabytes.
+const IMPORTS_AT_ONCE: usize = 1;
+/// Frames a second that an animation's frames are counted by.
+const FPS: f32 = 24.0;
+
+/// What is kept of a scene.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Record {
+    root: String,
+    created_ms: u64,
+    size_bytes: u64,
+    warnings: Vec<String>,
+    cameras: Vec<String>,
+    asks: SceneAsks,
+    animation: Option<Animation>,
+    files: BTreeMap<String, String>,
+    import: SceneImport,
+}
+
+/// Why a scene was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MakeError {
+    /// No path in a folder of its own.
+    #[error(
+        "{0:?} is no path of a scene's file; write it relative, with forward slashes, without `..`"
+    )]
+    Path(String),
+    /// The root is none of the files.
+    #[error("the root {0:?} is none of the files; name its path as it stands among them")]
+    Root(String),
+    /// Too many.
+    #[error("a scene of {0} files has too many; at most {FILES_MAX}")]
+    TooMany(usize),
+    /// No hash.
+    #[error("the hash of {path:?} cannot be: {source}")]
+    Hash {
+        /// Of which file.
+        path: String,
+        /// Why.
+        source: HashError,
+    },
+    /// Files that are not here.
+    #[error("{} of the scene's files are not here; send them first", .0.len())]
+    Missing(Vec<String>),
+    /// The importer's reason.
+    #[error("the scene was not imported")]
+    Import(#[from] ImportError),
+    /// The disk.
+    #[error("the scene's files cannot be laid out")]
+    Disk(#[from] io::Error),
+}
+
+/// Where a scene's way to the farm has come to.
+#[derive(Debug, Clone)]
+enum Way {
+    Going(Arrival),
+    There(Arrival),
+    Failed(Arc<client::Error>),
+}
+
+/// Scenes.
+#[derive(Clone)]
+pub struct Scenes {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    folder: PathBuf,
+    files: Files,
+    farm: Farm,
+    records: RwLock<BTreeMap<SceneId, Record>>,
+    ways: Mutex<BTreeMap<SceneId, watch::Receiver<Way>>>,
+    imports: Semaphore,
+}
+
+/// Why a scene is not at the farm.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// Its files are not here any more, or are not readable.
+    #[error(transparent)]
+    Make(#[from] MakeError),
+    /// The farm.
+    #[error(transparent)]
+    Farm(Arc<client::Error>),
+    /// It was not made here.
+    #[error("the scene {0} was not made here, and the farm does not hold it; send its files first")]
+    Unknown(SceneId),
+}
+
+impl Scenes {
+    /// Scenes whose records are in this folder, which is made.
+    ///
+    /// # Errors
+    /// The disk; a record that cannot be read.
+    pub fn open(folder: &Path, files: Files, farm: Farm) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let mut records = BTreeMap::new();
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            let Ok(scene) = name.parse::<SceneId>() else { continue };
+            let text = std::fs::read_to_string(&path)?;
+            let record = serde_json::from_str(&text).map_err(|error| {
+                io::Error::other(format!("{error}; remove the file: {}", path.display()))
+            })?;
+            records.insert(scene, record);
+        }
+        let (folder, records) = (folder.to_owned(), RwLock::new(records));
+        let (ways, imports) = (Mutex::default(), Semaphore::new(IMPORTS_AT_ONCE));
+        Ok(Self { inner: Arc::new(Inner { folder, files, farm, records, ways, imports }) })
+    }
+
+    /// Makes a scene of files that are here, and sends it on its way to the farm.
+    ///
+    /// # Errors
+    /// [`MakeError`].
+    pub async fn make(&self, new: NewScene) -> Result<Scene, MakeError> {
+        let (id, record, package) = self.inner.import(new).await?;
+        self.inner.keep(id, &record)?;
+        self.inner.write().insert(id, record);
+        self.set_off(id, package);
+        self.get(id).ok_or_else(|| MakeError::Disk(io::Error::other("the scene was removed")))
+    }
+
+    /// A scene that was made here.
+    #[must_use]
+    pub fn get(&self, id: SceneId) -> Option<Scene> {
+        let records = self.inner.read();
+        Some(self.scene(id, records.get(&id)?))
+    }
+
+    /// What a scene asks of its pictures; nothing where it was not made here.
+    #[must_use]
+    pub fn asks(&self, id: SceneId) -> SceneAsks {
+        self.inner.read().get(&id).map_or_else(SceneAsks::default, |record| record.asks.clone())
+    }
+
+    /// What a job of a scene is called that has no name of its own: its file's, without the ending.
+    #[must_use]
+    pub fn job_name(&self, id: SceneId) -> Option<String> {
+        let records = self.inner.read();
+        let stem = Path::new(&records.get(&id)?.root).file_stem()?;
+        Some(stem.to_string_lossy().into_owned())
+    }
+
+    /// All scenes, newest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<Scene> {
+        let records = self.inner.read();
+        let mut scenes: Vec<(u64, Scene)> =
+            records.iter().map(|(id, it)| (it.created_ms, self.scene(*id, it))).collect();
+        scenes.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.scene.cmp(&b.1.scene)));
+        scenes.into_iter().map(|(_, scene)| scene).collect()
+    }
+
+    /// Forgets a scene, and its files that no other names; whether it was here.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn remove(&self, id: SceneId) -> io::Result<bool> {
+        let mut records = self.inner.write();
+        let Some(record) = records.remove(&id) else { return Ok(false) };
+        std::fs::remove_file(self.inner.record_path(id))?;
+        let is_named =
+            |hash: &String| records.values().any(|it| it.files.values().any(|h| h == hash));
+        for hash in record.files.values().filter(|hash| !is_named(hash)) {
+            if let Ok(hash) = hash.parse() {
+                self.inner.files.remove(hash)?;
+            }
+        }
+        self.inner.ways().remove(&id);
+        Ok(true)
+    }
+
+    /// Waits until a scene is at the farm.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn at_farm(&self, id: SceneId) -> Result<(), SendError> {
+        let known = self.inner.ways().get(&id).cloned();
+        let mut way = match known {
+            Some(way) if !matches!(*way.borrow(), Way::Failed(_)) => way,
+            _none => self.set_off_again(id).await?,
+        };
+        let end = way.wait_for(|way| !matches!(way, Way::Going(_))).await;
+        match end.as_deref() {
+            Ok(Way::Failed(error)) => Err(SendError::Farm(Arc::clone(error))),
+            Ok(_there) => Ok(()),
+            Err(_dropped) => Err(SendError::Farm(Arc::new(client::Error::Stopped))),
+        }
+    }
+
+    /// The farm does not hold a scene that was there: it is sent again.
+    pub fn is_lost(&self, id: SceneId) {
+        self.inner.ways().remove(&id);
+    }
+
+    async fn set_off_again(&self, id: SceneId) -> Result<watch::Receiver<Way>, SendError> {
+        let record = self.inner.read().get(&id).cloned().ok_or(SendError::Unknown(id))?;
+        let Record { root, files, import, .. } = record;
+        let (_, _, package) = self.inner.import(NewScene { root, files, import }).await?;
+        Ok(self.set_off(id, package))
+    }
+
+    fn set_off(&self, id: SceneId, package: Package) -> watch::Receiver<Way> {
+        let size_bytes = package.size_bytes();
+        let going = Arrival { received_bytes: 0, size_bytes, whole: false };
+        let (told, way) = watch::channel(Way::Going(going));
+        self.inner.ways().insert(id, way.clone());
+        let farm = self.inner.farm.clone();
+        tokio::spawn(async move {
+            let progress = |arrival: protocol::view::SceneArrival| {
+                told.send_replace(Way::Going(arrival.into()));
+            };
+            let end = match farm.offer_scene(package, progress).await {
+                Ok(arrival) => Way::There(arrival.into()),
+                Err(error) => {
+                    tracing::warn!(scene = %id, "not sent to the farm: {}", error.words());
+                    Way::Failed(Arc::new(error))
+                }
+            };
+            // What the farm holds need not lie here as well; its files do.
+            if let Err(error) = farm.forget_scene(id).await {
+                tracing::warn!(scene = %id, "its package stays here: {}", error.words());
+            }
+            told.send_replace(end);
+        });
+        way
+    }
+
+    fn scene(&self, id: SceneId, record: &Record) -> Scene {
+        let way = self.inner.ways().get(&id).map(|way| way.borrow().clone());
+        let not_there = Arrival { size_bytes: record.size_bytes, ..Arrival::default() };
+        Scene {
+            scene: id.to_string(),
+            root: record.root.clone(),
+            created: time(record.created_ms),
+            size_bytes: record.size_bytes,
+            warnings: record.warnings.clone(),
+            cameras: record.cameras.clone(),
+            asks: record.asks.clone(),
+            animation: record.animation,
+            at_farm: match way {
+                Some(Way::Going(arrival) | Way::There(arrival)) => arrival,
+                Some(Way::Failed(_)) | None => not_there,
+            },
+        }
+    }
+}
+
+impl Inner {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<SceneId, Record>> {
+        self.records.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<SceneId, Record>> {
+        self.records.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ways(&self) -> std::sync::MutexGuard<'_, BTreeMap<SceneId, watch::Receiver<Way>>> {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn record_path(&self, id: SceneId) -> PathBuf {
+        self.folder.join(format!("{id}.json"))
+    }
+
+    fn keep(&self, id: SceneId, record: &Record) -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        serde_json::to_writer_pretty(&mut file, record)?;
+        file.as_file().sync_all()?;
+        file.persist(self.record_path(id)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Reads a scene of its files, on a thread that may block.
+    async fn import(&self, new: NewScene) -> Result<(SceneId, Record, Package), MakeError> {
+        let _turn = self.imports.acquire().await.map_err(io::Error::other)?;
+        let files = self.files.clone();
+        let done = tokio::task::spawn_blocking(move || import(&files, new));
+        done.await.map_err(io::Error::other)?
+    }
+}
+
+fn import(files: &Files, new: NewScene) -> Result<(SceneId, Record, Package), MakeError> {
+    let laid_out = lay_out(files, &new)?;
+    let folder = laid_out.path();
+    let imported = new.import.read(&folder.join(&new.root), folder)?;
+    let package = scene::pack(&imported.scene);
+    let channels = imported.scene.channels.iter();
+    let ends = channels.filter_map(|channel| channel.keys().times.last().copied());
+    let animation_s = ends.fold(0.0, f32::max);
+    let last_frame = (animation_s * FPS).floor() as u32;
+    let animation =
+        (animation_s > 0.0).then_some(Animation { first_frame: 0, last_frame, fps: FPS });
+    let record = Record {
+        root: new.root,
+        created_ms: now_ms(),
+        size_bytes: package.size_bytes(),
+        warnings: imported.report.warnings.iter().map(ToString::to_string).collect(),
+        cameras: client::description::camera_names(&imported),
+        asks: SceneAsks::of(&imported),
+        animation,
+        files: new.files,
+        import: new.import,
+    };
+    Ok((package.id(), record, package))
+}
+
+/// The files under their own names, in a folder that goes when this does.
+fn lay_out(files: &Files, new: &NewScene) -> Result<tempfile::TempDir, MakeError> {
+    if new.files.len() > FILES_MAX {
+        return Err(MakeError::TooMany(new.files.len()));
+    }
+    if !new.files.contains_key(&new.root) {
+        return Err(MakeError::Root(new.root.clone()));
+    }
+    let (mut wanted, mut missing) = (Vec::new(), Vec::new());
+    for (path, hash) in &new.files {
+        if !is_inside(path) {
+            return Err(MakeError::Path(path.clone()));
+        }
+        let hash = hash.parse::<FileHash>();
+        let hash = hash.map_err(|source| MakeError::Hash { path: path.clone(), source })?;
+        match files.has(hash) {
+            true => wanted.push((path, hash)),
+            false => missing.push(path.clone()),
+        }
+    }
+    if !missing.is_empty() {
+        return Err(MakeError::Missing(missing));
+    }
+    let folder = files.workplace()?;
+    for (path, hash) in wanted {
+        let to = folder.path().join(path);
+        if let Some(parent) = to.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        let from = files.path(hash);
+        // Not every file system has links.
+        std::fs::hard_link(&from, &to).or_else(|_other| std::fs::copy(&from, &to).map(drop))?;
+    }
+    Ok(folder)
+}
+
+/// Whether a path stays in its folder, on every system.
+fn is_inside(path: &str) -> bool {
+    let is_plain = |it: Component<'_>| matches!(it, Component::Normal(_));
+    let has_odd = path.contains(['\\', ':', '\0']) || path.split('/').any(str::is_empty);
+    !path.is_empty() && path.len() <= 1024 && !has_odd && Path::new(path).components().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_in_their_folder() {
+        for good in ["shot.glb", "textures/wood.png", "a/b/c d.bin", "...", "ü.png"] {
+            assert!(is_inside(good), "{good}");
+        }
+        for bad in
+            ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "./a", "C:/x", "a\\b", "a\0b"]
+        {
+            assert!(!is_inside(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_all_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = Files::open(folder.path()).expect("opens");
+        let new = |root: &str, paths: &[&str]| NewScene {
+            root: root.to_owned(),
+            files: paths.iter().map(|path| ((*path).to_owned(), "00".repeat(32))).collect(),
+            import: SceneImport::default(),
+        };
+        let missing = lay_out(&files, &new("a.gltf", &["a.gltf", "b.bin"]));
+        assert!(matches!(missing, Err(MakeError::Missing(paths)) if paths == ["a.gltf", "b.bin"]));
+        let root = lay_out(&files, &new("c.gltf", &["a.gltf"]));
+        assert!(matches!(root, Err(MakeError::Root(_))));
+        let outside = lay_out(&files, &new("../a.gltf", &["../a.gltf"]));
+        assert!(matches!(outside, Err(MakeError::Path(_))));
+        let mut odd = new("a.gltf", &["a.gltf"]);
+        odd.files.insert("a.gltf".to_owned(), "xyz".to_owned());
+        assert!(matches!(lay_out(&files, &odd), Err(MakeError::Hash { .. })));
+    }
+}
