@@ -85,6 +85,9 @@ pub enum Commands {
     Worker,
     /// Run a farm's scheduler
     Scheduler(commands::scheduler::SchedulerArgs),
+    /// Read Open Job Description templates as jobs, and write jobs as templates
+    #[command(subcommand)]
+    Openjd(commands::openjd::OpenjdCommand),
     /// Open a studio's door: HTTP for scripts, tokens, teams, budgets
     #[command(subcommand)]
     Studio(commands::studio::StudioCommand),
@@ -160,5 +163,23 @@ mod tests {
             command.get_subcommands().for_each(check);
         }
         check(&command());
+    }
+
+    #[test]
+    fn every_command_has_its_line_in_the_document() {
+        fn leaves(command: &Command, name: &str, all: &mut Vec<String>) {
+            if command.get_subcommands().next().is_none() && !command.is_hide_set() {
+                all.push(name.to_owned());
+            }
+            for inner in command.get_subcommands() {
+                leaves(inner, &format!("{name} {}", inner.get_name()), all);
+            }
+        }
+        let document = include_str!("../../../docs/cli.md");
+        let mut all = Vec::new();
+        leaves(&command(), "tessera", &mut all);
+        let has = |name: &String| document.contains(&format!("| `{name}` |"));
+        let missing: Vec<&String> = all.iter().filter(|name| !has(name)).collect();
+        assert!(missing.is_empty(), "docs/cli.md lacks {missing:?}");
     }
 }

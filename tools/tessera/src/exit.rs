@@ -33,9 +33,10 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+#[cfg(test)]
 impl Exit {
     /// All of them, with what each means, in a few words.
-    pub const ALL: [(Self, &'static str); 10] = [
+    const ALL: [(Self, &'static str); 10] = [
         (Self::Done, "done"),
         (Self::Failed, "failed"),
         (Self::Usage, "usage"),
@@ -186,6 +187,24 @@ mod tests {
         let inner: anyhow::Result<()> = Err(fail(Exit::NotFound, "inner"));
         let outer = inner.context("outer").exit(Exit::Usage).expect_err("an error");
         check(outer, Exit::Usage);
+    }
+
+    #[test]
+    fn the_documented_codes_are_these() {
+        let document = include_str!("../../../docs/cli.md");
+        let row = |line: &str| -> Option<(u8, String)> {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            let code = cells.next()?.parse().ok()?;
+            Some((code, cells.next()?.trim_end_matches(" |").to_owned()))
+        };
+        let documented: Vec<(u8, String)> = document.lines().filter_map(row).collect();
+        let ours: Vec<(u8, String)> =
+            Exit::ALL.iter().map(|(exit, words)| (*exit as u8, (*words).to_owned())).collect();
+        assert_eq!(documented, ours, "docs/cli.md has another table of exit codes");
+        let help = crate::cli::command().render_help().to_string().replace('\n', " ");
+        for (code, words) in ours {
+            assert!(help.contains(&format!("{code} {words}")), "{code} {words}: {help}");
+        }
     }
 
     #[test]

@@ -85,6 +85,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Commands::Nodes(command) => commands::nodes::run(&command, &interrupt),
         Commands::Node(args) => commands::node::run(args, &interrupt),
         Commands::Scheduler(args) => commands::scheduler::run(args, &interrupt),
+        Commands::Openjd(command) => commands::openjd::run(&command, &interrupt),
         Commands::Studio(command) => commands::studio::run(&command, &interrupt),
         Commands::Ledger(command) => commands::ledger::run(&command, &interrupt),
         Commands::Verdicts(command) => commands::verdicts::run(&command, &interrupt),

@@ -190,7 +190,7 @@ const NOT_INVITED: &str = "this farm is private and your ticket does not invite 
 const NO_GRANT: &str = "; the farm's welcome grants of today were given to others, so come again tomorrow, or redeem a voucher";
 
 /// What a convicted node is told.
-pub(super) const BARRED: &str = "this node was convicted of a wrong film and gets no more work; its held pay is on the appeal account; if the film was good, appeal: tessera node appeal";
+pub(super) const BARRED: &str = "this node was convicted of a wrong film and gets no more work; its held pay is on the appeal account; if the film was good, appeal: tessera verdicts list, tessera verdicts appeal, both with --key FOLDER/key";
 
 /// The owner that a hello proves, or the node itself.
 fn owner_of(node: NodeId, hello: &NodeHello) -> Result<PublicKey, Refused> {

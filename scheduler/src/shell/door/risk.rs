@@ -112,27 +112,29 @@ impl Door {
         Ok(Reply::Done)
     }
 
-    /// Asks for tokens at risk back.
+    /// Asks for tokens at risk back: no more than count, which what is leaving already does not.
     pub(super) async fn unstake(
         &self,
         caller: PublicKey,
         amount: Tokens,
     ) -> Result<Reply, Refused> {
+        let can_be = move |counted: Tokens| !amount.is_zero() && amount <= counted;
         let counted = self
             .desk
             .ask(move |desk| {
                 let book = &desk.state().book;
                 let counted = book.stakes.get(&caller).map_or(Tokens::ZERO, |it| it.amount);
-                if !counted.is_zero() && !amount.is_zero() {
+                if can_be(counted) {
                     let now_ms = desk.now_ms();
                     desk.apply(Event::Unstaked { owner: caller, amount, now_ms });
                 }
                 counted
             })
             .await?;
-        if counted.is_zero() || amount.is_zero() {
-            let message =
-                format!("{amount} tokens cannot be asked back: you have {counted} at risk");
+        if !can_be(counted) {
+            let message = format!(
+                "{amount} tokens cannot be asked back: you have {counted} at risk that are not on their way back already"
+            );
             return Err(refused(RefusedCode::NotEnoughTokens, message));
         }
         Ok(Reply::Done)

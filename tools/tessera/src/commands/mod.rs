@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod man;
 pub mod node;
 pub mod nodes;
+pub mod openjd;
 pub mod order;
 pub mod quote;
 pub mod render;

@@ -216,7 +216,7 @@ pub fn price_line(quote: &Quote) -> String {
 }
 
 /// Nothing is spent without a yes: typed, or given with a limit. What is free needs none.
-fn consent(price: Tokens, limit: Option<Tokens>, yes: bool) -> anyhow::Result<()> {
+pub fn consent(price: Tokens, limit: Option<Tokens>, yes: bool) -> anyhow::Result<()> {
     if let Some(limit) = limit
         && price > limit
     {

@@ -138,19 +138,24 @@ pub(super) fn save(
     json: bool,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
-    let files = download.finish(!job.status.is_over())?;
+    let mut files = download.finish(!job.status.is_over())?;
     for line in lines(&files, job) {
         note!("{line}");
     }
+    let filmed = match files.video.take() {
+        // What is printed has the video only once it is there.
+        Some(video) => video.make(interrupt).map(|_made| files.video = Some(video)),
+        None => Ok(()),
+    };
     if json {
         text::print(json::saved(job, &files))?;
     } else {
         files.written.iter().try_for_each(|path| text::print(path.display()))?;
     }
     if let Some(video) = &files.video {
-        video.make(interrupt)?;
         note!("  video       {}", video.output.display());
     }
+    filmed?;
     Ok(follow::exit_for(job.status, &files))
 }
 

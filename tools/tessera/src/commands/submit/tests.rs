@@ -185,3 +185,17 @@ fn what_cannot_be_is_named_with_file_line_and_field() {
     let error = ordered(&["a.glb", "--scene", SCENE]).map(drop).expect_err("both");
     assert!(error.to_string().contains("not both"), "{error}");
 }
+
+#[test]
+fn the_documents_job_file_is_one() {
+    let document = include_str!("../../../../../docs/cli.md");
+    let text = document.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let (_folder, file) = in_folder(text.expect("the first TOML is a job file"));
+    let described = line(&[&file]).job.described().expect("sound");
+    assert_eq!(described.description.priority, Some(50));
+    assert!(described.description.schedule().is_ok() && described.import.environment.is_some());
+    // Nothing that a description may say is missing from it, but for the other kind of camera.
+    let whole = serde_json::to_value(&described.description).expect("an object");
+    let count = whole.as_object().map(serde_json::Map::len);
+    assert_eq!(count, Some(32), "{whole}");
+}
