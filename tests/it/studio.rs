@@ -14,6 +14,11 @@ fn job(scene: &str, name: &str) -> Value {
     })
 }
 
+/// Micro-tokens of an amount in words.
+fn micro(amount: &str) -> u64 {
+    amount.replace('.', "").parse().unwrap_or(0)
+}
+
 fn id(job: &Value) -> Result<String> {
     Ok(job["job"].as_str().context("an id")?.to_owned())
 }
@@ -114,12 +119,16 @@ fn an_order_is_one_job_whenever_the_door_is_killed() -> Result<()> {
     let mut studio = farm.open_studio()?;
     let scene_id = studio.scene(&scene())?;
     studio.send("POST", "/v1/quotes", &job(&scene_id, "first"))?.is(201)?;
+    studio.send("PUT", "/v1/teams/fx", &json!({}))?.is(200)?;
+    let wanted = json!({ "name": "fx", "role": "submitter", "team": "fx", "jobs_max": 6 });
+    let made = studio.send("POST", "/v1/tokens", &wanted)?.is(201)?.json();
+    let token = made["secret"].as_str().context("a secret")?.to_owned();
     // A farm lets a key have eight lines at once, and a killed door's is one for half a minute.
-    for (round, wait_ms) in [0, 4, 10, 20, 40, 80].into_iter().enumerate() {
+    for (round, wait_ms) in [0, 3, 6, 10, 14, 20].into_iter().enumerate() {
         let (key, described) = (format!("key-{round}"), job(&scene_id, &format!("round {round}")));
-        let (url, token) = (studio.url().to_owned(), studio.token().to_owned());
+        let url = studio.url().to_owned();
         let sender = {
-            let (key, body) = (key.clone(), described.to_string());
+            let (key, token, body) = (key.clone(), token.clone(), described.to_string());
             std::thread::spawn(move || farm_tests::order_and_forget(&url, &token, &key, &body))
         };
         std::thread::sleep(std::time::Duration::from_millis(wait_ms));
@@ -127,19 +136,58 @@ fn an_order_is_one_job_whenever_the_door_is_killed() -> Result<()> {
         // Whatever came of it: an answer, or a broken line.
         let _broken_or_not = sender.join();
         studio.start(&farm)?;
-        let first = studio.order(&key, &described)?.is(201)?.json();
-        let again = studio.order(&key, &described)?.is(201)?.json();
+        let first = studio.order_as(&token, &key, &described)?.is(201)?.json();
+        let again = studio.order_as(&token, &key, &described)?.is(201)?.json();
         ensure!(first["job"] == again["job"], "{first} {again}");
+        ensure!(first["team"] == "fx" && first["submitted_by"] == "fx", "{first}");
     }
+    // Each counts once, also those of which the door did not hear the end.
+    let seventh = studio.order_as(&token, "seventh", &job(&scene_id, "one too many"))?.is(403)?;
+    ensure!(seventh.problem() == "quota-exhausted", "{seventh:?}");
+    let team = studio.get("/v1/teams/fx")?.is(200)?.json();
     let jobs = farm.ask(&["jobs", "list", "--limit", "100"])?;
     let mut names: Vec<&str> = jobs.iter().filter_map(|job| job["name"].as_str()).collect();
     names.sort_unstable();
     names.dedup();
     ensure!(jobs.len() == 6 && names.len() == 6, "{} jobs, {} names", jobs.len(), names.len());
+    let prices: u64 = jobs.iter().filter_map(|job| job["price"].as_str()).map(micro).sum();
+    ensure!(team["committed"]["micro"] == prices, "{team}, {prices}");
     let listed = studio.get("/v1/jobs?limit=4")?.is(200)?.json();
     let next = listed["next_cursor"].as_str().context("there are more")?;
     let rest = studio.get(&format!("/v1/jobs?limit=100&cursor={next}"))?.is(200)?.json();
     ensure!(rest["items"].as_array().map(Vec::len) == Some(2), "{rest}");
+    Ok(())
+}
+
+/// Many order at once: each job is its team's from its first word on.
+#[test]
+fn jobs_that_are_ordered_at_once_are_their_teams() -> Result<()> {
+    let farm = Farm::start(IMPATIENT)?;
+    let studio = farm.open_studio()?;
+    let scene_id = studio.scene(&scene())?;
+    studio.send("POST", "/v1/quotes", &job(&scene_id, "first"))?.is(201)?;
+    studio.send("PUT", "/v1/teams/fx", &json!({}))?.is(200)?;
+    let wanted = json!({ "name": "fx", "role": "submitter", "team": "fx" });
+    let made = studio.send("POST", "/v1/tokens", &wanted)?.is(201)?.json();
+    let token = made["secret"].as_str().context("a secret")?;
+    std::thread::scope(|scope| {
+        for number in 0..24 {
+            let (url, body) = (studio.url(), job(&scene_id, &format!("job {number}")).to_string());
+            scope.spawn(move || {
+                farm_tests::order_and_forget(url, token, &format!("key-{number}"), &body);
+            });
+        }
+    });
+    let jobs = studio.ask_as(token, "GET", "/v1/jobs", &[], Vec::new())?.is(200)?.json();
+    let jobs = jobs["items"].as_array().context("a list")?;
+    ensure!(jobs.len() == 24, "{} of 24", jobs.len());
+    ensure!(jobs.iter().all(|job| job["team"] == "fx" && job["submitted_by"] == "fx"), "{jobs:?}");
+    let events = studio.ask_as(token, "GET", "/v1/events?dry_run=true", &[], Vec::new())?;
+    events.is(400)?;
+    let paid = "/v1/jobs?dry_run=true";
+    let headers = [("content-type", "application/json"), ("idempotency-key", "dry")];
+    let body = job(&scene_id, "dry").to_string().into_bytes();
+    studio.ask_as(token, "POST", paid, &headers, body)?.is(400)?;
     Ok(())
 }
 
@@ -191,6 +239,15 @@ fn tokens_do_what_their_role_team_and_budget_allow() -> Result<()> {
     let dear = studio.order("dear", &dear)?.is(422)?;
     ensure!(dear.problem() == "max-cost-exceeded" && dear.json()["price"]["micro"] == price);
 
+    ensure!(
+        studio
+            .send("POST", "/v1/tokens", &json!({ "name": "x", "role": "owner", "team": "fx" }))?
+            .status
+            == 422
+    );
+    let others =
+        studio.ask_as(&fx, "DELETE", &format!("/v1/scenes/{scene_id}"), &[], Vec::new())?;
+    others.is(404)?;
     let id = id(&one)?;
     let get_as = |token: &str, path: &str| studio.ask_as(token, "GET", path, &[], Vec::new());
     get_as(&lighting, &format!("/v1/jobs/{id}"))?.is(200)?;

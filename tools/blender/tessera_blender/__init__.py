@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Renders a Blender scene on a Tessera farm.
 
-`read` knows where Blender keeps things and fills `facts`; `differences`, `describe`, `extras`,
-`finish` and `frame` decide from facts alone; `export` and `sky` write files; `farm` asks the farm,
-`session` keeps where a render stands, and `operators` and `panel` show it.
+`read`, `nodes` and `moving` know where Blender keeps things and fill `facts`; `differences`,
+`describe`, `extras`, `finish` and `frame` decide from facts alone; `export` and `sky` write files;
+`farm` asks the farm, `session` keeps where a render stands, and `operators` and `panel` show it.
 """
 
 from __future__ import annotations

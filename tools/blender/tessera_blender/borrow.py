@@ -7,6 +7,7 @@ Blender's exporter sees what the viewport shows, and we want what a render shows
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -73,6 +74,18 @@ def tag_all(borrowed: Borrowed) -> None:
         if isinstance(data, bpy.types.Material):
             # Of materials the exporter may see the evaluated copy.
             data.update_tag()
+
+
+def quiet_pointers(borrowed: Borrowed) -> None:
+    """Keeps Blender 4.2's exporter from keys of lamps and cameras that nobody asked it for.
+
+    It fails on them; `finish` writes them.
+    """
+    for name in ("gltf2_blender_gather_scene_animation", "scene_animation"):
+        with contextlib.suppress(ImportError):
+            module = importlib.import_module(f"io_scene_gltf2.blender.exp.animation.{name}")
+            if hasattr(module, "gather_data_sampled_channels"):
+                borrowed.set(module, "gather_data_sampled_channels", lambda *_told: None)
 
 
 def set_frames(borrowed: Borrowed, scene: bpy.types.Scene, frames: tuple[int, int]) -> None:

@@ -131,6 +131,8 @@ def _picture(known: Scene, span: str) -> Iterator[Difference]:
     if picture.shutter > 1:
         yield Difference(
             Level.CHANGED, f"The shutter is open for 1 frame at most, not {picture.shutter:g}")
+    if picture.has_shutter_curve:
+        yield Difference(Level.CHANGED, "The shutter opens and closes at once, without a curve")
     left_out = set(picture.passes) - knobs.PASSES_ALWAYS - knobs.PASSES_OF_LIGHT
     if left_out:
         words = tuple(sorted(name.replace("_", " ") for name in left_out))
@@ -209,6 +211,9 @@ def _lamps(known: Scene, span: str) -> Iterator[Difference]:
             yield Difference(
                 Level.NOTE, "Light portals are left out: they only help Cycles", (lamp.name,))
         elif lamp.kind == "AREA":
+            yield Difference(
+                Level.NOTE, "Area lamps are things: they cast shadows, and mirrors show them",
+                (lamp.name,))
             if lamp.is_in_frame and not lamp.is_seen:
                 yield Difference(
                     Level.CHANGED, "Area lamps in the frame are seen", (lamp.name,))

@@ -87,6 +87,7 @@ def export(
         borrow.tag_all(borrowed)
         if frames is not None:
             borrow.set_frames(borrowed, context.scene, frames)
+            borrow.quiet_pointers(borrowed)
         context.view_layer.update()
         _run(root, frames is not None)
     moments = []

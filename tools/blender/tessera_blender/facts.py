@@ -223,13 +223,17 @@ class Picture:
     fps: float = 24.0
     shutter: float = 0.0
     shutter_position: str = "CENTER"
+    has_shutter_curve: bool = False
     passes: tuple[str, ...] = ()
     view_layers: int = 1
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All that is known of the scene that is sent; `rendered` are the keys of its objects."""
+    """All that is known of the scene that is sent.
+
+    `rendered` are the keys of its objects, `groups` of those that show collections.
+    """
 
     name: str
     picture: Picture = field(default_factory=Picture)
@@ -239,6 +243,7 @@ class Scene:
     things: tuple[Thing, ...] = ()
     materials: tuple[Material, ...] = ()
     rendered: frozenset[int] = frozenset()
+    groups: frozenset[int] = frozenset()
     is_animated: bool = False
     compositor: tuple[str, ...] = ()
     strips: tuple[str, ...] = ()

@@ -141,10 +141,16 @@ def spot(lamp: Lamp) -> Json:
 
 def _finish_nodes(document: Json, known: Scene, keys: Keys) -> None:
     lamps = {lamp.key: lamp for lamp in known.lamps}
-    for index, node in enumerate(document.get("nodes", [])):
+    nodes = document.get("nodes", [])
+    for index, node in enumerate(nodes):
         key = keys.of("nodes", index)
         if key is None:
             continue
+        if key in known.groups:
+            # Blender 4.2's exporter takes what a collection shows twice, once without objects.
+            for child in node.get("children", ()):
+                if keys.of("nodes", child) is None:
+                    nodes[child].pop("mesh", None)
         if key not in known.rendered:
             # The exporter takes hidden objects of collections that are shown as instances.
             node.pop("mesh", None)

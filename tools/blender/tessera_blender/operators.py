@@ -317,7 +317,7 @@ class TESSERA_OT_open_job(_Online, bpy.types.Operator):
     """Watch a job again, and load its pictures"""
 
     bl_idname = "tessera.open_job"
-    bl_label = "Open Job"
+    bl_label = "Open job"
 
     job: bpy.props.StringProperty(
         name="Job", description="The job's id; without it the scene's last", options={"SKIP_SAVE"}
@@ -355,7 +355,7 @@ class TESSERA_OT_detach(bpy.types.Operator):
     """Stop watching; the farm goes on"""
 
     bl_idname = "tessera.detach"
-    bl_label = "Leave It to the Farm"
+    bl_label = "Leave it to the farm"
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -373,7 +373,7 @@ class TESSERA_OT_cancel(bpy.types.Operator):
     """Cancel the job on the farm; what is not used returns"""
 
     bl_idname = "tessera.cancel"
-    bl_label = "Cancel the Job"
+    bl_label = "Cancel the job"
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads a Blender scene into `facts`: the one module that knows where Blender keeps things."""
+"""Reads a Blender scene into `facts`: with `nodes` and `moving`, where Blender keeps things."""
 
 from __future__ import annotations
 
@@ -10,17 +10,7 @@ from typing import Any
 import bpy
 from mathutils import Vector
 
-from . import facts, knobs
-
-PLAIN_OUTPUTS = {"OUTPUT_MATERIAL", "OUTPUT_WORLD", "OUTPUT_LIGHT"}
-# Properties of nodes that say what becomes of them in glTF.
-NODE_PROPS = (
-    "blend_type", "data_type", "operation", "attribute_name", "layer_name", "vector_type", "space",
-    "interpolation", "projection", "extension", "sky_type", "sun_disc", "sun_size",
-    "sun_intensity", "sun_elevation", "sun_rotation", "air_density", "dust_density",
-    "aerosol_density", "ozone_density", "altitude", "subsurface_method", "use_clamp",
-    "clamp_result", "attribute_type",
-)
+from . import facts, knobs, moving, nodes
 
 
 def scene(context: bpy.types.Context) -> facts.Scene:
@@ -47,7 +37,8 @@ def scene(context: bpy.types.Context) -> facts.Scene:
         things=tuple(things),
         materials=tuple(read_materials(rendered)),
         rendered=frozenset(key(object_) for object_ in rendered),
-        is_animated=is_scene_animated(source, rendered),
+        groups=frozenset(key(one) for one in rendered if one.instance_type == "COLLECTION"),
+        is_animated=moving.is_scene_moving(source, rendered),
         compositor=compositor_words(source),
         strips=strips(source),
         bound_cameras=bound_cameras(source),
@@ -134,8 +125,8 @@ def instancing_objects(depsgraph: bpy.types.Depsgraph) -> set[int]:
 def read_thing(object_: bpy.types.Object, engine: str, instancers: set[int]) -> facts.Thing:
     """An object that is neither lamp nor camera."""
     modifiers = [one for one in object_.modifiers if one.show_render]
-    moved = moving_paths(object_)
-    moving = [one.name for one in modifiers if moves(one, moved)]
+    moved = moving.paths(object_)
+    unsteady = [one.name for one in modifiers if moving.moves(one, moved)]
     systems = [
         system for modifier in modifiers if modifier.type == "PARTICLE_SYSTEM"
         for system in [modifier.particle_system] if system.settings.render_type != "NONE"
@@ -145,7 +136,7 @@ def read_thing(object_: bpy.types.Object, engine: str, instancers: set[int]) -> 
         name=object_.name,
         kind=object_.type,
         modifiers=tuple((one.name, one.type) for one in modifiers),
-        moving_modifiers=tuple(moving),
+        moving_modifiers=tuple(unsteady),
         particles=tuple(one.settings.render_type for one in systems),
         has_instances=key(object_) in instancers and object_.instance_type == "NONE",
         has_moving_shape_keys=bool(keys and keys.animation_data and len(keys.key_blocks) > 1),
@@ -157,75 +148,9 @@ def read_thing(object_: bpy.types.Object, engine: str, instancers: set[int]) -> 
 
 def shows_images(material: bpy.types.Material | None) -> bool:
     """Whether a material has textures, as far as a look at its own nodes tells."""
-    if material is None or not uses_nodes(material):
+    if material is None or not nodes.uses_nodes(material):
         return False
     return any(node.type == "TEX_IMAGE" for node in material.node_tree.nodes)
-
-
-def moves(modifier: bpy.types.Modifier, moved: set[str]) -> bool:
-    """Whether what a modifier makes changes with time, as far as can be told without trying."""
-    if any(path.startswith(modifier.path_from_id()) for path in moved):
-        return True
-    if modifier.type in knobs.SIMULATED:
-        return modifier.type != "COLLISION"
-    if modifier.type in knobs.FOLLOWING:
-        followed = [getattr(modifier, name, None) for name in
-                    ("object", "target", "origin", "texture_coords_object", "object_from",
-                     "object_to")]
-        return any(one is not None and moving_paths(one) for one in followed
-                   if isinstance(one, bpy.types.Object))
-    if modifier.type == "NODES" and modifier.node_group is not None:
-        tree = modifier.node_group
-        return bool(moving_paths(tree)) or any(
-            node.bl_idname in ("GeometryNodeInputSceneTime", "GeometryNodeSimulationOutput")
-            for node in tree.nodes
-        )
-    return False
-
-
-def moving_paths(data: Any) -> set[str]:
-    """Paths of a data-block that keys or drivers move."""
-    animation = getattr(data, "animation_data", None)
-    if animation is None:
-        return set()
-    found = {driver.data_path for driver in animation.drivers}
-    actions = [animation.action]
-    actions += [strip.action for track in animation.nla_tracks if not track.mute
-                for strip in track.strips]
-    for action in actions:
-        if action is not None:
-            found |= {curve.data_path for curve in curves(action)}
-    return found
-
-
-def curves(action: bpy.types.Action) -> Iterator[Any]:
-    """The curves of an action, whether it has layers (Blender 4.4) or not."""
-    layers = getattr(action, "layers", None)
-    if layers is None:
-        yield from action.fcurves
-        return
-    for layer in layers:
-        for strip in layer.strips:
-            for bag in getattr(strip, "channelbags", ()):
-                yield from bag.fcurves
-
-
-def is_scene_animated(source: bpy.types.Scene, rendered: Iterable[Any]) -> bool:
-    """Whether anything moves that the exporter would write keys of."""
-    for object_ in rendered:
-        owners = [object_, object_.data, object_.parent]
-        owners.append(getattr(object_.data, "shape_keys", None) if object_.data else None)
-        for slot in object_.material_slots:
-            owners += [slot.material, getattr(slot.material, "node_tree", None)]
-        if object_.data is not None and object_.type == "LIGHT":
-            owners.append(object_.data.node_tree)
-        if any(one is not None and moving_paths(one) for one in owners):
-            return True
-        if object_.constraints or object_.rigid_body is not None:
-            return True
-        if object_.pose and any(bone.constraints for bone in object_.pose.bones):
-            return True
-    return bool(moving_paths(source))
 
 
 # Lamps and the camera.
@@ -294,7 +219,7 @@ def read_lamp(object_: bpy.types.Object, source: bpy.types.Scene, engine: str) -
         is_in_frame=lamp.type == "AREA" and is_in_frame(object_, source, (size, height)),
         is_seen=bool(object_.visible_camera),
         node_words=lamp_words(lamp),
-        animated=tuple(sorted(moving_paths(lamp) | moving_paths(lamp.node_tree))),
+        animated=tuple(sorted(moving.paths(lamp) | moving.paths(lamp.node_tree))),
         odd=oddities + odd(object_, knobs.LINKING, engine),
     )
 
@@ -315,7 +240,7 @@ def lamp_words(lamp: bpy.types.Light) -> tuple[str, ...]:
     """The nodes of a lamp that say more than one plain emission."""
     if not lamp.use_nodes or lamp.node_tree is None:
         return ()
-    tree = TreeReader().read(lamp.node_tree)
+    tree = nodes.TreeReader().read(lamp.node_tree)
     used = tree.upstream(tree.surface)
     if len(used) == 1 and tree.nodes[used[0]].kind == "EMISSION":
         return ()
@@ -326,7 +251,7 @@ def plain_emission(lamp: bpy.types.Light) -> tuple[facts.Rgb, float] | None:
     """Colour and strength of a lamp's one plain emission node, if that is what its nodes are."""
     if not lamp.use_nodes or lamp.node_tree is None:
         return None
-    tree = TreeReader().read(lamp.node_tree)
+    tree = nodes.TreeReader().read(lamp.node_tree)
     used = tree.upstream(tree.surface)
     if len(used) != 1 or tree.nodes[used[0]].kind != "EMISSION":
         return None
@@ -384,7 +309,7 @@ def read_camera(
         blade_rotation=lens.aperture_rotation,
         clip=(data.clip_start, data.clip_end),
         reach=reach(object_, rendered),
-        animated=tuple(sorted(moving_paths(data))),
+        animated=tuple(sorted(moving.paths(data))),
         odd=odd(data, knobs.CAMERA if lens.use_dof else (), source.render.engine),
     )
 
@@ -437,7 +362,10 @@ def read_picture(source: bpy.types.Scene, layer: bpy.types.ViewLayer) -> facts.P
         has_fewer = min(kinds) < bounces
         if cycles.use_adaptive_sampling:
             threshold, least = cycles.adaptive_threshold, cycles.adaptive_min_samples
-    blurs = render.use_motion_blur and layer.use_motion_blur
+    blurs = render.use_motion_blur and getattr(layer, "use_motion_blur", True)
+    shutter = getattr(render, "motion_blur_shutter_curve", None)
+    heights = {round(point.location.y, 3) for curve in (shutter.curves if shutter else ())
+               for point in curve.points}
     return facts.Picture(
         engine=render.engine,
         size=(max(width, 1), max(height, 1)),
@@ -459,7 +387,8 @@ def read_picture(source: bpy.types.Scene, layer: bpy.types.ViewLayer) -> facts.P
         # Keys are written at one second for so many frames, whatever `fps_base` says.
         fps=float(render.fps),
         shutter=render.motion_blur_shutter if blurs else 0.0,
-        shutter_position=render.motion_blur_position,
+        shutter_position=getattr(render, "motion_blur_position", "CENTER"),
+        has_shutter_curve=blurs and len(heights) > 1,
         passes=tuple(sorted(passes(layer))),
         view_layers=sum(1 for one in source.view_layers if one.use),
     )
@@ -513,13 +442,13 @@ def working_space() -> str:
     return getattr(getattr(bpy.data, "colorspace", None), "working_space", "")
 
 
-# Worlds, materials and their nodes.
+# Worlds and materials.
 
 
 def read_world(world: bpy.types.World, engine: str) -> facts.World:
     """What surrounds the scene."""
-    tree = TreeReader().read(world.node_tree) if uses_nodes(world) else None
-    moved = moving_paths(world) | (moving_paths(world.node_tree) if world.node_tree else set())
+    tree = nodes.tree_of(world)
+    moved = moving.paths(world) | (moving.paths(world.node_tree) if world.node_tree else set())
     return facts.World(
         name=world.name,
         color=tuple(world.color),
@@ -538,129 +467,6 @@ def read_materials(rendered: Iterable[Any]) -> Iterator[facts.Material]:
             if material is None or key(material) in seen:
                 continue
             seen.add(key(material))
-            tree = TreeReader().read(material.node_tree) if uses_nodes(material) else None
-            moved = moving_paths(material) | moving_paths(material.node_tree)
+            tree = nodes.tree_of(material)
+            moved = moving.paths(material) | moving.paths(material.node_tree)
             yield facts.Material(key(material), material.name, tree, is_animated=bool(moved))
-
-
-def uses_nodes(data: bpy.types.Material | bpy.types.World) -> bool:
-    """Whether nodes say how it looks; since Blender 5 they always do."""
-    return data.node_tree is not None and (bpy.app.version >= (5, 0, 0) or data.use_nodes)
-
-
-class TreeReader:
-    """Flattens a node tree: what feeds its active output, through groups, reroutes and mutes."""
-
-    def __init__(self) -> None:
-        self.nodes: list[facts.ShaderNode] = []
-        self.indices: dict[tuple[Any, ...], int] = {}
-
-    def read(self, tree: bpy.types.NodeTree) -> facts.Tree:
-        """The tree."""
-        output = active_output(tree)
-        if output is None:
-            return facts.Tree()
-        ends = {
-            name: self.socket(output.inputs[name], ()).source
-            for name in ("Surface", "Volume", "Displacement") if name in output.inputs
-        }
-        return facts.Tree(
-            nodes=tuple(self.nodes),
-            surface=ends.get("Surface"),
-            volume=ends.get("Volume"),
-            displacement=ends.get("Displacement"),
-        )
-
-    def socket(self, socket: Any, groups: tuple[Any, ...]) -> facts.Socket:
-        """What an input gets, seen from within `groups`, the outermost first."""
-        typed = plain(socket)
-        # Trees have no cycles that count, but may be drawn with some.
-        for _ in range(1000):
-            link = next((one for one in socket.links if one.is_valid and not one.is_muted), None)
-            if link is None:
-                return facts.Socket(plain(socket))
-            node, output = link.from_node, link.from_socket
-            if node.mute:
-                through = [one for one in node.internal_links if one.to_socket == output]
-                if not through:
-                    return facts.Socket(plain(output))
-                socket = through[0].from_socket
-            elif node.type == "REROUTE":
-                socket = node.inputs[0]
-            elif node.type == "GROUP" and node.node_tree is not None:
-                inner = group_output(node.node_tree)
-                if inner is None:
-                    return facts.Socket(plain(socket))
-                groups += (node,)
-                socket = by_identifier(inner.inputs, output.identifier)
-            elif node.type == "GROUP_INPUT" and groups:
-                socket = by_identifier(groups[-1].inputs, output.identifier)
-                groups = groups[:-1]
-            else:
-                return facts.Socket(typed, (self.node(node, groups), output.identifier))
-        return facts.Socket(plain(socket))
-
-    def node(self, node: bpy.types.Node, groups: tuple[Any, ...]) -> int:
-        """The index of a node, which is read with all that feeds it."""
-        path = (*(one.name for one in groups), node.name)
-        if path in self.indices:
-            return self.indices[path]
-        index = self.indices[path] = len(self.nodes)
-        props = {name: getattr(node, name) for name in NODE_PROPS if hasattr(node, name)}
-        label = "/".join((*(one.label or one.name for one in groups), node.label or node.name))
-        bare = facts.ShaderNode(name=label, kind=node.type, word=node.bl_label, props=props)
-        self.nodes.append(bare)
-        props |= image_props(node)
-        value = [one for one in node.outputs if one.type in ("RGBA", "VALUE")]
-        if node.type in ("RGB", "VALUE") and value:
-            props["value"] = plain(value[0])
-        inputs = {
-            one.identifier: self.socket(one, groups) for one in node.inputs if one.enabled
-        }
-        self.nodes[index] = facts.ShaderNode(label, node.type, node.bl_label, inputs, props)
-        return index
-
-
-def active_output(tree: bpy.types.NodeTree) -> Any | None:
-    """The output that counts: Cycles' own before one for every engine."""
-    outputs = [one for one in tree.nodes if one.type in PLAIN_OUTPUTS]
-    targets = {"CYCLES": 0, "ALL": 1}
-    active = [one for one in outputs if one.is_active_output] or outputs
-    active = [one for one in active if one.target in targets]
-    return min(active, key=lambda one: targets[one.target], default=None)
-
-
-def group_output(tree: bpy.types.NodeTree) -> Any | None:
-    """The output of a group that counts."""
-    outputs = [one for one in tree.nodes if one.type == "GROUP_OUTPUT"]
-    return next((one for one in outputs if one.is_active_output), outputs[0] if outputs else None)
-
-
-def by_identifier(sockets: Any, identifier: str) -> Any:
-    """The socket of an identifier."""
-    return next(one for one in sockets if one.identifier == identifier)
-
-
-def plain(socket: Any) -> Any:
-    """The value typed into a socket, without alpha."""
-    value = getattr(socket, "default_value", None)
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    try:
-        return tuple(float(one) for one in value)[:3]
-    except TypeError:
-        return None
-
-
-def image_props(node: bpy.types.Node) -> dict[str, Any]:
-    """What is known of the image of a node."""
-    image = getattr(node, "image", None)
-    if image is None:
-        return {"image": None} if node.type in ("TEX_IMAGE", "TEX_ENVIRONMENT") else {}
-    return {
-        "image": image.name,
-        "source": image.source,
-        "color_space": image.colorspace_settings.name,
-        "is_float": image.is_float,
-        "size": tuple(image.size),
-    }

@@ -33,9 +33,23 @@ def write(context: bpy.types.Context, plan: surroundings.Plan, folder: Path) -> 
             rotation = surroundings.rotation_degrees(plan.turn)
             told = {"file": SKY_FILE, "strength": plan.strength, "rotation": rotation}
             return {"environment": told}
+    if not hasattr(context.scene, "cycles"):
+        return without_cycles(plan)
     bake(context, path, BAKED_SAMPLES_OF_SUN if plan.is_sky else BAKED_SAMPLES)
     rotation = surroundings.rotation_degrees(0.0)
     return {"environment": {"file": SKY_FILE, "rotation": rotation}}
+
+
+def without_cycles(plan: surroundings.Plan) -> dict[str, Any]:
+    """What is left where the add-on Cycles is switched off: a sky of ours.
+
+    Raises `ValueError` for what only Cycles can look at.
+    """
+    sky = plan.instead if isinstance(plan, surroundings.Baked) else None
+    if sky is None:
+        raise ValueError("The world needs Cycles to become a picture; switch its add-on on")
+    told = {"elevation": sky.elevation, "azimuth": sky.azimuth, "strength": sky.strength}
+    return {"sun_sky": told}
 
 
 def copy(image: bpy.types.Image, path: Path) -> bool:

@@ -14,6 +14,10 @@ MIDDLE_DEGREES = 270.0
 
 COORDINATES = "TEX_COORD"
 
+# Blender's sky in units of Tessera's: what a floor under both gets is alike within a few per cent
+# for a sun from 17 degrees up. Their colours are not: Tessera's own sky is a stopgap.
+SKY_STRENGTH = 39.0
+
 
 @dataclass(frozen=True)
 class Color:
@@ -32,11 +36,24 @@ class Map:
 
 
 @dataclass(frozen=True)
+class SunSky:
+    """Tessera's own sky of the same sun: degrees, the azimuth clockwise from Blender's +y."""
+
+    elevation: float
+    azimuth: float
+    strength: float
+
+
+@dataclass(frozen=True)
 class Baked:
-    """Whatever the nodes make, as Cycles' camera sees it; a sky may have a sun in it."""
+    """Whatever the nodes make, as Cycles' camera sees it; a sky may have a sun in it.
+
+    `instead` stands in for a plain sky where there is no Cycles.
+    """
 
     words: tuple[str, ...]
     is_sky: bool = False
+    instead: SunSky | None = None
 
 
 Plan = Color | Map | Baked
@@ -51,7 +68,7 @@ def plan(world: World | None) -> Plan:
         return Color(world.color)
     if tree.surface is None:
         return Color((0.0, 0.0, 0.0))
-    return _background(tree) or Baked(words(tree), has_sky(tree))
+    return _background(tree) or Baked(words(tree), has_sky(tree), _sun_sky(tree))
 
 
 def words(tree: Tree) -> tuple[str, ...]:
@@ -68,6 +85,21 @@ def has_sky(tree: Tree) -> bool:
 def depends_on_ray(tree: Tree) -> bool:
     """Whether a world looks different to the camera than to what it lights."""
     return any(tree.nodes[index].kind == "LIGHT_PATH" for index in tree.upstream(tree.surface))
+
+
+def _sun_sky(tree: Tree) -> SunSky | None:
+    """The sun of a world that is a sky texture and no more."""
+    used = [tree.nodes[index] for index in tree.upstream(tree.surface)]
+    kinds = {node.kind for node in used}
+    if "TEX_SKY" not in kinds or not kinds <= {"TEX_SKY", "BACKGROUND", COORDINATES}:
+        return None
+    sky = next(node for node in used if node.kind == "TEX_SKY")
+    strength = used[0].inputs.get("Strength")
+    told = sky.props.get("sun_elevation"), sky.props.get("sun_rotation")
+    if None in told or strength is None or strength.source is not None:
+        return None
+    elevation, rotation = (math.degrees(one) for one in told)
+    return SunSky(elevation, rotation % 360.0, SKY_STRENGTH * strength.value)
 
 
 def _background(tree: Tree) -> Color | Map | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,3 +33,19 @@ def blender() -> Iterator[None]:
         operators.SESSION.discard()
         operators.SESSION.__init__()
         tessera_blender.unregister()
+
+
+_STATUS: list[int] = []
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    _STATUS.append(int(exitstatus))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Blender 4.5 as a module may wait for itself forever when Python ends: it is not asked to."""
+    if "bpy" in sys.modules and _STATUS:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_STATUS[-1])

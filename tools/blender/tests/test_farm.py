@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import OpenEXR
 import pytest
 
 import pictures
@@ -181,11 +182,15 @@ def test_a_shifted_region_comes_back_in_its_place(
 def test_a_range_comes_frame_by_frame(studio: bpy.types.Scene, tmp_path: Path) -> None:
     studio.tessera.span = "RANGE"
     studio.frame_start, studio.frame_end, studio.frame_step = 2, 6, 2
-    studio.cycles.samples = 16
+    studio.cycles.samples, studio.cycles.use_adaptive_sampling = 64, True
+    studio.cycles.adaptive_threshold = 0.1
+    studio.view_layers[0].use_pass_diffuse_direct = True
     assert bpy.ops.tessera.submit(max_cost="50.00") == {"FINISHED"}
     paths = operators.SESSION.pictures
     assert [path.name.split(".")[-2] for path in paths] == ["0002", "0004", "0006"]
     shown = [pictures.pixels(path) for path in paths]
+    with OpenEXR.File(str(paths[0]), separate_channels=True) as file:
+        assert "diffuse_direct.R" in file.channels()
     # The ball moves from left to right.
     apart = abs(shown[0] - shown[2]).mean()
     assert apart > 0.01, apart

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from tessera_blender import describe, extras, finish, frame
-from tessera_blender.facts import Camera, Lamp, Picture, Scene
+from tessera_blender import describe, extras, finish, frame, surroundings
+from tessera_blender.facts import Camera, Lamp, Picture, Scene, ShaderNode, Socket, Tree, World
 
 CAMERA = Camera(key=1, name="cam", lens=0.05, sensor=(0.036, 0.024))
 PICTURE = Picture(size=(1920, 1080))
@@ -168,3 +168,23 @@ def test_a_spots_edge_sends_as_much_light() -> None:
             theirs += 3 * t * t - 2 * t**3
             ours += min(max((cosine - outer) / (inner - outer), 0), 1) ** 2
         assert ours == pytest.approx(theirs, rel=0.005)
+
+
+def test_without_cycles_a_plain_sky_keeps_its_sun() -> None:
+    sky = ShaderNode("Sky", "TEX_SKY", "Sky Texture",
+                     props={"sun_elevation": math.radians(30), "sun_rotation": math.radians(-90)})
+    background = ShaderNode("Background", "BACKGROUND", "Background", inputs={
+        "Color": Socket((1, 1, 1), (1, "Color")), "Strength": Socket(0.1)})
+    tree = Tree((background, sky), surface=(0, "Background"))
+    plan = surroundings.plan(World("World", tree=tree))
+    assert isinstance(plan, surroundings.Baked) and plan.is_sky and plan.instead is not None
+    assert plan.instead.elevation == pytest.approx(30)
+    # Blender's sun is at +y, glTF's -z, and turns clockwise.
+    assert plan.instead.azimuth == pytest.approx(270)
+    assert plan.instead.strength == pytest.approx(3.9)
+
+
+def test_a_world_without_nodes_or_none_is_one_colour() -> None:
+    assert surroundings.plan(None) == surroundings.Color((0.0, 0.0, 0.0))
+    assert surroundings.plan(World("World", (0.1, 0.2, 0.3))) == surroundings.Color((0.1, 0.2, 0.3))
+    assert surroundings.plan(World("World", tree=Tree())) == surroundings.Color((0.0, 0.0, 0.0))

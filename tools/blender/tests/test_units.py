@@ -67,7 +67,9 @@ def point(radius: float, scale: float = 1.0, **more: Any) -> Build:
 def warm_point_with_nodes(_folder: Path) -> None:
     point(0.3, use_soft_falloff=False)(_folder)
     data = bpy.data.lights["bulb"]
-    data.color, data.exposure, data.use_nodes = (1, 0.5, 0.2), 1.0, True
+    data.color, data.use_nodes = (1, 0.5, 0.2), True
+    if hasattr(data, "exposure"):
+        data.exposure = 1.0
     if hasattr(data, "use_temperature"):
         data.use_temperature, data.temperature = True, 3000.0
     emission = data.node_tree.nodes["Emission"]

@@ -254,6 +254,11 @@ impl Description {
             }
             return Ok(vec![look_at.camera()]);
         }
+        if self.cameras.len() > limits::VIEWS_MAX as usize {
+            let (count, max) = (self.cameras.len(), limits::VIEWS_MAX);
+            let problem = format!("{count} are too many for one job; at most {max}");
+            return Err(DescriptionError::new("cameras", problem));
+        }
         for (at, camera) in self.cameras.iter().enumerate() {
             if self.cameras[..at].contains(camera) {
                 let problem = format!("{camera:?} stands there twice; leave one out");

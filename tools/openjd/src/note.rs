@@ -44,10 +44,10 @@ pub enum NoteKind {
         why: &'static str,
     },
     /// Options that say how pictures are written.
-    #[error("{} say how pictures are written, which is chosen when they are downloaded", .0.join(", "))]
+    #[error("how pictures are written is chosen when they are downloaded; ignored: {}", .0.join(", "))]
     OutputOptions(Vec<&'static str>),
     /// Options that say how a machine renders.
-    #[error("{} are about the machine that renders, and ignored", .0.join(", "))]
+    #[error("the machine that renders is chosen by the farm; ignored: {}", .0.join(", "))]
     MachineOptions(Vec<&'static str>),
     /// Tasks that ask for what others ask for.
     #[error("{0} of the tasks say what others say; it is rendered once")]

@@ -7,6 +7,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Body;
 use n0_future::StreamExt as _;
@@ -102,6 +103,12 @@ pub struct Files {
     under_way: Arc<Mutex<BTreeSet<FileHash>>>,
 }
 
+/// How workplaces are named.
+const WORKPLACE: &str = "scene-";
+/// Who sends nothing for so long has gone.
+const STALL: Duration = Duration::from_secs(60);
+/// Parts of files that nobody has gone on with for so long are thrown away.
+const PARTS_KEPT: Duration = Duration::from_hours(7 * 24);
 /// Bytes are flushed to the disk at least this often.
 const FLUSH_BYTES: u64 = 64 << 20;
 
@@ -112,6 +119,13 @@ impl Files {
     /// The disk.
     pub fn open(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder.join("part"))?;
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            // A workplace that a crash has left.
+            if entry.file_name().to_string_lossy().starts_with(WORKPLACE) {
+                std::fs::remove_dir_all(entry.path())?;
+            }
+        }
         Ok(Self { folder: folder.to_owned(), under_way: Arc::default() })
     }
 
@@ -127,7 +141,7 @@ impl Files {
     /// # Errors
     /// The disk.
     pub fn workplace(&self) -> io::Result<tempfile::TempDir> {
-        tempfile::Builder::new().prefix("scene-").tempdir_in(&self.folder)
+        tempfile::Builder::new().prefix(WORKPLACE).tempdir_in(&self.folder)
     }
 
     fn part(&self, hash: FileHash) -> PathBuf {
@@ -180,8 +194,13 @@ impl Files {
             return Ok(state);
         }
         match self.announced(hash) {
-            Some(before) if before != size_bytes => {
+            Some(before) if before != size_bytes && offset > 0 => {
                 return Err(PutError::OtherSize { before, now: size_bytes });
+            }
+            // Whoever begins anew knows better than who was here before.
+            Some(before) if before != size_bytes => {
+                drop(tokio::fs::remove_file(self.part(hash)).await);
+                tokio::fs::write(self.part_size(hash), size_bytes.to_string()).await?;
             }
             Some(_) => {}
             None => tokio::fs::write(self.part_size(hash), size_bytes.to_string()).await?,
@@ -216,8 +235,14 @@ impl Files {
         }
         let mut unflushed = 0;
         let mut stream = body.into_data_stream();
-        while let Some(bytes) = stream.next().await {
-            let Ok(bytes) = bytes else {
+        loop {
+            let next = tokio::time::timeout(STALL, stream.next()).await;
+            let bytes = match next {
+                Ok(None) => break,
+                Ok(Some(bytes)) => bytes.ok(),
+                Err(_stalled) => None,
+            };
+            let Some(bytes) = bytes else {
                 file.sync_all().await?;
                 return Err(PutError::Lost { received_bytes: received });
             };
@@ -258,6 +283,23 @@ impl Files {
             Ok(())
         });
         done.await.map_err(io::Error::other)?
+    }
+
+    /// Throws away parts that nobody has gone on with for a week; how many.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn tidy(&self) -> io::Result<usize> {
+        let mut thrown = 0;
+        for entry in std::fs::read_dir(self.folder.join("part"))? {
+            let entry = entry?;
+            let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+            if age > PARTS_KEPT {
+                std::fs::remove_file(entry.path())?;
+                thrown += 1;
+            }
+        }
+        Ok(thrown)
     }
 
     /// Forgets a whole file.
@@ -352,6 +394,10 @@ mod tests {
         put(&files, b"these", 0, b"th").await.expect("taken");
         let size = files.put(hash(b"these"), 2, 9, Body::from("ese")).await;
         assert!(matches!(size, Err(PutError::OtherSize { before: 5, now: 9 })), "{size:?}");
+        let anew = files.put(hash(b"these"), 0, 9, Body::from("thes")).await.expect("begun anew");
+        assert_eq!((anew.size_bytes, anew.received_bytes), (9, 4));
+        let right = put(&files, b"these", 0, b"these").await.expect("begun anew");
+        assert!(right.complete);
         let huge = files.put(hash(b"huge"), 0, u64::MAX, Body::empty()).await;
         assert!(matches!(huge, Err(PutError::TooLarge(u64::MAX))), "{huge:?}");
     }

@@ -11,6 +11,7 @@ use client::{Farm, FilmFault};
 use film::{ExrOptions, Film, ImageFileError, Look, PngDepth, View, WriteError};
 use protocol::view::AcceptedUnit;
 use protocol::{JobId, JobSpec, ShotIndex};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 
 use crate::gather::Known;
@@ -133,8 +134,8 @@ impl Films {
         if path.is_file() {
             return Ok(Ready { path, tag, name });
         }
-        let turn = self.at_once.acquire().await;
-        let _turn = turn.map_err(|error| Problem::internal(&error))?;
+        let turn = Arc::clone(&self.at_once).acquire_owned().await;
+        let turn = turn.map_err(|error| Problem::internal(&error))?;
         let whole = self.frame(summary.job, &summary.spec, shot, &units).await?;
         let is_whole =
             whole.frame.is_complete() || (summary.status.is_over() && whole.frame.has_no_hole());
@@ -147,7 +148,7 @@ impl Films {
             let problem = Problem::new(Kind::NotComplete, detail).with("share_done", share);
             return Err(if summary.status.is_over() { problem } else { problem.after(5) });
         }
-        self.write(summary.job, &summary.spec, whole, format, path.clone()).await?;
+        self.write((summary.job, &summary.spec), whole, format, (path.clone(), turn)).await?;
         Ok(Ready { path, tag, name })
     }
 
@@ -228,16 +229,17 @@ impl Films {
     /// Writes a picture beside its place and moves it there.
     async fn write(
         &self,
-        job: JobId,
-        spec: &JobSpec,
+        (job, spec): (JobId, &JobSpec),
         whole: Whole,
         format: Format,
-        path: PathBuf,
+        (path, turn): (PathBuf, OwnedSemaphorePermit),
     ) -> Result<(), Problem> {
         let shots = Shots::new(job, spec);
         let (_, _, metadata) = shots.about(whole.index).map_err(fault)?;
         let folder = self.folder.clone();
         let written = tokio::task::spawn_blocking(move || {
+            // Also when whoever asked has hung up.
+            let _turn = turn;
             let picture = whole.frame.picture();
             let new = tempfile::Builder::new().suffix(".new").tempfile_in(&folder)?;
             match format {

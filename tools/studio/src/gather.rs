@@ -195,41 +195,56 @@ impl Gather {
     /// Takes news of a job in; whether it was not known.
     fn take(&self, summary: JobSummary) -> Result<bool, GatherError> {
         let before = self.get(summary.job);
-        if before.as_ref().is_some_and(|before| before.summary == summary) {
+        let is_same = before.as_ref().is_some_and(|before| before.summary == summary);
+        let is_ours = before.as_ref().is_some_and(|before| before.submitted_by.is_some());
+        if is_same && is_ours {
             return Ok(false);
         }
-        let known = match &before {
-            // The farm may have it a moment before the book says whose it is.
-            Some(before) if before.submitted_by.is_some() => Known { summary, ..before.clone() },
-            Some(Known { tiles_accepted, counted, .. }) => {
-                Known { tiles_accepted: *tiles_accepted, counted: *counted, ..self.met(summary)? }
-            }
-            None => self.met(summary)?,
+        // The farm may have it a moment before the book says whose it is.
+        let commitment = match is_ours {
+            true => None,
+            false => self.inner.book.of_job(summary.job)?,
         };
-        // What happened before the door knew a job is no news, unless it was ordered here.
-        let was_open = match &before {
-            Some(before) => !before.summary.status.is_over(),
-            None => known.submitted_by.is_some() && !self.is_settled(known.summary.job)?,
-        };
-        self.inner.write().insert(known.clone());
-        if was_open {
-            let happened = happened(before.as_ref().map(|it| &it.summary), &known);
-            self.inner.news.jobs(happened);
+        if is_same && commitment.is_none() {
+            return Ok(false);
         }
+        let becomes_ours = commitment.as_ref().is_some_and(|it| !it.over);
+        let mut known = match before.clone() {
+            Some(before) => Known { summary, ..before },
+            None => {
+                Known { summary, team: None, submitted_by: None, tiles_accepted: 0, counted: None }
+            }
+        };
+        if let Some(commitment) = commitment {
+            (known.team, known.submitted_by) = (commitment.team, Some(commitment.token_name));
+        }
+        self.inner.write().insert(known.clone());
+        self.tell(before.as_ref(), &known, becomes_ours)?;
         self.settle(&known)?;
         Ok(before.is_none())
     }
 
-    /// A job that was not known: whose it is, the book tells.
-    fn met(&self, summary: JobSummary) -> Result<Known, BookError> {
-        let commitment = self.inner.book.of_job(summary.job)?;
-        let (team, submitted_by) =
-            commitment.map_or((None, None), |it| (it.team, Some(it.token_name)));
-        Ok(Known { summary, team, submitted_by, tiles_accepted: 0, counted: None })
-    }
-
-    fn is_settled(&self, job: JobId) -> Result<bool, BookError> {
-        Ok(self.inner.book.of_job(job)?.is_some_and(|commitment| commitment.over))
+    /// Tells what is new of a job. What happened before the door knew it is no news, unless it was
+    /// ordered here.
+    fn tell(
+        &self,
+        before: Option<&Known>,
+        known: &Known,
+        becomes_ours: bool,
+    ) -> Result<(), GatherError> {
+        let mut news = Vec::new();
+        let id = known.summary.job.to_string();
+        if becomes_ours && self.inner.book.last_event_of(&id)?.is_none() {
+            news.push(Happened::ordered(known));
+        }
+        let was_open = before.is_some_and(|before| !before.summary.status.is_over());
+        if was_open || becomes_ours {
+            // A job whose owner was not known yet has told nothing.
+            let before = before.filter(|before| before.submitted_by.is_some() || !becomes_ours);
+            news.extend(happened(before.map(|it| &it.summary), known));
+        }
+        self.inner.news.jobs(news);
+        Ok(())
     }
 
     /// What came back is no longer committed.
@@ -259,7 +274,14 @@ impl Gather {
         stale.sort_unstable();
         for (_, job) in stale.into_iter().take(COUNTED_PER_ROUND) {
             // Nothing is accepted after all versions: only the tiles are wanted.
-            let update = self.inner.farm.watch(job, u64::MAX, Duration::ZERO).await?;
+            let update = match self.inner.farm.watch(job, u64::MAX, Duration::ZERO).await {
+                Ok(update) => update,
+                Err(error) if error.refusal().is_some() => {
+                    tracing::warn!(%job, "its tiles were not counted: {}", error.words());
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             let accepted = update.tiles.iter().filter(|it| **it == TileStatus::Accepted).count();
             let changed = {
                 let mut jobs = self.inner.write();

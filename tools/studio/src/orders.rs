@@ -2,12 +2,12 @@
 
 use client::{Description, Farm};
 use protocol::message::RefusedCode;
-use protocol::{JobId, JobSpec, Quote, SceneId, Schedule, Tokens};
+use protocol::{JobId, JobSpec, Quote, QuoteId, SceneId, Schedule, Tokens};
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Book, CommitError, NewCommitment, Token};
+use crate::book::{Book, BookError, CommitError, NewCommitment, Token};
 use crate::gather::{Gather, Known};
-use crate::news::{Happened, News};
+use crate::news::News;
 use crate::problem::{Kind, Problem, words};
 use crate::scenes::{MakeError, Scenes, SendError};
 use crate::views::now_ms;
@@ -34,6 +34,26 @@ pub struct Note {
     spec: JobSpec,
     quote: Quote,
     schedule: Schedule,
+}
+
+/// Why nothing was ordered, or why that is not known.
+#[derive(Debug)]
+pub struct Failure {
+    /// What whoever asked is told.
+    pub problem: Problem,
+    /// Whether the order may have been taken, so that its key must not be forgotten.
+    pub may_be_taken: bool,
+    is_refused_by_farm: bool,
+}
+
+impl Failure {
+    fn before(problem: impl Into<Problem>) -> Self {
+        Self { problem: problem.into(), may_be_taken: false, is_refused_by_farm: false }
+    }
+
+    fn unknown(problem: impl Into<Problem>) -> Self {
+        Self { may_be_taken: true, ..Self::before(problem) }
+    }
 }
 
 /// Bytes of a note, at most.
@@ -89,87 +109,99 @@ impl Orders {
     /// ordered is noted under the token's key first.
     ///
     /// # Errors
-    /// The description, the scene, limits, the farm. `true` beside a problem means that the order may
-    /// have been taken, so that the key must not be forgotten.
+    /// The description, the scene, limits, the farm.
     pub async fn order(
         &self,
         job: &Description,
         token: &Token,
         key: &str,
-    ) -> Result<Known, (Problem, bool)> {
-        let before = |problem: Problem| (problem, false);
-        let max_cost = job.max_cost().map_err(Problem::from).map_err(before)?;
+    ) -> Result<Known, Failure> {
+        let max_cost = job.max_cost().map_err(Failure::before)?;
         let max_cost = max_cost.ok_or_else(|| {
             let detail = "max_cost: every order says what it may cost at most, as \"5.00\"";
-            before(Problem::new(Kind::Invalid, detail).with("field", "max_cost"))
+            Failure::before(Problem::new(Kind::Invalid, detail).with("field", "max_cost"))
         })?;
-        let schedule = job.schedule().map_err(Problem::from).map_err(before)?;
-        let (spec, quote) = self.quote(job).await.map_err(before)?;
+        let schedule = job.schedule().map_err(Failure::before)?;
+        let (spec, quote) = self.quote(job).await.map_err(Failure::before)?;
         if quote.price > max_cost {
-            return Err(before(Problem::too_dear(quote.price, max_cost)));
+            return Err(Failure::before(Problem::too_dear(quote.price, max_cost)));
         }
         let note = Note { spec, quote, schedule };
         let noted = self.book.note(&token.id, key, &note.to_bytes());
-        noted.map_err(|error| before(Problem::internal(&error)))?;
+        noted.map_err(|error| Failure::before(Problem::internal(&error)))?;
         self.give(note, token).await
     }
 
-    /// Gives an order again that was noted before a crash; none where it was never taken and can
-    /// not be any more, so that the request begins anew.
+    /// Gives an order again that was noted before a crash; none where it was not taken and cannot be
+    /// any more, so that the request begins anew.
     ///
     /// # Errors
-    /// The farm, with `true` where it may have taken it.
-    pub async fn give_again(
-        &self,
-        note: &[u8],
-        token: &Token,
-    ) -> Result<Option<Known>, (Problem, bool)> {
-        let Some(note) = Note::parse(note) else { return Ok(None) };
+    /// The farm; a note of another release, of which nobody knows whether it was taken.
+    pub async fn give_again(&self, note: &[u8], token: &Token) -> Result<Option<Known>, Failure> {
+        let note = Note::parse(note).ok_or_else(|| {
+            let detail = "this order was begun by another release, and may have been given; look for its job, and order under another key if there is none";
+            Failure::unknown(Problem::new(Kind::Conflict, detail))
+        })?;
         match self.give(note, token).await {
             Ok(known) => Ok(Some(known)),
-            Err((_refused, false)) => Ok(None),
-            Err(problem) => Err(problem),
+            Err(Failure { is_refused_by_farm: true, .. }) => Ok(None),
+            Err(failure) => Err(failure),
         }
     }
 
     /// Sets the price aside and gives the order; what was set aside before for the same order stays
     /// so once.
-    async fn give(&self, note: Note, token: &Token) -> Result<Known, (Problem, bool)> {
+    async fn give(&self, note: Note, token: &Token) -> Result<Known, Failure> {
+        self.commit(token, &note)?;
         let Note { spec, quote, schedule } = note;
-        self.commit(token, &quote).map_err(|problem| (problem, false))?;
         match self.farm.order(&spec, &quote, schedule).await {
-            Ok(job) => self.taken(&quote, job).await,
-            Err(error) => {
-                let is_refused = error.refusal().is_some();
-                if is_refused {
-                    self.withdraw(&quote);
-                }
-                Err((error.into(), !is_refused))
+            Ok(job) => self.taken(quote.id, job).await,
+            Err(error) if error.refusal().is_some() => {
+                self.withdraw(quote.id);
+                Err(Failure { is_refused_by_farm: true, ..Failure::before(error) })
             }
+            Err(error) => Err(Failure::unknown(error)),
         }
     }
 
-    /// The farm has it: the book and everybody who listens are told.
-    async fn taken(&self, quote: &Quote, job: JobId) -> Result<Known, (Problem, bool)> {
-        let kept = |problem: Problem| (problem, true);
-        let commitment = self.book.ordered(quote.id, job);
-        commitment.map_err(|error| kept(Problem::internal(&error)))?;
-        let looked = self.gather.look().await;
-        looked.map_err(|error| kept(error.into()))?;
-        let known = self.gather.get(job).ok_or_else(|| {
-            kept(Problem::new(Kind::FarmRefused, format!("the farm took {job} and lists it not")))
-        })?;
-        self.news.jobs(vec![Happened::ordered(&known)]);
-        Ok(known)
+    /// Gives orders again of which it is not known whether they were taken, and which are older than
+    /// this: nobody may come back for them, and they hold what they may cost.
+    pub async fn settle_unknown(&self, older_than_ms: u64) -> Result<(), BookError> {
+        let before_ms = now_ms().saturating_sub(older_than_ms);
+        let open = self.book.open_commitments()?.into_iter();
+        for unknown in open.filter(|it| it.job.is_none() && it.ordered_ms <= before_ms) {
+            let Some(Note { spec, quote, schedule }) = Note::parse(&unknown.note) else {
+                tracing::warn!(quote = %unknown.quote, "an order of another release counts until an owner looks at it");
+                continue;
+            };
+            match self.farm.order(&spec, &quote, schedule).await {
+                Ok(job) => drop(self.book.ordered(quote.id, job)?),
+                Err(error) if error.refusal().is_some() => self.withdraw(quote.id),
+                Err(error) => tracing::info!("it is still not known: {}", error.words()),
+            }
+        }
+        Ok(())
     }
 
-    fn commit(&self, token: &Token, quote: &Quote) -> Result<(), Problem> {
+    /// The farm has it: whoever listens hears of it from [`Gather`].
+    async fn taken(&self, quote: QuoteId, job: JobId) -> Result<Known, Failure> {
+        let kept = self.book.ordered(quote, job);
+        kept.map_err(|error| Failure::unknown(Problem::internal(&error)))?;
+        self.gather.look().await.map_err(Failure::unknown)?;
+        self.gather.get(job).ok_or_else(|| {
+            let detail = format!("the farm took {job} and does not list it");
+            Failure::unknown(Problem::new(Kind::FarmRefused, detail))
+        })
+    }
+
+    fn commit(&self, token: &Token, note: &Note) -> Result<(), Failure> {
         let new = NewCommitment {
-            quote: quote.id,
+            quote: note.quote.id,
             team: token.team.clone(),
             token: token.id.clone(),
             token_name: token.name.clone(),
-            price: quote.price,
+            price: note.quote.price,
+            note: note.to_bytes(),
         };
         match self.book.commit(new, token.jobs_max, now_ms()) {
             Ok(committed) => {
@@ -182,12 +214,12 @@ impl Orders {
                 if let CommitError::Budget { team, committed, .. } = &error {
                     self.news.budget(team, true, *committed);
                 }
-                Err(Problem::new(Kind::BudgetExhausted, &error))
+                Err(Failure::before(Problem::new(Kind::BudgetExhausted, &error)))
             }
             Err(error @ CommitError::Quota { .. }) => {
-                Err(Problem::new(Kind::QuotaExhausted, &error))
+                Err(Failure::before(Problem::new(Kind::QuotaExhausted, &error)))
             }
-            Err(error) => Err(Problem::internal(&error)),
+            Err(error) => Err(Failure::unknown(Problem::internal(&error))),
         }
     }
 
@@ -196,8 +228,8 @@ impl Orders {
     }
 
     /// Nothing came of it.
-    fn withdraw(&self, quote: &Quote) {
-        if let Err(error) = self.book.withdraw(quote.id) {
+    fn withdraw(&self, quote: QuoteId) {
+        if let Err(error) = self.book.withdraw(quote) {
             tracing::error!("a budget counts an order that was not taken: {error}");
         }
     }
@@ -249,7 +281,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_that_is_none_begins_anew() {
+    fn a_note_is_read_as_it_was_written_or_not_at_all() {
         assert_eq!(Note::parse(b"nothing of ours"), None);
+        assert_eq!(Note::parse(b""), None);
     }
 }

@@ -229,7 +229,8 @@ impl From<client::Error> for Problem {
             };
             return Self::new(kind, &refused.message);
         }
-        if error.is_of_network() || matches!(error, client::Error::Stopped) {
+        let has_no_answer = matches!(error, client::Error::Stopped | client::Error::Gone(_));
+        if error.is_of_network() || has_no_answer {
             tracing::warn!("the farm is away: {}", error.words());
             let detail = "the farm's scheduler does not answer; ask again later";
             return Self::new(Kind::FarmAway, detail).after(5);
@@ -300,5 +301,9 @@ mod tests {
         check(RefusedCode::QuoteLapsed, 422, false);
         check(RefusedCode::Busy, 503, true);
         check(RefusedCode::Draining, 503, true);
+        let (code, message) = (RefusedCode::Busy, "so it is".to_owned());
+        let gone = client::Error::Gone(CallError::Refused(Refused { code, message }));
+        let problem = Problem::from(gone);
+        assert_eq!((problem.status, problem.retryable), (503, true), "busy all the time");
     }
 }

@@ -1,6 +1,6 @@
 //! Scenes that were made here, and their way to the farm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -34,6 +34,9 @@ struct Record {
     animation: Option<Animation>,
     files: BTreeMap<String, String>,
     import: SceneImport,
+    /// Teams that made it; none among them is whoever has no team.
+    #[serde(default)]
+    teams: BTreeSet<Option<String>>,
 }
 
 /// Why a scene was not made.
@@ -48,6 +51,9 @@ pub enum MakeError {
     /// The root is none of the files.
     #[error("the root {0:?} is none of the files; name its path as it stands among them")]
     Root(String),
+    /// The environment is none of the files.
+    #[error("the environment {0:?} is none of the files; name its path as it stands among them")]
+    Environment(String),
     /// Too many.
     #[error("a scene of {0} files has too many; at most {FILES_MAX}")]
     TooMany(usize),
@@ -90,7 +96,7 @@ struct Inner {
     farm: Farm,
     records: RwLock<BTreeMap<SceneId, Record>>,
     ways: Mutex<BTreeMap<SceneId, watch::Receiver<Way>>>,
-    imports: Semaphore,
+    imports: Arc<Semaphore>,
 }
 
 /// Why a scene is not at the farm.
@@ -119,7 +125,13 @@ impl Scenes {
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
             let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-            let Ok(scene) = name.parse::<SceneId>() else { continue };
+            let Ok(scene) = name.parse::<SceneId>() else {
+                // A record that a crash has left unfinished.
+                if name.starts_with(".tmp") {
+                    std::fs::remove_file(&path)?;
+                }
+                continue;
+            };
             let text = std::fs::read_to_string(&path)?;
             let record = serde_json::from_str(&text).map_err(|error| {
                 io::Error::other(format!("{error}; remove the file: {}", path.display()))
@@ -127,20 +139,34 @@ impl Scenes {
             records.insert(scene, record);
         }
         let (folder, records) = (folder.to_owned(), RwLock::new(records));
-        let (ways, imports) = (Mutex::default(), Semaphore::new(IMPORTS_AT_ONCE));
+        let (ways, imports) = (Mutex::default(), Arc::new(Semaphore::new(IMPORTS_AT_ONCE)));
         Ok(Self { inner: Arc::new(Inner { folder, files, farm, records, ways, imports }) })
     }
 
-    /// Makes a scene of files that are here, and sends it on its way to the farm.
+    /// Makes a scene of files that are here, for a team, and sends it on its way to the farm.
     ///
     /// # Errors
     /// [`MakeError`].
-    pub async fn make(&self, new: NewScene) -> Result<Scene, MakeError> {
-        let (id, record, package) = self.inner.import(new).await?;
-        self.inner.keep(id, &record)?;
-        self.inner.write().insert(id, record);
+    pub async fn make(&self, new: NewScene, team: Option<String>) -> Result<Scene, MakeError> {
+        let (id, mut record, package) = self.inner.import(new).await?;
+        {
+            let mut records = self.inner.write();
+            if let Some(before) = records.get(&id) {
+                record.teams = before.teams.clone();
+            }
+            record.teams.insert(team);
+            self.inner.keep(id, &record)?;
+            records.insert(id, record);
+        }
         self.set_off(id, package);
         self.get(id).ok_or_else(|| MakeError::Disk(io::Error::other("the scene was removed")))
+    }
+
+    /// Whether whoever is of this team, or of none, may see a scene.
+    #[must_use]
+    pub fn is_seen_by(&self, id: SceneId, team: Option<&str>) -> bool {
+        let records = self.inner.read();
+        records.get(&id).is_some_and(|record| record.is_of(team))
     }
 
     /// A scene that was made here.
@@ -164,27 +190,41 @@ impl Scenes {
         Some(stem.to_string_lossy().into_owned())
     }
 
-    /// All scenes, newest first.
+    /// All scenes that whoever is of this team, or of none, may see, newest first.
     #[must_use]
-    pub fn list(&self) -> Vec<Scene> {
+    pub fn list(&self, team: Option<&str>) -> Vec<Scene> {
         let records = self.inner.read();
+        let seen = records.iter().filter(|(_, record)| record.is_of(team));
         let mut scenes: Vec<(u64, Scene)> =
-            records.iter().map(|(id, it)| (it.created_ms, self.scene(*id, it))).collect();
+            seen.map(|(id, it)| (it.created_ms, self.scene(*id, it))).collect();
         scenes.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.scene.cmp(&b.1.scene)));
         scenes.into_iter().map(|(_, scene)| scene).collect()
     }
 
-    /// Forgets a scene, and its files that no other names; whether it was here.
+    /// Forgets a scene for a team, or for all where there is none; with the last team, its files that
+    /// no other scene names go, too. Whether it was here.
     ///
     /// # Errors
     /// The disk.
-    pub fn remove(&self, id: SceneId) -> io::Result<bool> {
+    pub fn remove(&self, id: SceneId, team: Option<&str>) -> io::Result<bool> {
         let mut records = self.inner.write();
+        let Some(record) = records.get_mut(&id).filter(|record| record.is_of(team)) else {
+            return Ok(false);
+        };
+        match team {
+            Some(team) => drop(record.teams.remove(&Some(team.to_owned()))),
+            None => record.teams.clear(),
+        }
+        if !record.teams.is_empty() {
+            let record = record.clone();
+            self.inner.keep(id, &record)?;
+            return Ok(true);
+        }
         let Some(record) = records.remove(&id) else { return Ok(false) };
         std::fs::remove_file(self.inner.record_path(id))?;
-        let is_named =
-            |hash: &String| records.values().any(|it| it.files.values().any(|h| h == hash));
-        for hash in record.files.values().filter(|hash| !is_named(hash)) {
+        let named: BTreeSet<&String> =
+            records.values().flat_map(|record| record.files.values()).collect();
+        for hash in record.files.values().filter(|hash| !named.contains(hash)) {
             if let Ok(hash) = hash.parse() {
                 self.inner.files.remove(hash)?;
             }
@@ -269,6 +309,13 @@ impl Scenes {
     }
 }
 
+impl Record {
+    /// Whether whoever is of this team, or of none, may see it.
+    fn is_of(&self, team: Option<&str>) -> bool {
+        team.is_none_or(|team| self.teams.contains(&Some(team.to_owned())))
+    }
+}
+
 impl Inner {
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<SceneId, Record>> {
         self.records.read().unwrap_or_else(PoisonError::into_inner)
@@ -296,9 +343,13 @@ impl Inner {
 
     /// Reads a scene of its files, on a thread that may block.
     async fn import(&self, new: NewScene) -> Result<(SceneId, Record, Package), MakeError> {
-        let _turn = self.imports.acquire().await.map_err(io::Error::other)?;
+        let turn = Arc::clone(&self.imports).acquire_owned().await.map_err(io::Error::other)?;
         let files = self.files.clone();
-        let done = tokio::task::spawn_blocking(move || import(&files, new));
+        let done = tokio::task::spawn_blocking(move || {
+            // Also when whoever asked has hung up.
+            let _turn = turn;
+            import(&files, new)
+        });
         done.await.map_err(io::Error::other)?
     }
 }
@@ -324,6 +375,7 @@ fn import(files: &Files, new: NewScene) -> Result<(SceneId, Record, Package), Ma
         animation,
         files: new.files,
         import: new.import,
+        teams: BTreeSet::new(),
     };
     Ok((package.id(), record, package))
 }
@@ -336,9 +388,19 @@ fn lay_out(files: &Files, new: &NewScene) -> Result<tempfile::TempDir, MakeError
     if !new.files.contains_key(&new.root) {
         return Err(MakeError::Root(new.root.clone()));
     }
+    // It would be read wherever it is.
+    if let Some(around) = &new.import.environment
+        && !new.files.contains_key(&around.file)
+    {
+        return Err(MakeError::Environment(around.file.clone()));
+    }
     let (mut wanted, mut missing) = (Vec::new(), Vec::new());
     for (path, hash) in &new.files {
-        if !is_inside(path) {
+        let is_in_a_file = Path::new(path)
+            .ancestors()
+            .skip(1)
+            .any(|folder| folder.to_str().is_some_and(|folder| new.files.contains_key(folder)));
+        if !is_inside(path) || is_in_a_file {
             return Err(MakeError::Path(path.clone()));
         }
         let hash = hash.parse::<FileHash>();
@@ -367,12 +429,15 @@ fn lay_out(files: &Files, new: &NewScene) -> Result<tempfile::TempDir, MakeError
 /// Whether a path stays in its folder, on every system.
 fn is_inside(path: &str) -> bool {
     let is_plain = |it: Component<'_>| matches!(it, Component::Normal(_));
-    let has_odd = path.contains(['\\', ':', '\0']) || path.split('/').any(str::is_empty);
+    let has_odd = path.contains(['\\', ':', '\0'])
+        || path.split('/').any(|name| name.is_empty() || name.len() > 255);
     !path.is_empty() && path.len() <= 1024 && !has_odd && Path::new(path).components().all(is_plain)
 }
 
 #[cfg(test)]
 mod tests {
+    use client::description::EnvironmentFile;
+
     use super::*;
 
     #[test]
@@ -380,9 +445,19 @@ mod tests {
         for good in ["shot.glb", "textures/wood.png", "a/b/c d.bin", "...", "ü.png"] {
             assert!(is_inside(good), "{good}");
         }
-        for bad in
-            ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "./a", "C:/x", "a\\b", "a\0b"]
-        {
+        for bad in [
+            "",
+            &"n".repeat(256),
+            "/etc/passwd",
+            "../x",
+            "a/../../x",
+            "a//b",
+            "a/",
+            "./a",
+            "C:/x",
+            "a\\b",
+            "a\0b",
+        ] {
             assert!(!is_inside(bad), "{bad}");
         }
     }
@@ -400,6 +475,13 @@ mod tests {
         assert!(matches!(missing, Err(MakeError::Missing(paths)) if paths == ["a.gltf", "b.bin"]));
         let root = lay_out(&files, &new("c.gltf", &["a.gltf"]));
         assert!(matches!(root, Err(MakeError::Root(_))));
+        let mut around = new("a.gltf", &["a.gltf"]);
+        let file = "/etc/passwd".to_owned();
+        let environment = EnvironmentFile { file, strength: 1.0, rotation_degrees: 0.0 };
+        around.import.environment = Some(environment);
+        assert!(matches!(lay_out(&files, &around), Err(MakeError::Environment(_))));
+        let both = lay_out(&files, &new("a", &["a", "a/b"]));
+        assert!(matches!(both, Err(MakeError::Path(path)) if path == "a/b"));
         let outside = lay_out(&files, &new("../a.gltf", &["../a.gltf"]));
         assert!(matches!(outside, Err(MakeError::Path(_))));
         let mut odd = new("a.gltf", &["a.gltf"]);

@@ -23,6 +23,10 @@ use crate::views::now_ms;
 
 /// How long events are kept.
 const EVENTS_KEPT: Duration = Duration::from_hours(7 * 24);
+/// How long requests may go on once the door closes.
+const STOP_MAX: Duration = Duration::from_secs(10);
+/// An order of which nothing was heard for so long is given again, to hear whether it was taken.
+const UNKNOWN_MS: u64 = 120_000;
 /// How often what is old is thrown away, and budgets are looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
@@ -128,6 +132,8 @@ pub async fn open(
         gates,
         stop: stop.clone(),
     };
+    // What was begun before the door was closed is settled before anybody asks.
+    door.orders.settle_unknown(0).await?;
     Ok(Open { address, listener, door: Arc::new(door), stop })
 }
 
@@ -148,7 +154,17 @@ impl Open {
             let _gone = stopped.wait_for(|stop| *stop).await;
         };
         let router = http::router(door, address);
-        let served = axum::serve(listener, router).with_graceful_shutdown(until).await;
+        let serving = axum::serve(listener, router).with_graceful_shutdown(until);
+        // Who is in the middle of something may end it, but not for ever.
+        let mut stopped = stop.clone();
+        let too_long = async move {
+            let _gone = stopped.wait_for(|stop| *stop).await;
+            tokio::time::sleep(STOP_MAX).await;
+        };
+        let served = tokio::select! {
+            served = serving => served,
+            () = too_long => Ok(()),
+        };
         for task in [gathering, posting, tidying] {
             if let Err(error) = task.await {
                 tracing::error!("the door's work was cut off: {error}");
@@ -166,6 +182,12 @@ async fn tidy(door: Arc<Door>, mut stop: watch::Receiver<bool>) {
         let pruned = door.book.prune(now_ms).and_then(|_| door.book.prune_events(before_ms));
         if let Err(error) = pruned {
             tracing::error!("what is old stays: {error}");
+        }
+        if let Err(error) = door.files.tidy() {
+            tracing::error!("parts of files stay: {error}");
+        }
+        if let Err(error) = door.orders.settle_unknown(UNKNOWN_MS).await {
+            tracing::error!("orders were not looked at: {error}");
         }
         if let Err(problem) = http::keep_to_budgets(&door).await {
             tracing::warn!("budgets were not looked at: {}", problem.detail);

@@ -65,6 +65,8 @@ fn what_is_not_usable_is_named_with_its_field_and_value() {
     };
     check(r#"{"cameras": ["a"], "look_at": {"eye": [0,0,1], "target": [0,0,0]}}"#, &["look_at:"]);
     check(r#"{"cameras": ["a", "b", "a"]}"#, &["cameras:", "\"a\""]);
+    let many: Vec<String> = (0..33).map(|number| format!("\"{number}\"")).collect();
+    check(&format!(r#"{{"cameras": [{}]}}"#, many.join(",")), &["cameras:", "33 are too many"]);
     check(r#"{"lens": {"focus": 1}}"#, &["lens:", "fstop"]);
     check(r#"{"lens": {"focus": 1, "fstop": 2, "aperture": 1}}"#, &["lens:", "not both"]);
     check(r#"{"shutter": -1}"#, &["shutter:", "-1"]);

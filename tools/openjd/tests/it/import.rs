@@ -42,7 +42,7 @@ steps:
     assert_eq!(description.noise.map(|noise| noise.min_samples), Some(32));
     assert_eq!(description.crop.map(|crop| (crop.x, crop.width)), Some((1, 3)));
     assert_eq!(notes(&import).len(), 1, "{:?}", notes(&import));
-    assert!(notes(&import)[0].contains("--out say how pictures are written"));
+    assert!(notes(&import)[0].contains("ignored: --out"));
 
     let given = [("Frames", "5,7,9-10"), ("Samples", "16"), ("Scene", "/data/other.glb")];
     let import = imported(&template, &given);

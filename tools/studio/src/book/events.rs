@@ -259,6 +259,18 @@ impl Book {
         Ok(events)
     }
 
+    /// The last event of a job that is kept.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn last_event_of(&self, job: &str) -> Result<Option<Event>, BookError> {
+        let view = self.read()?;
+        let ids = view.open_table(OF_JOB)?;
+        let last = ids.range((job, 0)..=(job, u64::MAX))?.next_back().transpose()?;
+        let Some(id) = last.map(|row| row.0.value().1) else { return Ok(None) };
+        get("events", &view.open_table(EVENTS)?, id)
+    }
+
     /// No event has a greater id, and every later one will have; 0 before the first.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use protocol::{JobId, QuoteId, Tokens};
 use redb::{ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
-use super::text::{as_optional_text, as_text};
+use super::text::{as_base64, as_optional_text, as_text};
 use super::{AtLimit, Book, BookError, Budget, Keep, Period, get, teams};
 pub(super) use rows::create;
 use rows::{COMMITMENTS, JOBS, OPEN, SPENT, find, replace, spent, unfinished};
@@ -37,6 +37,10 @@ pub struct Commitment {
     pub ordered_ms: u64,
     /// Whether it has ended, so that it counts for no quota any more.
     pub over: bool,
+    /// The order itself, as whoever gives it wrote it: what is given again where it is not known
+    /// whether it was taken. Empty once that is known.
+    #[serde(with = "as_base64", default)]
+    pub note: Vec<u8>,
 }
 
 /// An order to be given; the fields are [`Commitment`]'s.
@@ -52,6 +56,8 @@ pub struct NewCommitment {
     pub token_name: String,
     /// What it costs at most.
     pub price: Tokens,
+    /// The order itself.
+    pub note: Vec<u8>,
 }
 
 /// What [`Book::commit`] found.
@@ -156,7 +162,9 @@ impl Book {
     /// # Errors
     /// [`BookError`].
     pub fn ordered(&self, quote: QuoteId, job: JobId) -> Result<Option<Commitment>, BookError> {
-        self.change(quote, |old| Some(Commitment { job: Some(job), ..old.clone() }))
+        self.change(quote, |old| {
+            Some(Commitment { job: Some(job), note: Vec::new(), ..old.clone() })
+        })
     }
 
     /// Takes a commitment back, since its order was not taken; what it was, or `None` where
@@ -277,10 +285,10 @@ impl Book {
 
 impl NewCommitment {
     fn into_commitment(self, ordered_ms: u64) -> Commitment {
-        let Self { quote, team, token, token_name, price } = self;
+        let Self { quote, team, token, token_name, price, note } = self;
         let refunded = Tokens::ZERO;
         let (job, over) = (None, false);
-        Commitment { quote, job, team, token, token_name, price, refunded, ordered_ms, over }
+        Commitment { quote, job, team, token, token_name, price, refunded, ordered_ms, over, note }
     }
 }
 

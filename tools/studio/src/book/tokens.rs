@@ -106,6 +106,9 @@ pub enum AddTokenError {
         /// What was asked for: milliseconds since 1970.
         expires_ms: u64,
     },
+    /// An owner keeps all teams.
+    #[error("an owner's token is of no team, since owners keep them all; leave the team out")]
+    OwnerOfTeam,
     /// The book failed.
     #[error(transparent)]
     Book(#[from] BookError),
@@ -204,6 +207,9 @@ impl Book {
         }
         if let Some(expires_ms) = expires_ms.filter(|&expires_ms| expires_ms <= now_ms) {
             return Err(AddTokenError::Expired { expires_ms });
+        }
+        if role == Role::Owner && team.is_some() {
+            return Err(AddTokenError::OwnerOfTeam);
         }
         let secret = Secret::try_new()?;
         let id = random_id("tok_")?;

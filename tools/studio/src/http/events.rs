@@ -22,7 +22,7 @@ use crate::door::Door;
 use crate::gather::Known;
 use crate::news::event_view;
 use crate::problem::{Kind, Problem};
-use crate::views;
+use crate::views::{self, now_ms};
 
 /// Events read of the book at a time.
 const PAGE: usize = 500;
@@ -91,9 +91,8 @@ pub async fn job_events(
         Some(after) => after,
         // The newest tells where it stands.
         None => {
-            let all = door.book.events_of(&id, 0, usize::MAX);
-            let all = all.map_err(|error| Problem::internal(&error))?;
-            all.last().map_or(0, |event| event.id - 1)
+            let last = door.book.last_event_of(&id).map_err(|error| Problem::internal(&error))?;
+            last.map_or(0, |event| event.id - 1)
         }
     };
     let ends = Ends::WithJob(known.summary.job);
@@ -160,14 +159,19 @@ impl Listener {
                 self.read(&self.door.book.clone()).ok()?;
                 continue;
             }
-            if let Some(event) = self.end_that_nobody_kept() {
+            if self.is_over()? {
                 self.done = true;
-                return Some(event);
+                return self.end_that_nobody_kept();
             }
             let heard = tokio::select! {
                 heard = self.heard.recv() => heard,
                 _ = self.stop.changed() => return None,
+                () = tokio::time::sleep(KEEP_ALIVE) => {
+                    self.may_still_listen()?;
+                    continue;
+                }
             };
+            self.may_still_listen()?;
             match heard {
                 Ok(event) if event.id > self.last => {
                     self.last = event.id;
@@ -203,11 +207,37 @@ impl Listener {
         is_of_job && (is_of_farm || self.caller.sees_team(event.team.as_deref()))
     }
 
-    /// The end of a job that is over, of which the book tells nothing any more.
+    /// Whether the job has ended whose end this ends with, and all that was told of it was read; none
+    /// where the book cannot be read.
+    fn is_over(&mut self) -> Option<bool> {
+        let Ends::WithJob(job) = self.ends else { return Some(false) };
+        let is_over = self.door.gather.get(job).is_some_and(|it| it.summary.status.is_over());
+        if !is_over {
+            return Some(false);
+        }
+        match self.door.book.last_event_of(&job.to_string()).ok()? {
+            // Its end is told in a moment, or waits to be read.
+            Some(last) if last.id > self.last => {
+                self.behind = true;
+                Some(false)
+            }
+            Some(last) => Some(last.kind.is_end()),
+            None => Some(true),
+        }
+    }
+
+    /// None once the token was taken back, or has expired.
+    fn may_still_listen(&self) -> Option<()> {
+        let token = self.door.book.token(&self.caller.token.id).ok()??;
+        token.expires_ms.is_none_or(|expires_ms| expires_ms > now_ms()).then_some(())
+    }
+
+    /// The end of a job that is over, of which the book tells nothing at all.
     fn end_that_nobody_kept(&self) -> Option<views::Event> {
         let Ends::WithJob(job) = self.ends else { return None };
-        let known = self.door.gather.get(job).filter(|known| known.summary.status.is_over())?;
-        Some(end_of(&known, self.last))
+        let known = self.door.gather.get(job)?;
+        let is_told = self.door.book.last_event_of(&job.to_string()).ok()?.is_some();
+        (!is_told).then(|| end_of(&known, self.last))
     }
 }
 

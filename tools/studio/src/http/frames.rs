@@ -209,7 +209,7 @@ async fn serve(ready: &Ready, media_type: &str, mut request: Request) -> Result<
         }
         return Ok(problem);
     }
-    let name = format!("inline; filename=\"{}\"", ready.name);
+    let name = disposition(&ready.name);
     let headers = response.headers_mut();
     headers.remove(header::LAST_MODIFIED);
     for (header, value) in [
@@ -222,6 +222,18 @@ async fn serve(ready: &Ready, media_type: &str, mut request: Request) -> Result<
         }
     }
     Ok(response)
+}
+
+/// What to call a file (RFC 6266): with a plain name for programs that know no other.
+fn disposition(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
+    let escaped = name.bytes().fold(String::new(), |text, byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+            text + &(byte as char).to_string()
+        }
+        other => text + &format!("%{other:02X}"),
+    });
+    format!("inline; filename=\"{plain}\"; filename*=UTF-8\'\'{escaped}")
 }
 
 /// A frame as rendered

@@ -18,6 +18,7 @@ use super::paging::{after_job, job_place, rows};
 use crate::book::{Answer, Begun, Role};
 use crate::door::Door;
 use crate::gather::Known;
+use crate::orders::Failure;
 use crate::problem::{Kind, Problem};
 use crate::views::{Job, Page, Quote, now_ms, time_ms};
 
@@ -118,7 +119,7 @@ async fn order_once(
     let known = match again {
         Ok(None) => door.orders.order(job, token, key).await,
         Ok(Some(known)) => Ok(known),
-        Err(problem) => Err(problem),
+        Err(failure) => Err(failure),
     };
     match known {
         Ok(known) => {
@@ -132,7 +133,7 @@ async fn order_once(
             kept.map_err(|error| Problem::internal(&error))?;
             Ok(respond(answer))
         }
-        Err((problem, may_be_taken)) => {
+        Err(Failure { problem, may_be_taken, .. }) => {
             if !may_be_taken {
                 let forgotten = door.book.forget(&token.id, key);
                 forgotten.map_err(|error| Problem::internal(&error))?;

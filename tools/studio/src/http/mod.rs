@@ -14,20 +14,21 @@ mod scenes;
 mod steering;
 mod webhooks;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderValue, header};
-use axum::middleware::{Next, from_fn, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Content, OpenApi, Ref, RefOr, ResponseBuilder, Schema, SecurityRequirement,
-    path::{HttpMethod, Operation},
+    path::{HttpMethod, Operation, ParameterIn},
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -37,6 +38,9 @@ pub use people::keep_to_budgets;
 
 use crate::door::Door;
 use crate::problem::{Kind, Problem};
+
+/// Bytes of a body that is no file: as many as a scene of very many files needs.
+const BODY_BYTES_MAX: usize = 16 << 20;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -164,11 +168,61 @@ pub fn router(door: Arc<Door>, at: SocketAddr) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(Kind::MethodNotAllowed, "this address knows no such method")
         })
+        .layer(from_fn_with_state(known_parameters(), only_known_parameters))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(map_response(plain))
         .with_state(door);
     match at.ip().is_loopback() {
         true => router.layer(from_fn(only_by_its_own_name)),
         false => router,
+    }
+}
+
+/// Names of parameters, by method and path.
+type Known = Arc<BTreeMap<(String, String), BTreeSet<String>>>;
+
+/// The parameters that the description names.
+fn known_parameters() -> Known {
+    let mut known = BTreeMap::new();
+    for (path, item) in api().paths.paths {
+        let operations =
+            [("GET", item.get), ("PUT", item.put), ("POST", item.post), ("DELETE", item.delete)];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            let parameters = operation.parameters.unwrap_or_default().into_iter();
+            let names = parameters.filter_map(|it| match it {
+                RefOr::T(it) if matches!(it.parameter_in, ParameterIn::Query) => Some(it.name),
+                _other => None,
+            });
+            known.insert((method.to_owned(), path.clone()), names.collect());
+        }
+    }
+    Arc::new(known)
+}
+
+/// What is misspelt is refused, and not left out: an order that was meant to be dry would be paid.
+async fn only_known_parameters(
+    State(known): State<Known>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let method = match request.method().as_str() {
+        "HEAD" => "GET",
+        method => method,
+    };
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let names = path.and_then(|path| known.get(&(method.to_owned(), path)));
+    let unknown = names.and_then(|names| {
+        let pairs = request.uri().query().unwrap_or_default().split('&');
+        let asked = pairs.filter_map(|pair| pair.split('=').next()).filter(|it| !it.is_empty());
+        asked.map(str::to_owned).find(|name| !names.contains(name))
+    });
+    match unknown {
+        Some(name) => {
+            let detail = format!("there is no parameter {name:?} here; leave it out");
+            Problem::new(Kind::BadRequest, detail).into_response()
+        }
+        None => next.run(request).await,
     }
 }
 

@@ -43,18 +43,21 @@ pub async fn get_statement(
     // Counted from the oldest, so that new entries move nothing.
     let before = part.cursor.as_deref().map(|it| number(Some(it))).transpose()?;
     let account = door.farm.wallet().await?.account;
-    let newest = door.farm.statement(account, 0, 1).await?.total;
+    let mut newest = door.farm.statement(account, 0, 1).await?.total;
     let before = before.unwrap_or(newest).min(newest);
     let mut items = Vec::new();
     while items.len() < wanted.min(usize::try_from(before).unwrap_or(usize::MAX)) {
         let offset = newest - before + items.len() as u64;
         let Ok(offset) = u32::try_from(offset) else { break };
         let limit = (wanted - items.len()).min(PAGE_ROWS_MAX as usize) as u32;
-        let rows = door.farm.statement(account, offset, limit).await?.rows;
-        if rows.is_empty() {
+        let page = door.farm.statement(account, offset, limit).await?;
+        // Entries that came meanwhile have moved all others.
+        let moved = usize::try_from(page.total.saturating_sub(newest)).unwrap_or(usize::MAX);
+        newest = page.total;
+        if page.rows.is_empty() {
             break;
         }
-        items.extend(rows.iter().map(StatementRow::from));
+        items.extend(page.rows.iter().skip(moved).map(StatementRow::from));
     }
     let left = before.saturating_sub(items.len() as u64);
     let next_cursor = (left > 0 && !items.is_empty()).then(|| cursor(&left.to_string()));

@@ -372,7 +372,13 @@ pub async fn keep_to_budgets(door: &Door) -> Result<(), Problem> {
                 door.news.budget(&team, true, committed);
             }
             let (job, steering) = (known.summary.job, Steering::Pause);
-            door.farm.ask(Request::Steer { job, steering }).await?;
+            match door.farm.ask(Request::Steer { job, steering }).await {
+                // It may have ended meanwhile.
+                Err(error) if error.refusal().is_some() => {
+                    tracing::warn!(%job, "not paused: {}", error.words());
+                }
+                asked => asked?,
+            }
         }
     }
     Ok(())

@@ -32,7 +32,7 @@ pub async fn make_scene(
     Body(new): Body<NewScene>,
 ) -> Result<Response, Problem> {
     caller.at_least(Role::Submitter)?;
-    let scene = door.scenes.make(new).await?;
+    let scene = door.scenes.make(new, caller.token.team.clone()).await?;
     let location = format!("/v1/scenes/{}", scene.scene);
     let mut response = (StatusCode::CREATED, Json(scene)).into_response();
     if let Ok(location) = HeaderValue::from_str(&location) {
@@ -48,10 +48,10 @@ pub async fn make_scene(
 )]
 pub async fn list_scenes(
     State(door): State<Arc<Door>>,
-    _caller: Caller,
+    caller: Caller,
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Scene>>, Problem> {
-    page(door.scenes.list(), &part).map(Json)
+    page(door.scenes.list(caller.token.team.as_deref()), &part).map(Json)
 }
 
 /// A scene, and how far it has come to the farm
@@ -62,14 +62,16 @@ pub async fn list_scenes(
 )]
 pub async fn get_scene(
     State(door): State<Arc<Door>>,
-    _caller: Caller,
+    caller: Caller,
     Segments(scene): Segments<String>,
 ) -> Result<Json<Scene>, Problem> {
-    let found = door.scenes.get(scene_id(&scene)?);
+    let id = scene_id(&scene)?;
+    let is_seen = door.scenes.is_seen_by(id, caller.token.team.as_deref());
+    let found = door.scenes.get(id).filter(|_| is_seen);
     found.map(Json).ok_or_else(|| Problem::not_found(format!("scene {scene}")))
 }
 
-/// Forget a scene; jobs keep theirs
+/// Forget a scene; jobs and other teams keep theirs
 #[utoipa::path(
     delete, path = "/v1/scenes/{scene}", tag = "scenes",
     params(("scene" = String, Path, description = "Its id, scn_…")),
@@ -81,7 +83,7 @@ pub async fn forget_scene(
     Segments(scene): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.at_least(Role::Submitter)?;
-    match door.scenes.remove(scene_id(&scene)?) {
+    match door.scenes.remove(scene_id(&scene)?, caller.token.team.as_deref()) {
         Ok(true) => Ok(StatusCode::NO_CONTENT),
         Ok(false) => Err(Problem::not_found(format!("scene {scene}"))),
         Err(error) => Err(Problem::internal(&error)),

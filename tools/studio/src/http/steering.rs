@@ -13,7 +13,7 @@ use super::jobs::seen;
 use crate::book::Role;
 use crate::door::Door;
 use crate::problem::{Kind, Problem};
-use crate::views::{Job, Returned};
+use crate::views::{Job, Returned, now_ms};
 
 /// Which part of a job; all of it without any.
 #[derive(Debug, Clone, Copy, Default, Deserialize, utoipa::ToSchema)]
@@ -106,6 +106,12 @@ pub async fn resume_job(
     caller: Caller,
     Segments(job): Segments<String>,
 ) -> Result<Json<Job>, Problem> {
+    let over = door.book.over_budget(now_ms()).map_err(|error| Problem::internal(&error))?;
+    let team = seen(&door, &caller, &job)?.team;
+    if let Some(team) = team.filter(|team| over.contains(team)) {
+        let detail = format!("the budget of {team} is exceeded; ask an owner for more first");
+        return Err(Problem::new(Kind::BudgetExhausted, detail));
+    }
     steer(&door, &caller, &job, Steering::Resume).await.map(Json)
 }
 

@@ -243,7 +243,7 @@ fn serve(args: &ServeArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
                 "  warning     whoever can read the network reads tokens; put a proxy with TLS before it"
             );
         }
-        eprintln!("  the door is open: {url}/v1");
+        note!("  the door is open: {url}/v1");
         let line = serde_json::json!({ "v": json::VERSION, "event": "serving", "url": url });
         // Whoever started us may not read: the door is open all the same.
         if let Err(error) = text::print(line) {
@@ -299,7 +299,7 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
     let (name, team, jobs_max) = (args.name.clone(), args.team.clone(), args.jobs_max);
     let new = NewToken { name, role, team, expires_ms, jobs_max };
     let (token, secret) = book(&args.data)?.add_token(new, now_ms).exit(Exit::Usage)?;
-    eprintln!("  {} {} ({role}); keep its secret, it is not shown again", token.id, token.name);
+    note!("  {} {} ({role}); keep its secret, it is not shown again", token.id, token.name);
     if args.json {
         let mut object = token_json(&token);
         object["secret"] = secret.as_str().into();
@@ -330,7 +330,7 @@ fn list_tokens(args: &ListArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if tokens.is_empty() {
-        eprintln!("  no tokens");
+        note!("  no tokens");
         return Ok(Exit::Done);
     }
     let expires = |token: &Token| match token.expires_ms {
@@ -385,7 +385,7 @@ fn list_teams(args: &ListArgs) -> anyhow::Result<Exit> {
     let book = book(&args.data)?;
     let (teams, now_ms) = (book.teams()?, text::now_ms());
     if teams.is_empty() && !args.json {
-        eprintln!("  no teams");
+        note!("  no teams");
         return Ok(Exit::Done);
     }
     let mut rows = Vec::new();

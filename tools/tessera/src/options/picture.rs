@@ -138,6 +138,9 @@ impl PictureArgs {
         let to = description;
         to.size = self.size.map(|size| [size.width, size.height]).or(to.size);
         to.crop = self.crop.map(crop_box).or(to.crop);
+        // A share is of a size that is known; else it waits for the scene's.
+        let overscan = self.overscan.zip(to.size).map(|(it, size)| overscan_px(it, size));
+        to.overscan = overscan.or(to.overscan);
         to.samples = self.spp.or(to.samples);
         to.bounces = self.bounces.or(to.bounces);
         to.seed = self.seed.or(to.seed);
@@ -175,9 +178,9 @@ impl PictureArgs {
         if self.all_cameras {
             description.cameras = all_cameras(scene)?;
         }
-        let asked = description.size.or(size).map(|[width, height]| Size::new(width, height));
-        let frame = asked.unwrap_or(RenderSettings::default().size);
-        let overscan = self.overscan.map(|overscan| overscan.pixels(frame));
+        let usual = RenderSettings::default().size;
+        let frame = description.size.or(size).unwrap_or([usual.width, usual.height]);
+        let overscan = self.overscan.map(|overscan| overscan_px(overscan, frame));
         description.overscan = overscan.or(description.overscan);
         Ok(())
     }
@@ -205,6 +208,10 @@ impl PictureArgs {
             angle_degrees: self.sun_angle.or(before.map(|it| it.1)).unwrap_or(0.0),
         })
     }
+}
+
+fn overscan_px(overscan: Overscan, [width, height]: [u32; 2]) -> u32 {
+    overscan.pixels(Size::new(width, height))
 }
 
 fn crop_box(crop: Crop) -> CropBox {
@@ -311,6 +318,16 @@ mod tests {
         scene.nodes.iter_mut().for_each(|node| node.camera = None);
         let none = cameras(&["--all-cameras"], Some(&scene));
         assert_eq!(none, names(&["the scene's first camera"]));
+    }
+
+    #[test]
+    fn a_crop_may_lie_in_the_overscan() {
+        let words = ["--size", "96x64", "--crop=-3,8,70x50", "--overscan", "4"];
+        let line = Line::try_parse_from([&["tessera"], &words[..]].concat()).expect("a line");
+        let mut description = Description::default();
+        line.picture.describe(&mut description);
+        assert_eq!(description.overscan, Some(4));
+        crate::described::check(&description).expect("before the scene is known, too");
     }
 
     #[test]

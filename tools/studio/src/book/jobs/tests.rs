@@ -24,6 +24,7 @@ fn new(number: u32, team: Option<&str>, price: u64) -> NewCommitment {
         token: "tok_a".to_owned(),
         token_name: "nightly".to_owned(),
         price: Tokens::from_whole(price),
+        note: vec![7; 3],
     }
 }
 

@@ -55,6 +55,17 @@ async fn order(args: &SubmitArgs, farm: &Farm, imported: &Import) -> anyhow::Res
     for job in &imported.jobs {
         let (spec, quote) = quote(farm, job, args.template.folder()).await?;
         note!("  quote       {} tokens for {:?}", quote.price, job.step);
+        let limit = job.description.max_cost().exit(Exit::Usage)?;
+        if let Some(limit) = limit.filter(|limit| quote.price > *limit) {
+            let message = format!(
+                "the price of {} tokens is above the limit of {limit} that the template has for the step {:?}; nothing was ordered",
+                quote.price, job.step
+            );
+            return Err(fail(Exit::Failed, message));
+        }
+        let mut schedule = job.description.schedule().exit(Exit::Usage)?;
+        schedule.after.extend(job.after.iter().map(|_later_known| JobId([0; 16])));
+        schedule.validate().exit(Exit::Usage)?;
         let sum = price.checked_add(quote.price);
         price = sum.context("the jobs cost more tokens than there can be")?;
         quoted.push((job, spec, quote));
@@ -64,7 +75,6 @@ async fn order(args: &SubmitArgs, farm: &Farm, imported: &Import) -> anyhow::Res
     for (job, spec, quote) in &quoted {
         let mut schedule = job.description.schedule().exit(Exit::Usage)?;
         schedule.after.extend(job.after.iter().map(|&place| ordered[place]));
-        schedule.validate().exit(Exit::Usage)?;
         let id = farm.order(spec, quote, schedule).await.with_context(|| {
             let (done, all) = (ordered.len(), quoted.len());
             format!("{done} of {all} jobs were ordered; the step {:?} was not", job.step)
