@@ -236,8 +236,8 @@ mod tests {
             let units = split(JobId([0; 16]), &spec, lengths, &Kept::default()).expect("taken");
             (lengths.growing, units.len())
         };
-        // Six tiles of four chunks: growing ones are three batches, as 1 + 1 + 2.
-        assert_eq!(grows(1), (true, 18));
+        // Six tiles of four chunks, one at a time; or three batches that grow, as 1 + 1 + 2.
+        assert_eq!(grows(1), (true, 24));
         assert_eq!(grows(14_000), (true, 252_000));
         assert_eq!(grows(15_000), (false, 90_000));
     }
