@@ -44,7 +44,7 @@ def test_a_door_answers_as_it_says_whatever_is_asked(farm: Farm, tmp_path: Path)
     arguments = [
         "run", f"{farm.url}/v1/openapi.json", "-H", f"Authorization: Bearer {farm.token}",
         "--exclude-path-regex", "events$", "--exclude-operation-id", "revoke_token",
-        "--checks", CHECKS, "--max-examples", "25",
+        "--checks", CHECKS, "--max-examples", "8",
         "--rate-limit", "40/s", "--request-timeout", "60", "--generation-deterministic",
         "--no-color",
     ]  # fmt: skip

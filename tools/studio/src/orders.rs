@@ -40,7 +40,7 @@ pub struct Note {
 #[derive(Debug)]
 pub struct Failure {
     /// What whoever asked is told.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
     /// Whether the order may have been taken, so that its key must not be forgotten.
     pub may_be_taken: bool,
     is_refused_by_farm: bool,
@@ -48,7 +48,8 @@ pub struct Failure {
 
 impl Failure {
     fn before(problem: impl Into<Problem>) -> Self {
-        Self { problem: problem.into(), may_be_taken: false, is_refused_by_farm: false }
+        let problem = Box::new(problem.into());
+        Self { problem, may_be_taken: false, is_refused_by_farm: false }
     }
 
     fn unknown(problem: impl Into<Problem>) -> Self {

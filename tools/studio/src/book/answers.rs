@@ -237,18 +237,19 @@ mod tests {
     #[test]
     fn a_request_is_done_once_and_answered_again_through_restarts() {
         let (dir, book) = book();
-        let begin =
-            |book: &Book, token: &str, now_ms| book.begin(token, "key", BODY, now_ms).unwrap();
+        let begin = |book: &Book, token: &str, now_ms| {
+            book.begin(token, "key", BODY, now_ms).expect("it works")
+        };
         assert_eq!(begin(&book, "tok_a", 1), Begun::Fresh);
         assert_eq!(begin(&book, "tok_a", 2), Begun::UnderWay);
         assert_eq!(begin(&book, "tok_b", 2), Begun::Fresh);
-        let other = book.begin("tok_a", "key", [2; 32], 2).unwrap();
+        let other = book.begin("tok_a", "key", [2; 32], 2).expect("it works");
         assert_eq!(other, Begun::OtherBody);
-        book.finish("tok_a", "key", &answer()).unwrap();
+        book.finish("tok_a", "key", &answer()).expect("it works");
         assert_eq!(begin(&book, "tok_a", 3), Begun::Again(answer()));
         let (_after, book) = power_cut(dir.path());
         assert_eq!(begin(&book, "tok_a", KEPT_MS), Begun::Again(answer()));
-        let other = book.begin("tok_a", "key", [2; 32], 4).unwrap();
+        let other = book.begin("tok_a", "key", [2; 32], 4).expect("it works");
         assert_eq!(other, Begun::OtherBody);
         // Its day is over, pruned or not.
         assert_eq!(begin(&book, "tok_a", KEPT_MS + 1), Begun::Fresh);
@@ -257,12 +258,12 @@ mod tests {
     #[test]
     fn what_an_earlier_process_began_is_gone_on_with() {
         let (dir, book) = book();
-        let begin = |book: &Book, key: &str| book.begin("tok_a", key, BODY, 1).unwrap();
+        let begin = |book: &Book, key: &str| book.begin("tok_a", key, BODY, 1).expect("it works");
         for key in ["bare", "noted"] {
             assert_eq!(begin(&book, key), Begun::Fresh);
         }
-        book.note("tok_a", "noted", b"quote 1").unwrap();
-        book.note("tok_a", "noted", b"quote 2").unwrap();
+        book.note("tok_a", "noted", b"quote 1").expect("it works");
+        book.note("tok_a", "noted", b"quote 2").expect("it works");
         let (_after, book) = power_cut(dir.path());
         assert_eq!(begin(&book, "bare"), Begun::Interrupted { note: None });
         let noted = Begun::Interrupted { note: Some(b"quote 2".to_vec()) };
@@ -270,38 +271,38 @@ mod tests {
         assert_eq!(begin(&book, "noted"), Begun::UnderWay);
         book.let_go("tok_a", "noted");
         assert_eq!(begin(&book, "noted"), noted);
-        book.finish("tok_a", "noted", &answer()).unwrap();
+        book.finish("tok_a", "noted", &answer()).expect("it works");
         assert_eq!(begin(&book, "noted"), Begun::Again(answer()));
     }
 
     #[test]
     fn what_did_nothing_leaves_its_key_free() {
         let (_dir, book) = book();
-        book.begin("tok_a", "key", BODY, 1).unwrap();
-        book.forget("tok_a", "key").unwrap();
-        assert_eq!(book.begin("tok_a", "key", [2; 32], 2).unwrap(), Begun::Fresh);
+        book.begin("tok_a", "key", BODY, 1).expect("it works");
+        book.forget("tok_a", "key").expect("it works");
+        assert_eq!(book.begin("tok_a", "key", [2; 32], 2).expect("it works"), Begun::Fresh);
         // Nothing to note or to answer.
-        book.note("tok_a", "other", b"note").unwrap();
-        book.finish("tok_a", "other", &answer()).unwrap();
-        assert_eq!(book.begin("tok_a", "other", BODY, 2).unwrap(), Begun::Fresh);
+        book.note("tok_a", "other", b"note").expect("it works");
+        book.finish("tok_a", "other", &answer()).expect("it works");
+        assert_eq!(book.begin("tok_a", "other", BODY, 2).expect("it works"), Begun::Fresh);
     }
 
     #[test]
     fn a_day_later_all_is_forgotten_but_what_is_under_way() {
         let (_dir, book) = book();
         for (key, now_ms) in [("done", 1), ("busy", 1), ("later", 2)] {
-            book.begin("tok_a", key, BODY, now_ms).unwrap();
+            book.begin("tok_a", key, BODY, now_ms).expect("it works");
         }
-        book.finish("tok_a", "done", &answer()).unwrap();
-        book.finish("tok_a", "later", &answer()).unwrap();
-        assert_eq!(book.prune(KEPT_MS).unwrap(), 0);
-        assert_eq!(book.prune(KEPT_MS + 1).unwrap(), 1);
-        let begin = |key| book.begin("tok_a", key, BODY, KEPT_MS + 1).unwrap();
+        book.finish("tok_a", "done", &answer()).expect("it works");
+        book.finish("tok_a", "later", &answer()).expect("it works");
+        assert_eq!(book.prune(KEPT_MS).expect("it works"), 0);
+        assert_eq!(book.prune(KEPT_MS + 1).expect("it works"), 1);
+        let begin = |key| book.begin("tok_a", key, BODY, KEPT_MS + 1).expect("it works");
         assert_eq!(begin("busy"), Begun::UnderWay);
         assert_eq!(begin("later"), Begun::Again(answer()));
         assert_eq!(begin("done"), Begun::Fresh);
         book.let_go("tok_a", "busy");
-        assert_eq!(book.prune(KEPT_MS + 1).unwrap(), 1);
-        assert_eq!(book.prune(2 * KEPT_MS + 1).unwrap(), 1);
+        assert_eq!(book.prune(KEPT_MS + 1).expect("it works"), 1);
+        assert_eq!(book.prune(2 * KEPT_MS + 1).expect("it works"), 1);
     }
 }

@@ -200,28 +200,28 @@ mod tests {
 
     #[test]
     fn a_book_is_one_process_s() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("it works");
         let path = dir.path().join("studio.redb");
-        let book = Book::open(&path).unwrap();
-        let error = Book::open(&path).unwrap_err();
+        let book = Book::open(&path).expect("it works");
+        let error = Book::open(&path).expect_err("it is refused");
         assert!(matches!(&error, BookError::InUse { path: named } if *named == path), "{error}");
         drop(book);
-        Book::open(&path).unwrap();
+        Book::open(&path).expect("it works");
     }
 
     #[test]
     fn a_newer_format_is_refused_and_left_as_it_is() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("it works");
         let path = dir.path().join("studio.redb");
-        let book = Book::open(&path).unwrap();
+        let book = Book::open(&path).expect("it works");
         book.write(Keep::Now, |change| {
             change.open_table(META)?.insert("format", FORMAT + 1)?;
             Ok::<_, BookError>(())
         })
-        .unwrap();
+        .expect("it works");
         drop(book);
         for _twice in 0..2 {
-            let error = Book::open(&path).unwrap_err();
+            let error = Book::open(&path).expect_err("it is refused");
             let BookError::Newer { format, known, .. } = error else { panic!("{error}") };
             assert_eq!((format, known), (FORMAT + 1, FORMAT));
         }
@@ -229,11 +229,11 @@ mod tests {
 
     #[test]
     fn what_is_no_book_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("it works");
         let path = dir.path().join("studio.redb");
-        std::fs::write(&path, vec![7; 10_000]).unwrap();
+        std::fs::write(&path, vec![7; 10_000]).expect("it works");
         assert!(matches!(Book::open(&path), Err(BookError::Open { .. })));
-        assert_eq!(std::fs::read(&path).unwrap(), vec![7; 10_000]);
+        assert_eq!(std::fs::read(&path).expect("it works"), vec![7; 10_000]);
         let nowhere = dir.path().join("nowhere").join("studio.redb");
         assert!(matches!(Book::open(&nowhere), Err(BookError::File { .. })));
     }
@@ -242,10 +242,10 @@ mod tests {
     #[cfg(unix)]
     fn only_its_owner_reads_it() {
         use std::os::unix::fs::PermissionsExt as _;
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("it works");
         let path = dir.path().join("studio.redb");
-        let _book = Book::open(&path).unwrap();
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let _book = Book::open(&path).expect("it works");
+        assert_eq!(path.metadata().expect("it works").permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
@@ -256,19 +256,19 @@ mod tests {
                 change.open_table(META)?.insert("test", value)?;
                 Ok::<_, BookError>(())
             })
-            .unwrap();
+            .expect("it works");
         };
         let after_cut = || {
             let (_after, copy) = power_cut(dir.path());
-            let table = copy.read().unwrap().open_table(META).unwrap();
-            table.get("test").unwrap().map(|value| value.value())
+            let table = copy.read().expect("it works").open_table(META).expect("it works");
+            table.get("test").expect("it works").map(|value| value.value())
         };
         put(1, Keep::Soon);
         assert_eq!(after_cut(), None);
         put(2, Keep::Now);
         assert_eq!(after_cut(), Some(2));
         put(3, Keep::Soon);
-        book.sync().unwrap();
+        book.sync().expect("it works");
         assert_eq!(after_cut(), Some(3));
         for value in 0..=u64::from(UNSYNCED_MAX) {
             put(value, Keep::Soon);

@@ -240,21 +240,21 @@ mod tests {
             warn_percent: 100,
             at_limit: AtLimit::Pause,
         };
-        book.put_team(&bare("light")).unwrap();
-        book.put_team(&bare("fx")).unwrap();
+        book.put_team(&bare("light")).expect("it works");
+        book.put_team(&bare("fx")).expect("it works");
         let fx = Team { budget: Some(budget), ..bare("fx") };
-        book.put_team(&fx).unwrap();
-        assert_eq!(book.team("fx").unwrap(), Some(fx.clone()));
-        assert_eq!(book.teams().unwrap(), [fx, bare("light")]);
-        assert!(book.remove_team("fx").unwrap());
-        assert!(!book.remove_team("fx").unwrap());
-        assert_eq!(book.team("fx").unwrap(), None);
+        book.put_team(&fx).expect("it works");
+        assert_eq!(book.team("fx").expect("it works"), Some(fx.clone()));
+        assert_eq!(book.teams().expect("it works"), [fx, bare("light")]);
+        assert!(book.remove_team("fx").expect("it works"));
+        assert!(!book.remove_team("fx").expect("it works"));
+        assert_eq!(book.team("fx").expect("it works"), None);
     }
 
     #[test]
     fn a_team_that_tokens_name_stays() {
         let (_dir, book) = book();
-        book.put_team(&bare("fx")).unwrap();
+        book.put_team(&bare("fx")).expect("it works");
         let token = NewToken {
             name: "nightly".to_owned(),
             role: Role::Viewer,
@@ -262,11 +262,11 @@ mod tests {
             expires_ms: Some(2),
             jobs_max: None,
         };
-        let (token, _) = book.add_token(token, 1).unwrap();
-        let refused = book.remove_team("fx").unwrap_err();
+        let (token, _) = book.add_token(token, 1).expect("it works");
+        let refused = book.remove_team("fx").expect_err("it is refused");
         assert!(matches!(refused, RemoveTeamError::InUse { tokens: 1, .. }), "{refused}");
-        book.revoke(&token.id).unwrap();
-        assert!(book.remove_team("fx").unwrap());
+        book.revoke(&token.id).expect("it works");
+        assert!(book.remove_team("fx").expect("it works"));
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
             assert!(matches!(refused, Err(PutTeamError::Name(_))), "{name:?}");
         }
         for name in ["f", "0.a_b-c", &"x".repeat(32)] {
-            book.put_team(&bare(name)).unwrap();
+            book.put_team(&bare(name)).expect("it works");
         }
         for warn_percent in [0, 101] {
             let budget = Budget {
@@ -293,7 +293,8 @@ mod tests {
 
     #[test]
     fn a_budget_says_what_it_leaves_out() {
-        let budget: Budget = serde_json::from_str(r#"{"amount":"5.00","period":"day"}"#).unwrap();
+        let budget: Budget =
+            serde_json::from_str(r#"{"amount":"5.00","period":"day"}"#).expect("it works");
         assert_eq!((budget.warn_percent, budget.at_limit), (80, AtLimit::Refuse));
         assert_eq!(budget.amount, Tokens::from_whole(5));
     }

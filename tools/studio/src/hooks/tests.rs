@@ -51,12 +51,13 @@ struct Receiver {
 
 async fn receive(State(desk): State<Desk>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let path = uri.path().to_owned();
-    desk.messages.send(Message { path, headers, body }).await.unwrap();
-    let reply = desk.replies.lock().unwrap().pop_front().unwrap_or_default();
+    desk.messages.send(Message { path, headers, body }).await.expect("it works");
+    let reply = desk.replies.lock().expect("it works").pop_front().unwrap_or_default();
     match reply {
         Reply::Ok => "taken".into_response(),
         Reply::Status(status) => {
-            (StatusCode::from_u16(status).unwrap(), "no\r\n".repeat(4_000)).into_response()
+            (StatusCode::from_u16(status).expect("it works"), "no\r\n".repeat(4_000))
+                .into_response()
         }
         Reply::MovedTo(path) => (StatusCode::FOUND, [("location", path)]).into_response(),
         Reply::Never => std::future::pending().await,
@@ -64,10 +65,10 @@ async fn receive(State(desk): State<Desk>, uri: Uri, headers: HeaderMap, body: B
 }
 
 async fn serve(router: Router) -> (String, tokio::task::JoinSet<()>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/hook?x=1", listener.local_addr().unwrap());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("it works");
+    let url = format!("http://{}/hook?x=1", listener.local_addr().expect("it works"));
     let mut server = tokio::task::JoinSet::new();
-    server.spawn(async { axum::serve(listener, router).await.unwrap() });
+    server.spawn(async { axum::serve(listener, router).await.expect("it works") });
     (url, server)
 }
 
@@ -81,22 +82,22 @@ impl Receiver {
     }
 
     async fn next(&mut self) -> Message {
-        timeout(PATIENCE, self.messages.recv()).await.unwrap().unwrap()
+        timeout(PATIENCE, self.messages.recv()).await.expect("it works").expect("it works")
     }
 
     /// The ids of the events of the next messages.
     async fn events(&mut self, count: usize) -> Vec<u64> {
         let mut events = Vec::new();
         for _message in 0..count {
-            let body: Value = serde_json::from_slice(&self.next().await.body).unwrap();
-            events.push(body["id"].as_u64().unwrap());
+            let body: Value = serde_json::from_slice(&self.next().await.body).expect("it works");
+            events.push(body["id"].as_u64().expect("it works"));
         }
         events
     }
 }
 
 fn header<'a>(message: &'a Message, name: &str) -> &'a str {
-    message.headers[name].to_str().unwrap()
+    message.headers[name].to_str().expect("it works")
 }
 
 /// A book, and a courier that never waits long for its next try.
@@ -120,18 +121,21 @@ impl Post {
 
     fn of(dir: tempfile::TempDir, book: Book) -> Self {
         let wake = Arc::new(Notify::new());
-        let courier = Courier::try_new(book.clone(), Arc::clone(&wake)).unwrap();
+        let courier = Courier::try_new(book.clone(), Arc::clone(&wake)).expect("it works");
         let courier = courier.with_ladder(quick(3)).with_answer(PATIENCE);
         Self { dir, book, wake, courier }
     }
 
     fn hook(&self, url: &str) -> (Webhook, HookSecret) {
         let new = NewWebhook { url: url.to_owned(), events: BTreeSet::new(), team: None };
-        self.book.add_webhook(new, 1).unwrap()
+        self.book.add_webhook(new, 1).expect("it works")
     }
 
     fn append(&self, kinds: &[EventKind]) -> Vec<Event> {
-        let events = self.book.append(kinds.iter().map(|&kind| new(kind)).collect(), true).unwrap();
+        let events = self
+            .book
+            .append(kinds.iter().map(|&kind| new(kind)).collect(), true)
+            .expect("it works");
         self.wake.notify_one();
         events
     }
@@ -142,15 +146,15 @@ impl Post {
     }
 
     fn deliveries(&self, webhook: &Webhook) -> Vec<Delivery> {
-        self.book.deliveries(&webhook.id, None, usize::MAX).unwrap()
+        self.book.deliveries(&webhook.id, None, usize::MAX).expect("it works")
     }
 }
 
 impl Running {
     /// Ends the courier, which records what is under way.
     async fn stop(self) {
-        self.stop.send(true).unwrap();
-        timeout(PATIENCE, self.task).await.unwrap().unwrap();
+        self.stop.send(true).expect("it works");
+        timeout(PATIENCE, self.task).await.expect("it works").expect("it works");
     }
 }
 
@@ -180,10 +184,10 @@ async fn an_event_arrives_signed() {
     running.stop().await;
 
     let id = header(&message, "webhook-id");
-    let time_s = header(&message, "webhook-timestamp").parse().unwrap();
+    let time_s = header(&message, "webhook-timestamp").parse().expect("it works");
     assert_eq!(header(&message, "webhook-signature"), secret.sign(id, time_s, &message.body));
     assert_eq!(header(&message, "content-type"), "application/json");
-    assert_eq!(serde_json::from_slice::<Value>(&message.body).unwrap(), event.to_json());
+    assert_eq!(serde_json::from_slice::<Value>(&message.body).expect("it works"), event.to_json());
     let [delivery] = &post.deliveries(&webhook)[..] else { panic!("one delivery") };
     assert_eq!((delivery.id.as_str(), delivery.event_id), (id, event.id));
     assert_eq!(delivery.state, DeliveryState::Delivered);
@@ -211,7 +215,7 @@ async fn what_failed_is_sent_again_under_its_id() {
     assert_eq!(statuses(delivery), [Some(500), Some(302), Some(200)]);
     assert_eq!(delivery.state, DeliveryState::Delivered);
     assert_eq!(ids, BTreeSet::from([delivery.id.clone()]));
-    let error = delivery.attempts[0].error.as_deref().unwrap();
+    let error = delivery.attempts[0].error.as_deref().expect("it works");
     assert!(error.starts_with("answered 500 Internal Server Error: no  no"), "{error}");
     assert!(error.len() < 300);
     assert!(receiver.messages.try_recv().is_err());
@@ -256,8 +260,8 @@ async fn deliveries_outlive_the_process() {
         let post = Post::new();
         post.hook(&receiver.url);
         post.append(&DONE);
-        assert_eq!(post.book.enqueue().unwrap(), 1);
-        assert_eq!(post.book.enqueue().unwrap(), 0);
+        assert_eq!(post.book.enqueue().expect("it works"), 1);
+        assert_eq!(post.book.enqueue().expect("it works"), 0);
         // Appended and not queued: a crash came between.
         post.append(&DONE);
         post
@@ -265,13 +269,13 @@ async fn deliveries_outlive_the_process() {
     // Queueing does not wait for the disk.
     let after_cut = scratch::power_cut(dir.path());
     drop((book, courier));
-    let reopened = Book::open(&dir.path().join("studio.redb")).unwrap();
+    let reopened = Book::open(&dir.path().join("studio.redb")).expect("it works");
     for (dir, book) in [after_cut, (dir, reopened)] {
         let post = Post::of(dir, book);
         let running = post.run();
         assert_eq!(receiver.events(2).await, [1, 2]);
         running.stop().await;
-        let webhook = post.book.webhooks().unwrap().remove(0);
+        let webhook = post.book.webhooks().expect("it works").remove(0);
         let states: Vec<_> =
             post.deliveries(&webhook).iter().map(|delivery| delivery.state).collect();
         assert_eq!(states, [DeliveryState::Delivered; 2]);
@@ -307,9 +311,11 @@ async fn who_is_gone_is_sent_nothing_more() {
     let running = post.run();
     assert_eq!(receiver.events(1).await, [1]);
     running.stop().await;
-    assert!(post.book.webhook(&webhook.id).unwrap().unwrap().disabled_ms.is_some());
+    assert!(
+        post.book.webhook(&webhook.id).expect("it works").expect("it works").disabled_ms.is_some()
+    );
     post.append(&DONE);
-    assert_eq!(post.book.enqueue().unwrap(), 0);
+    assert_eq!(post.book.enqueue().expect("it works"), 0);
     let deliveries = post.deliveries(&webhook);
     let states: Vec<_> = deliveries.iter().map(|delivery| delivery.state).collect();
     assert_eq!(states, [DeliveryState::GivenUp; 2]);
@@ -321,23 +327,23 @@ async fn a_test_is_sent_at_once_and_is_no_delivery() {
     let mut receiver = Receiver::new([Reply::Ok, Reply::Status(404)]).await;
     let post = Post::new();
     let (webhook, secret) = post.hook(&receiver.url);
-    let attempt = post.courier.test(&webhook.id).await.unwrap().unwrap();
+    let attempt = post.courier.test(&webhook.id).await.expect("it works").expect("it works");
     assert!(attempt.is_success() && attempt.error.is_none(), "{attempt:?}");
     let message = receiver.next().await;
-    let time_s = header(&message, "webhook-timestamp").parse().unwrap();
+    let time_s = header(&message, "webhook-timestamp").parse().expect("it works");
     let signature = secret.sign(header(&message, "webhook-id"), time_s, &message.body);
     assert_eq!(header(&message, "webhook-signature"), signature);
-    let body: Value = serde_json::from_slice(&message.body).unwrap();
+    let body: Value = serde_json::from_slice(&message.body).expect("it works");
     assert_eq!(body["type"], "ping");
 
-    let attempt = post.courier.test(&webhook.id).await.unwrap().unwrap();
+    let attempt = post.courier.test(&webhook.id).await.expect("it works").expect("it works");
     assert_eq!((attempt.status, attempt.is_success()), (Some(404), false));
-    assert_eq!(post.courier.test("whk_0").await.unwrap(), None);
+    assert_eq!(post.courier.test("whk_0").await.expect("it works"), None);
     assert!(post.deliveries(&webhook).is_empty());
 
     let (nobody, _) = post.hook("http://127.0.0.1:1/");
-    let attempt = post.courier.test(&nobody.id).await.unwrap().unwrap();
-    let error = attempt.error.as_deref().unwrap();
+    let attempt = post.courier.test(&nobody.id).await.expect("it works").expect("it works");
+    let error = attempt.error.as_deref().expect("it works");
     assert!(attempt.status.is_none() && error.to_lowercase().contains("refused"), "{error}");
 }
 
@@ -353,7 +359,7 @@ async fn sixteen_are_under_way_at_once_and_one_a_webhook() {
     async fn wait(State(crowd): State<Crowd>) {
         crowd.inside.send_modify(|inside| *inside += 1);
         crowd.most.send_modify(|most| *most = (*most).max(*crowd.inside.borrow()));
-        crowd.open.subscribe().wait_for(|&open| open).await.unwrap();
+        crowd.open.subscribe().wait_for(|&open| open).await.expect("it works");
         crowd.inside.send_modify(|inside| *inside -= 1);
     }
     let crowd = Crowd {
@@ -367,7 +373,10 @@ async fn sixteen_are_under_way_at_once_and_one_a_webhook() {
     post.append(&[EventKind::JobPaused, EventKind::JobDone]);
     let running = post.run();
     let mut inside = crowd.inside.subscribe();
-    timeout(PATIENCE, inside.wait_for(|&inside| inside == 16)).await.unwrap().unwrap();
+    timeout(PATIENCE, inside.wait_for(|&inside| inside == 16))
+        .await
+        .expect("it works")
+        .expect("it works");
     // However often it looks, it takes no more.
     for _again in 0..20 {
         post.wake.notify_one();
@@ -379,7 +388,7 @@ async fn sixteen_are_under_way_at_once_and_one_a_webhook() {
         deliveries.len()
     };
     assert_eq!(webhooks.iter().map(waiting).sum::<usize>(), 40);
-    crowd.open.send(true).unwrap();
+    crowd.open.send(true).expect("it works");
     // The last event of all is asked for until it is there: no message says that it is recorded.
     timeout(PATIENCE, async {
         while webhooks.iter().map(waiting).sum::<usize>() > 0 {
@@ -387,7 +396,7 @@ async fn sixteen_are_under_way_at_once_and_one_a_webhook() {
         }
     })
     .await
-    .unwrap();
+    .expect("it works");
     assert_eq!(*crowd.most.borrow(), 16);
     running.stop().await;
 }
@@ -411,7 +420,7 @@ async fn a_stop_does_not_wait_for_who_never_answers() {
 
 #[test]
 fn a_webhook_is_sent_what_it_asked_for_since_it_was_made() {
-    let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("it works");
     let _inside = rt.enter();
     let post = Post::new();
     post.append(&DONE);
@@ -425,18 +434,18 @@ fn a_webhook_is_sent_what_it_asked_for_since_it_was_made() {
         hook(&[], Some("fx")),
         Err(AddWebhookError::UnknownTeam { team }) if team == "fx"
     ));
-    post.book.put_team(&Team { team: "fx".to_owned(), budget: None }).unwrap();
-    let all = hook(&[], None).unwrap().0;
-    let ends = hook(&[EventKind::JobDone, EventKind::JobProgress], None).unwrap().0;
-    let fx = hook(&[], Some("fx")).unwrap().0;
+    post.book.put_team(&Team { team: "fx".to_owned(), budget: None }).expect("it works");
+    let all = hook(&[], None).expect("it works").0;
+    let ends = hook(&[EventKind::JobDone, EventKind::JobProgress], None).expect("it works").0;
+    let fx = hook(&[], Some("fx")).expect("it works").0;
     post.append(&[EventKind::JobProgress, EventKind::JobPaused, EventKind::JobDone]);
     let of_fx = NewEvent { team: Some("fx".to_owned()), ..new(EventKind::JobFailed) };
-    post.book.append(vec![of_fx], false).unwrap();
-    assert_eq!(post.book.enqueue().unwrap(), 3 + 2 + 1);
-    assert_eq!(post.book.enqueue().unwrap(), 0);
-    let late = hook(&[], None).unwrap().0;
+    post.book.append(vec![of_fx], false).expect("it works");
+    assert_eq!(post.book.enqueue().expect("it works"), 3 + 2 + 1);
+    assert_eq!(post.book.enqueue().expect("it works"), 0);
+    let late = hook(&[], None).expect("it works").0;
     post.append(&DONE);
-    assert_eq!(post.book.enqueue().unwrap(), 1 + 1 + 1);
+    assert_eq!(post.book.enqueue().expect("it works"), 1 + 1 + 1);
     let sent = |webhook: &Webhook| -> Vec<u64> {
         post.deliveries(webhook).iter().rev().map(|delivery| delivery.event_id).collect()
     };
@@ -444,16 +453,16 @@ fn a_webhook_is_sent_what_it_asked_for_since_it_was_made() {
     assert_eq!(sent(&ends), [2, 4, 6]);
     assert_eq!(sent(&late), [6]);
     assert_eq!(sent(&fx), [5]);
-    let page = post.book.deliveries(&all.id, Some(5), 1).unwrap();
+    let page = post.book.deliveries(&all.id, Some(5), 1).expect("it works");
     assert_eq!(page.iter().map(|delivery| delivery.event_id).collect::<Vec<_>>(), [4]);
 
-    assert_eq!(post.book.webhooks().unwrap().len(), 4);
-    assert!(post.book.remove_webhook(&all.id).unwrap());
-    assert!(!post.book.remove_webhook(&all.id).unwrap());
+    assert_eq!(post.book.webhooks().expect("it works").len(), 4);
+    assert!(post.book.remove_webhook(&all.id).expect("it works"));
+    assert!(!post.book.remove_webhook(&all.id).expect("it works"));
     assert!(sent(&all).is_empty());
     assert_eq!(sent(&ends), [2, 4, 6]);
     for _more in 3..HOOKS_MAX {
-        hook(&[], None).unwrap();
+        hook(&[], None).expect("it works");
     }
     assert!(matches!(hook(&[], None), Err(AddWebhookError::TooMany)));
 }
@@ -466,14 +475,14 @@ fn a_webhook_keeps_its_last_deliveries() {
         events: BTreeSet::new(),
         team: None,
     };
-    let (webhook, _) = book.add_webhook(new_hook(), 1).unwrap();
-    let (other, _) = book.add_webhook(new_hook(), 1).unwrap();
+    let (webhook, _) = book.add_webhook(new_hook(), 1).expect("it works");
+    let (other, _) = book.add_webhook(new_hook(), 1).expect("it works");
     let count = WAITING_MAX + ENDED_MAX + 10;
     let events = (0..count).map(|_| new(EventKind::JobDone)).collect();
-    book.append(events, true).unwrap();
-    book.enqueue().unwrap();
+    book.append(events, true).expect("it works");
+    book.enqueue().expect("it works");
     let count_of = |webhook: &Webhook, wanted: fn(&DeliveryState) -> bool| {
-        let deliveries = book.deliveries(&webhook.id, None, usize::MAX).unwrap();
+        let deliveries = book.deliveries(&webhook.id, None, usize::MAX).expect("it works");
         deliveries.iter().filter(|delivery| wanted(&delivery.state)).count()
     };
     let waits = |state: &DeliveryState| matches!(state, DeliveryState::Waiting { .. });
@@ -483,17 +492,17 @@ fn a_webhook_keeps_its_last_deliveries() {
         assert_eq!(count_of(webhook, given_up), ENDED_MAX);
     }
     // The oldest are those that are gone.
-    let oldest = book.deliveries(&webhook.id, Some(12), 99).unwrap();
+    let oldest = book.deliveries(&webhook.id, Some(12), 99).expect("it works");
     assert_eq!(oldest.iter().map(|delivery| delivery.event_id).collect::<Vec<_>>(), [11]);
 
     book.write(Keep::Now, |change| {
         let mut queue = Queue::open(change)?;
-        let next = u64::try_from(ENDED_MAX + 11).unwrap();
-        let first = queue.get(&webhook.id, next)?.unwrap();
+        let next = u64::try_from(ENDED_MAX + 11).expect("it works");
+        let first = queue.get(&webhook.id, next)?.expect("it works");
         queue.put(&Delivery { state: DeliveryState::Delivered, ..first })?;
         queue.trim(&webhook.id)
     })
-    .unwrap();
+    .expect("it works");
     assert_eq!(count_of(&webhook, given_up), ENDED_MAX - 1);
     assert_eq!(count_of(&webhook, waits), WAITING_MAX - 1);
     assert_eq!(count_of(&other, waits), WAITING_MAX);

@@ -138,7 +138,7 @@ async fn order_once(
                 let forgotten = door.book.forget(&token.id, key);
                 forgotten.map_err(|error| Problem::internal(&error))?;
             }
-            Err(problem)
+            Err(*problem)
         }
     }
 }

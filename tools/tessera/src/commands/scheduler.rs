@@ -154,7 +154,10 @@ fn tell_open(ready: &Ready, ticket_file: &Path, is_private: bool) {
     if let Some(address) = ready.status {
         note!("  its status: http://{address}/");
     }
-    note!("  the farm is open; nodes join with: tessera node --farm @{}", ticket_file.display());
+    note!(
+        "  the farm is open; nodes join with: tessera node --data node --farm @{}",
+        ticket_file.display()
+    );
     if is_private {
         note!("  it is private: whoever has the ticket gets in, and nobody else");
     }

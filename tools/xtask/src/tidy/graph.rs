@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use cargo_metadata::{DependencyKind, Metadata};
+use cargo_metadata::{DependencyKind, Metadata, PackageId};
 
 /// What is linked into what, by package name; ours and everyone's.
 #[derive(Debug, Default)]
 pub struct Graph {
     /// Names of the workspace's members.
     pub members: BTreeSet<String>,
-    /// Direct dependencies.
+    /// Direct dependencies. Of packages that are there in several versions, each has its own, as
+    /// `rand_core 0.6.4`.
     pub edges: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -69,12 +70,23 @@ impl Graph {
         for package in metadata.workspace_packages() {
             graph.members.insert(package.name.to_string());
         }
+        let mut versions = BTreeMap::<&str, usize>::new();
         for node in &resolve.nodes {
-            let from = metadata[&node.id].name.to_string();
+            *versions.entry(metadata[&node.id].name.as_str()).or_default() += 1;
+        }
+        let name_of = |id: &PackageId| {
+            let package = &metadata[id];
+            match versions.get(package.name.as_str()) {
+                Some(2..) => format!("{} {}", package.name, package.version),
+                _one => package.name.to_string(),
+            }
+        };
+        for node in &resolve.nodes {
+            let from = name_of(&node.id);
             let used = node.deps.iter().filter(|dependency| {
                 dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
             });
-            let names = used.map(|dependency| metadata[&dependency.pkg].name.to_string());
+            let names = used.map(|dependency| name_of(&dependency.pkg));
             graph.edges.entry(from).or_default().extend(names);
         }
         Ok(graph)
@@ -153,7 +165,9 @@ pub fn lock_problems(lock: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether a pattern is of a package, in whichever version.
 fn matches(pattern: &str, name: &str) -> bool {
+    let name = name.split(' ').next().unwrap_or(name);
     match pattern.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),
         None => pattern == name,
@@ -178,6 +192,17 @@ mod tests {
 
     fn check(edges: &[(&str, &[&str])], expected: &[&str]) {
         assert_eq!(problems(&graph(edges)), expected);
+    }
+
+    #[test]
+    fn versions_of_a_package_are_packages_of_their_own() {
+        let edges: &[(&str, &[&str])] =
+            &[("protocol", &["rand_core 0.10.0"]), ("rand_core 0.6.4", &["getrandom 0.2.0"])];
+        check(edges, &[]);
+        let found = "protocol must not reach protocol -> rand_core 0.10.0 -> getrandom 0.3.0";
+        let edges: &[(&str, &[&str])] =
+            &[("protocol", &["rand_core 0.10.0"]), ("rand_core 0.10.0", &["getrandom 0.3.0"])];
+        check(edges, &[found]);
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub(super) async fn dispute(args: &DisputeArgs, farm: &Farm) -> anyhow::Result<E
     }
     let films = text::plural(films, "film is", "films are");
     note!(
-        "  {films} being rendered once more; see what comes of it with: tessera verdicts list --job {job}"
+        "  {films} being rendered once more; if one is bad, tessera verdicts list --job {job} shows it and the fee comes back"
     );
     Ok(Exit::Done)
 }
