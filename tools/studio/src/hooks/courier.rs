@@ -56,17 +56,26 @@ impl Courier {
     /// A courier that waits for an answer for 10 s and tries again as the default [`Ladder`] says.
     /// Whoever appends events calls `wake.notify_one()`.
     ///
-    /// Makes ring the process's choice of cryptography for TLS, unless one was chosen.
+    /// Makes ring the process's choice of cryptography for TLS, unless one was chosen. On a machine
+    /// that has no certificates to trust, as small containers are, nothing is sent to `https`.
     ///
     /// # Errors
     /// [`CourierError::Client`].
     pub fn try_new(book: Book, wake: Arc<Notify>) -> Result<Self, CourierError> {
         let _chosen = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .user_agent(concat!("tessera-studio/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(CourierError::Client)?;
+        let builder = || {
+            Client::builder()
+                .user_agent(concat!("tessera-studio/", env!("CARGO_PKG_VERSION")))
+                .redirect(redirect::Policy::none())
+        };
+        let client = builder().build().or_else(|error| {
+            tracing::warn!(
+                "webhooks at https cannot be reached, install ca-certificates: {}",
+                crate::problem::words(&error)
+            );
+            builder().tls_certs_only([]).build()
+        });
+        let client = client.map_err(CourierError::Client)?;
         Ok(Self { book, wake, client, ladder: Ladder::default(), answer: ANSWER })
     }
 
