@@ -7,9 +7,10 @@ use anyhow::Result;
 
 use crate::run::{run, target, tessera};
 
-/// What the tests need beside the package itself.
+/// What the tests need beside the package itself; pinned, since a newer formatter may want other
+/// lines.
 const TOOLS: [&str; 5] =
-    ["pytest>=8", "ruff>=0.6", "mypy>=1.11", "hatchling>=1.27", "schemathesis>=4.32,<5"];
+    ["pytest==9.2.0", "ruff==0.17.6", "mypy==2.4.1", "hatchling==1.33.0", "schemathesis==4.32.5"];
 
 /// Tests the SDK, asks a door in ways that nobody thought of, and tests the add-on where Blender's
 /// module is installed. Where there is no
