@@ -5,6 +5,7 @@
 //! time, those first whose count is oldest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -100,11 +101,11 @@ impl Gather {
         wanted: impl Fn(&Known) -> bool,
     ) -> (Vec<Known>, Option<Place>) {
         let jobs = self.inner.read();
-        let older = jobs.by_age.iter().rev().skip_while(|place| match after {
-            Some(after) => **place >= after,
-            None => false,
-        });
-        let mut rows = older
+        let end = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rows = jobs
+            .by_age
+            .range((Bound::Unbounded, end))
+            .rev()
             .filter_map(|place| Some((*place, jobs.by_id.get(&place.1)?)))
             .filter(|(_, known)| wanted(known));
         let taken: Vec<(Place, Known)> =

@@ -13,6 +13,7 @@
 //! prices, escrow and verdicts are the farm's.
 
 pub mod book;
+mod clock;
 mod door;
 pub mod files;
 pub mod films;

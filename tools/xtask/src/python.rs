@@ -13,8 +13,8 @@ const TOOLS: [&str; 5] =
     ["pytest==9.2.0", "ruff==0.17.6", "mypy==2.4.1", "hatchling==1.33.0", "schemathesis==4.32.5"];
 
 /// Tests the SDK, asks a door in ways that nobody thought of, and tests the add-on where Blender's
-/// module is installed. Where there is no
-/// Python, or nothing can be fetched for it, they are left out with a word.
+/// module is installed. Where there is no Python, or nothing can be fetched for it, they are left out
+/// with a word.
 pub fn test(root: &Path) -> Result<()> {
     let Some(python) = environment(root) else { return Ok(()) };
     let sdk = root.join("tools/python");

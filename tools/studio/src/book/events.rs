@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, SecondsFormat};
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -175,7 +174,7 @@ impl Event {
         };
         told.insert("id".to_owned(), self.id.into());
         told.insert("type".to_owned(), self.kind.as_str().into());
-        told.insert("time".to_owned(), rfc3339(self.time_ms).into());
+        told.insert("time".to_owned(), crate::clock::time(self.time_ms).into());
         told.insert("job".to_owned(), self.job.clone().into());
         told.insert("team".to_owned(), self.team.clone().into());
         Value::Object(told)
@@ -346,12 +345,6 @@ pub(crate) fn find(view: &ReadTransaction, id: u64) -> Result<Option<Event>, Boo
 pub(crate) fn last_id(change: &WriteTransaction) -> Result<u64, BookError> {
     let counters = change.open_table(META)?;
     Ok(counters.get(NEXT)?.map_or(0, |next| next.value() - 1))
-}
-
-/// Milliseconds since 1970 as RFC 3339 in UTC; the end of time where they are beyond it.
-pub(crate) fn rfc3339(time_ms: u64) -> String {
-    let time = i64::try_from(time_ms).ok().and_then(DateTime::from_timestamp_millis);
-    time.unwrap_or(DateTime::<chrono::Utc>::MAX_UTC).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 fn insert(change: &WriteTransaction, events: &[Event]) -> Result<(), BookError> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use reqwest::{Client, Response, redirect};
 use serde_json::json;
@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::keep::{Due, Outcome};
 use super::{Attempt, DeliveryState, HookSecret, Ladder};
-use crate::book::{Book, BookError, events, hex};
+use crate::book::{Book, BookError, hex};
+use crate::clock::{now_ms, time};
 
 /// Messages that are under way at once, each to another webhook.
 const AT_ONCE: usize = 16;
@@ -133,7 +134,7 @@ impl Courier {
         };
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(BookError::Random)?;
-        let body = json!({ "id": null, "type": "ping", "time": events::rfc3339(now_ms()),
+        let body = json!({ "id": null, "type": "ping", "time": time(now_ms()),
             "job": null, "team": webhook.team });
         let body = body.to_string();
         Ok(Some(self.post(&webhook.url, &secret, &hex("msg_", &id), body).await))
@@ -309,9 +310,4 @@ fn chain(error: &dyn Error) -> String {
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Milliseconds since 1970.
-fn now_ms() -> u64 {
-    milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }

@@ -15,14 +15,13 @@ use tokio::sync::{broadcast, watch};
 
 use super::auth::Caller;
 use super::extract::{Params, Segments};
-use super::frames::ended;
 use super::jobs::seen;
 use crate::book::{Book, Event};
 use crate::door::Door;
 use crate::gather::Known;
 use crate::news::event_view;
 use crate::problem::{Kind, Problem};
-use crate::views::{self, now_ms};
+use crate::views::{self, now_ms, time};
 
 /// Events read of the book at a time.
 const PAGE: usize = 500;
@@ -247,7 +246,7 @@ fn end_of(known: &Known, id: u64) -> views::Event {
     views::Event {
         id,
         kind: format!("job.{}", job.status),
-        time: ended(known),
+        time: time(known.summary.ended_ms.unwrap_or(known.summary.ordered_ms)),
         job: Some(job.job),
         team: job.team,
         name: Some(job.name),

@@ -7,9 +7,11 @@ mod extract;
 mod files;
 mod frames;
 mod jobs;
+mod log;
 mod money;
 mod paging;
 mod people;
+mod pictures;
 mod scenes;
 mod steering;
 mod webhooks;
@@ -73,12 +75,12 @@ fn routes() -> OpenApiRouter<Arc<Door>> {
         .routes(routes!(steering::prefer_job))
         .routes(routes!(frames::list_frames))
         .routes(routes!(frames::list_tiles))
-        .routes(routes!(frames::frame_exr))
-        .routes(routes!(frames::frame_png))
-        .routes(routes!(frames::frame_receipt))
-        .routes(routes!(frames::job_exr))
-        .routes(routes!(frames::job_png))
-        .routes(routes!(frames::job_log))
+        .routes(routes!(pictures::frame_exr))
+        .routes(routes!(pictures::frame_png))
+        .routes(routes!(pictures::frame_receipt))
+        .routes(routes!(pictures::job_exr))
+        .routes(routes!(pictures::job_png))
+        .routes(routes!(log::job_log))
         .routes(routes!(events::all_events))
         .routes(routes!(events::job_events))
         .routes(routes!(money::get_wallet))

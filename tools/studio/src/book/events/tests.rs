@@ -135,6 +135,6 @@ fn an_event_is_told_with_its_time_as_text() {
             "team": null, "name": "shot_010"
         })
     );
-    assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
-    assert!(rfc3339(u64::MAX).starts_with('+'));
+    assert_eq!(crate::clock::time(0), "1970-01-01T00:00:00.000Z");
+    assert!(crate::clock::time(u64::MAX).starts_with('+'));
 }
