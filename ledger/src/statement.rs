@@ -107,6 +107,8 @@ impl Row {
             transfer: self.transfer,
             credit: self.credit,
             other: self.other.id(),
+            other_is: self.other.to_string(),
+            job: self.link.job,
             amount: self.amount,
             code: self.reason(),
             balance: Tokens::from_micro(self.balance.try_into().unwrap_or(0)),

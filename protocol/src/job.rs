@@ -116,7 +116,7 @@ pub enum SpecError {
     #[error("the job has the same camera twice ({0}); name it once")]
     SameCamera(String),
     /// The name is empty or too long.
-    #[error("a job's name must have 1..={max} characters, this has {0}", max = limits::NAME_CHARS_MAX)]
+    #[error("a job's name must have 1 to {max} characters, this has {0}", max = limits::NAME_CHARS_MAX)]
     Name(usize),
     /// The name would write to the terminals and logs of others.
     #[error("a job's name must be one line of text, without control characters: {0:?}")]

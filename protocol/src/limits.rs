@@ -34,6 +34,8 @@ pub const BASES_MAX: usize = 64;
 pub const POOL_CHARS_MAX: usize = 32;
 /// Pools that a node may be in.
 pub const POOLS_MAX: usize = 16;
+/// Nodes and owners of nodes that an artist may keep off his jobs.
+pub const BLOCKS_MAX: usize = 100;
 /// Owners of nodes that a job may name.
 pub const OWNERS_MAX: usize = 64;
 /// Different needs of a farm's jobs that are not over: each is looked at in every poll of a node that

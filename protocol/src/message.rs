@@ -21,8 +21,8 @@ use crate::sign::Signed;
 use crate::tokens::Tokens;
 use crate::verification::{Findings, Testimony, VerificationLease};
 use crate::view::{
-    EarningsBy, EarningsView, FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView, SceneArrival,
-    StatementPage, WalletView,
+    BlockView, EarningsBy, EarningsView, FarmView, JobSummary, JobUpdate, LedgerCheck, NodeView,
+    SceneArrival, StatementPage, WalletView,
 };
 use crate::voucher::Voucher;
 
@@ -152,6 +152,23 @@ pub enum Request {
     Film {
         /// Which.
         unit: Unit,
+    },
+
+    /// Keeps a node, or all nodes of an owner, off the caller's jobs, or lets it back. What it works
+    /// on already goes on.
+    Block {
+        /// The node's key, or its owner's.
+        who: PublicKey,
+        /// Whether it gets no more of them.
+        is_blocked: bool,
+    },
+    /// Whom the caller keeps off his jobs.
+    Blocks,
+    /// Has the farm drop a scene once no job needs it: for those of the caller's that are over it is not
+    /// kept any longer.
+    DropScene {
+        /// The scene.
+        scene: SceneId,
     },
 
     // Anyone's.
@@ -368,6 +385,8 @@ pub enum Reply {
     Arrival(SceneArrival),
     /// To [`Request::Holders`].
     Holders(Box<Holders>),
+    /// To [`Request::Blocks`], by key.
+    Blocks(Vec<BlockView>),
 }
 
 /// A small built-in scene to be rendered with a fresh seed.
@@ -412,6 +431,8 @@ pub enum RefusedCode {
     Internal,
     /// The farm takes no new jobs for now.
     Draining,
+    /// The caller's ticket does not invite it; a newer one may.
+    NotInvited,
 }
 
 impl Request {

@@ -144,10 +144,10 @@ impl Lens {
         };
         if !is_open {
             Err(SettingsError::Lens(
-                "its radius must be 0..=1e6 m, or its f-number 0.001..=1000000",
+                "its radius must be 0 to 1000000 m, or its f-number 0.001 to 1000000",
             ))
         } else if !(*focus >= 1e-6 && *focus <= 1e9) {
-            Err(SettingsError::Lens("its focus must be 1e-6..=1e9 m away"))
+            Err(SettingsError::Lens("its focus must be 0.000001 to 1000000000 m away"))
         } else if !(*blades == 0 || (3..=64).contains(blades)) {
             Err(SettingsError::Lens("an iris has 3..=64 blades, or 0 to be round"))
         } else if !finite(&[*rotation_degrees]) {
@@ -216,7 +216,7 @@ pub struct Sun {
 #[non_exhaustive]
 pub enum SettingsError {
     /// A side of the frame is 0 or too long.
-    #[error("frame size {0} is out of range; each side must be 1..={max} px and the frame at most {pixels} pixels", max = limits::FRAME_SIDE_PX_MAX, pixels = limits::FRAME_PIXELS_MAX)]
+    #[error("frame size {0} is out of range; each side must be 1 to {max} px and the frame at most {pixels} pixels", max = limits::FRAME_SIDE_PX_MAX, pixels = limits::FRAME_PIXELS_MAX)]
     Size(Size),
     /// The frame with its overscan is too large.
     #[error("{overscan} px of overscan around a frame of {size} are too many; each side of both together must be at most {max} px, and they at most {pixels} pixels", max = limits::FRAME_SIDE_PX_MAX, pixels = limits::FRAME_PIXELS_MAX)]
@@ -230,7 +230,7 @@ pub enum SettingsError {
     #[error("the crop {0} has no pixels; give it a width and a height of at least 1 px")]
     CropEmpty(Crop),
     /// The crop reaches over an edge of the frame, or lies outside of it.
-    #[error("the crop {crop} does not lie inside the frame of {size}{}; its columns must be {}..={} and its rows {}..={}", and_overscan(*overscan), -i64::from(*overscan), i64::from(size.width) - 1 + i64::from(*overscan), -i64::from(*overscan), i64::from(size.height) - 1 + i64::from(*overscan))]
+    #[error("the crop {crop} does not lie inside the frame of {size}{}; its columns must be {} to {} and its rows {} to {}", and_overscan(*overscan), -i64::from(*overscan), i64::from(size.width) - 1 + i64::from(*overscan), -i64::from(*overscan), i64::from(size.height) - 1 + i64::from(*overscan))]
     CropOutside {
         /// The crop.
         crop: Crop,
@@ -240,7 +240,7 @@ pub enum SettingsError {
         overscan: u32,
     },
     /// Samples out of range.
-    #[error("{0} samples per pixel is out of range; choose 1..={max}", max = limits::SAMPLES_MAX)]
+    #[error("{0} samples per pixel is out of range; choose 1 to {max}", max = limits::SAMPLES_MAX)]
     Samples(u32),
     /// Bounces out of range.
     #[error("{0} bounces is out of range; choose at most {max}", max = limits::BOUNCES_MAX)]
@@ -331,18 +331,18 @@ impl Lighting {
     fn validate(&self) -> Result<(), SettingsError> {
         let light = |rgb: &[f32; 3]| finite(rgb) && rgb.iter().all(|&value| value >= 0.0);
         if self.sky.is_some_and(|sky| !light(&sky)) {
-            return Err(SettingsError::Lighting("the sky must be 0..=1e9 in every channel"));
+            return Err(SettingsError::Lighting("the sky must be 0 to 1e9 in every channel"));
         }
         if let Some(sun) = &self.sun {
             if !light(&sun.irradiance) {
-                return Err(SettingsError::Lighting("the sun must be 0..=1e9 in every channel"));
+                return Err(SettingsError::Lighting("the sun must be 0 to 1e9 in every channel"));
             }
             let length_squared: f32 = sun.direction.iter().map(|d| d * d).sum();
             if !finite(&sun.direction) || length_squared < 1e-12 {
                 return Err(SettingsError::Lighting("the sun's direction must point somewhere"));
             }
             if !(0.0..=180.0).contains(&sun.angle_degrees) {
-                return Err(SettingsError::Lighting("the sun's angle must be 0..=180 degrees"));
+                return Err(SettingsError::Lighting("the sun's angle must be 0 to 180 degrees"));
             }
         }
         Ok(())

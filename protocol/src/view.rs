@@ -92,6 +92,20 @@ pub enum TileStatus {
     Accepted,
 }
 
+impl TileStatus {
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Rendering => "rendering",
+            Self::Retrying => "retrying",
+            Self::Received => "received",
+            Self::Accepted => "accepted",
+        }
+    }
+}
+
 /// A row of the job list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobSummary {
@@ -137,6 +151,8 @@ pub struct JobSummary {
     pub ended_ms: Option<u64>,
     /// Whether its films and what was known of its units are gone: it ended long ago.
     pub expired: bool,
+    /// Whether its artist has let the farm drop its scene.
+    pub scene_dropped: bool,
 }
 
 /// News of a job.
@@ -224,6 +240,27 @@ pub struct NodeView {
     pub seen_ms: u64,
 }
 
+/// Whom an artist keeps off his jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockView {
+    /// A node's key, or an owner's.
+    pub who: PublicKey,
+    /// Whether a node has that key.
+    pub is_node: bool,
+    /// Names of the nodes that it means, as far as the farm knows any.
+    pub nodes: Vec<String>,
+    /// Since when, milliseconds since 1970.
+    pub since_ms: u64,
+}
+
+impl BlockView {
+    /// Who it is: `nod_…` or `key_…`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        if self.is_node { NodeId(self.who.0).to_string() } else { self.who.to_string() }
+    }
+}
+
 /// The caller's balances.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WalletView {
@@ -259,6 +296,10 @@ pub struct StatementRow {
     pub credit: bool,
     /// The other account.
     pub other: AccountId,
+    /// What that account is, in words: `escrow of job_…`; nothing where it is not told.
+    pub other_is: String,
+    /// The job that caused it.
+    pub job: Option<JobId>,
     /// How much.
     pub amount: Tokens,
     /// Why, in a word of the ledger.

@@ -139,6 +139,9 @@ fn requests() -> Vec<Request> {
         },
         Request::MyVerdicts { after: 12 },
         Request::Holders { scene: SceneId([2; 32]) },
+        Request::Block { who: PublicKey([8; 32]), is_blocked: true },
+        Request::Blocks,
+        Request::DropScene { scene: SceneId([2; 32]) },
         Request::Gives {
             scenes: vec![SceneId([2; 32])],
             addresses: vec!["[::1]:7".parse().expect("an address")],
@@ -179,12 +182,15 @@ fn replies() -> Vec<Reply> {
         refunded: Tokens::ZERO,
         ordered_ms: 1,
         expired: false,
+        scene_dropped: true,
         ended_ms: Some(2),
     };
     let row = StatementRow {
         transfer: TransferId([2; 16]),
         credit: true,
         other: AccountId([1; 32]),
+        other_is: "escrow".into(),
+        job: Some(JobId([1; 16])),
         amount: Tokens::from_micro(77),
         code: "verdict".into(),
         balance: Tokens::from_whole(1),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use iroh::endpoint::VarInt;
+use iroh::endpoint::{ConnectionError, VarInt};
 use protocol::message::Refused;
 use protocol::{DecodeError, PublicKey, Reply, Request, limits, wire};
 
@@ -151,13 +151,13 @@ impl Connection {
 
     /// Waits until the connection is closed, by whichever side, and says why.
     pub async fn closed(&self) -> String {
-        self.dialled.inner.closed().await.to_string()
+        reason(&self.dialled.inner.closed().await)
     }
 
     /// Why the connection is closed, when it is.
     #[must_use]
     pub fn close_reason(&self) -> Option<String> {
-        self.dialled.inner.close_reason().map(|reason| reason.to_string())
+        self.dialled.inner.close_reason().map(|error| reason(&error))
     }
 
     /// Closes the connection for all clones; calls under way fail.
@@ -177,6 +177,19 @@ impl Connection {
 impl Drop for Dialled {
     fn drop(&mut self) {
         self.inner.close(VarInt::from_u32(0), b"no longer needed");
+    }
+}
+
+/// Why a connection is closed; who closed it without a word has stopped.
+fn reason(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ApplicationClosed(close) if close.reason.is_empty() => {
+            "the other side has stopped".to_owned()
+        }
+        ConnectionError::ApplicationClosed(close) => {
+            String::from_utf8_lossy(&close.reason).into_owned()
+        }
+        error => error.to_string(),
     }
 }
 

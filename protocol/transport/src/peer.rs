@@ -101,7 +101,7 @@ pub enum BindError {
     },
     /// The scenes' folder cannot be used.
     #[error(
-        "the scenes cannot be opened; is another program using the folder? {}", path.display()
+        "the scenes cannot be opened: {}", path.display()
     )]
     Scenes {
         /// The folder.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -65,6 +66,9 @@ pub enum SceneError {
     /// A scene of no parts, of an empty one or of too many.
     #[error("a scene cannot be kept in these parts: {0}")]
     Uncut(String),
+    /// Another program has the store open.
+    #[error("another program uses this folder; stop that one, or choose another folder: {}", .0.display())]
+    InUse(PathBuf),
     /// The disk or the store's index failed.
     #[error("the store of scenes failed: {0}")]
     Store(String),

@@ -323,7 +323,8 @@ impl Farm {
             self.refused += 1;
             return None;
         };
-        let is_for = self.state.book.jobs[&job].is_for(&self.state.book.nodes[&node]);
+        let is_for =
+            self.state.book.is_for(&self.state.book.jobs[&job], &self.state.book.nodes[&node]);
         assert!(is_for, "{job} is not for {node}");
         self.apply(event?);
         self.granting += begun.elapsed();

@@ -5,7 +5,7 @@ use protocol::challenge::challenge_pixels;
 use protocol::{
     Batch, BatchLengths, Challenge, Class, Commitment, Digest, Engine, Equipment, GivenBack, JobId,
     JobSpec, LeaseId, NodeId, NoiseTarget, Order, Piece, PublicKey, Quote, RayCount, Refusal,
-    Schedule, Signed, Steering, Tokens, Unit, Verdict, VerdictKind,
+    SceneId, Schedule, Signed, Steering, Tokens, Unit, Verdict, VerdictKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -365,6 +365,26 @@ pub enum Event {
         job: JobId,
         /// His words.
         words: String,
+        /// When.
+        now_ms: u64,
+    },
+    /// An artist keeps a node, or all of an owner's, off his jobs, or lets it back.
+    Blocked {
+        /// Whose jobs.
+        artist: PublicKey,
+        /// The node's key, or its owner's.
+        who: PublicKey,
+        /// Whether it gets no more of them.
+        is_blocked: bool,
+        /// When.
+        now_ms: u64,
+    },
+    /// An artist's jobs that are over need their scene no longer.
+    SceneDropped {
+        /// Whose.
+        artist: PublicKey,
+        /// The scene.
+        scene: SceneId,
         /// When.
         now_ms: u64,
     },

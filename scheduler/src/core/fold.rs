@@ -15,7 +15,7 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 /// What decides what an image holds, its form and the rules by which it came about: whatever changes
 /// here makes older images worthless, so that a snapshot never gives what a replay would not. What the
 /// book takes from other crates changes with the protocol's version.
-const RULES: [&[u8]; 38] = [
+const RULES: [&[u8]; 40] = [
     include_bytes!("draw.rs"),
     include_bytes!("event.rs"),
     include_bytes!("fold.rs"),
@@ -23,6 +23,7 @@ const RULES: [&[u8]; 38] = [
     include_bytes!("policy.rs"),
     include_bytes!("state.rs"),
     include_bytes!("state/able.rs"),
+    include_bytes!("state/blocks.rs"),
     include_bytes!("state/demand.rs"),
     include_bytes!("state/index.rs"),
     include_bytes!("state/job.rs"),
@@ -33,6 +34,7 @@ const RULES: [&[u8]; 38] = [
     include_bytes!("state/times.rs"),
     include_bytes!("state/verdicts.rs"),
     include_bytes!("step/accept.rs"),
+    include_bytes!("step/artist.rs"),
     include_bytes!("step/conviction.rs"),
     include_bytes!("step/dispute.rs"),
     include_bytes!("step/finding.rs"),

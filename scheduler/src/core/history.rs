@@ -277,7 +277,9 @@ fn time_of(event: &Event) -> Option<u64> {
         | Event::DisputeHeard { now_ms, .. }
         | Event::Unstaked { now_ms, .. }
         | Event::Repriced { now_ms, .. }
-        | Event::Reported { now_ms, .. } => Some(*now_ms),
+        | Event::Reported { now_ms, .. }
+        | Event::Blocked { now_ms, .. }
+        | Event::SceneDropped { now_ms, .. } => Some(*now_ms),
         Event::Ordered(ordered) => Some(ordered.now_ms),
         _ => None,
     }
@@ -423,6 +425,14 @@ fn deed(book: &Book, event: &Event) -> Option<Act> {
         }
         Event::Reported { node, job, words, .. } => {
             (Actor::Node(*node), "job_reported", (Some(*job), Some(*node)), words.clone())
+        }
+        Event::Blocked { artist, who, is_blocked, .. } => {
+            let act = if *is_blocked { "node_blocked" } else { "node_unblocked" };
+            let node = Some(NodeId(who.0)).filter(|id| book.nodes.contains_key(id));
+            (Actor::Artist(*artist), act, (None, node), format!("{}", who.short()))
+        }
+        Event::SceneDropped { artist, scene, .. } => {
+            (Actor::Artist(*artist), "scene_dropped", nothing, format!("{}", scene.short()))
         }
         _ => return None,
     })

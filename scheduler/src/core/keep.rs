@@ -33,13 +33,20 @@ fn needed(book: &Book) -> BTreeSet<JobId> {
     let convictions = book.convictions.values().map(|conviction| conviction.unit.job);
     let audits = book.audits.values().map(|audit| audit.job);
     let disputes = book.disputes.values().map(|dispute| dispute.job);
-    bases.chain(held).chain(convictions).chain(audits).chain(disputes).collect()
+    let rechecks = book.rechecks.values().map(|recheck| recheck.hold.unit.job);
+    bases.chain(held).chain(convictions).chain(audits).chain(disputes).chain(rechecks).collect()
 }
 
-/// Scenes of jobs that have not expired.
+/// Scenes of jobs that have not expired; of those whose artist does without it, only where something
+/// may have to be rendered again.
 #[must_use]
 pub fn scenes(book: &Book) -> BTreeSet<SceneId> {
-    book.jobs.values().filter(|job| !job.expired).map(|job| job.spec.scene).collect()
+    let kept = book.jobs.values().filter(|job| !job.expired);
+    let (without, with): (Vec<_>, Vec<_>) =
+        kept.partition(|job| job.scene_dropped && job.is_over());
+    let needed = if without.is_empty() { BTreeSet::new() } else { needed(book) };
+    let still = without.into_iter().filter(|job| needed.contains(&job.id));
+    with.into_iter().chain(still).map(|job| job.spec.scene).collect()
 }
 
 /// Hashes of all films that may be asked for: accepted ones of jobs that have not expired, those that

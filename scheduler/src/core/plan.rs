@@ -7,11 +7,11 @@ use protocol::{JobId, JobSpec, LeaseId, NodeId, PublicKey, Shot, ShotIndex, Stee
 
 use crate::core::event::Event;
 use crate::core::gauge;
-use crate::core::race;
 use crate::core::state::{
     Able, Appeal, InLine, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Merged, Node, Open,
     State, UnitState, Want, slow_after_ms,
 };
+use crate::core::{race, view};
 use crate::market::base::{self, Signal};
 use crate::market::place;
 use crate::reputation;
@@ -155,7 +155,7 @@ pub(super) fn grant_in(state: &State, node: &Node, job: &Job, now_ms: u64) -> Op
 pub(super) fn is_offered(state: &State, node: &Node, job: &Job) -> bool {
     let fails = |id| fails_at(state, job, id);
     job.is_offered()
-        && job.is_for(node)
+        && state.book.is_for(job, node)
         && job.pays(node)
         && (!fails(node.id) || !has_better(state, node, job, fails))
 }
@@ -212,7 +212,7 @@ pub(super) fn grant_of(
     let may_cheat = book.policy.check && !job.is_private();
     let wants_twin = !is_second && may_cheat && draws_twin(state, node, job, unit_index);
     // The reserve pays nobody whom an artist has picked: more pixels are looked at instead.
-    let reserve_pays = job.is_for_any() && book.reserve >= job.average_pay(&unit.unit);
+    let reserve_pays = book.is_for_any(job) && book.reserve >= job.average_pay(&unit.unit);
     let twin_possible = has_rival(state, node, job) && (is_free || reserve_pays);
     let films_wanted = match (is_second, wants_twin && twin_possible) {
         (true, _) => unit.films_wanted,
@@ -250,7 +250,7 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
 
 /// Whether another owner has a node here that could render a twin, for what the job pays.
 fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
-    if !job.too_small.is_empty() || !job.unwanted_by.is_empty() {
+    if state.book.passes_some_by(job) {
         return has_better(state, node, job, |_| false);
     }
     let able = state.index.able_for(&job.demand);
@@ -275,7 +275,7 @@ fn able_nodes_for<'a>(state: &'a State, job: &Job) -> impl Iterator<Item = &'a N
     let able = state.index.able_for(&job.demand);
     let nodes = able.into_iter().flat_map(Able::ids).map(|id| &state.book.nodes[&id]);
     // The line of all nodes has those with very little memory, too.
-    nodes.filter(|node| job.is_for(node))
+    nodes.filter(|node| state.book.is_for(job, node))
 }
 
 /// What has come due: lapsed leases, twins that will not come, aged pay, jobs that cannot go on, the
@@ -436,18 +436,9 @@ fn hopeless(state: &State, id: JobId) -> Option<String> {
     Some(format!(
         "tile {} of {} failed {} times on the farm's nodes; what was not spent has been returned",
         unit.unit.tile.0,
-        shot_words(&job.spec, unit.unit.shot),
+        view::shot_words(&job.spec, unit.unit.shot),
         unit.failures
     ))
-}
-
-/// A shot in words; its camera where there are several.
-fn shot_words(spec: &JobSpec, shot: ShotIndex) -> String {
-    let Some(Shot { frame, view }) = spec.shot(shot) else { return format!("shot {}", shot.0) };
-    match spec.camera(view) {
-        Some(camera) if spec.view_count() > 1 => format!("frame {frame} of {camera}"),
-        _ => format!("frame {frame}"),
-    }
 }
 
 #[cfg(test)]

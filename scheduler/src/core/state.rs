@@ -1,6 +1,7 @@
 //! What the scheduler knows.
 
 mod able;
+mod blocks;
 mod demand;
 mod index;
 mod job;
@@ -14,6 +15,7 @@ mod verdicts;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use able::Able;
+pub use blocks::Blocks;
 pub use demand::Demand;
 pub use index::{Index, Touched};
 pub(super) use index::{LAST_AFTER_MS, Open, RACE_AFTER_MS, slow_after_ms};
@@ -85,6 +87,8 @@ pub struct Book {
     pub disputes_ordered: BTreeMap<u64, LeaseId>,
     /// What owners of nodes have at risk.
     pub stakes: BTreeMap<PublicKey, Stake>,
+    /// Nodes that artists keep off their jobs.
+    pub blocks: Blocks,
     /// Stakes that the ledger has not moved yet, by number in the outbox.
     pub stakes_ordered: BTreeMap<u64, (PublicKey, Tokens, [u8; 16])>,
     /// Whether the operator has given the verification reserve its first tokens.
@@ -304,6 +308,7 @@ impl State {
             disputes: BTreeMap::new(),
             disputes_ordered: BTreeMap::new(),
             stakes: BTreeMap::new(),
+            blocks: Blocks::default(),
             stakes_ordered: BTreeMap::new(),
             reserve_seeded: false,
             reserve: Tokens::ZERO,

@@ -53,7 +53,7 @@ pub fn choose(
             && node.facts.engine == book.engine
             && node.accepted_for_others >= u64::from(book.policy.verifier_units)
             && owner != job.artist
-            && job.is_for(node)
+            && book.is_for(job, node)
             && !rendering.contains(&owner)
             && !is_rendering(node)
             && node.held() >= bond

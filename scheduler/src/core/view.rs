@@ -7,8 +7,8 @@ use protocol::view::{
     TileStatus,
 };
 use protocol::{
-    Footprint, JobId, Lease, LeaseId, Needs, NodeId, PublicKey, Reach, ShotIndex, Tokens, Unit,
-    Verdict, VerdictKind,
+    Footprint, JobId, JobSpec, Lease, LeaseId, Needs, NodeId, PublicKey, Reach, Shot, ShotIndex,
+    Tokens, Unit, Verdict, VerdictKind,
 };
 
 use crate::core::state::{
@@ -65,6 +65,7 @@ pub fn summary(job: &Job) -> JobSummary {
         ordered_ms: job.ordered_ms,
         ended_ms: job.ended_ms,
         expired: job.expired,
+        scene_dropped: job.scene_dropped,
     }
 }
 
@@ -82,7 +83,13 @@ pub fn row(state: &State, job: &Job, now_ms: u64) -> JobSummary {
 /// Connected nodes that may render a job and can hold its scene.
 fn nodes_here(state: &State, job: &Job) -> Option<u32> {
     let able = state.index.able_for(&job.demand)?;
-    let passed_by = job.too_small.union(&job.unwanted_by).filter(|id| able.contains(**id)).count();
+    let book = &state.book;
+    let is_passed_by =
+        |id: &NodeId| job.is_passed_by(*id) || book.blocks.hold(job.artist, &book.nodes[id]);
+    let passed_by = match book.passes_some_by(job) {
+        true => able.ids().filter(|id| is_passed_by(id)).count(),
+        false => 0,
+    };
     Some((able.len() - passed_by) as u32)
 }
 
@@ -107,6 +114,11 @@ fn unserved(state: &State, job: &Job) -> Option<String> {
         return Some("no node that gets work is connected".to_owned());
     }
     if here > 0 && hold == 0 {
+        if state.book.blocks.are_there(job.artist) {
+            return Some(format!(
+                "none of the {here} connected nodes that may render it is left beside those that you have blocked, that it is too large for or that do not want it; let some back with tessera nodes unblock"
+            ));
+        }
         return Some(match job.unwanted_by.is_empty() {
             false => format!(
                 "none of the {here} connected nodes that may render it can hold its scene or wants to"
@@ -116,11 +128,11 @@ fn unserved(state: &State, job: &Job) -> Option<String> {
             ),
         });
     }
-    let lowest_ask = if job.too_small.is_empty() && job.unwanted_by.is_empty() {
+    let lowest_ask = if !state.book.passes_some_by(job) {
         able.lowest_ask()
     } else {
         let nodes = able.ids().map(|id| &state.book.nodes[&id]);
-        nodes.filter(|node| job.is_for(node)).map(|node| node.facts.ask_per_gray).min()
+        nodes.filter(|node| state.book.is_for(job, node)).map(|node| node.facts.ask_per_gray).min()
     };
     match lowest_ask {
         None if job.demand.memory == Footprint::default() => Some(format!(
@@ -153,15 +165,16 @@ fn passed_over(state: &State, job: &Job) -> Option<String> {
     })
 }
 
-/// How many nodes may render a job with these needs, whose scene takes so much memory.
+/// How many nodes may render an artist's job with these needs, whose scene takes so much memory.
 #[must_use]
-pub fn reach(state: &State, needs: &Needs, memory: Footprint) -> Reach {
+pub fn reach(state: &State, artist: PublicKey, needs: &Needs, memory: Footprint) -> Reach {
     let book = &state.book;
     let works =
         |node: &&Node| node.class.is_some() && !node.barred && node.facts.engine == book.engine;
     let mut reach = Reach::default();
     for node in book.nodes.values().filter(works) {
-        let meets = needs.allow(node.facts.owner, &node.facts.equipment);
+        let meets =
+            needs.allow(node.facts.owner, &node.facts.equipment) && !book.blocks.hold(artist, node);
         let holds = meets && memory.fits(&node.facts.equipment);
         reach.known += 1;
         reach.meet += u32::from(meets);
@@ -174,7 +187,7 @@ pub fn reach(state: &State, needs: &Needs, memory: Footprint) -> Reach {
 /// Where a job stands, and why where that says too little.
 fn standing(job: &Job) -> (JobStatus, Option<String>) {
     let held = job.pause.map(|pause| match pause {
-        Pause::Artist => "paused by you".to_owned(),
+        Pause::Artist => "by you".to_owned(),
         Pause::After(other) => {
             format!("it was to begin after {other}, which ended before it was done; resume it to begin all the same, or cancel it")
         }
@@ -190,11 +203,29 @@ fn standing(job: &Job) -> (JobStatus, Option<String>) {
             (JobStatus::Waiting, reason)
         }
         // Until the last film is judged the money is not settled: the job is not over.
-        JobPhase::Open | JobPhase::Closing(_) => (JobStatus::Rendering, None),
+        JobPhase::Open => (JobStatus::Rendering, None),
+        JobPhase::Closing(ending) => {
+            let why = match ending {
+                Ending::Failed(why) => why,
+                Ending::Stopped => "you stopped it",
+                Ending::Cancelled => "you cancelled it",
+            };
+            (JobStatus::Rendering, Some(format!("it ends when what nodes have begun is in: {why}")))
+        }
         JobPhase::Done => (JobStatus::Done, None),
         JobPhase::Ended(Ending::Failed(why)) => (JobStatus::Failed, Some(why.clone())),
         JobPhase::Ended(Ending::Cancelled) => (JobStatus::Cancelled, None),
         JobPhase::Ended(Ending::Stopped) => (JobStatus::Stopped, None),
+    }
+}
+
+/// A shot in words; its camera where there are several.
+#[must_use]
+pub fn shot_words(spec: &JobSpec, shot: ShotIndex) -> String {
+    let Some(Shot { frame, view }) = spec.shot(shot) else { return format!("shot {}", shot.0) };
+    match spec.camera(view) {
+        Some(camera) if spec.view_count() > 1 => format!("frame {frame} of {camera}"),
+        _ => format!("frame {frame}"),
     }
 }
 

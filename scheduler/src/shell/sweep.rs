@@ -18,7 +18,8 @@ use crate::core::keep;
 /// When scenes were last asked for, as far as this process knows.
 #[derive(Debug, Default)]
 pub(super) struct SceneUses {
-    last: Mutex<BTreeMap<SceneId, Instant>>,
+    /// None since its artist does without it.
+    last: Mutex<BTreeMap<SceneId, Option<Instant>>>,
 }
 
 impl SceneUses {
@@ -26,15 +27,24 @@ impl SceneUses {
     pub(super) fn touch(&self, scene: SceneId) {
         // A map of times is whole after any panic.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.insert(scene, Instant::now());
+        last.insert(scene, Some(Instant::now()));
+    }
+
+    /// The scene's artist does without it: it need not stay until it is idle.
+    pub(super) fn release(&self, scene: SceneId) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.insert(scene, None);
     }
 
     /// Which of these nobody has asked for during `age`; of one that is new here that counts from now.
     fn idle(&self, scenes: BTreeSet<SceneId>, age: Duration) -> Vec<SceneId> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.retain(|scene, _| scenes.contains(scene));
-        let mut is_idle =
-            |scene: &SceneId| last.entry(*scene).or_insert_with(Instant::now).elapsed() >= age;
+        // One that was released may be needed for a while yet.
+        last.retain(|scene, used| scenes.contains(scene) || used.is_none());
+        let mut is_idle = |scene: &SceneId| {
+            let used = last.entry(*scene).or_insert_with(|| Some(Instant::now()));
+            used.is_none_or(|at| at.elapsed() >= age)
+        };
         scenes.into_iter().filter(|scene| is_idle(scene)).collect()
     }
 }
@@ -152,9 +162,15 @@ mod tests {
         assert_eq!(uses.idle(all.clone(), hour), []);
         assert_eq!(uses.idle(all.clone(), Duration::ZERO), [one, two]);
         let early = Instant::now().checked_sub(hour).expect("the machine runs for an hour");
-        uses.last.lock().expect("whole").insert(two, early);
+        uses.last.lock().expect("whole").insert(two, Some(early));
         assert_eq!(uses.idle(all.clone(), hour), [two]);
         uses.touch(two);
+        assert_eq!(uses.idle(all.clone(), hour), []);
+        // Its artist does without it, while something may have to be rendered again; then it goes.
+        uses.release(one);
+        assert_eq!(uses.idle(BTreeSet::from([two]), hour), []);
+        assert_eq!(uses.idle(all.clone(), hour), [one]);
+        uses.touch(one);
         assert_eq!(uses.idle(all, hour), []);
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of the scheduler as a whole: the core in a simulator, the shell over real sockets.
 
 mod bank;
+mod blocks;
 mod callers;
 mod convictions;
 mod deadlines;

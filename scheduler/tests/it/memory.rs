@@ -71,7 +71,7 @@ fn a_scene_is_leased_to_nodes_only_that_can_hold_it_on_what_they_render_with() {
     assert_eq!(granted(&world), [false, true, false, true, true]);
     let row = view::row(&world.state, &world.state.book.jobs[&job], world.now_ms);
     assert_eq!((row.memory, row.nodes_here), (gigabytes(5, 3), Some(3)));
-    let reach = view::reach(&world.state, &Needs::default(), gigabytes(5, 3));
+    let reach = view::reach(&world.state, public(50), &Needs::default(), gigabytes(5, 3));
     assert_eq!((reach.known, reach.meet, reach.hold, reach.here), (5, 5, 3, 3));
     // Other jobs are in nobody's way.
     let small = place(&mut world, 2, gigabytes(0, 0));

@@ -246,7 +246,7 @@ fn who_waits_for_nobody_is_told_so() {
     let row = |world: &World| view::row(&world.state, &world.state.book.jobs[&job], world.now_ms);
     let reason = row(&world).reason.expect("a reason");
     assert!(reason.contains("pool studio") && reason.contains("none of the 2"), "{reason}");
-    let reach = view::reach(&world.state, &needs, Footprint::default());
+    let reach = view::reach(&world.state, public(50), &needs, Footprint::default());
     assert_eq!((reach.known, reach.meet, reach.here), (2, 0, 0));
     world.equip(1, with(BackendKind::Cpu, None, &["studio"]));
     assert_eq!(row(&world).reason, None, "one may now");
@@ -255,7 +255,7 @@ fn who_waits_for_nobody_is_told_so() {
     assert!(reason.contains("ask at least 2000"), "{reason}");
     let node = world.nodes[1].id;
     world.apply(Event::Gone { node, now_ms: world.now_ms });
-    let reach = view::reach(&world.state, &needs, Footprint::default());
+    let reach = view::reach(&world.state, public(50), &needs, Footprint::default());
     assert_eq!((reach.known, reach.meet, reach.here), (2, 1, 0));
     assert!(row(&world).reason.expect("a reason").contains("none of the 1"));
 }

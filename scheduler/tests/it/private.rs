@@ -26,7 +26,7 @@ fn a_private_farm_lets_in_who_was_invited_and_takes_no_tokens() {
             let stranger = Caller::connect(20, ticket).await;
             let hello = ticket.hello(Role::Client);
             let refused = stranger.refusal(hello).await;
-            assert_eq!(refused.code, RefusedCode::NotAllowed);
+            assert_eq!(refused.code, RefusedCode::NotInvited);
             assert!(refused.message.contains("private"), "{refused}");
             stranger.peer.close().await;
         }
@@ -73,7 +73,7 @@ fn a_private_farm_lets_in_who_was_invited_and_takes_no_tokens() {
         };
         let stale = moved.inviting(invitation);
         let late = Caller::connect(10, &stale).await;
-        assert_eq!(late.refusal(stale.hello(Role::Client)).await.code, RefusedCode::NotAllowed);
+        assert_eq!(late.refusal(stale.hello(Role::Client)).await.code, RefusedCode::NotInvited);
         late.peer.close().await;
         farm.stop().await;
     });

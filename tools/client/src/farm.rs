@@ -1,5 +1,7 @@
 //! One farm, one admission, one method a question.
 
+mod accounts;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,16 +9,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use farm_node::WitnessError;
 use film::Film;
-use proof::Consistency;
 use protocol::message::{RefusedCode, Role};
-use protocol::view::{
-    AcceptedUnit, EarningsBy, EarningsView, FarmView, JobSummary, JobUpdate, LedgerCheck,
-    SceneArrival, StatementPage, WalletView,
-};
+use protocol::view::{AcceptedUnit, JobSummary, JobUpdate, SceneArrival};
 use protocol::{
-    AccountId, Evidence, JobId, JobSpec, LeaseId, Offer, Order, PublicKey, Quote, Receipt, Reply,
-    Request, SceneId, Schedule, ShotIndex, Signed, Testimony, TransferId, Unit, Verdict, Voucher,
-    limits,
+    Evidence, JobId, JobSpec, LeaseId, Offer, Order, PublicKey, Quote, Receipt, Reply, Request,
+    SceneId, Schedule, ShotIndex, Signed, Testimony, Unit, Verdict, limits,
 };
 use scene::Package;
 use tokio::sync::{Mutex, watch};
@@ -66,6 +63,8 @@ struct Shared {
     ticket: Ticket,
     scheduler: PublicKey,
     terms: Terms,
+    /// Whether the last question got no answer, and is asked again.
+    away: watch::Sender<bool>,
     connection: Mutex<Connection>,
 }
 
@@ -89,7 +88,8 @@ impl Farm {
             doubt => doubt,
         };
         let (caller, connection) = (Arc::clone(caller), Mutex::new(connection));
-        let shared = Shared { caller, ticket, scheduler, terms, connection };
+        let (away, _nobody_looks_yet) = watch::channel(false);
+        let shared = Shared { caller, ticket, scheduler, terms, away, connection };
         Ok(Admission { farm: Self { shared: Arc::new(shared) }, doubt })
     }
 
@@ -116,6 +116,13 @@ impl Farm {
         self.shared.connection.lock().await.close_reason().is_some()
     }
 
+    /// What is true while the farm does not answer and is asked again: for whoever waits, and
+    /// wants to say why.
+    #[must_use]
+    pub fn away(&self) -> watch::Receiver<bool> {
+        self.shared.away.subscribe()
+    }
+
     /// Closes the connection; questions under way fail.
     pub async fn leave(&self, reason: &str) {
         self.shared.connection.lock().await.close(reason);
@@ -129,14 +136,17 @@ impl Farm {
     /// Asks; dials again for a while when the connection is lost. Every request of an artist may
     /// be sent twice: an order names its job, a voucher pays once, the rest only asks.
     async fn call(&self, request: Request, timeout: Duration) -> Result<(Reply, Bytes), Error> {
-        let Shared { caller, ticket, terms, connection: current, .. } = &*self.shared;
+        let Shared { caller, ticket, terms, away, connection: current, .. } = &*self.shared;
         let stop = terms.stop.as_ref();
         let give_up = Instant::now() + terms.patience + timeout;
         let mut backoff = Backoff::new(u64::from(std::process::id()));
         loop {
             let connection = current.lock().await.clone();
             let answer = connection.call(&request, Bytes::new(), timeout);
-            let lost = match unless(stop, answer).await? {
+            let answer = unless(stop, answer).await?;
+            let is_away = answer.as_ref().is_err_and(is_silence);
+            away.send_if_modified(|before| std::mem::replace(before, is_away) != is_away);
+            let lost = match answer {
                 Ok(answer) => return Ok(answer),
                 Err(error) if !may_heal(&error) || terms.patience.is_zero() => {
                     return Err(Error::Call(error));
@@ -191,6 +201,22 @@ impl Farm {
     /// The store on this disk.
     pub async fn forget_scene(&self, scene: SceneId) -> Result<(), Error> {
         self.shared.caller.peer.scenes().remove(scene).await.map_err(Error::Scene)
+    }
+
+    /// Has the farm drop a scene once no job needs it.
+    ///
+    /// # Errors
+    /// No job of ours is of it, or one that is not over is.
+    pub async fn drop_scene(&self, scene: SceneId) -> Result<(), Error> {
+        self.ask(Request::DropScene { scene }).await
+    }
+
+    /// Keeps a node, or all nodes of an owner, off our jobs, or lets it back.
+    ///
+    /// # Errors
+    /// Nobody there is meant, there is no job of ours, or too many are blocked.
+    pub async fn block(&self, who: PublicKey, is_blocked: bool) -> Result<(), Error> {
+        self.ask(Request::Block { who, is_blocked }).await
     }
 
     /// The firm price of a job.
@@ -363,95 +389,6 @@ impl Farm {
             (other, _) => Err(Error::unexpected(&other)),
         }
     }
-
-    /// Our balances.
-    ///
-    /// # Errors
-    /// The network.
-    pub async fn wallet(&self) -> Result<WalletView, Error> {
-        match self.call(Request::Wallet, limits::CALL_TIMEOUT).await? {
-            (Reply::Wallet(wallet), _) => Ok(wallet),
-            (other, _) => Err(Error::unexpected(&other)),
-        }
-    }
-
-    /// What nodes of ours have earned.
-    ///
-    /// # Errors
-    /// The farm.
-    pub async fn earnings(&self, by: EarningsBy, from_ms: u64) -> Result<EarningsView, Error> {
-        match self.call(Request::Earnings { by, from_ms }, limits::CALL_TIMEOUT).await? {
-            (Reply::Earnings(earnings), _) => Ok(earnings),
-            (other, _) => Err(Error::unexpected(&other)),
-        }
-    }
-
-    /// A page of an account's entries, newest first.
-    ///
-    /// # Errors
-    /// The account is not ours.
-    pub async fn statement(
-        &self,
-        account: AccountId,
-        offset: u32,
-        limit: u32,
-    ) -> Result<StatementPage, Error> {
-        let request = Request::Statement { account, offset, limit };
-        match self.call(request, limits::CALL_TIMEOUT).await? {
-            (Reply::Statement(page), _) => Ok(page),
-            (other, _) => Err(Error::unexpected(&other)),
-        }
-    }
-
-    /// Pays a voucher out to a wallet; returns the transfer, and whether it was done before.
-    ///
-    /// # Errors
-    /// The voucher is not of this farm, not for that wallet, spent or too late.
-    pub async fn redeem(
-        &self,
-        voucher: &Signed<Voucher>,
-        to: PublicKey,
-    ) -> Result<(TransferId, bool), Error> {
-        let request = Request::Redeem { voucher: voucher.clone(), to };
-        match self.call(request, limits::CALL_TIMEOUT).await? {
-            (Reply::Redeemed { transfer, before }, _) => Ok((transfer, before)),
-            (other, _) => Err(Error::unexpected(&other)),
-        }
-    }
-
-    /// The farm at a glance.
-    ///
-    /// # Errors
-    /// The network.
-    pub async fn farm(&self) -> Result<FarmView, Error> {
-        match self.call(Request::Farm, limits::CALL_TIMEOUT).await? {
-            (Reply::Farm(farm), _) => Ok(farm),
-            (other, _) => Err(Error::unexpected(&other)),
-        }
-    }
-
-    /// The newest published checkpoint of the farm's ledger, and how it goes on from `since` entries.
-    ///
-    /// # Errors
-    /// The network, or a reply that is none.
-    pub async fn checkpoint(&self, since: u64) -> Result<Consistency, Error> {
-        let request = Request::Checkpoint { since };
-        match self.call(request, limits::CALL_TIMEOUT).await? {
-            (Reply::Checkpoint(text), _) => Consistency::parse(&text).map_err(Error::Checkpoint),
-            (other, _) => Err(Error::unexpected(&other)),
-        }
-    }
-
-    /// What verifying the ledger finds.
-    ///
-    /// # Errors
-    /// The network.
-    pub async fn check_ledger(&self) -> Result<LedgerCheck, Error> {
-        match self.call(Request::CheckLedger, limits::TRANSFER_TIMEOUT).await? {
-            (Reply::Ledger(check), _) => Ok(check),
-            (other, _) => Err(Error::unexpected(&other)),
-        }
-    }
 }
 
 /// The future's value, unless we are asked to stop before it is there.
@@ -477,6 +414,11 @@ fn may_heal(error: &CallError) -> bool {
     }
 }
 
+/// Whether nobody has answered at all: a farm that is busy has.
+fn is_silence(error: &CallError) -> bool {
+    may_heal(error) && !matches!(error, CallError::Refused(_))
+}
+
 /// Dials and says hello; the reply is the admission.
 async fn admitted(caller: &Caller, ticket: &Ticket) -> Result<Connection, Error> {
     let connection = caller.peer.connect(ticket).await.map_err(Error::Connect)?;
@@ -486,5 +428,26 @@ async fn admitted(caller: &Caller, ticket: &Ticket) -> Result<Connection, Error>
         (Reply::Welcome { scheduler, .. }, _) if scheduler == ticket.key() => Ok(connection),
         (Reply::Welcome { .. }, _) => Err(Error::OtherKey),
         (other, _) => Err(Error::unexpected(&other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::message::Refused;
+
+    use super::*;
+
+    #[test]
+    fn a_farm_that_says_no_is_not_away() {
+        let refused = |code| CallError::Refused(Refused { code, message: "no".to_owned() });
+        let peer = PublicKey([1; 32]);
+        let closed = CallError::Closed { peer, reason: "lost".to_owned() };
+        let check = |error: &CallError, heals, is_silent| {
+            assert_eq!((may_heal(error), is_silence(error)), (heals, is_silent), "{error}");
+        };
+        check(&refused(RefusedCode::Busy), true, false);
+        check(&refused(RefusedCode::NotFound), false, false);
+        check(&closed, true, true);
+        check(&CallError::Timeout { peer, timeout: limits::CALL_TIMEOUT }, true, true);
     }
 }

@@ -97,7 +97,10 @@ impl BlobStore {
         let mut options = Options::new(&folder);
         options.gc = Some(GcConfig { interval: sweep_interval, add_protected: None });
         let store = FsStore::load_with_opts(folder.join("blobs.db"), options).await;
-        let store = store.map_err(failed)?;
+        let store = store.map_err(|error| match format!("{error:#}") {
+            words if words.contains("already open") => SceneError::InUse(folder.clone()),
+            words => SceneError::Store(words),
+        })?;
         let store = Self { store, stall, down: None, up: None, whole: Mutex::default() };
         store.forget_uncut().await?;
         Ok(store)

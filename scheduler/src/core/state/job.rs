@@ -108,6 +108,8 @@ pub struct Job {
     pub unwanted_by: BTreeSet<NodeId>,
     /// What they told the operator.
     pub reports: BTreeMap<NodeId, String>,
+    /// Whether its artist does without its scene, now that it is over.
+    pub scene_dropped: bool,
     /// Times that its artist has had failures forgotten.
     pub retries: u32,
     /// When last.
@@ -288,7 +290,7 @@ impl Job {
 
     /// Whether a node meets its needs and can hold its scene.
     #[must_use]
-    pub fn is_for(&self, node: &Node) -> bool {
+    pub(super) fn is_for(&self, node: &Node) -> bool {
         let facts = &node.facts;
         self.spec.needs.allow(facts.owner, &facts.equipment)
             && self.quote.memory.fits(&facts.equipment)
@@ -303,7 +305,7 @@ impl Job {
 
     /// Whether nobody has picked its nodes, by what he asks of them or by a scene that few can hold.
     #[must_use]
-    pub fn is_for_any(&self) -> bool {
+    pub(super) fn is_for_any(&self) -> bool {
         self.spec.needs.is_nothing() && self.quote.memory.is_usual()
     }
 

@@ -74,6 +74,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         escrow_seq: book.moves,
         unit_count: units.len() as u32,
         expired: false,
+        scene_dropped: false,
         units,
         by_unit,
         first: None,

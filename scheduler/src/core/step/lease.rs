@@ -83,7 +83,7 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
     };
     let pending = reservation(&record, unit_id);
     state.live.deadlines.set(grant.lease, Some(now_ms + policy.lease_ms));
-    let is_of_any = book.jobs[&grant.job].is_for_any();
+    let is_of_any = book.is_for_any(&book.jobs[&grant.job]);
     let node = book.node_mut(grant.node);
     node.granted += 1;
     node.granted_of_any += u64::from(is_of_any);

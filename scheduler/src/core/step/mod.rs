@@ -1,6 +1,7 @@
 //! One event in, the new state and what it asks for out.
 
 mod accept;
+mod artist;
 mod conviction;
 mod dispute;
 mod finding;
@@ -114,6 +115,12 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Expired { job } => job::expire(&mut state.book, job),
         Event::Reported { node, job, words, .. } => {
             state.book.report(job, node, words);
+        }
+        Event::Blocked { artist, who, is_blocked, now_ms } => {
+            artist::block(&mut state.book, artist, who, is_blocked.then_some(now_ms));
+        }
+        Event::SceneDropped { artist, scene, .. } => {
+            artist::drop_scene(&mut state.book, artist, scene);
         }
         Event::Repriced { base_per_gray, now_ms } => {
             node::reprice(&mut state.book, base_per_gray, now_ms);

@@ -23,6 +23,7 @@ fn conceal(page: &mut StatementPage) {
     for row in concerned {
         set_aside.clone_into(&mut row.code);
         row.other = account;
+        row.other_is.clear();
     }
 }
 

@@ -83,7 +83,7 @@ impl Door {
                 let State { book, live, .. } = desk.state();
                 let id = book.secret.quote_id(book.boot, live.quotes_made);
                 let (rules, base_per_gray) = (&book.policy.market, book.base_per_gray);
-                let reach = view::reach(desk.state(), &spec.needs, probe.memory);
+                let reach = view::reach(desk.state(), caller, &spec.needs, probe.memory);
                 let terms = Terms { prices: &prices, rules, base_per_gray, offer, reach };
                 let kept = kept(book, caller, &spec).map_err(|error| chain(&error))?;
                 let quoted = quote::quote(&spec, &kept, &probe, terms, id, now_ms);
@@ -139,7 +139,7 @@ impl Door {
                 let kept = still_kept(&desk.state().book, caller, &spec, &quoted.quote)?;
                 let memory = quoted.quote.memory;
                 may_demand(desk.state(), caller, &Demand::of(&spec.needs, memory))?;
-                can_hold(desk.state(), &spec.needs, memory)?;
+                can_hold(desk.state(), caller, &spec.needs, memory)?;
                 let waits_for = order.schedule.after.iter();
                 for &other in waits_for {
                     may_wait_for(&desk.state().book, caller, other)?;
@@ -397,8 +397,13 @@ fn may_demand(state: &State, artist: PublicKey, demand: &Demand) -> Result<(), R
 
 /// Whether a node that the farm knows, and that meets a job's needs, can hold its scene. Where there is
 /// none that meets them the job waits for one, as large as that may be.
-fn can_hold(state: &State, needs: &Needs, memory: Footprint) -> Result<(), Refused> {
-    let Reach { meet, hold, .. } = view::reach(state, needs, memory);
+fn can_hold(
+    state: &State,
+    artist: PublicKey,
+    needs: &Needs,
+    memory: Footprint,
+) -> Result<(), Refused> {
+    let Reach { meet, hold, .. } = view::reach(state, artist, needs, memory);
     if meet == 0 || hold > 0 {
         return Ok(());
     }

@@ -20,7 +20,7 @@ impl Door {
         match self.invitation {
             None => Ok(()),
             Some(_) if invitation == self.invitation => Ok(()),
-            Some(_) => Err(refused(RefusedCode::NotAllowed, NOT_INVITED)),
+            Some(_) => Err(refused(RefusedCode::NotInvited, NOT_INVITED)),
         }
     }
 

@@ -3,6 +3,7 @@
 mod anyone;
 mod arrivals;
 mod artist;
+mod blocks;
 mod earnings;
 mod evidence;
 mod hello;
@@ -161,6 +162,9 @@ impl Door {
             Request::Film { unit } => return self.film(caller, unit).await,
             Request::Receipt { job, shot } => return self.receipt(caller, job, shot).await,
             Request::Opening { unit, places } => self.opening(caller, unit, places).await,
+            Request::Block { who, is_blocked } => self.block(caller, who, is_blocked).await,
+            Request::Blocks => self.blocks(caller).await,
+            Request::DropScene { scene } => self.drop_scene(caller, scene).await,
             Request::Wallet => self.wallet(caller).await,
             Request::Statement { account, offset, limit } => {
                 self.statement(caller, account, offset, limit).await

@@ -238,7 +238,10 @@ impl Door {
 }
 
 pub(super) fn unknown_node() -> Refused {
-    refused(RefusedCode::NotFound, "you have not said hello as a node")
+    refused(
+        RefusedCode::NotFound,
+        "this key is no node's that the farm knows; a node's is the file key in its folder",
+    )
 }
 
 /// Grants a node at most `max` leases of what the plan has for it.

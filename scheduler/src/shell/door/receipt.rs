@@ -188,13 +188,14 @@ fn draft(book: &Book, id: JobId, shot: ShotIndex) -> Result<Draft, Refused> {
     let draft = Draft { engine: newest.engine, jobs: jobs.collect() };
     let units = draft.accepted().count();
     if units == 0 {
-        let message = format!("shot {} has no accepted tile; watch the job until it has", shot.0);
+        let which = view::shot_words(&newest.spec, shot);
+        let message = format!("{which} has no accepted tile; watch the job until it has");
         return Err(refused(RefusedCode::NotFound, message));
     }
     if units > RECEIPT_UNITS_MAX {
         let message = format!(
-            "shot {} has {units} units, more than the {RECEIPT_UNITS_MAX} of one receipt; order it in larger tiles",
-            shot.0,
+            "{} has {units} units, more than the {RECEIPT_UNITS_MAX} of one receipt; order it in larger tiles",
+            view::shot_words(&newest.spec, shot),
         );
         return Err(refused(RefusedCode::BadRequest, message));
     }

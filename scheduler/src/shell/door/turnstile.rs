@@ -132,7 +132,9 @@ const fn cost(request: &Request) -> f64 {
         | Request::VerificationLease { .. }
         | Request::Findings { .. } => 0.0,
         Request::Film { .. } | Request::Watch { .. } | Request::Opening { .. } => 0.1,
-        Request::Steer { steering: Steering::First(_) | Steering::Retry(_), .. } => 5.0,
+        Request::Steer { steering: Steering::First(_) | Steering::Retry(_), .. }
+        | Request::Block { .. }
+        | Request::DropScene { .. } => 5.0,
         Request::CheckLedger | Request::Receipt { .. } => 10.0,
         Request::Quote { .. } | Request::Qualify => 25.0,
         _ => 1.0,
