@@ -25,6 +25,18 @@ enum Standing {
     Pauses(Pause),
 }
 
+impl Standing {
+    /// Whether there is nothing new to tell: figures move all the time.
+    fn reads_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Pauses(now), Self::Pauses(before)) => {
+                now == before || now.to_string() == before.to_string()
+            }
+            _ => self == other,
+        }
+    }
+}
+
 /// Tells every change, until it is aborted.
 pub(crate) async fn announce(
     mut watched: watch::Receiver<Watched>,
@@ -34,7 +46,7 @@ pub(crate) async fn announce(
     let mut before = Standing::Works;
     loop {
         let now = standing(&watched.borrow_and_update(), &desk.borrow_and_update());
-        if now != before {
+        if !now.reads_as(&before) {
             events(match &now {
                 Standing::Works => NodeEvent::Resumed,
                 Standing::Finishes => NodeEvent::Finishing,
@@ -106,6 +118,18 @@ mod tests {
         assert_eq!(weightier(Some(&Pause::Barred), refused()), Pause::Barred);
         assert_eq!(weightier(Some(&refused()), Pause::Barred), Pause::Barred);
         assert_eq!(weightier(Some(&Pause::Barred), Pause::BackendLost), Pause::BackendLost);
+    }
+
+    #[test]
+    fn figures_that_read_the_same_are_no_news() {
+        let full = |free_bytes, wanted_bytes| {
+            Standing::Pauses(Pause::DiskFull { free_bytes, wanted_bytes })
+        };
+        let told = full(46_300_000_000, 100_000_000_000);
+        assert!(told.reads_as(&full(46_290_000_000, 100_000_000_000)));
+        assert!(!told.reads_as(&full(44_000_000_000, 100_000_000_000)));
+        assert!(!told.reads_as(&Standing::Pauses(Pause::Battery)));
+        assert!(!told.reads_as(&Standing::Works) && Standing::Works.reads_as(&Standing::Works));
     }
 
     /// Whoever is joined with this has its turn meanwhile, whoever of them comes first.

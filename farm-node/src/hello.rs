@@ -36,6 +36,12 @@ pub(crate) async fn greet(agent: &mut Agent) -> Result<Greeted, RunError> {
     let (scheduler, engine, qualify) = match welcome {
         Ok((Reply::Welcome { scheduler, engine, qualify }, _)) => (scheduler, engine, qualify),
         Ok((other, _)) => return Ok(Greeted::Not(unexpected("hello", &other))),
+        Err(CallError::Refused(refused))
+            if refused.code == RefusedCode::NotInvited && agent.config.farm_file.is_some() =>
+        {
+            // The ticket of today may come into the file at any time.
+            return Ok(Greeted::Not(refused.message));
+        }
         Err(error) => return refusal(error).map(Greeted::Not),
     };
     if engine != renderer::ENGINE {

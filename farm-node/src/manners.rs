@@ -58,7 +58,7 @@ impl Default for Manners {
             on_battery: false,
             temperature_c_max: None,
             // Below it, other programs begin to fail.
-            disk_free_bytes_min: 1 << 30,
+            disk_free_bytes_min: 1_000_000_000,
         }
     }
 }
@@ -214,7 +214,7 @@ mod tests {
         check(&manners, &seen, Some("portal2 is running; resumes when it ends"));
         let disk = |free| Observation { disk_free_bytes: Some(free), ..Observation::default() };
         check(&manners, &disk(1 << 30), None);
-        let full = "the disk is nearly full, 512 MiB free; resumes at 1024 MiB";
+        let full = "the disk is nearly full, 0.5 GB free; resumes at 1.0 GB";
         check(&manners, &disk(1 << 29), Some(full));
     }
 
@@ -293,7 +293,7 @@ mod tests {
         check(Observation { on_battery: Some(true), ..quiet() }, true, None);
         let hot = Some("too hot, 80 °C; resumes below 70 °C");
         check(Observation { temperature_c: Some(80.0), ..quiet() }, true, hot);
-        let full = Some("the disk is nearly full, 0 MiB free; resumes at 1024 MiB");
+        let full = Some("the disk is nearly full, 0.0 GB free; resumes at 1.0 GB");
         check(Observation { disk_free_bytes: Some(1), ..quiet() }, true, full);
         let sleep = Some("the machine goes to sleep; resumes when it wakes");
         check(Observation { sleeps: Some(true), ..quiet() }, true, sleep);

@@ -84,7 +84,6 @@ impl Pause {
 
 impl fmt::Display for Pause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MIB: u64 = 1 << 20;
         match self {
             Self::Held { hold: Hold::AfterThisTile } => {
                 f.write_str("you paused it after a tile; resumes when you start it again")
@@ -112,13 +111,19 @@ impl fmt::Display for Pause {
             }
             Self::DiskFull { free_bytes, wanted_bytes } => write!(
                 f,
-                "the disk is nearly full, {} MiB free; resumes at {} MiB",
-                free_bytes / MIB,
-                wanted_bytes / MIB
+                "the disk is nearly full, {} free; resumes at {}",
+                gigabytes(*free_bytes),
+                gigabytes(*wanted_bytes)
             ),
             Self::Barred => f.write_str("the farm bars this node: a film of its was refused"),
             Self::Refused { message } => f.write_str(message),
             Self::BackendLost => f.write_str("the backend is lost; restart the node"),
         }
     }
+}
+
+/// Gigabytes, as people's tools count them; tenths where there are few.
+fn gigabytes(bytes: u64) -> String {
+    let gigabytes = bytes as f64 / 1e9;
+    if gigabytes < 10.0 { format!("{gigabytes:.1} GB") } else { format!("{gigabytes:.0} GB") }
 }

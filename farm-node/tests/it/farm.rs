@@ -11,8 +11,8 @@ use film::Film;
 use protocol::message::{Qualification, RefusedCode};
 use protocol::sign::public_key;
 use protocol::{
-    Batch, Class, Engine, GivenBack, Holder, Holders, JobId, Lease, LeaseId, NodeId, Piece,
-    PublicKey, RayCount, Rect, RenderSettings, Reply, Request, SceneId, ScenePass, Signed,
+    Batch, Class, Engine, GivenBack, Holder, Holders, Invitation, JobId, Lease, LeaseId, NodeId,
+    Piece, PublicKey, RayCount, Rect, RenderSettings, Reply, Request, SceneId, ScenePass, Signed,
     SigningKey, Size, TileIndex, Tokens, Unit, Verdict, VerdictKind,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, Work};
@@ -41,6 +41,8 @@ pub struct Book {
     pub given: BTreeMap<PublicKey, (Vec<SceneId>, Vec<SocketAddr>)>,
     /// Named before those, whatever they have.
     pub named: Vec<Holder>,
+    /// Only who knows it comes in.
+    pub invitation: Option<Invitation>,
 }
 
 /// The scheduler's side.
@@ -96,8 +98,15 @@ impl Farm {
         tokio::time::timeout(LONG, waiting).await.expect("the farm hears what the test waits for");
     }
 
+    fn refuses(&self, shown: Option<&Invitation>) -> bool {
+        self.book().invitation.is_some_and(|wanted| shown.is_none_or(|shown| shown.0 != wanted.0))
+    }
+
     async fn answer(&self, caller: PublicKey, request: Request, body: Bytes) -> Reply {
         let reply = match request {
+            Request::Hello { invitation, .. } if self.refuses(invitation.as_ref()) => {
+                Reply::refused(RefusedCode::NotInvited, "your ticket does not invite you")
+            }
             Request::Hello { .. } => Reply::Welcome {
                 scheduler: public_key(&self.key),
                 engine: self.engine,

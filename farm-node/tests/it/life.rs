@@ -1,7 +1,7 @@
 //! A working day: qualify, render, lose the scheduler, stop.
 
 use farm_node::{Manners, NodeEvent, RunError};
-use protocol::{Batch, Engine, LeaseId, Rect};
+use protocol::{Batch, Engine, Invitation, LeaseId, Rect};
 use renderer::ENGINE;
 
 use crate::farm::{Farm, Node, golden_settings, honest, lease, open, reopen};
@@ -159,6 +159,31 @@ async fn a_node_pauses_while_a_program_runs_and_says_why() {
         farm.offer(&lease);
     }
     farm.until(|book| book.films.len() == 1).await;
+    node.stop().await.expect("a clean stop");
+    peer.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_not_invited_any_more_waits_for_its_files_new_ticket() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let farm = Farm::new(ENGINE, false);
+    let of_today = Invitation([7; 16]);
+    farm.book().invitation = Some(of_today);
+    let peer = open(&farm, &folder).await;
+    let file = folder.path().join("ticket");
+    std::fs::write(&file, peer.ticket().to_string()).expect("written");
+    // Without a file nothing would change.
+    let typed = Node::start(&peer, &folder, None).await;
+    assert!(matches!(typed.ends().await, Err(RunError::Refused(_))));
+    let of_file = |config: &mut farm_node::Config| config.farm_file = Some(file.clone());
+    let mut node = Node::start_as(&peer, &folder, of_file).await;
+    let said = node.hears(|event| match event {
+        NodeEvent::Error { message, retry_in: Some(_) } => Some(message.clone()),
+        _other => None,
+    });
+    assert!(said.await.contains("does not invite you"));
+    std::fs::write(&file, peer.ticket().inviting(of_today).to_string()).expect("written");
+    node.hears(|event| matches!(event, NodeEvent::Connected { .. }).then_some(())).await;
     node.stop().await.expect("a clean stop");
     peer.close().await;
 }
