@@ -38,6 +38,12 @@ pub fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// `1 of 60 units`, `0 of 1 unit`.
+#[must_use]
+pub fn units(accepted: u64, of: u64) -> String {
+    format!("{accepted} of {}", plural(of, "unit", "units"))
+}
+
 /// `812 MB`, `4.2 kB`: decimal, as disks are sold.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {

@@ -84,13 +84,16 @@ pub(super) async fn act(farm: &Farm, account: AccountId, act: Act) -> Result<Str
 /// The statement as a table: RFC 4180, no field of which needs quotes.
 fn csv(rows: &[StatementRow]) -> String {
     let mut text =
-        "time_ms,time,direction,why,amount,balance,other_account,transfer\r\n".to_owned();
+        "time_ms,time,direction,why,amount,balance,other_account,which_is,job,transfer\r\n"
+            .to_owned();
     for row in rows {
-        let StatementRow { transfer, credit, other, amount, code, balance, time_ms } = row;
+        let StatementRow { transfer, credit, other, other_is, job, amount, code, balance, time_ms } =
+            row;
+        let job = job.map(|job| job.to_string()).unwrap_or_default();
         let (time, direction) = (words::date_time(*time_ms), if *credit { "in" } else { "out" });
         write!(
             text,
-            "{time_ms},{time},{direction},{code},{amount},{balance},{other},{transfer}\r\n"
+            "{time_ms},{time},{direction},{code},{amount},{balance},{other},{other_is},{job},{transfer}\r\n"
         )
         .ok();
     }
@@ -144,6 +147,8 @@ mod tests {
             transfer: TransferId([2; 16]),
             credit: false,
             other: AccountId([1; 32]),
+            other_is: "verification reserve".to_owned(),
+            job: None,
             amount: Tokens::from_micro(1_500_000),
             code: "verdict".to_owned(),
             balance: Tokens::from_whole(3),

@@ -104,7 +104,14 @@ fn statement(ui: &mut Ui, page: &StatementPage, now_ms: u64) {
                     if entry.credit { (Icon::Download, "In") } else { (Icon::Coin, "Out") };
                 let colour = palette(ui).text_dim;
                 icon::show(ui, icon, 13.0, colour);
-                ui.label(format!("{word}: {}", entry.code));
+                let why = ui.label(format!("{word}: {}", entry.code));
+                if !entry.other_is.is_empty() {
+                    why.on_hover_text(format!(
+                        "{} {}",
+                        if entry.credit { "from" } else { "to" },
+                        entry.other_is
+                    ));
+                }
             });
             let sign = if entry.credit { "+" } else { "−" };
             for text in [format!("{sign}{}", entry.amount), entry.balance.to_string()] {

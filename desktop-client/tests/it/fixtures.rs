@@ -67,6 +67,7 @@ pub fn job(seed: u8, name: &str, status: JobStatus, accepted: u32, spent: u64) -
         refunded: Tokens::from_micro(if over { 3_600_000 - u128::from(spent) } else { 0 }),
         ordered_ms: NOW_MS - 240_000 - u64::from(seed) * 1_900_000,
         expired: false,
+        scene_dropped: false,
         ended_ms: over.then_some(NOW_MS - 61_000),
     }
 }
@@ -144,6 +145,8 @@ pub fn statement() -> StatementPage {
             transfer: TransferId([seed; 16]),
             credit,
             other: AccountId([7; 32]),
+            other_is: "escrow of job_07".to_owned(),
+            job: None,
             amount: Tokens::from_micro(amount),
             code: code.to_owned(),
             balance: Tokens::from_micro(balance),

@@ -78,7 +78,7 @@ fn subject(state: &State, ui: &mut Ui) {
         None => {
             let words = format!("{} selected", words::plural(tally.jobs as u64, "job", "jobs"));
             ui.label(RichText::new(words).color(palette(ui).text));
-            let mut parts = vec![format!("{} of {} units", tally.units_accepted, tally.units)];
+            let mut parts = vec![words::units(tally.units_accepted, tally.units)];
             if !tally.price.is_zero() {
                 parts.push(words::tokens(tally.price));
             }
@@ -89,7 +89,7 @@ fn subject(state: &State, ui: &mut Ui) {
 
 /// `31 of 60 units · 1.86 of 3.60 TES`.
 fn money(job: &JobSummary) -> String {
-    let units = format!("{} of {} units", job.units_accepted, job.units);
+    let units = words::units(job.units_accepted.into(), job.units.into());
     match job.price.is_zero() {
         true => units,
         false => {

@@ -187,11 +187,10 @@ fn row(
     let is_chosen = state.jobs.chosen().contains(&job.job);
     let is_cursor = state.jobs.cursor() == Some(job.job);
     let words = format!(
-        "{}, {}, {} of {} units accepted, {}",
+        "{}, {}, {} accepted, {}",
         job.spec.name,
         words::job_status(job.status),
-        job.units_accepted,
-        job.units,
+        words::units(job.units_accepted.into(), job.units.into()),
         words::tokens(job.price),
     );
     response

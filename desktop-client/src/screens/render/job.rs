@@ -114,7 +114,7 @@ fn header(state: &State, ui: &mut Ui, job: &JobSummary, commands: &mut Commands)
     });
     let share = job.units_accepted as f32 / job.units.max(1) as f32;
     let colour = icon::job_colour(job.status, palette(ui));
-    let words = format!("{} of {} units accepted", job.units_accepted, job.units);
+    let words = format!("{} accepted", words::units(job.units_accepted.into(), job.units.into()));
     let width = ui.available_width();
     bar(ui, width, share, colour, &words);
 }

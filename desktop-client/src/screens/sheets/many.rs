@@ -54,7 +54,7 @@ pub(super) fn end(
         dim(ui, format!("{are} over already"));
     }
     let tally = Tally::of(ending.iter().copied());
-    fact(ui, "Kept", &format!("{} of {} units", tally.units_accepted, tally.units));
+    fact(ui, "Kept", &words::units(tally.units_accepted, tally.units));
     if !tally.price.is_zero() {
         fact(ui, "Returns, at most", &words::tokens(tally.returns));
     }

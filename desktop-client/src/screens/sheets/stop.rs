@@ -38,7 +38,7 @@ fn ask(
     };
     ui.label(RichText::new(&summary.spec.name).color(palette(ui).text));
     dim(ui, meaning);
-    let kept = format!("{} of {} units", summary.units_accepted, summary.units);
+    let kept = words::units(summary.units_accepted.into(), summary.units.into());
     fact(ui, "Kept", &kept);
     if !summary.price.is_zero() {
         let rest = summary.price.checked_sub(summary.spent).unwrap_or(Tokens::ZERO);

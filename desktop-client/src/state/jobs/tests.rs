@@ -40,6 +40,7 @@ pub(crate) fn job(seed: u8, name: &str, status: JobStatus) -> JobSummary {
         ordered_ms: 1_000_000 - u64::from(seed),
         ended_ms: None,
         expired: false,
+        scene_dropped: false,
     }
 }
 
