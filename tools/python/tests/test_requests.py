@@ -26,6 +26,8 @@ ENTRY_JSON = {
     "transfer": "1",
     "direction": "in",
     "other": "acc_2",
+    "other_is": "issuance",
+    "job": None,
     "amount": money(1),
     "code": "grant",
     "balance": money(2),
@@ -62,6 +64,7 @@ NODE_JSON = {
     "rays_per_second": None,
     "seen": TIME,
 }
+BLOCK_JSON = {"blocked": "nod_1", "is_node": True, "nodes": ["attic"], "since": TIME}
 TILE_JSON = {
     **dict.fromkeys(("tile", "column", "row", "x", "y", "width", "height"), 1),
     "status": "waiting",
@@ -230,6 +233,10 @@ def test_money_and_farm(connect: Connect) -> None:
     assert farm.market.line_s is None and farm.nodes == 3
     (node,) = check(connect, lambda c: list(c.nodes()), page(NODE_JSON), "GET /v1/nodes")
     assert node.pools == ("studio",)
+    (block,) = check(connect, lambda c: list(c.blocks()), page(BLOCK_JSON), "GET /v1/blocks")
+    assert (block.id, block.is_node, block.nodes) == ("nod_1", True, ("attic",))
+    assert check(connect, lambda c: c.block("nod_1"), None, "PUT /v1/blocks/nod_1") is None
+    assert check(connect, lambda c: c.unblock("key_2"), None, "DELETE /v1/blocks/key_2") is None
     assert check(connect, lambda c: c.health(), {"status": "ok"}, "GET /v1/health") == {
         "status": "ok"
     }

@@ -19,6 +19,7 @@ from ._core.retry import NEVER, Retry
 from ._drive import AsyncShell, Line
 from .models import (
     Attempt,
+    Block,
     Delivery,
     Event,
     Farm,
@@ -369,6 +370,22 @@ class AsyncClient:
     def nodes(self) -> AsyncGenerator[Node, None]:
         """The farm's nodes."""
         return self._shell.iterate(plans.nodes(self._shell.retry))
+
+    def blocks(self) -> AsyncGenerator[Block, None]:
+        """Nodes and owners of nodes that get nothing of the studio's jobs."""
+        return self._shell.iterate(plans.blocks(self._shell.retry))
+
+    async def block(self, who: str) -> None:
+        """Keeps a node (`nod_…`), or all of an owner's (`key_…`), off the studio's jobs, for owners.
+
+        What it works on goes on. Who blocks nodes chooses who renders: films get no twins then, but
+        more checked pixels.
+        """
+        await self._shell.run(plans.block(self._shell.retry, who))
+
+    async def unblock(self, who: str) -> None:
+        """Lets it back, for owners."""
+        await self._shell.run(plans.delete(self._shell.retry, "blocks", who))
 
     async def health(self) -> Mapping[str, Any]:
         """How the door is; needs no token. Raises `FarmAway` if the farm does not answer it."""

@@ -19,6 +19,7 @@ from ._core.retry import NEVER, Retry
 from ._drive import Line, Shell
 from .models import (
     Attempt,
+    Block,
     Delivery,
     Event,
     Farm,
@@ -373,6 +374,22 @@ class Client:
     def nodes(self) -> Generator[Node, None, None]:
         """The farm's nodes."""
         return self._shell.iterate(plans.nodes(self._shell.retry))
+
+    def blocks(self) -> Generator[Block, None, None]:
+        """Nodes and owners of nodes that get nothing of the studio's jobs."""
+        return self._shell.iterate(plans.blocks(self._shell.retry))
+
+    def block(self, who: str) -> None:
+        """Keeps a node (`nod_…`), or all of an owner's (`key_…`), off the studio's jobs, for owners.
+
+        What it works on goes on. Who blocks nodes chooses who renders: films get no twins then, but
+        more checked pixels.
+        """
+        self._shell.run(plans.block(self._shell.retry, who))
+
+    def unblock(self, who: str) -> None:
+        """Lets it back, for owners."""
+        self._shell.run(plans.delete(self._shell.retry, "blocks", who))
 
     def health(self) -> Mapping[str, Any]:
         """How the door is; needs no token. Raises `FarmAway` if the farm does not answer it."""

@@ -16,7 +16,7 @@ use super::paging::{Part, cursor, number, rows};
 use crate::door::Door;
 use crate::gather::Known;
 use crate::problem::Problem;
-use crate::views::{Frame, Page, Tile, TileCounts, camera_name, tile_word};
+use crate::views::{Frame, Page, Tile, TileCounts, camera_name};
 
 /// Where every tile of a job stands now.
 async fn tiles(door: &Door, known: &Known) -> Result<Vec<TileStatus>, Problem> {
@@ -108,7 +108,7 @@ pub async fn list_tiles(
             y: i64::from(rect.y0) - overscan,
             width: rect.size().width,
             height: rect.size().height,
-            status: tile_word(*status).to_owned(),
+            status: status.word().to_owned(),
         })
     });
     Ok(Json(rows.collect()))

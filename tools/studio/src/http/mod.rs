@@ -2,6 +2,7 @@
 
 mod about;
 mod auth;
+mod blocks;
 mod events;
 mod extract;
 mod files;
@@ -87,6 +88,8 @@ fn routes() -> OpenApiRouter<Arc<Door>> {
         .routes(routes!(money::get_statement))
         .routes(routes!(money::get_farm))
         .routes(routes!(money::list_nodes))
+        .routes(routes!(blocks::list_blocks))
+        .routes(routes!(blocks::block_node, blocks::unblock_node))
         .routes(routes!(people::who_am_i))
         .routes(routes!(people::list_tokens, people::make_token))
         .routes(routes!(people::revoke_token))
@@ -288,6 +291,6 @@ mod tests {
                 assert!(["200", "201", "204"].into_iter().any(has), "{path}");
             }
         }
-        assert_eq!(count, 47);
+        assert_eq!(count, 50);
     }
 }

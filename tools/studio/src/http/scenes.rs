@@ -72,6 +72,8 @@ pub async fn get_scene(
 }
 
 /// Forget a scene; jobs and other teams keep theirs
+///
+/// With the last team's, the farm is told that jobs that are over need it no longer.
 #[utoipa::path(
     delete, path = "/v1/scenes/{scene}", tag = "scenes",
     params(("scene" = String, Path, description = "Its id, scn_…")),
@@ -83,8 +85,17 @@ pub async fn forget_scene(
     Segments(scene): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.at_least(Role::Submitter)?;
-    match door.scenes.remove(scene_id(&scene)?, caller.token.team.as_deref()) {
-        Ok(true) => Ok(StatusCode::NO_CONTENT),
+    let id = scene_id(&scene)?;
+    match door.scenes.remove(id, caller.token.team.as_deref()) {
+        Ok(true) => {
+            if door.scenes.get(id).is_none()
+                && let Err(error) = door.farm.drop_scene(id).await
+            {
+                // No job was of it, or one still is: then it goes when the farm's time for it is up.
+                tracing::debug!(scene = %id, "the farm goes on keeping it: {}", error.words());
+            }
+            Ok(StatusCode::NO_CONTENT)
+        }
         Ok(false) => Err(Problem::not_found(format!("scene {scene}"))),
         Err(error) => Err(Problem::internal(&error)),
     }

@@ -122,6 +122,30 @@ impl From<&view::NodeView> for NodeRow {
     }
 }
 
+/// Somebody whom the studio keeps off its jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Block {
+    /// A node's id, `nod_…`, or an owner's key, `key_…`.
+    pub blocked: String,
+    /// Whether it is one node, and not all of an owner's.
+    pub is_node: bool,
+    /// Names of the nodes that it means.
+    pub nodes: Vec<String>,
+    /// Since when.
+    pub since: String,
+}
+
+impl From<&view::BlockView> for Block {
+    fn from(block: &view::BlockView) -> Self {
+        Self {
+            blocked: block.id(),
+            is_node: block.is_node,
+            nodes: block.nodes.clone(),
+            since: time(block.since_ms),
+        }
+    }
+}
+
 /// The studio's balances.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Wallet {
@@ -158,6 +182,10 @@ pub struct StatementRow {
     pub direction: String,
     /// The other account.
     pub other: String,
+    /// What that account is, in words: `escrow of job_…`.
+    pub other_is: String,
+    /// The job that caused it.
+    pub job: Option<String>,
     /// How much.
     pub amount: Money,
     /// Why, in a word of the ledger.
@@ -174,6 +202,8 @@ impl From<&view::StatementRow> for StatementRow {
             transfer: row.transfer.to_string(),
             direction: if row.credit { "in" } else { "out" }.to_owned(),
             other: row.other.to_string(),
+            other_is: row.other_is.clone(),
+            job: row.job.map(|job| job.to_string()),
             amount: row.amount.into(),
             code: row.code.clone(),
             balance: row.balance.into(),

@@ -210,18 +210,6 @@ pub struct Tile {
     pub status: String,
 }
 
-/// A tile's status in a word.
-#[must_use]
-pub const fn tile_word(status: TileStatus) -> &'static str {
-    match status {
-        TileStatus::Waiting => "waiting",
-        TileStatus::Rendering => "rendering",
-        TileStatus::Retrying => "retrying",
-        TileStatus::Received => "received",
-        TileStatus::Accepted => "accepted",
-    }
-}
-
 /// What ending a job would return, or has returned.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Returned {

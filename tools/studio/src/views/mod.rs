@@ -9,8 +9,8 @@ use protocol::Tokens;
 use serde::{Deserialize, Serialize};
 
 pub use crate::clock::{now_ms, time, time_ms};
-pub use farm::{FarmView, Market, NodeRow, StatementRow, Wallet};
-pub use job::{Event, Frame, Job, LogLine, Returned, Tile, TileCounts, camera_name, tile_word};
+pub use farm::{Block, FarmView, Market, NodeRow, StatementRow, Wallet};
+pub use job::{Event, Frame, Job, LogLine, Returned, Tile, TileCounts, camera_name};
 pub use quote::{Memory, Nodes, Probed, Quote};
 pub use scene::{Animation, Arrival, FileState, NewScene, Scene};
 

@@ -4,7 +4,7 @@ Every model has what the API promises as attributes, and in `raw` the JSON objec
 read from, with whatever a newer door has added.
 """
 
-from .farm import Farm, Market, Node, StatementEntry, Wallet
+from .farm import Block, Farm, Market, Node, StatementEntry, Wallet
 from .job import Event, Frame, FrameRange, JobFacts, LogEntry, Tile, TileCounts
 from .scene import Animation, Arrival, Asks, Memory, NodeCounts, Probed, Quote, Scene
 from .studio import Attempt, Budget, Delivery, Team, Token, Webhook
@@ -14,6 +14,7 @@ __all__ = [
     "Arrival",
     "Asks",
     "Attempt",
+    "Block",
     "Budget",
     "Delivery",
     "Event",

@@ -42,6 +42,10 @@ class StatementEntry(Model):
     """in or out."""
     other: str
     """The other account."""
+    other_is: str
+    """What that account is, in words; empty where it is not told."""
+    job: str | None
+    """The job that caused it."""
     amount: Money
     code: str
     """Why, in a word of the ledger."""
@@ -56,6 +60,8 @@ class StatementEntry(Model):
             transfer=fields.word("transfer"),
             direction=fields.text("direction"),
             other=fields.word("other"),
+            other_is=fields.text("other_is"),
+            job=fields.maybe("job", fields.text),
             amount=fields.money("amount"),
             code=fields.word("code"),
             balance=fields.money("balance"),
@@ -160,5 +166,29 @@ class Node(Model):
             leases=fields.count("leases"),
             rays_per_second=fields.maybe("rays_per_second", fields.count),
             seen=fields.time("seen"),
+            raw=fields.raw,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block(Model):
+    """Somebody whom the studio keeps off its jobs."""
+
+    id: str
+    """A node's id, nod_…, or an owner's key, key_…."""
+    is_node: bool
+    """Whether it is one node, and not all of an owner's."""
+    nodes: tuple[str, ...]
+    """Names of the nodes that it means."""
+    since: datetime
+
+    @classmethod
+    def read(cls, fields: Fields) -> Block:
+        """Reads it."""
+        return cls(
+            id=fields.text("blocked"),
+            is_node=fields.flag("is_node"),
+            nodes=fields.texts("nodes"),
+            since=fields.time("since"),
             raw=fields.raw,
         )

@@ -18,6 +18,8 @@ from .jobs import (
 from .orders import Sending, quote, submit, upload_scene
 from .pictures import Wish, download_job
 from .studio import (
+    block,
+    blocks,
     create_token,
     create_webhook,
     deliveries,
@@ -32,6 +34,8 @@ from .studio import (
 __all__ = [
     "Sending",
     "Wish",
+    "block",
+    "blocks",
     "create_token",
     "create_webhook",
     "delete",

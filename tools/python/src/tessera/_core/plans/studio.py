@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...models import Delivery, Farm, Node, StatementEntry, Team, Token, Wallet, Webhook
+from ...models import Block, Delivery, Farm, Node, StatementEntry, Team, Token, Wallet, Webhook
 from ...types import TimeLike
 from .. import describe
 from ..effects import Plan
@@ -37,6 +37,16 @@ def farm(policy: Retry) -> Plan[Farm]:
 def nodes(policy: Retry) -> Plan[None]:
     """Emits the farm's nodes."""
     return listed(policy, Node.read, "node", "nodes")
+
+
+def blocks(policy: Retry) -> Plan[None]:
+    """Emits whom the studio keeps off its jobs."""
+    return listed(policy, Block.read, "block", "blocks")
+
+
+def block(policy: Retry, who: str) -> Plan[None]:
+    """Keeps a node, or an owner's nodes, off the studio's jobs."""
+    yield from call(with_body("PUT", describe.path("blocks", who), None), policy)
 
 
 def create_token(
