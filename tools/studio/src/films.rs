@@ -22,7 +22,7 @@ const JOBS_KEPT: usize = 16;
 /// Bytes of finished files that are kept.
 const FILES_BYTES_MAX: u64 = 8 << 30;
 /// Films asked for at once: enough to hide the network, few enough to hold in memory.
-const FETCHES: usize = 4;
+pub const FETCHES: usize = 4;
 /// Pictures put together at once: each may take a gigabyte.
 const AT_ONCE: usize = 2;
 

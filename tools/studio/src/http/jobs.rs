@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
+use super::gates::Toll;
 use super::paging::{after_job, job_place, rows};
 use crate::book::{Answer, Begun, Role};
 use crate::door::Door;
@@ -46,6 +47,7 @@ pub async fn make_quote(
     Body(job): Body<Description>,
 ) -> Result<(StatusCode, Json<Quote>), Problem> {
     caller.at_least(Role::Submitter)?;
+    let _turn = caller.pays(&door, Toll::Quote).await?;
     let (_, quote) = door.orders.quote(&job).await?;
     Ok((StatusCode::CREATED, Json(Quote::from(&quote))))
 }
@@ -72,9 +74,13 @@ pub async fn order_job(
     let again = Request::from_parts(parts, axum::body::Body::from(bytes));
     let Body(job) =
         <Body<Description> as axum::extract::FromRequest<()>>::from_request(again, &()).await?;
+    // Before anything is noted: who is turned away has begun nothing.
+    let turn = caller.pays(&door, Toll::Quote).await?;
     // What is begun is finished, also when whoever asked has hung up.
-    let done =
-        tokio::spawn(async move { order_once(&door, &caller, &key, fingerprint, &job).await });
+    let done = tokio::spawn(async move {
+        let _turn = turn;
+        order_once(&door, &caller, &key, fingerprint, &job).await
+    });
     done.await.map_err(|error| Problem::internal(&error))?
 }
 
@@ -220,7 +226,9 @@ pub async fn list_jobs(
             && since.is_none_or(|since| job.ordered_ms >= since)
             && until.is_none_or(|until| job.ordered_ms < until)
     };
-    let (jobs, next) = door.gather.list(after, rows(wanted.limit)?, is_wanted);
+    let limit = rows(wanted.limit)?;
+    let _turn = caller.pays(&door, Toll::List).await?;
+    let (jobs, next) = door.gather.list(after, limit, is_wanted);
     let items = jobs.iter().map(Known::view).collect();
     Ok(Json(Page { items, next_cursor: next.map(after_job) }))
 }

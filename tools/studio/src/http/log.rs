@@ -8,6 +8,7 @@ use protocol::VerdictKind;
 
 use super::auth::Caller;
 use super::extract::{Params, Segments};
+use super::gates::Toll;
 use super::jobs::seen;
 use super::paging::{Part, page};
 use crate::book::EventKind;
@@ -30,6 +31,7 @@ pub async fn job_log(
     Params(part): Params<Part>,
 ) -> Result<Json<Page<LogLine>>, Problem> {
     let known = seen(&door, &caller, &job)?;
+    let _turn = caller.pays(&door, Toll::Look).await?;
     let events = door.book.events_of(&job, 0, usize::MAX);
     let events = events.map_err(|error| Problem::internal(&error))?;
     let told = events.iter().filter(|event| event.kind != EventKind::JobProgress);

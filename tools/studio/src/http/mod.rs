@@ -6,6 +6,7 @@ mod events;
 mod extract;
 mod files;
 mod frames;
+mod gates;
 mod jobs;
 mod log;
 mod money;
@@ -35,7 +36,7 @@ use utoipa::openapi::{
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use auth::Gates;
+pub use gates::Gates;
 pub use people::keep_to_budgets;
 
 use crate::door::Door;

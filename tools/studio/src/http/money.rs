@@ -8,6 +8,7 @@ use protocol::limits::PAGE_ROWS_MAX;
 
 use super::auth::Caller;
 use super::extract::Params;
+use super::gates::Toll;
 use super::paging::{Part, cursor, number, page, rows};
 use crate::book::Role;
 use crate::door::Door;
@@ -24,6 +25,7 @@ pub async fn get_wallet(
     caller: Caller,
 ) -> Result<Json<Wallet>, Problem> {
     caller.at_least(Role::Owner)?;
+    let _turn = caller.pays(&door, Toll::Look).await?;
     let wallet = door.farm.wallet().await?;
     Ok(Json(Wallet::from(&wallet)))
 }
@@ -42,6 +44,7 @@ pub async fn get_statement(
     let wanted = rows(part.limit)?;
     // Counted from the oldest, so that new entries move nothing.
     let before = part.cursor.as_deref().map(|it| number(Some(it))).transpose()?;
+    let _turn = caller.pays(&door, Toll::Look).await?;
     let account = door.farm.wallet().await?.account;
     let mut newest = door.farm.statement(account, 0, 1).await?.total;
     let before = before.unwrap_or(newest).min(newest);
@@ -71,8 +74,9 @@ pub async fn get_statement(
 )]
 pub async fn get_farm(
     State(door): State<Arc<Door>>,
-    _caller: Caller,
+    caller: Caller,
 ) -> Result<Json<FarmView>, Problem> {
+    let _turn = caller.pays(&door, Toll::Look).await?;
     let farm = door.farm.farm().await?;
     Ok(Json(FarmView::of(door.farm.scheduler().to_string(), &farm)))
 }
@@ -84,9 +88,10 @@ pub async fn get_farm(
 )]
 pub async fn list_nodes(
     State(door): State<Arc<Door>>,
-    _caller: Caller,
+    caller: Caller,
     Params(part): Params<Part>,
 ) -> Result<Json<Page<NodeRow>>, Problem> {
+    let _turn = caller.pays(&door, Toll::Look).await?;
     let farm = door.farm.farm().await?;
     page(farm.nodes.iter().map(NodeRow::from).collect(), &part).map(Json)
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
+use super::gates::Toll;
 use super::paging::{Part, page};
 use crate::book::{
     self, AddTokenError, AtLimit, NewToken, Period, PutTeamError, RemoveTeamError, Role,
@@ -99,6 +100,7 @@ pub async fn list_tokens(
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Token>>, Problem> {
     caller.at_least(Role::Owner)?;
+    let _turn = caller.pays(&door, Toll::List).await?;
     let tokens = door.book.tokens().map_err(|error| Problem::internal(&error))?;
     page(tokens.iter().map(Token::from).collect(), &part).map(Json)
 }
@@ -268,6 +270,7 @@ pub async fn list_teams(
     caller: Caller,
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Team>>, Problem> {
+    let _turn = caller.pays(&door, Toll::List).await?;
     let teams = door.book.teams().map_err(|error| Problem::internal(&error))?;
     let seen = teams.iter().filter(|team| caller.sees_team(Some(&team.team)));
     let views = seen.map(|team| team_view(&door, team)).collect::<Result<_, _>>()?;

@@ -10,6 +10,7 @@ use protocol::SceneId;
 
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
+use super::gates::Toll;
 use super::paging::{Part, page};
 use crate::book::Role;
 use crate::door::Door;
@@ -32,6 +33,7 @@ pub async fn make_scene(
     Body(new): Body<NewScene>,
 ) -> Result<Response, Problem> {
     caller.at_least(Role::Submitter)?;
+    let _turn = caller.pays(&door, Toll::Scene).await?;
     let scene = door.scenes.make(new, caller.token.team.clone()).await?;
     let location = format!("/v1/scenes/{}", scene.scene);
     let mut response = (StatusCode::CREATED, Json(scene)).into_response();
@@ -51,6 +53,7 @@ pub async fn list_scenes(
     caller: Caller,
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Scene>>, Problem> {
+    let _turn = caller.pays(&door, Toll::List).await?;
     page(door.scenes.list(caller.token.team.as_deref()), &part).map(Json)
 }
 

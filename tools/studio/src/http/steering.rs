@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
+use super::gates::Toll;
 use super::jobs::seen;
 use crate::book::Role;
 use crate::door::Door;
@@ -54,6 +55,7 @@ async fn steer(
 ) -> Result<Job, Problem> {
     caller.at_least(Role::Submitter)?;
     let id = seen(door, caller, job)?.summary.job;
+    let _turn = caller.pays(door, Toll::Steering).await?;
     door.farm.ask(Request::Steer { job: id, steering }).await?;
     door.gather.look().await?;
     seen(door, caller, job).map(|known| known.view())

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
+use super::gates::Toll;
 use super::paging::{Part, cursor, number, page, rows};
 use crate::book::{EventKind, Role};
 use crate::door::Door;
@@ -81,6 +82,7 @@ pub async fn list_webhooks(
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Webhook>>, Problem> {
     caller.at_least(Role::Owner)?;
+    let _turn = caller.pays(&door, Toll::List).await?;
     let webhooks = door.book.webhooks().map_err(|error| Problem::internal(&error))?;
     page(webhooks.iter().map(Webhook::from).collect(), &part).map(Json)
 }
@@ -222,6 +224,7 @@ pub async fn list_deliveries(
     found(&door, &id)?;
     let limit = rows(part.limit)?;
     let before = part.cursor.as_deref().map(|it| number(Some(it))).transpose()?;
+    let _turn = caller.pays(&door, Toll::List).await?;
     let all = door.book.deliveries(&id, before, limit + 1);
     let mut all = all.map_err(|error| Problem::internal(&error))?;
     let has_more = all.len() > limit;

@@ -1,0 +1,245 @@
+//! How much each token may ask for, so that none keeps the others from asking.
+//!
+//! A farm grants the studio's one key an allowance, in which a quote weighs as much as 25 plain
+//! questions, and carries so many calls of it at once; all tokens share both.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use protocol::limits::STREAMS_PER_CONNECTION_MAX;
+
+use crate::problem::{Kind, Problem};
+
+/// Seconds' worth of requests that a token may make at once.
+const AT_ONCE_S: f64 = 4.0;
+/// Who asks faster than that waits, for at most so many seconds.
+const WAIT_S_MAX: f64 = 10.0;
+/// Calls at the farm that one token may have under way: of those that the studio's one line
+/// carries, a quarter is always left to the others.
+const CALLS_MAX: u32 = STREAMS_PER_CONNECTION_MAX / 4 * 3;
+
+/// What a request costs beside what every request does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Toll {
+    /// Every request.
+    Request,
+    /// A list that is at hand: as many as a thousand rows.
+    List,
+    /// A question that the farm is asked.
+    Look,
+    /// A word on a job, after which the list is read.
+    Steering,
+    /// A scene that is read, and offered to the farm again and again until it is there.
+    Scene,
+    /// A picture, whose films are fetched a few at a time.
+    Picture,
+    /// A receipt, which the farm puts together of many films.
+    Receipt,
+    /// A price, for which the farm renders; an order as well, which asks for one.
+    Quote,
+}
+
+impl Toll {
+    /// In requests. What the farm is asked is at least what it weighs there
+    /// (`scheduler/src/shell/door/turnstile.rs`); plain questions are more, so that a token which does
+    /// nothing else takes a fifth of what a farm usually grants.
+    const fn weight(self) -> f64 {
+        match self {
+            Self::Request => 1.0,
+            Self::List | Self::Look => 4.0,
+            Self::Steering => 6.0,
+            Self::Scene | Self::Picture | Self::Receipt => 10.0,
+            Self::Quote => 25.0,
+        }
+    }
+
+    /// Calls that it has under way at the farm at most.
+    const fn calls(self) -> u32 {
+        match self {
+            Self::Request | Self::List => 0,
+            Self::Look | Self::Steering | Self::Scene | Self::Receipt | Self::Quote => 1,
+            Self::Picture => crate::films::FETCHES as u32,
+        }
+    }
+}
+
+/// What tokens ask for; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gates {
+    per_second: f64,
+    by_token: Arc<Mutex<BTreeMap<String, Use>>>,
+}
+
+/// What a token asks for.
+#[derive(Debug)]
+struct Use {
+    /// Requests that it may make: a bucket that fills while it rests, and below zero where some
+    /// wait.
+    left: f64,
+    since: Instant,
+    calls: u32,
+}
+
+/// Calls at the farm that a token has under way, until this is dropped.
+#[derive(Debug)]
+#[must_use = "the calls are under way as long as it is kept"]
+pub struct Turn {
+    gates: Gates,
+    token: String,
+    calls: u32,
+}
+
+impl Gates {
+    /// Each token may ask so often a second in the long run, and four times that at once.
+    #[must_use]
+    pub fn new(per_second: u32) -> Self {
+        Self { per_second: f64::from(per_second), by_token: Arc::default() }
+    }
+
+    /// Lets a request through once it has waited for so long.
+    ///
+    /// # Errors
+    /// Too many requests: too fast, or too many at the farm.
+    pub fn enter(
+        &self,
+        token: &str,
+        toll: Toll,
+        now: Instant,
+    ) -> Result<(Turn, Duration), Problem> {
+        let at_once = self.per_second * AT_ONCE_S;
+        let mut by_token = self.lock();
+        let new = || Use { left: at_once, since: now, calls: 0 };
+        let of_token = by_token.entry(token.to_owned()).or_insert_with(new);
+        if of_token.calls + toll.calls() > CALLS_MAX {
+            let detail = format!(
+                "the token has {} calls under way at the farm and may have {CALLS_MAX}, of which \
+                 this takes {}; wait for one of its requests to be answered",
+                of_token.calls,
+                toll.calls()
+            );
+            return Err(Problem::new(Kind::TooManyRequests, detail).after(1));
+        }
+        let wait_s = of_token.take(toll, self.per_second, now).map_err(|late_s| {
+            let (per_second, weight) = (self.per_second, toll.weight());
+            let detail = format!(
+                "a token may ask {per_second} times a second, and {at_once} at once, and this \
+                 counts as {weight}; wait {late_s} s"
+            );
+            Problem::new(Kind::TooManyRequests, detail).after(late_s)
+        })?;
+        of_token.calls += toll.calls();
+        let turn = Turn { gates: self.clone(), token: token.to_owned(), calls: toll.calls() };
+        Ok((turn, Duration::from_secs_f64(wait_s)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Use>> {
+        // A map of numbers is whole after any panic.
+        self.by_token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Use {
+    /// Takes what a request costs, and says how long it has to wait for it; or, where that is too
+    /// long, in how many seconds to ask again. What is dearer than the bucket is large takes all of
+    /// it.
+    fn take(&mut self, toll: Toll, per_second: f64, now: Instant) -> Result<f64, u64> {
+        let at_once = per_second * AT_ONCE_S;
+        let rest_s = now.saturating_duration_since(self.since).as_secs_f64();
+        self.left = (self.left + rest_s * per_second).min(at_once);
+        self.since = self.since.max(now);
+        let left = self.left - toll.weight().min(at_once);
+        let wait_s = (-left / per_second).max(0.0);
+        if wait_s > WAIT_S_MAX {
+            return Err((wait_s - WAIT_S_MAX).ceil() as u64);
+        }
+        self.left = left;
+        Ok(wait_s)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(of_token) = self.gates.lock().get_mut(&self.token) {
+            of_token.calls -= self.calls;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many of very many requests are let through without a wait, and how many in all.
+    fn passed(gates: &Gates, toll: Toll, at: Instant) -> (usize, usize) {
+        let waits = (0..10_000).map_while(|_| gates.enter("a", toll, at).ok());
+        let waits: Vec<Duration> = waits.map(|(_turn, wait)| wait).collect();
+        (waits.iter().filter(|wait| wait.is_zero()).count(), waits.len())
+    }
+
+    #[test]
+    fn a_token_may_burst_and_then_asks_at_its_rate() {
+        let (gates, start) = (Gates::new(50), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(passed(&gates, Toll::Request, start), (200, 700), "ten seconds' worth wait");
+        assert_eq!(passed(&gates, Toll::Request, after(1)), (0, 50), "they are let in at its rate");
+        assert_eq!(passed(&gates, Toll::Request, after(60)), (200, 700), "no more than a full one");
+        assert!(gates.enter("b", Toll::Request, start).is_ok(), "another token has its own");
+        let refused = gates.enter("a", Toll::Request, after(60)).expect_err("too many");
+        assert_eq!((refused.status, refused.retry_after_s), (429, Some(1)));
+    }
+
+    /// A token that does nothing but this asks the farm for so much a second in the long run, of the
+    /// 50 that a farm usually grants.
+    #[test]
+    fn what_is_dear_at_the_farm_is_dear_here() {
+        let check = |toll: Toll, at_farm: f64, most: f64| {
+            let (gates, start) = (Gates::new(50), Instant::now());
+            passed(&gates, toll, start);
+            let later = start + Duration::from_secs(10);
+            let (_, count) = passed(&gates, toll, later);
+            let per_second = count as f64 / 10.0 * at_farm;
+            // One more may fall into ten seconds than their tenfold.
+            let most = most + at_farm / 10.0;
+            assert!(count > 0 && per_second <= most, "{toll:?}: {per_second} a second");
+        };
+        check(Toll::Look, 1.0, 13.0);
+        check(Toll::Steering, 6.0, 50.0);
+        check(Toll::Scene, 1.0, 10.0);
+        check(Toll::Receipt, 10.0, 50.0);
+        check(Toll::Quote, 25.0, 50.0);
+    }
+
+    #[test]
+    fn two_dozen_orders_at_once_wait_and_are_let_in() {
+        let (gates, start) = (Gates::new(50), Instant::now());
+        let orders = (0..24).map(|_| {
+            drop(gates.enter("a", Toll::Request, start));
+            gates.enter("a", Toll::Quote, start).map(|(turn, _wait)| turn)
+        });
+        let turns: Vec<Turn> = orders.collect::<Result<_, _>>().expect("they are let in");
+        let refused = gates.enter("a", Toll::Look, start).expect_err("it has its calls");
+        assert_eq!((refused.status, refused.retry_after_s), (429, Some(1)));
+        assert!(refused.detail.contains("24 calls under way at the farm"), "{}", refused.detail);
+        assert!(gates.enter("a", Toll::Request, start).is_ok(), "what the farm is not asked");
+        assert!(gates.enter("b", Toll::Look, start).is_ok(), "another token has its own");
+        drop(turns);
+        assert!(gates.enter("a", Toll::Look, start).is_ok(), "they were answered");
+    }
+
+    #[test]
+    fn what_is_dearer_than_the_bucket_takes_all_of_it() {
+        let (gates, start) = (Gates::new(1), Instant::now());
+        let (_turn, wait) = gates.enter("a", Toll::Quote, start).expect("let through");
+        assert!(wait.is_zero());
+        let (_turn, wait) = gates.enter("a", Toll::Request, start).expect("let through");
+        assert_eq!(wait, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_picture_counts_as_its_fetches() {
+        let (gates, start) = (Gates::new(1_000), Instant::now());
+        let pictures = (0..100).map_while(|_| gates.enter("a", Toll::Picture, start).ok());
+        assert_eq!(pictures.collect::<Vec<_>>().len(), 6);
+    }
+}
