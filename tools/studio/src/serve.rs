@@ -153,8 +153,10 @@ impl Open {
             // A sender that has gone is a stop as well.
             let _gone = stopped.wait_for(|stop| *stop).await;
         };
-        let router = http::router(door, address);
-        let serving = axum::serve(listener, router).with_graceful_shutdown(until);
+        let service = http::router(door, address);
+        let service = service.into_make_service_with_connect_info::<http::LineOf>();
+        let lobby = http::Lobby::new(listener, http::Bounds::default());
+        let serving = axum::serve(lobby, service).with_graceful_shutdown(until);
         // Who is in the middle of something may end it, but not for ever.
         let mut stopped = stop.clone();
         let too_long = async move {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, watch};
 
 use super::auth::Caller;
 use super::extract::{Params, Segments};
+use super::gates::Listening;
 use super::jobs::seen;
 use crate::book::{Book, Event};
 use crate::door::Door;
@@ -64,7 +65,9 @@ pub async fn all_events(
     let after = last_seen(&headers)?.or(wanted.after);
     let newest = door.book.last_event_id().map_err(|error| Problem::internal(&error))?;
     let job = known.map(|known| known.summary.job.to_string());
-    Ok(Listener::new(&door, caller, after.unwrap_or(newest), job, Ends::Never).respond())
+    let listening = door.gates.listen(&caller.token.id, Instant::now())?;
+    let after = after.unwrap_or(newest);
+    Ok(Listener::new(&door, (caller, listening), after, job, Ends::Never).respond())
 }
 
 /// What happens to a job, until it ends
@@ -95,7 +98,8 @@ pub async fn job_events(
         }
     };
     let ends = Ends::WithJob(known.summary.job);
-    Ok(Listener::new(&door, caller, after, Some(id), ends).respond())
+    let listening = door.gates.listen(&caller.token.id, Instant::now())?;
+    Ok(Listener::new(&door, (caller, listening), after, Some(id), ends).respond())
 }
 
 fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
@@ -126,15 +130,23 @@ struct Listener {
     behind: bool,
     done: bool,
     stop: watch::Receiver<bool>,
+    _listening: Listening,
 }
 
 impl Listener {
-    fn new(door: &Arc<Door>, caller: Caller, last: u64, job: Option<String>, ends: Ends) -> Self {
+    fn new(
+        door: &Arc<Door>,
+        (caller, _listening): (Caller, Listening),
+        last: u64,
+        job: Option<String>,
+        ends: Ends,
+    ) -> Self {
         // Listening begins before the book is read, so that nothing falls between.
         let heard = door.news.listen();
         let (door, stop) = (Arc::clone(door), door.stop.clone());
         let waiting = VecDeque::new();
-        Self { door, caller, job, ends, last, waiting, heard, behind: true, done: false, stop }
+        let (behind, done) = (true, false);
+        Self { door, caller, job, ends, last, waiting, heard, behind, done, stop, _listening }
     }
 
     fn respond(self) -> Response {

@@ -19,6 +19,14 @@ const WAIT_S_MAX: f64 = 10.0;
 /// carries, a quarter is always left to the others.
 const CALLS_MAX: u32 = STREAMS_PER_CONNECTION_MAX / 4 * 3;
 
+/// Streams that one token may listen to at once: the 200 jobs of a batch, each watched by a stream of
+/// its own, and some more.
+const STREAMS_OF_TOKEN_MAX: u32 = 256;
+/// Streams of all tokens: two thirds of the connections that there may be (`lines`).
+const STREAMS_MAX: u32 = 512;
+/// When to ask again where there are too many streams: they end when somebody leaves.
+const STREAM_RETRY_S: u64 = 5;
+
 /// What a request costs beside what every request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Toll {
@@ -79,6 +87,15 @@ struct Use {
     left: f64,
     since: Instant,
     calls: u32,
+    streams: u32,
+}
+
+/// A stream that a token listens to, until this is dropped.
+#[derive(Debug)]
+#[must_use = "the stream counts as long as it is kept"]
+pub struct Listening {
+    gates: Gates,
+    token: String,
 }
 
 /// Calls at the farm that a token has under way, until this is dropped.
@@ -109,8 +126,7 @@ impl Gates {
     ) -> Result<(Turn, Duration), Problem> {
         let at_once = self.per_second * AT_ONCE_S;
         let mut by_token = self.lock();
-        let new = || Use { left: at_once, since: now, calls: 0 };
-        let of_token = by_token.entry(token.to_owned()).or_insert_with(new);
+        let of_token = self.of_token(&mut by_token, token, now);
         if of_token.calls + toll.calls() > CALLS_MAX {
             let detail = format!(
                 "the token has {} calls under way at the farm and may have {CALLS_MAX}, of which \
@@ -131,6 +147,43 @@ impl Gates {
         of_token.calls += toll.calls();
         let turn = Turn { gates: self.clone(), token: token.to_owned(), calls: toll.calls() };
         Ok((turn, Duration::from_secs_f64(wait_s)))
+    }
+
+    /// Lets a token, which was let through, listen to one stream more.
+    ///
+    /// # Errors
+    /// Too many streams, of the token or of all.
+    pub fn listen(&self, token: &str, now: Instant) -> Result<Listening, Problem> {
+        let mut by_token = self.lock();
+        let all: u32 = by_token.values().map(|of_token| of_token.streams).sum();
+        let of_token = self.of_token(&mut by_token, token, now);
+        if of_token.streams >= STREAMS_OF_TOKEN_MAX {
+            let detail = format!(
+                "the token listens to {STREAMS_OF_TOKEN_MAX} streams, as many as it may; close one, \
+                 or listen to all jobs in one at /v1/events"
+            );
+            return Err(Problem::new(Kind::TooManyStreams, detail).after(STREAM_RETRY_S));
+        }
+        if all >= STREAMS_MAX {
+            let detail = format!(
+                "{STREAMS_MAX} streams are listened to, as many as the door can bear; ask later, or \
+                 look at the job now and then"
+            );
+            return Err(Problem::new(Kind::DoorFull, detail).after(STREAM_RETRY_S));
+        }
+        of_token.streams += 1;
+        Ok(Listening { gates: self.clone(), token: token.to_owned() })
+    }
+
+    fn of_token<'a>(
+        &self,
+        by_token: &'a mut BTreeMap<String, Use>,
+        token: &str,
+        now: Instant,
+    ) -> &'a mut Use {
+        let left = self.per_second * AT_ONCE_S;
+        let new = || Use { left, since: now, calls: 0, streams: 0 };
+        by_token.entry(token.to_owned()).or_insert_with(new)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Use>> {
@@ -162,6 +215,14 @@ impl Drop for Turn {
     fn drop(&mut self) {
         if let Some(of_token) = self.gates.lock().get_mut(&self.token) {
             of_token.calls -= self.calls;
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        if let Some(of_token) = self.gates.lock().get_mut(&self.token) {
+            of_token.streams -= 1;
         }
     }
 }
@@ -234,6 +295,23 @@ mod tests {
         assert!(wait.is_zero());
         let (_turn, wait) = gates.enter("a", Toll::Request, start).expect("let through");
         assert_eq!(wait, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn two_hundred_watch_at_once_and_streams_are_bounded() {
+        let (gates, now) = (Gates::new(50), Instant::now());
+        let listen = |token: &str, count: u32| {
+            (0..count).map(|_| gates.listen(token, now)).collect::<Result<Vec<_>, _>>()
+        };
+        let watchers = listen("a", 200).expect("as tools/python/benches/scale.py does");
+        let more = listen("a", STREAMS_OF_TOKEN_MAX - 200).expect("and some");
+        let refused = listen("a", 1).expect_err("too many of one token");
+        assert_eq!((refused.status, refused.retry_after_s), (429, Some(5)));
+        let _others = listen("b", STREAMS_MAX - STREAMS_OF_TOKEN_MAX).expect("another's");
+        let refused = listen("c", 1).expect_err("too many of all");
+        assert_eq!((refused.status, refused.retry_after_s), (503, Some(5)));
+        drop((watchers, more));
+        assert!(listen("c", 1).is_ok(), "they have left");
     }
 
     #[test]

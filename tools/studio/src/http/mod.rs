@@ -8,6 +8,7 @@ mod files;
 mod frames;
 mod gates;
 mod jobs;
+mod lines;
 mod log;
 mod money;
 mod paging;
@@ -37,6 +38,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use gates::Gates;
+pub use lines::{Bounds, Caller as LineOf, Lobby};
 pub use people::keep_to_budgets;
 
 use crate::door::Door;
@@ -126,12 +128,15 @@ pub fn api() -> OpenApi {
 fn add_problems(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let open: Vec<SecurityRequirement> = vec![SecurityRequirement::default()];
     let is_open = operation.security.as_ref() == Some(&open);
-    let mut kinds = vec![Kind::BadRequest, Kind::FarmAway];
+    let mut kinds = vec![Kind::BadRequest, Kind::FarmAway, Kind::DoorFull];
     if !is_open {
         kinds.extend([Kind::Unauthorized, Kind::Forbidden, Kind::TooManyRequests]);
     }
     if path.contains('{') || path == "/v1/jobs" || path == "/v1/quotes" {
         kinds.push(Kind::NotFound);
+    }
+    if path.ends_with("/events") {
+        kinds.push(Kind::TooManyStreams);
     }
     if path.contains("/image.") {
         kinds.push(Kind::RangeNotSatisfiable);
@@ -150,12 +155,18 @@ fn add_problems(path: &str, method: &HttpMethod, operation: &mut Operation) {
     }
     for kind in kinds {
         let Problem { title, status, .. } = Problem::new(kind, "");
+        let responses = &mut operation.responses.responses;
+        // Several have the same status.
+        let title = match responses.get(&status.to_string()) {
+            Some(RefOr::T(before)) => format!("{}, or: {title}", before.description),
+            _none => title,
+        };
         let schema: RefOr<Schema> = RefOr::Ref(Ref::from_schema_name("Problem"));
         let response = ResponseBuilder::new()
             .description(title)
             .content("application/problem+json", Content::new(Some(schema)))
             .build();
-        operation.responses.responses.insert(status.to_string(), RefOr::T(response));
+        responses.insert(status.to_string(), RefOr::T(response));
     }
 }
 
@@ -175,10 +186,11 @@ pub fn router(door: Arc<Door>, at: SocketAddr) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(map_response(plain))
         .with_state(door);
-    match at.ip().is_loopback() {
+    let router = match at.ip().is_loopback() {
         true => router.layer(from_fn(only_by_its_own_name)),
         false => router,
-    }
+    };
+    router.layer(from_fn(lines::only_seated))
 }
 
 /// Names of parameters, by method and path.
