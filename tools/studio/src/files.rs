@@ -1,13 +1,13 @@
 //! Files of scenes, each under the SHA-256 of its bytes: what is here is never sent twice, and what
 //! was cut off goes on where it ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use n0_future::StreamExt as _;
@@ -100,7 +100,16 @@ pub enum PutError {
 #[derive(Debug, Clone)]
 pub struct Files {
     folder: PathBuf,
-    under_way: Arc<Mutex<BTreeSet<FileHash>>>,
+    in_use: Arc<Mutex<InUse>>,
+}
+
+/// Files that somebody is about to use.
+#[derive(Debug, Default)]
+struct InUse {
+    /// They are being sent.
+    sent: BTreeSet<FileHash>,
+    /// So many scenes are being made of them.
+    held: BTreeMap<FileHash, u32>,
 }
 
 /// How workplaces are named.
@@ -126,7 +135,7 @@ impl Files {
                 std::fs::remove_dir_all(entry.path())?;
             }
         }
-        Ok(Self { folder: folder.to_owned(), under_way: Arc::default() })
+        Ok(Self { folder: folder.to_owned(), in_use: Arc::default() })
     }
 
     /// Where a whole file is.
@@ -158,11 +167,27 @@ impl Files {
         self.path(hash).is_file()
     }
 
-    /// How far a file has come; none where nothing of it is here.
+    /// Notes that a file is wanted now, so that it is not swept for a while; whether it is whole.
+    #[must_use]
+    pub fn touch(&self, hash: FileHash) -> bool {
+        // Nobody sweeps it meanwhile.
+        let _in_use = self.in_use();
+        let file = std::fs::OpenOptions::new().write(true).open(self.path(hash));
+        match file.and_then(|file| file.set_modified(SystemTime::now())) {
+            Ok(()) => true,
+            // It is there all the same, and only looks older than it is.
+            Err(_) => self.has(hash),
+        }
+    }
+
+    /// How far a file has come; none where nothing of it is here. Who hears that it is whole does not
+    /// send it: that keeps it for a while.
     #[must_use]
     pub fn state(&self, hash: FileHash) -> Option<FileState> {
         let sha256 = hash.to_string();
-        if let Ok(found) = std::fs::metadata(self.path(hash)) {
+        if self.touch(hash)
+            && let Ok(found) = std::fs::metadata(self.path(hash))
+        {
             let (size_bytes, received_bytes) = (found.len(), found.len());
             return Some(FileState { sha256, size_bytes, received_bytes, complete: true });
         }
@@ -215,8 +240,23 @@ impl Files {
     }
 
     fn turn(&self, hash: FileHash) -> Option<Turn> {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.insert(hash).then(|| Turn { hash, under_way: Arc::clone(&self.under_way) })
+        self.in_use().sent.insert(hash).then(|| Turn { hash, files: self.clone() })
+    }
+
+    /// Keeps files where they are, as far as they are here, until this is dropped.
+    #[must_use]
+    pub fn hold(&self, hashes: impl IntoIterator<Item = FileHash>) -> Held {
+        let hashes: Vec<FileHash> = hashes.into_iter().collect();
+        let mut in_use = self.in_use();
+        for hash in &hashes {
+            *in_use.held.entry(*hash).or_default() += 1;
+        }
+        Held { hashes, files: self.clone() }
+    }
+
+    fn in_use(&self) -> MutexGuard<'_, InUse> {
+        // Sets are whole after any panic.
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what comes; returns how much is here then.
@@ -280,6 +320,8 @@ impl Files {
             }
             std::fs::rename(&part, &path)?;
             std::fs::remove_file(files.part_size(hash))?;
+            // Its last bytes may have come long before.
+            let _is_there = files.touch(hash);
             Ok(())
         });
         done.await.map_err(io::Error::other)?
@@ -302,11 +344,61 @@ impl Files {
         Ok(thrown)
     }
 
-    /// Forgets a whole file.
+    /// Whole files that nobody has sent, asked for or used for so long.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn unused(&self, unused_for: Duration) -> io::Result<Vec<FileHash>> {
+        let mut unused = Vec::new();
+        for folder in std::fs::read_dir(&self.folder)? {
+            let folder = folder?;
+            if folder.file_name().len() != 2 {
+                continue;
+            }
+            for file in std::fs::read_dir(folder.path())? {
+                let name = file?.file_name();
+                let hash = name.to_str().and_then(|name| name.parse().ok());
+                if let Some(hash) = hash
+                    && self.is_unused(hash, unused_for).is_some()
+                {
+                    unused.push(hash);
+                }
+            }
+        }
+        Ok(unused)
+    }
+
+    /// Forgets a whole file that nobody has used for so long, unless somebody is about to; how many
+    /// bytes it had.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn sweep(&self, hash: FileHash, unused_for: Duration) -> io::Result<Option<u64>> {
+        let in_use = self.in_use();
+        if in_use.sent.contains(&hash) || in_use.held.contains_key(&hash) {
+            return Ok(None);
+        }
+        let Some(bytes) = self.is_unused(hash, unused_for) else { return Ok(None) };
+        std::fs::remove_file(self.path(hash))?;
+        Ok(Some(bytes))
+    }
+
+    /// How many bytes a file has that is here and that nobody has used for so long.
+    fn is_unused(&self, hash: FileHash, unused_for: Duration) -> Option<u64> {
+        let found = std::fs::metadata(self.path(hash)).ok()?;
+        let age = found.modified().ok()?.elapsed().unwrap_or_default();
+        (age >= unused_for).then(|| found.len())
+    }
+
+    /// Forgets a whole file, unless a scene is being made of it.
     ///
     /// # Errors
     /// The disk.
     pub fn remove(&self, hash: FileHash) -> io::Result<()> {
+        let in_use = self.in_use();
+        if in_use.held.contains_key(&hash) {
+            return Ok(());
+        }
         match std::fs::remove_file(self.path(hash)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _gone => Ok(()),
@@ -317,13 +409,33 @@ impl Files {
 /// The right to send a file.
 struct Turn {
     hash: FileHash,
-    under_way: Arc<Mutex<BTreeSet<FileHash>>>,
+    files: Files,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.remove(&self.hash);
+        self.files.in_use().sent.remove(&self.hash);
+    }
+}
+
+/// Files that stay where they are until this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    hashes: Vec<FileHash>,
+    files: Files,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut in_use = self.files.in_use();
+        for hash in &self.hashes {
+            if let Some(count) = in_use.held.get_mut(hash) {
+                *count -= 1;
+                if *count == 0 {
+                    in_use.held.remove(hash);
+                }
+            }
+        }
     }
 }
 
@@ -400,5 +512,56 @@ mod tests {
         assert!(right.complete);
         let huge = files.put(hash(b"huge"), 0, u64::MAX, Body::empty()).await;
         assert!(matches!(huge, Err(PutError::TooLarge(u64::MAX))), "{huge:?}");
+    }
+    const DAY: Duration = Duration::from_hours(24);
+
+    /// Makes a file look as if nobody had used it for so long.
+    fn age(files: &Files, of: &[u8], by: Duration) {
+        let file = std::fs::OpenOptions::new().write(true).open(files.path(hash(of)));
+        let then = SystemTime::now() - by;
+        file.and_then(|file| file.set_modified(then)).expect("it looks older");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_has_used_for_a_day_goes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = Files::open(folder.path()).expect("opens");
+        for name in [&b"old"[..], b"young", b"asked for", b"wanted"] {
+            files.put(hash(name), 0, name.len() as u64, Body::from(name)).await.expect("taken");
+        }
+        put(&files, b"a part", 0, b"a").await.expect("taken");
+        for name in [&b"old"[..], b"asked for", b"wanted"] {
+            age(&files, name, 2 * DAY);
+        }
+        assert!(files.state(hash(b"asked for")).is_some_and(|state| state.complete));
+        assert_eq!(files.unused(DAY).expect("read").len(), 2);
+        assert!(files.touch(hash(b"wanted")), "after the sweep has begun");
+        let sweep = |name: &[u8]| files.sweep(hash(name), DAY).expect("read");
+        assert_eq!(sweep(b"old"), Some(3));
+        for name in [&b"young"[..], b"asked for", b"wanted", b"old"] {
+            assert_eq!(sweep(name), None);
+        }
+        assert!(!files.has(hash(b"old")) && files.has(hash(b"wanted")));
+        assert!(files.state(hash(b"a part")).is_some(), "parts have their own time");
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_or_made_into_a_scene_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = Files::open(folder.path()).expect("opens");
+        put(&files, b"it", 0, b"it").await.expect("taken");
+        age(&files, b"it", 2 * DAY);
+        let sweep = || files.sweep(hash(b"it"), DAY).expect("read");
+        let (one, other) = (files.hold([hash(b"it")]), files.hold([hash(b"it")]));
+        assert_eq!(sweep(), None);
+        drop(one);
+        assert_eq!(sweep(), None, "two scenes are made of it");
+        files.remove(hash(b"it")).expect("it stays");
+        assert!(files.has(hash(b"it")));
+        drop(other);
+        let turn = files.turn(hash(b"it")).expect("nobody sends it");
+        assert_eq!(sweep(), None);
+        drop(turn);
+        assert_eq!(sweep(), Some(2));
     }
 }

@@ -28,4 +28,4 @@ mod serve;
 pub mod views;
 
 pub use door::Door;
-pub use serve::{Open, ServeError, book_path, open};
+pub use serve::{Open, Rules, ServeError, book_path, open, open_with};

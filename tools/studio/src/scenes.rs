@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use client::description::ImportError;
 use client::{Farm, SceneAsks, SceneImport};
@@ -12,7 +13,7 @@ use scene::Package;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 
-use crate::files::{FileHash, Files, HashError};
+use crate::files::{FileHash, Files, HashError, Held};
 use crate::views::{Animation, Arrival, NewScene, Scene, now_ms, time};
 
 /// Files of one scene, at most.
@@ -148,7 +149,7 @@ impl Scenes {
     /// # Errors
     /// [`MakeError`].
     pub async fn make(&self, new: NewScene, team: Option<String>) -> Result<Scene, MakeError> {
-        let (id, mut record, package) = self.inner.import(new).await?;
+        let (id, mut record, package, _held) = self.inner.import(new).await?;
         {
             let mut records = self.inner.write();
             if let Some(before) = records.get(&id) {
@@ -233,6 +234,18 @@ impl Scenes {
         Ok(true)
     }
 
+    /// Throws away files that no scene names and nobody has used for so long; which, and how many
+    /// bytes each had.
+    ///
+    /// # Errors
+    /// The disk, before any went.
+    pub fn sweep(&self, unused_for: Duration) -> io::Result<Vec<(FileHash, u64)>> {
+        let unused = self.inner.files.unused(unused_for)?;
+        // Until they are gone, no scene gets a name that it had not before.
+        let records = self.inner.read();
+        Ok(sweep(&self.inner.files, unused, &records, unused_for))
+    }
+
     /// Waits until a scene is at the farm.
     ///
     /// # Errors
@@ -259,7 +272,7 @@ impl Scenes {
     async fn set_off_again(&self, id: SceneId) -> Result<watch::Receiver<Way>, SendError> {
         let record = self.inner.read().get(&id).cloned().ok_or(SendError::Unknown(id))?;
         let Record { root, files, import, .. } = record;
-        let (_, _, package) = self.inner.import(NewScene { root, files, import }).await?;
+        let (_, _, package, _held) = self.inner.import(NewScene { root, files, import }).await?;
         Ok(self.set_off(id, package))
     }
 
@@ -341,14 +354,16 @@ impl Inner {
         Ok(())
     }
 
-    /// Reads a scene of its files, on a thread that may block.
-    async fn import(&self, new: NewScene) -> Result<(SceneId, Record, Package), MakeError> {
+    /// Reads a scene of its files, on a thread that may block; they stay here until it is noted whose
+    /// they are.
+    async fn import(&self, new: NewScene) -> Result<(SceneId, Record, Package, Held), MakeError> {
+        let held = self.files.hold(new.files.values().filter_map(|hash| hash.parse().ok()));
         let turn = Arc::clone(&self.imports).acquire_owned().await.map_err(io::Error::other)?;
         let files = self.files.clone();
         let done = tokio::task::spawn_blocking(move || {
             // Also when whoever asked has hung up.
             let _turn = turn;
-            import(&files, new)
+            import(&files, new).map(|(id, record, package)| (id, record, package, held))
         });
         done.await.map_err(io::Error::other)?
     }
@@ -380,6 +395,24 @@ fn import(files: &Files, new: NewScene) -> Result<(SceneId, Record, Package), Ma
     Ok((package.id(), record, package))
 }
 
+fn sweep(
+    files: &Files,
+    unused: Vec<FileHash>,
+    records: &BTreeMap<SceneId, Record>,
+    unused_for: Duration,
+) -> Vec<(FileHash, u64)> {
+    let named = records.values().flat_map(|record| record.files.values());
+    let named: BTreeSet<FileHash> = named.filter_map(|hash| hash.parse().ok()).collect();
+    let mut swept = Vec::new();
+    for hash in unused.into_iter().filter(|hash| !named.contains(hash)) {
+        match files.sweep(hash, unused_for) {
+            Ok(bytes) => swept.extend(bytes.map(|bytes| (hash, bytes))),
+            Err(error) => tracing::error!(%hash, "a file that no scene names stays: {error}"),
+        }
+    }
+    swept
+}
+
 /// The files under their own names, in a folder that goes when this does.
 fn lay_out(files: &Files, new: &NewScene) -> Result<tempfile::TempDir, MakeError> {
     if new.files.len() > FILES_MAX {
@@ -405,7 +438,7 @@ fn lay_out(files: &Files, new: &NewScene) -> Result<tempfile::TempDir, MakeError
         }
         let hash = hash.parse::<FileHash>();
         let hash = hash.map_err(|source| MakeError::Hash { path: path.clone(), source })?;
-        match files.has(hash) {
+        match files.touch(hash) {
             true => wanted.push((path, hash)),
             false => missing.push(path.clone()),
         }
@@ -487,5 +520,37 @@ mod tests {
         let mut odd = new("a.gltf", &["a.gltf"]);
         odd.files.insert("a.gltf".to_owned(), "xyz".to_owned());
         assert!(matches!(lay_out(&files, &odd), Err(MakeError::Hash { .. })));
+    }
+    #[tokio::test]
+    async fn files_that_no_scene_names_are_swept() {
+        use sha2::Digest as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = Files::open(folder.path()).expect("opens");
+        let mut hashes = Vec::new();
+        for bytes in [&b"a scene"[..], b"nothing"] {
+            let digest = sha2::Sha256::digest(bytes);
+            let hash = crate::book::hex("", &digest).parse::<FileHash>().expect("a hash");
+            let body = axum::body::Body::from(bytes);
+            files.put(hash, 0, bytes.len() as u64, body).await.expect("taken");
+            hashes.push(hash);
+        }
+        let record = Record {
+            root: "a.gltf".to_owned(),
+            created_ms: 0,
+            size_bytes: 0,
+            warnings: Vec::new(),
+            cameras: Vec::new(),
+            asks: SceneAsks::default(),
+            animation: None,
+            files: BTreeMap::from([("a.gltf".to_owned(), hashes[0].to_string())]),
+            import: SceneImport::default(),
+            teams: BTreeSet::new(),
+        };
+        let records = BTreeMap::from([(SceneId([1; 32]), record)]);
+        let unused = files.unused(Duration::ZERO).expect("read");
+        assert_eq!(unused.len(), 2);
+        let swept = sweep(&files, unused, &records, Duration::ZERO);
+        assert_eq!(swept, [(hashes[1], 7)]);
+        assert!(files.has(hashes[0]) && !files.has(hashes[1]));
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::Farm;
 use tokio::net::TcpListener;
@@ -29,6 +29,30 @@ const STOP_MAX: Duration = Duration::from_secs(10);
 const UNKNOWN_MS: u64 = 120_000;
 /// How often what is old is thrown away, and budgets are looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
+
+/// How often it is looked for files that nobody uses.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+
+/// What an operator may choose of a door.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Requests a second that each token may make in the long run.
+    pub requests_per_second: u32,
+    /// Whole files that no scene names, and that nobody has sent, asked for or used for so long, are
+    /// thrown away.
+    pub keep_files: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            // As many as a farm grants a key.
+            requests_per_second: 50,
+            // Who sends a scene names its files within a working day, or sends them again.
+            keep_files: Duration::from_hours(24),
+        }
+    }
+}
 
 /// Why the door does not open.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +96,7 @@ pub struct Open {
     pub address: SocketAddr,
     listener: TcpListener,
     door: Arc<Door>,
+    keep_files: Duration,
     stop: watch::Receiver<bool>,
 }
 
@@ -81,8 +106,8 @@ pub fn book_path(data: &Path) -> PathBuf {
     data.join("studio.redb")
 }
 
-/// Opens a door to this farm, with what it keeps in `data`, at which each token may ask so often a
-/// second; it closes once `stop` is true.
+/// Opens a door as [`open_with`], at which each token may ask so often a second, and which has the
+/// usual rules otherwise.
 ///
 /// # Errors
 /// [`ServeError`].
@@ -90,9 +115,25 @@ pub async fn open(
     farm: Farm,
     data: &Path,
     address: SocketAddr,
-    per_second: u32,
+    requests_per_second: u32,
     stop: watch::Receiver<bool>,
 ) -> Result<Open, ServeError> {
+    let rules = Rules { requests_per_second, ..Rules::default() };
+    open_with(farm, data, address, rules, stop).await
+}
+
+/// Opens a door to this farm, with what it keeps in `data`; it closes once `stop` is true.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn open_with(
+    farm: Farm,
+    data: &Path,
+    address: SocketAddr,
+    rules: Rules,
+    stop: watch::Receiver<bool>,
+) -> Result<Open, ServeError> {
+    let Rules { requests_per_second, keep_files } = rules;
     let folder = |source| ServeError::Folder { path: data.to_owned(), source };
     std::fs::create_dir_all(data).map_err(folder)?;
     let book = Book::open(&book_path(data))?;
@@ -118,7 +159,7 @@ pub async fn open(
         gather: gather.clone(),
         news: news.clone(),
     };
-    let gates = http::Gates::new(per_second);
+    let gates = http::Gates::new(requests_per_second);
     let door = Door {
         farm,
         book,
@@ -134,7 +175,7 @@ pub async fn open(
     };
     // What was begun before the door was closed is settled before anybody asks.
     door.orders.settle_unknown(0).await?;
-    Ok(Open { address, listener, door: Arc::new(door), stop })
+    Ok(Open { address, listener, door: Arc::new(door), keep_files, stop })
 }
 
 impl Open {
@@ -143,11 +184,11 @@ impl Open {
     /// # Errors
     /// [`ServeError::Serve`].
     pub async fn serve(self) -> Result<(), ServeError> {
-        let Self { address, listener, door, stop } = self;
+        let Self { address, listener, door, keep_files, stop } = self;
         let (gather, postman) = (door.gather.clone(), door.courier.clone());
         let gathering = tokio::spawn(gather.run(stop.clone()));
         let posting = tokio::spawn(postman.run(stop.clone()));
-        let tidying = tokio::spawn(tidy(Arc::clone(&door), stop.clone()));
+        let tidying = tokio::spawn(tidy(Arc::clone(&door), keep_files, stop.clone()));
         let mut stopped = stop.clone();
         let until = async move {
             // A sender that has gone is a stop as well.
@@ -177,7 +218,8 @@ impl Open {
 }
 
 /// Throws away what is old, and keeps teams to their budgets.
-async fn tidy(door: Arc<Door>, mut stop: watch::Receiver<bool>) {
+async fn tidy(door: Arc<Door>, keep_files: Duration, mut stop: watch::Receiver<bool>) {
+    let mut swept = None::<Instant>;
     while !*stop.borrow() {
         let now_ms = now_ms();
         let before_ms = now_ms.saturating_sub(EVENTS_KEPT.as_millis() as u64);
@@ -185,8 +227,13 @@ async fn tidy(door: Arc<Door>, mut stop: watch::Receiver<bool>) {
         if let Err(error) = pruned {
             tracing::error!("what is old stays: {error}");
         }
-        if let Err(error) = door.files.tidy() {
-            tracing::error!("parts of files stay: {error}");
+        if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
+            swept = Some(Instant::now());
+            let door = Arc::clone(&door);
+            let sweeping = tokio::task::spawn_blocking(move || sweep(&door, keep_files));
+            if let Err(error) = sweeping.await {
+                tracing::error!("files that nobody uses stay: {error}");
+            }
         }
         if let Err(error) = door.orders.settle_unknown(UNKNOWN_MS).await {
             tracing::error!("orders were not looked at: {error}");
@@ -198,5 +245,22 @@ async fn tidy(door: Arc<Door>, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => return,
             () = tokio::time::sleep(TIDY_EVERY) => {}
         }
+    }
+}
+
+/// Throws away files that nobody uses, whole or not.
+fn sweep(door: &Door, keep_files: Duration) {
+    match door.files.tidy() {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "parts of files that nobody goes on with are gone"),
+        Err(error) => tracing::error!("parts of files stay: {error}"),
+    }
+    match door.scenes.sweep(keep_files) {
+        Ok(swept) => {
+            for (hash, bytes) in swept {
+                tracing::info!(%hash, bytes, "a file that no scene names is gone");
+            }
+        }
+        Err(error) => tracing::error!("files that no scene names stay: {error}"),
     }
 }

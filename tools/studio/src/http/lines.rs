@@ -179,6 +179,7 @@ impl Line {
             self.look.as_mut().reset(until);
         }
     }
+
     /// Notes what came of writing.
     fn wrote(
         &mut self,

@@ -299,6 +299,15 @@ mod tests {
                 let has = |status: &str| operation.responses.responses.contains_key(status);
                 assert!(has("400") && has("503"), "{path}");
                 assert!(["200", "201", "204"].into_iter().any(has), "{path}");
+                let says = |status: &str, title: &str| {
+                    matches!(&operation.responses.responses[status],
+                        RefOr::T(it) if it.description.contains(title))
+                };
+                assert!(
+                    says("503", "The farm is away") && says("503", "The door is full"),
+                    "{path}"
+                );
+                assert!(!path.ends_with("/events") || says("429", "Too many streams"), "{path}");
             }
         }
         assert_eq!(count, 47);
