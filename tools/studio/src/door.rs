@@ -3,7 +3,7 @@
 use client::Farm;
 use tokio::sync::watch;
 
-use crate::book::Book;
+use crate::book::Desk;
 use crate::files::Files;
 use crate::films::Films;
 use crate::gather::Gather;
@@ -18,7 +18,7 @@ pub struct Door {
     /// The farm.
     pub farm: Farm,
     /// What is remembered.
-    pub book: Book,
+    pub book: Desk,
     /// Files of scenes.
     pub files: Files,
     /// Scenes.

@@ -387,7 +387,7 @@ impl Files {
     fn is_unused(&self, hash: FileHash, unused_for: Duration) -> Option<u64> {
         let found = std::fs::metadata(self.path(hash)).ok()?;
         let age = found.modified().ok()?.elapsed().unwrap_or_default();
-        (age >= unused_for).then(|| found.len())
+        (age >= unused_for).then_some(found.len())
     }
 
     /// Forgets a whole file, unless a scene is being made of it.

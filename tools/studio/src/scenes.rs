@@ -149,16 +149,13 @@ impl Scenes {
     /// # Errors
     /// [`MakeError`].
     pub async fn make(&self, new: NewScene, team: Option<String>) -> Result<Scene, MakeError> {
-        let (id, mut record, package, _held) = self.inner.import(new).await?;
-        {
-            let mut records = self.inner.write();
-            if let Some(before) = records.get(&id) {
-                record.teams = before.teams.clone();
-            }
-            record.teams.insert(team);
-            self.inner.keep(id, &record)?;
-            records.insert(id, record);
-        }
+        let (id, record, package, held) = self.inner.import(new).await?;
+        let inner = Arc::clone(&self.inner);
+        let noted = tokio::task::spawn_blocking(move || {
+            let _held = held;
+            inner.note(id, record, team)
+        });
+        noted.await.map_err(io::Error::other)??;
         self.set_off(id, package);
         self.get(id).ok_or_else(|| MakeError::Disk(io::Error::other("the scene was removed")))
     }
@@ -203,7 +200,7 @@ impl Scenes {
     }
 
     /// Forgets a scene for a team, or for all where there is none; with the last team, its files that
-    /// no other scene names go, too. Whether it was here.
+    /// no other scene names go, too. Whether it was here. Waits for the disk.
     ///
     /// # Errors
     /// The disk.
@@ -344,6 +341,18 @@ impl Inner {
 
     fn record_path(&self, id: SceneId) -> PathBuf {
         self.folder.join(format!("{id}.json"))
+    }
+
+    /// Notes that a team has made a scene.
+    fn note(&self, id: SceneId, mut record: Record, team: Option<String>) -> io::Result<()> {
+        let mut records = self.write();
+        if let Some(before) = records.get(&id) {
+            record.teams = before.teams.clone();
+        }
+        record.teams.insert(team);
+        self.keep(id, &record)?;
+        records.insert(id, record);
+        Ok(())
     }
 
     fn keep(&self, id: SceneId, record: &Record) -> io::Result<()> {

@@ -9,7 +9,7 @@ use client::Farm;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
-use crate::book::{Book, BookError};
+use crate::book::{Book, BookError, Desk};
 use crate::door::Door;
 use crate::files::Files;
 use crate::films::Films;
@@ -143,7 +143,8 @@ pub async fn open_with(
     let films = Films::open(&data.join("pictures"), farm.clone()).map_err(folder)?;
     let wake = Arc::new(Notify::new());
     let courier = Courier::try_new(book.clone(), Arc::clone(&wake))?;
-    let news = News::new(book.clone(), Arc::clone(&wake));
+    let news = News::new(wake);
+    let book = Desk::from(book);
     let gather = Gather::open(farm.clone(), book.clone(), news.clone()).await;
     let gather = gather.map_err(|error| match error {
         GatherError::Farm(error) => ServeError::Farm(error),
@@ -223,8 +224,9 @@ async fn tidy(door: Arc<Door>, keep_files: Duration, mut stop: watch::Receiver<b
     while !*stop.borrow() {
         let now_ms = now_ms();
         let before_ms = now_ms.saturating_sub(EVENTS_KEPT.as_millis() as u64);
-        let pruned = door.book.prune(now_ms).and_then(|_| door.book.prune_events(before_ms));
-        if let Err(error) = pruned {
+        let prune =
+            move |book: &Book| book.prune(now_ms).and_then(|_count| book.prune_events(before_ms));
+        if let Err(error) = door.book.with(prune).await {
             tracing::error!("what is old stays: {error}");
         }
         if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {

@@ -15,7 +15,7 @@ use crate::problem::{Kind, Problem};
 use crate::views::now_ms;
 
 /// The token that asks, which is sound and not too busy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// The token.
     pub token: Token,

@@ -32,8 +32,8 @@ pub async fn job_log(
 ) -> Result<Json<Page<LogLine>>, Problem> {
     let known = seen(&door, &caller, &job)?;
     let _turn = caller.pays(&door, Toll::Look).await?;
-    let events = door.book.events_of(&job, 0, usize::MAX);
-    let events = events.map_err(|error| Problem::internal(&error))?;
+    let events = door.book.with(move |book| book.events_of(&job, 0, usize::MAX));
+    let events = events.await.map_err(|error| Problem::internal(&error))?;
     let told = events.iter().filter(|event| event.kind != EventKind::JobProgress);
     let mut lines: Vec<LogLine> = told
         .map(|event| {

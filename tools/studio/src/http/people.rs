@@ -13,7 +13,8 @@ use super::extract::{Body, Params, Segments};
 use super::gates::Toll;
 use super::paging::{Part, page};
 use crate::book::{
-    self, AddTokenError, AtLimit, NewToken, Period, PutTeamError, RemoveTeamError, Role,
+    self, AddTokenError, AtLimit, Book, BookError, NewToken, Period, PutTeamError, RemoveTeamError,
+    Role,
 };
 use crate::door::Door;
 use crate::problem::{Kind, Problem};
@@ -101,7 +102,7 @@ pub async fn list_tokens(
 ) -> Result<Json<Page<Token>>, Problem> {
     caller.at_least(Role::Owner)?;
     let _turn = caller.pays(&door, Toll::List).await?;
-    let tokens = door.book.tokens().map_err(|error| Problem::internal(&error))?;
+    let tokens = door.book.with(Book::tokens).await.map_err(|error| Problem::internal(&error))?;
     page(tokens.iter().map(Token::from).collect(), &part).map(Json)
 }
 
@@ -128,8 +129,9 @@ pub async fn make_token(
         })?),
     };
     let (name, team, jobs_max) = (wanted.name, wanted.team, wanted.jobs_max);
-    let made = door.book.add_token(NewToken { name, role, team, expires_ms, jobs_max }, now_ms());
-    let (token, secret) = made.map_err(|error| match error {
+    let new = NewToken { name, role, team, expires_ms, jobs_max };
+    let made = door.book.with(move |book| book.add_token(new, now_ms()));
+    let (token, secret) = made.await.map_err(|error| match error {
         AddTokenError::Book(error) => Problem::internal(&error),
         refused => Problem::new(Kind::Invalid, refused),
     })?;
@@ -149,10 +151,10 @@ pub async fn revoke_token(
     Segments(id): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.at_least(Role::Owner)?;
-    let revoked = door.book.revoke(&id).map_err(|error| Problem::internal(&error))?;
-    revoked
-        .map(|_token| StatusCode::NO_CONTENT)
-        .ok_or_else(|| Problem::not_found(format!("token {id:?}")))
+    let unknown = Problem::not_found(format!("token {id:?}"));
+    let revoked = door.book.with(move |book| book.revoke(&id)).await;
+    let revoked = revoked.map_err(|error| Problem::internal(&error))?;
+    revoked.map(|_token| StatusCode::NO_CONTENT).ok_or(unknown)
 }
 
 /// What a team may spend.
@@ -232,9 +234,8 @@ enum AtLimitName {
     Pause,
 }
 
-fn team_view(door: &Door, team: &book::Team) -> Result<Team, Problem> {
-    let committed = door.book.committed(&team.team, now_ms());
-    let committed = committed.map_err(|error| Problem::internal(&error))?;
+fn team_view(book: &Book, team: &book::Team) -> Result<Team, BookError> {
+    let committed = book.committed(&team.team, now_ms())?;
     let budget = team.budget.as_ref().map(|budget| Budget {
         amount: budget.amount.into(),
         period: match budget.period {
@@ -253,11 +254,16 @@ fn team_view(door: &Door, team: &book::Team) -> Result<Team, Problem> {
     Ok(Team { team: team.team.clone(), budget, committed: committed.into() })
 }
 
-fn team_of(door: &Door, caller: &Caller, name: &str) -> Result<Team, Problem> {
-    let found = door.book.team(name).map_err(|error| Problem::internal(&error))?;
-    let found = found.filter(|team| caller.sees_team(Some(&team.team)));
-    let found = found.ok_or_else(|| Problem::not_found(format!("team {name:?}")))?;
-    team_view(door, &found)
+async fn team_of(door: &Door, caller: &Caller, name: String) -> Result<Team, Problem> {
+    let unknown = Problem::not_found(format!("team {name:?}"));
+    if !caller.sees_team(Some(&name)) {
+        return Err(unknown);
+    }
+    let found = door.book.with(move |book| {
+        let found = book.team(&name)?;
+        found.map(|team| team_view(book, &team)).transpose()
+    });
+    found.await.map_err(|error| Problem::internal(&error))?.ok_or(unknown)
 }
 
 /// Teams by name; of a token with a team, that one
@@ -271,10 +277,12 @@ pub async fn list_teams(
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Team>>, Problem> {
     let _turn = caller.pays(&door, Toll::List).await?;
-    let teams = door.book.teams().map_err(|error| Problem::internal(&error))?;
-    let seen = teams.iter().filter(|team| caller.sees_team(Some(&team.team)));
-    let views = seen.map(|team| team_view(&door, team)).collect::<Result<_, _>>()?;
-    page(views, &part).map(Json)
+    let teams = door.book.with(move |book| {
+        let mut teams = book.teams()?;
+        teams.retain(|team| caller.sees_team(Some(&team.team)));
+        teams.iter().map(|team| team_view(book, team)).collect::<Result<_, BookError>>()
+    });
+    page(teams.await.map_err(|error| Problem::internal(&error))?, &part).map(Json)
 }
 
 /// A team
@@ -288,7 +296,7 @@ pub async fn get_team(
     caller: Caller,
     Segments(team): Segments<String>,
 ) -> Result<Json<Team>, Problem> {
-    team_of(&door, &caller, &team).map(Json)
+    team_of(&door, &caller, team).await.map(Json)
 }
 
 /// Make a team, or change it
@@ -306,13 +314,14 @@ pub async fn put_team(
 ) -> Result<Json<Team>, Problem> {
     caller.at_least(Role::Owner)?;
     let budget = budget.map(WantedBudget::budget).transpose()?;
-    let put = door.book.put_team(&book::Team { team: team.clone(), budget });
-    put.map_err(|error| match error {
+    let new = book::Team { team: team.clone(), budget };
+    let put = door.book.with(move |book| book.put_team(&new));
+    put.await.map_err(|error| match error {
         PutTeamError::Book(error) => Problem::internal(&error),
         refused => Problem::new(Kind::Invalid, refused),
     })?;
     keep_to_budgets(&door).await?;
-    team_of(&door, &caller, &team).map(Json)
+    team_of(&door, &caller, team).await.map(Json)
 }
 
 impl WantedBudget {
@@ -349,9 +358,10 @@ pub async fn remove_team(
     Segments(team): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.at_least(Role::Owner)?;
-    match door.book.remove_team(&team) {
+    let unknown = Problem::not_found(format!("team {team:?}"));
+    match door.book.with(move |book| book.remove_team(&team)).await {
         Ok(true) => Ok(StatusCode::NO_CONTENT),
-        Ok(false) => Err(Problem::not_found(format!("team {team:?}"))),
+        Ok(false) => Err(unknown),
         Err(RemoveTeamError::Book(error)) => Err(Problem::internal(&error)),
         Err(refused) => Err(Problem::new(Kind::Conflict, refused)),
     }
@@ -362,7 +372,8 @@ pub async fn remove_team(
 /// # Errors
 /// The book, the farm.
 pub async fn keep_to_budgets(door: &Door) -> Result<(), Problem> {
-    let teams = door.book.over_budget(now_ms()).map_err(|error| Problem::internal(&error))?;
+    let teams = door.book.with(|book| book.over_budget(now_ms())).await;
+    let teams = teams.map_err(|error| Problem::internal(&error))?;
     for team in teams {
         let open = door.gather.open_of_team(&team);
         let running =
@@ -370,9 +381,13 @@ pub async fn keep_to_budgets(door: &Door) -> Result<(), Problem> {
         let mut is_first = true;
         for known in running {
             if std::mem::take(&mut is_first) {
-                let committed = door.book.committed(&team, now_ms());
-                let committed = committed.map_err(|error| Problem::internal(&error))?;
-                door.news.budget(&team, true, committed);
+                let (news, team) = (door.news.clone(), team.clone());
+                let told = door.book.with(move |book| {
+                    let committed = book.committed(&team, now_ms())?;
+                    news.budget(book, &team, true, committed);
+                    Ok(())
+                });
+                told.await.map_err(|error: BookError| Problem::internal(&error))?;
             }
             let (job, steering) = (known.summary.job, Steering::Pause);
             match door.farm.ask(Request::Steer { job, steering }).await {

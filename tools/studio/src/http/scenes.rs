@@ -86,7 +86,9 @@ pub async fn forget_scene(
     Segments(scene): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.at_least(Role::Submitter)?;
-    match door.scenes.remove(scene_id(&scene)?, caller.token.team.as_deref()) {
+    let (id, team, scenes) = (scene_id(&scene)?, caller.token.team, door.scenes.clone());
+    let removing = tokio::task::spawn_blocking(move || scenes.remove(id, team.as_deref()));
+    match removing.await.map_err(|error| Problem::internal(&error))? {
         Ok(true) => Ok(StatusCode::NO_CONTENT),
         Ok(false) => Err(Problem::not_found(format!("scene {scene}"))),
         Err(error) => Err(Problem::internal(&error)),

@@ -108,7 +108,8 @@ pub async fn resume_job(
     caller: Caller,
     Segments(job): Segments<String>,
 ) -> Result<Json<Job>, Problem> {
-    let over = door.book.over_budget(now_ms()).map_err(|error| Problem::internal(&error))?;
+    let over = door.book.with(|book| book.over_budget(now_ms())).await;
+    let over = over.map_err(|error| Problem::internal(&error))?;
     let team = seen(&door, &caller, &job)?.team;
     if let Some(team) = team.filter(|team| over.contains(team)) {
         let detail = format!("the budget of {team} is exceeded; ask an owner for more first");
