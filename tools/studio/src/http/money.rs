@@ -1,5 +1,6 @@
 //! The studio's wallet, and the farm.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::Json;
@@ -93,5 +94,7 @@ pub async fn list_nodes(
 ) -> Result<Json<Page<NodeRow>>, Problem> {
     let _turn = caller.pays(&door, Toll::Look).await?;
     let farm = door.farm.farm().await?;
-    page(farm.nodes.iter().map(NodeRow::from).collect(), &part).map(Json)
+    let rows = farm.nodes.iter().map(NodeRow::from);
+    let key = |node: &NodeRow| (Reverse(node.reputation_ppm), node.node.clone());
+    page(rows.map(|node| (key(&node), node)).collect(), &part).map(Json)
 }

@@ -103,7 +103,8 @@ pub async fn list_tokens(
     caller.at_least(Role::Owner)?;
     let _turn = caller.pays(&door, Toll::List).await?;
     let tokens = door.book.with(Book::tokens).await.map_err(|error| Problem::internal(&error))?;
-    page(tokens.iter().map(Token::from).collect(), &part).map(Json)
+    let rows = tokens.iter().map(|it| ((it.created_ms, it.id.clone()), Token::from(it)));
+    page(rows.collect(), &part).map(Json)
 }
 
 /// Make a token
@@ -282,7 +283,8 @@ pub async fn list_teams(
         teams.retain(|team| caller.sees_team(Some(&team.team)));
         teams.iter().map(|team| team_view(book, team)).collect::<Result<_, BookError>>()
     });
-    page(teams.await.map_err(|error| Problem::internal(&error))?, &part).map(Json)
+    let teams: Vec<Team> = teams.await.map_err(|error| Problem::internal(&error))?;
+    page(teams.into_iter().map(|team| (team.team.clone(), team)).collect(), &part).map(Json)
 }
 
 /// A team

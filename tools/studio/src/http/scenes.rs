@@ -1,5 +1,6 @@
 //! Scenes.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::Json;
@@ -54,7 +55,10 @@ pub async fn list_scenes(
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Scene>>, Problem> {
     let _turn = caller.pays(&door, Toll::List).await?;
-    page(door.scenes.list(caller.token.team.as_deref()), &part).map(Json)
+    let scenes = door.scenes.list(caller.token.team.as_deref()).into_iter();
+    // Times as they are told are in the order of time.
+    let key = |scene: &Scene| (Reverse(scene.created.clone()), scene.scene.clone());
+    page(scenes.map(|scene| (key(&scene), scene)).collect(), &part).map(Json)
 }
 
 /// A scene, and how far it has come to the farm

@@ -85,7 +85,8 @@ pub async fn list_webhooks(
     let _turn = caller.pays(&door, Toll::List).await?;
     let webhooks =
         door.book.with(Book::webhooks).await.map_err(|error| Problem::internal(&error))?;
-    page(webhooks.iter().map(Webhook::from).collect(), &part).map(Json)
+    let rows = webhooks.iter().map(|it| ((it.created_ms, it.id.clone()), Webhook::from(it)));
+    page(rows.collect(), &part).map(Json)
 }
 
 /// Have events posted
