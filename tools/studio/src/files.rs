@@ -1,56 +1,22 @@
 //! Files of scenes, each under the SHA-256 of its bytes: what is here is never sent twice, and what
 //! was cut off goes on where it ended.
 
+mod hash;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use n0_future::StreamExt as _;
 use protocol::limits::SCENE_BYTES_MAX;
-use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 
+pub use hash::{FileHash, HashError};
+
 use crate::views::FileState;
-
-/// SHA-256 of a file's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FileHash([u8; 32]);
-
-/// Text that is no hash.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no SHA-256; write it as 64 hexadecimal digits")]
-pub struct HashError(String);
-
-impl FromStr for FileHash {
-    type Err = HashError;
-
-    fn from_str(text: &str) -> Result<Self, HashError> {
-        let error = || HashError(text.chars().take(80).collect());
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(error());
-        }
-        let mut bytes = [0; 32];
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_not_ascii| error())?;
-            // `from_str_radix` takes a sign.
-            let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-            let parsed = u8::from_str_radix(digits, 16).ok().filter(|_| plain);
-            *byte = parsed.ok_or_else(error)?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl fmt::Display for FileHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
 
 /// Why bytes were not taken.
 #[derive(Debug, thiserror::Error)]
@@ -308,7 +274,7 @@ impl Files {
         let files = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let part = files.part(hash);
-            let found = hash_of(&part)?;
+            let found = FileHash::of(&part)?;
             if found != hash {
                 std::fs::remove_file(&part)?;
                 std::fs::remove_file(files.part_size(hash))?;
@@ -439,129 +405,5 @@ impl Drop for Held {
     }
 }
 
-fn hash_of(path: &Path) -> io::Result<FileHash> {
-    let mut file = std::fs::File::open(path)?;
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(FileHash(hasher.finalize().into())),
-            count => hasher.update(&buffer[..count]),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hash(bytes: &[u8]) -> FileHash {
-        FileHash(Sha256::digest(bytes).into())
-    }
-
-    async fn put(
-        files: &Files,
-        of: &[u8],
-        offset: u64,
-        bytes: &'static [u8],
-    ) -> Result<FileState, PutError> {
-        files.put(hash(of), offset, of.len() as u64, Body::from(bytes)).await
-    }
-
-    #[test]
-    fn hashes_are_sixty_four_digits() {
-        let text = "00ff".repeat(16);
-        assert_eq!(text.parse::<FileHash>().expect("a hash").to_string(), text);
-        for bad in ["", "00", &"0g".repeat(32), &"+f".repeat(32), &"é".repeat(32)] {
-            assert!(bad.parse::<FileHash>().is_err(), "{bad}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_file_comes_in_pieces_and_goes_on_where_it_ended() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let files = Files::open(folder.path()).expect("opens");
-        let whole = b"what is here is never sent twice";
-        assert_eq!(files.state(hash(whole)), None);
-        let state = put(&files, whole, 0, &whole[..10]).await.expect("taken");
-        assert_eq!((state.received_bytes, state.complete), (10, false));
-        let again = Files::open(folder.path()).expect("opens");
-        let wrong = put(&again, whole, 0, &whole[..10]).await;
-        assert!(matches!(wrong, Err(PutError::Offset { received_bytes: 10 })), "{wrong:?}");
-        let state = put(&again, whole, 10, &whole[10..]).await.expect("taken");
-        assert!(state.complete && files.has(hash(whole)));
-        assert_eq!(std::fs::read(files.path(hash(whole))).expect("there"), whole);
-        let state = put(&files, whole, 0, b"ignored").await.expect("it is here already");
-        assert!(state.complete);
-    }
-
-    #[tokio::test]
-    async fn bytes_of_another_hash_or_size_are_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let files = Files::open(folder.path()).expect("opens");
-        let other = put(&files, b"these", 0, b"those").await;
-        assert!(matches!(&other, Err(PutError::Hash { found }) if *found == hash(b"those")));
-        assert_eq!(files.state(hash(b"these")), None, "thrown away");
-        let many = put(&files, b"these", 0, b"these and more").await;
-        assert!(matches!(many, Err(PutError::TooMany(5))), "{many:?}");
-        put(&files, b"these", 0, b"th").await.expect("taken");
-        let size = files.put(hash(b"these"), 2, 9, Body::from("ese")).await;
-        assert!(matches!(size, Err(PutError::OtherSize { before: 5, now: 9 })), "{size:?}");
-        let anew = files.put(hash(b"these"), 0, 9, Body::from("thes")).await.expect("begun anew");
-        assert_eq!((anew.size_bytes, anew.received_bytes), (9, 4));
-        let right = put(&files, b"these", 0, b"these").await.expect("begun anew");
-        assert!(right.complete);
-        let huge = files.put(hash(b"huge"), 0, u64::MAX, Body::empty()).await;
-        assert!(matches!(huge, Err(PutError::TooLarge(u64::MAX))), "{huge:?}");
-    }
-    const DAY: Duration = Duration::from_hours(24);
-
-    /// Makes a file look as if nobody had used it for so long.
-    fn age(files: &Files, of: &[u8], by: Duration) {
-        let file = std::fs::OpenOptions::new().write(true).open(files.path(hash(of)));
-        let then = SystemTime::now() - by;
-        file.and_then(|file| file.set_modified(then)).expect("it looks older");
-    }
-
-    #[tokio::test]
-    async fn what_nobody_has_used_for_a_day_goes() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let files = Files::open(folder.path()).expect("opens");
-        for name in [&b"old"[..], b"young", b"asked for", b"wanted"] {
-            files.put(hash(name), 0, name.len() as u64, Body::from(name)).await.expect("taken");
-        }
-        put(&files, b"a part", 0, b"a").await.expect("taken");
-        for name in [&b"old"[..], b"asked for", b"wanted"] {
-            age(&files, name, 2 * DAY);
-        }
-        assert!(files.state(hash(b"asked for")).is_some_and(|state| state.complete));
-        assert_eq!(files.unused(DAY).expect("read").len(), 2);
-        assert!(files.touch(hash(b"wanted")), "after the sweep has begun");
-        let sweep = |name: &[u8]| files.sweep(hash(name), DAY).expect("read");
-        assert_eq!(sweep(b"old"), Some(3));
-        for name in [&b"young"[..], b"asked for", b"wanted", b"old"] {
-            assert_eq!(sweep(name), None);
-        }
-        assert!(!files.has(hash(b"old")) && files.has(hash(b"wanted")));
-        assert!(files.state(hash(b"a part")).is_some(), "parts have their own time");
-    }
-
-    #[tokio::test]
-    async fn what_is_sent_or_made_into_a_scene_stays() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let files = Files::open(folder.path()).expect("opens");
-        put(&files, b"it", 0, b"it").await.expect("taken");
-        age(&files, b"it", 2 * DAY);
-        let sweep = || files.sweep(hash(b"it"), DAY).expect("read");
-        let (one, other) = (files.hold([hash(b"it")]), files.hold([hash(b"it")]));
-        assert_eq!(sweep(), None);
-        drop(one);
-        assert_eq!(sweep(), None, "two scenes are made of it");
-        files.remove(hash(b"it")).expect("it stays");
-        assert!(files.has(hash(b"it")));
-        drop(other);
-        let turn = files.turn(hash(b"it")).expect("nobody sends it");
-        assert_eq!(sweep(), None);
-        drop(turn);
-        assert_eq!(sweep(), Some(2));
-    }
-}
+mod tests;

@@ -12,10 +12,11 @@ mod lines;
 mod log;
 mod money;
 mod paging;
-mod people;
 mod pictures;
 mod scenes;
 mod steering;
+mod teams;
+mod tokens;
 mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +40,7 @@ use utoipa_axum::routes;
 
 pub use gates::Gates;
 pub use lines::{Bounds, Caller as LineOf, Lobby};
-pub use people::keep_to_budgets;
+pub use teams::keep_to_budgets;
 
 use crate::door::Door;
 use crate::problem::{Kind, Problem};
@@ -90,11 +91,11 @@ fn routes() -> OpenApiRouter<Arc<Door>> {
         .routes(routes!(money::get_statement))
         .routes(routes!(money::get_farm))
         .routes(routes!(money::list_nodes))
-        .routes(routes!(people::who_am_i))
-        .routes(routes!(people::list_tokens, people::make_token))
-        .routes(routes!(people::revoke_token))
-        .routes(routes!(people::list_teams))
-        .routes(routes!(people::get_team, people::put_team, people::remove_team))
+        .routes(routes!(tokens::who_am_i))
+        .routes(routes!(tokens::list_tokens, tokens::make_token))
+        .routes(routes!(tokens::revoke_token))
+        .routes(routes!(teams::list_teams))
+        .routes(routes!(teams::get_team, teams::put_team, teams::remove_team))
         .routes(routes!(webhooks::list_webhooks, webhooks::add_webhook))
         .routes(routes!(webhooks::get_webhook, webhooks::remove_webhook))
         .routes(routes!(webhooks::list_deliveries))
