@@ -13,6 +13,7 @@ use crate::book::{Book, BookError, Desk};
 use crate::door::Door;
 use crate::files::Files;
 use crate::films::Films;
+use crate::gates::Gates;
 use crate::gather::{Gather, GatherError};
 use crate::hooks::{Courier, CourierError};
 use crate::http;
@@ -38,6 +39,10 @@ const SWEEP_EVERY: Duration = Duration::from_hours(1);
 pub struct Rules {
     /// Requests a second that each token may make in the long run.
     pub requests_per_second: u32,
+    /// What of the farm's allowance all tokens together ask for in a second: less than the farm grants
+    /// the studio's key, so that the door can read its list as well; 0 where it grants whatever is
+    /// asked.
+    pub farm_requests_per_second: u32,
     /// Whole files that no scene names, and that nobody has sent, asked for or used for so long, are
     /// thrown away.
     pub keep_files: Duration,
@@ -48,6 +53,8 @@ impl Default for Rules {
         Self {
             // As many as a farm grants a key.
             requests_per_second: 50,
+            // Nine tenths of what a farm grants unless its operator says otherwise.
+            farm_requests_per_second: 45,
             // Who sends a scene names its files within a working day, or sends them again.
             keep_files: Duration::from_hours(24),
         }
@@ -133,7 +140,7 @@ pub async fn open_with(
     rules: Rules,
     stop: watch::Receiver<bool>,
 ) -> Result<Open, ServeError> {
-    let Rules { requests_per_second, keep_files } = rules;
+    let Rules { requests_per_second, farm_requests_per_second, keep_files } = rules;
     let folder = |source| ServeError::Folder { path: data.to_owned(), source };
     std::fs::create_dir_all(data).map_err(folder)?;
     let book = Book::open(&book_path(data))?;
@@ -160,7 +167,7 @@ pub async fn open_with(
         gather: gather.clone(),
         news: news.clone(),
     };
-    let gates = http::Gates::new(requests_per_second);
+    let gates = Gates::new(requests_per_second, farm_requests_per_second);
     let door = Door {
         farm,
         book,

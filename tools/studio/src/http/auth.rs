@@ -1,15 +1,14 @@
 //! Who asks, and what he may.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 
-use super::gates::{Toll, Turn};
 use crate::book::{Refused, Role, Token};
 use crate::door::Door;
+use crate::gates::{Toll, Turn};
 use crate::gather::Known;
 use crate::problem::{Kind, Problem};
 use crate::views::now_ms;
@@ -42,11 +41,7 @@ impl Caller {
     /// # Errors
     /// Too many requests.
     pub async fn pays(&self, door: &Door, toll: Toll) -> Result<Turn, Problem> {
-        let (turn, wait) = door.gates.enter(&self.token.id, toll, Instant::now())?;
-        if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
-        }
-        Ok(turn)
+        door.gates.pass(&self.token.id, toll).await
     }
 
     /// Whether a job is this token's to see.

@@ -15,10 +15,10 @@ use tokio::sync::{broadcast, watch};
 
 use super::auth::Caller;
 use super::extract::{Params, Segments};
-use super::gates::Listening;
 use super::jobs::seen;
 use crate::book::Event;
 use crate::door::Door;
+use crate::gates::Listening;
 use crate::gather::Known;
 use crate::news::event_view;
 use crate::problem::{Kind, Problem};

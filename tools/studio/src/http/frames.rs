@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 use super::auth::Caller;
 use super::extract::{Params, Segments};
-use super::gates::Toll;
 use super::jobs::seen;
 use super::paging::{Part, cursor, number, rows};
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::gather::Known;
 use crate::problem::Problem;
 use crate::views::{Frame, Page, Tile, TileCounts, camera_name, tile_word};

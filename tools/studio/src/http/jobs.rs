@@ -15,10 +15,10 @@ use tokio::runtime::Handle;
 
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
-use super::gates::Toll;
 use super::paging::{after_job, job_place, rows};
 use crate::book::{Answer, Begun, Book, BookError, Desk, Role};
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::gather::Known;
 use crate::orders::Failure;
 use crate::problem::{Kind, Problem};

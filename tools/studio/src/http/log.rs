@@ -8,11 +8,11 @@ use protocol::VerdictKind;
 
 use super::auth::Caller;
 use super::extract::{Params, Segments};
-use super::gates::Toll;
 use super::jobs::seen;
 use super::paging::{Part, page};
 use crate::book::EventKind;
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::gather::Known;
 use crate::news::event_view;
 use crate::problem::Problem;

@@ -6,7 +6,6 @@ mod events;
 mod extract;
 mod files;
 mod frames;
-mod gates;
 mod jobs;
 mod lines;
 mod log;
@@ -38,7 +37,6 @@ use utoipa::openapi::{
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use gates::Gates;
 pub use lines::{Bounds, Caller as LineOf, Lobby};
 pub use teams::keep_to_budgets;
 

@@ -9,10 +9,10 @@ use protocol::limits::PAGE_ROWS_MAX;
 
 use super::auth::Caller;
 use super::extract::Params;
-use super::gates::Toll;
 use super::paging::{Part, cursor, number, page, rows};
 use crate::book::Role;
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::problem::Problem;
 use crate::views::{FarmView, NodeRow, Page, StatementRow, Wallet};
 

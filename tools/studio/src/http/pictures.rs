@@ -15,10 +15,10 @@ use tower_http::services::ServeFile;
 use super::auth::Caller;
 use super::extract::{Params, Segments};
 use super::frames::{Camera, frame_number, shot_index};
-use super::gates::Toll;
 use super::jobs::seen;
 use crate::door::Door;
 use crate::films::{Format, Ready};
+use crate::gates::Toll;
 use crate::gather::Known;
 use crate::problem::{Kind, Problem};
 
@@ -74,7 +74,7 @@ async fn picture(
     let format = seen.format(ending)?;
     let shot = shot_index(&known.summary.spec, frame, seen.camera.unwrap_or(0))?;
     let turn = caller.pays(door, Toll::Picture).await?;
-    let ready = door.films.picture(known, shot, format, seen.partial).await?;
+    let ready = door.films.picture(known, shot, (format, seen.partial), &turn).await?;
     // Its bytes are here, and are the farm's concern no more.
     drop(turn);
     serve(&ready, format.media_type(), request).await

@@ -11,10 +11,10 @@ use protocol::SceneId;
 
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
-use super::gates::Toll;
 use super::paging::{Part, page};
 use crate::book::Role;
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::problem::Problem;
 use crate::views::{NewScene, Page, Scene};
 

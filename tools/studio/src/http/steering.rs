@@ -9,10 +9,10 @@ use serde::Deserialize;
 
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
-use super::gates::Toll;
 use super::jobs::seen;
 use crate::book::Role;
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::problem::{Kind, Problem};
 use crate::views::{Job, Returned, now_ms};
 

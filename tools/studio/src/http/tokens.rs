@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
-use super::gates::Toll;
 use super::paging::{Part, page};
 use crate::book::{self, AddTokenError, Book, NewToken, Role};
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::problem::{Kind, Problem};
 use crate::views::{Page, now_ms, time, time_ms};
 

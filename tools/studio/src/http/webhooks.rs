@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
-use super::gates::Toll;
 use super::paging::{Part, cursor, number, page, rows};
 use crate::book::{Book, EventKind, Role};
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::hooks::{self, AddWebhookError, DeliveryState, NewWebhook};
 use crate::problem::{Kind, Problem};
 use crate::views::{Page, now_ms, time};

@@ -1,12 +1,18 @@
 //! How much each token may ask for, so that none keeps the others from asking.
 //!
-//! A farm grants the studio's one key an allowance, in which a quote weighs as much as 25 plain
-//! questions, and carries so many calls of it at once; all tokens share both.
+//! A farm grants the studio's one key an allowance, in which a price weighs as much as 25 plain
+//! questions, and carries so many calls of it at once; all tokens share both. A token has a rate of its
+//! own, in which requests weigh what they cost, and bounds of calls and streams. What the farm is asked
+//! is paced below its allowance, where the cheap would keep the dear out for ever: tokens take turns,
+//! however much each of them wants.
+
+mod bucket;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bucket::{Bucket, Rate};
 use protocol::limits::STREAMS_PER_CONNECTION_MAX;
 
 use crate::problem::{Kind, Problem};
@@ -15,6 +21,12 @@ use crate::problem::{Kind, Problem};
 const AT_ONCE_S: f64 = 4.0;
 /// Who asks faster than that waits, for at most so many seconds.
 const WAIT_S_MAX: f64 = 10.0;
+/// Seconds' worth of the farm's allowance that may be asked at once, as at the farm.
+const FARM_AT_ONCE_S: f64 = 10.0;
+/// Who waits for so long for the farm's allowance is sent away.
+const FARM_WAIT_MAX: Duration = Duration::from_secs(30);
+/// What a film costs of the farm's allowance (`scheduler/src/shell/door/turnstile.rs`).
+pub const FILM: f64 = 0.1;
 /// Calls at the farm that one token may have under way: of those that the studio's one line
 /// carries, a quarter is always left to the others.
 const CALLS_MAX: u32 = STREAMS_PER_CONNECTION_MAX / 4 * 3;
@@ -49,9 +61,8 @@ pub enum Toll {
 }
 
 impl Toll {
-    /// In requests. What the farm is asked is at least what it weighs there
-    /// (`scheduler/src/shell/door/turnstile.rs`); plain questions are more, so that a token which does
-    /// nothing else takes a fifth of what a farm usually grants.
+    /// In requests of the token's rate, beside the one that each is: about what it weighs at the farm,
+    /// or more where that is little.
     const fn weight(self) -> f64 {
         match self {
             Self::Request => 1.0,
@@ -59,6 +70,19 @@ impl Toll {
             Self::Steering => 6.0,
             Self::Scene | Self::Picture | Self::Receipt => 10.0,
             Self::Quote => 25.0,
+        }
+    }
+
+    /// What it costs of the farm's allowance (`scheduler/src/shell/door/turnstile.rs`), with the look
+    /// at the list that follows; a picture's films come on top.
+    const fn at_farm(self) -> f64 {
+        match self {
+            Self::Request | Self::List => 0.0,
+            Self::Picture => 2.0 * FILM,
+            Self::Look | Self::Scene => 2.0,
+            Self::Steering => 6.0,
+            Self::Receipt => 10.0,
+            Self::Quote => 27.0,
         }
     }
 
@@ -75,19 +99,27 @@ impl Toll {
 /// What tokens ask for; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Gates {
-    per_second: f64,
+    rate: Rate,
     by_token: Arc<Mutex<BTreeMap<String, Use>>>,
+    farm: Arc<AtFarm>,
+}
+
+/// What is asked of the farm, by all tokens.
+#[derive(Debug)]
+struct AtFarm {
+    rate: Rate,
+    /// Whoever has it is next: of each token one waits for it, so that they take turns.
+    left: tokio::sync::Mutex<Bucket>,
 }
 
 /// What a token asks for.
 #[derive(Debug)]
 struct Use {
-    /// Requests that it may make: a bucket that fills while it rests, and below zero where some
-    /// wait.
-    left: f64,
-    since: Instant,
+    left: Bucket,
     calls: u32,
     streams: u32,
+    /// Whoever has it stands for the token where the farm is asked.
+    first: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A stream that a token listens to, until this is dropped.
@@ -105,26 +137,39 @@ pub struct Turn {
     gates: Gates,
     token: String,
     calls: u32,
+    first: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Gates {
-    /// Each token may ask so often a second in the long run, and four times that at once.
+    /// Each token may ask so often a second in the long run, and four times that at once; the farm is
+    /// asked so often by all of them, and ten times that at once, or without a bound where it is 0.
     #[must_use]
-    pub fn new(per_second: u32) -> Self {
-        Self { per_second: f64::from(per_second), by_token: Arc::default() }
+    pub fn new(per_second: u32, farm_per_second: u32) -> Self {
+        let (per_second, of_farm) = (f64::from(per_second), f64::from(farm_per_second));
+        let rate = Rate { per_second, most: per_second * AT_ONCE_S };
+        let farm = Rate { per_second: of_farm, most: of_farm * FARM_AT_ONCE_S };
+        let left = tokio::sync::Mutex::new(Bucket::full(farm, Instant::now()));
+        Self { rate, by_token: Arc::default(), farm: Arc::new(AtFarm { rate: farm, left }) }
     }
 
-    /// Lets a request through once it has waited for so long.
+    /// Lets a request through when it is its turn.
+    ///
+    /// # Errors
+    /// Too many requests.
+    pub async fn pass(&self, token: &str, toll: Toll) -> Result<Turn, Problem> {
+        let (turn, wait) = self.enter(token, toll, Instant::now())?;
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        turn.ask_farm(toll.at_farm()).await?;
+        Ok(turn)
+    }
+
+    /// Lets a request of a token's through once it has waited for so long.
     ///
     /// # Errors
     /// Too many requests: too fast, or too many at the farm.
-    pub fn enter(
-        &self,
-        token: &str,
-        toll: Toll,
-        now: Instant,
-    ) -> Result<(Turn, Duration), Problem> {
-        let at_once = self.per_second * AT_ONCE_S;
+    fn enter(&self, token: &str, toll: Toll, now: Instant) -> Result<(Turn, Duration), Problem> {
         let mut by_token = self.lock();
         let of_token = self.of_token(&mut by_token, token, now);
         if of_token.calls + toll.calls() > CALLS_MAX {
@@ -136,16 +181,18 @@ impl Gates {
             );
             return Err(Problem::new(Kind::TooManyRequests, detail).after(1));
         }
-        let wait_s = of_token.take(toll, self.per_second, now).map_err(|late_s| {
-            let (per_second, weight) = (self.per_second, toll.weight());
+        let wait_s = of_token.left.take(self.rate, toll.weight(), now, WAIT_S_MAX);
+        let wait_s = wait_s.map_err(|late_s| {
+            let (Rate { per_second, most }, weight) = (self.rate, toll.weight());
             let detail = format!(
-                "a token may ask {per_second} times a second, and {at_once} at once, and this \
-                 counts as {weight}; wait {late_s} s"
+                "a token may ask {per_second} times a second, and {most} at once, and this counts as \
+                 {weight}; wait {late_s} s"
             );
             Problem::new(Kind::TooManyRequests, detail).after(late_s)
         })?;
         of_token.calls += toll.calls();
-        let turn = Turn { gates: self.clone(), token: token.to_owned(), calls: toll.calls() };
+        let (calls, first) = (toll.calls(), Arc::clone(&of_token.first));
+        let turn = Turn { gates: self.clone(), token: token.to_owned(), calls, first };
         Ok((turn, Duration::from_secs_f64(wait_s)))
     }
 
@@ -181,8 +228,8 @@ impl Gates {
         token: &str,
         now: Instant,
     ) -> &'a mut Use {
-        let left = self.per_second * AT_ONCE_S;
-        let new = || Use { left, since: now, calls: 0, streams: 0 };
+        let left = Bucket::full(self.rate, now);
+        let new = || Use { left, calls: 0, streams: 0, first: Arc::default() };
         by_token.entry(token.to_owned()).or_insert_with(new)
     }
 
@@ -192,22 +239,29 @@ impl Gates {
     }
 }
 
-impl Use {
-    /// Takes what a request costs, and says how long it has to wait for it; or, where that is too
-    /// long, in how many seconds to ask again. What is dearer than the bucket is large takes all of
-    /// it.
-    fn take(&mut self, toll: Toll, per_second: f64, now: Instant) -> Result<f64, u64> {
-        let at_once = per_second * AT_ONCE_S;
-        let rest_s = now.saturating_duration_since(self.since).as_secs_f64();
-        self.left = (self.left + rest_s * per_second).min(at_once);
-        self.since = self.since.max(now);
-        let left = self.left - toll.weight().min(at_once);
-        let wait_s = (-left / per_second).max(0.0);
-        if wait_s > WAIT_S_MAX {
-            return Err((wait_s - WAIT_S_MAX).ceil() as u64);
+impl Turn {
+    /// Waits until the farm may be asked for so much of its allowance.
+    ///
+    /// # Errors
+    /// Too many requests, of all tokens.
+    pub async fn ask_farm(&self, cost: f64) -> Result<(), Problem> {
+        let AtFarm { rate, left } = &*self.gates.farm;
+        if cost <= 0.0 || rate.per_second <= 0.0 {
+            return Ok(());
         }
-        self.left = left;
-        Ok(wait_s)
+        let waits = async {
+            let _first_of_token = self.first.lock().await;
+            let mut left = left.lock().await;
+            let wait_s = left.take(*rate, cost, Instant::now(), f64::INFINITY).unwrap_or(0.0);
+            // Whoever is next waits meanwhile; a sleep of nothing would still be one of a millisecond.
+            if wait_s > 0.0 {
+                tokio::time::sleep(Duration::from_secs_f64(wait_s)).await;
+            }
+        };
+        tokio::time::timeout(FARM_WAIT_MAX, waits).await.map_err(|_elapsed| {
+            let detail = "the farm is asked for as much as it allows the studio; ask again later";
+            Problem::new(Kind::TooManyRequests, detail).after(5)
+        })
     }
 }
 
@@ -240,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_token_may_burst_and_then_asks_at_its_rate() {
-        let (gates, start) = (Gates::new(50), Instant::now());
+        let (gates, start) = (Gates::new(50, 0), Instant::now());
         let after = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(passed(&gates, Toll::Request, start), (200, 700), "ten seconds' worth wait");
         assert_eq!(passed(&gates, Toll::Request, after(1)), (0, 50), "they are let in at its rate");
@@ -254,26 +308,24 @@ mod tests {
     /// 50 that a farm usually grants.
     #[test]
     fn what_is_dear_at_the_farm_is_dear_here() {
-        let check = |toll: Toll, at_farm: f64, most: f64| {
-            let (gates, start) = (Gates::new(50), Instant::now());
+        let check = |toll: Toll, most: f64| {
+            let (gates, start) = (Gates::new(50, 0), Instant::now());
             passed(&gates, toll, start);
-            let later = start + Duration::from_secs(10);
-            let (_, count) = passed(&gates, toll, later);
-            let per_second = count as f64 / 10.0 * at_farm;
-            // One more may fall into ten seconds than their tenfold.
-            let most = most + at_farm / 10.0;
+            let (_, count) = passed(&gates, toll, start + Duration::from_secs(10));
+            let per_second = count as f64 / 10.0 * toll.at_farm();
             assert!(count > 0 && per_second <= most, "{toll:?}: {per_second} a second");
         };
-        check(Toll::Look, 1.0, 13.0);
-        check(Toll::Steering, 6.0, 50.0);
-        check(Toll::Scene, 1.0, 10.0);
-        check(Toll::Receipt, 10.0, 50.0);
-        check(Toll::Quote, 25.0, 50.0);
+        check(Toll::Look, 26.0);
+        check(Toll::Steering, 51.0);
+        check(Toll::Scene, 10.0);
+        check(Toll::Picture, 1.0);
+        check(Toll::Receipt, 51.0);
+        check(Toll::Quote, 55.0);
     }
 
     #[test]
     fn two_dozen_orders_at_once_wait_and_are_let_in() {
-        let (gates, start) = (Gates::new(50), Instant::now());
+        let (gates, start) = (Gates::new(50, 0), Instant::now());
         let orders = (0..24).map(|_| {
             drop(gates.enter("a", Toll::Request, start));
             gates.enter("a", Toll::Quote, start).map(|(turn, _wait)| turn)
@@ -290,7 +342,7 @@ mod tests {
 
     #[test]
     fn what_is_dearer_than_the_bucket_takes_all_of_it() {
-        let (gates, start) = (Gates::new(1), Instant::now());
+        let (gates, start) = (Gates::new(1, 0), Instant::now());
         let (_turn, wait) = gates.enter("a", Toll::Quote, start).expect("let through");
         assert!(wait.is_zero());
         let (_turn, wait) = gates.enter("a", Toll::Request, start).expect("let through");
@@ -299,7 +351,7 @@ mod tests {
 
     #[test]
     fn two_hundred_watch_at_once_and_streams_are_bounded() {
-        let (gates, now) = (Gates::new(50), Instant::now());
+        let (gates, now) = (Gates::new(50, 0), Instant::now());
         let listen = |token: &str, count: u32| {
             (0..count).map(|_| gates.listen(token, now)).collect::<Result<Vec<_>, _>>()
         };
@@ -316,8 +368,33 @@ mod tests {
 
     #[test]
     fn a_picture_counts_as_its_fetches() {
-        let (gates, start) = (Gates::new(1_000), Instant::now());
+        let (gates, start) = (Gates::new(1_000, 0), Instant::now());
         let pictures = (0..100).map_while(|_| gates.enter("a", Toll::Picture, start).ok());
         assert_eq!(pictures.collect::<Vec<_>>().len(), 6);
+    }
+
+    /// Only the order of what is let through is looked at, and no time.
+    #[tokio::test]
+    async fn tokens_take_turns_where_the_farm_is_asked() {
+        let gates = Gates::new(1_000_000, 200);
+        // What may be asked at once is used up.
+        drop(
+            gates.pass("greedy", Toll::Request).await.expect("let through").ask_farm(2_000.0).await,
+        );
+        let (told, mut passed) = tokio::sync::mpsc::channel(100);
+        let mut asking = tokio::task::JoinSet::new();
+        for (token, toll) in [("greedy", Toll::Quote); 20].into_iter().chain([("b", Toll::Look)]) {
+            let (gates, told) = (gates.clone(), told.clone());
+            asking.spawn(async move {
+                let turn = gates.pass(token, toll).await.expect("let through");
+                told.send(token).await.expect("somebody listens");
+                drop(turn);
+            });
+        }
+        let mut order = Vec::new();
+        for _one in 0..3 {
+            order.extend(passed.recv().await);
+        }
+        assert_eq!(order, ["greedy", "b", "greedy"]);
     }
 }
