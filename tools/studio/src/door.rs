@@ -3,12 +3,12 @@
 use client::Farm;
 use tokio::sync::watch;
 
-use crate::book::Book;
+use crate::book::Desk;
 use crate::files::Files;
 use crate::films::Films;
+use crate::gates::Gates;
 use crate::gather::Gather;
 use crate::hooks::Courier;
-use crate::http::Gates;
 use crate::news::News;
 use crate::orders::Orders;
 use crate::scenes::Scenes;
@@ -18,7 +18,7 @@ pub struct Door {
     /// The farm.
     pub farm: Farm,
     /// What is remembered.
-    pub book: Book,
+    pub book: Desk,
     /// Files of scenes.
     pub files: Files,
     /// Scenes.
@@ -33,7 +33,7 @@ pub struct Door {
     pub news: News,
     /// Whoever posts to webhooks.
     pub courier: Courier,
-    /// How often each token may ask.
+    /// How much each token may ask for.
     pub gates: Gates,
     /// True once the door closes.
     pub stop: watch::Receiver<bool>,

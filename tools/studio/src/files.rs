@@ -1,56 +1,22 @@
 //! Files of scenes, each under the SHA-256 of its bytes: what is here is never sent twice, and what
 //! was cut off goes on where it ended.
 
-use std::collections::BTreeSet;
-use std::fmt;
-use std::io::{self, Read as _};
+mod hash;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use n0_future::StreamExt as _;
 use protocol::limits::SCENE_BYTES_MAX;
-use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 
+pub use hash::{FileHash, HashError};
+
 use crate::views::FileState;
-
-/// SHA-256 of a file's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FileHash([u8; 32]);
-
-/// Text that is no hash.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no SHA-256; write it as 64 hexadecimal digits")]
-pub struct HashError(String);
-
-impl FromStr for FileHash {
-    type Err = HashError;
-
-    fn from_str(text: &str) -> Result<Self, HashError> {
-        let error = || HashError(text.chars().take(80).collect());
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(error());
-        }
-        let mut bytes = [0; 32];
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_not_ascii| error())?;
-            // `from_str_radix` takes a sign.
-            let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-            let parsed = u8::from_str_radix(digits, 16).ok().filter(|_| plain);
-            *byte = parsed.ok_or_else(error)?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl fmt::Display for FileHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
 
 /// Why bytes were not taken.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +66,16 @@ pub enum PutError {
 #[derive(Debug, Clone)]
 pub struct Files {
     folder: PathBuf,
-    under_way: Arc<Mutex<BTreeSet<FileHash>>>,
+    in_use: Arc<Mutex<InUse>>,
+}
+
+/// Files that somebody is about to use.
+#[derive(Debug, Default)]
+struct InUse {
+    /// They are being sent.
+    sent: BTreeSet<FileHash>,
+    /// So many scenes are being made of them.
+    held: BTreeMap<FileHash, u32>,
 }
 
 /// How workplaces are named.
@@ -126,7 +101,7 @@ impl Files {
                 std::fs::remove_dir_all(entry.path())?;
             }
         }
-        Ok(Self { folder: folder.to_owned(), under_way: Arc::default() })
+        Ok(Self { folder: folder.to_owned(), in_use: Arc::default() })
     }
 
     /// Where a whole file is.
@@ -158,11 +133,27 @@ impl Files {
         self.path(hash).is_file()
     }
 
-    /// How far a file has come; none where nothing of it is here.
+    /// Notes that a file is wanted now, so that it is not swept for a while; whether it is whole.
+    #[must_use]
+    pub fn touch(&self, hash: FileHash) -> bool {
+        // Nobody sweeps it meanwhile.
+        let _in_use = self.in_use();
+        let file = std::fs::OpenOptions::new().write(true).open(self.path(hash));
+        match file.and_then(|file| file.set_modified(SystemTime::now())) {
+            Ok(()) => true,
+            // It is there all the same, and only looks older than it is.
+            Err(_) => self.has(hash),
+        }
+    }
+
+    /// How far a file has come; none where nothing of it is here. Who hears that it is whole does not
+    /// send it: that keeps it for a while.
     #[must_use]
     pub fn state(&self, hash: FileHash) -> Option<FileState> {
         let sha256 = hash.to_string();
-        if let Ok(found) = std::fs::metadata(self.path(hash)) {
+        if self.touch(hash)
+            && let Ok(found) = std::fs::metadata(self.path(hash))
+        {
             let (size_bytes, received_bytes) = (found.len(), found.len());
             return Some(FileState { sha256, size_bytes, received_bytes, complete: true });
         }
@@ -215,8 +206,23 @@ impl Files {
     }
 
     fn turn(&self, hash: FileHash) -> Option<Turn> {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.insert(hash).then(|| Turn { hash, under_way: Arc::clone(&self.under_way) })
+        self.in_use().sent.insert(hash).then(|| Turn { hash, files: self.clone() })
+    }
+
+    /// Keeps files where they are, as far as they are here, until this is dropped.
+    #[must_use]
+    pub fn hold(&self, hashes: impl IntoIterator<Item = FileHash>) -> Held {
+        let hashes: Vec<FileHash> = hashes.into_iter().collect();
+        let mut in_use = self.in_use();
+        for hash in &hashes {
+            *in_use.held.entry(*hash).or_default() += 1;
+        }
+        Held { hashes, files: self.clone() }
+    }
+
+    fn in_use(&self) -> MutexGuard<'_, InUse> {
+        // Sets are whole after any panic.
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what comes; returns how much is here then.
@@ -268,7 +274,7 @@ impl Files {
         let files = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let part = files.part(hash);
-            let found = hash_of(&part)?;
+            let found = FileHash::of(&part)?;
             if found != hash {
                 std::fs::remove_file(&part)?;
                 std::fs::remove_file(files.part_size(hash))?;
@@ -280,6 +286,8 @@ impl Files {
             }
             std::fs::rename(&part, &path)?;
             std::fs::remove_file(files.part_size(hash))?;
+            // Its last bytes may have come long before.
+            let _is_there = files.touch(hash);
             Ok(())
         });
         done.await.map_err(io::Error::other)?
@@ -302,11 +310,61 @@ impl Files {
         Ok(thrown)
     }
 
-    /// Forgets a whole file.
+    /// Whole files that nobody has sent, asked for or used for so long.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn unused(&self, unused_for: Duration) -> io::Result<Vec<FileHash>> {
+        let mut unused = Vec::new();
+        for folder in std::fs::read_dir(&self.folder)? {
+            let folder = folder?;
+            if folder.file_name().len() != 2 {
+                continue;
+            }
+            for file in std::fs::read_dir(folder.path())? {
+                let name = file?.file_name();
+                let hash = name.to_str().and_then(|name| name.parse().ok());
+                if let Some(hash) = hash
+                    && self.is_unused(hash, unused_for).is_some()
+                {
+                    unused.push(hash);
+                }
+            }
+        }
+        Ok(unused)
+    }
+
+    /// Forgets a whole file that nobody has used for so long, unless somebody is about to; how many
+    /// bytes it had.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn sweep(&self, hash: FileHash, unused_for: Duration) -> io::Result<Option<u64>> {
+        let in_use = self.in_use();
+        if in_use.sent.contains(&hash) || in_use.held.contains_key(&hash) {
+            return Ok(None);
+        }
+        let Some(bytes) = self.is_unused(hash, unused_for) else { return Ok(None) };
+        std::fs::remove_file(self.path(hash))?;
+        Ok(Some(bytes))
+    }
+
+    /// How many bytes a file has that is here and that nobody has used for so long.
+    fn is_unused(&self, hash: FileHash, unused_for: Duration) -> Option<u64> {
+        let found = std::fs::metadata(self.path(hash)).ok()?;
+        let age = found.modified().ok()?.elapsed().unwrap_or_default();
+        (age >= unused_for).then_some(found.len())
+    }
+
+    /// Forgets a whole file, unless a scene is being made of it.
     ///
     /// # Errors
     /// The disk.
     pub fn remove(&self, hash: FileHash) -> io::Result<()> {
+        let in_use = self.in_use();
+        if in_use.held.contains_key(&hash) {
+            return Ok(());
+        }
         match std::fs::remove_file(self.path(hash)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _gone => Ok(()),
@@ -317,88 +375,35 @@ impl Files {
 /// The right to send a file.
 struct Turn {
     hash: FileHash,
-    under_way: Arc<Mutex<BTreeSet<FileHash>>>,
+    files: Files,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.remove(&self.hash);
+        self.files.in_use().sent.remove(&self.hash);
     }
 }
 
-fn hash_of(path: &Path) -> io::Result<FileHash> {
-    let mut file = std::fs::File::open(path)?;
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(FileHash(hasher.finalize().into())),
-            count => hasher.update(&buffer[..count]),
+/// Files that stay where they are until this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    hashes: Vec<FileHash>,
+    files: Files,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut in_use = self.files.in_use();
+        for hash in &self.hashes {
+            if let Some(count) = in_use.held.get_mut(hash) {
+                *count -= 1;
+                if *count == 0 {
+                    in_use.held.remove(hash);
+                }
+            }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hash(bytes: &[u8]) -> FileHash {
-        FileHash(Sha256::digest(bytes).into())
-    }
-
-    async fn put(
-        files: &Files,
-        of: &[u8],
-        offset: u64,
-        bytes: &'static [u8],
-    ) -> Result<FileState, PutError> {
-        files.put(hash(of), offset, of.len() as u64, Body::from(bytes)).await
-    }
-
-    #[test]
-    fn hashes_are_sixty_four_digits() {
-        let text = "00ff".repeat(16);
-        assert_eq!(text.parse::<FileHash>().expect("a hash").to_string(), text);
-        for bad in ["", "00", &"0g".repeat(32), &"+f".repeat(32), &"é".repeat(32)] {
-            assert!(bad.parse::<FileHash>().is_err(), "{bad}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_file_comes_in_pieces_and_goes_on_where_it_ended() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let files = Files::open(folder.path()).expect("opens");
-        let whole = b"what is here is never sent twice";
-        assert_eq!(files.state(hash(whole)), None);
-        let state = put(&files, whole, 0, &whole[..10]).await.expect("taken");
-        assert_eq!((state.received_bytes, state.complete), (10, false));
-        let again = Files::open(folder.path()).expect("opens");
-        let wrong = put(&again, whole, 0, &whole[..10]).await;
-        assert!(matches!(wrong, Err(PutError::Offset { received_bytes: 10 })), "{wrong:?}");
-        let state = put(&again, whole, 10, &whole[10..]).await.expect("taken");
-        assert!(state.complete && files.has(hash(whole)));
-        assert_eq!(std::fs::read(files.path(hash(whole))).expect("there"), whole);
-        let state = put(&files, whole, 0, b"ignored").await.expect("it is here already");
-        assert!(state.complete);
-    }
-
-    #[tokio::test]
-    async fn bytes_of_another_hash_or_size_are_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let files = Files::open(folder.path()).expect("opens");
-        let other = put(&files, b"these", 0, b"those").await;
-        assert!(matches!(&other, Err(PutError::Hash { found }) if *found == hash(b"those")));
-        assert_eq!(files.state(hash(b"these")), None, "thrown away");
-        let many = put(&files, b"these", 0, b"these and more").await;
-        assert!(matches!(many, Err(PutError::TooMany(5))), "{many:?}");
-        put(&files, b"these", 0, b"th").await.expect("taken");
-        let size = files.put(hash(b"these"), 2, 9, Body::from("ese")).await;
-        assert!(matches!(size, Err(PutError::OtherSize { before: 5, now: 9 })), "{size:?}");
-        let anew = files.put(hash(b"these"), 0, 9, Body::from("thes")).await.expect("begun anew");
-        assert_eq!((anew.size_bytes, anew.received_bytes), (9, 4));
-        let right = put(&files, b"these", 0, b"these").await.expect("begun anew");
-        assert!(right.complete);
-        let huge = files.put(hash(b"huge"), 0, u64::MAX, Body::empty()).await;
-        assert!(matches!(huge, Err(PutError::TooLarge(u64::MAX))), "{huge:?}");
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use protocol::{JobId, JobSpec, ShotIndex};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 
+use crate::gates::{FILM, Turn};
 use crate::gather::Known;
 use crate::problem::{Kind, Problem};
 
@@ -22,7 +23,7 @@ const JOBS_KEPT: usize = 16;
 /// Bytes of finished files that are kept.
 const FILES_BYTES_MAX: u64 = 8 << 30;
 /// Films asked for at once: enough to hide the network, few enough to hold in memory.
-const FETCHES: usize = 4;
+pub const FETCHES: usize = 4;
 /// Pictures put together at once: each may take a gigabyte.
 const AT_ONCE: usize = 2;
 
@@ -108,7 +109,8 @@ impl Films {
         Ok(Self { farm, folder: folder.to_owned(), jobs: Arc::default(), at_once })
     }
 
-    /// A shot of a job as a file; unless `partial`, only when nothing of it is missing.
+    /// A shot of a job as a file, for whose turn it is; unless `partial`, only when nothing of it is
+    /// missing.
     ///
     /// # Errors
     /// Not complete; expired; the farm; the disk.
@@ -116,8 +118,8 @@ impl Films {
         &self,
         known: &Known,
         shot: ShotIndex,
-        format: Format,
-        partial: bool,
+        (format, partial): (Format, bool),
+        turn_at_farm: &Turn,
     ) -> Result<Ready, Problem> {
         let summary = &known.summary;
         if summary.expired {
@@ -136,7 +138,8 @@ impl Films {
         }
         let turn = Arc::clone(&self.at_once).acquire_owned().await;
         let turn = turn.map_err(|error| Problem::internal(&error))?;
-        let whole = self.frame(summary.job, &summary.spec, shot, &units).await?;
+        let job = (summary.job, &summary.spec);
+        let whole = self.frame(job, shot, &units, turn_at_farm).await?;
         let is_whole =
             whole.frame.is_complete() || (summary.status.is_over() && whole.frame.has_no_hole());
         if !is_whole && !partial {
@@ -185,10 +188,10 @@ impl Films {
     /// Fetches a shot's films and puts them together.
     async fn frame(
         &self,
-        job: JobId,
-        spec: &JobSpec,
+        (job, spec): (JobId, &JobSpec),
         shot: ShotIndex,
         units: &[AcceptedUnit],
+        turn: &Turn,
     ) -> Result<Whole, Problem> {
         let mut shots = Shots::new(job, spec);
         let (mut queue, mut fetches) = (units.iter().cloned(), JoinSet::new());
@@ -196,6 +199,7 @@ impl Films {
             while fetches.len() < FETCHES
                 && let Some(unit) = queue.next()
             {
+                turn.ask_farm(FILM).await?;
                 let (farm, spec) = (self.farm.clone(), spec.clone());
                 fetches.spawn(async move { farm.film(&spec, &unit).await });
             }

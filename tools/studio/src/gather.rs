@@ -15,7 +15,7 @@ use protocol::limits::PAGE_ROWS_MAX;
 use protocol::view::{JobStatus, JobSummary, TileStatus};
 use tokio::sync::{Notify, watch};
 
-use crate::book::{Book, BookError};
+use crate::book::{Book, BookError, Desk};
 use crate::news::{Happened, News};
 use crate::views;
 
@@ -63,10 +63,10 @@ pub struct Gather {
 
 struct Inner {
     farm: Farm,
-    book: Book,
+    book: Desk,
     news: News,
     jobs: RwLock<Jobs>,
-    round: tokio::sync::Mutex<u64>,
+    round: Arc<tokio::sync::Mutex<u64>>,
     wake: Notify,
 }
 
@@ -78,9 +78,9 @@ impl Gather {
     ///
     /// # Errors
     /// The farm, or the book.
-    pub async fn open(farm: Farm, book: Book, news: News) -> Result<Self, GatherError> {
+    pub async fn open(farm: Farm, book: Desk, news: News) -> Result<Self, GatherError> {
         let (jobs, wake) = (RwLock::default(), Notify::new());
-        let round = tokio::sync::Mutex::new(0);
+        let round = Arc::default();
         let gather = Self { inner: Arc::new(Inner { farm, book, news, jobs, round, wake }) };
         gather.read_list().await?;
         Ok(gather)
@@ -144,12 +144,12 @@ impl Gather {
             match round.await {
                 Ok(()) if is_lost => {
                     is_lost = false;
-                    self.inner.news.farm(true, None);
+                    self.tell_of_farm(true, None).await;
                 }
                 Err(GatherError::Farm(error)) if !is_lost && error.refusal().is_none() => {
                     is_lost = true;
                     tracing::warn!("the farm is away: {}", error.words());
-                    self.inner.news.farm(false, Some(error.words()));
+                    self.tell_of_farm(false, Some(error.words())).await;
                 }
                 Err(GatherError::Book(error)) => tracing::error!("the jobs' book: {error}"),
                 _same => {}
@@ -163,6 +163,11 @@ impl Gather {
         }
     }
 
+    async fn tell_of_farm(&self, is_found: bool, reason: Option<String>) {
+        let news = self.inner.news.clone();
+        self.inner.book.with(move |book| news.farm(book, is_found, reason)).await;
+    }
+
     fn has_open(&self) -> bool {
         self.inner.read().by_id.values().any(|known| !known.summary.status.is_over())
     }
@@ -170,7 +175,7 @@ impl Gather {
     /// Reads the list from its newest job on, as far as there may be news.
     async fn read_list(&self) -> Result<(), GatherError> {
         // One reader at a time: an older answer must not follow a newer one.
-        let mut round = self.inner.round.lock().await;
+        let mut round = Arc::clone(&self.inner.round).lock_owned().await;
         *round += 1;
         let mut open: BTreeSet<JobId> = {
             let jobs = self.inner.read();
@@ -180,11 +185,23 @@ impl Gather {
         let mut offset = 0;
         loop {
             let page = self.inner.farm.jobs(offset, PAGE_ROWS_MAX).await?;
-            let (count, mut unknown) = (page.len() as u32, 0);
-            for summary in page {
+            let count = page.len() as u32;
+            for summary in &page {
                 open.remove(&summary.job);
-                unknown += u32::from(self.take(summary)?);
             }
+            for job in self.ended_undone(&page) {
+                self.count(job, *round).await?;
+            }
+            let gather = self.clone();
+            let taken = self.inner.book.with(move |book| {
+                let mut take = page.into_iter().map(|summary| gather.take(book, summary));
+                let unknown = take.try_fold(0, |unknown, new| Ok(unknown + u32::from(new?)));
+                // The round lasts until it is taken in, also when whoever asked has hung up.
+                (round, unknown)
+            });
+            let (same_round, unknown) = taken.await;
+            let unknown = unknown.map_err(GatherError::Book)?;
+            round = same_round;
             offset += count;
             let is_last = count < PAGE_ROWS_MAX;
             if is_last || (open.is_empty() && unknown == 0) {
@@ -194,7 +211,7 @@ impl Gather {
     }
 
     /// Takes news of a job in; whether it was not known.
-    fn take(&self, summary: JobSummary) -> Result<bool, GatherError> {
+    fn take(&self, book: &Book, summary: JobSummary) -> Result<bool, BookError> {
         let before = self.get(summary.job);
         let is_same = before.as_ref().is_some_and(|before| before.summary == summary);
         let is_ours = before.as_ref().is_some_and(|before| before.submitted_by.is_some());
@@ -204,7 +221,7 @@ impl Gather {
         // The farm may have it a moment before the book says whose it is.
         let commitment = match is_ours {
             true => None,
-            false => self.inner.book.of_job(summary.job)?,
+            false => book.of_job(summary.job)?,
         };
         if is_same && commitment.is_none() {
             return Ok(false);
@@ -220,8 +237,8 @@ impl Gather {
             (known.team, known.submitted_by) = (commitment.team, Some(commitment.token_name));
         }
         self.inner.write().insert(known.clone());
-        self.tell(before.as_ref(), &known, becomes_ours)?;
-        self.settle(&known)?;
+        self.tell(book, before.as_ref(), &known, becomes_ours)?;
+        settle(book, &known)?;
         Ok(before.is_none())
     }
 
@@ -229,13 +246,14 @@ impl Gather {
     /// ordered here.
     fn tell(
         &self,
+        book: &Book,
         before: Option<&Known>,
         known: &Known,
         becomes_ours: bool,
-    ) -> Result<(), GatherError> {
+    ) -> Result<(), BookError> {
         let mut news = Vec::new();
         let id = known.summary.job.to_string();
-        if becomes_ours && self.inner.book.last_event_of(&id)?.is_none() {
+        if becomes_ours && book.last_event_of(&id)?.is_none() {
             news.push(Happened::ordered(known));
         }
         let was_open = before.is_some_and(|before| !before.summary.status.is_over());
@@ -244,17 +262,37 @@ impl Gather {
             let before = before.filter(|before| before.submitted_by.is_some() || !becomes_ours);
             news.extend(happened(before.map(|it| &it.summary), known));
         }
-        self.inner.news.jobs(news);
+        self.inner.news.jobs(book, news);
         Ok(())
     }
 
-    /// What came back is no longer committed.
-    fn settle(&self, known: &Known) -> Result<(), BookError> {
-        let JobSummary { job, refunded, status, .. } = known.summary;
-        if known.submitted_by.is_some() && (status.is_over() || !refunded.is_zero()) {
-            self.inner.book.settle(job, refunded, status.is_over())?;
-        }
-        Ok(())
+    /// Jobs of a page that have ended since, before they were done: their last news is to say how
+    /// far they came.
+    fn ended_undone(&self, page: &[JobSummary]) -> Vec<JobId> {
+        let jobs = self.inner.read();
+        let was_open =
+            |job: &JobId| jobs.by_id.get(job).is_some_and(|known| !known.summary.status.is_over());
+        let ended = page.iter().filter(|it| it.status.is_over() && it.status != JobStatus::Done);
+        ended.map(|it| it.job).filter(was_open).collect()
+    }
+
+    /// Counts the accepted tiles of a job; the job, where it goes on.
+    async fn count(&self, job: JobId, round: u64) -> Result<Option<Known>, GatherError> {
+        // Nothing is accepted after all versions: only the tiles are wanted.
+        let update = match self.inner.farm.watch(job, u64::MAX, Duration::ZERO).await {
+            Ok(update) => update,
+            Err(error) if error.refusal().is_some() => {
+                tracing::warn!(%job, "its tiles were not counted: {}", error.words());
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let accepted = update.tiles.iter().filter(|it| **it == TileStatus::Accepted).count();
+        let mut jobs = self.inner.write();
+        let Some(known) = jobs.by_id.get_mut(&job) else { return Ok(None) };
+        known.tiles_accepted = accepted as u64;
+        known.counted = Some((update.summary.units_accepted, round));
+        Ok((!known.summary.status.is_over()).then(|| known.clone()))
     }
 
     /// Counts tiles of a few open jobs whose units have changed.
@@ -274,26 +312,11 @@ impl Gather {
         };
         stale.sort_unstable();
         for (_, job) in stale.into_iter().take(COUNTED_PER_ROUND) {
-            // Nothing is accepted after all versions: only the tiles are wanted.
-            let update = match self.inner.farm.watch(job, u64::MAX, Duration::ZERO).await {
-                Ok(update) => update,
-                Err(error) if error.refusal().is_some() => {
-                    tracing::warn!(%job, "its tiles were not counted: {}", error.words());
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            let accepted = update.tiles.iter().filter(|it| **it == TileStatus::Accepted).count();
-            let changed = {
-                let mut jobs = self.inner.write();
-                let Some(known) = jobs.by_id.get_mut(&job) else { continue };
-                let is_open = !known.summary.status.is_over();
-                known.tiles_accepted = accepted as u64;
-                known.counted = Some((update.summary.units_accepted, round));
-                is_open.then(|| known.clone())
-            };
+            let changed = self.count(job, round).await?;
             if let Some(known) = changed {
-                self.inner.news.jobs(vec![Happened::progress(&known)]);
+                let news = self.inner.news.clone();
+                let progress = move |book: &Book| news.jobs(book, vec![Happened::progress(&known)]);
+                self.inner.book.with(progress).await;
             }
         }
         Ok(())
@@ -315,6 +338,15 @@ impl Jobs {
         self.by_age.insert((known.summary.ordered_ms, known.summary.job));
         self.by_id.insert(known.summary.job, known)
     }
+}
+
+/// What came back is no longer committed.
+fn settle(book: &Book, known: &Known) -> Result<(), BookError> {
+    let JobSummary { job, refunded, status, .. } = known.summary;
+    if known.submitted_by.is_some() && (status.is_over() || !refunded.is_zero()) {
+        book.settle(job, refunded, status.is_over())?;
+    }
+    Ok(())
 }
 
 /// What the difference between two words on a job tells.

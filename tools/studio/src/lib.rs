@@ -5,6 +5,7 @@
 //! - [`http`] is what is asked and answered; [`views`] are its words, [`problem`] its errors.
 //! - [`Gather`](gather::Gather) reads the studio's jobs once for everybody, and tells
 //!   [`News`](news::News) what is new.
+//! - [`Gates`](gates::Gates) bounds what each token asks for.
 //! - [`Orders`](orders::Orders) spends, and nobody else.
 //! - [`files`] and [`scenes`] are what was sent, [`films`] what comes back.
 //! - [`book`] is what is remembered: tokens, teams, orders, answers, events; [`hooks`] posts them.
@@ -17,6 +18,7 @@ mod clock;
 mod door;
 pub mod files;
 pub mod films;
+pub mod gates;
 pub mod gather;
 pub mod hooks;
 pub mod http;
@@ -28,4 +30,4 @@ mod serve;
 pub mod views;
 
 pub use door::Door;
-pub use serve::{Open, ServeError, book_path, open};
+pub use serve::{Open, Rules, ServeError, book_path, open, open_with};

@@ -1,6 +1,6 @@
 //! What happens, told to whoever listens: kept in the book, streamed, posted to webhooks.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::Tokens;
 use protocol::view::JobStatus;
@@ -14,10 +14,11 @@ use crate::views::{self, now_ms};
 /// Events that a slow listener may be behind before it has to look into the book.
 const LISTENERS_BEHIND_MAX: usize = 1024;
 
-/// Who tells.
+/// Who tells. What is told is in the book first: whoever tells is where that may be waited for.
 #[derive(Clone)]
 pub struct News {
-    book: Book,
+    /// Held while something is told: listeners hear in the order of the book.
+    turn: Arc<Mutex<()>>,
     told: broadcast::Sender<Arc<Event>>,
     courier: Arc<Notify>,
 }
@@ -80,10 +81,11 @@ impl Happened {
 }
 
 impl News {
-    /// Keeps events in this book, and wakes whoever posts them.
+    /// Wakes whoever posts events.
     #[must_use]
-    pub fn new(book: Book, courier: Arc<Notify>) -> Self {
-        Self { book, told: broadcast::channel(LISTENERS_BEHIND_MAX).0, courier }
+    pub fn new(courier: Arc<Notify>) -> Self {
+        let (turn, told) = (Arc::default(), broadcast::channel(LISTENERS_BEHIND_MAX).0);
+        Self { turn, told, courier }
     }
 
     /// Hears what happens from now on.
@@ -93,24 +95,24 @@ impl News {
     }
 
     /// Jobs have changed.
-    pub fn jobs(&self, happened: Vec<Happened>) {
+    pub fn jobs(&self, book: &Book, happened: Vec<Happened>) {
         let time_ms = now_ms();
         let new = |it: Happened| {
             let Happened { kind, job, team, body } = it;
             NewEvent { kind, time_ms, job: Some(job), team, body }
         };
-        self.tell(happened.into_iter().map(new).collect());
+        self.tell(book, happened.into_iter().map(new).collect());
     }
 
     /// The farm was found again, or lost.
-    pub fn farm(&self, is_found: bool, reason: Option<String>) {
+    pub fn farm(&self, book: &Book, is_found: bool, reason: Option<String>) {
         let kind = if is_found { EventKind::FarmFound } else { EventKind::FarmLost };
         let body = json!({ "reason": reason });
-        self.tell(vec![NewEvent { kind, time_ms: now_ms(), job: None, team: None, body }]);
+        self.tell(book, vec![NewEvent { kind, time_ms: now_ms(), job: None, team: None, body }]);
     }
 
     /// A team's budget is nearly used up, or is.
-    pub fn budget(&self, team: &str, is_exhausted: bool, committed: Tokens) {
+    pub fn budget(&self, book: &Book, team: &str, is_exhausted: bool, committed: Tokens) {
         let (kind, word) = match is_exhausted {
             true => (EventKind::BudgetExhausted, "is used up"),
             false => (EventKind::BudgetWarning, "is nearly used up"),
@@ -118,16 +120,17 @@ impl News {
         let reason = format!("the budget of {team} {word}: {committed} tokens are committed");
         let body = json!({ "reason": reason });
         let team = Some(team.to_owned());
-        self.tell(vec![NewEvent { kind, time_ms: now_ms(), job: None, team, body }]);
+        self.tell(book, vec![NewEvent { kind, time_ms: now_ms(), job: None, team, body }]);
     }
 
-    fn tell(&self, new: Vec<NewEvent>) {
+    fn tell(&self, book: &Book, new: Vec<NewEvent>) {
         if new.is_empty() {
             return;
         }
         // Progress may be lost with the power; what matters may not.
         let is_durable = new.iter().any(|event| event.kind != EventKind::JobProgress);
-        match self.book.append(new, is_durable) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        match book.append(new, is_durable) {
             Ok(events) => {
                 self.courier.notify_one();
                 for event in events {
@@ -145,4 +148,30 @@ impl News {
 pub fn event_view(event: &Event) -> views::Event {
     let told = serde_json::from_value(event.to_json());
     told.expect("invariant: the bodies of events are written above")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::scratch::book;
+
+    #[test]
+    fn listeners_hear_in_the_order_of_the_book() {
+        let (_dir, book) = book();
+        let news = News::new(Arc::default());
+        let mut heard = news.listen();
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (news, book) = (&news, &book);
+                scope.spawn(move || {
+                    for _again in 0..50 {
+                        news.budget(book, &format!("team {number}"), true, Tokens::ZERO);
+                    }
+                });
+            }
+        });
+        let told = std::iter::from_fn(|| heard.try_recv().ok());
+        let ids: Vec<u64> = told.map(|event| event.id).collect();
+        assert_eq!(ids, (1..=400).collect::<Vec<u64>>());
+    }
 }

@@ -5,7 +5,7 @@ use protocol::message::RefusedCode;
 use protocol::{JobId, JobSpec, Quote, QuoteId, SceneId, Schedule, Tokens};
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Book, BookError, CommitError, NewCommitment, Token};
+use crate::book::{Book, BookError, CommitError, Desk, NewCommitment, Token};
 use crate::gather::{Gather, Known};
 use crate::news::News;
 use crate::problem::{Kind, Problem, words};
@@ -18,7 +18,7 @@ pub struct Orders {
     /// The farm.
     pub farm: Farm,
     /// What was ordered before.
-    pub book: Book,
+    pub book: Desk,
     /// What is ordered from.
     pub scenes: Scenes,
     /// Where jobs are seen.
@@ -128,8 +128,9 @@ impl Orders {
             return Err(Failure::before(Problem::too_dear(quote.price, max_cost)));
         }
         let note = Note { spec, quote, schedule };
-        let noted = self.book.note(&token.id, key, &note.to_bytes());
-        noted.map_err(|error| Failure::before(Problem::internal(&error)))?;
+        let (id, key, bytes) = (token.id.clone(), key.to_owned(), note.to_bytes());
+        let noted = self.book.with(move |book| book.note(&id, &key, &bytes));
+        noted.await.map_err(|error| Failure::before(Problem::internal(&error)))?;
         self.give(note, token).await
     }
 
@@ -153,12 +154,12 @@ impl Orders {
     /// Sets the price aside and gives the order; what was set aside before for the same order stays
     /// so once.
     async fn give(&self, note: Note, token: &Token) -> Result<Known, Failure> {
-        self.commit(token, &note)?;
+        self.commit(token, &note).await?;
         let Note { spec, quote, schedule } = note;
         match self.farm.order(&spec, &quote, schedule).await {
             Ok(job) => self.taken(quote.id, job).await,
             Err(error) if error.refusal().is_some() => {
-                self.withdraw(quote.id);
+                self.withdraw(quote.id).await;
                 Err(Failure { is_refused_by_farm: true, ..Failure::before(error) })
             }
             Err(error) => Err(Failure::unknown(error)),
@@ -169,15 +170,15 @@ impl Orders {
     /// this: nobody may come back for them, and they hold what they may cost.
     pub async fn settle_unknown(&self, older_than_ms: u64) -> Result<(), BookError> {
         let before_ms = now_ms().saturating_sub(older_than_ms);
-        let open = self.book.open_commitments()?.into_iter();
+        let open = self.book.with(Book::open_commitments).await?.into_iter();
         for unknown in open.filter(|it| it.job.is_none() && it.ordered_ms <= before_ms) {
             let Some(Note { spec, quote, schedule }) = Note::parse(&unknown.note) else {
                 tracing::warn!(quote = %unknown.quote, "an order of another release counts until an owner looks at it");
                 continue;
             };
             match self.farm.order(&spec, &quote, schedule).await {
-                Ok(job) => drop(self.book.ordered(quote.id, job)?),
-                Err(error) if error.refusal().is_some() => self.withdraw(quote.id),
+                Ok(job) => drop(self.book.with(move |book| book.ordered(quote.id, job)).await?),
+                Err(error) if error.refusal().is_some() => self.withdraw(quote.id).await,
                 Err(error) => tracing::info!("it is still not known: {}", error.words()),
             }
         }
@@ -186,8 +187,8 @@ impl Orders {
 
     /// The farm has it: whoever listens hears of it from [`Gather`].
     async fn taken(&self, quote: QuoteId, job: JobId) -> Result<Known, Failure> {
-        let kept = self.book.ordered(quote, job);
-        kept.map_err(|error| Failure::unknown(Problem::internal(&error)))?;
+        let kept = self.book.with(move |book| book.ordered(quote, job));
+        kept.await.map_err(|error| Failure::unknown(Problem::internal(&error)))?;
         self.gather.look().await.map_err(Failure::unknown)?;
         self.gather.get(job).ok_or_else(|| {
             let detail = format!("the farm took {job} and does not list it");
@@ -195,7 +196,7 @@ impl Orders {
         })
     }
 
-    fn commit(&self, token: &Token, note: &Note) -> Result<(), Failure> {
+    async fn commit(&self, token: &Token, note: &Note) -> Result<(), Failure> {
         let new = NewCommitment {
             quote: note.quote.id,
             team: token.team.clone(),
@@ -204,17 +205,24 @@ impl Orders {
             price: note.quote.price,
             note: note.to_bytes(),
         };
-        match self.book.commit(new, token.jobs_max, now_ms()) {
-            Ok(committed) => {
-                if let (true, Some(team)) = (committed.warned, &token.team) {
-                    self.news.budget(team, false, self.committed(team));
+        let (news, team, jobs_max) = (self.news.clone(), token.team.clone(), token.jobs_max);
+        let committed = self.book.with(move |book| {
+            let committed = book.commit(new, jobs_max, now_ms());
+            match (&committed, &team) {
+                (Ok(committed), Some(team)) if committed.warned => {
+                    let committed = book.committed(team, now_ms()).unwrap_or(Tokens::ZERO);
+                    news.budget(book, team, false, committed);
                 }
-                Ok(())
+                (Err(CommitError::Budget { team, committed, .. }), _) => {
+                    news.budget(book, team, true, *committed);
+                }
+                _nothing_to_tell => {}
             }
+            committed
+        });
+        match committed.await {
+            Ok(_committed) => Ok(()),
             Err(error @ CommitError::Budget { .. }) => {
-                if let CommitError::Budget { team, committed, .. } = &error {
-                    self.news.budget(team, true, *committed);
-                }
                 Err(Failure::before(Problem::new(Kind::BudgetExhausted, &error)))
             }
             Err(error @ CommitError::Quota { .. }) => {
@@ -224,13 +232,9 @@ impl Orders {
         }
     }
 
-    fn committed(&self, team: &str) -> Tokens {
-        self.book.committed(team, now_ms()).unwrap_or(Tokens::ZERO)
-    }
-
     /// Nothing came of it.
-    fn withdraw(&self, quote: QuoteId) {
-        if let Err(error) = self.book.withdraw(quote) {
+    async fn withdraw(&self, quote: QuoteId) {
+        if let Err(error) = self.book.with(move |book| book.withdraw(quote)).await {
             tracing::error!("a budget counts an order that was not taken: {error}");
         }
     }

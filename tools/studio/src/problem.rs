@@ -79,6 +79,10 @@ pub enum Kind {
     RangeNotSatisfiable,
     /// Too many requests.
     TooManyRequests,
+    /// The token listens to too many streams.
+    TooManyStreams,
+    /// There are too many connections, or streams.
+    DoorFull,
     /// The farm refused.
     FarmRefused,
     /// The farm is away, or takes no work.
@@ -139,6 +143,10 @@ impl Kind {
             Self::TooManyRequests => {
                 ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests")
             }
+            Self::TooManyStreams => {
+                ("too-many-streams", StatusCode::TOO_MANY_REQUESTS, "Too many streams")
+            }
+            Self::DoorFull => ("door-full", StatusCode::SERVICE_UNAVAILABLE, "The door is full"),
             Self::FarmRefused => {
                 ("farm-refused", StatusCode::UNPROCESSABLE_ENTITY, "The farm refused")
             }
@@ -148,7 +156,15 @@ impl Kind {
     }
 
     const fn is_retryable(self) -> bool {
-        matches!(self, Self::UnderWay | Self::NotComplete | Self::TooManyRequests | Self::FarmAway)
+        matches!(
+            self,
+            Self::UnderWay
+                | Self::NotComplete
+                | Self::TooManyRequests
+                | Self::TooManyStreams
+                | Self::DoorFull
+                | Self::FarmAway
+        )
     }
 }
 

@@ -1,80 +1,26 @@
 //! Scenes that were made here, and their way to the farm.
 
+mod import;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
-use client::description::ImportError;
-use client::{Farm, SceneAsks, SceneImport};
+use client::{Farm, SceneAsks};
 use protocol::SceneId;
 use scene::Package;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 
-use crate::files::{FileHash, Files, HashError};
-use crate::views::{Animation, Arrival, NewScene, Scene, now_ms, time};
+pub use import::MakeError;
+use import::{Record, import};
 
-/// Files of one scene, at most.
-const FILES_MAX: usize = 100_000;
+use crate::files::{FileHash, Files, Held};
+use crate::views::{Arrival, NewScene, Scene, time};
+
 /// Scenes read at once: each may take gigabytes.
 const IMPORTS_AT_ONCE: usize = 1;
-/// Frames a second that an animation's frames are counted by.
-const FPS: f32 = 24.0;
-
-/// What is kept of a scene.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Record {
-    root: String,
-    created_ms: u64,
-    size_bytes: u64,
-    warnings: Vec<String>,
-    cameras: Vec<String>,
-    asks: SceneAsks,
-    animation: Option<Animation>,
-    files: BTreeMap<String, String>,
-    import: SceneImport,
-    /// Teams that made it; none among them is whoever has no team.
-    #[serde(default)]
-    teams: BTreeSet<Option<String>>,
-}
-
-/// Why a scene was not made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MakeError {
-    /// No path in a folder of its own.
-    #[error(
-        "{0:?} is no path of a scene's file; write it relative, with forward slashes, without `..`"
-    )]
-    Path(String),
-    /// The root is none of the files.
-    #[error("the root {0:?} is none of the files; name its path as it stands among them")]
-    Root(String),
-    /// The environment is none of the files.
-    #[error("the environment {0:?} is none of the files; name its path as it stands among them")]
-    Environment(String),
-    /// Too many.
-    #[error("a scene of {0} files has too many; at most {FILES_MAX}")]
-    TooMany(usize),
-    /// No hash.
-    #[error("the hash of {path:?} cannot be: {source}")]
-    Hash {
-        /// Of which file.
-        path: String,
-        /// Why.
-        source: HashError,
-    },
-    /// Files that are not here.
-    #[error("{} of the scene's files are not here; send them first", .0.len())]
-    Missing(Vec<String>),
-    /// The importer's reason.
-    #[error("the scene was not imported")]
-    Import(#[from] ImportError),
-    /// The disk.
-    #[error("the scene's files cannot be laid out")]
-    Disk(#[from] io::Error),
-}
 
 /// Where a scene's way to the farm has come to.
 #[derive(Debug, Clone)]
@@ -148,16 +94,13 @@ impl Scenes {
     /// # Errors
     /// [`MakeError`].
     pub async fn make(&self, new: NewScene, team: Option<String>) -> Result<Scene, MakeError> {
-        let (id, mut record, package) = self.inner.import(new).await?;
-        {
-            let mut records = self.inner.write();
-            if let Some(before) = records.get(&id) {
-                record.teams = before.teams.clone();
-            }
-            record.teams.insert(team);
-            self.inner.keep(id, &record)?;
-            records.insert(id, record);
-        }
+        let (id, record, package, held) = self.inner.import(new).await?;
+        let inner = Arc::clone(&self.inner);
+        let noted = tokio::task::spawn_blocking(move || {
+            let _held = held;
+            inner.note(id, record, team)
+        });
+        noted.await.map_err(io::Error::other)??;
         self.set_off(id, package);
         self.get(id).ok_or_else(|| MakeError::Disk(io::Error::other("the scene was removed")))
     }
@@ -202,7 +145,7 @@ impl Scenes {
     }
 
     /// Forgets a scene for a team, or for all where there is none; with the last team, its files that
-    /// no other scene names go, too. Whether it was here.
+    /// no other scene names go, too. Whether it was here. Waits for the disk.
     ///
     /// # Errors
     /// The disk.
@@ -233,6 +176,18 @@ impl Scenes {
         Ok(true)
     }
 
+    /// Throws away files that no scene names and nobody has used for so long; which, and how many
+    /// bytes each had.
+    ///
+    /// # Errors
+    /// The disk, before any went.
+    pub fn sweep(&self, unused_for: Duration) -> io::Result<Vec<(FileHash, u64)>> {
+        let unused = self.inner.files.unused(unused_for)?;
+        // Until they are gone, no scene gets a name that it had not before.
+        let records = self.inner.read();
+        Ok(sweep(&self.inner.files, unused, &records, unused_for))
+    }
+
     /// Waits until a scene is at the farm.
     ///
     /// # Errors
@@ -259,7 +214,7 @@ impl Scenes {
     async fn set_off_again(&self, id: SceneId) -> Result<watch::Receiver<Way>, SendError> {
         let record = self.inner.read().get(&id).cloned().ok_or(SendError::Unknown(id))?;
         let Record { root, files, import, .. } = record;
-        let (_, _, package) = self.inner.import(NewScene { root, files, import }).await?;
+        let (_, _, package, _held) = self.inner.import(NewScene { root, files, import }).await?;
         Ok(self.set_off(id, package))
     }
 
@@ -309,13 +264,6 @@ impl Scenes {
     }
 }
 
-impl Record {
-    /// Whether whoever is of this team, or of none, may see it.
-    fn is_of(&self, team: Option<&str>) -> bool {
-        team.is_none_or(|team| self.teams.contains(&Some(team.to_owned())))
-    }
-}
-
 impl Inner {
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<SceneId, Record>> {
         self.records.read().unwrap_or_else(PoisonError::into_inner)
@@ -333,6 +281,18 @@ impl Inner {
         self.folder.join(format!("{id}.json"))
     }
 
+    /// Notes that a team has made a scene.
+    fn note(&self, id: SceneId, mut record: Record, team: Option<String>) -> io::Result<()> {
+        let mut records = self.write();
+        if let Some(before) = records.get(&id) {
+            record.teams = before.teams.clone();
+        }
+        record.teams.insert(team);
+        self.keep(id, &record)?;
+        records.insert(id, record);
+        Ok(())
+    }
+
     fn keep(&self, id: SceneId, record: &Record) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         serde_json::to_writer_pretty(&mut file, record)?;
@@ -341,151 +301,75 @@ impl Inner {
         Ok(())
     }
 
-    /// Reads a scene of its files, on a thread that may block.
-    async fn import(&self, new: NewScene) -> Result<(SceneId, Record, Package), MakeError> {
+    /// Reads a scene of its files, on a thread that may block; they stay here until it is noted whose
+    /// they are.
+    async fn import(&self, new: NewScene) -> Result<(SceneId, Record, Package, Held), MakeError> {
+        let held = self.files.hold(new.files.values().filter_map(|hash| hash.parse().ok()));
         let turn = Arc::clone(&self.imports).acquire_owned().await.map_err(io::Error::other)?;
         let files = self.files.clone();
         let done = tokio::task::spawn_blocking(move || {
             // Also when whoever asked has hung up.
             let _turn = turn;
-            import(&files, new)
+            import(&files, new).map(|(id, record, package)| (id, record, package, held))
         });
         done.await.map_err(io::Error::other)?
     }
 }
 
-fn import(files: &Files, new: NewScene) -> Result<(SceneId, Record, Package), MakeError> {
-    let laid_out = lay_out(files, &new)?;
-    let folder = laid_out.path();
-    let imported = new.import.read(&folder.join(&new.root), folder)?;
-    let package = scene::pack(&imported.scene);
-    let channels = imported.scene.channels.iter();
-    let ends = channels.filter_map(|channel| channel.keys().times.last().copied());
-    let animation_s = ends.fold(0.0, f32::max);
-    let last_frame = (animation_s * FPS).floor() as u32;
-    let animation =
-        (animation_s > 0.0).then_some(Animation { first_frame: 0, last_frame, fps: FPS });
-    let record = Record {
-        root: new.root,
-        created_ms: now_ms(),
-        size_bytes: package.size_bytes(),
-        warnings: imported.report.warnings.iter().map(ToString::to_string).collect(),
-        cameras: client::description::camera_names(&imported),
-        asks: SceneAsks::of(&imported),
-        animation,
-        files: new.files,
-        import: new.import,
-        teams: BTreeSet::new(),
-    };
-    Ok((package.id(), record, package))
-}
-
-/// The files under their own names, in a folder that goes when this does.
-fn lay_out(files: &Files, new: &NewScene) -> Result<tempfile::TempDir, MakeError> {
-    if new.files.len() > FILES_MAX {
-        return Err(MakeError::TooMany(new.files.len()));
-    }
-    if !new.files.contains_key(&new.root) {
-        return Err(MakeError::Root(new.root.clone()));
-    }
-    // It would be read wherever it is.
-    if let Some(around) = &new.import.environment
-        && !new.files.contains_key(&around.file)
-    {
-        return Err(MakeError::Environment(around.file.clone()));
-    }
-    let (mut wanted, mut missing) = (Vec::new(), Vec::new());
-    for (path, hash) in &new.files {
-        let is_in_a_file = Path::new(path)
-            .ancestors()
-            .skip(1)
-            .any(|folder| folder.to_str().is_some_and(|folder| new.files.contains_key(folder)));
-        if !is_inside(path) || is_in_a_file {
-            return Err(MakeError::Path(path.clone()));
-        }
-        let hash = hash.parse::<FileHash>();
-        let hash = hash.map_err(|source| MakeError::Hash { path: path.clone(), source })?;
-        match files.has(hash) {
-            true => wanted.push((path, hash)),
-            false => missing.push(path.clone()),
+fn sweep(
+    files: &Files,
+    unused: Vec<FileHash>,
+    records: &BTreeMap<SceneId, Record>,
+    unused_for: Duration,
+) -> Vec<(FileHash, u64)> {
+    let named = records.values().flat_map(|record| record.files.values());
+    let named: BTreeSet<FileHash> = named.filter_map(|hash| hash.parse().ok()).collect();
+    let mut swept = Vec::new();
+    for hash in unused.into_iter().filter(|hash| !named.contains(hash)) {
+        match files.sweep(hash, unused_for) {
+            Ok(bytes) => swept.extend(bytes.map(|bytes| (hash, bytes))),
+            Err(error) => tracing::error!(%hash, "a file that no scene names stays: {error}"),
         }
     }
-    if !missing.is_empty() {
-        return Err(MakeError::Missing(missing));
-    }
-    let folder = files.workplace()?;
-    for (path, hash) in wanted {
-        let to = folder.path().join(path);
-        if let Some(parent) = to.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        let from = files.path(hash);
-        // Not every file system has links.
-        std::fs::hard_link(&from, &to).or_else(|_other| std::fs::copy(&from, &to).map(drop))?;
-    }
-    Ok(folder)
-}
-
-/// Whether a path stays in its folder, on every system.
-fn is_inside(path: &str) -> bool {
-    let is_plain = |it: Component<'_>| matches!(it, Component::Normal(_));
-    let has_odd = path.contains(['\\', ':', '\0'])
-        || path.split('/').any(|name| name.is_empty() || name.len() > 255);
-    !path.is_empty() && path.len() <= 1024 && !has_odd && Path::new(path).components().all(is_plain)
+    swept
 }
 
 #[cfg(test)]
 mod tests {
-    use client::description::EnvironmentFile;
+    use client::SceneImport;
 
     use super::*;
 
-    #[test]
-    fn paths_stay_in_their_folder() {
-        for good in ["shot.glb", "textures/wood.png", "a/b/c d.bin", "...", "ü.png"] {
-            assert!(is_inside(good), "{good}");
-        }
-        for bad in [
-            "",
-            &"n".repeat(256),
-            "/etc/passwd",
-            "../x",
-            "a/../../x",
-            "a//b",
-            "a/",
-            "./a",
-            "C:/x",
-            "a\\b",
-            "a\0b",
-        ] {
-            assert!(!is_inside(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn what_is_missing_is_named_all_at_once() {
+    #[tokio::test]
+    async fn files_that_no_scene_names_are_swept() {
+        use sha2::Digest as _;
         let folder = tempfile::tempdir().expect("a folder");
         let files = Files::open(folder.path()).expect("opens");
-        let new = |root: &str, paths: &[&str]| NewScene {
-            root: root.to_owned(),
-            files: paths.iter().map(|path| ((*path).to_owned(), "00".repeat(32))).collect(),
+        let mut hashes = Vec::new();
+        for bytes in [&b"a scene"[..], b"nothing"] {
+            let digest = sha2::Sha256::digest(bytes);
+            let hash = crate::book::hex("", &digest).parse::<FileHash>().expect("a hash");
+            let body = axum::body::Body::from(bytes);
+            files.put(hash, 0, bytes.len() as u64, body).await.expect("taken");
+            hashes.push(hash);
+        }
+        let record = Record {
+            root: "a.gltf".to_owned(),
+            created_ms: 0,
+            size_bytes: 0,
+            warnings: Vec::new(),
+            cameras: Vec::new(),
+            asks: SceneAsks::default(),
+            animation: None,
+            files: BTreeMap::from([("a.gltf".to_owned(), hashes[0].to_string())]),
             import: SceneImport::default(),
+            teams: BTreeSet::new(),
         };
-        let missing = lay_out(&files, &new("a.gltf", &["a.gltf", "b.bin"]));
-        assert!(matches!(missing, Err(MakeError::Missing(paths)) if paths == ["a.gltf", "b.bin"]));
-        let root = lay_out(&files, &new("c.gltf", &["a.gltf"]));
-        assert!(matches!(root, Err(MakeError::Root(_))));
-        let mut around = new("a.gltf", &["a.gltf"]);
-        let file = "/etc/passwd".to_owned();
-        let environment = EnvironmentFile { file, strength: 1.0, rotation_degrees: 0.0 };
-        around.import.environment = Some(environment);
-        assert!(matches!(lay_out(&files, &around), Err(MakeError::Environment(_))));
-        let both = lay_out(&files, &new("a", &["a", "a/b"]));
-        assert!(matches!(both, Err(MakeError::Path(path)) if path == "a/b"));
-        let outside = lay_out(&files, &new("../a.gltf", &["../a.gltf"]));
-        assert!(matches!(outside, Err(MakeError::Path(_))));
-        let mut odd = new("a.gltf", &["a.gltf"]);
-        odd.files.insert("a.gltf".to_owned(), "xyz".to_owned());
-        assert!(matches!(lay_out(&files, &odd), Err(MakeError::Hash { .. })));
+        let records = BTreeMap::from([(SceneId([1; 32]), record)]);
+        let unused = files.unused(Duration::ZERO).expect("read");
+        assert_eq!(unused.len(), 2);
+        let swept = sweep(&files, unused, &records, Duration::ZERO);
+        assert_eq!(swept, [(hashes[1], 7)]);
+        assert!(files.has(hashes[0]) && !files.has(hashes[1]));
     }
 }

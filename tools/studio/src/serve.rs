@@ -3,16 +3,17 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::Farm;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
-use crate::book::{Book, BookError};
+use crate::book::{Book, BookError, Desk};
 use crate::door::Door;
 use crate::files::Files;
 use crate::films::Films;
+use crate::gates::Gates;
 use crate::gather::{Gather, GatherError};
 use crate::hooks::{Courier, CourierError};
 use crate::http;
@@ -29,6 +30,36 @@ const STOP_MAX: Duration = Duration::from_secs(10);
 const UNKNOWN_MS: u64 = 120_000;
 /// How often what is old is thrown away, and budgets are looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
+
+/// How often it is looked for files that nobody uses.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+
+/// What an operator may choose of a door.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Requests a second that each token may make in the long run.
+    pub requests_per_second: u32,
+    /// What of the farm's allowance all tokens together ask for in a second: less than the farm grants
+    /// the studio's key, so that the door can read its list as well; 0 where it grants whatever is
+    /// asked.
+    pub farm_requests_per_second: u32,
+    /// Whole files that no scene names, and that nobody has sent, asked for or used for so long, are
+    /// thrown away.
+    pub keep_files: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            // As many as a farm grants a key.
+            requests_per_second: 50,
+            // Nine tenths of what a farm grants unless its operator says otherwise.
+            farm_requests_per_second: 45,
+            // Who sends a scene names its files within a working day, or sends them again.
+            keep_files: Duration::from_hours(24),
+        }
+    }
+}
 
 /// Why the door does not open.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +103,7 @@ pub struct Open {
     pub address: SocketAddr,
     listener: TcpListener,
     door: Arc<Door>,
+    keep_files: Duration,
     stop: watch::Receiver<bool>,
 }
 
@@ -81,8 +113,8 @@ pub fn book_path(data: &Path) -> PathBuf {
     data.join("studio.redb")
 }
 
-/// Opens a door to this farm, with what it keeps in `data`, at which each token may ask so often a
-/// second; it closes once `stop` is true.
+/// Opens a door as [`open_with`], at which each token may ask so often a second, and which has the
+/// usual rules otherwise.
 ///
 /// # Errors
 /// [`ServeError`].
@@ -90,9 +122,25 @@ pub async fn open(
     farm: Farm,
     data: &Path,
     address: SocketAddr,
-    per_second: u32,
+    requests_per_second: u32,
     stop: watch::Receiver<bool>,
 ) -> Result<Open, ServeError> {
+    let rules = Rules { requests_per_second, ..Rules::default() };
+    open_with(farm, data, address, rules, stop).await
+}
+
+/// Opens a door to this farm, with what it keeps in `data`; it closes once `stop` is true.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn open_with(
+    farm: Farm,
+    data: &Path,
+    address: SocketAddr,
+    rules: Rules,
+    stop: watch::Receiver<bool>,
+) -> Result<Open, ServeError> {
+    let Rules { requests_per_second, farm_requests_per_second, keep_files } = rules;
     let folder = |source| ServeError::Folder { path: data.to_owned(), source };
     std::fs::create_dir_all(data).map_err(folder)?;
     let book = Book::open(&book_path(data))?;
@@ -102,7 +150,8 @@ pub async fn open(
     let films = Films::open(&data.join("pictures"), farm.clone()).map_err(folder)?;
     let wake = Arc::new(Notify::new());
     let courier = Courier::try_new(book.clone(), Arc::clone(&wake))?;
-    let news = News::new(book.clone(), Arc::clone(&wake));
+    let news = News::new(wake);
+    let book = Desk::from(book);
     let gather = Gather::open(farm.clone(), book.clone(), news.clone()).await;
     let gather = gather.map_err(|error| match error {
         GatherError::Farm(error) => ServeError::Farm(error),
@@ -118,7 +167,7 @@ pub async fn open(
         gather: gather.clone(),
         news: news.clone(),
     };
-    let gates = http::Gates::new(per_second);
+    let gates = Gates::new(requests_per_second, farm_requests_per_second);
     let door = Door {
         farm,
         book,
@@ -134,7 +183,7 @@ pub async fn open(
     };
     // What was begun before the door was closed is settled before anybody asks.
     door.orders.settle_unknown(0).await?;
-    Ok(Open { address, listener, door: Arc::new(door), stop })
+    Ok(Open { address, listener, door: Arc::new(door), keep_files, stop })
 }
 
 impl Open {
@@ -143,18 +192,20 @@ impl Open {
     /// # Errors
     /// [`ServeError::Serve`].
     pub async fn serve(self) -> Result<(), ServeError> {
-        let Self { address, listener, door, stop } = self;
+        let Self { address, listener, door, keep_files, stop } = self;
         let (gather, postman) = (door.gather.clone(), door.courier.clone());
         let gathering = tokio::spawn(gather.run(stop.clone()));
         let posting = tokio::spawn(postman.run(stop.clone()));
-        let tidying = tokio::spawn(tidy(Arc::clone(&door), stop.clone()));
+        let tidying = tokio::spawn(tidy(Arc::clone(&door), keep_files, stop.clone()));
         let mut stopped = stop.clone();
         let until = async move {
             // A sender that has gone is a stop as well.
             let _gone = stopped.wait_for(|stop| *stop).await;
         };
-        let router = http::router(door, address);
-        let serving = axum::serve(listener, router).with_graceful_shutdown(until);
+        let service = http::router(door, address);
+        let service = service.into_make_service_with_connect_info::<http::LineOf>();
+        let lobby = http::Lobby::new(listener, http::Bounds::default());
+        let serving = axum::serve(lobby, service).with_graceful_shutdown(until);
         // Who is in the middle of something may end it, but not for ever.
         let mut stopped = stop.clone();
         let too_long = async move {
@@ -175,16 +226,23 @@ impl Open {
 }
 
 /// Throws away what is old, and keeps teams to their budgets.
-async fn tidy(door: Arc<Door>, mut stop: watch::Receiver<bool>) {
+async fn tidy(door: Arc<Door>, keep_files: Duration, mut stop: watch::Receiver<bool>) {
+    let mut swept = None::<Instant>;
     while !*stop.borrow() {
         let now_ms = now_ms();
         let before_ms = now_ms.saturating_sub(EVENTS_KEPT.as_millis() as u64);
-        let pruned = door.book.prune(now_ms).and_then(|_| door.book.prune_events(before_ms));
-        if let Err(error) = pruned {
+        let prune =
+            move |book: &Book| book.prune(now_ms).and_then(|_count| book.prune_events(before_ms));
+        if let Err(error) = door.book.with(prune).await {
             tracing::error!("what is old stays: {error}");
         }
-        if let Err(error) = door.files.tidy() {
-            tracing::error!("parts of files stay: {error}");
+        if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
+            swept = Some(Instant::now());
+            let door = Arc::clone(&door);
+            let sweeping = tokio::task::spawn_blocking(move || sweep(&door, keep_files));
+            if let Err(error) = sweeping.await {
+                tracing::error!("files that nobody uses stay: {error}");
+            }
         }
         if let Err(error) = door.orders.settle_unknown(UNKNOWN_MS).await {
             tracing::error!("orders were not looked at: {error}");
@@ -196,5 +254,22 @@ async fn tidy(door: Arc<Door>, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => return,
             () = tokio::time::sleep(TIDY_EVERY) => {}
         }
+    }
+}
+
+/// Throws away files that nobody uses, whole or not.
+fn sweep(door: &Door, keep_files: Duration) {
+    match door.files.tidy() {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "parts of files that nobody goes on with are gone"),
+        Err(error) => tracing::error!("parts of files stay: {error}"),
+    }
+    match door.scenes.sweep(keep_files) {
+        Ok(swept) => {
+            for (hash, bytes) in swept {
+                tracing::info!(%hash, bytes, "a file that no scene names is gone");
+            }
+        }
+        Err(error) => tracing::error!("files that no scene names stay: {error}"),
     }
 }

@@ -2,11 +2,12 @@
 //! already given, events; and, kept by [`crate::hooks`], webhooks and their deliveries.
 //!
 //! A [`Book`] is a redb database and cheap to clone.
-//! Its functions block for as long as the disk takes; an async caller gives them a thread of their
-//! own. Each writing function is one transaction that is on the disk when it returns, unless its
+//! Its functions block for as long as the disk takes; async callers have a [`Desk`], which gives them a
+//! thread of their own. Each writing function is one transaction that is on the disk when it returns, unless its
 //! documentation says otherwise. Times come in as milliseconds since 1970 in UTC.
 
 mod answers;
+mod desk;
 mod error;
 pub(crate) mod events;
 mod jobs;
@@ -18,6 +19,7 @@ mod text;
 mod tokens;
 
 pub use answers::{Answer, Begun, KEPT_MS};
+pub use desk::Desk;
 pub use error::BookError;
 pub use events::{Event, EventKind, NewEvent, ParseEventKindError};
 pub use jobs::{CommitError, Commitment, Committed, NewCommitment};

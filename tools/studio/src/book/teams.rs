@@ -98,7 +98,7 @@ pub enum PutTeamError {
 #[non_exhaustive]
 pub enum RemoveTeamError {
     /// Tokens name it.
-    #[error("{tokens} tokens are of this team; take them back first: {team}")]
+    #[error("tokens are of this team ({tokens}); take them back first: {team}")]
     InUse {
         /// The team.
         team: String,

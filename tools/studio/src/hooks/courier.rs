@@ -8,12 +8,12 @@ use std::time::Duration;
 use reqwest::{Client, Response, redirect};
 use serde_json::json;
 use tokio::sync::{Notify, watch};
-use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::keep::{Due, Outcome};
 use super::{Attempt, DeliveryState, HookSecret, Ladder};
-use crate::book::{Book, BookError, hex};
+use crate::book::{Book, BookError, Desk, hex};
 use crate::clock::{now_ms, time};
 
 /// Messages that are under way at once, each to another webhook.
@@ -37,7 +37,7 @@ const STOP: Duration = Duration::from_secs(3);
 /// (`HTTPS_PROXY` and the like).
 #[derive(Debug, Clone)]
 pub struct Courier {
-    book: Book,
+    book: Desk,
     wake: Arc<Notify>,
     client: Client,
     ladder: Ladder,
@@ -77,7 +77,7 @@ impl Courier {
             builder().tls_certs_only([]).build()
         });
         let client = client.map_err(CourierError::Client)?;
-        Ok(Self { book, wake, client, ladder: Ladder::default(), answer: ANSWER })
+        Ok(Self { book: book.into(), wake, client, ladder: Ladder::default(), answer: ANSWER })
     }
 
     /// The same with other waits between tries.
@@ -128,8 +128,9 @@ impl Courier {
     /// # Errors
     /// [`BookError`].
     pub async fn test(&self, webhook: &str) -> Result<Option<Attempt>, BookError> {
-        let (book, id) = (self.book.clone(), webhook.to_owned());
-        let Some((webhook, secret)) = blocking(move || book.webhook_and_secret(&id)).await? else {
+        let id = webhook.to_owned();
+        let found = self.book.with(move |book| book.webhook_and_secret(&id)).await?;
+        let Some((webhook, secret)) = found else {
             return Ok(None);
         };
         let mut id = [0; 16];
@@ -152,8 +153,8 @@ impl Courier {
             }
             None => (None, Outcome::State(DeliveryState::GivenUp)),
         };
-        let (book, id, event) = (self.book, delivery.webhook, delivery.event_id);
-        let recorded = blocking(move || book.record(&id, event, attempt, outcome)).await;
+        let (id, event) = (delivery.webhook, delivery.event_id);
+        let recorded = self.book.with(move |book| book.record(&id, event, attempt, outcome)).await;
         if let Err(error) = recorded {
             tracing::warn!(error = chain(&error), id = delivery.id, "a delivery was not recorded");
             // It is still due; a broken disk must not make a flood of messages.
@@ -206,8 +207,7 @@ impl Courier {
     }
 
     async fn sync(&self) {
-        let book = self.book.clone();
-        if let Err(error) = blocking(move || book.sync()).await {
+        if let Err(error) = self.book.with(Book::sync).await {
             tracing::warn!(error = chain(&error), "what was sent may be sent again");
         }
     }
@@ -227,14 +227,13 @@ struct Round {
 impl Round {
     /// Queues, sends what is due, and says how long there is nothing to do.
     async fn look(&mut self) -> Duration {
-        let book = self.courier.book.clone();
         let (busy, free) = (self.busy.clone(), AT_ONCE - self.busy.len());
         let now_ms = now_ms();
         let is_late = self.synced.elapsed() >= LOOK;
         if is_late {
             self.synced = Instant::now();
         }
-        let found = blocking(move || {
+        let found = self.courier.book.with(move |book| {
             book.enqueue()?;
             if is_late {
                 book.sync()?;
@@ -283,18 +282,6 @@ async fn begin_of(mut answer: Response) -> String {
     let text = String::from_utf8_lossy(&bytes);
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.trim().chars().take(ANSWER_CHARS_MAX).map(plain).collect()
-}
-
-/// Runs what waits for the disk where it may.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is closing, and with it whoever waits here.
-            Err(_cancelled) => std::future::pending().await,
-        },
-    }
 }
 
 /// An error with its causes.

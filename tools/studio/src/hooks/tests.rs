@@ -12,9 +12,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::queue::Queue;
 use super::*;
-use crate::book::{Book, Keep, NewEvent, Team, scratch};
+use crate::book::{Book, NewEvent, Team, scratch};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -465,47 +464,6 @@ fn a_webhook_is_sent_what_it_asked_for_since_it_was_made() {
         hook(&[], None).expect("it works");
     }
     assert!(matches!(hook(&[], None), Err(AddWebhookError::TooMany)));
-}
-
-#[test]
-fn a_webhook_keeps_its_last_deliveries() {
-    let (_dir, book) = scratch::book();
-    let new_hook = || NewWebhook {
-        url: "https://fx.example/".to_owned(),
-        events: BTreeSet::new(),
-        team: None,
-    };
-    let (webhook, _) = book.add_webhook(new_hook(), 1).expect("it works");
-    let (other, _) = book.add_webhook(new_hook(), 1).expect("it works");
-    let count = WAITING_MAX + ENDED_MAX + 10;
-    let events = (0..count).map(|_| new(EventKind::JobDone)).collect();
-    book.append(events, true).expect("it works");
-    book.enqueue().expect("it works");
-    let count_of = |webhook: &Webhook, wanted: fn(&DeliveryState) -> bool| {
-        let deliveries = book.deliveries(&webhook.id, None, usize::MAX).expect("it works");
-        deliveries.iter().filter(|delivery| wanted(&delivery.state)).count()
-    };
-    let waits = |state: &DeliveryState| matches!(state, DeliveryState::Waiting { .. });
-    let given_up = |state: &DeliveryState| *state == DeliveryState::GivenUp;
-    for webhook in [&webhook, &other] {
-        assert_eq!(count_of(webhook, waits), WAITING_MAX);
-        assert_eq!(count_of(webhook, given_up), ENDED_MAX);
-    }
-    // The oldest are those that are gone.
-    let oldest = book.deliveries(&webhook.id, Some(12), 99).expect("it works");
-    assert_eq!(oldest.iter().map(|delivery| delivery.event_id).collect::<Vec<_>>(), [11]);
-
-    book.write(Keep::Now, |change| {
-        let mut queue = Queue::open(change)?;
-        let next = u64::try_from(ENDED_MAX + 11).expect("it works");
-        let first = queue.get(&webhook.id, next)?.expect("it works");
-        queue.put(&Delivery { state: DeliveryState::Delivered, ..first })?;
-        queue.trim(&webhook.id)
-    })
-    .expect("it works");
-    assert_eq!(count_of(&webhook, given_up), ENDED_MAX - 1);
-    assert_eq!(count_of(&webhook, waits), WAITING_MAX - 1);
-    assert_eq!(count_of(&other, waits), WAITING_MAX);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::extract::{Params, Segments};
 use super::paging::{Part, page};
 use crate::book::Role;
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::problem::Problem;
 use crate::views::{Block, Page};
 
@@ -30,11 +31,13 @@ fn key(text: &str) -> Result<PublicKey, Problem> {
 )]
 pub async fn list_blocks(
     State(door): State<Arc<Door>>,
-    _caller: Caller,
+    caller: Caller,
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Block>>, Problem> {
+    let _turn = caller.pays(&door, Toll::Look).await?;
     let blocks = door.farm.blocks().await?;
-    page(blocks.iter().map(Block::from).collect(), &part).map(Json)
+    let rows = blocks.iter().map(|block| (block.who.to_string(), Block::from(block)));
+    page(rows.collect(), &part).map(Json)
 }
 
 /// Keep a node, or all nodes of an owner, off all of the studio's jobs; what it works on goes on
@@ -49,7 +52,9 @@ pub async fn block_node(
     Segments(who): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.at_least(Role::Owner)?;
-    door.farm.block(key(&who)?, true).await?;
+    let who = key(&who)?;
+    let _turn = caller.pays(&door, Toll::Steering).await?;
+    door.farm.block(who, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -65,6 +70,8 @@ pub async fn unblock_node(
     Segments(who): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.at_least(Role::Owner)?;
-    door.farm.block(key(&who)?, false).await?;
+    let who = key(&who)?;
+    let _turn = caller.pays(&door, Toll::Steering).await?;
+    door.farm.block(who, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -16,8 +16,9 @@ use tokio::sync::{broadcast, watch};
 use super::auth::Caller;
 use super::extract::{Params, Segments};
 use super::jobs::seen;
-use crate::book::{Book, Event};
+use crate::book::Event;
 use crate::door::Door;
+use crate::gates::Listening;
 use crate::gather::Known;
 use crate::news::event_view;
 use crate::problem::{Kind, Problem};
@@ -64,7 +65,10 @@ pub async fn all_events(
     let after = last_seen(&headers)?.or(wanted.after);
     let newest = door.book.last_event_id().map_err(|error| Problem::internal(&error))?;
     let job = known.map(|known| known.summary.job.to_string());
-    Ok(Listener::new(&door, caller, after.unwrap_or(newest), job, Ends::Never).respond())
+    let listening = door.gates.listen(&caller.token.id, Instant::now())?;
+    let after = after.unwrap_or(newest);
+    let wish = Wish { caller, job };
+    Ok(Listener::new(&door, wish, listening, after, Ends::Never).respond())
 }
 
 /// What happens to a job, until it ends
@@ -95,7 +99,9 @@ pub async fn job_events(
         }
     };
     let ends = Ends::WithJob(known.summary.job);
-    Ok(Listener::new(&door, caller, after, Some(id), ends).respond())
+    let listening = door.gates.listen(&caller.token.id, Instant::now())?;
+    let wish = Wish { caller, job: Some(id) };
+    Ok(Listener::new(&door, wish, listening, after, ends).respond())
 }
 
 fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
@@ -116,8 +122,7 @@ enum Ends {
 /// Somebody who listens.
 struct Listener {
     door: Arc<Door>,
-    caller: Caller,
-    job: Option<String>,
+    wish: Wish,
     ends: Ends,
     last: u64,
     waiting: VecDeque<Event>,
@@ -126,15 +131,40 @@ struct Listener {
     behind: bool,
     done: bool,
     stop: watch::Receiver<bool>,
+    _listening: Listening,
+}
+
+/// What somebody wants to hear, and may.
+#[derive(Clone)]
+struct Wish {
+    caller: Caller,
+    job: Option<String>,
+}
+
+impl Wish {
+    fn wants(&self, event: &Event) -> bool {
+        let is_of_job = self.job.as_ref().is_none_or(|job| event.job.as_ref() == Some(job));
+        // What happens to the farm is everybody's.
+        let is_of_farm = event.job.is_none() && event.team.is_none();
+        is_of_job && (is_of_farm || self.caller.sees_team(event.team.as_deref()))
+    }
 }
 
 impl Listener {
-    fn new(door: &Arc<Door>, caller: Caller, last: u64, job: Option<String>, ends: Ends) -> Self {
-        // Listening begins before the book is read, so that nothing falls between.
-        let heard = door.news.listen();
-        let (door, stop) = (Arc::clone(door), door.stop.clone());
-        let waiting = VecDeque::new();
-        Self { door, caller, job, ends, last, waiting, heard, behind: true, done: false, stop }
+    fn new(door: &Arc<Door>, wish: Wish, listening: Listening, last: u64, ends: Ends) -> Self {
+        Self {
+            door: Arc::clone(door),
+            wish,
+            ends,
+            last,
+            waiting: VecDeque::new(),
+            // Listening begins before the book is read, so that nothing falls between.
+            heard: door.news.listen(),
+            behind: true,
+            done: false,
+            stop: door.stop.clone(),
+            _listening: listening,
+        }
     }
 
     fn respond(self) -> Response {
@@ -155,7 +185,7 @@ impl Listener {
                 return Some(event_view(&event));
             }
             if self.behind {
-                self.read(&self.door.book.clone()).ok()?;
+                self.read().await.ok()?;
                 continue;
             }
             if self.is_over()? {
@@ -174,7 +204,7 @@ impl Listener {
             match heard {
                 Ok(event) if event.id > self.last => {
                     self.last = event.id;
-                    if self.wants(&event) {
+                    if self.wish.wants(&event) {
                         self.waiting.push_back(Event::clone(&event));
                     }
                 }
@@ -186,24 +216,20 @@ impl Listener {
     }
 
     /// Reads the next events of the book.
-    fn read(&mut self, book: &Book) -> Result<(), ()> {
-        let events = match &self.job {
-            Some(job) => book.events_of(job, self.last, PAGE),
-            None => book.events_after(self.last, PAGE, |event| self.wants(event)),
-        };
-        let events = events.map_err(|error| tracing::error!("a listener is left: {error}"))?;
+    async fn read(&mut self) -> Result<(), ()> {
+        let (wish, last) = (self.wish.clone(), self.last);
+        let events = self.door.book.with(move |book| match &wish.job {
+            Some(job) => book.events_of(job, last, PAGE),
+            None => book.events_after(last, PAGE, |event| wish.wants(event)),
+        });
+        let events =
+            events.await.map_err(|error| tracing::error!("a listener is left: {error}"))?;
         self.behind = events.len() == PAGE;
         self.last = events.last().map_or(self.last, |event| event.id);
-        let wanted: Vec<Event> = events.into_iter().filter(|event| self.wants(event)).collect();
+        let wanted: Vec<Event> =
+            events.into_iter().filter(|event| self.wish.wants(event)).collect();
         self.waiting.extend(wanted);
         Ok(())
-    }
-
-    fn wants(&self, event: &Event) -> bool {
-        let is_of_job = self.job.as_ref().is_none_or(|job| event.job.as_ref() == Some(job));
-        // What happens to the farm is everybody's.
-        let is_of_farm = event.job.is_none() && event.team.is_none();
-        is_of_job && (is_of_farm || self.caller.sees_team(event.team.as_deref()))
     }
 
     /// Whether the job has ended whose end this ends with, and all that was told of it was read; none
@@ -227,7 +253,7 @@ impl Listener {
 
     /// None once the token was taken back, or has expired.
     fn may_still_listen(&self) -> Option<()> {
-        let token = self.door.book.token(&self.caller.token.id).ok()??;
+        let token = self.door.book.token(&self.wish.caller.token.id).ok()??;
         token.expires_ms.is_none_or(|expires_ms| expires_ms > now_ms()).then_some(())
     }
 

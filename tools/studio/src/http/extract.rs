@@ -1,6 +1,7 @@
 //! What is read of requests; what cannot be read is a problem.
 
 use axum::Json;
+use axum::body::HttpBody as _;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -17,7 +18,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let read = Json::from_request(request, state).await;
         let Json(body) = read.map_err(|rejection: JsonRejection| match rejection {
-            JsonRejection::JsonDataError(error) => Problem::new(Kind::Invalid, error.body_text()),
+            JsonRejection::JsonDataError(error) => misfit(&error.body_text()),
             JsonRejection::MissingJsonContentType(_) => {
                 let detail = "the body must be JSON; send it as Content-Type: application/json";
                 Problem::new(Kind::UnsupportedMediaType, detail)
@@ -28,6 +29,35 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             other => Problem::new(Kind::BadRequest, other.body_text()),
         })?;
         Ok(Self(body))
+    }
+}
+
+/// A JSON body that may be left out.
+pub struct MaybeBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if request.body().is_end_stream() {
+            return Ok(Self(T::default()));
+        }
+        Body::from_request(request, state).await.map(|Body(body)| Self(body))
+    }
+}
+
+/// JSON that is none of what is meant; the field at fault, where one is.
+fn misfit(words: &str) -> Problem {
+    const BEFORE: &str = "Failed to deserialize the JSON body into the target type: ";
+    let words = words.strip_prefix(BEFORE).unwrap_or(words);
+    // Where in the text it stands is of no use to whoever has written it by program.
+    let words = words.rsplit_once(" at line ").map_or(words, |(words, _place)| words);
+    let field = words.split_once(": ").map(|(field, _)| field);
+    let is_path = |field: &&str| !field.contains([' ', '`', '"']) && *field != ".";
+    let problem = Problem::new(Kind::Invalid, words);
+    match field.filter(is_path) {
+        Some(field) => problem.with("field", field),
+        None => problem,
     }
 }
 
@@ -58,5 +88,31 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
             Problem::new(Kind::NotFound, rejection.body_text())
         })?;
         Ok(Self(segments))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_does_not_fit_is_refused_with_its_field() {
+        let check = |words: &str, detail: &str, field: Option<&str>| {
+            let before = "Failed to deserialize the JSON body into the target type: ";
+            let problem = misfit(&format!("{before}{words}"));
+            assert_eq!(problem.detail, detail);
+            assert_eq!(problem.more.get("field").and_then(|it| it.as_str()), field);
+        };
+        check(
+            "sizes: unknown field `sizes`, expected `size` at line 1 column 99",
+            "sizes: unknown field `sizes`, expected `size`",
+            Some("sizes"),
+        );
+        check(
+            "frames.first: invalid type: string \"a\", expected u32 at line 2 column 3",
+            "frames.first: invalid type: string \"a\", expected u32",
+            Some("frames.first"),
+        );
+        check("missing field `scene` at line 1 column 2", "missing field `scene`", None);
     }
 }

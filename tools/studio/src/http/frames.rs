@@ -14,12 +14,14 @@ use super::extract::{Params, Segments};
 use super::jobs::seen;
 use super::paging::{Part, cursor, number, rows};
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::gather::Known;
 use crate::problem::Problem;
 use crate::views::{Frame, Page, Tile, TileCounts, camera_name};
 
 /// Where every tile of a job stands now.
-async fn tiles(door: &Door, known: &Known) -> Result<Vec<TileStatus>, Problem> {
+async fn tiles(door: &Door, caller: &Caller, known: &Known) -> Result<Vec<TileStatus>, Problem> {
+    let _turn = caller.pays(door, Toll::Look).await?;
     // Nothing is accepted after all versions: only the tiles are wanted.
     let update = door.farm.watch(known.summary.job, u64::MAX, Duration::ZERO).await?;
     Ok(update.tiles)
@@ -39,7 +41,7 @@ pub async fn list_frames(
 ) -> Result<Json<Page<Frame>>, Problem> {
     let known = seen(&door, &caller, &job)?;
     let (from, limit) = (number(part.cursor.as_deref())?, rows(part.limit)?);
-    let (spec, tiles) = (&known.summary.spec, tiles(&door, &known).await?);
+    let (spec, tiles) = (&known.summary.spec, tiles(&door, &caller, &known).await?);
     let per_shot = spec.grid().tile_count() as usize;
     let shots = spec.shots().skip(usize::try_from(from).unwrap_or(usize::MAX)).take(limit);
     let items: Vec<Frame> = shots
@@ -94,7 +96,7 @@ pub async fn list_tiles(
     let known = seen(&door, &caller, &job)?;
     let spec = &known.summary.spec;
     let index = shot_index(spec, frame_number(&frame)?, camera.camera.unwrap_or(0))?;
-    let (tiles, grid) = (tiles(&door, &known).await?, spec.grid());
+    let (tiles, grid) = (tiles(&door, &caller, &known).await?, spec.grid());
     let (count, columns) = (grid.tile_count(), grid.columns());
     let (overscan, first) = (i64::from(spec.settings.overscan), index.0 as usize * count as usize);
     let of_shot = tiles.get(first..first + count as usize).unwrap_or_default();

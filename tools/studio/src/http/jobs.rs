@@ -11,12 +11,14 @@ use client::Description;
 use protocol::JobId;
 use protocol::view::JobStatus;
 use serde::Deserialize;
+use tokio::runtime::Handle;
 
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
 use super::paging::{after_job, job_place, rows};
-use crate::book::{Answer, Begun, Role};
+use crate::book::{Answer, Begun, Book, BookError, Desk, Role};
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::gather::Known;
 use crate::orders::Failure;
 use crate::problem::{Kind, Problem};
@@ -46,6 +48,7 @@ pub async fn make_quote(
     Body(job): Body<Description>,
 ) -> Result<(StatusCode, Json<Quote>), Problem> {
     caller.at_least(Role::Submitter)?;
+    let _turn = caller.pays(&door, Toll::Quote).await?;
     let (_, quote) = door.orders.quote(&job).await?;
     Ok((StatusCode::CREATED, Json(Quote::from(&quote))))
 }
@@ -72,9 +75,13 @@ pub async fn order_job(
     let again = Request::from_parts(parts, axum::body::Body::from(bytes));
     let Body(job) =
         <Body<Description> as axum::extract::FromRequest<()>>::from_request(again, &()).await?;
+    // Before anything is noted: who is turned away has begun nothing.
+    let turn = caller.pays(&door, Toll::Quote).await?;
     // What is begun is finished, also when whoever asked has hung up.
-    let done =
-        tokio::spawn(async move { order_once(&door, &caller, &key, fingerprint, &job).await });
+    let done = tokio::spawn(async move {
+        let _turn = turn;
+        order_once(&door, &caller, &key, fingerprint, &job).await
+    });
     done.await.map_err(|error| Problem::internal(&error))?
 }
 
@@ -97,7 +104,11 @@ async fn order_once(
     job: &Description,
 ) -> Result<Response, Problem> {
     let token = &caller.token;
-    let begun = door.book.begin(&token.id, key, fingerprint, now_ms());
+    let name = (token.id.clone(), key.to_owned());
+    let begun = {
+        let (token, key) = name.clone();
+        door.book.with(move |book| book.begin(&token, &key, fingerprint, now_ms())).await
+    };
     let note = match begun.map_err(|error| Problem::internal(&error))? {
         Begun::Again(answer) => return Ok(replay(answer)),
         Begun::OtherBody => {
@@ -111,7 +122,7 @@ async fn order_once(
         Begun::Interrupted { note } => note,
         Begun::Fresh => None,
     };
-    let _under_way = UnderWay { door, token: &token.id, key };
+    let under_way = UnderWay { book: door.book.clone(), name: Some(name) };
     let again = match note {
         Some(note) => door.orders.give_again(&note, token).await,
         None => Ok(None),
@@ -129,30 +140,53 @@ async fn order_once(
                 body: serde_json::to_vec(&view).map_err(|error| Problem::internal(&error))?,
                 location: Some(format!("/v1/jobs/{}", view.job)),
             };
-            let kept = door.book.finish(&token.id, key, &answer);
-            kept.map_err(|error| Problem::internal(&error))?;
+            let kept = answer.clone();
+            under_way.end(move |book, token, key| book.finish(token, key, &kept)).await?;
             Ok(respond(answer))
         }
         Err(Failure { problem, may_be_taken, .. }) => {
-            if !may_be_taken {
-                let forgotten = door.book.forget(&token.id, key);
-                forgotten.map_err(|error| Problem::internal(&error))?;
-            }
+            let end = move |book: &Book, token: &str, key: &str| {
+                if !may_be_taken {
+                    return book.forget(token, key);
+                }
+                // What was noted stays: the same request goes on with it.
+                book.let_go(token, key);
+                Ok(())
+            };
+            under_way.end(end).await?;
             Err(*problem)
         }
     }
 }
 
-/// A key whose order is under way: when this is dropped, by a panic too, it may be sent again.
-struct UnderWay<'a> {
-    door: &'a Door,
-    token: &'a str,
-    key: &'a str,
+/// A token and its key whose order is under way; where this is dropped before its end, as by a panic,
+/// it may be sent again.
+struct UnderWay {
+    book: Desk,
+    name: Option<(String, String)>,
 }
 
-impl Drop for UnderWay<'_> {
+impl UnderWay {
+    async fn end(
+        mut self,
+        end: impl FnOnce(&Book, &str, &str) -> Result<(), BookError> + Send + 'static,
+    ) -> Result<(), Problem> {
+        if let Some((token, key)) = self.name.clone() {
+            let ended = self.book.with(move |book| end(book, &token, &key)).await;
+            ended.map_err(|error| Problem::internal(&error))?;
+        }
+        self.name = None;
+        Ok(())
+    }
+}
+
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.door.book.let_go(self.token, self.key);
+        // Without a runtime the process ends, and with it what it has under way.
+        if let (Some((token, key)), Ok(runtime)) = (self.name.take(), Handle::try_current()) {
+            let book = self.book.clone();
+            runtime.spawn(async move { book.with(move |book| book.let_go(&token, &key)).await });
+        }
     }
 }
 
@@ -220,7 +254,9 @@ pub async fn list_jobs(
             && since.is_none_or(|since| job.ordered_ms >= since)
             && until.is_none_or(|until| job.ordered_ms < until)
     };
-    let (jobs, next) = door.gather.list(after, rows(wanted.limit)?, is_wanted);
+    let limit = rows(wanted.limit)?;
+    let _turn = caller.pays(&door, Toll::List).await?;
+    let (jobs, next) = door.gather.list(after, limit, is_wanted);
     let items = jobs.iter().map(Known::view).collect();
     Ok(Json(Page { items, next_cursor: next.map(after_job) }))
 }

@@ -12,6 +12,7 @@ use super::jobs::seen;
 use super::paging::{Part, page};
 use crate::book::EventKind;
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::gather::Known;
 use crate::news::event_view;
 use crate::problem::Problem;
@@ -30,15 +31,17 @@ pub async fn job_log(
     Params(part): Params<Part>,
 ) -> Result<Json<Page<LogLine>>, Problem> {
     let known = seen(&door, &caller, &job)?;
-    let events = door.book.events_of(&job, 0, usize::MAX);
-    let events = events.map_err(|error| Problem::internal(&error))?;
+    let _turn = caller.pays(&door, Toll::Look).await?;
+    let events = door.book.with(move |book| book.events_of(&job, 0, usize::MAX));
+    let events = events.await.map_err(|error| Problem::internal(&error))?;
     let told = events.iter().filter(|event| event.kind != EventKind::JobProgress);
-    let mut lines: Vec<LogLine> = told
+    // By their numbers: events, and then refusals, of which nobody knows when they were.
+    let mut lines: Vec<((u8, u64), LogLine)> = told
         .map(|event| {
             let view = event_view(event);
             let level = if event.kind == EventKind::JobFailed { "error" } else { "info" };
             let reason = view.reason.map_or_else(String::new, |reason| format!(": {reason}"));
-            LogLine {
+            let line = LogLine {
                 id: Some(event.id),
                 time: Some(view.time),
                 level: level.to_owned(),
@@ -46,10 +49,12 @@ pub async fn job_log(
                 node: None,
                 frame: None,
                 tile: None,
-            }
+            };
+            ((0, event.id), line)
         })
         .collect();
-    lines.extend(refusals(&door, &known).await?);
+    let refusals = refusals(&door, &known).await?.into_iter();
+    lines.extend(refusals.map(|(number, line)| ((1, number), line)));
     page(lines, &part).map(Json)
 }
 
@@ -72,7 +77,7 @@ const fn in_words(kind: EventKind) -> &'static str {
 }
 
 /// Films of a job that were refused; the farm tells their order, not their times.
-async fn refusals(door: &Door, known: &Known) -> Result<Vec<LogLine>, Problem> {
+async fn refusals(door: &Door, known: &Known) -> Result<Vec<(u64, LogLine)>, Problem> {
     let spec = &known.summary.spec;
     let verdicts = door.farm.verdicts(Some(known.summary.job)).await?;
     let line = |verdict: protocol::Verdict| {
@@ -95,5 +100,6 @@ async fn refusals(door: &Door, known: &Known) -> Result<Vec<LogLine>, Problem> {
             tile: Some(verdict.unit.tile.0),
         })
     };
-    Ok(verdicts.into_iter().filter_map(|(_, verdict)| line(verdict)).collect())
+    let lines = verdicts.into_iter().map(|(number, verdict)| Some((number, line(verdict)?)));
+    Ok(lines.flatten().collect())
 }

@@ -8,13 +8,15 @@ mod extract;
 mod files;
 mod frames;
 mod jobs;
+mod lines;
 mod log;
 mod money;
 mod paging;
-mod people;
 mod pictures;
 mod scenes;
 mod steering;
+mod teams;
+mod tokens;
 mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,8 +38,8 @@ use utoipa::openapi::{
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use auth::Gates;
-pub use people::keep_to_budgets;
+pub use lines::{Bounds, Caller as LineOf, Lobby};
+pub use teams::keep_to_budgets;
 
 use crate::door::Door;
 use crate::problem::{Kind, Problem};
@@ -90,11 +92,11 @@ fn routes() -> OpenApiRouter<Arc<Door>> {
         .routes(routes!(money::list_nodes))
         .routes(routes!(blocks::list_blocks))
         .routes(routes!(blocks::block_node, blocks::unblock_node))
-        .routes(routes!(people::who_am_i))
-        .routes(routes!(people::list_tokens, people::make_token))
-        .routes(routes!(people::revoke_token))
-        .routes(routes!(people::list_teams))
-        .routes(routes!(people::get_team, people::put_team, people::remove_team))
+        .routes(routes!(tokens::who_am_i))
+        .routes(routes!(tokens::list_tokens, tokens::make_token))
+        .routes(routes!(tokens::revoke_token))
+        .routes(routes!(teams::list_teams))
+        .routes(routes!(teams::get_team, teams::put_team, teams::remove_team))
         .routes(routes!(webhooks::list_webhooks, webhooks::add_webhook))
         .routes(routes!(webhooks::get_webhook, webhooks::remove_webhook))
         .routes(routes!(webhooks::list_deliveries))
@@ -128,12 +130,15 @@ pub fn api() -> OpenApi {
 fn add_problems(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let open: Vec<SecurityRequirement> = vec![SecurityRequirement::default()];
     let is_open = operation.security.as_ref() == Some(&open);
-    let mut kinds = vec![Kind::BadRequest, Kind::FarmAway];
+    let mut kinds = vec![Kind::BadRequest, Kind::FarmAway, Kind::DoorFull];
     if !is_open {
         kinds.extend([Kind::Unauthorized, Kind::Forbidden, Kind::TooManyRequests]);
     }
     if path.contains('{') || path == "/v1/jobs" || path == "/v1/quotes" {
         kinds.push(Kind::NotFound);
+    }
+    if path.ends_with("/events") {
+        kinds.push(Kind::TooManyStreams);
     }
     if path.contains("/image.") {
         kinds.push(Kind::RangeNotSatisfiable);
@@ -152,12 +157,18 @@ fn add_problems(path: &str, method: &HttpMethod, operation: &mut Operation) {
     }
     for kind in kinds {
         let Problem { title, status, .. } = Problem::new(kind, "");
+        let responses = &mut operation.responses.responses;
+        // Several have the same status.
+        let title = match responses.get(&status.to_string()) {
+            Some(RefOr::T(before)) => format!("{}, or: {title}", before.description),
+            _none => title,
+        };
         let schema: RefOr<Schema> = RefOr::Ref(Ref::from_schema_name("Problem"));
         let response = ResponseBuilder::new()
             .description(title)
             .content("application/problem+json", Content::new(Some(schema)))
             .build();
-        operation.responses.responses.insert(status.to_string(), RefOr::T(response));
+        responses.insert(status.to_string(), RefOr::T(response));
     }
 }
 
@@ -177,10 +188,11 @@ pub fn router(door: Arc<Door>, at: SocketAddr) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(map_response(plain))
         .with_state(door);
-    match at.ip().is_loopback() {
+    let router = match at.ip().is_loopback() {
         true => router.layer(from_fn(only_by_its_own_name)),
         false => router,
-    }
+    };
+    router.layer(from_fn(lines::only_seated))
 }
 
 /// Names of parameters, by method and path.
@@ -289,6 +301,15 @@ mod tests {
                 let has = |status: &str| operation.responses.responses.contains_key(status);
                 assert!(has("400") && has("503"), "{path}");
                 assert!(["200", "201", "204"].into_iter().any(has), "{path}");
+                let says = |status: &str, title: &str| {
+                    matches!(&operation.responses.responses[status],
+                        RefOr::T(it) if it.description.contains(title))
+                };
+                assert!(
+                    says("503", "The farm is away") && says("503", "The door is full"),
+                    "{path}"
+                );
+                assert!(!path.ends_with("/events") || says("429", "Too many streams"), "{path}");
             }
         }
         assert_eq!(count, 50);

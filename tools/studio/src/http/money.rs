@@ -1,5 +1,6 @@
 //! The studio's wallet, and the farm.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,6 +12,7 @@ use super::extract::Params;
 use super::paging::{Part, cursor, number, page, rows};
 use crate::book::Role;
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::problem::Problem;
 use crate::views::{FarmView, NodeRow, Page, StatementRow, Wallet};
 
@@ -24,6 +26,7 @@ pub async fn get_wallet(
     caller: Caller,
 ) -> Result<Json<Wallet>, Problem> {
     caller.at_least(Role::Owner)?;
+    let _turn = caller.pays(&door, Toll::Look).await?;
     let wallet = door.farm.wallet().await?;
     Ok(Json(Wallet::from(&wallet)))
 }
@@ -42,6 +45,7 @@ pub async fn get_statement(
     let wanted = rows(part.limit)?;
     // Counted from the oldest, so that new entries move nothing.
     let before = part.cursor.as_deref().map(|it| number(Some(it))).transpose()?;
+    let _turn = caller.pays(&door, Toll::Look).await?;
     let account = door.farm.wallet().await?.account;
     let mut newest = door.farm.statement(account, 0, 1).await?.total;
     let before = before.unwrap_or(newest).min(newest);
@@ -71,8 +75,9 @@ pub async fn get_statement(
 )]
 pub async fn get_farm(
     State(door): State<Arc<Door>>,
-    _caller: Caller,
+    caller: Caller,
 ) -> Result<Json<FarmView>, Problem> {
+    let _turn = caller.pays(&door, Toll::Look).await?;
     let farm = door.farm.farm().await?;
     Ok(Json(FarmView::of(door.farm.scheduler().to_string(), &farm)))
 }
@@ -84,9 +89,12 @@ pub async fn get_farm(
 )]
 pub async fn list_nodes(
     State(door): State<Arc<Door>>,
-    _caller: Caller,
+    caller: Caller,
     Params(part): Params<Part>,
 ) -> Result<Json<Page<NodeRow>>, Problem> {
+    let _turn = caller.pays(&door, Toll::Look).await?;
     let farm = door.farm.farm().await?;
-    page(farm.nodes.iter().map(NodeRow::from).collect(), &part).map(Json)
+    let rows = farm.nodes.iter().map(NodeRow::from);
+    let key = |node: &NodeRow| (Reverse(node.reputation_ppm), node.node.clone());
+    page(rows.map(|node| (key(&node), node)).collect(), &part).map(Json)
 }

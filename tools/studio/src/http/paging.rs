@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::JobId;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::gather::Place;
 use crate::problem::{Kind, Problem};
@@ -85,27 +86,46 @@ fn unknown() -> Problem {
     Problem::new(Kind::BadRequest, detail)
 }
 
-/// A part of rows that are all at hand.
+/// A part of rows that are all at hand, in the order of their keys. It goes on after the last row's key,
+/// so that rows which come or go meanwhile move no others.
 ///
 /// # Errors
 /// The cursor, the limit.
-pub fn page<T>(all: Vec<T>, part: &Part) -> Result<Page<T>, Problem> {
-    let (from, limit) = (number(part.cursor.as_deref())?, rows(part.limit)?);
-    let from = usize::try_from(from).unwrap_or(usize::MAX);
-    let count = all.len();
-    let items: Vec<T> = all.into_iter().skip(from).take(limit).collect();
-    let end = from.saturating_add(items.len());
-    let next_cursor = (end < count).then(|| cursor(&end.to_string()));
-    Ok(Page { items, next_cursor })
+pub fn page<K, T>(mut all: Vec<(K, T)>, part: &Part) -> Result<Page<T>, Problem>
+where
+    K: Ord + Serialize + DeserializeOwned,
+{
+    let limit = rows(part.limit)?;
+    let after = part.cursor.as_deref().map(key::<K>).transpose()?;
+    all.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let from = all.partition_point(|(key, _)| after.as_ref().is_some_and(|after| key <= after));
+    let has_more = all.len() - from > limit;
+    let of_part = all.into_iter().skip(from).take(limit);
+    let (keys, items): (Vec<K>, Vec<T>) = of_part.unzip();
+    let last = keys.last().filter(|_| has_more);
+    Ok(Page { items, next_cursor: last.map(after_key) })
+}
+
+/// The cursor after a key.
+fn after_key<K: Serialize>(key: &K) -> String {
+    cursor(&serde_json::to_string(key).expect("invariant: keys are numbers and text"))
+}
+
+/// The key of a cursor.
+fn key<K: DeserializeOwned>(cursor: &str) -> Result<K, Problem> {
+    serde_json::from_str(&words(cursor)?).map_err(|_other| unknown())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Reverse;
+
     use super::*;
 
     #[test]
     fn parts_follow_each_other_and_end() {
-        let part = |cursor, limit| page((0..5).collect(), &Part { cursor, limit });
+        let all = || (0..5).map(|row| ((row, "key".to_owned()), row)).rev().collect();
+        let part = |cursor, limit| page(all(), &Part { cursor, limit });
         let first = part(None, Some(3)).expect("a part");
         assert_eq!(first.items, [0, 1, 2]);
         let second = part(first.next_cursor, Some(3)).expect("a part");
@@ -115,6 +135,22 @@ mod tests {
         for bad in ["", "é", "AAAA", "MTIgMw"] {
             assert_eq!(part(Some(bad.to_owned()), None).expect_err(bad).status, 400, "{bad}");
         }
+    }
+
+    /// The newest first, as scenes are: between two parts one comes, and two go, one of which was the
+    /// last that was seen.
+    #[test]
+    fn rows_that_come_and_go_move_no_others() {
+        let part = |rows: &[u64], cursor| {
+            let rows = rows.iter().map(|&row| (Reverse(row), row)).collect();
+            page(rows, &Part { cursor, limit: Some(2) }).expect("a part")
+        };
+        let first = part(&[50, 40, 30, 20, 10], None);
+        assert_eq!(first.items, [50, 40]);
+        let second = part(&[60, 50, 30, 20, 10], first.next_cursor);
+        assert_eq!(second.items, [30, 20]);
+        let last = part(&[60, 50, 30, 10], second.next_cursor);
+        assert_eq!((last.items, last.next_cursor), (vec![10], None));
     }
 
     #[test]

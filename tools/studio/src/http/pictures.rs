@@ -18,6 +18,7 @@ use super::frames::{Camera, frame_number, shot_index};
 use super::jobs::seen;
 use crate::door::Door;
 use crate::films::{Format, Ready};
+use crate::gates::Toll;
 use crate::gather::Known;
 use crate::problem::{Kind, Problem};
 
@@ -65,14 +66,17 @@ impl Seen {
 
 async fn picture(
     door: &Door,
-    known: &Known,
+    (caller, known): (&Caller, &Known),
     frame: u32,
     (seen, ending): (&Seen, &str),
     request: Request,
 ) -> Result<Response, Problem> {
     let format = seen.format(ending)?;
     let shot = shot_index(&known.summary.spec, frame, seen.camera.unwrap_or(0))?;
-    let ready = door.films.picture(known, shot, format, seen.partial).await?;
+    let turn = caller.pays(door, Toll::Picture).await?;
+    let ready = door.films.picture(known, shot, (format, seen.partial), &turn).await?;
+    // Its bytes are here, and are the farm's concern no more.
+    drop(turn);
     serve(&ready, format.media_type(), request).await
 }
 
@@ -156,7 +160,7 @@ pub async fn frame_exr(
     request: Request,
 ) -> Result<Response, Problem> {
     let known = seen(&door, &caller, &job)?;
-    picture(&door, &known, frame_number(&frame)?, (&params, "exr"), request).await
+    picture(&door, (&caller, &known), frame_number(&frame)?, (&params, "exr"), request).await
 }
 
 /// A frame as people see it
@@ -181,7 +185,7 @@ pub async fn frame_png(
     request: Request,
 ) -> Result<Response, Problem> {
     let known = seen(&door, &caller, &job)?;
-    picture(&door, &known, frame_number(&frame)?, (&params, "png"), request).await
+    picture(&door, (&caller, &known), frame_number(&frame)?, (&params, "png"), request).await
 }
 
 /// The only frame of a job.
@@ -218,7 +222,7 @@ pub async fn job_exr(
     request: Request,
 ) -> Result<Response, Problem> {
     let known = seen(&door, &caller, &job)?;
-    picture(&door, &known, only_frame(&known)?, (&params, "exr"), request).await
+    picture(&door, (&caller, &known), only_frame(&known)?, (&params, "exr"), request).await
 }
 
 /// The picture of a job of one frame, as people see it
@@ -239,7 +243,7 @@ pub async fn job_png(
     request: Request,
 ) -> Result<Response, Problem> {
     let known = seen(&door, &caller, &job)?;
-    picture(&door, &known, only_frame(&known)?, (&params, "png"), request).await
+    picture(&door, (&caller, &known), only_frame(&known)?, (&params, "png"), request).await
 }
 
 /// What proves who rendered a frame
@@ -260,6 +264,7 @@ pub async fn frame_receipt(
 ) -> Result<Json<serde_json::Value>, Problem> {
     let (known, frame) = (seen(&door, &caller, &job)?, frame_number(&frame)?);
     let shot = shot_index(&known.summary.spec, frame, camera.camera.unwrap_or(0))?;
+    let _turn = caller.pays(&door, Toll::Receipt).await?;
     let receipt = door.farm.receipt(known.summary.job, shot).await?;
     Ok(Json(serde_json::json!({
         "v": 1,

@@ -1,5 +1,6 @@
 //! Scenes.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,6 +14,7 @@ use super::extract::{Body, Params, Segments};
 use super::paging::{Part, page};
 use crate::book::Role;
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::problem::Problem;
 use crate::views::{NewScene, Page, Scene};
 
@@ -32,6 +34,7 @@ pub async fn make_scene(
     Body(new): Body<NewScene>,
 ) -> Result<Response, Problem> {
     caller.at_least(Role::Submitter)?;
+    let _turn = caller.pays(&door, Toll::Scene).await?;
     let scene = door.scenes.make(new, caller.token.team.clone()).await?;
     let location = format!("/v1/scenes/{}", scene.scene);
     let mut response = (StatusCode::CREATED, Json(scene)).into_response();
@@ -51,7 +54,11 @@ pub async fn list_scenes(
     caller: Caller,
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Scene>>, Problem> {
-    page(door.scenes.list(caller.token.team.as_deref()), &part).map(Json)
+    let _turn = caller.pays(&door, Toll::List).await?;
+    let scenes = door.scenes.list(caller.token.team.as_deref()).into_iter();
+    // Times as they are told are in the order of time.
+    let key = |scene: &Scene| (Reverse(scene.created.clone()), scene.scene.clone());
+    page(scenes.map(|scene| (key(&scene), scene)).collect(), &part).map(Json)
 }
 
 /// A scene, and how far it has come to the farm
@@ -85,14 +92,16 @@ pub async fn forget_scene(
     Segments(scene): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.at_least(Role::Submitter)?;
-    let id = scene_id(&scene)?;
-    match door.scenes.remove(id, caller.token.team.as_deref()) {
+    let (id, team, scenes) = (scene_id(&scene)?, caller.token.team.clone(), door.scenes.clone());
+    let removing = tokio::task::spawn_blocking(move || scenes.remove(id, team.as_deref()));
+    match removing.await.map_err(|error| Problem::internal(&error))? {
         Ok(true) => {
-            if door.scenes.get(id).is_none()
-                && let Err(error) = door.farm.drop_scene(id).await
-            {
-                // No job was of it, or one still is: then it goes when the farm's time for it is up.
-                tracing::debug!(scene = %id, "the farm goes on keeping it: {}", error.words());
+            if door.scenes.get(id).is_none() {
+                let _turn = caller.pays(&door, Toll::Steering).await?;
+                if let Err(error) = door.farm.drop_scene(id).await {
+                    // No job was of it, or one still is: it goes when the farm's time for it is up.
+                    tracing::debug!(scene = %id, "the farm goes on keeping it: {}", error.words());
+                }
             }
             Ok(StatusCode::NO_CONTENT)
         }

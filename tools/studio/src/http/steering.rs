@@ -8,10 +8,11 @@ use protocol::{Priority, Request, Selection, Steering, TileIndex, Tokens, ViewIn
 use serde::Deserialize;
 
 use super::auth::Caller;
-use super::extract::{Body, Params, Segments};
+use super::extract::{Body, MaybeBody, Params, Segments};
 use super::jobs::seen;
 use crate::book::Role;
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::problem::{Kind, Problem};
 use crate::views::{Job, Returned, now_ms};
 
@@ -54,6 +55,7 @@ async fn steer(
 ) -> Result<Job, Problem> {
     caller.at_least(Role::Submitter)?;
     let id = seen(door, caller, job)?.summary.job;
+    let _turn = caller.pays(door, Toll::Steering).await?;
     door.farm.ask(Request::Steer { job: id, steering }).await?;
     door.gather.look().await?;
     seen(door, caller, job).map(|known| known.view())
@@ -106,7 +108,8 @@ pub async fn resume_job(
     caller: Caller,
     Segments(job): Segments<String>,
 ) -> Result<Json<Job>, Problem> {
-    let over = door.book.over_budget(now_ms()).map_err(|error| Problem::internal(&error))?;
+    let over = door.book.with(|book| book.over_budget(now_ms())).await;
+    let over = over.map_err(|error| Problem::internal(&error))?;
     let team = seen(&door, &caller, &job)?.team;
     if let Some(team) = team.filter(|team| over.contains(team)) {
         let detail = format!("the budget of {team} is exceeded; ask an owner for more first");
@@ -149,14 +152,14 @@ pub async fn cancel_job(
 #[utoipa::path(
     post, path = "/v1/jobs/{job}/retry", tag = "steering",
     params(("job" = String, Path, description = "Its id, job_…")),
-    request_body = Place,
+    request_body = Option<Place>,
     responses((status = 200, description = "The job", body = Job))
 )]
 pub async fn retry_job(
     State(door): State<Arc<Door>>,
     caller: Caller,
     Segments(job): Segments<String>,
-    Body(place): Body<Place>,
+    MaybeBody(place): MaybeBody<Place>,
 ) -> Result<Json<Job>, Problem> {
     steer(&door, &caller, &job, Steering::Retry(place.selection())).await.map(Json)
 }
@@ -165,14 +168,14 @@ pub async fn retry_job(
 #[utoipa::path(
     post, path = "/v1/jobs/{job}/first", tag = "steering",
     params(("job" = String, Path, description = "Its id, job_…")),
-    request_body = Place,
+    request_body = Option<Place>,
     responses((status = 200, description = "The job", body = Job))
 )]
 pub async fn first_of_job(
     State(door): State<Arc<Door>>,
     caller: Caller,
     Segments(job): Segments<String>,
-    Body(place): Body<Place>,
+    MaybeBody(place): MaybeBody<Place>,
 ) -> Result<Json<Job>, Problem> {
     steer(&door, &caller, &job, Steering::First(place.selection())).await.map(Json)
 }

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
 use super::paging::{Part, cursor, number, page, rows};
-use crate::book::{EventKind, Role};
+use crate::book::{Book, EventKind, Role};
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::hooks::{self, AddWebhookError, DeliveryState, NewWebhook};
 use crate::problem::{Kind, Problem};
 use crate::views::{Page, now_ms, time};
@@ -81,8 +82,11 @@ pub async fn list_webhooks(
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Webhook>>, Problem> {
     caller.at_least(Role::Owner)?;
-    let webhooks = door.book.webhooks().map_err(|error| Problem::internal(&error))?;
-    page(webhooks.iter().map(Webhook::from).collect(), &part).map(Json)
+    let _turn = caller.pays(&door, Toll::List).await?;
+    let webhooks =
+        door.book.with(Book::webhooks).await.map_err(|error| Problem::internal(&error))?;
+    let rows = webhooks.iter().map(|it| ((it.created_ms, it.id.clone()), Webhook::from(it)));
+    page(rows.collect(), &part).map(Json)
 }
 
 /// Have events posted
@@ -101,8 +105,8 @@ pub async fn add_webhook(
         Problem::new(Kind::Invalid, format!("events: {error}")).with("field", "events")
     })?;
     let new = NewWebhook { url: wanted.url, events, team: wanted.team };
-    let made = door.book.add_webhook(new, now_ms());
-    let (webhook, secret) = made.map_err(|error| match error {
+    let made = door.book.with(move |book| book.add_webhook(new, now_ms()));
+    let (webhook, secret) = made.await.map_err(|error| match error {
         AddWebhookError::Book(error) => Problem::internal(&error),
         error @ AddWebhookError::TooMany => Problem::new(Kind::Conflict, error),
         refused => Problem::new(Kind::Invalid, refused),
@@ -111,9 +115,10 @@ pub async fn add_webhook(
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-fn found(door: &Door, id: &str) -> Result<hooks::Webhook, Problem> {
-    let webhook = door.book.webhook(id).map_err(|error| Problem::internal(&error))?;
-    webhook.ok_or_else(|| Problem::not_found(format!("webhook {id:?}")))
+async fn found(door: &Door, id: String) -> Result<hooks::Webhook, Problem> {
+    let unknown = Problem::not_found(format!("webhook {id:?}"));
+    let webhook = door.book.with(move |book| book.webhook(&id)).await;
+    webhook.map_err(|error| Problem::internal(&error))?.ok_or(unknown)
 }
 
 /// A webhook
@@ -128,7 +133,7 @@ pub async fn get_webhook(
     Segments(id): Segments<String>,
 ) -> Result<Json<Webhook>, Problem> {
     caller.at_least(Role::Owner)?;
-    found(&door, &id).map(|webhook| Json(Webhook::from(&webhook)))
+    found(&door, id).await.map(|webhook| Json(Webhook::from(&webhook)))
 }
 
 /// Post nothing there any more
@@ -143,9 +148,10 @@ pub async fn remove_webhook(
     Segments(id): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.at_least(Role::Owner)?;
-    match door.book.remove_webhook(&id) {
+    let unknown = Problem::not_found(format!("webhook {id:?}"));
+    match door.book.with(move |book| book.remove_webhook(&id)).await {
         Ok(true) => Ok(StatusCode::NO_CONTENT),
-        Ok(false) => Err(Problem::not_found(format!("webhook {id:?}"))),
+        Ok(false) => Err(unknown),
         Err(error) => Err(Problem::internal(&error)),
     }
 }
@@ -219,11 +225,12 @@ pub async fn list_deliveries(
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Delivery>>, Problem> {
     caller.at_least(Role::Owner)?;
-    found(&door, &id)?;
+    found(&door, id.clone()).await?;
     let limit = rows(part.limit)?;
     let before = part.cursor.as_deref().map(|it| number(Some(it))).transpose()?;
-    let all = door.book.deliveries(&id, before, limit + 1);
-    let mut all = all.map_err(|error| Problem::internal(&error))?;
+    let _turn = caller.pays(&door, Toll::List).await?;
+    let all = door.book.with(move |book| book.deliveries(&id, before, limit + 1));
+    let mut all = all.await.map_err(|error| Problem::internal(&error))?;
     let has_more = all.len() > limit;
     all.truncate(limit);
     let last = all.last().filter(|_| has_more).map(|it| cursor(&it.event_id.to_string()));

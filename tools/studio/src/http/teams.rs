@@ -1,4 +1,4 @@
-//! Tokens, teams and their budgets.
+//! Teams, and their budgets.
 
 use std::sync::Arc;
 
@@ -11,147 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::auth::Caller;
 use super::extract::{Body, Params, Segments};
 use super::paging::{Part, page};
-use crate::book::{
-    self, AddTokenError, AtLimit, NewToken, Period, PutTeamError, RemoveTeamError, Role,
-};
+use crate::book::{self, AtLimit, Book, BookError, Period, PutTeamError, RemoveTeamError, Role};
 use crate::door::Door;
+use crate::gates::Toll;
 use crate::problem::{Kind, Problem};
-use crate::views::{Money, Page, now_ms, time, time_ms};
-
-/// A token, without what proves that one holds it.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
-pub struct Token {
-    /// Its id.
-    id: String,
-    /// Its name.
-    name: String,
-    /// `viewer`, `submitter` or `owner`.
-    role: String,
-    /// The team whose jobs it sees; all jobs without one.
-    team: Option<String>,
-    /// When it was made.
-    created: String,
-    /// From when on it is refused.
-    expires: Option<String>,
-    /// Unfinished jobs that it may have.
-    jobs_max: Option<u32>,
-}
-
-impl From<&book::Token> for Token {
-    fn from(token: &book::Token) -> Self {
-        Self {
-            id: token.id.clone(),
-            name: token.name.clone(),
-            role: token.role.to_string(),
-            team: token.team.clone(),
-            created: time(token.created_ms),
-            expires: token.expires_ms.map(time),
-            jobs_max: token.jobs_max,
-        }
-    }
-}
-
-/// A token to be made.
-#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WantedToken {
-    /// 1 to 64 characters.
-    name: String,
-    /// `viewer`, `submitter` or `owner`.
-    role: String,
-    /// A team that exists.
-    #[serde(default)]
-    team: Option<String>,
-    /// From when on it is refused, RFC 3339.
-    #[serde(default)]
-    expires: Option<String>,
-    /// Unfinished jobs that it may have.
-    #[serde(default)]
-    jobs_max: Option<u32>,
-}
-
-/// A new token.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
-pub struct MadeToken {
-    #[serde(flatten)]
-    token: Token,
-    /// What proves that one holds it: shown here, and never again.
-    secret: String,
-}
-
-/// The token that asks
-#[utoipa::path(
-    get, path = "/v1/whoami", tag = "people",
-    responses((status = 200, description = "The token", body = Token))
-)]
-pub async fn who_am_i(caller: Caller) -> Json<Token> {
-    Json(Token::from(&caller.token))
-}
-
-/// Tokens, oldest first
-#[utoipa::path(
-    get, path = "/v1/tokens", tag = "people", params(Part),
-    responses((status = 200, description = "Tokens", body = Page<Token>))
-)]
-pub async fn list_tokens(
-    State(door): State<Arc<Door>>,
-    caller: Caller,
-    Params(part): Params<Part>,
-) -> Result<Json<Page<Token>>, Problem> {
-    caller.at_least(Role::Owner)?;
-    let tokens = door.book.tokens().map_err(|error| Problem::internal(&error))?;
-    page(tokens.iter().map(Token::from).collect(), &part).map(Json)
-}
-
-/// Make a token
-#[utoipa::path(
-    post, path = "/v1/tokens", tag = "people", request_body = WantedToken,
-    responses((status = 201, description = "The token and its secret", body = MadeToken))
-)]
-pub async fn make_token(
-    State(door): State<Arc<Door>>,
-    caller: Caller,
-    Body(wanted): Body<WantedToken>,
-) -> Result<(StatusCode, Json<MadeToken>), Problem> {
-    caller.at_least(Role::Owner)?;
-    let invalid = |field: &str, error: String| {
-        Problem::new(Kind::Invalid, format!("{field}: {error}")).with("field", field)
-    };
-    let role = wanted.role.parse::<Role>();
-    let role = role.map_err(|error| invalid("role", error.to_string()))?;
-    let expires_ms = match wanted.expires.as_deref() {
-        None => None,
-        Some(text) => Some(time_ms(text).ok_or_else(|| {
-            invalid("expires", format!("{text:?} is no time; write it as 2026-12-01T08:00:00Z"))
-        })?),
-    };
-    let (name, team, jobs_max) = (wanted.name, wanted.team, wanted.jobs_max);
-    let made = door.book.add_token(NewToken { name, role, team, expires_ms, jobs_max }, now_ms());
-    let (token, secret) = made.map_err(|error| match error {
-        AddTokenError::Book(error) => Problem::internal(&error),
-        refused => Problem::new(Kind::Invalid, refused),
-    })?;
-    let (token, secret) = (Token::from(&token), secret.as_str().to_owned());
-    Ok((StatusCode::CREATED, Json(MadeToken { token, secret })))
-}
-
-/// Take a token back
-#[utoipa::path(
-    delete, path = "/v1/tokens/{id}", tag = "people",
-    params(("id" = String, Path, description = "Its id, tok_…")),
-    responses((status = 204, description = "It opens nothing any more"))
-)]
-pub async fn revoke_token(
-    State(door): State<Arc<Door>>,
-    caller: Caller,
-    Segments(id): Segments<String>,
-) -> Result<StatusCode, Problem> {
-    caller.at_least(Role::Owner)?;
-    let revoked = door.book.revoke(&id).map_err(|error| Problem::internal(&error))?;
-    revoked
-        .map(|_token| StatusCode::NO_CONTENT)
-        .ok_or_else(|| Problem::not_found(format!("token {id:?}")))
-}
+use crate::views::{Money, Page, now_ms};
 
 /// What a team may spend.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
@@ -230,9 +94,8 @@ enum AtLimitName {
     Pause,
 }
 
-fn team_view(door: &Door, team: &book::Team) -> Result<Team, Problem> {
-    let committed = door.book.committed(&team.team, now_ms());
-    let committed = committed.map_err(|error| Problem::internal(&error))?;
+fn team_view(book: &Book, team: &book::Team) -> Result<Team, BookError> {
+    let committed = book.committed(&team.team, now_ms())?;
     let budget = team.budget.as_ref().map(|budget| Budget {
         amount: budget.amount.into(),
         period: match budget.period {
@@ -251,11 +114,16 @@ fn team_view(door: &Door, team: &book::Team) -> Result<Team, Problem> {
     Ok(Team { team: team.team.clone(), budget, committed: committed.into() })
 }
 
-fn team_of(door: &Door, caller: &Caller, name: &str) -> Result<Team, Problem> {
-    let found = door.book.team(name).map_err(|error| Problem::internal(&error))?;
-    let found = found.filter(|team| caller.sees_team(Some(&team.team)));
-    let found = found.ok_or_else(|| Problem::not_found(format!("team {name:?}")))?;
-    team_view(door, &found)
+async fn team_of(door: &Door, caller: &Caller, name: String) -> Result<Team, Problem> {
+    let unknown = Problem::not_found(format!("team {name:?}"));
+    if !caller.sees_team(Some(&name)) {
+        return Err(unknown);
+    }
+    let found = door.book.with(move |book| {
+        let found = book.team(&name)?;
+        found.map(|team| team_view(book, &team)).transpose()
+    });
+    found.await.map_err(|error| Problem::internal(&error))?.ok_or(unknown)
 }
 
 /// Teams by name; of a token with a team, that one
@@ -268,10 +136,14 @@ pub async fn list_teams(
     caller: Caller,
     Params(part): Params<Part>,
 ) -> Result<Json<Page<Team>>, Problem> {
-    let teams = door.book.teams().map_err(|error| Problem::internal(&error))?;
-    let seen = teams.iter().filter(|team| caller.sees_team(Some(&team.team)));
-    let views = seen.map(|team| team_view(&door, team)).collect::<Result<_, _>>()?;
-    page(views, &part).map(Json)
+    let _turn = caller.pays(&door, Toll::List).await?;
+    let teams = door.book.with(move |book| {
+        let mut teams = book.teams()?;
+        teams.retain(|team| caller.sees_team(Some(&team.team)));
+        teams.iter().map(|team| team_view(book, team)).collect::<Result<_, BookError>>()
+    });
+    let teams: Vec<Team> = teams.await.map_err(|error| Problem::internal(&error))?;
+    page(teams.into_iter().map(|team| (team.team.clone(), team)).collect(), &part).map(Json)
 }
 
 /// A team
@@ -285,7 +157,7 @@ pub async fn get_team(
     caller: Caller,
     Segments(team): Segments<String>,
 ) -> Result<Json<Team>, Problem> {
-    team_of(&door, &caller, &team).map(Json)
+    team_of(&door, &caller, team).await.map(Json)
 }
 
 /// Make a team, or change it
@@ -303,13 +175,14 @@ pub async fn put_team(
 ) -> Result<Json<Team>, Problem> {
     caller.at_least(Role::Owner)?;
     let budget = budget.map(WantedBudget::budget).transpose()?;
-    let put = door.book.put_team(&book::Team { team: team.clone(), budget });
-    put.map_err(|error| match error {
+    let new = book::Team { team: team.clone(), budget };
+    let put = door.book.with(move |book| book.put_team(&new));
+    put.await.map_err(|error| match error {
         PutTeamError::Book(error) => Problem::internal(&error),
         refused => Problem::new(Kind::Invalid, refused),
     })?;
     keep_to_budgets(&door).await?;
-    team_of(&door, &caller, &team).map(Json)
+    team_of(&door, &caller, team).await.map(Json)
 }
 
 impl WantedBudget {
@@ -346,9 +219,10 @@ pub async fn remove_team(
     Segments(team): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.at_least(Role::Owner)?;
-    match door.book.remove_team(&team) {
+    let unknown = Problem::not_found(format!("team {team:?}"));
+    match door.book.with(move |book| book.remove_team(&team)).await {
         Ok(true) => Ok(StatusCode::NO_CONTENT),
-        Ok(false) => Err(Problem::not_found(format!("team {team:?}"))),
+        Ok(false) => Err(unknown),
         Err(RemoveTeamError::Book(error)) => Err(Problem::internal(&error)),
         Err(refused) => Err(Problem::new(Kind::Conflict, refused)),
     }
@@ -359,7 +233,8 @@ pub async fn remove_team(
 /// # Errors
 /// The book, the farm.
 pub async fn keep_to_budgets(door: &Door) -> Result<(), Problem> {
-    let teams = door.book.over_budget(now_ms()).map_err(|error| Problem::internal(&error))?;
+    let teams = door.book.with(|book| book.over_budget(now_ms())).await;
+    let teams = teams.map_err(|error| Problem::internal(&error))?;
     for team in teams {
         let open = door.gather.open_of_team(&team);
         let running =
@@ -367,9 +242,13 @@ pub async fn keep_to_budgets(door: &Door) -> Result<(), Problem> {
         let mut is_first = true;
         for known in running {
             if std::mem::take(&mut is_first) {
-                let committed = door.book.committed(&team, now_ms());
-                let committed = committed.map_err(|error| Problem::internal(&error))?;
-                door.news.budget(&team, true, committed);
+                let (news, team) = (door.news.clone(), team.clone());
+                let told = door.book.with(move |book| {
+                    let committed = book.committed(&team, now_ms())?;
+                    news.budget(book, &team, true, committed);
+                    Ok(())
+                });
+                told.await.map_err(|error: BookError| Problem::internal(&error))?;
             }
             let (job, steering) = (known.summary.job, Steering::Pause);
             match door.farm.ask(Request::Steer { job, steering }).await {
