@@ -105,8 +105,11 @@ mod tests {
         let (desk, slow) = (Desk::from(book.clone()), slow_disk(&book));
         let (told, mut is_told) = tokio::sync::oneshot::channel();
         let writing = async {
-            desk.with(|book| book.put_team(&team("fx"))).await.expect("it works");
-            is_told.try_recv().expect("the other has gone on meanwhile, on the only thread");
+            let written = desk.with(move |book| {
+                book.put_team(&team("fx")).expect("it works");
+                is_told.try_recv().expect("the other has gone on meanwhile, on the only thread");
+            });
+            written.await;
         };
         let other = async {
             told.send(()).expect("somebody listens");

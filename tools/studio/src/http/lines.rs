@@ -330,7 +330,8 @@ mod tests {
         let mut waits = line(address).await;
         assert!(ask(&mut waits, "/slow").await.contains("at last"), "six times as long");
         let (mut silent, mut nothing) = (line(address).await, Vec::new());
-        assert_eq!(silent.read_to_end(&mut nothing).await.expect("it is closed"), 0);
+        let closed = tokio::time::timeout(LONG, silent.read_to_end(&mut nothing)).await;
+        assert_eq!(closed.expect("it is cut").expect("it is closed"), 0);
         // Byte by byte is no better.
         let mut slow = line(address).await;
         for _byte in 0..1000 {
