@@ -149,7 +149,7 @@ impl Lens {
         } else if !(*focus >= 1e-6 && *focus <= 1e9) {
             Err(SettingsError::Lens("its focus must be 0.000001 to 1000000000 m away"))
         } else if !(*blades == 0 || (3..=64).contains(blades)) {
-            Err(SettingsError::Lens("an iris has 3..=64 blades, or 0 to be round"))
+            Err(SettingsError::Lens("an iris has 3 to 64 blades, or 0 to be round"))
         } else if !finite(&[*rotation_degrees]) {
             Err(SettingsError::Lens("its rotation must be a number of degrees"))
         } else {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{JobId, JobSpec, LeaseId, NodeId, PublicKey, Shot, ShotIndex, Steering, Tokens};
+use protocol::{JobId, LeaseId, NodeId, PublicKey, Steering, Tokens};
 
 use crate::core::event::Event;
 use crate::core::gauge;
