@@ -429,10 +429,10 @@ fn deed(book: &Book, event: &Event) -> Option<Act> {
         Event::Blocked { artist, who, is_blocked, .. } => {
             let act = if *is_blocked { "node_blocked" } else { "node_unblocked" };
             let node = Some(NodeId(who.0)).filter(|id| book.nodes.contains_key(id));
-            (Actor::Artist(*artist), act, (None, node), format!("{}", who.short()))
+            (Actor::Artist(*artist), act, (None, node), who.short())
         }
         Event::SceneDropped { artist, scene, .. } => {
-            (Actor::Artist(*artist), "scene_dropped", nothing, format!("{}", scene.short()))
+            (Actor::Artist(*artist), "scene_dropped", nothing, scene.short())
         }
         _ => return None,
     })

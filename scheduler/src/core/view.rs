@@ -114,9 +114,16 @@ fn unserved(state: &State, job: &Job) -> Option<String> {
         return Some("no node that gets work is connected".to_owned());
     }
     if here > 0 && hold == 0 {
-        if state.book.blocks.are_there(job.artist) {
+        let book = &state.book;
+        let is_blocked = |id: &NodeId| book.blocks.hold(job.artist, &book.nodes[id]);
+        let blocked = able.ids().filter(|id| is_blocked(id)).count();
+        if blocked > 0 {
+            let others = match here - blocked {
+                0 => String::new(),
+                others => format!(", and it does not fit into {others} or they do not want it"),
+            };
             return Some(format!(
-                "none of the {here} connected nodes that may render it is left beside those that you have blocked, that it is too large for or that do not want it; let some back with tessera nodes unblock"
+                "you have blocked {blocked} of the {here} connected nodes that may render it{others}; let some back with tessera nodes unblock"
             ));
         }
         return Some(match job.unwanted_by.is_empty() {

@@ -30,4 +30,4 @@ mod serve;
 pub mod views;
 
 pub use door::Door;
-pub use serve::{Open, Rules, ServeError, book_path, open, open_with};
+pub use serve::{Open, Rules, ServeError, book_path, open};

@@ -113,27 +113,11 @@ pub fn book_path(data: &Path) -> PathBuf {
     data.join("studio.redb")
 }
 
-/// Opens a door as [`open_with`], at which each token may ask so often a second, and which has the
-/// usual rules otherwise.
-///
-/// # Errors
-/// [`ServeError`].
-pub async fn open(
-    farm: Farm,
-    data: &Path,
-    address: SocketAddr,
-    requests_per_second: u32,
-    stop: watch::Receiver<bool>,
-) -> Result<Open, ServeError> {
-    let rules = Rules { requests_per_second, ..Rules::default() };
-    open_with(farm, data, address, rules, stop).await
-}
-
 /// Opens a door to this farm, with what it keeps in `data`; it closes once `stop` is true.
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn open_with(
+pub async fn open(
     farm: Farm,
     data: &Path,
     address: SocketAddr,

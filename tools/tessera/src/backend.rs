@@ -11,6 +11,7 @@ use protocol::Batch;
 use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
 
 use crate::exit::{Exit, fail};
+use crate::values;
 
 /// What renders.
 #[derive(Debug, Clone, Args)]
@@ -26,7 +27,7 @@ pub struct BackendArgs {
     #[arg(long, value_name = "NAME|INDEX")]
     pub gpu: Option<String>,
     /// CPU threads; all cores without it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::threads)]
     pub threads: Option<NonZeroUsize>,
 }
 

@@ -67,7 +67,7 @@ pub enum Commands {
     Jobs(commands::jobs::JobsCommand),
     /// Ask a farm for the firm price of a job
     Quote(commands::quote::QuoteArgs),
-    /// Send scenes to a farm ahead of their jobs, list those of your jobs
+    /// Send scenes to a farm ahead of their jobs, list those of your jobs, have some dropped
     #[command(subcommand)]
     Scenes(commands::scenes::ScenesCommand),
     /// Show your tokens
@@ -75,7 +75,7 @@ pub enum Commands {
     Wallet(commands::wallet::WalletCommand),
     /// Show a farm: its nodes, its line, its price
     Farm(commands::farm::FarmCommandArgs),
-    /// List and show a farm's nodes
+    /// List and show a farm's nodes, keep some off your jobs
     #[command(subcommand)]
     Nodes(commands::nodes::NodesCommand),
     /// Render for a farm and earn tokens

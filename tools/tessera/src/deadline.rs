@@ -165,6 +165,7 @@ mod tests {
             ordered_ms: 0,
             ended_ms: None,
             expired: false,
+            scene_dropped: false,
         }
     }
 }

@@ -42,6 +42,11 @@ impl Described {
         let source = match (path, held, &file) {
             (_, Some(held), Some(_)) | (None, Some(held), None) => Source::Held(held),
             (Some(_), None, Some(file)) => source_of(file)?,
+            (Some(path), None, None) if path.to_str().is_some_and(is_held) && !path.exists() => {
+                let message =
+                    "a file is wanted, and this is a scene that a farm holds; name it with --scene";
+                return Err(fail(Exit::Usage, format!("{message} {}", path.display())));
+            }
             (Some(path), None, None) => Source::File(path.to_owned()),
             (Some(path), Some(_), None) => {
                 let message = "a job has a scene file or --scene, not both; leave one out";
@@ -104,13 +109,18 @@ fn source_of(file: &JobFile) -> anyhow::Result<Source> {
         let error = DescriptionError { field: "scene", problem: problem.to_owned() };
         return Err(file.fault(&error));
     }
-    if scene.starts_with("scn_") && !scene.contains(['.', '/', '\\']) {
+    if is_held(scene) {
         let id = scene.parse::<SceneId>();
         return id.map(Source::Held).map_err(|error| {
             file.fault(&DescriptionError { field: "scene", problem: error.to_string() })
         });
     }
     Ok(Source::File(file.folder().join(scene)))
+}
+
+/// Whether a word means a scene that a farm holds, and not a file.
+fn is_held(scene: &str) -> bool {
+    scene.starts_with("scn_") && !scene.contains(['.', '/', '\\'])
 }
 
 /// Checks what is known of a job before its scene is.
@@ -141,4 +151,20 @@ pub fn fault(error: &DescriptionError, file: Option<&JobFile>) -> anyhow::Error 
         other => other,
     };
     fail(Exit::Usage, format!("--{option}: {}", error.problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::classify;
+
+    #[test]
+    fn a_scene_of_the_farms_is_no_file() {
+        let id = SceneId([0x5c; 32]).to_string();
+        let error = Described::new(Some(Path::new(&id)), None).expect_err("no file");
+        assert_eq!(classify(&error), Exit::Usage);
+        assert!(error.to_string().ends_with(&format!("name it with --scene {id}")), "{error}");
+        let file = Described::new(Some(Path::new("scn_1.glb")), None).expect("a scene's file");
+        assert!(matches!(file.source, Source::File(_)));
+    }
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use client::{Admission, Caller, Farm, Terms};
+use tokio::sync::watch;
 use transport::{Ticket, identity};
 
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::options::FarmArgs;
+use crate::progress;
 
 /// How long a lost connection is dialled again before a command gives up.
 const RECONNECT_MAX: Duration = Duration::from_secs(60);
@@ -100,11 +102,26 @@ async fn enter(
             if let Some(doubt) = doubt {
                 note!("  warning     {:#}", anyhow::Error::from(doubt));
             }
+            tokio::spawn(tell_of_silence(farm.away()));
             Ok(farm)
         }
         Err(error) => {
             caller.close().await;
             Err(error.into())
+        }
+    }
+}
+
+/// Says when a farm does not answer and when it does again, until nobody deals with it any more.
+async fn tell_of_silence(mut away: watch::Receiver<bool>) {
+    let mut said = false;
+    while away.changed().await.is_ok() {
+        let is_away = *away.borrow_and_update();
+        if std::mem::replace(&mut said, is_away) != is_away {
+            progress::note_above(match is_away {
+                true => "  the farm does not answer; trying again",
+                false => "  the farm answers again",
+            });
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Views of a farm that never change: for tests.
 
 use protocol::view::{
-    AcceptedUnit, FarmView, JobStatus, JobSummary, LedgerCheck, MarketView, NodeView, Reputation,
-    StatementRow, WalletView,
+    AcceptedUnit, BlockView, FarmView, JobStatus, JobSummary, LedgerCheck, MarketView, NodeView,
+    Reputation, StatementRow, WalletView,
 };
 use protocol::{
     AccountId, Assurance, BackendKind, Batch, CameraChoice, Class, Crop, Digest, Equipment,
@@ -39,6 +39,7 @@ pub fn job() -> JobSummary {
         ordered_ms: 1_800_000_000_000,
         ended_ms: None,
         expired: false,
+        scene_dropped: false,
     }
 }
 
@@ -153,12 +154,20 @@ pub fn wallet() -> WalletView {
     }
 }
 
+/// A node that is blocked.
+pub fn block() -> BlockView {
+    let (who, since_ms) = (PublicKey([0x3f; 32]), 1_800_000_000_000);
+    BlockView { who, is_node: true, nodes: vec!["attic".to_owned()], since_ms }
+}
+
 /// An entry of its account.
 pub fn statement_row() -> StatementRow {
     StatementRow {
         transfer: TransferId([8; 16]),
         credit: false,
         other: AccountId([9; 32]),
+        other_is: format!("escrow of {}", job().job),
+        job: Some(job().job),
         amount: tokens("12.5"),
         code: "escrow".to_owned(),
         balance: tokens("100"),

@@ -154,7 +154,7 @@ fn exit_of_picture(error: &PictureError) -> Option<Exit> {
 fn exit_of_refusal(refused: &Refused) -> Option<Exit> {
     match refused.code {
         RefusedCode::NotFound => Some(Exit::NotFound),
-        RefusedCode::NotAllowed => Some(Exit::Auth),
+        RefusedCode::NotAllowed | RefusedCode::NotInvited => Some(Exit::Auth),
         RefusedCode::NotEnoughTokens => Some(Exit::NotEnoughTokens),
         RefusedCode::Busy | RefusedCode::Draining => Some(Exit::Network),
         RefusedCode::Version

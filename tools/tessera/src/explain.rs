@@ -12,6 +12,9 @@ use crate::text;
 /// How much more, and how much less, the bids of what-ifs are than the price, per cent of it.
 const BIDS_PERCENT: [u128; 2] = [125, 80];
 
+/// What a price is that is none.
+pub const FREE: &str = "nothing: this farm is free";
+
 /// Something that could be asked for instead.
 pub struct Alternative {
     /// What, in a word for programs.
@@ -176,6 +179,13 @@ impl Explained {
         let amount = |name: &str, tokens: Tokens, why: &str| {
             format!("{name:<22}{:>14}   {why}", tokens.to_string())
         };
+        if self.quote.price.is_zero() {
+            return vec![
+                named("rays", &self.rays_words()),
+                named("weight", &self.weight_words()),
+                named("price", FREE),
+            ];
+        }
         let valid_ms = self.quote.valid_until_ms.saturating_sub(text::now_ms());
         let valid = format!("firm for {}", text::span(Duration::from_millis(valid_ms)));
         let mut lines = vec![
@@ -311,6 +321,15 @@ mod tests {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(text.contains("the base price") && text.contains("changes nothing"), "{text}");
+    }
+
+    #[test]
+    fn what_is_free_has_no_parts() {
+        let mut free = explained(None, "10");
+        free.quote = Quote { price: Tokens::ZERO, work: Tokens::ZERO, ..free.quote };
+        let lines = free.lines();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert_eq!(lines[2], "price                 nothing: this farm is free");
     }
 
     #[test]

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use farm_node::worker::{Confinement, Raised, Standing};
-use protocol::view::{
-    FarmView, JobSummary, LedgerCheck, NodeView, StatementRow, TileStatus, WalletView,
-};
+use protocol::view::{FarmView, JobSummary, LedgerCheck, NodeView, StatementRow, WalletView};
 use protocol::{
     CameraChoice, Class, JobId, JobSpec, NoiseTarget, Pool, Quote, Shot, Tokens, TransferId,
     ViewIndex,
@@ -231,6 +229,8 @@ pub fn statement_row(row: &StatementRow) -> Value {
         "transfer": row.transfer.to_string(),
         "direction": if row.credit { "in" } else { "out" },
         "other": row.other.to_string(),
+        "other_is": row.other_is,
+        "job": row.job.map(|job| job.to_string()),
         "amount": row.amount.to_string(),
         "code": row.code,
         "balance": row.balance.to_string(),
@@ -293,17 +293,6 @@ pub fn walls(confinement: &Confinement) -> Value {
         })
     };
     confinement.walls.iter().map(wall).collect()
-}
-
-/// A tile's status in a word.
-pub fn tile_status(status: TileStatus) -> &'static str {
-    match status {
-        TileStatus::Waiting => "waiting",
-        TileStatus::Rendering => "rendering",
-        TileStatus::Retrying => "retrying",
-        TileStatus::Received => "received",
-        TileStatus::Accepted => "accepted",
-    }
 }
 
 /// How a node's films are compared, in a word.

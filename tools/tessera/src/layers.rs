@@ -100,7 +100,7 @@ fn hits(
     let mut hits = vec![FirstHits::default(); window.pixel_count() as usize];
     let grid = TileGrid::new(window, JobSpec::TILE_SIDE_PX);
     let tiles = grid.from_centre();
-    let progress = Progress::start("layers", "tiles");
+    let progress = Progress::start("layers", ["tile", "tiles"]);
     for (done, &tile) in tiles.iter().enumerate() {
         progress.show(done as u64, tiles.len() as u64, "");
         let rect = grid.rect(tile).expect("invariant: the grid lists its own tiles");

@@ -1,5 +1,6 @@
 //! Rendering on this machine: import, prepare, tile by tile.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -7,9 +8,9 @@ use anyhow::Context as _;
 use client::SceneImport;
 use client::description::ImportError;
 use film::{Frame, Picture};
-use protocol::{Batch, JobSpec, NoiseTarget, RayCount, RenderSettings, TileGrid};
+use protocol::{Batch, CameraChoice, JobSpec, NoiseTarget, RayCount, RenderSettings, TileGrid};
 use renderer::{Backend, Cancel, Effort, PrepareError, RenderError, RenderScene, Work};
-use scene::{Imported, Scene};
+use scene::{Imported, Scene, UriProblem};
 
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::progress::Progress;
@@ -22,13 +23,14 @@ const CHUNKS_PER_STEP: u32 = 4;
 /// surrounds it is taken from `folder`.
 ///
 /// # Errors
-/// Not found: no such file. Usage: wishes that cannot be. Else the importer's reason.
+/// Not found: no such file, animation or variant. Usage: wishes that cannot be. Else the importer's
+/// reason.
 pub fn import(path: &Path, how: &SceneImport, folder: &Path) -> anyhow::Result<Imported> {
     let around = how.environment.as_ref().map(|around| folder.join(&around.file));
     for file in [Some(path), around.as_deref()].into_iter().flatten() {
         if let Err(error) = std::fs::metadata(file) {
             let exit = match error.kind() {
-                std::io::ErrorKind::NotFound => Exit::NotFound,
+                ErrorKind::NotFound => Exit::NotFound,
                 _ => Exit::Failed,
             };
             let message =
@@ -37,10 +39,7 @@ pub fn import(path: &Path, how: &SceneImport, folder: &Path) -> anyhow::Result<I
         }
     }
     let imported = how.read(path, folder);
-    let exit = match &imported {
-        Err(ImportError::TwoSkies | ImportError::Sky { .. }) => Exit::Usage,
-        _ => Exit::Failed,
-    };
+    let exit = imported.as_ref().err().map_or(Exit::Done, exit_of);
     let imported = imported
         .with_context(|| format!("the scene was not imported: {}", path.display()))
         .exit(exit)?;
@@ -57,6 +56,42 @@ pub fn import(path: &Path, how: &SceneImport, folder: &Path) -> anyhow::Result<I
         note!("  warning     {warning}");
     }
     Ok(imported)
+}
+
+fn exit_of(error: &ImportError) -> Exit {
+    use scene::ImportError as Why;
+    match error {
+        ImportError::TwoSkies | ImportError::Sky { .. } => Exit::Usage,
+        ImportError::Import(Why::NoAnimation { .. } | Why::NoVariant { .. }) => Exit::NotFound,
+        ImportError::Import(
+            Why::Read { source, .. } | Why::Uri { problem: UriProblem::Read(source), .. },
+        ) if source.kind() == ErrorKind::NotFound => Exit::NotFound,
+        _ => Exit::Failed,
+    }
+}
+
+/// Whether a scene has the cameras that are named.
+///
+/// # Errors
+/// Not found: it has no such camera; its cameras are named.
+pub fn check_cameras(scene: &Scene, cameras: &[CameraChoice]) -> anyhow::Result<()> {
+    let carries = |wanted: &str| {
+        scene.nodes.iter().any(|node| {
+            let camera = node.camera.map(|camera| &scene.cameras[camera as usize]);
+            camera.is_some_and(|camera| camera.name == wanted || node.name == wanted)
+        })
+    };
+    let missing = cameras.iter().find_map(|camera| match camera {
+        CameraChoice::Named(name) => Some(name).filter(|name| !carries(name)),
+        CameraChoice::Default | CameraChoice::LookAt { .. } => None,
+    });
+    match missing {
+        None => Ok(()),
+        Some(name) => {
+            let names = renderer::scene_cameras(scene).names;
+            Err(PrepareError::NoCamera { name: name.clone(), names }).exit(Exit::NotFound)
+        }
+    }
 }
 
 /// Name for jobs and files: the file's name without its ending.
@@ -185,4 +220,45 @@ fn short_speed(rays: RayCount, elapsed: Duration) -> String {
 /// A rate, whole events a second.
 pub fn per_second(events: u64, elapsed: Duration) -> u64 {
     (events as f64 / elapsed.as_secs_f64().max(1e-9)) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::classify;
+
+    #[test]
+    fn what_a_scene_does_not_have_is_not_found() {
+        use scene::ImportError as Why;
+        let check = |why: Why, exit| assert_eq!(exit_of(&ImportError::Import(why)), exit);
+        let named = || ("walk".to_owned(), Vec::new());
+        let (name, names) = named();
+        check(Why::NoAnimation { name, names }, Exit::NotFound);
+        let (name, names) = named();
+        check(Why::NoVariant { name, names }, Exit::NotFound);
+        let texture = |kind: ErrorKind| Why::Uri {
+            owner: "image",
+            owner_index: 0,
+            problem: UriProblem::Read(kind.into()),
+            uri: "wood.png".to_owned(),
+        };
+        check(texture(ErrorKind::NotFound), Exit::NotFound);
+        check(texture(ErrorKind::PermissionDenied), Exit::Failed);
+        check(Why::NotGltf, Exit::Failed);
+        assert_eq!(exit_of(&ImportError::TwoSkies), Exit::Usage);
+    }
+
+    #[test]
+    fn a_camera_is_found_by_its_own_name_or_its_nodes() {
+        let mut scene = scene::golden();
+        let node = scene.nodes.iter().position(|node| node.camera.is_some()).expect("a camera");
+        scene.nodes[node].name = "dolly".to_owned();
+        let named = |name: &str| check_cameras(&scene, &[CameraChoice::Named(name.to_owned())]);
+        assert!(named("golden").is_ok() && named("dolly").is_ok());
+        assert!(check_cameras(&scene, &[CameraChoice::Default]).is_ok());
+        let error = named("crane").expect_err("no such camera");
+        assert_eq!(classify(&error), Exit::NotFound);
+        let words = format!("{error:#}");
+        assert!(words.contains("no camera named \"crane\"") && words.contains("golden"), "{words}");
+    }
 }

@@ -9,7 +9,7 @@ use protocol::{BackendKind, Footprint, Needs, Pool, PublicKey, Reach};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, WithExit as _};
-use crate::text;
+use crate::{text, values};
 
 /// Bytes of a gigabyte.
 pub const GIGABYTE: u64 = 1_000_000_000;
@@ -31,7 +31,7 @@ pub struct NeedsArgs {
     #[arg(long, value_enum)]
     backend: Option<KindName>,
     /// Only nodes that say they have so much memory for a scene, gigabytes
-    #[arg(long, value_name = "GB")]
+    #[arg(long, value_name = "GB", value_parser = values::gigabytes)]
     memory: Option<NonZeroU32>,
 }
 
@@ -104,11 +104,18 @@ pub fn reach_lines(needs: &Needs, memory: Footprint, reach: Reach) -> Vec<String
     };
     let mut lines = Vec::new();
     if !needs.is_nothing() {
-        let of_all = format!(
-            "{} of the farm's {} meet what the job needs ({needs})",
-            text::count(meet.into()),
-            text::plural(known.into(), "node", "nodes")
-        );
+        let nodes = text::plural(known.into(), "node", "nodes");
+        let of_all = match meet {
+            0 if known == 0 => {
+                format!("the farm has no node that meets what the job needs ({needs})")
+            }
+            0 => format!("none of the farm's {nodes} meets what the job needs ({needs})"),
+            1 => format!("1 of the farm's {nodes} meets what the job needs ({needs})"),
+            _ => format!(
+                "{} of the farm's {nodes} meet what the job needs ({needs})",
+                text::count(meet.into())
+            ),
+        };
         let waits = if meet == 0 { ": it waits until one comes" } else { "" };
         lines.push(line(meet == 0, "nodes", format!("{of_all}{waits}")));
     }
@@ -212,8 +219,12 @@ mod tests {
             reach_lines(needs, memory, Reach { known, meet, hold, here })
         };
         let nobody = lines(&night, 12, 0, 0, 0).join("\n");
-        assert!(nobody.contains("warning") && nobody.contains("0 of the farm's 12 nodes"));
+        assert!(nobody.contains("warning") && nobody.contains("none of the farm's 12 nodes meets"));
         assert!(nobody.contains("(pool night)"), "{nobody}");
+        let nobody = lines(&night, 0, 0, 0, 0).join("\n");
+        assert!(nobody.contains("the farm has no node that meets"), "{nobody}");
+        let one = lines(&night, 1, 1, 1, 1).join("\n");
+        assert!(one.contains("1 of the farm's 1 node meets what the job needs"), "{one}");
         let away = lines(&night, 12, 3, 3, 0).join("\n");
         assert!(away.contains("warning") && away.contains("none of them is here now"), "{away}");
         let fine = lines(&night, 12, 3, 3, 2);

@@ -13,6 +13,7 @@ use film::{
 };
 
 use crate::exit::{Exit, WithExit as _, fail};
+use crate::values;
 use crate::video::Plan;
 
 /// Where pictures go, how they are stored and how they look.
@@ -47,7 +48,7 @@ pub struct OutputArgs {
     pub png_depth: PngBits,
     /// Quality of a JPEG
     #[arg(long, value_name = "1-100", default_value_t = 92,
-        value_parser = clap::value_parser!(u8).range(1..=100))]
+        value_parser = values::whole(1_u8..=100))]
     pub jpeg_quality: u8,
     /// How colour is stored in an EXR; measures are always float
     #[arg(long, value_name = "PRECISION", value_enum, default_value_t = PrecisionName::Float)]

@@ -12,7 +12,7 @@ use protocol::view::{EarningsOf, EarningsRow, HeldRow, SceneArrival};
 use protocol::{NodeId, RayCount, Shot, Size, Tokens, ViewIndex};
 use serde_json::Value;
 
-use crate::commands::{config, jobs, render, scenes, verdicts, video, wallet::earnings};
+use crate::commands::{config, jobs, nodes, render, scenes, verdicts, video, wallet::earnings};
 use crate::config::Config;
 use crate::download::Downloaded;
 use crate::examples;
@@ -33,6 +33,8 @@ fn all() -> Vec<(&'static str, Value)> {
         ("quote --explain", explained().json()),
         ("scenes push", scenes::pushed(job.spec.scene, &arrival())),
         ("scenes list", scenes::used(std::slice::from_ref(&job))[0].json()),
+        ("scenes gc", scenes::collected(&scenes::used(std::slice::from_ref(&job))[0], false)),
+        ("nodes blocked, nodes block", nodes::blocked(&examples::block())),
         ("nodes list, nodes show, farm", json::node(&examples::node())),
         ("wallet balance", json::wallet(&examples::wallet())),
         ("wallet statement", json::statement_row(&examples::statement_row())),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{Local, TimeZone as _};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
+use protocol::view::JobSummary;
 use protocol::{RayCount, RenderSettings, Tokens};
 
 /// Prints a line of data on standard output.
@@ -120,6 +121,17 @@ pub fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
+/// So many of so many: `0 of 1 unit`, `7 of 12 units`.
+pub fn share(some: u64, all: u64, [one, many]: [&str; 2]) -> String {
+    format!("{} of {}", count(some), plural(all, one, many))
+}
+
+/// How a job stands, and why where there is more to say: `paused: by you`.
+pub fn standing(job: &JobSummary) -> String {
+    let status = job.status.word();
+    job.reason.as_ref().map_or_else(|| status.to_owned(), |reason| format!("{status}: {reason}"))
+}
+
 /// A plain table. Columns named in `right` hold numbers.
 pub fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
@@ -141,6 +153,8 @@ pub fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> Table 
 
 #[cfg(test)]
 mod tests {
+    use protocol::view::JobStatus;
+
     use super::*;
 
     #[test]
@@ -169,6 +183,25 @@ mod tests {
         assert_eq!(tokens(Tokens::from_micro(1_234_567)), "1.23");
         assert_eq!(tokens(Tokens::from_micro(9_999)), "0.009999");
         assert_eq!(signed_tokens(-1_500_000), "-1.500000");
+    }
+
+    #[test]
+    fn what_there_is_one_of_is_said_as_one() {
+        let units = |some, all| share(some, all, ["unit", "units"]);
+        assert_eq!((units(0, 1).as_str(), units(1, 1).as_str()), ("0 of 1 unit", "1 of 1 unit"));
+        assert_eq!(units(960, 1920), "960 of 1 920 units");
+        assert_eq!(units(0, 0), "0 of 0 units");
+    }
+
+    #[test]
+    fn a_job_stands_for_a_reason() {
+        let job = |status, reason: Option<&str>| JobSummary {
+            status,
+            reason: reason.map(ToOwned::to_owned),
+            ..crate::examples::job()
+        };
+        assert_eq!(standing(&job(JobStatus::Paused, Some("by you"))), "paused: by you");
+        assert_eq!(standing(&job(JobStatus::Done, None)), "done");
     }
 
     #[test]

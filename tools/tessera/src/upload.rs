@@ -23,7 +23,7 @@ pub async fn send(farm: &Farm, package: Package) -> anyhow::Result<SceneArrival>
         let to_send = size_bytes - found_bytes.min(size_bytes);
         let come = received_bytes.saturating_sub(found_bytes).min(to_send);
         let word = pace_word(&mut pace, begun.elapsed(), come, to_send);
-        let bar = bar.get_or_insert_with(|| Progress::start("sending", "kB"));
+        let bar = bar.get_or_insert_with(|| Progress::start("sending", ["kB", "kB"]));
         bar.show(come / 1000, to_send.div_ceil(1000), &word);
     });
     let arrival = sent.await.context("the farm did not take the scene")?;

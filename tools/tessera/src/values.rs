@@ -1,5 +1,8 @@
 //! Values as people type them: sizes, points, colours, frame ranges.
 
+use std::fmt::Display;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use protocol::{Crop, Offer, Priority, Size, TileGrid, TileIndex, Tokens, offer};
@@ -25,6 +28,36 @@ pub fn pixel(text: &str) -> Result<(u32, u32), ValueError> {
     let (x, y) = text.split_once(',').ok_or_else(error)?;
     let place = |text: &str| text.trim().parse().map_err(|_not_whole| error());
     Ok((place(x)?, place(y)?))
+}
+
+/// A whole number of a range.
+pub fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr + PartialOrd + Display + Clone,
+{
+    move |text| {
+        let number = text.trim().parse().ok().filter(|number| range.contains(number));
+        let (first, last) = (range.start(), range.end());
+        number.ok_or_else(|| format!("expected a whole number from {first} to {last}"))
+    }
+}
+
+/// A space of memory, `8`.
+pub fn gigabytes(text: &str) -> Result<NonZeroU32, ValueError> {
+    let number = text.trim().parse();
+    number.map_err(|_not_whole| ValueError { wanted: "whole gigabytes, 1 or more" })
+}
+
+/// A space on disk, `20`; none, `0`.
+pub fn gigabytes_or_none(text: &str) -> Result<u32, ValueError> {
+    let number = text.trim().parse();
+    number.map_err(|_not_whole| ValueError { wanted: "whole gigabytes, 1 or more, or 0 for none" })
+}
+
+/// Threads of a CPU, `8`.
+pub fn threads(text: &str) -> Result<NonZeroUsize, ValueError> {
+    let number = text.trim().parse();
+    number.map_err(|_not_whole| ValueError { wanted: "a whole number of threads, 1 or more" })
 }
 
 /// A tile, by its number in rows from the upper left, or by its column and row.
@@ -268,6 +301,32 @@ mod tests {
         for text in ["", "1", "1,", "1,2,3", "-1,2", "1.5,2", "1x2"] {
             assert!(pixel(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn whole_numbers_say_their_range() {
+        let celsius = whole(30_u8..=110);
+        assert_eq!((celsius("30"), celsius(" 110")), (Ok(30), Ok(110)));
+        for text in ["29", "111", "5000", "-1", "7.5", "warm", ""] {
+            let error = celsius(text).expect_err(text);
+            assert_eq!(error, "expected a whole number from 30 to 110", "{text}");
+        }
+    }
+
+    #[test]
+    fn memory_and_threads_are_whole_and_some() {
+        let said = |error: ValueError| error.to_string();
+        assert_eq!(gigabytes("8").map(NonZeroU32::get), Ok(8));
+        assert_eq!((gigabytes_or_none("0"), gigabytes_or_none("20")), (Ok(0), Ok(20)));
+        assert_eq!(threads("4").map(NonZeroUsize::get), Ok(4));
+        for text in ["0", "0.001", "-1", "", "many"] {
+            let error = gigabytes(text).map_err(said).expect_err(text);
+            assert_eq!(error, "expected whole gigabytes, 1 or more", "{text}");
+            let error = threads(text).map_err(said).expect_err(text);
+            assert_eq!(error, "expected a whole number of threads, 1 or more", "{text}");
+        }
+        let error = gigabytes_or_none("0.3").map_err(said).expect_err("no whole number");
+        assert!(error.contains("whole gigabytes, 1 or more"), "{error}");
     }
 
     #[test]

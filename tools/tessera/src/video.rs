@@ -131,7 +131,7 @@ impl Video {
         let size = first.size;
         let even = Size::new(size.width.next_multiple_of(2), size.height.next_multiple_of(2));
         let mut ffmpeg = ffmpeg::Encoder::start(self, even, rate)?;
-        let progress = Progress::start("encoding", "frames");
+        let progress = Progress::start("encoding", ["frame", "frames"]);
         let mut next = Some(first);
         let mut done = 0;
         while let Some(frame) = next {

@@ -69,25 +69,25 @@ pub struct NodeArgs {
     no_sandbox: bool,
     /// Most memory that reading and rendering may take, gigabytes; three quarters of the machine's
     /// without it
-    #[arg(long, value_name = "GB", conflicts_with = "no_sandbox")]
+    #[arg(long, value_name = "GB", value_parser = values::gigabytes, conflicts_with = "no_sandbox")]
     memory: Option<NonZeroU32>,
     /// Memory of the graphics device that renders, gigabytes, for jobs that ask for so much; without it,
     /// what its driver tells, if it does
-    #[arg(long, value_name = "GB")]
+    #[arg(long, value_name = "GB", value_parser = values::gigabytes)]
     gpu_memory: Option<NonZeroU32>,
     /// Disk space for scenes, gigabytes
-    #[arg(long, value_name = "GB", default_value_t = 20)]
+    #[arg(long, value_name = "GB", default_value_t = 20, value_parser = values::gigabytes_or_none)]
     cache: u32,
     /// Give scenes to other nodes of the farm, at most so many megabytes a second; nothing without
     /// it. They learn this machine's address by it
-    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "MB", value_parser = values::whole(1_u32..=100_000))]
     give: Option<u32>,
     /// Fetch scenes at most so many megabytes a second; as fast as they come without it
-    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "MB", value_parser = values::whole(1_u32..=100_000))]
     down: Option<u32>,
     /// Hand in films and give scenes at most so many megabytes a second together; as fast as they
     /// go without it
-    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "MB", value_parser = values::whole(1_u32..=100_000))]
     up: Option<u32>,
     #[command(flatten)]
     manners: MannersArgs,
@@ -115,7 +115,7 @@ pub struct NodeArgs {
 #[command(next_help_heading = "Manners")]
 struct MannersArgs {
     /// Render only when nobody has used keyboard or mouse for so long, minutes
-    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=1440))]
+    #[arg(long, value_name = "MINUTES", value_parser = values::whole(1_u32..=1440))]
     away: Option<u32>,
     /// Render only in this span of the week, local time; may be given again
     #[arg(long, value_name = "[DAYS] HH:MM-HH:MM")]
@@ -130,10 +130,10 @@ struct MannersArgs {
     #[arg(long)]
     on_battery: bool,
     /// Pause above this temperature of the hottest sensor, °C
-    #[arg(long, value_name = "CELSIUS", value_parser = clap::value_parser!(u8).range(30..=110))]
+    #[arg(long, value_name = "CELSIUS", value_parser = values::whole(30_u8..=110))]
     temperature_max: Option<u8>,
     /// Pause with less free disk space, gigabytes
-    #[arg(long, value_name = "GB", default_value_t = 1)]
+    #[arg(long, value_name = "GB", default_value_t = 1, value_parser = values::gigabytes_or_none)]
     disk_min: u32,
 }
 
@@ -146,7 +146,7 @@ impl MannersArgs {
             through_full_screen: self.through_full_screen,
             on_battery: self.on_battery,
             temperature_c_max: self.temperature_max.map(f32::from),
-            disk_free_bytes_min: u64::from(self.disk_min) << 30,
+            disk_free_bytes_min: u64::from(self.disk_min) * 1_000_000_000,
         }
     }
 }

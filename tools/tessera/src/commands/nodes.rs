@@ -2,8 +2,9 @@
 
 use clap::{Args, Subcommand};
 use client::Farm;
-use protocol::view::NodeView;
+use protocol::view::{BlockView, NodeView};
 use protocol::{NodeId, Pool, PublicKey};
+use serde_json::{Value, json};
 
 use crate::commands::farm::{node_table, speed, standing};
 use crate::door;
@@ -21,6 +22,12 @@ pub enum NodesCommand {
     List(ListArgs),
     /// Show a node
     Show(ShowArgs),
+    /// Keep a node, or all nodes of an owner, off your jobs
+    Block(BlockArgs),
+    /// Let a node, or an owner's nodes, back to your jobs
+    Unblock(UnblockArgs),
+    /// List whom you keep off your jobs
+    Blocked(BlockedArgs),
 }
 
 /// Options of `tessera nodes list`.
@@ -68,7 +75,74 @@ pub struct ShowArgs {
     json: bool,
 }
 
-/// Shows them.
+/// Options of `tessera nodes block`.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "\
+Examples:
+  tessera nodes block nod_3f… --farm @ticket
+  tessera nodes block ada --owner --farm @ticket
+
+",
+    after_help = "\
+It gets nothing of your jobs from now on, neither to render nor to check; what it works on goes on and is
+paid. Who blocks nodes chooses who renders, as with --owners: films of your jobs get no twins then but
+more checked pixels, and build no reputation.
+"
+)]
+pub struct BlockArgs {
+    /// The node: its id, the first digits of it, or its name; or an owner's key
+    #[arg(value_name = "NODE")]
+    who: String,
+    /// All nodes of its owner
+    #[arg(long)]
+    owner: bool,
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Print a JSON object for each that is blocked now
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `tessera nodes unblock`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera nodes unblock nod_3f… --farm @ticket
+  tessera nodes unblock --all --farm @ticket
+
+")]
+pub struct UnblockArgs {
+    /// The node or owner: as tessera nodes blocked shows it, or the node's name
+    #[arg(value_name = "NODE", required_unless_present = "all")]
+    who: Option<String>,
+    /// All of them
+    #[arg(long, conflicts_with = "who")]
+    all: bool,
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Print a JSON object for each that is still blocked
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `tessera nodes blocked`.
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  tessera nodes blocked --farm @ticket
+  tessera nodes blocked --farm @ticket --json
+
+")]
+pub struct BlockedArgs {
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Print a JSON object for each
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows them, or keeps some off the caller's jobs.
 ///
 /// # Errors
 /// The farm; no such node.
@@ -76,12 +150,18 @@ pub fn run(command: &NodesCommand, interrupt: &Interrupt) -> anyhow::Result<Exit
     let farm_args = match command {
         NodesCommand::List(args) => &args.farm,
         NodesCommand::Show(args) => &args.farm,
+        NodesCommand::Block(args) => &args.farm,
+        NodesCommand::Unblock(args) => &args.farm,
+        NodesCommand::Blocked(args) => &args.farm,
     };
     door::block_on(async {
         let farm = door::connect(farm_args, interrupt).await?;
         let exit = match command {
             NodesCommand::List(args) => list(args, &farm).await,
             NodesCommand::Show(args) => show(args, &farm).await,
+            NodesCommand::Block(args) => block(args, &farm).await,
+            NodesCommand::Unblock(args) => unblock(args, &farm).await,
+            NodesCommand::Blocked(args) => say_blocked(&farm.blocks().await?, args.json),
         };
         farm.close().await;
         exit
@@ -121,6 +201,89 @@ async fn show(args: &ShowArgs, farm: &Farm) -> anyhow::Result<Exit> {
         text::print(format_args!("{name:<13}{value}"))?;
     }
     Ok(Exit::Done)
+}
+
+async fn block(args: &BlockArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    // Who is named by his whole key need not have been heard of lately.
+    let who = match (args.who.parse::<PublicKey>(), args.who.parse::<NodeId>()) {
+        (Ok(owner), _) => owner,
+        (_, Ok(node)) if !args.owner => PublicKey(node.0),
+        _ => {
+            let nodes = farm.farm().await?.nodes;
+            let node = find(&nodes, &args.who)?;
+            if args.owner { node.owner } else { PublicKey(node.node.0) }
+        }
+    };
+    farm.block(who, true).await?;
+    say_blocked(&farm.blocks().await?, args.json)
+}
+
+async fn unblock(args: &UnblockArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let blocks = farm.blocks().await?;
+    let back = match &args.who {
+        Some(wanted) => vec![find_blocked(&blocks, wanted)?],
+        None => blocks.iter().map(|block| block.who).collect(),
+    };
+    for who in back {
+        farm.block(who, false).await?;
+    }
+    say_blocked(&farm.blocks().await?, args.json)
+}
+
+/// The one block that is meant.
+fn find_blocked(blocks: &[BlockView], wanted: &str) -> anyhow::Result<PublicKey> {
+    let key = wanted.parse::<PublicKey>().ok();
+    let key = key.or_else(|| wanted.parse::<NodeId>().ok().map(|node| PublicKey(node.0)));
+    let is_meant = |block: &&BlockView| match key {
+        Some(key) => block.who == key,
+        None => block.nodes.iter().any(|name| name == wanted) || begins(&block.id(), wanted),
+    };
+    let meant: Vec<&BlockView> = blocks.iter().filter(is_meant).collect();
+    match meant.as_slice() {
+        [block] => Ok(block.who),
+        [] => {
+            let message = format!(
+                "nobody of that key or name is blocked; see them with: tessera nodes blocked: {wanted}"
+            );
+            Err(fail(Exit::NotFound, message))
+        }
+        several => {
+            let ids: Vec<String> = several.iter().map(|block| block.id()).collect();
+            let message =
+                format!("several that are blocked are {wanted}; choose one: {}", ids.join(", "));
+            Err(fail(Exit::Usage, message))
+        }
+    }
+}
+
+fn say_blocked(blocks: &[BlockView], is_json: bool) -> anyhow::Result<Exit> {
+    if is_json {
+        blocks.iter().try_for_each(|block| text::print(blocked(block)))?;
+    } else if blocks.is_empty() {
+        note!("  nobody is blocked");
+    } else {
+        let now_ms = text::now_ms();
+        let rows = blocks.iter().map(|block| {
+            let kind = if block.is_node { "node" } else { "owner" };
+            let names = block.nodes.join(", ");
+            vec![block.id(), kind.to_owned(), names, text::ago(block.since_ms, now_ms)]
+        });
+        let header = ["blocked", "what", "nodes", "since"];
+        text::print(text::table(&header, &[], rows.collect()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Somebody who is blocked.
+pub fn blocked(block: &BlockView) -> Value {
+    json!({
+        "v": json::VERSION,
+        "blocked": block.id(),
+        "key": block.who.to_string(),
+        "is_node": block.is_node,
+        "nodes": block.nodes,
+        "since_ms": block.since_ms,
+    })
 }
 
 /// The one node that is meant.
@@ -209,6 +372,27 @@ mod tests {
             ("nod_", Exit::NotFound),
             ("grace", Exit::NotFound),
         ] {
+            let error = found(wanted).expect_err(wanted);
+            assert_eq!(crate::exit::classify(&error), exit, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_block_is_found_by_its_key_in_either_form_or_by_its_nodes_name() {
+        let block = |who: u8, is_node, name: &str| BlockView {
+            who: PublicKey([who; 32]),
+            is_node,
+            nodes: vec![name.to_owned()],
+            since_ms: 0,
+        };
+        let blocks =
+            [block(0x3f, true, "ada"), block(0x11, false, "alan"), block(0x12, true, "ada")];
+        let found = |wanted: &str| find_blocked(&blocks, wanted).map(|who| who.0[0]);
+        assert_eq!(found("alan").expect("one"), 0x11);
+        assert_eq!(found("nod_3f").expect("one"), 0x3f);
+        assert_eq!(found(&PublicKey([0x12; 32]).to_string()).expect("one"), 0x12);
+        assert_eq!(found(&NodeId([0x11; 32]).to_string()).expect("one"), 0x11);
+        for (wanted, exit) in [("ada", Exit::Usage), ("grace", Exit::NotFound)] {
             let error = found(wanted).expect_err(wanted);
             assert_eq!(crate::exit::classify(&error), exit, "{error}");
         }

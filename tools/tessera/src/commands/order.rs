@@ -14,6 +14,7 @@ use crate::deadline;
 use crate::described;
 use crate::download::Download;
 use crate::exit::{Exit, fail};
+use crate::explain;
 use crate::interrupt::Interrupt;
 use crate::job_file::JobFile;
 use crate::json;
@@ -207,10 +208,10 @@ impl OrderArgs {
 /// A quote in a line.
 pub fn price_line(quote: &Quote) -> String {
     if quote.price.is_zero() {
-        return "nothing: this farm is free".to_owned();
+        return explain::FREE.to_owned();
     }
     format!(
-        "{} tokens, firm (work {}, fee {}, checking {})",
+        "{} tokens, firm (work {}, fee {}, checking and twins {})",
         quote.price, quote.work, quote.fee, quote.reserve
     )
 }
@@ -245,6 +246,16 @@ pub fn consent(price: Tokens, limit: Option<Tokens>, yes: bool) -> anyhow::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_free_has_no_price() {
+        let quote = crate::examples::quote();
+        let paid =
+            "12.500000 tokens, firm (work 11.000000, fee 0.750000, checking and twins 0.750000)";
+        assert_eq!(price_line(&quote), paid);
+        let free = Quote { price: Tokens::ZERO, ..quote };
+        assert_eq!(price_line(&free), "nothing: this farm is free");
+    }
 
     #[test]
     fn a_script_that_stated_its_limit_is_held_to_it() {

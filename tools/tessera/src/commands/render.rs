@@ -146,7 +146,7 @@ impl Easel<'_> {
         note!("  rendering   {of}{frame}, {samples} spp, {}", self.description);
 
         let cancel = self.interrupt.cancel();
-        let progress = Progress::start("rendering", "tiles");
+        let progress = Progress::start("rendering", ["tile", "tiles"]);
         let backend = self.backend.as_mut();
         let mut rendered = local::render(backend, render_scene, noise, cancel, &progress)?;
         drop(progress);
@@ -212,12 +212,11 @@ fn saved(rendered: &Rendered, settings: &RenderSettings) -> String {
     let all = settings.window().pixel_count() * u64::from(settings.samples);
     let saved = all.saturating_sub(rendered.samples);
     format!(
-        "{} of {} samples saved ({:.0} %): {} of {} have little noise",
+        "{} of {} samples saved ({:.0} %): {} little noise",
         text::short_count(saved),
         text::short_count(all),
         saved as f64 * 100.0 / all.max(1) as f64,
-        rendered.quiet_tiles,
-        text::plural(u64::from(rendered.tiles), "tile", "tiles"),
+        text::share(rendered.quiet_tiles.into(), rendered.tiles.into(), ["tile has", "tiles have"]),
     )
 }
 

@@ -11,11 +11,13 @@ use scene::Package;
 use serde_json::{Value, json};
 
 use crate::door;
-use crate::exit::Exit;
+use crate::exit::{Exit, fail};
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::options::{EnvironmentArgs, FarmArgs};
 use crate::{text, upload};
+
+const DAY_MS: u64 = 24 * 3_600_000;
 
 /// What to do with scenes.
 #[derive(Debug, Subcommand)]
@@ -24,6 +26,8 @@ pub enum ScenesCommand {
     Push(PushArgs),
     /// List the scenes of your jobs, the last used first
     List(ListArgs),
+    /// Have the farm drop scenes that only jobs of yours that are over were of
+    Gc(GcArgs),
 }
 
 /// Options of `tessera scenes push`.
@@ -64,6 +68,39 @@ pub struct ListArgs {
     json: bool,
 }
 
+/// Options of `tessera scenes gc`.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "\
+Examples:
+  tessera scenes gc --farm @ticket --dry-run
+  tessera scenes gc --farm @ticket --older-than 30
+  tessera scenes gc --farm @ticket --scene scn_3f…
+
+",
+    after_help = "\
+A scene goes once nothing may have to be rendered again of it: some days after its last job ended,
+when the nodes' pay is no longer held back. Pictures stay as long as the farm keeps them. Nodes drop
+scenes by themselves when they need the room. A new job of it sends it again.
+"
+)]
+pub struct GcArgs {
+    /// Only this scene; may be given again
+    #[arg(long, value_name = "ID")]
+    scene: Vec<SceneId>,
+    /// Only scenes whose last job was ordered so many days ago, or more
+    #[arg(long, value_name = "DAYS")]
+    older_than: Option<u32>,
+    /// Show which, and drop none
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    farm: FarmArgs,
+    /// Print a JSON object a scene
+    #[arg(long)]
+    json: bool,
+}
+
 /// Does it.
 ///
 /// # Errors
@@ -75,12 +112,14 @@ pub fn run(command: &ScenesCommand, interrupt: &Interrupt) -> anyhow::Result<Exi
             (&args.farm, Some(scene::pack(&imported.scene)))
         }
         ScenesCommand::List(args) => (&args.farm, None),
+        ScenesCommand::Gc(args) => (&args.farm, None),
     };
     door::block_on(async {
         let farm = door::connect(farm_args, interrupt).await?;
         let exit = match (command, package) {
             (ScenesCommand::Push(args), Some(package)) => push(args, package, &farm).await,
             (ScenesCommand::List(args), _) => list(args, &farm).await,
+            (ScenesCommand::Gc(args), _) => collect(args, &farm).await,
             (ScenesCommand::Push(_), None) => Ok(Exit::Done),
         };
         farm.close().await;
@@ -109,17 +148,21 @@ pub fn pushed(scene: SceneId, arrival: &SceneArrival) -> Value {
     })
 }
 
-async fn list(args: &ListArgs, farm: &Farm) -> anyhow::Result<Exit> {
+/// The scenes of all our jobs.
+async fn all_used(farm: &Farm) -> anyhow::Result<Vec<UsedScene>> {
     let mut jobs = Vec::new();
     loop {
         let page = farm.jobs(jobs.len() as u32, limits::PAGE_ROWS_MAX).await?;
         let is_last = page.len() < limits::PAGE_ROWS_MAX as usize;
         jobs.extend(page);
         if is_last {
-            break;
+            return Ok(used(&jobs));
         }
     }
-    let scenes = used(&jobs);
+}
+
+async fn list(args: &ListArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let scenes = all_used(farm).await?;
     if args.json {
         scenes.iter().try_for_each(|scene| text::print(scene.json()))?;
     } else if scenes.is_empty() {
@@ -128,6 +171,59 @@ async fn list(args: &ListArgs, farm: &Farm) -> anyhow::Result<Exit> {
         text::print(table(&scenes))?;
     }
     Ok(Exit::Done)
+}
+
+async fn collect(args: &GcArgs, farm: &Farm) -> anyhow::Result<Exit> {
+    let scenes = all_used(farm).await?;
+    if let Some(strange) = args.scene.iter().find(|id| scenes.iter().all(|it| it.id != **id)) {
+        let message = format!(
+            "you have no job of such a scene; see them with: tessera scenes list: {strange}"
+        );
+        return Err(fail(Exit::NotFound, message));
+    }
+    let now_ms = text::now_ms();
+    let chosen: Vec<&UsedScene> = scenes.iter().filter(|it| args.means(it, now_ms)).collect();
+    let mut dropped = 0;
+    for scene in &chosen {
+        if scene.may_go() && !args.dry_run {
+            farm.drop_scene(scene.id).await?;
+        }
+        dropped += u64::from(scene.may_go());
+        if args.json {
+            text::print(collected(scene, args.dry_run))?;
+        }
+    }
+    if !args.json {
+        let would = if args.dry_run { "would be dropped" } else { "dropped" };
+        for scene in &chosen {
+            let words = match (scene.kept, scene.active) {
+                (false, _) => "not kept any longer".to_owned(),
+                (true, 0) => would.to_owned(),
+                (true, active) => format!("kept: {active} of its jobs are not over"),
+            };
+            text::print(format_args!("{}  {words}  {}", scene.id, scene.name))?;
+        }
+        note!("  {} {would}", text::plural(dropped, "scene", "scenes"));
+    }
+    Ok(Exit::Done)
+}
+
+/// What becomes of a scene.
+pub fn collected(scene: &UsedScene, is_dry: bool) -> Value {
+    let mut object = scene.json();
+    object["dropped"] = Value::from(scene.may_go() && !is_dry);
+    object["may_be_dropped"] = Value::from(scene.may_go());
+    object
+}
+
+impl GcArgs {
+    fn means(&self, scene: &UsedScene, now_ms: u64) -> bool {
+        let age_ms = self.older_than.map_or(0, |days| u64::from(days) * DAY_MS);
+        let is_old = scene.last_ordered_ms.saturating_add(age_ms) <= now_ms;
+        let is_named = self.scene.contains(&scene.id);
+        // Those that are gone already are of interest where they were asked for.
+        is_old && (is_named || (self.scene.is_empty() && scene.kept))
+    }
 }
 
 /// A scene, as far as jobs tell of it.
@@ -140,6 +236,8 @@ pub struct UsedScene {
     /// Of these, jobs that are not over.
     active: u32,
     last_ordered_ms: u64,
+    /// Whether the farm keeps it for any of them.
+    kept: bool,
 }
 
 /// The scenes of jobs, the last used first.
@@ -150,12 +248,14 @@ pub fn used(jobs: &[JobSummary]) -> Vec<UsedScene> {
         let id = job.spec.scene;
         let at = *places.entry(id).or_insert_with(|| {
             let (name, last_ordered_ms) = (job.spec.name.clone(), job.ordered_ms);
-            scenes.push(UsedScene { id, name, jobs: 0, active: 0, last_ordered_ms });
+            let kept = false;
+            scenes.push(UsedScene { id, name, jobs: 0, active: 0, last_ordered_ms, kept });
             scenes.len() - 1
         });
         let scene = &mut scenes[at];
         scene.jobs += 1;
         scene.active += u32::from(!job.status.is_over());
+        scene.kept |= !job.expired && !job.scene_dropped;
         if job.ordered_ms > scene.last_ordered_ms {
             scene.last_ordered_ms = job.ordered_ms;
             scene.name.clone_from(&job.spec.name);
@@ -166,6 +266,11 @@ pub fn used(jobs: &[JobSummary]) -> Vec<UsedScene> {
 }
 
 impl UsedScene {
+    /// Whether the farm need not keep it.
+    fn may_go(&self) -> bool {
+        self.kept && self.active == 0
+    }
+
     /// For programs.
     pub fn json(&self) -> Value {
         json!({
@@ -175,6 +280,7 @@ impl UsedScene {
             "jobs": self.jobs,
             "jobs_active": self.active,
             "last_ordered_ms": self.last_ordered_ms,
+            "kept": self.kept,
         })
     }
 }
@@ -188,9 +294,10 @@ fn table(scenes: &[UsedScene]) -> comfy_table::Table {
             scene.jobs.to_string(),
             scene.active.to_string(),
             text::ago(scene.last_ordered_ms, now_ms),
+            if scene.kept { "yes" } else { "no" }.to_owned(),
         ]
     });
-    text::table(&["scene", "last job", "jobs", "active", "used"], &[2, 3], rows.collect())
+    text::table(&["scene", "last job", "jobs", "active", "used", "kept"], &[2, 3], rows.collect())
 }
 
 #[cfg(test)]
@@ -220,5 +327,41 @@ mod tests {
         };
         assert_eq!((told(0), told(1)), ((2, "job 90", 1, 1), (1, "job 70", 2, 1)));
         assert_eq!(scenes.len(), 2);
+        assert_eq!((scenes[0].may_go(), scenes[1].may_go()), (false, false));
+    }
+
+    #[test]
+    fn scenes_of_jobs_that_are_over_may_go_unless_they_are_gone() {
+        let job = |scene: u8, status, scene_dropped| {
+            let mut job = JobSummary { status, scene_dropped, ordered_ms: 0, ..examples::job() };
+            job.spec.scene = SceneId([scene; 32]);
+            job
+        };
+        let jobs = [
+            job(1, JobStatus::Done, false),
+            job(1, JobStatus::Cancelled, true),
+            job(2, JobStatus::Done, true),
+            job(3, JobStatus::Paused, false),
+        ];
+        let scenes = used(&jobs);
+        let args = |scene: &[u8], older_than| GcArgs {
+            scene: scene.iter().map(|id| SceneId([*id; 32])).collect(),
+            older_than,
+            dry_run: false,
+            farm: FarmArgs { farm: String::new(), key: None },
+            json: false,
+        };
+        let chosen = |args: &GcArgs, now_ms| {
+            let meant = scenes.iter().filter(|scene| args.means(scene, now_ms));
+            meant.map(|scene| (scene.id.0[0], scene.may_go())).collect::<Vec<_>>()
+        };
+        let sorted = |mut chosen: Vec<(u8, bool)>| {
+            chosen.sort_unstable();
+            chosen
+        };
+        assert_eq!(sorted(chosen(&args(&[], None), 5)), [(1, true), (3, false)]);
+        assert_eq!(chosen(&args(&[2], None), 5), [(2, false)]);
+        assert_eq!(chosen(&args(&[], Some(1)), DAY_MS - 1), []);
+        assert_eq!(chosen(&args(&[], Some(1)), DAY_MS).len(), 2);
     }
 }

@@ -142,7 +142,9 @@ fn tell_ticket(ready: &Ready, ticket_file: &Path, is_private: bool) {
 fn tell_draining(left: Option<usize>) {
     match left {
         None => note!("  it takes new jobs again"),
-        Some(0) => note!("  it has drained: no job is left that goes on; it stops in a moment"),
+        Some(0) => note!(
+            "  it has drained: no job is left that goes on; it stops in a quarter of a minute, later while somebody fetches"
+        ),
         Some(jobs) => {
             let jobs = text::plural(jobs as u64, "job goes on", "jobs go on");
             note!("  it takes no new jobs; {jobs}, and then it stops");

@@ -8,12 +8,13 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use client::{Admission, Caller, Farm, Terms};
 use protocol::Tokens;
+use studio::Rules;
 use studio::book::{AtLimit, Book, BookError, Budget, NewToken, Period, Role, Team, Token};
 
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::options::FarmArgs;
-use crate::{door, json, text};
+use crate::{door, json, text, values};
 
 /// How long a lost connection to the farm is dialled again before a request fails.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -54,8 +55,15 @@ pub struct ServeArgs {
     )]
     bind: SocketAddr,
     /// Requests a second that each token may make in the long run, and four times as many at once
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = values::whole(1_u32..=1_000_000))]
     requests_per_second: u32,
+    /// Requests a second that all tokens together make at the farm: somewhat less than it grants one
+    /// key (its requests_per_second); 0 where it grants any number
+    #[arg(long, value_name = "N", default_value_t = 45, value_parser = values::whole(0_u32..=1_000_000))]
+    farm_requests_per_second: u32,
+    /// Days that files stay which were sent, and which no scene names
+    #[arg(long, value_name = "DAYS", default_value_t = 1, value_parser = values::whole(1_u64..=3650))]
+    keep_files: u64,
     /// Stop when standard input ends: for a parent process
     #[arg(long, hide = true)]
     stop_on_stdin_eof: bool,
@@ -234,8 +242,14 @@ fn serve(args: &ServeArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     }
     door::block_on(async {
         let farm = enter(&args.farm, interrupt).await?;
-        let (data, rate) = (&args.data.data, args.requests_per_second);
-        let opened = studio::open(farm.clone(), data, args.bind, rate, interrupt.subscribe()).await;
+        let data = &args.data.data;
+        let rules = Rules {
+            requests_per_second: args.requests_per_second,
+            farm_requests_per_second: args.farm_requests_per_second,
+            keep_files: Duration::from_hours(24 * args.keep_files),
+        };
+        let opened =
+            studio::open(farm.clone(), data, args.bind, rules, interrupt.subscribe()).await;
         let opened = opened.context("the door does not open")?;
         let url = format!("http://{}", opened.address);
         if !opened.address.ip().is_loopback() {

@@ -1,10 +1,11 @@
 //! `tessera verdicts`: films that were refused, why, and appeals.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueHint};
 use client::Farm;
-use protocol::{JobId, LeaseId, Request, Verdict, VerdictKind};
+use protocol::{JobId, JobSpec, LeaseId, Request, Unit, Verdict, VerdictKind};
 use serde_json::json;
 
 use crate::door;
@@ -111,13 +112,17 @@ async fn list(args: &ListArgs, farm: &Farm) -> anyhow::Result<Exit> {
         note!("  no verdicts");
         return Ok(Exit::Done);
     }
+    let spec = match args.job {
+        Some(job) => Some((job, farm.watch(job, 0, Duration::ZERO).await?.summary.spec)),
+        None => None,
+    };
     let rows = verdicts.iter().map(|(number, verdict)| {
         let unit = &verdict.unit;
         vec![
             number.to_string(),
             verdict.lease.to_string(),
             verdict.node.short(),
-            format!("{} shot {} tile {}", unit.job.short(), unit.shot.0, unit.tile.0),
+            place(unit, spec.as_ref().filter(|(job, _)| *job == unit.job).map(|(_, spec)| spec)),
             words(&verdict.kind),
         ]
     });
@@ -125,14 +130,38 @@ async fn list(args: &ListArgs, farm: &Farm) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Where a unit is, by its frame where what is rendered is known.
+fn place(unit: &Unit, spec: Option<&JobSpec>) -> String {
+    let (job, tile) = (unit.job.short(), unit.tile.0);
+    let Some((spec, shot)) = spec.and_then(|spec| Some((spec, spec.shot(unit.shot)?))) else {
+        return format!("{job} shot {}, tile {tile}", unit.shot.0);
+    };
+    let camera = spec.camera(shot.view).filter(|_| spec.view_count() > 1);
+    let of = camera.map_or_else(String::new, |camera| format!(" of {camera}"));
+    format!("{job} frame {}{of}, tile {tile}", shot.frame)
+}
+
+/// Why a film was not taken, where that it was not is said already.
+pub fn why(kind: &VerdictKind) -> String {
+    match kind {
+        VerdictKind::Refused(refusal) => refusal.to_string(),
+        VerdictKind::Disputed { .. } => DIFFERS.to_owned(),
+        other => words(other),
+    }
+}
+
+/// What a dispute begins with.
+const DIFFERS: &str = "another node's film differs";
+
 /// A verdict in words.
 pub fn words(kind: &VerdictKind) -> String {
     match kind {
         VerdictKind::Accepted { pixels_checked, pay, .. } => {
-            format!("accepted, {pixels_checked} pixels checked, {pay} tokens")
+            let pixels = text::plural((*pixels_checked).into(), "pixel", "pixels");
+            format!("accepted, {pixels} checked, {pay} tokens")
         }
         VerdictKind::Refused(refusal) => format!("refused: {refusal}"),
-        VerdictKind::Disputed { .. } => "disputed: another node's film differs".to_owned(),
+        VerdictKind::Disputed { .. } => format!("disputed: {DIFFERS}"),
         VerdictKind::WrongFinding { agreed: true } => "wrong: it vouched for a bad film".to_owned(),
         VerdictKind::WrongFinding { agreed: false } => {
             "wrong: it found fault with a good film".to_owned()
@@ -187,4 +216,26 @@ async fn appeal(args: &AppealArgs, farm: &Farm) -> anyhow::Result<Exit> {
     farm.ask(Request::Appeal { lease: args.lease }).await?;
     note!("  the tile is being rendered once more; what comes of it is among your verdicts");
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples;
+
+    #[test]
+    fn a_unit_is_where_its_frame_is_if_that_is_known() {
+        let (unit, spec) = (examples::unit(), examples::spec());
+        let job = unit.job.short();
+        assert_eq!(place(&unit, Some(&spec)), format!("{job} frame 3 of right, tile 73"));
+        assert_eq!(place(&unit, None), format!("{job} shot 3, tile 73"));
+        let alone = JobSpec { more_cameras: Vec::new(), ..spec };
+        assert_eq!(place(&unit, Some(&alone)), format!("{job} frame 7, tile 73"));
+    }
+
+    #[test]
+    fn a_refusal_is_said_once() {
+        let kind = examples::verdict().kind;
+        assert_eq!(words(&kind), format!("refused: {}", why(&kind)));
+    }
 }

@@ -1,5 +1,7 @@
 //! `tessera verify`: looks at a receipt or at evidence without believing the farm.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,6 +9,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueHint};
 use client::verify::{Checked, Compared, Drawn, Outline, of_this_engine};
 use film::evidence::{Examined, examine};
+use film::{Picture, ReadError};
 use protocol::{Evidence, Findings, PublicKey, Receipt, SceneId, Signed, Spots, Testimony};
 use renderer::{Backend as _, Cancel, CpuBackend, Effort};
 use scene::Scene;
@@ -18,6 +21,10 @@ use crate::local;
 use crate::options::EnvironmentArgs;
 use crate::papers::{self, Paper};
 use crate::text;
+use crate::values;
+
+/// What an EXR begins with.
+const EXR_MAGIC: [u8; 4] = [0x76, 0x2f, 0x31, 0x01];
 
 /// Options of `tessera verify`.
 #[derive(Debug, Args)]
@@ -39,7 +46,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "FILE.exr", value_hint = ValueHint::FilePath, requires = "scene")]
     picture: Option<PathBuf>,
     /// Random pixels to render
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = values::whole(1_u32..=1_000_000))]
     pixels: u32,
     #[command(flatten)]
     environment: EnvironmentArgs,
@@ -123,9 +130,31 @@ fn render(
 }
 
 fn against_picture(drawn: &Drawn, path: &Path) -> anyhow::Result<Compared> {
-    let picture = film::read_exr(path)
-        .with_context(|| format!("the picture cannot be read: {}", path.display()))?;
-    Ok(drawn.against_picture(&picture)?)
+    Ok(drawn.against_picture(&picture(path)?)?)
+}
+
+/// The finished picture.
+///
+/// # Errors
+/// Not found: no such file. Usage: it is none. Else what is wrong with it.
+fn picture(path: &Path) -> anyhow::Result<Picture> {
+    film::read_exr(path).map_err(|error| match &error {
+        ReadError::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            fail(Exit::NotFound, format!("there is no such picture: {}", path.display()))
+        }
+        ReadError::Decode { .. } if !is_exr(path) => {
+            let shown = path.display();
+            fail(Exit::Usage, format!("{shown} is not an EXR; a receipt is held against the EXR"))
+        }
+        _ => error.into(),
+    })
+}
+
+/// Whether a file begins as every EXR does.
+fn is_exr(path: &Path) -> bool {
+    let mut begin = [0; EXR_MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut begin));
+    read.is_ok() && begin == EXR_MAGIC
 }
 
 fn conclude(compared: &Compared, what: &str) -> anyhow::Result<()> {
@@ -265,4 +294,29 @@ fn who_is_right(examined: &Examined, scene: &Scene) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     Err(fail(Exit::Failed, "the pixels rendered here do not bear the refusal out"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::classify;
+
+    #[test]
+    fn a_picture_that_is_no_exr_is_said_to_be_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let check = |name: &str, bytes: Option<&[u8]>, exit, words: &str| {
+            let path = folder.path().join(name);
+            if let Some(bytes) = bytes {
+                std::fs::write(&path, bytes).expect("written");
+            }
+            let error = picture(&path).expect_err(name);
+            assert_eq!(classify(&error), exit, "{error:#}");
+            assert!(format!("{error:#}").contains(words), "{error:#}");
+        };
+        let none = "look.png is not an EXR; a receipt is held against the EXR";
+        check("look.png", Some(b"\x89PNG\r\n\x1a\n"), Exit::Usage, none);
+        check("empty.exr", Some(b""), Exit::Usage, "empty.exr is not an EXR");
+        check("cut.exr", Some(&EXR_MAGIC), Exit::Failed, "it may be damaged");
+        check("away.exr", None, Exit::NotFound, "there is no such picture");
+    }
 }

@@ -11,6 +11,7 @@ use crate::interrupt::Interrupt;
 use crate::json;
 use crate::options::FarmArgs;
 use crate::text;
+use crate::values;
 
 pub(crate) mod earnings;
 
@@ -83,7 +84,7 @@ pub struct StatementArgs {
     offset: u32,
     /// Rows to show
     #[arg(long, value_name = "N", default_value_t = 50,
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::PAGE_ROWS_MAX)))]
+        value_parser = values::whole(1..=limits::PAGE_ROWS_MAX))]
     limit: u32,
     /// Print a JSON object a line
     #[arg(long)]
@@ -128,10 +129,11 @@ pub fn run(command: &WalletCommand, interrupt: &Interrupt) -> anyhow::Result<Exi
         WalletCommand::Stake(args) => {
             let mut id = [0; 16];
             getrandom::fill(&mut id).context("the system gives no random bytes")?;
-            risk(args, interrupt, Request::Stake { amount: args.amount, id })
+            let done = "done; see it with: tessera wallet balance";
+            risk(args, interrupt, Request::Stake { amount: args.amount, id }, done)
         }
         WalletCommand::Unstake(args) => {
-            risk(args, interrupt, Request::Unstake { amount: args.amount })
+            risk(args, interrupt, Request::Unstake { amount: args.amount }, ASKED_BACK)
         }
         WalletCommand::Redeem(args) => {
             let voucher: VoucherText = args.voucher.parse().exit(Exit::Usage)?;
@@ -151,14 +153,22 @@ pub fn run(command: &WalletCommand, interrupt: &Interrupt) -> anyhow::Result<Exi
     }
 }
 
-/// Changes what is at risk, and shows the wallet as it is then.
-fn risk(args: &StakeArgs, interrupt: &Interrupt, request: Request) -> anyhow::Result<Exit> {
+/// What there is to know of tokens that were asked back.
+const ASKED_BACK: &str = "asked back: it counts for nothing from now on, and stays at risk as long as this farm holds pay back; then it is in the balance. See it with: tessera wallet balance";
+
+/// Changes what is at risk, and says what comes of it.
+fn risk(
+    args: &StakeArgs,
+    interrupt: &Interrupt,
+    request: Request,
+    done: &str,
+) -> anyhow::Result<Exit> {
     door::block_on(async {
         let farm = door::connect(&args.farm, interrupt).await?;
         let asked = farm.ask(request).await;
         farm.close().await;
         asked?;
-        note!("  done; see it with: tessera wallet balance");
+        note!("  {done}");
         Ok(Exit::Done)
     })
 }
@@ -207,6 +217,11 @@ async fn statement(args: &StatementArgs, farm: &Farm) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The other account: what it is, as far as that is told.
+fn other(row: &protocol::view::StatementRow) -> String {
+    if row.other_is.is_empty() { row.other.short() } else { row.other_is.clone() }
+}
+
 /// Entries of an account as a table.
 pub fn statement_table(rows: &[protocol::view::StatementRow]) -> comfy_table::Table {
     let now_ms = text::now_ms();
@@ -217,7 +232,7 @@ pub fn statement_table(rows: &[protocol::view::StatementRow]) -> comfy_table::Ta
             row.code.clone(),
             format!("{sign}{}", row.amount),
             row.balance.to_string(),
-            row.other.short(),
+            other(row),
             row.transfer.short(),
         ]
     });

@@ -85,7 +85,7 @@ pub struct DemoArgs {
     #[arg(long)]
     software_gpu: bool,
     /// CPU threads of each node; a third of the cores without it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::threads)]
     threads: Option<NonZeroUsize>,
     /// Side of the square tiles, pixels; without it, small enough for all nodes to have some
     #[arg(long, value_name = "PX")]

@@ -75,7 +75,7 @@ pub fn say_checked(picture: &PictureCheck) {
 pub fn print(ending: &Ending) -> std::io::Result<()> {
     let outcome = &ending.outcome;
     note!();
-    let header = ["node", "tiles", "refused", "rays", "reputation", "tokens earned", "verdict"];
+    let header = ["node", "films", "refused", "rays", "reputation", "tokens earned", "verdict"];
     let mut nodes = outcome.farm.nodes.clone();
     nodes.sort_by(|a, b| a.name.cmp(&b.name));
     text::print(text::table(&header, &[1, 2, 3, 4, 5], nodes.iter().map(row).collect()))?;

@@ -89,7 +89,7 @@ pub async fn watch(
     let mut download = Download::new(job, spec, outputs);
     let (mut shown, started) = (Shown::default(), Instant::now());
     let mut pixels_checked = 0;
-    let progress = Progress::start("rendering", "units");
+    let progress = Progress::start("rendering", ["unit", "units"]);
     let followed = follow::follow(client, job, interrupt, async |update| {
         farm.check()?;
         let nodes = client.farm().await?;

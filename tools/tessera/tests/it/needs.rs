@@ -66,7 +66,7 @@ fn a_job_goes_to_nodes_that_meet_its_needs_and_the_artist_is_told_of_figures() {
     let quote = ["quote", &scene, "--size", "32x32", "--spp", "16"];
     let said = on_farm(&quote, &["--pool", "day"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
-    let warning = "0 of the farm's 1 node meet what the job needs (pool day): it waits";
+    let warning = "none of the farm's 1 node meets what the job needs (pool day): it waits";
     assert!(said.err.contains(warning), "{}", said.err);
     let nodes_of = |more: &[&str]| -> Value {
         let said = on_farm(&quote, &[more, &["--json"]].concat());

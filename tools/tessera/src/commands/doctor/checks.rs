@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::door;
 use crate::interrupt::Interrupt;
+use crate::text;
 
 /// The first moment of 2026, seconds: no clock that is right shows less.
 const NO_EARLIER_S: u64 = 1_767_225_600;
@@ -230,7 +231,10 @@ pub fn farm(ticket: &str, interrupt: &Interrupt) -> anyhow::Result<Check> {
         Ok(view?)
     });
     Ok(match asked {
-        Ok(view) => Check::ok("farm", format!("answers; {} nodes", view.nodes.len())),
+        Ok(view) => {
+            let nodes = text::plural(view.nodes.len() as u64, "node", "nodes");
+            Check::ok("farm", format!("answers; {nodes} heard of lately"))
+        }
         Err(error) => Check::new(
             "farm",
             State::Bad,

@@ -59,7 +59,7 @@ pub(super) async fn download(
         None => Download::new(args.job, spec, outputs),
     };
     let mut download = download.with_video(args.keep.video()?)?;
-    let progress = Progress::start("fetching", "units");
+    let progress = Progress::start("fetching", ["unit", "units"]);
     while !update.accepted.is_empty() && !download.is_whole() {
         show_progress(&progress, &update);
         download.take(farm, &update.accepted).await?;

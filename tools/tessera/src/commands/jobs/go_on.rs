@@ -12,6 +12,7 @@ use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::needs::{NeedsArgs, reach_lines};
 use crate::options::NoiseArgs;
+use crate::values;
 
 /// Options of `tessera jobs continue`.
 #[derive(Debug, Args)]
@@ -28,7 +29,7 @@ pub struct ContinueArgs {
     /// Samples per pixel in all, those that are there included; without it, as many as the job was to
     /// have
     #[arg(long, visible_alias = "spp", value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::SAMPLES_MAX)))]
+        value_parser = values::whole(1..=limits::SAMPLES_MAX))]
     samples: Option<u32>,
     #[command(flatten)]
     noise: NoiseArgs,

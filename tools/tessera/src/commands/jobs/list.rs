@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::json;
 use crate::options::FarmArgs;
 use crate::text;
+use crate::values;
 
 /// Options of `tessera jobs list`.
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ pub struct ListArgs {
     offset: u32,
     /// Rows to show
     #[arg(long, value_name = "N", default_value_t = 50,
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::PAGE_ROWS_MAX)))]
+        value_parser = values::whole(1..=limits::PAGE_ROWS_MAX))]
     limit: u32,
     /// Print a JSON object a job
     #[arg(long)]

@@ -143,15 +143,14 @@ impl Event<'_> {
         let words = match self.kind {
             EventKind::Ordered => format!("{}, for {} tokens at most", spec.name, job.price),
             EventKind::Status => {
-                let reason = job.reason.as_deref();
-                let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-                format!("{} of {} units accepted{reason}", job.units_accepted, job.units)
+                let (accepted, all) = (job.units_accepted.into(), job.units.into());
+                format!("{} accepted", text::share(accepted, all, ["unit", "units"]))
             }
             EventKind::Refused(_, verdict) => format!(
                 "{} by {}: {}; tessera verdicts evidence {}",
                 place_words(spec, &verdict.unit),
                 verdict.node.short(),
-                verdicts::words(&verdict.kind),
+                verdicts::why(&verdict.kind),
                 verdict.lease
             ),
             EventKind::Accepted(accepted) => format!(
@@ -161,7 +160,12 @@ impl Event<'_> {
                 text::plural(accepted.pixels_checked.into(), "pixel", "pixels")
             ),
         };
-        format!("{time:<19}  {:<10} {words}", self.word())
+        match self.kind {
+            EventKind::Status if job.reason.is_some() => {
+                format!("{time:<19}  {}; {words}", text::standing(job))
+            }
+            _ => format!("{time:<19}  {:<10} {words}", self.word()),
+        }
     }
 }
 
@@ -297,13 +301,17 @@ mod tests {
         let (job, verdict, accepted) = (examples::job(), examples::verdict(), examples::accepted());
         let line = |kind| Event { job: &job, time_ms: None, kind }.line();
         let refused = line(EventKind::Refused(1, &verdict));
-        let place = "refused    frame 3 of right tile 3,7 (73) by nod_11111111: refused: the film";
+        let place = "refused    frame 3 of right tile 3,7 (73) by nod_11111111: the film";
         assert!(refused.contains(place), "{refused}");
         assert!(refused.ends_with(&format!("tessera verdicts evidence {}", verdict.lease)));
         let accepted = line(EventKind::Accepted(&accepted));
         assert!(accepted.ends_with("(73) by nod_3f3f3f3f, 64 pixels checked"), "{accepted}");
         let status = line(EventKind::Status);
-        assert!(status.contains("rendering  960 of 1920 units accepted: two nodes"), "{status}");
+        let stands = "  rendering: two nodes are slow; 960 of 1 920 units accepted";
+        assert!(status.ends_with(stands), "{status}");
+        let one = JobSummary { reason: None, units: 1, units_accepted: 0, ..job.clone() };
+        let status = Event { job: &one, time_ms: None, kind: EventKind::Status }.line();
+        assert!(status.ends_with("  rendering  0 of 1 unit accepted"), "{status}");
         let ordered = line(EventKind::Ordered);
         assert!(ordered.ends_with("shot_010, for 12.500000 tokens at most"), "{ordered}");
     }

@@ -1,7 +1,7 @@
 //! `tessera jobs show`: a job in lines.
 
 use client::Farm;
-use protocol::view::{JobSummary, JobUpdate};
+use protocol::view::{JobSummary, JobUpdate, TileStatus};
 use protocol::{JobSpec, NoiseTarget, ViewIndex};
 
 use super::JobArgs;
@@ -82,13 +82,45 @@ fn cameras(spec: &JobSpec) -> String {
     if names.len() > 1 { names.join(", ") } else { String::new() }
 }
 
-/// `3 rendering, 12 accepted`.
+/// `3 rendering, 12 accepted`; of a job that is over, `3 missing, 12 accepted`.
 fn tile_counts(update: &JobUpdate) -> String {
+    let job = &update.summary;
+    let word = |status: TileStatus| match status {
+        TileStatus::Accepted => status.word(),
+        _ if !job.status.is_over() => status.word(),
+        // Of several films of a tile some may be there.
+        _ if u64::from(job.units) > update.tiles.len() as u64 => "incomplete",
+        _ => "missing",
+    };
     let mut statuses = update.tiles.clone();
     statuses.sort_unstable();
-    let counts = statuses.chunk_by(|a, b| a == b).map(|run| {
-        let status = run.first().copied().map_or("", json::tile_status);
-        format!("{} {status}", text::count(run.len() as u64))
+    let words: Vec<&str> = statuses.into_iter().map(word).collect();
+    let counts = words.chunk_by(|a, b| a == b).map(|run| {
+        format!("{} {}", text::count(run.len() as u64), run.first().copied().unwrap_or_default())
     });
     counts.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::view::JobStatus;
+
+    use super::*;
+    use crate::examples;
+
+    #[test]
+    fn a_job_that_is_over_waits_for_no_tile() {
+        use TileStatus::{Accepted, Rendering, Retrying, Waiting};
+        let tiles = vec![Accepted, Waiting, Rendering, Accepted, Retrying];
+        let counts = |status, units| {
+            let summary = JobSummary { status, units, ..examples::job() };
+            tile_counts(&JobUpdate { summary, tiles: tiles.clone(), accepted: Vec::new(), next: 1 })
+        };
+        let under_way = "1 waiting, 1 rendering, 1 retrying, 2 accepted";
+        assert_eq!(counts(JobStatus::Rendering, 5), under_way);
+        assert_eq!(counts(JobStatus::Paused, 5), under_way);
+        assert_eq!(counts(JobStatus::Stopped, 5), "3 missing, 2 accepted");
+        assert_eq!(counts(JobStatus::Cancelled, 5), "3 missing, 2 accepted");
+        assert_eq!(counts(JobStatus::Stopped, 20), "3 incomplete, 2 accepted");
+    }
 }

@@ -210,11 +210,9 @@ pub(super) async fn end(args: &EndArgs, farm: &Farm, steering: Steering) -> anyh
     }
     if args.dry_run {
         let left = before.price.checked_sub(before.spent).unwrap_or_default();
-        note!(
-            "  would end with {} of {} units accepted; up to {left} tokens would return",
-            before.units_accepted,
-            before.units
-        );
+        let (accepted, all) = (before.units_accepted.into(), before.units.into());
+        let units = text::share(accepted, all, ["unit", "units"]);
+        note!("  would end with {units} accepted; up to {left} tokens would return");
         return say(&before, args.which.json);
     }
     farm.ask(Request::Steer { job: args.which.job, steering }).await?;

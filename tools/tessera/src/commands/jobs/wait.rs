@@ -13,11 +13,12 @@ use protocol::{JobId, JobSpec, ShotIndex, TileIndex, limits};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::watch::held_up;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::options::FarmArgs;
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::text;
 
 /// Questions under way at a time, of those that a connection may have.
@@ -75,6 +76,24 @@ impl Ended {
     }
 }
 
+/// Why a job does not go on, as it was said last.
+#[derive(Debug, Default)]
+struct WhyNot {
+    said: Option<String>,
+}
+
+impl WhyNot {
+    /// What there is to say of a job that is not over, where that is something new.
+    fn news(&mut self, job: &JobSummary) -> Option<String> {
+        let why = held_up(job);
+        if self.said == why {
+            return None;
+        }
+        self.said.clone_from(&why);
+        why.map(|why| stands(job, &why))
+    }
+}
+
 /// How several ended together.
 fn exit_of(ended: &[Exit]) -> Exit {
     let worst = [Exit::Failed, Exit::Partial].into_iter().find(|exit| ended.contains(exit));
@@ -91,9 +110,10 @@ pub(super) async fn wait(
     let is_many = jobs.len() > QUESTIONS;
     let mut tasks = JoinSet::new();
     for &job in &jobs {
-        tasks.spawn(one(farm.clone(), job, Arc::clone(&questions), is_many));
+        let why = WhyNot::default();
+        tasks.spawn(one(farm.clone(), job, Arc::clone(&questions), is_many, why));
     }
-    let progress = Progress::start("waiting", "jobs");
+    let progress = Progress::start("waiting", ["job", "jobs"]);
     let total = if args.any { 1 } else { jobs.len() as u64 };
     let mut exits = Vec::new();
     let time_up = async {
@@ -108,8 +128,7 @@ pub(super) async fn wait(
         let ended = tokio::select! {
             ended = tasks.join_next() => ended,
             () = &mut time_up => {
-                let left = text::plural(jobs.len() as u64 - exits.len() as u64, "job", "jobs");
-                progress.note(&format!("  {left} had not ended in time, and go on"));
+                progress.note(&format!("  {}", left_words(jobs.len() - exits.len())));
                 return Ok(Exit::TimedOut);
             }
         };
@@ -135,15 +154,20 @@ fn say(ended: &Ended, json: bool, progress: &Progress) -> anyhow::Result<()> {
         text::print(json::ended(job, ended.has_holes))?;
         return Ok(());
     }
-    let reason = job.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     let holes = if ended.has_holes { ", tiles are missing" } else { "" };
-    progress.note(&format!(
-        "  {} {}: {}{reason}{holes}",
-        job.job,
-        job.spec.name,
-        job.status.word()
-    ));
+    progress.note(&format!("  {}{holes}", stands(job, &text::standing(job))));
     Ok(())
+}
+
+/// A job among several, and how it stands.
+fn stands(job: &JobSummary, how: &str) -> String {
+    format!("{} {}: {how}", job.job, job.spec.name)
+}
+
+/// Those that are left when the time is up.
+fn left_words(jobs: usize) -> String {
+    let goes_on = if jobs == 1 { "goes on" } else { "go on" };
+    format!("{} had not ended in time, and {goes_on}", text::plural(jobs as u64, "job", "jobs"))
 }
 
 /// Waits for one job.
@@ -152,6 +176,7 @@ async fn one(
     job: JobId,
     questions: Arc<Semaphore>,
     is_many: bool,
+    mut why: WhyNot,
 ) -> Result<Ended, Error> {
     let (wait, pause) = match is_many {
         true => (Duration::ZERO, LOOK_EVERY_OF_MANY),
@@ -169,6 +194,9 @@ async fn one(
             let stopped = job.status == JobStatus::Stopped;
             let has_holes = stopped && has_holes(&farm, &job).await?;
             return Ok(Ended { job, has_holes });
+        }
+        if let Some(line) = why.news(&job) {
+            progress::note_above(&format!("  {line}"));
         }
         tokio::time::sleep(pause).await;
     }
@@ -201,6 +229,27 @@ fn tiles(spec: &JobSpec) -> u64 {
 mod tests {
     use super::*;
     use crate::examples;
+
+    #[test]
+    fn why_a_job_does_not_go_on_is_said_once() {
+        let mut why = WhyNot::default();
+        let mut news = |status, reason: Option<&str>| {
+            let reason = reason.map(ToOwned::to_owned);
+            why.news(&JobSummary { status, reason, ..examples::job() })
+        };
+        let paused = format!("{} shot_010: paused: by you", examples::job().job);
+        assert_eq!(news(JobStatus::Waiting, None), None);
+        assert_eq!(news(JobStatus::Paused, Some("by you")), Some(paused.clone()));
+        assert_eq!(news(JobStatus::Paused, Some("by you")), None);
+        assert_eq!(news(JobStatus::Rendering, None), None);
+        assert_eq!(news(JobStatus::Paused, Some("by you")), Some(paused));
+    }
+
+    #[test]
+    fn who_is_left_is_counted() {
+        assert_eq!(left_words(1), "1 job had not ended in time, and goes on");
+        assert_eq!(left_words(3), "3 jobs had not ended in time, and go on");
+    }
 
     #[test]
     fn how_jobs_ended_is_the_exit_code() {

@@ -79,7 +79,7 @@ pub async fn to_the_end(
     interrupt: &Interrupt,
     told: Told,
 ) -> anyhow::Result<Exit> {
-    let progress = Progress::start("rendering", "units");
+    let progress = Progress::start("rendering", ["unit", "units"]);
     let followed = follow::follow(farm, job, interrupt, async |update| {
         show_progress(&progress, update);
         if told.news {
@@ -103,12 +103,25 @@ pub async fn to_the_end(
 
 /// Shows how far a job is.
 pub(super) fn show_progress(progress: &Progress, update: &JobUpdate) {
-    let JobSummary { units, units_accepted, spent, price, .. } = &update.summary;
-    let word = match price.is_zero() {
-        true => String::new(),
-        false => format!("{} of {} tokens", text::tokens(*spent), text::tokens(*price)),
-    };
-    progress.show(u64::from(*units_accepted), u64::from(*units), &word);
+    let job = &update.summary;
+    let (why, word) = (held_up(job), goes_on(job));
+    progress.because(why);
+    progress.show(job.units_accepted.into(), job.units.into(), &word);
+}
+
+/// Why a job does not go on as one would think, where the farm says so.
+pub(super) fn held_up(job: &JobSummary) -> Option<String> {
+    (job.reason.is_some() && !job.status.is_over()).then(|| text::standing(job))
+}
+
+/// What goes on in a job: what it has cost, unless something holds it up, or others come first.
+fn goes_on(job: &JobSummary) -> String {
+    match job.status {
+        _ if held_up(job).is_some() => String::new(),
+        JobStatus::Waiting => job.status.word().to_owned(),
+        _ if job.price.is_zero() => String::new(),
+        _ => format!("{} of {} tokens", text::tokens(job.spent), text::tokens(job.price)),
+    }
 }
 
 fn detached(job: JobId) -> Exit {
@@ -118,17 +131,12 @@ fn detached(job: JobId) -> Exit {
 
 /// Says how a job ended.
 pub(super) fn say_end(job: &JobSummary) {
-    let reason = job.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     let money = match job.price.is_zero() {
         true => String::new(),
         false => format!(", {} tokens spent, {} refunded", job.spent, job.refunded),
     };
-    note!(
-        "  {}{reason}; {} of {} accepted{money}",
-        job.status.word(),
-        job.units_accepted,
-        text::plural(u64::from(job.units), "unit", "units"),
-    );
+    let units = text::share(job.units_accepted.into(), job.units.into(), ["unit", "units"]);
+    note!("  {}; {units} accepted{money}", text::standing(job));
 }
 
 /// Writes what is left of a job's pictures, and says what there is.
@@ -203,6 +211,24 @@ mod tests {
 
     use super::*;
     use crate::examples;
+
+    #[test]
+    fn a_job_that_is_held_up_says_why_and_else_what_it_cost() {
+        let said = |status, reason: Option<&str>| {
+            let reason = reason.map(ToOwned::to_owned);
+            let job = JobSummary { status, reason, ..examples::job() };
+            (held_up(&job).unwrap_or_default(), goes_on(&job))
+        };
+        let check = |status, reason, why: &str, word: &str| {
+            assert_eq!(said(status, reason), (why.to_owned(), word.to_owned()));
+        };
+        let nobody = "no node that gets work is connected";
+        check(JobStatus::Waiting, Some(nobody), &format!("waiting: {nobody}"), "");
+        check(JobStatus::Waiting, None, "", "waiting");
+        check(JobStatus::Paused, Some("by you"), "paused: by you", "");
+        check(JobStatus::Rendering, None, "", "6.25 of 12.50 tokens");
+        check(JobStatus::Failed, Some("lost too often"), "", "6.25 of 12.50 tokens");
+    }
 
     #[test]
     fn what_is_not_whole_is_said_in_few_lines() {

@@ -14,6 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::json;
 use crate::options::FarmArgs;
 use crate::text;
+use crate::values;
 
 const DAY_MS: u64 = 24 * 3_600_000;
 
@@ -37,7 +38,7 @@ pub struct GrantArgs {
     #[arg(long, value_name = "key_…")]
     to: Option<PublicKey>,
     /// Days until it can no longer be redeemed; for ever without it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=36_500))]
+    #[arg(long, value_name = "N", value_parser = values::whole(1_u64..=36_500))]
     days: Option<u64>,
     /// What for
     #[arg(long, value_name = "TEXT", default_value = "")]

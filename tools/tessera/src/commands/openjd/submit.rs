@@ -9,11 +9,11 @@ use openjd::{Import, ImportedJob};
 use protocol::{JobId, JobSpec, Quote, SceneId, Tokens};
 
 use super::TemplateArgs;
-use crate::commands::order::consent;
+use crate::commands::order::{consent, price_line};
 use crate::exit::{Exit, WithExit as _, fail};
 use crate::interrupt::Interrupt;
 use crate::options::FarmArgs;
-use crate::{door, json, text, upload};
+use crate::{door, json, local, text, upload};
 
 /// Options of `tessera openjd submit`.
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ async fn order(args: &SubmitArgs, farm: &Farm, imported: &Import) -> anyhow::Res
     let (mut quoted, mut price) = (Vec::new(), Tokens::ZERO);
     for job in &imported.jobs {
         let (spec, quote) = quote(farm, job, args.template.folder()).await?;
-        note!("  quote       {} tokens for {:?}", quote.price, job.step);
+        note!("  quote       {:?}: {}", job.step, price_line(&quote));
         let limit = job.description.max_cost().exit(Exit::Usage)?;
         if let Some(limit) = limit.filter(|limit| quote.price > *limit) {
             let message = format!(
@@ -105,9 +105,8 @@ async fn quote(farm: &Farm, job: &ImportedJob, folder: &Path) -> anyhow::Result<
                     format!("there is no scene for the step {:?}: {}", job.step, path.display());
                 return Err(fail(Exit::NotFound, message));
             }
-            let imported = job.scene_import.read(&path, folder);
-            let imported = imported
-                .with_context(|| format!("the scene was not imported: {}", path.display()))?;
+            let imported = local::import(&path, &job.scene_import, folder)?;
+            local::check_cameras(&imported.scene, &described.camera_choices().exit(Exit::Usage)?)?;
             let package = scene::pack(&imported.scene);
             let id = package.id();
             upload::send(farm, package).await?;

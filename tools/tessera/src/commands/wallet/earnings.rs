@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::json;
 use crate::options::FarmArgs;
 use crate::text;
+use crate::values;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -26,7 +27,7 @@ pub struct EarningsArgs {
     by: By,
     /// Days back from now, today included
     #[arg(long, value_name = "N", default_value_t = 30,
-        value_parser = clap::value_parser!(u64).range(1..=36_500))]
+        value_parser = values::whole(1_u64..=36_500))]
     days: u64,
     #[command(flatten)]
     pub(super) farm: FarmArgs,
@@ -62,6 +63,8 @@ pub async fn show(args: &EarningsArgs, farm: &Farm) -> anyhow::Result<Exit> {
     } else {
         text::print(sums(&rows))?;
     }
+    // What was paid on a free farm is held, too, and is nothing.
+    let held: Vec<HeldRow> = held.into_iter().filter(|row| !row.amount.is_zero()).collect();
     if !held.is_empty() {
         text::print("")?;
         text::print(schedule(&held, now_ms))?;
