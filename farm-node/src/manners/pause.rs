@@ -122,8 +122,11 @@ impl fmt::Display for Pause {
     }
 }
 
-/// Gigabytes, as people's tools count them; tenths where there are few.
+/// Gigabytes, as people's tools count them, no more than there are; tenths where there are few.
 fn gigabytes(bytes: u64) -> String {
-    let gigabytes = bytes as f64 / 1e9;
-    if gigabytes < 10.0 { format!("{gigabytes:.1} GB") } else { format!("{gigabytes:.0} GB") }
+    let tenths = bytes / 100_000_000;
+    match tenths {
+        100.. => format!("{} GB", tenths / 10),
+        few => format!("{}.{} GB", few / 10, few % 10),
+    }
 }

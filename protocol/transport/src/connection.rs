@@ -180,6 +180,9 @@ impl Drop for Dialled {
     }
 }
 
+/// Of a peer's reason, as much as is shown.
+const REASON_CHARS_MAX: usize = 200;
+
 /// Why a connection is closed; who closed it without a word has stopped.
 fn reason(error: &ConnectionError) -> String {
     match error {
@@ -187,7 +190,10 @@ fn reason(error: &ConnectionError) -> String {
             "the other side has stopped".to_owned()
         }
         ConnectionError::ApplicationClosed(close) => {
-            String::from_utf8_lossy(&close.reason).into_owned()
+            // The peer's own words: for a terminal they are plain and short.
+            let words = String::from_utf8_lossy(&close.reason);
+            let plain = words.chars().map(|c| if c.is_control() { ' ' } else { c });
+            format!("the other side says: {}", plain.take(REASON_CHARS_MAX).collect::<String>())
         }
         error => error.to_string(),
     }

@@ -21,7 +21,9 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
     let open = || book.active.values().map(|id| &book.jobs[id]).filter(is_open);
     // What waits for anybody, and what for certain nodes only.
     let mut waiting = BTreeMap::<&Demand, Tokens>::new();
-    for job in open().filter(|job| job.has_fresh_units()) {
+    // Nobody stands there idle for not doing what he may be kept off.
+    let is_for_all = |job: &&Job| !book.blocks.are_there(job.artist);
+    for job in open().filter(|job| job.has_fresh_units()).filter(is_for_all) {
         let best = waiting.entry(&job.demand).or_default();
         *best = price(job).max(*best);
     }
@@ -49,15 +51,26 @@ pub fn signal(state: &State, now_ms: u64) -> Signal {
     // Every lease that is out has a deadline.
     let nobody_works = state.live.deadlines.is_empty();
     for job in open() {
-        let Some(able) = state.index.able_for(&job.demand) else { continue };
-        if able.lowest_ask().is_none_or(|ask| price(job) < ask) {
+        let Some((per_second, lowest_ask)) = able_for(state, job) else { continue };
+        if lowest_ask.is_none_or(|ask| price(job) < ask) {
             continue;
         }
-        let work = share(job.work_left(), able.per_second(), state.index.able.per_second());
+        let work = share(job.work_left(), per_second, state.index.able.per_second());
         signal.work = signal.work.saturating_add(worth(work, price(job), base));
         signal.refused |= nobody_works && price(job) >= base && job.has_fresh_units();
     }
     signal
+}
+
+/// What the nodes that may render a job can do, and the least that one of them asks.
+fn able_for(state: &State, job: &Job) -> Option<(u128, Option<Tokens>)> {
+    let able = state.index.able_for(&job.demand)?;
+    if !state.book.blocks.are_there(job.artist) {
+        return Some((able.per_second(), able.lowest_ask()));
+    }
+    let left = || plan::able_nodes_for(state, job);
+    let per_second = left().filter_map(|node| node.pace.per_second()).sum();
+    Some((per_second, left().map(|node| node.facts.ask_per_gray).min()))
 }
 
 /// What a node can do, as far as the work that it is at counts: who is at a job for certain nodes is not

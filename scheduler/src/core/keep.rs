@@ -29,12 +29,17 @@ pub fn expired(state: &State, now_ms: u64) -> Vec<Event> {
 /// of films that somebody is held to.
 fn needed(book: &Book) -> BTreeSet<JobId> {
     let bases = book.jobs.values().filter(|job| !job.expired).filter_map(|job| job.spec.base);
+    bases.chain(in_doubt(book)).collect()
+}
+
+/// Jobs of which something may have to be rendered again.
+fn in_doubt(book: &Book) -> BTreeSet<JobId> {
     let held = book.nodes.values().flat_map(|node| node.holds.values()).map(|hold| hold.unit.job);
     let convictions = book.convictions.values().map(|conviction| conviction.unit.job);
     let audits = book.audits.values().map(|audit| audit.job);
     let disputes = book.disputes.values().map(|dispute| dispute.job);
     let rechecks = book.rechecks.values().map(|recheck| recheck.hold.unit.job);
-    bases.chain(held).chain(convictions).chain(audits).chain(disputes).chain(rechecks).collect()
+    held.chain(convictions).chain(audits).chain(disputes).chain(rechecks).collect()
 }
 
 /// Scenes of jobs that have not expired; of those whose artist does without it, only where something
@@ -42,11 +47,17 @@ fn needed(book: &Book) -> BTreeSet<JobId> {
 #[must_use]
 pub fn scenes(book: &Book) -> BTreeSet<SceneId> {
     let kept = book.jobs.values().filter(|job| !job.expired);
-    let (without, with): (Vec<_>, Vec<_>) =
-        kept.partition(|job| job.scene_dropped && job.is_over());
-    let needed = if without.is_empty() { BTreeSet::new() } else { needed(book) };
-    let still = without.into_iter().filter(|job| needed.contains(&job.id));
+    let (without, with): (Vec<_>, Vec<_>) = kept.partition(|job| job.does_without_scene());
+    let doubted = if without.is_empty() { BTreeSet::new() } else { in_doubt(book) };
+    let still = without.into_iter().filter(|job| doubted.contains(&job.id));
     with.into_iter().chain(still).map(|job| job.spec.scene).collect()
+}
+
+/// Scenes without which the artist of a job does.
+#[must_use]
+pub fn dropped(book: &Book) -> BTreeSet<SceneId> {
+    let jobs = book.jobs.values().filter(|job| !job.expired && job.does_without_scene());
+    jobs.map(|job| job.spec.scene).collect()
 }
 
 /// Hashes of all films that may be asked for: accepted ones of jobs that have not expired, those that

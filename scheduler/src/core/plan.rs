@@ -197,6 +197,10 @@ pub(super) fn grant_of(
         unit.leases.iter().any(|lease| book.leases[lease].purse != LeasePurse::Reserve);
     // Where nothing costs anything nothing can be missing.
     let is_free = job.quote.price.is_zero();
+    // Who was blocked since is not to choose whose twin the reserve pays.
+    if is_second && unit.films_wanted > 1 && !is_free && !book.is_for_any(job) {
+        return None;
+    }
     let funds_missing = if is_free {
         false
     } else if needs_reserve {
@@ -271,7 +275,7 @@ pub(super) fn able_nodes(state: &State) -> impl Iterator<Item = &Node> {
 }
 
 /// Nodes that are here and could get a lease of a job.
-fn able_nodes_for<'a>(state: &'a State, job: &Job) -> impl Iterator<Item = &'a Node> {
+pub(super) fn able_nodes_for<'a>(state: &'a State, job: &Job) -> impl Iterator<Item = &'a Node> {
     let able = state.index.able_for(&job.demand);
     let nodes = able.into_iter().flat_map(Able::ids).map(|id| &state.book.nodes[&id]);
     // The line of all nodes has those with very little memory, too.
@@ -351,8 +355,9 @@ fn waits_in_vain(state: &State, lease: LeaseId, waited_ms: u64, now_ms: u64) -> 
         return false;
     }
     let policy = &book.policy;
-    waited_ms >= policy.twin_wait_ms
-        || waited_ms >= policy.gone_ms && !has_rival(state, &book.nodes[&record.node], job)
+    let is_unpaid = !job.quote.price.is_zero() && !book.is_for_any(job);
+    let nobody_comes = || is_unpaid || !has_rival(state, &book.nodes[&record.node], job);
+    waited_ms >= policy.twin_wait_ms || waited_ms >= policy.gone_ms && nobody_comes()
 }
 
 /// Held pay that is old enough, or has enough newer units of its node behind it.

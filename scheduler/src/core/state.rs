@@ -237,6 +237,8 @@ pub struct LeaseRecord {
     pub class: Class,
     /// Whether more pixels are challenged.
     pub boosted: bool,
+    /// Whether its job was for any node when it was granted: then it makes its node a name.
+    pub of_any: bool,
     /// When it was granted.
     pub granted_ms: u64,
     /// Leases that its node was granted before it: a node works on the first that is out.

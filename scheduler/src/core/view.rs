@@ -123,7 +123,7 @@ fn unserved(state: &State, job: &Job) -> Option<String> {
                 others => format!(", and it does not fit into {others} or they do not want it"),
             };
             return Some(format!(
-                "you have blocked {blocked} of the {here} connected nodes that may render it{others}; let some back with tessera nodes unblock"
+                "its artist has blocked {blocked} of the {here} connected nodes that may render it{others}; tessera nodes unblock lets some back"
             ));
         }
         return Some(match job.unwanted_by.is_empty() {

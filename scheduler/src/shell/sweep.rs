@@ -18,8 +18,7 @@ use crate::core::keep;
 /// When scenes were last asked for, as far as this process knows.
 #[derive(Debug, Default)]
 pub(super) struct SceneUses {
-    /// None since its artist does without it.
-    last: Mutex<BTreeMap<SceneId, Option<Instant>>>,
+    last: Mutex<BTreeMap<SceneId, Instant>>,
 }
 
 impl SceneUses {
@@ -27,23 +26,15 @@ impl SceneUses {
     pub(super) fn touch(&self, scene: SceneId) {
         // A map of times is whole after any panic.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.insert(scene, Some(Instant::now()));
+        last.insert(scene, Instant::now());
     }
 
-    /// The scene's artist does without it: it need not stay until it is idle.
-    pub(super) fn release(&self, scene: SceneId) {
+    /// Which of these nobody has asked for during its `age`; of one that is new here that counts from now.
+    fn idle(&self, scenes: BTreeSet<SceneId>, age: impl Fn(SceneId) -> Duration) -> Vec<SceneId> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.insert(scene, None);
-    }
-
-    /// Which of these nobody has asked for during `age`; of one that is new here that counts from now.
-    fn idle(&self, scenes: BTreeSet<SceneId>, age: Duration) -> Vec<SceneId> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that was released may be needed for a while yet.
-        last.retain(|scene, used| scenes.contains(scene) || used.is_none());
+        last.retain(|scene, _| scenes.contains(scene));
         let mut is_idle = |scene: &SceneId| {
-            let used = last.entry(*scene).or_insert_with(|| Some(Instant::now()));
-            used.is_none_or(|at| at.elapsed() >= age)
+            last.entry(*scene).or_insert_with(Instant::now).elapsed() >= age(*scene)
         };
         scenes.into_iter().filter(|scene| is_idle(scene)).collect()
     }
@@ -63,6 +54,8 @@ pub(super) struct Sweeper {
     pub(super) every: Duration,
     /// How long scenes stay that no job needs.
     pub(super) keep_scenes: Duration,
+    /// The same of those that their artists do without: as long as a quote may still be ordered.
+    pub(super) keep_dropped: Duration,
 }
 
 impl Sweeper {
@@ -76,7 +69,11 @@ impl Sweeper {
     ) -> Self {
         let every = Duration::from_millis(config.sweep_ms);
         let keep_scenes = Duration::from_millis(config.keep_scenes_ms);
-        Self { desk, films, evidence, scenes, depot, proof, uses, every, keep_scenes }
+        // Whoever has asked for a price may order for so long, and a sweep takes a while.
+        let keep_dropped =
+            Duration::from_millis(config.prices.valid_ms.saturating_add(config.sweep_ms));
+        let keep_dropped = keep_dropped.min(keep_scenes);
+        Self { desk, films, evidence, scenes, depot, proof, uses, every, keep_scenes, keep_dropped }
     }
 
     /// Sweeps again and again; ends when the desk has.
@@ -94,9 +91,10 @@ impl Sweeper {
                 }
                 expired.into_iter().for_each(|event| desk.apply(event));
                 let book = &desk.state().book;
-                (keep::films(book), keep::evidence(book), keep::scenes(book))
+                let scenes = (keep::scenes(book), keep::dropped(book));
+                (keep::films(book), keep::evidence(book), scenes)
             });
-            let Ok((films, evidence, scenes)) = needed.await else { return };
+            let Ok((films, evidence, (scenes, dropped))) = needed.await else { return };
             // A scheduler that was frozen wakes with an old book: what came since would be swept away.
             if let Some(mut proof) = self.proof.clone()
                 && !proof.led_at(asked).await
@@ -105,7 +103,7 @@ impl Sweeper {
             }
             self.sweep_files("films", &self.films, films, at).await;
             self.sweep_files("evidence", &self.evidence, evidence, at).await;
-            if let Err(error) = self.sweep_scenes(&scenes, at).await {
+            if let Err(error) = self.sweep_scenes(&scenes, &dropped, at).await {
                 tracing::warn!("the scenes were not swept: {error:#}");
             }
         }
@@ -129,10 +127,19 @@ impl Sweeper {
     }
 
     /// The same of scenes.
-    async fn sweep_scenes(&self, needed: &BTreeSet<SceneId>, at: SystemTime) -> anyhow::Result<()> {
+    async fn sweep_scenes(
+        &self,
+        needed: &BTreeSet<SceneId>,
+        dropped: &BTreeSet<SceneId>,
+        at: SystemTime,
+    ) -> anyhow::Result<()> {
         let here = self.scenes.list().await?.into_iter().map(|(scene, _bytes)| scene);
         let spare = here.filter(|scene| !needed.contains(scene)).collect();
-        for scene in self.uses.idle(spare, self.keep_scenes) {
+        let age = |scene| match dropped.contains(&scene) {
+            true => self.keep_dropped,
+            false => self.keep_scenes,
+        };
+        for scene in self.uses.idle(spare, age) {
             self.scenes.remove(scene).await?;
             tracing::info!(%scene, "a scene that nobody needs is gone");
         }
@@ -159,18 +166,15 @@ mod tests {
         let [one, two] = [1, 2].map(|number| SceneId([number; 32]));
         let (all, hour) = (BTreeSet::from([one, two]), Duration::from_secs(3600));
         uses.touch(one);
-        assert_eq!(uses.idle(all.clone(), hour), []);
-        assert_eq!(uses.idle(all.clone(), Duration::ZERO), [one, two]);
+        assert_eq!(uses.idle(all.clone(), |_| hour), []);
+        assert_eq!(uses.idle(all.clone(), |_| Duration::ZERO), [one, two]);
         let early = Instant::now().checked_sub(hour).expect("the machine runs for an hour");
-        uses.last.lock().expect("whole").insert(two, Some(early));
-        assert_eq!(uses.idle(all.clone(), hour), [two]);
+        uses.last.lock().expect("whole").insert(two, early);
+        assert_eq!(uses.idle(all.clone(), |_| hour), [two]);
         uses.touch(two);
-        assert_eq!(uses.idle(all.clone(), hour), []);
-        // Its artist does without it, while something may have to be rendered again; then it goes.
-        uses.release(one);
-        assert_eq!(uses.idle(BTreeSet::from([two]), hour), []);
-        assert_eq!(uses.idle(all.clone(), hour), [one]);
-        uses.touch(one);
-        assert_eq!(uses.idle(all, hour), []);
+        assert_eq!(uses.idle(all.clone(), |_| hour), []);
+        // One without which its artist does goes sooner, but not before who asked for a price may order.
+        let age = |scene| if scene == one { Duration::ZERO } else { hour };
+        assert_eq!(uses.idle(all, age), [one]);
     }
 }

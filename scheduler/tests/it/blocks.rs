@@ -4,17 +4,19 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use ledger::account;
 use protocol::message::RefusedCode;
 use protocol::sign::public_key;
 use protocol::view::{BlockView, JobStatus};
-use protocol::{NodeId, PublicKey, Reply, Request};
+use protocol::{NodeId, PublicKey, Reply, Request, Tokens};
 use scheduler::core::{Event, JobPhase, keep, plan, view};
 use transport::CallError;
 
 use crate::callers::{
-    Farm, assert_picture, client, frame, honest, node, ordered, runtime, spec, wait_for, work,
+    Farm, assert_picture, client, frame, honest, node, ordered, quote, runtime, spec, wait_for,
+    work,
 };
-use crate::simulator::{run, two_nodes_and_a_job};
+use crate::simulator::{HONEST, policy, run, two_nodes_and_a_job};
 use crate::world::{World, public};
 
 fn block(world: &mut World, who: PublicKey, is_blocked: bool) {
@@ -40,7 +42,7 @@ fn whom_an_artist_has_blocked_gets_nothing_of_his() {
     let row = |world: &World| view::row(&world.state, &world.state.book.jobs[&job], world.now_ms);
     assert_eq!(row(&world).nodes_here, Some(0));
     let reason = row(&world).reason.expect("a reason");
-    assert!(reason.contains("you have blocked"), "{reason}");
+    assert!(reason.contains("its artist has blocked 2 of the 2"), "{reason}");
     let reach = |world: &World, artist| {
         let (needs, memory) = (protocol::Needs::default(), protocol::Footprint::default());
         view::reach(&world.state, artist, &needs, memory).meet
@@ -169,7 +171,7 @@ fn a_dropped_scene_leaves_the_farm_and_can_come_back() {
         let dir = tempfile::tempdir().expect("a folder");
         let farm = Farm::start(dir.path(), |config| {
             (config.policy.hold_ms, config.policy.appeal_ms) = (1, 1);
-            config.sweep_ms = 300;
+            (config.sweep_ms, config.prices.valid_ms) = (300, 2_000);
         });
         let farm = farm.await;
         let ticket = &farm.ready.ticket;
@@ -184,21 +186,35 @@ fn a_dropped_scene_leaves_the_farm_and_can_come_back() {
         let one = node(1, ticket).await;
         work(&one, frame(), honest, 1_500, 1_000).await;
         let update = wait_for(&artist, job, JobStatus::Done).await;
-        assert_eq!(artist.ask(drop_it.clone()).await, Reply::Done);
+        // Who has a price may order as long as it is valid, whoever has the scene dropped meanwhile.
+        let price = quote(&artist, &spec).await;
+        for _ in 0..2 {
+            assert_eq!(artist.ask(drop_it.clone()).await, Reply::Done);
+        }
+        let offer = protocol::Offer::default();
+        let wants = Request::Quote { spec: spec.clone(), offer };
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
+        assert!(matches!(artist.ask(wants.clone()).await, Reply::Quote(_)), "{price:?}");
         let mut refused = None;
-        while refused.is_none() {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            let offer = protocol::Offer::default();
-            match artist.call(Request::Quote { spec: spec.clone(), offer }, Bytes::new()).await {
-                // Whoever asks for a price has use for the scene again.
-                Ok(_) => assert_eq!(artist.ask(drop_it.clone()).await, Reply::Done),
-                Err(CallError::Refused(why)) => refused = Some(why),
+        for seconds in 3..10 {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            match artist.call(wants.clone(), Bytes::new()).await {
+                // Whoever asks for a price has use for the scene for a while.
+                Ok(_) => {}
+                Err(CallError::Refused(why)) => {
+                    refused = Some(why);
+                    break;
+                }
                 Err(other) => panic!("{other}"),
             }
         }
-        let refused = refused.expect("it was refused");
+        let refused = refused.expect("it goes");
         assert!(refused.message.contains("offer it first"), "{refused}");
         assert_picture(&artist, &update, &frame()).await;
+        let dispute =
+            Request::Dispute { unit: update.accepted[0].unit, fee_max: Tokens::from_whole(5) };
+        let refused = artist.refusal(dispute).await;
+        assert!(refused.message.contains("drop the job's scene"), "{refused}");
         // Its artist offers it anew.
         let again = client(10, ticket).await;
         let job = ordered(&again, &spec).await;
@@ -209,4 +225,40 @@ fn a_dropped_scene_leaves_the_farm_and_can_come_back() {
         }
         farm.stop().await;
     });
+}
+
+#[test]
+fn a_block_does_not_choose_whose_twin_the_reserve_pays() {
+    // Newcomers, all of whose units have twins.
+    let policy = scheduler::core::Policy { newcomer_units: 1_000, ..policy() };
+    let mut world = World::new(46, &[(1, HONEST), (2, HONEST), (3, HONEST)], policy);
+    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
+    let job = world.order(50, 1, 140);
+    world.settle_all();
+    let grant = offer(&world, 0);
+    let Some(Event::Granted { lease, unit_index, films_wanted, .. }) = grant else { panic!() };
+    assert_eq!(films_wanted, 2, "a twin is wanted");
+    world.apply(grant.expect("a grant"));
+    // The artist keeps all off but a friend of the first.
+    block(&mut world, public(2), true);
+    let second = offer(&world, 2);
+    let Some(Event::Granted { unit_index: other, .. }) = second else { panic!("no lease") };
+    assert_ne!(other, unit_index, "no twin of what was begun before");
+    world.commit(0, lease, job, unit_index);
+    run(&mut world, 2_000);
+    let book = &world.state.book;
+    assert_eq!(book.jobs[&job].phase, JobPhase::Done);
+    // What was begun for anybody makes a name, what came after does not.
+    assert_eq!(book.nodes[&world.nodes[0].id].accepted_for_others, 1);
+    assert_eq!(book.nodes[&world.nodes[2].id].accepted_for_others, 0);
+}
+
+#[test]
+fn work_that_nobody_is_left_for_does_not_raise_the_price() {
+    let (mut world, _job) = two_nodes_and_a_job(47);
+    let work = |world: &World| scheduler::core::gauge::signal(&world.state, world.now_ms);
+    assert!(work(&world).work > 0 && work(&world).refused);
+    block(&mut world, public(1), true);
+    block(&mut world, public(2), true);
+    assert_eq!((work(&world).work, work(&world).refused), (0, false));
 }

@@ -47,6 +47,10 @@ impl Described {
                     "a file is wanted, and this is a scene that a farm holds; name it with --scene";
                 return Err(fail(Exit::Usage, format!("{message} {}", path.display())));
             }
+            (Some(path), None, None) if is_template(path) => {
+                let message = "this looks like a template of Open Job Description; order it with: tessera openjd submit";
+                return Err(fail(Exit::Usage, format!("{message} {}", path.display())));
+            }
             (Some(path), None, None) => Source::File(path.to_owned()),
             (Some(path), Some(_), None) => {
                 let message = "a job has a scene file or --scene, not both; leave one out";
@@ -123,6 +127,12 @@ fn is_held(scene: &str) -> bool {
     scene.starts_with("scn_") && !scene.contains(['.', '/', '\\'])
 }
 
+/// Whether a file is written as templates are.
+fn is_template(path: &Path) -> bool {
+    let is = |ending: &str| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending));
+    ["yaml", "yml", "json"].into_iter().any(is)
+}
+
 /// Checks what is known of a job before its scene is.
 ///
 /// # Errors
@@ -164,6 +174,8 @@ mod tests {
         let error = Described::new(Some(Path::new(&id)), None).expect_err("no file");
         assert_eq!(classify(&error), Exit::Usage);
         assert!(error.to_string().ends_with(&format!("name it with --scene {id}")), "{error}");
+        let error = Described::new(Some(Path::new("shots/job.YAML")), None).expect_err("no scene");
+        assert!(error.to_string().ends_with("tessera openjd submit shots/job.YAML"), "{error}");
         let file = Described::new(Some(Path::new("scn_1.glb")), None).expect("a scene's file");
         assert!(matches!(file.source, Source::File(_)));
     }

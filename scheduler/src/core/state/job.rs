@@ -309,6 +309,13 @@ impl Job {
         self.spec.needs.is_nothing() && self.quote.memory.is_usual()
     }
 
+    /// Whether its artist does without its scene, and nothing of it can be rendered again but what is
+    /// doubted already.
+    #[must_use]
+    pub fn does_without_scene(&self) -> bool {
+        self.scene_dropped && self.is_over()
+    }
+
     /// Whether only nodes of its own artist may render it: who would forge films forges his own.
     #[must_use]
     pub fn is_private(&self) -> bool {

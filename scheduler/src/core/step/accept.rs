@@ -194,7 +194,7 @@ fn credit_node(
     let job = state.book.job_mut(lease.job);
     job.failures.remove(&lease.node);
     let artist = job.artist;
-    let is_of_any = state.book.is_for_any(&state.book.jobs[&lease.job]);
+    let is_of_any = lease.of_any;
     let node = state.book.node_mut(lease.node);
     node.accepted += 1;
     // Nobody makes a name on jobs of his own, nor on jobs whose nodes were picked.

@@ -64,6 +64,7 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
     job.served_ms = now_ms;
     job.refresh(grant.unit_index);
     let needs_ms = book.nodes[&grant.node].needs_ms(job.unit_work());
+    let is_of_any = book.is_for_any(&book.jobs[&grant.job]);
     let record = LeaseRecord {
         id: grant.lease,
         node: grant.node,
@@ -76,6 +77,7 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
         // Plans are for nodes that have qualified; what is unknown would be compared strictly.
         class: book.nodes.get(&grant.node).and_then(|node| node.class).unwrap_or(Class::Exact),
         boosted: grant.boosted,
+        of_any: is_of_any,
         granted_ms: now_ms,
         before: book.nodes[&grant.node].granted,
         expected_ms: needs_ms.map_or(u64::MAX, |ms| now_ms.saturating_add(ms)),
@@ -83,7 +85,6 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
     };
     let pending = reservation(&record, unit_id);
     state.live.deadlines.set(grant.lease, Some(now_ms + policy.lease_ms));
-    let is_of_any = book.is_for_any(&book.jobs[&grant.job]);
     let node = book.node_mut(grant.node);
     node.granted += 1;
     node.granted_of_any += u64::from(is_of_any);

@@ -408,7 +408,8 @@ fn can_hold(
         return Ok(());
     }
     let largest = |backend| {
-        let nodes = state.book.nodes.values().map(|node| &node.facts);
+        let nodes = state.book.nodes.values();
+        let nodes = nodes.filter(|node| !state.book.blocks.hold(artist, node)).map(|it| &it.facts);
         let meet = nodes.filter(|facts| needs.allow(facts.owner, &facts.equipment));
         let of_it = meet.filter(|facts| facts.equipment.backend == backend);
         let bytes = of_it.filter_map(|facts| facts.equipment.memory_bytes).max()?;

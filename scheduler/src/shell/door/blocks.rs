@@ -1,12 +1,17 @@
 //! What an artist wants for all of his jobs: nodes that are kept off them, scenes that they need no
 //! longer.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use protocol::message::{Refused, RefusedCode};
 use protocol::view::BlockView;
 use protocol::{NodeId, PublicKey, Reply, SceneId, limits};
 
 use super::{Door, refused};
 use crate::core::{Book, Event};
+
+/// Names that are told of all nodes of an owner.
+const NAMES_MAX: usize = 10;
 
 impl Door {
     /// Keeps a node, or all of an owner's, off the caller's jobs, or lets it back.
@@ -35,14 +40,7 @@ impl Door {
 
     /// Whom the caller keeps off his jobs.
     pub(super) async fn blocks(&self, caller: PublicKey) -> Result<Reply, Refused> {
-        let blocks = self.desk.ask(move |desk| {
-            let book = &desk.state().book;
-            let view = |(who, since_ms): (PublicKey, u64)| {
-                let is_node = book.nodes.contains_key(&NodeId(who.0));
-                BlockView { who, is_node, nodes: names(book, who), since_ms }
-            };
-            book.blocks.of(caller).map(view).collect()
-        });
+        let blocks = self.desk.ask(move |desk| views(&desk.state().book, caller));
         Ok(Reply::Blocks(blocks.await?))
     }
 
@@ -54,22 +52,41 @@ impl Door {
     ) -> Result<Reply, Refused> {
         self.desk
             .ask(move |desk| {
-                may_drop(&desk.state().book, caller, scene)?;
-                let now_ms = desk.now_ms();
-                desk.apply(Event::SceneDropped { artist: caller, scene, now_ms });
-                Ok::<(), Refused>(())
+                if is_kept_for(&desk.state().book, caller, scene)? {
+                    let now_ms = desk.now_ms();
+                    desk.apply(Event::SceneDropped { artist: caller, scene, now_ms });
+                }
+                Ok(Reply::Done)
             })
-            .await??;
-        self.scene_uses.release(scene);
-        Ok(Reply::Done)
+            .await?
     }
 }
 
-/// Names of the nodes that a key means: its own, or all of an owner's.
-fn names(book: &Book, who: PublicKey) -> Vec<String> {
-    let is_meant = |node: &&crate::core::Node| node.id.0 == who.0 || node.facts.owner == who;
-    let meant = book.nodes.values().filter(is_meant);
-    meant.take(limits::BLOCKS_MAX).map(|node| node.facts.name.clone()).collect()
+/// Whom an artist keeps off, with names of some of the nodes that it means.
+fn views(book: &Book, artist: PublicKey) -> Vec<BlockView> {
+    let view = |(who, since_ms): (PublicKey, u64)| {
+        let is_node = book.nodes.contains_key(&NodeId(who.0));
+        (who, BlockView { who, is_node, nodes: Vec::new(), since_ms })
+    };
+    let mut views: BTreeMap<PublicKey, BlockView> = book.blocks.of(artist).map(view).collect();
+    if views.is_empty() {
+        return Vec::new();
+    }
+    for node in book.nodes.values() {
+        // A node without an owner has but one key.
+        for key in BTreeSet::from([PublicKey(node.id.0), node.facts.owner]) {
+            if let Some(view) = views.get_mut(&key).filter(|view| view.nodes.len() < NAMES_MAX) {
+                view.nodes.push(node.facts.name.clone());
+            }
+        }
+    }
+    views.into_values().collect()
+}
+
+/// Whether a node has this key, or an owner of one.
+fn is_known(book: &Book, who: PublicKey) -> bool {
+    book.nodes.contains_key(&NodeId(who.0))
+        || book.nodes.values().any(|node| node.facts.owner == who)
 }
 
 /// Keys are free and the list is kept for ever: only who has had something rendered keeps one, of
@@ -79,7 +96,7 @@ fn may_block(book: &Book, caller: PublicKey, who: PublicKey) -> Result<(), Refus
         let message = "you have no jobs here to keep nodes off; order one first";
         return Err(refused(RefusedCode::NotAllowed, message));
     }
-    if names(book, who).is_empty() {
+    if !is_known(book, who) {
         let message = format!(
             "no node of that key, and none of an owner of that key, is known here: {who}; see them with tessera nodes list"
         );
@@ -95,17 +112,20 @@ fn may_block(book: &Book, caller: PublicKey, who: PublicKey) -> Result<(), Refus
     Ok(())
 }
 
-fn may_drop(book: &Book, caller: PublicKey, scene: SceneId) -> Result<(), Refused> {
-    let mut own = book.jobs.values().filter(|job| job.artist == caller && job.spec.scene == scene);
+/// Whether the farm keeps a scene for jobs of an artist's, of which none is under way.
+fn is_kept_for(book: &Book, artist: PublicKey, scene: SceneId) -> Result<bool, Refused> {
+    let mut own = book.jobs.values().filter(|job| job.artist == artist && job.spec.scene == scene);
     let Some(first) = own.next() else {
         let message = format!("you have no job of such a scene: {scene}");
         return Err(refused(RefusedCode::NotFound, message));
     };
-    match std::iter::once(first).chain(own).find(|job| !job.is_over()) {
-        None => Ok(()),
-        Some(job) => {
+    let mut is_kept = false;
+    for job in std::iter::once(first).chain(own) {
+        if !job.is_over() {
             let message = format!("{} is not over and needs it; stop or cancel it first", job.id);
-            Err(refused(RefusedCode::NotAllowed, message))
+            return Err(refused(RefusedCode::NotAllowed, message));
         }
+        is_kept |= !job.expired && !job.scene_dropped;
     }
+    Ok(is_kept)
 }

@@ -20,7 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ledger::Prover;
 use protocol::message::{Refused, RefusedCode};
-use protocol::{Invitation, NodeId, PublicKey, RenderSettings, Reply, Request, SigningKey};
+use protocol::{
+    Invitation, NodeId, PROTOCOL_VERSION, PublicKey, RenderSettings, Reply, Request, SigningKey,
+};
 use renderer::CpuBackend;
 use tokio::sync::Semaphore;
 use transport::{BoxFuture, Scenes, Service};
@@ -133,7 +135,10 @@ impl Door {
         self.turnstile.pass(caller, &request)?;
         let reply = match request {
             Request::Hello { protocol, role, invitation } => {
-                self.invited(invitation)?;
+                // Who speaks another version would not understand why.
+                if protocol == PROTOCOL_VERSION {
+                    self.invited(invitation)?;
+                }
                 self.hello(caller, protocol, role).await
             }
             Request::Qualify => self.qualify(caller, body).await,

@@ -40,6 +40,10 @@ impl Door {
                     let message = "that tile is being rendered again already; ask once more in a while";
                     return refuse(RefusedCode::Busy, message.to_owned());
                 }
+                if job.does_without_scene() {
+                    let message = "you have let the farm drop the job's scene, and nothing of it can be rendered again";
+                    return refuse(RefusedCode::NotAllowed, message.to_owned());
+                }
                 if job.engine != book.engine {
                     let message = format!(
                         "the job is of {}, the farm renders as {} by now and cannot render it again",

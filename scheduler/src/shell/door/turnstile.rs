@@ -134,6 +134,7 @@ const fn cost(request: &Request) -> f64 {
         Request::Film { .. } | Request::Watch { .. } | Request::Opening { .. } => 0.1,
         Request::Steer { steering: Steering::First(_) | Steering::Retry(_), .. }
         | Request::Block { .. }
+        | Request::Blocks
         | Request::DropScene { .. } => 5.0,
         Request::CheckLedger | Request::Receipt { .. } => 10.0,
         Request::Quote { .. } | Request::Qualify => 25.0,

@@ -183,10 +183,19 @@ async fn collect(args: &GcArgs, farm: &Farm) -> anyhow::Result<Exit> {
     }
     let now_ms = text::now_ms();
     let chosen: Vec<&UsedScene> = scenes.iter().filter(|it| args.means(it, now_ms)).collect();
-    let mut dropped = 0;
+    let (mut dropped, mut exit) = (0, Exit::Done);
     for scene in &chosen {
         if scene.may_go() && !args.dry_run {
-            farm.drop_scene(scene.id).await?;
+            match farm.drop_scene(scene.id).await {
+                Ok(()) => {}
+                // Another job of it may have been ordered meanwhile; the others go all the same.
+                Err(error) if error.refusal().is_some() => {
+                    note!("  {} stays: {}", scene.id.short(), error.words());
+                    exit = Exit::Failed;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         dropped += u64::from(scene.may_go());
         if args.json {
@@ -205,7 +214,7 @@ async fn collect(args: &GcArgs, farm: &Farm) -> anyhow::Result<Exit> {
         }
         note!("  {} {would}", text::plural(dropped, "scene", "scenes"));
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// What becomes of a scene.
