@@ -60,6 +60,7 @@ class Performed:
     asked: list[Request] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     jitters: list[float] = field(default_factory=list)
+    extras: list[float] = field(default_factory=list)
     error: Exception | None = None
 
 
@@ -95,9 +96,10 @@ def perform(plan: Plan[T], said: Iterable[Said] | Callable[[Request], Said]) -> 
                     error = piece
                 else:
                     reply = piece
-            case Sleep(seconds, jitter):
+            case Sleep(seconds, jitter, extra):
                 done.slept.append(seconds)
                 done.jitters.append(jitter)
+                done.extras.append(extra)
                 now += seconds
             case Clock():
                 reply = now

@@ -118,3 +118,19 @@ def test_lists_are_pages_or_bare() -> None:
     for odd in ({}, {"items": 1}, "x"):
         with pytest.raises(tessera.UnexpectedAnswer):
             items(odd, "job")
+
+
+def test_an_entry_says_of_its_other_account_and_job_what_is_told() -> None:
+    told = {
+        "transfer": "1",
+        "direction": "in",
+        "other": "acc_2",
+        "amount": money(1),
+        "code": "grant",
+        "balance": money(2),
+        "time": TIME,
+    }
+    entry = tessera.StatementEntry.read(Fields(told, "entry"))
+    assert (entry.other_is, entry.job) == ("", None)
+    entry = tessera.StatementEntry.read(Fields({**told, "other_is": "issuance"}, "entry"))
+    assert entry.other_is == "issuance"

@@ -5,8 +5,9 @@ import pytest
 import tessera
 from door import problem_json
 from performing import LOST, UNSENT, Said, answer, perform
-from tessera._core.effects import Request
+from tessera._core.effects import Request, Sleep
 from tessera._core.retry import NEVER, Retry, call, retry_after_s
+from tessera._drive import _pause_s
 
 POLICY = Retry(attempts=4, first_s=1.0, most_s=3.0, patience_s=20.0)
 GET = Request("GET", "/v1/farm")
@@ -63,8 +64,17 @@ def test_who_asks_too_often_waits_as_long_as_is_said() -> None:
     check(GET, [away] * 4, [7.0] * 3, tessera.FarmAway)
 
 
-def test_who_is_told_a_time_comes_at_that_time_and_others_apart() -> None:
-    assert perform(call(GET, POLICY), [LOST, BUSY, AWAY, FINE]).jitters == [0.5, 0.0, 0.5]
+def test_who_is_told_a_time_comes_then_or_a_little_later_and_others_apart() -> None:
+    done = perform(call(GET, POLICY), [LOST, BUSY, AWAY, FINE])
+    assert done.jitters == [0.5, 0.0, 0.5]
+    assert done.extras == [0.0, 0.25, 0.0]
+
+
+def test_pauses_are_as_long_as_is_said() -> None:
+    for _again in range(100):
+        assert 3.0 <= _pause_s(Sleep(6.0, jitter=0.5)) <= 6.0
+        assert 6.0 <= _pause_s(Sleep(6.0, extra=0.25)) <= 7.5
+    assert _pause_s(Sleep(6.0)) == 6.0
 
 
 def test_who_orders_again_waits_for_the_first_order() -> None:

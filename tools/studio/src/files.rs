@@ -48,6 +48,14 @@ pub enum PutError {
         /// What they have.
         found: FileHash,
     },
+    /// They should begin where the file has ended.
+    #[error("byte {offset} is beyond the {size_bytes} of the file; send the size that it has")]
+    Beyond {
+        /// Where they should begin.
+        offset: u64,
+        /// What the file was said to have.
+        size_bytes: u64,
+    },
     /// Somebody is sending it.
     #[error("the same file is being sent by another request; ask again when that is done")]
     UnderWay,
@@ -180,29 +188,13 @@ impl Files {
         if size_bytes > SCENE_BYTES_MAX {
             return Err(PutError::TooLarge(size_bytes));
         }
-        let _turn = self.turn(hash).ok_or(PutError::UnderWay)?;
-        if let Some(state) = self.state(hash).filter(|state| state.complete) {
-            return Ok(state);
+        if offset > size_bytes {
+            return Err(PutError::Beyond { offset, size_bytes });
         }
-        match self.announced(hash) {
-            Some(before) if before != size_bytes && offset > 0 => {
-                return Err(PutError::OtherSize { before, now: size_bytes });
-            }
-            // Whoever begins anew knows better than who was here before.
-            Some(before) if before != size_bytes => {
-                drop(tokio::fs::remove_file(self.part(hash)).await);
-                tokio::fs::write(self.part_size(hash), size_bytes.to_string()).await?;
-            }
-            Some(_) => {}
-            None => tokio::fs::write(self.part_size(hash), size_bytes.to_string()).await?,
-        }
-        let received_bytes = self.append(hash, offset, size_bytes, body).await?;
-        if received_bytes < size_bytes {
-            let sha256 = hash.to_string();
-            return Ok(FileState { sha256, size_bytes, received_bytes, complete: false });
-        }
-        self.finish(hash).await?;
-        self.state(hash).ok_or_else(|| io::Error::other("the file has gone").into())
+        let turn = self.turn(hash).ok_or(PutError::UnderWay)?;
+        // Who hangs up keeps his turn until nothing more of his is written.
+        let done = tokio::spawn(turn.receive(offset, size_bytes, body));
+        done.await.map_err(io::Error::other)?
     }
 
     fn turn(&self, hash: FileHash) -> Option<Turn> {
@@ -252,7 +244,8 @@ impl Files {
                 file.sync_all().await?;
                 return Err(PutError::Lost { received_bytes: received });
             };
-            let room = size_bytes - received;
+            // A part that is too long already is thrown away for its hash.
+            let room = size_bytes.saturating_sub(received);
             if bytes.len() as u64 > room {
                 file.sync_all().await?;
                 return Err(PutError::TooMany(size_bytes));
@@ -269,30 +262,6 @@ impl Files {
         Ok(received)
     }
 
-    /// Looks at the whole file's hash and puts it in its place.
-    async fn finish(&self, hash: FileHash) -> Result<(), PutError> {
-        let files = self.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let part = files.part(hash);
-            let found = FileHash::of(&part)?;
-            if found != hash {
-                std::fs::remove_file(&part)?;
-                std::fs::remove_file(files.part_size(hash))?;
-                return Err(PutError::Hash { found });
-            }
-            let path = files.path(hash);
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            std::fs::rename(&part, &path)?;
-            std::fs::remove_file(files.part_size(hash))?;
-            // Its last bytes may have come long before.
-            let _is_there = files.touch(hash);
-            Ok(())
-        });
-        done.await.map_err(io::Error::other)?
-    }
-
     /// Throws away parts that nobody has gone on with for a week; how many.
     ///
     /// # Errors
@@ -300,14 +269,35 @@ impl Files {
     pub fn tidy(&self) -> io::Result<usize> {
         let mut thrown = 0;
         for entry in std::fs::read_dir(self.folder.join("part"))? {
-            let entry = entry?;
-            let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
-            if age > PARTS_KEPT {
-                std::fs::remove_file(entry.path())?;
-                thrown += 1;
-            }
+            thrown += usize::from(self.tidy_part(&entry?.path())?);
         }
         Ok(thrown)
+    }
+
+    /// Throws a part away that is old, and its size with it; whether it did.
+    fn tidy_part(&self, path: &Path) -> io::Result<bool> {
+        let part = path.with_extension("");
+        // The size is older than what was sent last, and stays as long as that.
+        if *path != part && part.exists() {
+            return Ok(false);
+        }
+        let hash: Option<FileHash> = part.file_name().and_then(|name| name.to_str()?.parse().ok());
+        // Nobody begins to send it meanwhile.
+        let in_use = self.in_use();
+        if hash.is_some_and(|hash| in_use.sent.contains(&hash)) {
+            return Ok(false);
+        }
+        let age = match std::fs::metadata(path) {
+            Ok(found) => found.modified()?.elapsed().unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if age <= PARTS_KEPT {
+            return Ok(false);
+        }
+        remove(path)?;
+        remove(&path.with_extension("size"))?;
+        Ok(true)
     }
 
     /// Whole files that nobody has sent, asked for or used for so long.
@@ -365,17 +355,79 @@ impl Files {
         if in_use.held.contains_key(&hash) {
             return Ok(());
         }
-        match std::fs::remove_file(self.path(hash)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _gone => Ok(()),
-        }
+        remove(&self.path(hash))
     }
 }
 
-/// The right to send a file.
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _gone => Ok(()),
+    }
+}
+
+/// The right to send a file: nobody else writes to its part, or moves it.
 struct Turn {
     hash: FileHash,
     files: Files,
+}
+
+impl Turn {
+    /// Takes bytes of the file, from `offset` on.
+    async fn receive(
+        self,
+        offset: u64,
+        size_bytes: u64,
+        body: Body,
+    ) -> Result<FileState, PutError> {
+        let (hash, files) = (self.hash, self.files.clone());
+        if let Some(state) = files.state(hash).filter(|state| state.complete) {
+            return Ok(state);
+        }
+        match files.announced(hash) {
+            Some(before) if before == size_bytes => {}
+            Some(before) if offset > 0 => {
+                return Err(PutError::OtherSize { before, now: size_bytes });
+            }
+            // Whoever begins anew knows better than who was here before; and a part without a size
+            // is nobody's.
+            _other => {
+                drop(tokio::fs::remove_file(files.part(hash)).await);
+                tokio::fs::write(files.part_size(hash), size_bytes.to_string()).await?;
+            }
+        }
+        let received_bytes = files.append(hash, offset, size_bytes, body).await?;
+        if received_bytes < size_bytes {
+            let sha256 = hash.to_string();
+            return Ok(FileState { sha256, size_bytes, received_bytes, complete: false });
+        }
+        // The turn goes along: it ends when the file is in its place, whoever waits for it here.
+        let done = tokio::task::spawn_blocking(move || self.finish());
+        done.await.map_err(io::Error::other)??;
+        files.state(hash).ok_or_else(|| io::Error::other("the file has gone").into())
+    }
+
+    /// Looks at the whole file's hash and puts it in its place.
+    fn finish(self) -> Result<(), PutError> {
+        let (files, hash) = (&self.files, self.hash);
+        let part = files.part(hash);
+        let found = FileHash::of(&part)?;
+        if found != hash {
+            remove(&part)?;
+            remove(&files.part_size(hash))?;
+            return Err(PutError::Hash { found });
+        }
+        let path = files.path(hash);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::rename(&part, &path)?;
+        remove(&files.part_size(hash))?;
+        // Its last bytes may have come long before.
+        let _is_there = files.touch(hash);
+        Ok(())
+    }
 }
 
 impl Drop for Turn {

@@ -252,11 +252,13 @@ impl Turn {
         let waits = async {
             let _first_of_token = self.first.lock().await;
             let mut left = left.lock().await;
-            let wait_s = left.take(*rate, cost, Instant::now(), f64::INFINITY).unwrap_or(0.0);
+            let wait_s = left.wait_s(*rate, cost, Instant::now());
             // Whoever is next waits meanwhile; a sleep of nothing would still be one of a millisecond.
             if wait_s > 0.0 {
                 tokio::time::sleep(Duration::from_secs_f64(wait_s)).await;
             }
+            // Not before: who goes away while he waits owes nothing.
+            let _waited = left.take(*rate, cost, Instant::now(), f64::INFINITY);
         };
         tokio::time::timeout(FARM_WAIT_MAX, waits).await.map_err(|_elapsed| {
             let detail = "the farm is asked for as much as it allows the studio; ask again later";
@@ -371,6 +373,17 @@ mod tests {
         let (gates, start) = (Gates::new(1_000, 0), Instant::now());
         let pictures = (0..100).map_while(|_| gates.enter("a", Toll::Picture, start).ok());
         assert_eq!(pictures.collect::<Vec<_>>().len(), 6);
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_while_he_waits_for_the_farm_owes_nothing() {
+        let gates = Gates::new(1_000, 1);
+        let turn = gates.pass("a", Toll::Request).await.expect("let through");
+        turn.ask_farm(10.0).await.expect("what may be asked at once");
+        let waits = turn.ask_farm(10.0);
+        assert!(tokio::time::timeout(Duration::from_millis(10), waits).await.is_err());
+        let left = gates.farm.left.lock().await;
+        assert!(left.wait_s(gates.farm.rate, 1.0, Instant::now()) <= 1.0);
     }
 
     /// Only the order of what is let through is looked at, and no time.

@@ -14,9 +14,11 @@ use protocol::JobId;
 use protocol::limits::PAGE_ROWS_MAX;
 use protocol::view::{JobStatus, JobSummary, TileStatus};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::book::{Book, BookError, Desk};
 use crate::news::{Happened, News};
+use crate::problem::words;
 use crate::views;
 
 /// How often the list is read while jobs are open.
@@ -25,6 +27,10 @@ const OPEN_EVERY: Duration = Duration::from_secs(1);
 const IDLE_EVERY: Duration = Duration::from_secs(5);
 /// Jobs whose tiles are counted in one round.
 const COUNTED_PER_ROUND: usize = 8;
+/// Jobs whose tiles are counted before their end is told, and how long the list waits for all of
+/// them; others are told with their last count.
+const ENDED_COUNTED_MAX: usize = 50;
+const ENDED_COUNTED_WITHIN: Duration = Duration::from_secs(3);
 
 /// A job as last heard of.
 #[derive(Debug, Clone)]
@@ -183,15 +189,17 @@ impl Gather {
             open.map(|(id, _)| *id).collect()
         };
         let mut offset = 0;
+        let (mut left, until) = (ENDED_COUNTED_MAX, Instant::now() + ENDED_COUNTED_WITHIN);
         loop {
             let page = self.inner.farm.jobs(offset, PAGE_ROWS_MAX).await?;
             let count = page.len() as u32;
             for summary in &page {
                 open.remove(&summary.job);
             }
-            for job in self.ended_undone(&page) {
-                self.count(job, *round).await?;
-            }
+            let mut ended = self.ended_undone(&page);
+            ended.truncate(left);
+            left -= ended.len();
+            self.count_ended(ended, *round, until).await;
             let gather = self.clone();
             let taken = self.inner.book.with(move |book| {
                 let mut take = page.into_iter().map(|summary| gather.take(book, summary));
@@ -276,23 +284,43 @@ impl Gather {
         ended.map(|it| it.job).filter(was_open).collect()
     }
 
-    /// Counts the accepted tiles of a job; the job, where it goes on.
-    async fn count(&self, job: JobId, round: u64) -> Result<Option<Known>, GatherError> {
+    /// Counts tiles of jobs that have ended, as far as that goes until then: the list is not kept by
+    /// a job, nor by a farm that is slow.
+    async fn count_ended(&self, ended: Vec<JobId>, round: u64, until: Instant) {
+        let counting = async {
+            for job in ended {
+                if let Err(error) = self.count(job, round).await {
+                    tracing::warn!(%job, "its tiles were not counted: {}", words(&error));
+                }
+            }
+        };
+        if tokio::time::timeout_at(until, counting).await.is_err() {
+            tracing::warn!("jobs have ended whose tiles were not counted in time");
+        }
+    }
+
+    /// Waits until all is told of what is known of jobs.
+    pub async fn settled(&self) {
+        drop(self.inner.round.lock().await);
+    }
+
+    /// Counts the accepted tiles of a job; whether it goes on.
+    async fn count(&self, job: JobId, round: u64) -> Result<bool, GatherError> {
         // Nothing is accepted after all versions: only the tiles are wanted.
         let update = match self.inner.farm.watch(job, u64::MAX, Duration::ZERO).await {
             Ok(update) => update,
             Err(error) if error.refusal().is_some() => {
                 tracing::warn!(%job, "its tiles were not counted: {}", error.words());
-                return Ok(None);
+                return Ok(false);
             }
             Err(error) => return Err(error.into()),
         };
         let accepted = update.tiles.iter().filter(|it| **it == TileStatus::Accepted).count();
         let mut jobs = self.inner.write();
-        let Some(known) = jobs.by_id.get_mut(&job) else { return Ok(None) };
+        let Some(known) = jobs.by_id.get_mut(&job) else { return Ok(false) };
         known.tiles_accepted = accepted as u64;
         known.counted = Some((update.summary.units_accepted, round));
-        Ok((!known.summary.status.is_over()).then(|| known.clone()))
+        Ok(!known.summary.status.is_over())
     }
 
     /// Counts tiles of a few open jobs whose units have changed.
@@ -312,14 +340,25 @@ impl Gather {
         };
         stale.sort_unstable();
         for (_, job) in stale.into_iter().take(COUNTED_PER_ROUND) {
-            let changed = self.count(job, round).await?;
-            if let Some(known) = changed {
-                let news = self.inner.news.clone();
-                let progress = move |book: &Book| news.jobs(book, vec![Happened::progress(&known)]);
+            if self.count(job, round).await? {
+                let taking_in = Arc::clone(&self.inner.round).lock_owned().await;
+                let gather = self.clone();
+                let progress = move |book: &Book| {
+                    // Nothing is taken in meanwhile, also when whoever asked is gone.
+                    let _taking_in = taking_in;
+                    gather.tell_progress(book, job);
+                };
                 self.inner.book.with(progress).await;
             }
         }
         Ok(())
+    }
+
+    /// Tells how far a job has come, unless it has ended: its end is the last that is told of it.
+    fn tell_progress(&self, book: &Book, job: JobId) {
+        if let Some(known) = self.get(job).filter(|known| !known.summary.status.is_over()) {
+            self.inner.news.jobs(book, vec![Happened::progress(&known)]);
+        }
     }
 }
 

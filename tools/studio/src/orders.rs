@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::book::{Book, BookError, CommitError, Desk, NewCommitment, Token};
 use crate::gather::{Gather, Known};
 use crate::news::News;
-use crate::problem::{Kind, Problem, words};
+use crate::problem::{Kind, Problem};
 use crate::scenes::{MakeError, Scenes, SendError};
 use crate::views::now_ms;
 
@@ -265,7 +265,7 @@ impl From<MakeError> for Problem {
             MakeError::Missing(paths) => {
                 Self::new(Kind::MissingFiles, &error).with("missing", paths.clone())
             }
-            MakeError::Import(_) => Self::new(Kind::SceneRefused, words(&error)),
+            MakeError::Import(_) => Self::new(Kind::SceneRefused, &error),
             MakeError::Disk(_) => Self::internal(&error),
             _unusable => Self::new(Kind::Invalid, &error),
         }

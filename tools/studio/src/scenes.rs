@@ -183,9 +183,7 @@ impl Scenes {
     /// The disk, before any went.
     pub fn sweep(&self, unused_for: Duration) -> io::Result<Vec<(FileHash, u64)>> {
         let unused = self.inner.files.unused(unused_for)?;
-        // Until they are gone, no scene gets a name that it had not before.
-        let records = self.inner.read();
-        Ok(sweep(&self.inner.files, unused, &records, unused_for))
+        Ok(sweep(&self.inner.files, unused, &self.inner.records, unused_for))
     }
 
     /// Waits until a scene is at the farm.
@@ -316,16 +314,30 @@ impl Inner {
     }
 }
 
+/// Throws away files that no scene names, one by one: nobody waits for a scene as long as for all of
+/// them.
 fn sweep(
     files: &Files,
-    unused: Vec<FileHash>,
-    records: &BTreeMap<SceneId, Record>,
+    mut unused: Vec<FileHash>,
+    records: &RwLock<BTreeMap<SceneId, Record>>,
     unused_for: Duration,
 ) -> Vec<(FileHash, u64)> {
-    let named = records.values().flat_map(|record| record.files.values());
-    let named: BTreeSet<FileHash> = named.filter_map(|hash| hash.parse().ok()).collect();
+    let read = || records.read().unwrap_or_else(PoisonError::into_inner);
+    let named: BTreeSet<FileHash> = {
+        let records = read();
+        let named = records.values().flat_map(|record| record.files.values());
+        named.filter_map(|hash| hash.parse().ok()).collect()
+    };
+    unused.retain(|hash| !named.contains(hash));
     let mut swept = Vec::new();
-    for hash in unused.into_iter().filter(|hash| !named.contains(hash)) {
+    for hash in unused {
+        // Until it is gone, no scene gets a name that it had not before.
+        let records = read();
+        let name = hash.to_string();
+        let mut names = records.values().flat_map(|record| record.files.values());
+        if names.any(|named| named.eq_ignore_ascii_case(&name)) {
+            continue;
+        }
         match files.sweep(hash, unused_for) {
             Ok(bytes) => swept.extend(bytes.map(|bytes| (hash, bytes))),
             Err(error) => tracing::error!(%hash, "a file that no scene names stays: {error}"),
@@ -365,7 +377,7 @@ mod tests {
             import: SceneImport::default(),
             teams: BTreeSet::new(),
         };
-        let records = BTreeMap::from([(SceneId([1; 32]), record)]);
+        let records = RwLock::new(BTreeMap::from([(SceneId([1; 32]), record)]));
         let unused = files.unused(Duration::ZERO).expect("read");
         assert_eq!(unused.len(), 2);
         let swept = sweep(&files, unused, &records, Duration::ZERO);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use client::Farm;
 use tokio::net::TcpListener;
@@ -180,7 +180,8 @@ impl Open {
         let (gather, postman) = (door.gather.clone(), door.courier.clone());
         let gathering = tokio::spawn(gather.run(stop.clone()));
         let posting = tokio::spawn(postman.run(stop.clone()));
-        let tidying = tokio::spawn(tidy(Arc::clone(&door), keep_files, stop.clone()));
+        let tidying = tokio::spawn(tidy(Arc::clone(&door), stop.clone()));
+        let sweeping = tokio::spawn(sweep(Arc::clone(&door), keep_files, stop.clone()));
         let mut stopped = stop.clone();
         let until = async move {
             // A sender that has gone is a stop as well.
@@ -200,7 +201,7 @@ impl Open {
             served = serving => served,
             () = too_long => Ok(()),
         };
-        for task in [gathering, posting, tidying] {
+        for task in [gathering, posting, tidying, sweeping] {
             if let Err(error) = task.await {
                 tracing::error!("the door's work was cut off: {error}");
             }
@@ -210,8 +211,7 @@ impl Open {
 }
 
 /// Throws away what is old, and keeps teams to their budgets.
-async fn tidy(door: Arc<Door>, keep_files: Duration, mut stop: watch::Receiver<bool>) {
-    let mut swept = None::<Instant>;
+async fn tidy(door: Arc<Door>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         let now_ms = now_ms();
         let before_ms = now_ms.saturating_sub(EVENTS_KEPT.as_millis() as u64);
@@ -219,14 +219,6 @@ async fn tidy(door: Arc<Door>, keep_files: Duration, mut stop: watch::Receiver<b
             move |book: &Book| book.prune(now_ms).and_then(|_count| book.prune_events(before_ms));
         if let Err(error) = door.book.with(prune).await {
             tracing::error!("what is old stays: {error}");
-        }
-        if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
-            swept = Some(Instant::now());
-            let door = Arc::clone(&door);
-            let sweeping = tokio::task::spawn_blocking(move || sweep(&door, keep_files));
-            if let Err(error) = sweeping.await {
-                tracing::error!("files that nobody uses stay: {error}");
-            }
         }
         if let Err(error) = door.orders.settle_unknown(UNKNOWN_MS).await {
             tracing::error!("orders were not looked at: {error}");
@@ -241,8 +233,23 @@ async fn tidy(door: Arc<Door>, keep_files: Duration, mut stop: watch::Receiver<b
     }
 }
 
+/// Throws away files that nobody uses, now and then; budgets and orders do not wait for it.
+async fn sweep(door: Arc<Door>, keep_files: Duration, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let of_door = Arc::clone(&door);
+        let sweeping = tokio::task::spawn_blocking(move || sweep_files(&of_door, keep_files));
+        if let Err(error) = sweeping.await {
+            tracing::error!("files that nobody uses stay: {error}");
+        }
+        tokio::select! {
+            _ = stop.changed() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}
+
 /// Throws away files that nobody uses, whole or not.
-fn sweep(door: &Door, keep_files: Duration) {
+fn sweep_files(door: &Door, keep_files: Duration) {
     match door.files.tidy() {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "parts of files that nobody goes on with are gone"),

@@ -99,7 +99,8 @@ def _answer(response: httpx.Response, body: bytes = b"") -> Answer:
 
 
 def _pause_s(effect: Sleep) -> float:
-    return effect.seconds * (1.0 - effect.jitter * random.random())  # noqa: S311
+    share = effect.extra * random.random() - effect.jitter * random.random()  # noqa: S311
+    return effect.seconds * (1.0 + share)
 
 
 class _Steps(Generic[T]):

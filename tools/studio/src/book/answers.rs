@@ -85,27 +85,55 @@ impl Book {
     ) -> Result<Begun, BookError> {
         // Held throughout, here and below: what is under way and what is written agree.
         let mut under_way = self.lock();
-        let name = (token.to_owned(), key.to_owned());
-        let busy = under_way.contains(&name);
-        let old = get::<_, Record>("answers", &self.read()?.open_table(ANSWERS)?, (token, key))?;
-        let old = old.filter(|old| busy || now_ms.saturating_sub(old.begun_ms) < KEPT_MS);
-        let begun = match old {
-            Some(old) if old.fingerprint != fingerprint => return Ok(Begun::OtherBody),
-            Some(Record { answer: Some(answer), .. }) => return Ok(Begun::Again(answer)),
-            Some(_) if busy => return Ok(Begun::UnderWay),
-            Some(old) => Begun::Interrupted { note: old.note.map(|note| note.0) },
-            None => {
+        let known = self.known(&under_way, (token, key), fingerprint, now_ms)?;
+        match known {
+            Begun::Fresh => {
                 let begun_ms = now_ms;
                 let record = Record { fingerprint, begun_ms, note: None, answer: None };
                 self.write(Keep::Now, |change| {
                     remove(change, token, key)?;
                     insert(change, token, key, &record)
                 })?;
-                Begun::Fresh
             }
-        };
-        under_way.insert(name);
-        Ok(begun)
+            Begun::Interrupted { .. } => {}
+            Begun::Again(_) | Begun::OtherBody | Begun::UnderWay => return Ok(known),
+        }
+        under_way.insert((token.to_owned(), key.to_owned()));
+        Ok(known)
+    }
+
+    /// What [`begin`](Self::begin) would say, without beginning anything.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn look(
+        &self,
+        token: &str,
+        key: &str,
+        fingerprint: [u8; 32],
+        now_ms: u64,
+    ) -> Result<Begun, BookError> {
+        let under_way = self.lock();
+        self.known(&under_way, (token, key), fingerprint, now_ms)
+    }
+
+    fn known(
+        &self,
+        under_way: &BTreeSet<(String, String)>,
+        (token, key): (&str, &str),
+        fingerprint: [u8; 32],
+        now_ms: u64,
+    ) -> Result<Begun, BookError> {
+        let busy = under_way.contains(&(token.to_owned(), key.to_owned()));
+        let old = get::<_, Record>("answers", &self.read()?.open_table(ANSWERS)?, (token, key))?;
+        let old = old.filter(|old| busy || now_ms.saturating_sub(old.begun_ms) < KEPT_MS);
+        Ok(match old {
+            Some(old) if old.fingerprint != fingerprint => Begun::OtherBody,
+            Some(Record { answer: Some(answer), .. }) => Begun::Again(answer),
+            Some(_) if busy => Begun::UnderWay,
+            Some(old) => Begun::Interrupted { note: old.note.map(|note| note.0) },
+            None => Begun::Fresh,
+        })
     }
 
     /// Notes how far a request that is under way has come, in place of what was noted before:
@@ -273,6 +301,21 @@ mod tests {
         assert_eq!(begin(&book, "noted"), noted);
         book.finish("tok_a", "noted", &answer()).expect("it works");
         assert_eq!(begin(&book, "noted"), Begun::Again(answer()));
+    }
+
+    #[test]
+    fn looking_begins_nothing() {
+        let (_dir, book) = book();
+        let look = |body| book.look("tok_a", "key", body, 1).expect("it works");
+        let begin = || book.begin("tok_a", "key", BODY, 1).expect("it works");
+        assert_eq!((look(BODY), look(BODY)), (Begun::Fresh, Begun::Fresh));
+        assert_eq!(begin(), Begun::Fresh);
+        assert_eq!((look(BODY), look([2; 32])), (Begun::UnderWay, Begun::OtherBody));
+        book.let_go("tok_a", "key");
+        assert_eq!(look(BODY), Begun::Interrupted { note: None });
+        assert_eq!(begin(), Begun::Interrupted { note: None });
+        book.finish("tok_a", "key", &answer()).expect("it works");
+        assert_eq!(look(BODY), Begun::Again(answer()));
     }
 
     #[test]

@@ -51,7 +51,64 @@ async fn bytes_of_another_hash_or_size_are_refused() {
     assert!(right.complete);
     let huge = files.put(hash(b"huge"), 0, u64::MAX, Body::empty()).await;
     assert!(matches!(huge, Err(PutError::TooLarge(u64::MAX))), "{huge:?}");
+    let beyond = files.put(hash(b"short"), 6, 5, Body::from("more")).await;
+    assert!(matches!(beyond, Err(PutError::Beyond { offset: 6, size_bytes: 5 })), "{beyond:?}");
 }
+
+#[tokio::test]
+async fn who_hangs_up_keeps_others_out_until_nothing_more_of_his_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = Files::open(folder.path()).expect("opens");
+    let (told, hears) = tokio::sync::oneshot::channel::<&'static [u8]>();
+    let bytes = n0_future::stream::unfold(Some(hears), |hears| async move {
+        let bytes = hears?.await.ok()?;
+        Some((Ok::<_, std::convert::Infallible>(bytes), None))
+    });
+    let first = files.put(hash(b"it"), 0, 2, Body::from_stream(bytes));
+    let gone = tokio::time::timeout(Duration::from_millis(50), first).await;
+    assert!(gone.is_err(), "nothing has come");
+    let beside = put(&files, b"it", 0, b"it").await;
+    assert!(matches!(beside, Err(PutError::UnderWay)), "{beside:?}");
+    told.send(b"it").expect("it is waited for");
+    while files.turn(hash(b"it")).is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(std::fs::read(files.path(hash(b"it"))).expect("it is whole"), b"it");
+}
+
+#[tokio::test]
+async fn a_part_and_its_size_go_together_a_week_after_the_last_byte() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = Files::open(folder.path()).expect("opens");
+    let it = hash(b"a part");
+    put(&files, b"a part", 0, b"a").await.expect("taken");
+    let old = |path: PathBuf| {
+        let file = std::fs::OpenOptions::new().write(true).open(path);
+        let then = SystemTime::now() - 8 * DAY;
+        file.and_then(|file| file.set_modified(then)).expect("it looks older");
+    };
+    old(files.part_size(it));
+    assert_eq!(files.tidy().expect("read"), 0, "somebody has gone on with it");
+    assert!(files.state(it).is_some());
+    old(files.part(it));
+    let turn = files.turn(it).expect("nobody sends it");
+    assert_eq!(files.tidy().expect("read"), 0, "somebody goes on with it");
+    drop(turn);
+    assert_eq!(files.tidy().expect("read"), 1);
+    assert!(!files.part(it).exists() && !files.part_size(it).exists());
+}
+
+#[tokio::test]
+async fn a_part_whose_size_nobody_knows_is_begun_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = Files::open(folder.path()).expect("opens");
+    put(&files, b"a part", 0, b"a pa").await.expect("taken");
+    std::fs::remove_file(files.part_size(hash(b"a part"))).expect("it is there");
+    let lost = files.put(hash(b"a part"), 3, 3, Body::empty()).await;
+    assert!(matches!(lost, Err(PutError::Offset { received_bytes: 0 })), "{lost:?}");
+    assert!(put(&files, b"a part", 0, b"a part").await.expect("begun anew").complete);
+}
+
 const DAY: Duration = Duration::from_hours(24);
 
 /// Makes a file look as if nobody had used it for so long.

@@ -31,16 +31,24 @@ impl Bucket {
         now: Instant,
         wait_s_max: f64,
     ) -> Result<f64, u64> {
-        let rest_s = now.saturating_duration_since(self.since).as_secs_f64();
-        self.left = (self.left + rest_s * rate.per_second).min(rate.most);
-        self.since = self.since.max(now);
-        let left = self.left - cost.min(rate.most);
-        let wait_s = (-left / rate.per_second).max(0.0);
+        let wait_s = self.wait_s(rate, cost, now);
         if wait_s > wait_s_max {
             return Err((wait_s - wait_s_max).ceil() as u64);
         }
-        self.left = left;
+        self.left = self.without(rate, cost, now);
+        self.since = self.since.max(now);
         Ok(wait_s)
+    }
+
+    /// For how many seconds whoever takes so much now has to wait.
+    pub(super) fn wait_s(&self, rate: Rate, cost: f64, now: Instant) -> f64 {
+        (-self.without(rate, cost, now) / rate.per_second).max(0.0)
+    }
+
+    /// What is left once so much is taken.
+    fn without(&self, rate: Rate, cost: f64, now: Instant) -> f64 {
+        let rest_s = now.saturating_duration_since(self.since).as_secs_f64();
+        (self.left + rest_s * rate.per_second).min(rate.most) - cost.min(rate.most)
     }
 }
 

@@ -63,6 +63,32 @@ impl Caller {
     }
 }
 
+/// A caller who sends scenes, orders and steers: others are refused before a body is read.
+pub struct Submitter(pub Caller);
+
+/// A caller who keeps tokens, teams and webhooks: others are refused before a body is read.
+pub struct Owner(pub Caller);
+
+impl FromRequestParts<Arc<Door>> for Submitter {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Arc<Door>) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, door).await?;
+        caller.at_least(Role::Submitter)?;
+        Ok(Self(caller))
+    }
+}
+
+impl FromRequestParts<Arc<Door>> for Owner {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Arc<Door>) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, door).await?;
+        caller.at_least(Role::Owner)?;
+        Ok(Self(caller))
+    }
+}
+
 impl FromRequestParts<Arc<Door>> for Caller {
     type Rejection = Problem;
 

@@ -188,7 +188,7 @@ impl Listener {
                 self.read().await.ok()?;
                 continue;
             }
-            if self.is_over()? {
+            if self.is_over().await? {
                 self.done = true;
                 return self.end_that_nobody_kept();
             }
@@ -234,21 +234,17 @@ impl Listener {
 
     /// Whether the job has ended whose end this ends with, and all that was told of it was read; none
     /// where the book cannot be read.
-    fn is_over(&mut self) -> Option<bool> {
+    async fn is_over(&mut self) -> Option<bool> {
         let Ends::WithJob(job) = self.ends else { return Some(false) };
         let is_over = self.door.gather.get(job).is_some_and(|it| it.summary.status.is_over());
         if !is_over {
             return Some(false);
         }
-        match self.door.book.last_event_of(&job.to_string()).ok()? {
-            // Its end is told in a moment, or waits to be read.
-            Some(last) if last.id > self.last => {
-                self.behind = true;
-                Some(false)
-            }
-            Some(last) => Some(last.kind.is_end()),
-            None => Some(true),
-        }
+        // It is known a moment before it is told.
+        self.door.gather.settled().await;
+        let last = self.door.book.last_event_of(&job.to_string()).ok()?;
+        self.behind = last.is_some_and(|last| last.id > self.last);
+        Some(!self.behind)
     }
 
     /// None once the token was taken back, or has expired.
@@ -257,11 +253,12 @@ impl Listener {
         token.expires_ms.is_none_or(|expires_ms| expires_ms > now_ms()).then_some(())
     }
 
-    /// The end of a job that is over, of which the book tells nothing at all.
+    /// The end of a job that is over, where the last that the book tells of it is none.
     fn end_that_nobody_kept(&self) -> Option<views::Event> {
         let Ends::WithJob(job) = self.ends else { return None };
         let known = self.door.gather.get(job)?;
-        let is_told = self.door.book.last_event_of(&job.to_string()).ok()?.is_some();
+        let last = self.door.book.last_event_of(&job.to_string()).ok()?;
+        let is_told = last.is_some_and(|last| last.kind.is_end());
         (!is_told).then(|| end_of(&known, self.last))
     }
 }

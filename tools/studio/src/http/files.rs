@@ -91,7 +91,9 @@ impl From<PutError> for Problem {
             PutError::TooLarge(_) => Self::new(Kind::TooLarge, &error),
             PutError::UnderWay => Self::new(Kind::UnderWay, &error).after(1),
             PutError::OtherSize { .. } => Self::new(Kind::Conflict, &error),
-            PutError::TooMany(_) | PutError::Hash { .. } => Self::new(Kind::Invalid, &error),
+            PutError::TooMany(_) | PutError::Hash { .. } | PutError::Beyond { .. } => {
+                Self::new(Kind::Invalid, &error)
+            }
             PutError::Disk(_) => Self::internal(&error),
         }
     }

@@ -13,10 +13,10 @@ use protocol::view::JobStatus;
 use serde::Deserialize;
 use tokio::runtime::Handle;
 
-use super::auth::Caller;
-use super::extract::{Body, Params, Segments};
+use super::auth::{Caller, Submitter};
+use super::extract::{BODY_WITHIN, Body, Params, Segments, within};
 use super::paging::{after_job, job_place, rows};
-use crate::book::{Answer, Begun, Book, BookError, Desk, Role};
+use crate::book::{Answer, Begun, Book, BookError, Desk};
 use crate::door::Door;
 use crate::gates::Toll;
 use crate::gather::Known;
@@ -44,10 +44,9 @@ pub fn seen(door: &Door, caller: &Caller, job: &str) -> Result<Known, Problem> {
 )]
 pub async fn make_quote(
     State(door): State<Arc<Door>>,
-    caller: Caller,
+    Submitter(caller): Submitter,
     Body(job): Body<Description>,
 ) -> Result<(StatusCode, Json<Quote>), Problem> {
-    caller.at_least(Role::Submitter)?;
     let _turn = caller.pays(&door, Toll::Quote).await?;
     let (_, quote) = door.orders.quote(&job).await?;
     Ok((StatusCode::CREATED, Json(Quote::from(&quote))))
@@ -62,19 +61,26 @@ pub async fn make_quote(
 )]
 pub async fn order_job(
     State(door): State<Arc<Door>>,
-    caller: Caller,
+    Submitter(caller): Submitter,
     request: Request,
 ) -> Result<Response, Problem> {
-    caller.at_least(Role::Submitter)?;
     let key = idempotency_key(&request)?;
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, ORDER_BYTES_MAX).await.map_err(|_long| {
+    let read = within(BODY_WITHIN, to_bytes(body, ORDER_BYTES_MAX)).await?;
+    let bytes = read.map_err(|_long| {
         Problem::new(Kind::TooLarge, format!("an order has at most {ORDER_BYTES_MAX} bytes"))
     })?;
     let fingerprint = *blake3::hash(&bytes).as_bytes();
     let again = Request::from_parts(parts, axum::body::Body::from(bytes));
     let Body(job) =
         <Body<Description> as axum::extract::FromRequest<()>>::from_request(again, &()).await?;
+    // What was answered before asks the farm nothing, and costs no more than any request.
+    let name = (caller.token.id.clone(), key.clone());
+    let look = move |book: &Book| book.look(&name.0, &name.1, fingerprint, now_ms());
+    let before = door.book.with(look).await.map_err(|error| Problem::internal(&error))?;
+    if let Some(answer) = without_order(&before) {
+        return answer;
+    }
     // Before anything is noted: who is turned away has begun nothing.
     let turn = caller.pays(&door, Toll::Quote).await?;
     // What is begun is finished, also when whoever asked has hung up.
@@ -109,18 +115,13 @@ async fn order_once(
         let (token, key) = name.clone();
         door.book.with(move |book| book.begin(&token, &key, fingerprint, now_ms())).await
     };
-    let note = match begun.map_err(|error| Problem::internal(&error))? {
-        Begun::Again(answer) => return Ok(replay(answer)),
-        Begun::OtherBody => {
-            let detail = "this Idempotency-Key came with another body before; use a new one";
-            return Err(Problem::new(Kind::KeyReused, detail));
-        }
-        Begun::UnderWay => {
-            let detail = "the order of this Idempotency-Key is under way; ask again with it";
-            return Err(Problem::new(Kind::UnderWay, detail).after(1));
-        }
+    let begun = begun.map_err(|error| Problem::internal(&error))?;
+    if let Some(answer) = without_order(&begun) {
+        return answer;
+    }
+    let note = match begun {
         Begun::Interrupted { note } => note,
-        Begun::Fresh => None,
+        _fresh => None,
     };
     let under_way = UnderWay { book: door.book.clone(), name: Some(name) };
     let again = match note {
@@ -156,6 +157,22 @@ async fn order_once(
             under_way.end(end).await?;
             Err(*problem)
         }
+    }
+}
+
+/// What is answered where nothing is to be ordered; nothing where it is.
+fn without_order(begun: &Begun) -> Option<Result<Response, Problem>> {
+    match begun {
+        Begun::Again(answer) => Some(Ok(replay(answer.clone()))),
+        Begun::OtherBody => {
+            let detail = "this Idempotency-Key came with another body before; use a new one";
+            Some(Err(Problem::new(Kind::KeyReused, detail)))
+        }
+        Begun::UnderWay => {
+            let detail = "the order of this Idempotency-Key is under way; ask again with it";
+            Some(Err(Problem::new(Kind::UnderWay, detail).after(1)))
+        }
+        Begun::Interrupted { .. } | Begun::Fresh => None,
     }
 }
 

@@ -126,16 +126,25 @@ pub fn api() -> OpenApi {
     api
 }
 
+/// What is read of the farm, which may refuse.
+const OF_FARM: [&str; 5] =
+    ["/v1/farm", "/v1/nodes", "/v1/blocks", "/v1/wallet", "/v1/wallet/statement"];
+
 /// Problems that an operation may answer with.
 fn add_problems(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let open: Vec<SecurityRequirement> = vec![SecurityRequirement::default()];
     let is_open = operation.security.as_ref() == Some(&open);
-    let mut kinds = vec![Kind::BadRequest, Kind::FarmAway, Kind::DoorFull];
+    // A door of one machine forbids requests in any other's name, also where no token is needed.
+    let mut kinds =
+        vec![Kind::BadRequest, Kind::Forbidden, Kind::Internal, Kind::FarmAway, Kind::DoorFull];
     if !is_open {
-        kinds.extend([Kind::Unauthorized, Kind::Forbidden, Kind::TooManyRequests]);
+        kinds.extend([Kind::Unauthorized, Kind::TooManyRequests]);
     }
-    if path.contains('{') || path == "/v1/jobs" || path == "/v1/quotes" {
+    if path.contains('{') || ["/v1/jobs", "/v1/quotes", "/v1/events"].contains(&path) {
         kinds.push(Kind::NotFound);
+    }
+    if matches!(method, HttpMethod::Get) && OF_FARM.contains(&path) {
+        kinds.push(Kind::FarmRefused);
     }
     if path.ends_with("/events") {
         kinds.push(Kind::TooManyStreams);
@@ -299,7 +308,7 @@ mod tests {
                 count += 1;
                 assert!(operation.summary.is_some(), "{path} says what it does");
                 let has = |status: &str| operation.responses.responses.contains_key(status);
-                assert!(has("400") && has("503"), "{path}");
+                assert!(["400", "403", "500", "503"].into_iter().all(has), "{path}");
                 assert!(["200", "201", "204"].into_iter().any(has), "{path}");
                 let says = |status: &str, title: &str| {
                     matches!(&operation.responses.responses[status],
@@ -310,6 +319,8 @@ mod tests {
                     "{path}"
                 );
                 assert!(!path.ends_with("/events") || says("429", "Too many streams"), "{path}");
+                assert!(!path.ends_with("/events") || has("404"), "{path}: of a job");
+                assert!(!OF_FARM.contains(&path.as_str()) || says("422", "refused"), "{path}");
             }
         }
         assert_eq!(count, 50);

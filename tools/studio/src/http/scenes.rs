@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::SceneId;
 
-use super::auth::Caller;
+use super::auth::{Caller, Submitter};
 use super::extract::{Body, Params, Segments};
 use super::paging::{Part, page};
 use crate::book::Role;
@@ -30,10 +30,9 @@ fn scene_id(text: &str) -> Result<SceneId, Problem> {
 )]
 pub async fn make_scene(
     State(door): State<Arc<Door>>,
-    caller: Caller,
+    Submitter(caller): Submitter,
     Body(new): Body<NewScene>,
 ) -> Result<Response, Problem> {
-    caller.at_least(Role::Submitter)?;
     let _turn = caller.pays(&door, Toll::Scene).await?;
     let scene = door.scenes.make(new, caller.token.team.clone()).await?;
     let location = format!("/v1/scenes/{}", scene.scene);
@@ -92,20 +91,37 @@ pub async fn forget_scene(
     Segments(scene): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.at_least(Role::Submitter)?;
-    let (id, team, scenes) = (scene_id(&scene)?, caller.token.team.clone(), door.scenes.clone());
-    let removing = tokio::task::spawn_blocking(move || scenes.remove(id, team.as_deref()));
-    match removing.await.map_err(|error| Problem::internal(&error))? {
-        Ok(true) => {
-            if door.scenes.get(id).is_none() {
-                let _turn = caller.pays(&door, Toll::Steering).await?;
-                if let Err(error) = door.farm.drop_scene(id).await {
-                    // No job was of it, or one still is: it goes when the farm's time for it is up.
-                    tracing::debug!(scene = %id, "the farm goes on keeping it: {}", error.words());
-                }
-            }
-            Ok(StatusCode::NO_CONTENT)
-        }
-        Ok(false) => Err(Problem::not_found(format!("scene {scene}"))),
-        Err(error) => Err(Problem::internal(&error)),
+    let (id, team) = (scene_id(&scene)?, caller.token.team.clone());
+    if !door.scenes.is_seen_by(id, team.as_deref()) {
+        return Err(Problem::not_found(format!("scene {scene}")));
     }
+    // Before anything goes: who is turned away has lost nothing.
+    let turn = caller.pays(&door, Toll::Steering).await?;
+    // What is begun is finished, also when whoever asked has hung up.
+    let done = tokio::spawn(async move {
+        let _turn = turn;
+        forget(&door, id, team).await
+    });
+    match done.await.map_err(|error| Problem::internal(&error))?? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::not_found(format!("scene {scene}"))),
+    }
+}
+
+/// Forgets a scene for a team, and tells the farm where nobody here has it any more; whether it was
+/// here.
+async fn forget(door: &Door, id: SceneId, team: Option<String>) -> Result<bool, Problem> {
+    let scenes = door.scenes.clone();
+    let removing = tokio::task::spawn_blocking(move || scenes.remove(id, team.as_deref()));
+    let removed = removing.await.map_err(|error| Problem::internal(&error))?;
+    let removed = removed.map_err(|error| Problem::internal(&error))?;
+    // Others may have it still, or have made it anew.
+    if removed
+        && door.scenes.get(id).is_none()
+        && let Err(error) = door.farm.drop_scene(id).await
+    {
+        // No job was of it, or one still is: it goes when the farm's time for it is up.
+        tracing::debug!(scene = %id, "the farm goes on keeping it: {}", error.words());
+    }
+    Ok(removed)
 }

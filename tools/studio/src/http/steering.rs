@@ -7,7 +7,7 @@ use axum::extract::State;
 use protocol::{Priority, Request, Selection, Steering, TileIndex, Tokens, ViewIndex};
 use serde::Deserialize;
 
-use super::auth::Caller;
+use super::auth::{Caller, Submitter};
 use super::extract::{Body, MaybeBody, Params, Segments};
 use super::jobs::seen;
 use crate::book::Role;
@@ -157,7 +157,7 @@ pub async fn cancel_job(
 )]
 pub async fn retry_job(
     State(door): State<Arc<Door>>,
-    caller: Caller,
+    Submitter(caller): Submitter,
     Segments(job): Segments<String>,
     MaybeBody(place): MaybeBody<Place>,
 ) -> Result<Json<Job>, Problem> {
@@ -173,7 +173,7 @@ pub async fn retry_job(
 )]
 pub async fn first_of_job(
     State(door): State<Arc<Door>>,
-    caller: Caller,
+    Submitter(caller): Submitter,
     Segments(job): Segments<String>,
     MaybeBody(place): MaybeBody<Place>,
 ) -> Result<Json<Job>, Problem> {
@@ -189,7 +189,7 @@ pub async fn first_of_job(
 )]
 pub async fn prefer_job(
     State(door): State<Arc<Door>>,
-    caller: Caller,
+    Submitter(caller): Submitter,
     Segments(job): Segments<String>,
     Body(NewPriority { priority }): Body<NewPriority>,
 ) -> Result<Json<Job>, Problem> {

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use protocol::{Request, Steering, Tokens};
 use serde::{Deserialize, Serialize};
 
-use super::auth::Caller;
+use super::auth::{Caller, Owner};
 use super::extract::{Body, Params, Segments};
 use super::paging::{Part, page};
 use crate::book::{self, AtLimit, Book, BookError, Period, PutTeamError, RemoveTeamError, Role};
@@ -169,11 +169,10 @@ pub async fn get_team(
 )]
 pub async fn put_team(
     State(door): State<Arc<Door>>,
-    caller: Caller,
+    Owner(caller): Owner,
     Segments(team): Segments<String>,
     Body(WantedTeam { budget }): Body<WantedTeam>,
 ) -> Result<Json<Team>, Problem> {
-    caller.at_least(Role::Owner)?;
     let budget = budget.map(WantedBudget::budget).transpose()?;
     let new = book::Team { team: team.clone(), budget };
     let put = door.book.with(move |book| book.put_team(&new));

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Component, Path};
+use std::path::{Component, MAIN_SEPARATOR, Path};
 
-use client::description::ImportError;
 use client::{SceneAsks, SceneImport};
 use protocol::SceneId;
 use scene::Package;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{FileHash, Files, HashError};
+use crate::problem::words;
 use crate::views::{Animation, NewScene, now_ms};
 
 /// Files of one scene, at most.
@@ -64,9 +64,9 @@ pub enum MakeError {
     /// Files that are not here.
     #[error("{} of the scene's files are not here; send them first", .0.len())]
     Missing(Vec<String>),
-    /// The importer's reason.
-    #[error("the scene was not imported")]
-    Import(#[from] ImportError),
+    /// The importer's reason, with paths as they were sent.
+    #[error("the scene was not imported: {0}")]
+    Import(String),
     /// The disk.
     #[error("the scene's files cannot be laid out")]
     Disk(#[from] io::Error),
@@ -86,7 +86,8 @@ pub(super) fn import(
 ) -> Result<(SceneId, Record, Package), MakeError> {
     let laid_out = lay_out(files, &new)?;
     let folder = laid_out.path();
-    let imported = new.import.read(&folder.join(&new.root), folder)?;
+    let imported = new.import.read(&folder.join(&new.root), folder);
+    let imported = imported.map_err(|error| MakeError::Import(as_sent(&words(&error), folder)))?;
     let package = scene::pack(&imported.scene);
     let channels = imported.scene.channels.iter();
     let ends = channels.filter_map(|channel| channel.keys().times.last().copied());
@@ -98,7 +99,12 @@ pub(super) fn import(
         root: new.root,
         created_ms: now_ms(),
         size_bytes: package.size_bytes(),
-        warnings: imported.report.warnings.iter().map(ToString::to_string).collect(),
+        warnings: imported
+            .report
+            .warnings
+            .iter()
+            .map(|warning| as_sent(&warning.to_string(), folder))
+            .collect(),
         cameras: client::description::camera_names(&imported),
         asks: SceneAsks::of(&imported),
         animation,
@@ -107,6 +113,15 @@ pub(super) fn import(
         teams: BTreeSet::new(),
     };
     Ok((package.id(), record, package))
+}
+
+/// Words without the folder that a scene's files were laid out in, which is nobody's concern.
+fn as_sent(words: &str, folder: &Path) -> String {
+    // The longer first.
+    let folders = folder.canonicalize().into_iter().chain([folder.to_owned()]);
+    folders.fold(words.to_owned(), |words, folder| {
+        words.replace(&format!("{}{MAIN_SEPARATOR}", folder.display()), "")
+    })
 }
 
 /// The files under their own names, in a folder that goes when this does.
@@ -189,6 +204,19 @@ mod tests {
         ] {
             assert!(!is_inside(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_told_of_a_file_has_its_path_as_it_was_sent() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sky = folder.path().join("skies").join("sky.hdr");
+        let words = format!("the environment {} cannot be decoded", sky.display());
+        let path = Path::new("skies").join("sky.hdr");
+        let told = format!("the environment {} cannot be decoded", path.display());
+        assert_eq!(as_sent(&words, folder.path()), told);
+        let real = folder.path().canonicalize().expect("it is there").join("skies/sky.hdr");
+        assert_eq!(as_sent(&real.display().to_string(), folder.path()), "skies/sky.hdr");
+        assert_eq!(as_sent("the file is cut short", folder.path()), "the file is cut short");
     }
 
     #[test]

@@ -98,11 +98,12 @@ class Shut:
 
 @dataclass(frozen=True)
 class Sleep:
-    """Waits; up to the share `jitter` of it is left out at random, so that many do not come at
-    once."""
+    """Waits; up to the share `jitter` of it is left out at random, and up to the share `extra` added,
+    so that many do not come at once."""
 
     seconds: float
     jitter: float = 0.0
+    extra: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,9 @@ def shut() -> Plan[None]:
     yield Shut()
 
 
-def sleep(seconds: float, *, jitter: float = 0.0) -> Plan[None]:
+def sleep(seconds: float, *, jitter: float = 0.0, extra: float = 0.0) -> Plan[None]:
     """Waits so long."""
-    yield Sleep(seconds, jitter)
+    yield Sleep(seconds, jitter, extra)
 
 
 def clock() -> Plan[float]:

@@ -19,6 +19,7 @@ from ..errors import (
 from .effects import Answer, Plan, Request, send, sleep
 
 JITTER = 0.5
+LATER = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +114,12 @@ def call(request: Request, policy: Retry) -> Plan[Answer]:
 def rest(wait: float, error: Error | None) -> Plan[None]:
     """Waits after a failure, by chance half as long, so that many do not come back at once.
 
-    Whoever was told a time comes back at that time, and not before.
+    Whoever was told a time comes back at that time or up to a quarter later, and not before.
     """
-    told = isinstance(error, ProblemError) and error.retry_after_s is not None
-    yield from sleep(wait, jitter=0.0 if told else JITTER)
+    if isinstance(error, ProblemError) and error.retry_after_s is not None:
+        yield from sleep(wait, extra=LATER)
+    else:
+        yield from sleep(wait, jitter=JITTER)
 
 
 def raise_for(answer: Answer) -> None:

@@ -42,9 +42,9 @@ class StatementEntry(Model):
     """in or out."""
     other: str
     """The other account."""
-    other_is: str
+    other_is: str = ""
     """What that account is, in words; empty where it is not told."""
-    job: str | None
+    job: str | None = None
     """The job that caused it."""
     amount: Money
     code: str
@@ -60,7 +60,7 @@ class StatementEntry(Model):
             transfer=fields.word("transfer"),
             direction=fields.text("direction"),
             other=fields.word("other"),
-            other_is=fields.text("other_is"),
+            other_is=fields.maybe("other_is", fields.text) or "",
             job=fields.maybe("job", fields.text),
             amount=fields.money("amount"),
             code=fields.word("code"),
