@@ -380,7 +380,7 @@ class Client:
         return self._shell.iterate(plans.blocks(self._shell.retry))
 
     def block(self, who: str) -> None:
-        """Keeps a node (`nod_…`), or all of an owner's (`key_…`), off the studio's jobs, for owners.
+        """Keeps a node (`nod_…`), or all of an owner's (`key_…`), off all jobs; for owners.
 
         What it works on goes on. Who blocks nodes chooses who renders: films get no twins then, but
         more checked pixels.

@@ -98,8 +98,10 @@ class Shut:
 
 @dataclass(frozen=True)
 class Sleep:
-    """Waits; up to the share `jitter` of it is left out at random, and up to the share `extra` added,
-    so that many do not come at once."""
+    """Waits; up to the share `jitter` of it is left out at random, and up to `extra` of it added.
+
+    So many do not come at once.
+    """
 
     seconds: float
     jitter: float = 0.0
