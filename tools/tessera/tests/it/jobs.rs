@@ -52,7 +52,12 @@ fn a_job_file_is_ordered_waited_for_told_of_and_saved() {
 
     // Nobody is here to render it.
     let said = on_farm(&["jobs", "wait", &job], &["--timeout", "1s"]);
-    assert!(said.code == Some(8) && said.err.contains("go on"), "{:?} {}", said.code, said.err);
+    assert!(
+        said.code == Some(8) && said.err.contains("and goes on"),
+        "{:?} {}",
+        said.code,
+        said.err
+    );
     let said = on_farm(&["jobs", "download", &job], &["-o", "out.exr", "--existing", "skip"]);
     assert_eq!(said.code, Some(7), "{}", said.err);
 
@@ -69,6 +74,22 @@ fn a_job_file_is_ordered_waited_for_told_of_and_saved() {
             || node["accepted"].as_u64() > Some(1)
     );
     assert_eq!(on_farm(&["nodes", "show", "nobody"], &[]).code, Some(3));
+
+    // Whoever is kept off the jobs is so until he is let back.
+    let blocked = objects(&done(&["nodes", "block", name], &["--json"])).remove(0);
+    assert_eq!((&blocked["blocked"], &blocked["is_node"]), (&node["node"], &true.into()));
+    assert_eq!(objects(&done(&["nodes", "blocked"], &["--json"])), [blocked]);
+    assert_eq!(on_farm(&["nodes", "unblock", "nobody"], &[]).code, Some(3));
+    assert_eq!(done(&["nodes", "unblock", name], &["--json"]).out, "");
+
+    // What jobs that are over were of may go; the films stay.
+    let would = objects(&done(&["scenes", "gc", "--dry-run"], &["--json"])).remove(0);
+    assert_eq!((&would["may_be_dropped"], &would["dropped"]), (&true.into(), &false.into()));
+    let gone = objects(&done(&["scenes", "gc"], &["--json"])).remove(0);
+    assert_eq!((&gone["scene"], &gone["dropped"]), (&pushed["scene"], &true.into()));
+    let used = objects(&done(&["scenes", "list"], &["--json"])).remove(0);
+    assert_eq!((&used["jobs"], &used["kept"]), (&2.into(), &false.into()));
+    assert_eq!(done(&["scenes", "gc"], &["--json"]).out, "");
     assert_eq!(done(&["nodes", "list", "--backend", "gpu"], &["--json"]).out, "");
 
     // Who rendered a tile.

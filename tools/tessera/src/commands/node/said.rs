@@ -246,7 +246,7 @@ mod tests {
         );
         check(
             Pause::DiskFull { free_bytes: 536_870_912, wanted_bytes: 1_073_741_824 },
-            r#"{"v":1,"event":"paused","kind":"disk-full","free_bytes":536870912,"wanted_bytes":1073741824,"reason":"the disk is nearly full, 0.5 GB free; resumes at 1.1 GB"}"#,
+            r#"{"v":1,"event":"paused","kind":"disk-full","free_bytes":536870912,"wanted_bytes":1073741824,"reason":"the disk is nearly full, 0.5 GB free; resumes at 1.0 GB"}"#,
         );
         check(
             Pause::Barred,
