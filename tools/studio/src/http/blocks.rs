@@ -13,14 +13,15 @@ use super::paging::{Part, page};
 use crate::book::Role;
 use crate::door::Door;
 use crate::gates::Toll;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::views::{Block, Page};
 
 /// A node's id or an owner's key.
 fn key(text: &str) -> Result<PublicKey, Problem> {
     let node = || text.parse().map(|node: NodeId| PublicKey(node.0));
     text.parse().or_else(|_no_key| node()).map_err(|_none| {
-        Problem::not_found(format!("node or owner {text:?}: name it as nod_… or key_…"))
+        let detail = format!("{text:?} is no node's id and no owner's key; send nod_… or key_…");
+        Problem::new(Kind::NotFound, detail)
     })
 }
 
