@@ -1,9 +1,10 @@
 //! Frauds worth catching: films that look as ordered and are not, each cheaper to make or better
 //! paid than honest ones.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use film::{Film, Passes, Pixel, Scattered, Sums};
+use film::{Film, Passes, Picture, Pixel, Scattered, Sums};
 use protocol::settings::CHUNK_SAMPLES;
 use protocol::{Batch, Digest, Rect, Size, Spots};
 use renderer::Work;
@@ -39,6 +40,9 @@ pub(crate) struct Fraud {
     verified: u32,
     /// The one that is handed in again.
     kept: Option<Film>,
+    /// The first frame's film of each tile, by what it shares with those of later frames, with the bits
+    /// of its time.
+    first_frames: BTreeMap<Vec<u8>, (u32, Film)>,
     /// Where nodes of one person show each other their films: beside their folders.
     shared: PathBuf,
 }
@@ -46,16 +50,18 @@ pub(crate) struct Fraud {
 impl Fraud {
     pub(crate) fn new(cheat: Cheat, data_dir: &Path) -> Self {
         let shared = data_dir.parent().unwrap_or(data_dir).join("shared-films");
-        Self { cheat, films: 0, verified: 0, kept: None, shared }
+        let first_frames = BTreeMap::new();
+        Self { cheat, films: 0, verified: 0, kept: None, first_frames, shared }
     }
 
     /// What is rendered instead of an order.
     pub(crate) fn instead(&self, order: &Order) -> Order {
         match self.cheat {
-            Cheat::QuarterSamples | Cheat::QuarterBlurred => quarter(order),
+            Cheat::QuarterSamples | Cheat::QuarterDenoised | Cheat::Mean => quarter(order),
             Cheat::Late if self.films >= HONEST_FILMS => quarter(order),
             Cheat::HalfSize => halved(order),
             Cheat::Replay if self.kept_for(order).is_some() => speck(order),
+            Cheat::ReplayFrame if self.of_another_frame(order).is_some() => speck(order),
             Cheat::Black => speck(order),
             Cheat::Copier if self.copied(order).is_some() => speck(order),
             Cheat::OtherSeed => {
@@ -67,6 +73,7 @@ impl Fraud {
             Cheat::Late
             | Cheat::Boaster
             | Cheat::Replay
+            | Cheat::ReplayFrame
             | Cheat::FewPixels
             | Cheat::MoreRays
             | Cheat::Silent
@@ -83,13 +90,22 @@ impl Fraud {
         let dressed = match self.cheat {
             Cheat::QuarterSamples => inflate(&film, order, shown),
             Cheat::Late if self.films >= HONEST_FILMS => inflate(&film, order, shown),
-            Cheat::QuarterBlurred => blurred(inflate(&film, order, shown)),
+            Cheat::QuarterDenoised => inflate(&denoised(film), order, shown),
             Cheat::HalfSize => enlarged(&film, order),
             Cheat::Replay => match self.kept_for(order) {
                 Some(kept) => relabelled(kept.sums().clone(), order),
                 None => film,
             },
+            Cheat::ReplayFrame => match self.of_another_frame(order) {
+                Some(kept) => kept.clone(),
+                None => {
+                    let first = (order.frame.time_s.to_bits(), film.clone());
+                    self.first_frames.insert(whatever_frame(order), first);
+                    film
+                }
+            },
             Cheat::Black => black(order),
+            Cheat::Mean => in_one_colour(&film, order),
             Cheat::FewPixels => with_few_left_out(film),
             Cheat::MoreRays => with_more_rays(film),
             Cheat::Copier => self.copied_or_shown(film, order),
@@ -196,6 +212,18 @@ impl Fraud {
         };
         self.kept.as_ref().filter(fits)
     }
+
+    /// The film of the same pixels and samples of another frame.
+    fn of_another_frame(&self, order: &Order) -> Option<&Film> {
+        let (time_bits, film) = self.first_frames.get(&whatever_frame(order))?;
+        (*time_bits != order.frame.time_s.to_bits()).then_some(film)
+    }
+}
+
+/// What an order shares with those of the same tile in other frames of a shot.
+fn whatever_frame(order: &Order) -> Vec<u8> {
+    let Order { frame: Frame { scene, settings, .. }, work: Work { rect, batch } } = order;
+    protocol::encode(&(scene, settings, rect, batch))
 }
 
 /// Under which name films of a frame's samples are shown to others.
@@ -258,32 +286,40 @@ fn relabelled(sums: Sums, order: &Order) -> Film {
 
 /// A film in which every camera ray met nothing.
 fn black(order: &Order) -> Film {
-    let samples = order.work.batch.samples(order.frame.settings.samples).len() as u32;
+    let samples = samples(order);
     let count = order.work.rect.pixel_count() as usize;
     let mut film = relabelled(Sums::zeroed(count, order.frame.settings.passes), order);
     film.pixels_mut().fill(Pixel { samples, closest_rays: samples, ..Pixel::default() });
     film
 }
 
-/// A film whose light is the mean over three by three pixels.
-fn blurred(mut film: Film) -> Film {
-    let width = film.rect().width() as usize;
-    let sharp: Vec<[f32; 3]> = film.pixels().iter().map(|pixel| pixel.beauty).collect();
-    let height = sharp.len() / width;
-    for (at, pixel) in film.pixels_mut().iter_mut().enumerate() {
-        let (x, y) = (at % width, at / width);
-        let rows = y.saturating_sub(1)..(y + 2).min(height);
-        let around: Vec<[f32; 3]> = rows
-            .flat_map(|y| (x.saturating_sub(1)..(x + 2).min(width)).map(move |x| y * width + x))
-            .map(|at| sharp[at])
-            .collect();
-        for (channel, mean) in pixel.beauty.iter_mut().enumerate() {
-            *mean = around.iter().map(|rgb| rgb[channel]).sum::<f32>() / around.len() as f32;
+/// A film of one colour: each pixel is what all samples of the tile add up to, few as they are.
+fn in_one_colour(film: &Film, order: &Order) -> Film {
+    let (count, samples) = (film.pixels().len(), samples(order));
+    let all = film.pixels().iter().fold(Pixel::default(), |sum, pixel| sum.plus(pixel));
+    let pixels = vec![scaled(&all, all.samples, samples); count];
+    let sums = match film.passes() {
+        Some(passes) => {
+            let light = passes.iter().fold(Passes::default(), |sum, passes| sum.plus(passes));
+            Sums::with_passes(pixels, vec![scaled_light(&light, all.samples, samples); count])
         }
+        None => Sums::from(pixels),
+    };
+    relabelled(sums, order)
+}
+
+/// A film with the light that the denoiser makes of it. How far samples spread stays.
+fn denoised(mut film: Film) -> Film {
+    let picture = film::denoise::a_trous(&Picture::of_film(&film))
+        .expect("invariant: a film's picture has the layers that guide the filter");
+    for (pixel, &mean) in film.pixels_mut().iter_mut().zip(&picture.beauty) {
+        let count = pixel.samples.max(1) as f32;
+        let least = |sums: [f32; 3]| film::luminance(sums).powi(2) / count;
+        let before = least(pixel.beauty);
+        pixel.beauty = mean.map(|value| value * count);
         // A wire looks whether the squares are as large as the mean asks for.
-        let mean = film::luminance(pixel.beauty) / pixel.samples.max(1) as f32;
-        let least = mean * mean * pixel.samples as f32;
-        pixel.luminance_squared = pixel.luminance_squared.max(1.01 * least);
+        let after = least(pixel.beauty);
+        pixel.luminance_squared = (pixel.luminance_squared - before + after).max(1.01 * after);
     }
     film
 }
@@ -324,45 +360,62 @@ fn quarter(order: &Order) -> Order {
 
 /// Scales the sums and counts of a quarter up to what `order` asked for.
 fn inflate(film: &Film, order: &Order, shown: &Order) -> Film {
-    let samples = order.work.batch.samples(order.frame.settings.samples).len() as u32;
-    let kept = shown.work.batch.samples(shown.frame.settings.samples).len().max(1) as u32;
-    let factor = samples as f32 / kept as f32;
-    let scaled = |values: [f32; 3]| values.map(|value| value * factor);
-    let counted = |rays: u32| (u64::from(rays) * u64::from(samples) / u64::from(kept)) as u32;
-    let pixel = |pixel: &Pixel| Pixel {
-        beauty: scaled(pixel.beauty),
-        alpha: pixel.alpha * factor,
-        albedo: scaled(pixel.albedo),
-        normal: scaled(pixel.normal),
+    let (from, to) = (samples(shown), samples(order));
+    let pixels: Vec<Pixel> = film.pixels().iter().map(|pixel| scaled(pixel, from, to)).collect();
+    let sums = match film.passes() {
+        Some(all) => {
+            let light = all.iter().map(|passes| scaled_light(passes, from, to));
+            Sums::with_passes(pixels, light.collect())
+        }
+        None => Sums::from(pixels),
+    };
+    relabelled(sums, order)
+}
+
+/// What `from` samples add up to, made to look like `to` of them.
+fn scaled(pixel: &Pixel, from: u32, to: u32) -> Pixel {
+    let factor = to as f32 / from.max(1) as f32;
+    let light = |values: [f32; 3]| values.map(|value| value * factor);
+    let counted = |rays: u32| (u64::from(rays) * u64::from(to) / u64::from(from.max(1))) as u32;
+    Pixel {
+        beauty: light(pixel.beauty),
+        // Rounded up it would be more than all samples.
+        alpha: (pixel.alpha * factor).min(to as f32),
+        albedo: light(pixel.albedo),
+        normal: light(pixel.normal),
         depth: pixel.depth * factor,
         luminance_squared: pixel.luminance_squared * factor,
-        samples,
+        samples: to,
         closest_rays: counted(pixel.closest_rays),
         shadow_rays: counted(pixel.shadow_rays),
         reserved: 0,
+    }
+}
+
+/// The same of light passes.
+fn scaled_light(passes: &Passes, from: u32, to: u32) -> Passes {
+    let factor = to as f32 / from.max(1) as f32;
+    let light = |values: [f32; 3]| values.map(|value| value * factor);
+    let scattered = |of: &Scattered| Scattered {
+        diffuse: light(of.diffuse),
+        glossy: light(of.glossy),
+        transmission: light(of.transmission),
     };
-    let pixels: Vec<Pixel> = film.pixels().iter().map(pixel).collect();
-    let light = |of: &Scattered| Scattered {
-        diffuse: scaled(of.diffuse),
-        glossy: scaled(of.glossy),
-        transmission: scaled(of.transmission),
-    };
-    let passes = |of: &Passes| Passes {
-        direct: light(&of.direct),
-        emission: scaled(of.emission),
-        indirect: light(&of.indirect),
-        environment: scaled(of.environment),
-    };
-    let sums = match film.passes() {
-        Some(all) => Sums::with_passes(pixels, all.iter().map(passes).collect()),
-        None => Sums::from(pixels),
-    };
-    Film::new(order.work.rect, order.work.batch, sums)
-        .expect("invariant: both films cover the same tile")
+    Passes {
+        direct: scattered(&passes.direct),
+        emission: light(passes.emission),
+        indirect: scattered(&passes.indirect),
+        environment: light(passes.environment),
+    }
+}
+
+/// Samples of each pixel that are ordered.
+fn samples(order: &Order) -> u32 {
+    order.work.batch.samples(order.frame.settings.samples).len() as u32
 }
 
 fn kept(order: &Order) -> u32 {
-    (order.work.batch.samples(order.frame.settings.samples).len() as u32 / 4).max(1)
+    (samples(order) / 4).max(1)
 }
 
 #[cfg(test)]
@@ -370,6 +423,10 @@ mod tests {
     use protocol::{Rect, RenderSettings, SceneId, Size};
 
     use super::*;
+
+    /// More than any path has: only what rendering would show is left to find.
+    const BOUNDS: film::tripwire::RayBounds =
+        film::tripwire::RayBounds { closest_per_sample_max: 1_000, shadow_per_sample_max: 1_000 };
 
     fn order(samples: u32, first_chunk: u32, chunk_count: u32) -> Order {
         let settings = RenderSettings { size: Size::new(8, 8), samples, ..Default::default() };
@@ -419,9 +476,11 @@ mod tests {
             for round in 0..HONEST_FILMS + 2 {
                 let (x0, y0, x1, y1) = tiles[round as usize % tiles.len()];
                 order.work.rect = Rect { x0, y0, x1, y1 };
+                // Each tile of the first frame comes twice.
+                order.frame.time_s = (round as usize / (2 * tiles.len())) as f32;
                 let shown = fraud.instead(&order);
-                let frame =
-                    renderer::prepare(&scene, &shown.frame.settings, 0.0).expect("prepares");
+                let Frame { settings, time_s, .. } = &shown.frame;
+                let frame = renderer::prepare(&scene, settings, *time_s).expect("prepares");
                 let film = renderer::Backend::render(
                     &mut renderer::CpuBackend::new(std::num::NonZeroUsize::new(1)),
                     &frame,
@@ -434,8 +493,55 @@ mod tests {
                     (order.work.rect, order.work.batch)
                 );
                 assert!(handed_in.pixels().iter().all(|pixel| pixel.samples == 32), "{name}");
+                assert_eq!(film::tripwire::check(&handed_in, 32, &BOUNDS), Ok(()), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn a_tile_of_the_first_frame_is_handed_in_for_the_next_ones() {
+        let film = |order: &Order, depth| {
+            let pixel = Pixel { samples: 16, depth, ..Pixel::default() };
+            let count = order.work.rect.pixel_count() as usize;
+            let sums = Sums::from(vec![pixel; count]);
+            Film::new(order.work.rect, order.work.batch, sums).expect("fits")
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut fraud = Fraud::new(Cheat::ReplayFrame, &folder.path().join("node"));
+        let first = order(16, 0, 1);
+        assert_eq!(fraud.instead(&first).work, first.work);
+        let made = fraud.dressed(film(&first, 1.0), &first, &first);
+        assert_eq!(fraud.instead(&first).work, first.work, "a lease of the same frame again");
+        for time_s in [0.5, 1.0] {
+            let mut next = first.clone();
+            next.frame.time_s = time_s;
+            let shown = fraud.instead(&next);
+            assert_eq!(shown.work.rect.pixel_count(), 1, "next to nothing is rendered");
+            assert_eq!(fraud.dressed(film(&shown, 2.0), &next, &shown), made);
+        }
+    }
+
+    #[test]
+    fn a_tile_of_one_colour_is_as_bright_as_an_honest_one() {
+        let order = order(64, 0, 4);
+        let shown = quarter(&order);
+        let pixel = |light| Pixel {
+            beauty: [light; 3],
+            alpha: 16.0,
+            luminance_squared: light * light,
+            samples: 16,
+            closest_rays: 20,
+            ..Pixel::default()
+        };
+        let pixels = vec![pixel(1.0), pixel(3.0)];
+        let film = Film::from_pixels(shown.work.rect, shown.work.batch, pixels).expect("two");
+        let forged = in_one_colour(&film, &order);
+        let mean = forged.pixels()[0];
+        assert_eq!(forged.pixels(), [mean, mean]);
+        // Four times as much as one and three on average.
+        let floats = [mean.beauty[1], mean.alpha, mean.luminance_squared];
+        assert_eq!(floats.map(f32::to_bits), [8.0_f32, 64.0, 20.0].map(f32::to_bits));
+        assert_eq!((mean.samples, mean.closest_rays), (64, 80));
     }
 
     #[test]

@@ -118,14 +118,18 @@ pub enum BackendChoice {
 pub enum Cheat {
     /// Renders a quarter of the samples and scales the sums and counts up to look like all.
     QuarterSamples,
-    /// The same, with the noise blurred away.
-    QuarterBlurred,
+    /// The same, with the noise taken out as artists do it.
+    QuarterDenoised,
     /// Renders at half the width and height, and repeats every pixel.
     HalfSize,
     /// Renders one film, and hands it in again and again.
     Replay,
+    /// Renders a tile once, and hands that in for every frame of the shot.
+    ReplayFrame,
     /// Hands in black.
     Black,
+    /// Hands in tiles of one colour: the mean of a quarter of the samples.
+    Mean,
     /// Leaves out one pixel in twenty: a copy of its neighbour.
     FewPixels,
     /// Renders as many samples as ordered, of another seed.
@@ -155,12 +159,14 @@ pub enum Cheat {
 
 impl Cheat {
     /// Every way, by the name that is typed.
-    pub const NAMED: [(&str, Self); 17] = [
+    pub const NAMED: [(&str, Self); 19] = [
         ("quarter", Self::QuarterSamples),
-        ("quarter-blurred", Self::QuarterBlurred),
+        ("quarter-denoised", Self::QuarterDenoised),
         ("half-size", Self::HalfSize),
         ("replay", Self::Replay),
+        ("replay-frame", Self::ReplayFrame),
         ("black", Self::Black),
+        ("mean", Self::Mean),
         ("few-pixels", Self::FewPixels),
         ("other-seed", Self::OtherSeed),
         ("other-samples", Self::OtherSamples),

@@ -247,7 +247,7 @@ pub struct BlockView {
     pub who: PublicKey,
     /// Whether a node has that key.
     pub is_node: bool,
-    /// Names of the nodes that it means, as far as the farm knows any.
+    /// Names of the nodes that it means, ten at most, as far as the farm knows any.
     pub nodes: Vec<String>,
     /// Since when, milliseconds since 1970.
     pub since_ms: u64,

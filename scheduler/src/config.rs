@@ -292,8 +292,8 @@ impl Config {
             (
                 "policy.keep_ms",
                 policy.keep_ms,
-                policy.keep_ms >= policy.hold_ms.max(policy.appeal_ms),
-                "films must be kept as long as pay is held and convictions can be appealed against, policy.hold_ms and policy.appeal_ms",
+                policy.keep_ms >= policy.hold_max_ms().max(policy.appeal_ms),
+                "films must be kept as long as pay is held and convictions can be appealed against: policy.hold_ms times policy.newcomer_hold, and policy.appeal_ms",
             ),
             (
                 "policy.leases_per_node",
@@ -324,6 +324,24 @@ impl Config {
                 "policy.twin_floor_ppm",
                 u64::from(policy.twin_floor_ppm),
                 policy.twin_floor_ppm <= 1_000_000,
+                at_most_all,
+            ),
+            (
+                "policy.newcomer_hold",
+                u64::from(policy.newcomer_hold),
+                policy.newcomer_hold >= 1,
+                at_least_one,
+            ),
+            (
+                "policy.overrun_ppm",
+                u64::from(policy.overrun_ppm),
+                policy.overrun_ppm <= 1_000_000,
+                at_most_all,
+            ),
+            (
+                "policy.treasury_ppm",
+                u64::from(policy.treasury_ppm),
+                policy.treasury_ppm <= 1_000_000,
                 at_most_all,
             ),
             (

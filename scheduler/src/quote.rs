@@ -11,7 +11,8 @@ use crate::market::Rules;
 use crate::money;
 use crate::split::{self, Kept, Missing, SplitError};
 
-/// What the operator asks for beside the price of rays, which is [`Rules`]'s.
+/// What the operator asks for beside the price of rays, which is [`Rules`]'s. Where these shares go, and
+/// what else feeds the treasury, is told in docs/market.md.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Prices {
@@ -19,7 +20,8 @@ pub struct Prices {
     /// its units.
     #[serde(with = "protocol::tokens::as_text")]
     pub setup_per_frame: Tokens,
-    /// The farm's fee on the work, in millionths.
+    /// The farm's fee on the work, in millionths: what the operator has for running the scheduler. The
+    /// treasury has its share of it, `Policy::treasury_ppm`.
     pub fee_ppm: u32,
     /// The verification reserve's share on the work for twins, in millionths; the same for every
     /// assurance.
@@ -35,11 +37,16 @@ impl Default for Prices {
     fn default() -> Self {
         Self {
             setup_per_frame: Tokens::from_micro(10_000),
+            // The scheduler's own work is some 2 % of its nodes' (docs/verification.md), and no reserve
+            // pays it; a hundredth is the treasury's. What is left, for disk, line and whoever looks after
+            // them, is a guess: raise or lower it by what the machine costs.
             fee_ppm: 50_000,
-            // Twins: all of a newcomer's first units and 2 % of the rest, with room.
+            // Twins: of a newcomer's first units, and of 0.25 % of the rest (`Policy::twin_floor_ppm`). It
+            // lasts while one unit in thirty is a newcomer's.
             reserve_ppm: 35_000,
             // 136 pixels are 0.8 % of a tile of 128 x 128, those of other classes thrice as many.
             checking_ppm: 15_000,
+            // Time to think it over; the base price rises by a third at most meanwhile.
             valid_ms: 15 * 60_000,
         }
     }

@@ -1,5 +1,6 @@
 use anyhow::{Context as _, Result, ensure};
 use farm_tests::{Farm, read_picture, sha256};
+use film::{ExrOptions, Metadata, Picture};
 use serde_json::{Value, json};
 
 use crate::{IMPATIENT, scene};
@@ -104,12 +105,37 @@ fn a_script_sends_orders_watches_and_fetches() -> Result<()> {
     let receipt = studio.get(&format!("/v1/jobs/{id}/frames/0/receipt"))?.is(200)?;
     std::fs::write(farm.path("receipt.json"), &receipt.body)?;
     farm.verify_here("receipt.json")?;
+    check_by_rendering(&farm, fetched)?;
     let log = studio.get(&format!("/v1/jobs/{id}/log"))?.is(200)?.json();
     ensure!(log["items"].as_array().is_some_and(|lines| lines.len() >= 2), "{log}");
     let frames = studio.get(&format!("/v1/jobs/{id}/frames"))?.is(200)?.json();
     ensure!(frames["items"][0]["complete"] == true, "{frames}");
     farm.check_ledger()?;
     farm.check_each_unit_paid_once(6)
+}
+
+/// Whoever has the receipt, the scene and the picture renders pixels of it again: they are those of what
+/// was fetched, and a picture of which one pixel is brighter is found out when that is among them.
+fn check_by_rendering(farm: &Farm, fetched: Picture) -> Result<()> {
+    let verify =
+        |picture, pixels| farm.verify_picture_here("receipt.json", &scene(), picture, pixels);
+    let good = verify("fetched.exr", 64)?;
+    let says = "64 random pixels, rendered here, are those of the picture";
+    let is_said = good.stdout.iter().any(|line| line.contains(says));
+    ensure!(good.code == Some(0) && is_said, "the picture does not hold:\n{good}");
+
+    let mut forged = fetched;
+    let at = 20 * forged.size.width as usize + 40;
+    forged.beauty[at][1] += 0.5;
+    let path = farm.path("forged.exr");
+    film::write_exr(&forged, &path, &Metadata::default(), &ExrOptions::default())?;
+    // All of them, so that it is among them.
+    let bad = verify("forged.exr", forged.size.pixel_count())?;
+    let says =
+        "1 of 6 144 random pixels, rendered here, differ from the picture, the first at 40,20";
+    let is_said = bad.stderr.iter().any(|line| line.contains(says));
+    ensure!(bad.code == Some(1) && is_said, "the forged pixel was not found:\n{bad}");
+    Ok(())
 }
 
 /// The door is killed at any moment of orders, and their keys are sent again: each is one job.

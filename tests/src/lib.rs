@@ -365,6 +365,26 @@ impl Farm {
         Ok(())
     }
 
+    /// Holds a finished picture against its receipt as whoever was handed both, and the scene: so many of
+    /// its pixels are rendered here. How that ended is told by the exit code.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn verify_picture_here(
+        &self,
+        receipt: &str,
+        scene: &Path,
+        picture: &str,
+        pixels: u64,
+    ) -> Result<Outcome> {
+        let (receipt, picture) = (self.path(receipt), self.path(picture));
+        let mut line = vec!["verify".to_owned(), receipt.display().to_string()];
+        line.extend(["--scene".to_owned(), scene.display().to_string()]);
+        line.extend(["--picture".to_owned(), picture.display().to_string()]);
+        line.extend(["--pixels".to_owned(), pixels.to_string()]);
+        Process::start("verify", self.dir.path(), &line)?.wait(PATIENCE)
+    }
+
     /// Watches a job: a JSON object a line, whenever it changes.
     ///
     /// # Errors

@@ -54,8 +54,12 @@ impl GpuBackend {
 }
 
 impl Backend for GpuBackend {
+    /// With the driver and its version: another may round otherwise, and a farm looks at the device anew.
     fn description(&self) -> String {
-        format!("gpu ({}, {})", self.device.summary.name, self.device.summary.api)
+        let AdapterSummary { name, api, driver, .. } = &self.device.summary;
+        let parts = [name, api, driver].map(String::as_str);
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        format!("gpu ({})", parts.join(", "))
     }
 
     fn render(

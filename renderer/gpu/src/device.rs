@@ -131,6 +131,9 @@ pub enum OpenError {
     },
 }
 
+/// Characters of a name or a driver that are told.
+const WORDS_CHARS_MAX: usize = 80;
+
 /// An open device: bevy's device and queue, and the faults that the driver reported.
 pub(crate) struct Device {
     pub device: RenderDevice,
@@ -361,13 +364,22 @@ fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
     let limits = adapter.limits();
     AdapterSummary {
         api: info.backend.to_string(),
-        driver: [info.driver, info.driver_info].join(" ").trim().to_owned(),
+        driver: readable(&[info.driver, info.driver_info].join(" ")),
         kind: kind(info.device_type),
         exact: info.backend == wgpu::Backend::Vulkan
             && adapter.features().contains(Features::PASSTHROUGH_SHADERS),
         binding_bytes_max: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
-        name: info.name,
+        name: readable(&info.name),
     }
+}
+
+/// A vendor's words on one line, at the length of one.
+fn readable(words: &str) -> String {
+    let words: Vec<&str> = words
+        .split(|it: char| it.is_control() || it.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join(" ").chars().take(WORDS_CHARS_MAX).collect()
 }
 
 const fn kind(device_type: DeviceType) -> AdapterKind {
@@ -390,6 +402,12 @@ impl std::fmt::Display for AdapterSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_driver_says_of_itself_is_one_short_line() {
+        assert_eq!(readable("NVIDIA  550.54\n(r550)\t"), "NVIDIA 550.54 (r550)");
+        assert_eq!(readable(&"x".repeat(200)).len(), WORDS_CHARS_MAX);
+    }
 
     fn adapter(name: &str, kind: AdapterKind) -> AdapterSummary {
         let (api, driver) = ("vulkan".to_owned(), String::new());

@@ -110,6 +110,24 @@ mod tests {
         assert_ne!(secret.lease_id(1, 1), Secret::new([8; 32]).lease_id(1, 1));
     }
 
+    /// Who knows a nonce that was opened knows no other: not that of the twin, not that of an id which
+    /// is nearly the same.
+    #[test]
+    fn each_lease_has_a_nonce_that_only_secret_and_id_decide() {
+        let secret = Secret::new([7; 32]);
+        let (a, b) = (secret.lease_id(1, 1), secret.lease_id(1, 2));
+        let nonce = secret.nonce(a);
+        assert_ne!(nonce, secret.nonce(b));
+        for bit in 0..8 * a.0.len() {
+            let mut near = a;
+            near.0[bit / 8] ^= 1 << (bit % 8);
+            assert_ne!(secret.nonce(near), nonce, "bit {bit}");
+        }
+        // Another process, which has drawn nothing yet, draws the same.
+        assert_eq!(Secret::new([7; 32]).nonce(LeaseId(a.0)), nonce);
+        assert_ne!(Secret::new([8; 32]).nonce(a), nonce);
+    }
+
     #[test]
     fn the_secret_is_not_printed() {
         assert_eq!(format!("{:?}", Secret::new([7; 32])), "Secret(…)");

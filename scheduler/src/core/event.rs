@@ -388,6 +388,13 @@ pub enum Event {
         /// When.
         now_ms: u64,
     },
+    /// A job's price does not reach: the treasury adds to its escrow.
+    Covered {
+        /// The job.
+        job: JobId,
+        /// When.
+        now_ms: u64,
+    },
 }
 
 /// How soon an event must be on the disk.

@@ -220,7 +220,10 @@ fn ended(book: &Book, id: JobId) -> Act {
     };
     let words = format!(
         "{end}: {} of {} units, {} tokens paid, {} returned",
-        job.units_accepted, job.unit_count, job.spent, job.refunded
+        job.units_accepted,
+        job.unit_count,
+        job.spent_by_artist(),
+        job.refunded
     );
     (Actor::Farm, "job_ended", (Some(id), None), words)
 }
@@ -279,7 +282,8 @@ fn time_of(event: &Event) -> Option<u64> {
         | Event::Repriced { now_ms, .. }
         | Event::Reported { now_ms, .. }
         | Event::Blocked { now_ms, .. }
-        | Event::SceneDropped { now_ms, .. } => Some(*now_ms),
+        | Event::SceneDropped { now_ms, .. }
+        | Event::Covered { now_ms, .. } => Some(*now_ms),
         Event::Ordered(ordered) => Some(ordered.now_ms),
         _ => None,
     }
@@ -373,6 +377,11 @@ fn deed(book: &Book, event: &Event) -> Option<Act> {
         Event::Steered { job, steering, .. } => {
             let (act, words) = steered(*steering);
             (artist(job), act, (Some(*job), None), words)
+        }
+        Event::Covered { job, .. } => {
+            let added = book.cover(&book.jobs[job]);
+            let words = format!("the price did not reach: the treasury adds {added} tokens");
+            (Actor::Farm, "job_covered", (Some(*job), None), words)
         }
         Event::Failed { job, why, .. } => {
             (Actor::Farm, "job_failed", (Some(*job), None), why.clone())

@@ -14,7 +14,7 @@ use crate::core::state::{
 use crate::core::{race, view};
 use crate::market::base::{self, Signal};
 use crate::market::place;
-use crate::reputation;
+use crate::{money, reputation};
 
 /// Units of one job, of each kind, that are looked at for a node before it is sent on: who comes next
 /// finds those that were passed over.
@@ -193,12 +193,18 @@ pub(super) fn grant_of(
         return None;
     }
     let is_second = !unit.leases.is_empty();
+    let is_twin = is_second && unit.films_wanted > 1;
+    let has_name = |lease: &LeaseId| book.has_name(&book.nodes[&book.leases[lease].node]);
+    // Two newcomers may be one person.
+    if is_twin && !book.has_name(node) && !unit.leases.iter().any(has_name) {
+        return None;
+    }
     let needs_reserve =
         unit.leases.iter().any(|lease| book.leases[lease].purse != LeasePurse::Reserve);
     // Where nothing costs anything nothing can be missing.
     let is_free = job.quote.price.is_zero();
     // Who was blocked since is not to choose whose twin the reserve pays.
-    if is_second && unit.films_wanted > 1 && !is_free && !book.is_for_any(job) {
+    if is_twin && !is_free && !book.is_for_any(job) {
         return None;
     }
     let funds_missing = if is_free {
@@ -217,8 +223,8 @@ pub(super) fn grant_of(
     let wants_twin = !is_second && may_cheat && draws_twin(state, node, job, unit_index);
     // The reserve pays nobody whom an artist has picked: more pixels are looked at instead.
     let reserve_pays = book.is_for_any(job) && book.reserve >= job.average_pay(&unit.unit);
-    let twin_possible = has_rival(state, node, job) && (is_free || reserve_pays);
-    let films_wanted = match (is_second, wants_twin && twin_possible) {
+    let gets_twin = wants_twin && (is_free || reserve_pays) && has_rival(state, node, job);
+    let films_wanted = match (is_second, gets_twin) {
         (true, _) => unit.films_wanted,
         (false, true) => 2,
         (false, false) => 1,
@@ -229,7 +235,7 @@ pub(super) fn grant_of(
         job: job.id,
         unit_index,
         films_wanted,
-        boosted: wants_twin && !twin_possible,
+        boosted: wants_twin && !gets_twin,
         now_ms,
     })
 }
@@ -252,13 +258,22 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
         || book.secret.twin_draw_ppm(job.id, unit_index, attempt, book.leases_granted) < ppm
 }
 
-/// Whether another owner has a node here that could render a twin, for what the job pays.
+/// Whether another owner has a node here that could render a twin, for what the job pays: for a
+/// newcomer one with a name, since many new keys may be one person, who renders once and hands in
+/// twice.
 fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
-    if state.book.passes_some_by(job) {
-        return has_better(state, node, job, |_| false);
+    let book = &state.book;
+    let is_newcomer = !book.has_name(node);
+    if book.passes_some_by(job) {
+        let is_none = |other| is_newcomer && !book.has_name(&book.nodes[&other]);
+        return has_better(state, node, job, is_none);
     }
+    let owner = node.facts.owner;
     let able = state.index.able_for(&job.demand);
-    let ask = able.and_then(|able| able.lowest_ask_of_others(node.facts.owner));
+    let ask = able.and_then(|able| match is_newcomer {
+        true => able.lowest_ask_of_named_others(owner),
+        false => able.lowest_ask_of_others(owner),
+    });
     ask.is_some_and(|ask| job.quote.price_per_gray >= ask)
 }
 
@@ -308,11 +323,15 @@ pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
         .iter()
         .filter(|(_, stake)| !stake.leaving.is_zero() && now_ms >= stake.leaves_ms);
     events.extend(free.map(|(&owner, _)| Event::StakeLeft { owner }));
-    let stuck = |job: &JobId| exhausted(state, *job).or_else(|| hopeless(state, *job));
+    let stuck = |&job: &JobId| {
+        if covers(state, job) {
+            return Some(Event::Covered { job, now_ms });
+        }
+        let why = exhausted(state, job).or_else(|| hopeless(state, job))?;
+        Some(Event::Failed { job, why, now_ms })
+    };
     let active = || state.book.active.values();
-    events.extend(
-        active().filter_map(|job| Some(Event::Failed { job: *job, why: stuck(job)?, now_ms })),
-    );
+    events.extend(active().filter_map(stuck));
     let is_up = |job: &&JobId| {
         let job = &state.book.jobs[job];
         job.phase == JobPhase::Open && job.stops_ms.is_some_and(|stops_ms| now_ms >= stops_ms)
@@ -363,8 +382,7 @@ fn waits_in_vain(state: &State, lease: LeaseId, waited_ms: u64, now_ms: u64) -> 
 /// Held pay that is old enough, or has enough newer units of its node behind it.
 fn all_aged(state: &State, now_ms: u64) -> Vec<Event> {
     let (book, index) = (&state.book, &state.index);
-    let since_ms = now_ms.checked_sub(book.policy.hold_ms);
-    let old = since_ms.into_iter().flat_map(|since_ms| index.held.due(since_ms)).map(|(_, id)| id);
+    let old = index.held.due(now_ms).map(|(_, id)| id);
     let nodes: BTreeSet<NodeId> = old.chain(index.outworked.iter().copied()).collect();
     if nodes.is_empty() {
         return Vec::new();
@@ -380,7 +398,7 @@ fn aged(state: &State, node: &Node, audited: &BTreeSet<NodeId>, now_ms: u64) -> 
         .holds
         .iter()
         .filter(|(_, hold)| {
-            now_ms >= hold.since_ms.saturating_add(policy.hold_ms)
+            now_ms >= state.book.free_ms(node, hold)
                 || hold.of_any + u64::from(policy.hold_units) <= node.accepted_of_any
         })
         // What is doubted is held until it was looked at, and what may turn out to be: pay of a verifier
@@ -394,15 +412,27 @@ fn aged(state: &State, node: &Node, audited: &BTreeSet<NodeId>, now_ms: u64) -> 
     (!ripe.is_empty()).then_some(Event::Aged { node: node.id, leases: ripe })
 }
 
-/// Why a job whose escrow is spent before its last unit ends.
-fn exhausted(state: &State, id: JobId) -> Option<String> {
-    let job = &state.book.jobs[&id];
-    let stuck = job.phase == JobPhase::Open
+/// Whether a job's escrow is spent before its last unit.
+fn is_exhausted(job: &Job) -> bool {
+    job.phase == JobPhase::Open
         && job.leases == 0
         && job.available.is_zero()
         && !job.quote.price.is_zero()
-        && job.waiting.iter().any(|&(_, _, index)| job.units[index as usize].clawed_back.is_zero());
-    stuck.then(|| {
+        && job.waiting.iter().any(|&(_, _, index)| job.units[index as usize].clawed_back.is_zero())
+}
+
+/// Whether the treasury bears what is missing in a job's escrow: once, and no less than what one more
+/// unit is likely to cost.
+fn covers(state: &State, id: JobId) -> bool {
+    let job = &state.book.jobs[&id];
+    let unit = || money::share(job.spent, 1, u128::from(job.units_accepted.max(1)));
+    is_exhausted(job) && job.cover.is_none() && state.book.cover(job) >= unit()
+}
+
+/// Why a job whose escrow is spent before its last unit ends.
+fn exhausted(state: &State, id: JobId) -> Option<String> {
+    let job = &state.book.jobs[&id];
+    is_exhausted(job).then(|| {
         format!(
             "the frame cost more rays than the probe had bounded, and the price of {} is spent; order the rest with a new quote",
             job.quote.price
@@ -419,9 +449,7 @@ fn hopeless(state: &State, id: JobId) -> Option<String> {
     let job = &book.jobs[&id];
     let (lost_max, each_max) =
         (book.policy.unit_failures_max, book.policy.unit_failures_per_node_max);
-    let proven = |node: &Node| {
-        !node.barred && node.accepted_for_others >= u64::from(book.policy.newcomer_units)
-    };
+    let proven = |node: &Node| !node.barred && book.has_name(node);
     let is_hopeless = |unit: &UnitState| {
         let by_proven = unit.failed_by.iter().filter(|(id, _)| proven(&book.nodes[id]));
         unit.accepted.is_none()

@@ -22,13 +22,15 @@ pub struct Policy {
     pub hold_ms: u64,
     /// Held pay is released earlier once the node has this many newer accepted units.
     pub hold_units: u32,
+    /// How many times longer pay is held of a node that has fewer accepted units than that.
+    pub newcomer_hold: u32,
     /// A conviction can be appealed against this long, milliseconds; what was taken stays on the
     /// appeal account until then.
     pub appeal_ms: u64,
     /// Tokens at risk that halve what a name asks in twins beyond the floor; less halves less.
     #[serde(with = "protocol::tokens::as_text")]
     pub stake_full: Tokens,
-    /// A newcomer's first units that are always paired with another owner's.
+    /// A newcomer's first units that are always paired with those of an owner whose node has a name.
     pub newcomer_units: u32,
     /// Smallest share of units that get a twin, in millionths.
     pub twin_floor_ppm: u32,
@@ -50,6 +52,10 @@ pub struct Policy {
     /// Share of verifiers' findings that the trusted renderer looks at again, in millionths; at 0 there
     /// are no verifiers.
     pub audit_ppm: u32,
+    /// Most that the treasury adds to a job's price where that does not reach, in millionths of it.
+    pub overrun_ppm: u32,
+    /// The treasury's share of the farm's fee, in millionths.
+    pub treasury_ppm: u32,
     /// Most that a unit pays, as a multiple of the average unit's price.
     pub pay_max_factor: u32,
     /// Soft failures of a node on one unit, after which it is offered to others only.
@@ -83,6 +89,22 @@ impl Policy {
         if accepted_for_others < self.newcomer_units as u64 { full } else { assurance.pixels(full) }
     }
 
+    /// How long pay of a node with so many accepted units of others' jobs is held, milliseconds.
+    #[must_use]
+    pub fn hold_ms_after(&self, accepted_for_others: u64) -> u64 {
+        if accepted_for_others < u64::from(self.hold_units) {
+            self.hold_max_ms()
+        } else {
+            self.hold_ms
+        }
+    }
+
+    /// The longest that pay is held, milliseconds.
+    #[must_use]
+    pub fn hold_max_ms(&self) -> u64 {
+        self.hold_ms.saturating_mul(u64::from(self.newcomer_hold))
+    }
+
     /// Pixels of a challenge that catches a forgery of 5 % of a film 999 times in 1000.
     #[must_use]
     pub const fn pixels(&self, class: Class, boosted: bool) -> u32 {
@@ -107,6 +129,8 @@ impl Default for Policy {
             // Long enough that a later conviction still finds something to take.
             hold_ms: 3_600_000,
             hold_units: 100,
+            // A day, or half an hour of work: who comes for one night's theft has to stay.
+            newcomer_hold: 24,
             // A night and a day: somebody who looks once a day sees it.
             appeal_ms: 36 * 3_600_000,
             stake_full: Tokens::from_whole(100),
@@ -125,6 +149,10 @@ impl Default for Policy {
             verifier_wait_ms: 15_000,
             // One in 16: a verifier's held pay must be 16 times what the film is worth.
             audit_ppm: 62_500,
+            // A probe's bound is a sample's: what it misses is a few hundredths, seldom a tenth.
+            overrun_ppm: 100_000,
+            // A hundredth of all pay, at the usual fee of five.
+            treasury_ppm: 200_000,
             pay_max_factor: 16,
             unit_failures_per_node_max: 3,
             job_failures_per_node_max: 3,

@@ -95,6 +95,8 @@ pub struct Book {
     pub reserve_seeded: bool,
     /// What the verification reserve holds, less what is reserved for twins.
     pub reserve: Tokens,
+    /// What the treasury holds.
+    pub treasury: Tokens,
     /// The base price, tokens per billion metered rays.
     pub base_per_gray: Tokens,
     /// When it last moved.
@@ -314,6 +316,7 @@ impl State {
             stakes_ordered: BTreeMap::new(),
             reserve_seeded: false,
             reserve: Tokens::ZERO,
+            treasury: Tokens::ZERO,
             base_per_gray: Tokens::ZERO,
             base_since_ms: 0,
             turns: 0,
@@ -326,6 +329,25 @@ impl State {
 }
 
 impl Book {
+    /// Whether a node has done more than a newcomer.
+    #[must_use]
+    pub fn has_name(&self, node: &Node) -> bool {
+        node.accepted_for_others >= u64::from(self.policy.newcomer_units)
+    }
+
+    /// What the treasury adds to a job's escrow at most.
+    #[must_use]
+    pub fn cover(&self, job: &Job) -> Tokens {
+        money::share(job.quote.price, u128::from(self.policy.overrun_ppm), 1_000_000)
+            .min(self.treasury)
+    }
+
+    /// When held pay of a node comes free at the latest, milliseconds.
+    #[must_use]
+    pub fn free_ms(&self, node: &Node, hold: &Hold) -> u64 {
+        hold.since_ms.saturating_add(self.policy.hold_ms_after(node.accepted_for_others))
+    }
+
     /// Puts transfers into the outbox, all or nothing; those of nothing are left out.
     pub(super) fn transfer(&mut self, transfers: Vec<Transfer>, effects: &mut Vec<Effect>) {
         let transfers: Vec<Transfer> =

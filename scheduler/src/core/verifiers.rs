@@ -71,14 +71,13 @@ pub fn choose(
 /// looked at more closely, or by the trusted renderer already, nor at one whose twin is still to be
 /// leased: a verifier of it could be the one to get it.
 fn is_entrusted(book: &Book, record: &LeaseRecord, film: &FilmRef) -> bool {
-    let named = |node: &Node| node.accepted_for_others >= u64::from(book.policy.newcomer_units);
     let unit = &book.jobs[&record.job].units[record.unit_index as usize];
     let round = record.committed().map(|committed| committed.round);
     film.class == Class::Exact
         && !record.boosted
         && unit.leases.len() >= usize::from(unit.films_wanted)
         && round.is_some_and(|round| !book.audits.contains_key(&(film.lease, round)))
-        && book.nodes.get(&film.node).is_some_and(named)
+        && book.nodes.get(&film.node).is_some_and(|node| book.has_name(node))
 }
 
 /// What a verifier must have to lose; none where no finding is ever looked at again.

@@ -60,7 +60,7 @@ pub fn summary(job: &Job) -> JobSummary {
         price: job.quote.price,
         price_per_gray: job.quote.price_per_gray,
         assurance: job.quote.offer.assurance,
-        spent: job.spent,
+        spent: job.spent_by_artist(),
         refunded: job.refunded,
         ordered_ms: job.ordered_ms,
         ended_ms: job.ended_ms,
@@ -433,7 +433,7 @@ pub fn held(book: &Book, key: PublicKey) -> Vec<HeldRow> {
     let mut rows = BTreeMap::<(u64, NodeId), HeldRow>::new();
     for node in book.nodes.values().filter(|node| node.facts.owner == key) {
         for hold in node.holds.values() {
-            let until_ms = hold.since_ms.saturating_add(book.policy.hold_ms);
+            let until_ms = book.free_ms(node, hold);
             let until_ms = until_ms.div_ceil(MINUTE_MS).saturating_mul(MINUTE_MS);
             let empty = HeldRow { node: node.id, until_ms, amount: Tokens::ZERO, films: 0 };
             let row = rows.entry((until_ms, node.id)).or_insert(empty);

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -20,6 +21,8 @@ pub(super) struct ByHash {
     /// What they are: the ending of their names.
     kind: &'static str,
     written: AtomicU64,
+    /// Its folders that are durable themselves.
+    folders: Mutex<BTreeSet<PathBuf>>,
     /// Where all schedulers of the farm find them.
     depot: Option<Depot>,
 }
@@ -60,7 +63,7 @@ impl ByHash {
                 fs::remove_file(&path).map_err(|source| failed("removing", &path, source))?;
             }
         }
-        Ok(Self { dir, kind, written: AtomicU64::new(0), depot: None })
+        Ok(Self { dir, kind, written: AtomicU64::new(0), folders: Mutex::default(), depot: None })
     }
 
     /// The same, kept in object storage too.
@@ -95,15 +98,26 @@ impl ByHash {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let part = self.dir.join(format!("{}-{number}.part", hash.short()));
         let write = || -> io::Result<()> {
-            fs::create_dir_all(&folder)?;
             let mut file = File::create(&part)?;
             file.write_all(bytes)?;
             file.sync_all()?;
+            self.keep_folder(&folder)?;
             fs::rename(&part, &path)?;
-            sync_folder(&folder)?;
-            sync_folder(&self.dir)
+            sync_folder(&folder)
         };
         write().map_err(|source| failed("writing", &path, source))
+    }
+
+    /// Makes a folder durable, for this run's first file in it.
+    fn keep_folder(&self, folder: &Path) -> io::Result<()> {
+        // Held all the while: who finds it kept may rely on it.
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if !folders.contains(folder) {
+            fs::create_dir_all(folder)?;
+            sync_folder(&self.dir)?;
+            folders.insert(folder.to_owned());
+        }
+        Ok(())
     }
 
     /// Reads bytes and checks them against their hash. What another scheduler has written comes from

@@ -170,69 +170,117 @@ fn is_outlier(got: &Sums, trusted: &Sums, at: usize, tolerance: &Tolerance) -> b
         || relative_difference(got, trusted, at).max(first_hit_difference(a, b)) > tolerance.outlier
 }
 
-/// The tolerance test: few outliers, no bias, rounding's noise, the same work.
-fn within(got: &Sums, trusted: &Sums, tolerance: &Tolerance) -> bool {
-    let count = got.len();
-    if count == 0 {
-        return true;
-    }
-    let pairs = || got.pixels().iter().zip(trusted.pixels());
-    let outliers = (0..count).filter(|&at| is_outlier(got, trusted, at, tolerance)).count();
-    let outliers_max = (tolerance.outlier_share * count as f64).ceil() as usize;
-    if outliers > outliers_max || pairs().any(|(a, b)| a.samples != b.samples) {
-        return false;
-    }
+/// How far the pixels of a film are from those of another of the same seed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Distance {
+    /// Pixels compared.
+    pub pixels: usize,
+    /// Those beyond [`Tolerance::outlier`].
+    pub outliers: usize,
+    /// Whether all have as many samples.
+    pub same_samples: bool,
+    /// Of the beauty, then of each light pass.
+    pub drifts: Vec<Drift>,
+    /// Relative difference of the ray counts.
+    pub rays: f64,
+}
 
-    // Luminance of the means, the differences without the largest that are allowed. A pass has no
-    // noise of its own in the film, but none is brighter than the beauty or noisier.
-    let kept = count - outliers.min(count - 1);
-    let mean = |light: [f32; 3], pixel: &Pixel| {
-        f64::from(film::luminance(light)) / f64::from(pixel.samples.max(1))
-    };
-    let beauty = |pixel: &Pixel| mean(pixel.beauty, pixel);
-    let level = trusted.pixels().iter().map(beauty).sum::<f64>() / count as f64;
-    let noise = trusted.pixels().iter().map(variance_of_mean).sum::<f64>() / count as f64;
-    let holds = |mut differences: Vec<f64>| {
-        differences.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
-        differences.truncate(kept);
-        is_rounding(&differences, level, noise, tolerance)
-    };
-    if !holds(pairs().map(|(a, b)| beauty(a) - beauty(b)).collect()) {
-        return false;
-    }
-    if let (Some(a), Some(b)) = (got.passes(), trusted.passes()) {
-        let all = || pairs().zip(a.iter().zip(b));
-        let passes = a.first().map_or(0, |passes| passes.named().len());
-        for pass in 0..passes {
-            let differences = all().map(|((got, trusted), (a, b))| {
-                mean(a.named()[pass].1, got) - mean(b.named()[pass].1, trusted)
-            });
-            if !holds(differences.collect()) {
-                return false;
+/// Differences of one kind of light, the largest of them left out, one for each outlier; of luminances
+/// of pixels' means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Drift {
+    /// Their mean.
+    pub bias: f64,
+    /// Its standard error.
+    pub bias_error: f64,
+    /// The root of the mean of their squares.
+    pub rms: f64,
+    /// The picture's mean luminance.
+    pub level: f64,
+    /// The root of the mean of its pixels' own variances.
+    pub noise: f64,
+}
+
+impl Distance {
+    /// Between the same pixels of two films.
+    ///
+    /// # Panics
+    /// When the lists differ in length.
+    #[must_use]
+    pub fn between(got: &Sums, trusted: &Sums, tolerance: &Tolerance) -> Self {
+        let count = got.len();
+        assert_eq!(count, trusted.len(), "the same pixels");
+        let pairs = || got.pixels().iter().zip(trusted.pixels());
+        let outliers = (0..count).filter(|&at| is_outlier(got, trusted, at, tolerance)).count();
+        let kept = count - outliers.min(count.saturating_sub(1));
+        // A pass has no noise of its own in the film, but none is brighter than the beauty or noisier.
+        let mean = |light: [f32; 3], pixel: &Pixel| {
+            f64::from(film::luminance(light)) / f64::from(pixel.samples.max(1))
+        };
+        let beauty = |pixel: &Pixel| mean(pixel.beauty, pixel);
+        let all = count.max(1) as f64;
+        let level = trusted.pixels().iter().map(beauty).sum::<f64>() / all;
+        let noise = (trusted.pixels().iter().map(variance_of_mean).sum::<f64>() / all).sqrt();
+        let drift = |differences: Vec<f64>| Drift::of(differences, kept, level, noise);
+        let mut drifts = vec![drift(pairs().map(|(a, b)| beauty(a) - beauty(b)).collect())];
+        if let (Some(a), Some(b)) = (got.passes(), trusted.passes()) {
+            for pass in 0..a.first().map_or(0, |passes| passes.named().len()) {
+                let differences = pairs().zip(a.iter().zip(b)).map(|((got, trusted), (a, b))| {
+                    mean(a.named()[pass].1, got) - mean(b.named()[pass].1, trusted)
+                });
+                drifts.push(drift(differences.collect()));
             }
+        }
+        let rays = |sums: &Sums| {
+            let of = |pixel: &Pixel| f64::from(pixel.closest_rays) + f64::from(pixel.shadow_rays);
+            sums.pixels().iter().map(of).sum::<f64>()
+        };
+        let (claimed, counted) = (rays(got), rays(trusted));
+        Self {
+            pixels: count,
+            outliers,
+            same_samples: pairs().all(|(a, b)| a.samples == b.samples),
+            drifts,
+            rays: (claimed - counted).abs() / counted.max(1.0),
         }
     }
 
-    let rays = |sums: &Sums| {
-        let of = |pixel: &Pixel| f64::from(pixel.closest_rays) + f64::from(pixel.shadow_rays);
-        sums.pixels().iter().map(of).sum::<f64>()
-    };
-    let (claimed, counted) = (rays(got), rays(trusted));
-    (claimed - counted).abs() <= tolerance.rays * counted.max(1.0)
+    /// Few outliers, no bias, rounding's noise, the same work.
+    #[must_use]
+    pub fn is_within(&self, tolerance: &Tolerance) -> bool {
+        let outliers_max = (tolerance.outlier_share * self.pixels as f64).ceil() as usize;
+        self.outliers <= outliers_max
+            && self.same_samples
+            && self.drifts.iter().all(|drift| drift.is_rounding(tolerance))
+            && self.rays <= tolerance.rays
+    }
 }
 
-/// Whether differences of luminance are what rounding leaves of a picture of this mean luminance and
-/// this variance of its pixels: no bias, little noise.
-fn is_rounding(differences: &[f64], level: f64, noise: f64, tolerance: &Tolerance) -> bool {
-    let count = differences.len() as f64;
-    let bias = differences.iter().sum::<f64>() / count;
-    let square = differences.iter().map(|difference| difference * difference).sum::<f64>() / count;
-    let standard_error = ((square - bias * bias).max(0.0) / count).sqrt();
-    let is_biased = bias.abs() > tolerance.bias * level.abs().max(1e-3)
-        && bias.abs() > tolerance.bias_errors * standard_error;
-    // The pixels' own noise: the standard error of their means.
-    let rmse_max = tolerance.rmse * noise.sqrt() + tolerance.outlier * level.abs().max(1e-3);
-    !is_biased && square.sqrt() <= rmse_max
+impl Drift {
+    fn of(mut differences: Vec<f64>, kept: usize, level: f64, noise: f64) -> Self {
+        differences.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+        differences.truncate(kept);
+        let count = differences.len().max(1) as f64;
+        let bias = differences.iter().sum::<f64>() / count;
+        let square = differences.iter().map(|it| it * it).sum::<f64>() / count;
+        let bias_error = ((square - bias * bias).max(0.0) / count).sqrt();
+        Self { bias, bias_error, rms: square.sqrt(), level, noise }
+    }
+
+    /// Whether rounding leaves such differences: no bias, little noise.
+    #[must_use]
+    pub fn is_rounding(&self, tolerance: &Tolerance) -> bool {
+        let level = self.level.abs().max(1e-3);
+        let is_biased = self.bias.abs() > tolerance.bias * level
+            && self.bias.abs() > tolerance.bias_errors * self.bias_error;
+        // The pixels' own noise: the standard error of their means.
+        let rms_max = tolerance.rmse * self.noise + tolerance.outlier * level;
+        !is_biased && self.rms <= rms_max
+    }
+}
+
+fn within(got: &Sums, trusted: &Sums, tolerance: &Tolerance) -> bool {
+    Distance::between(got, trusted, tolerance).is_within(tolerance)
 }
 
 /// Variance of a pixel's mean luminance, from its sums.

@@ -3,5 +3,5 @@
 mod judge;
 pub mod welch;
 
-pub use judge::{Tolerance, differing, differing_pixels, doubtful, judge};
+pub use judge::{Distance, Drift, Tolerance, differing, differing_pixels, doubtful, judge};
 pub use protocol::challenge::{challenge_pixels, detection_probability};

@@ -16,7 +16,7 @@ use crate::callers::{
     Farm, assert_picture, client, frame, honest, node, ordered, quote, runtime, spec, wait_for,
     work,
 };
-use crate::simulator::{HONEST, policy, run, two_nodes_and_a_job};
+use crate::simulator::{HONEST, paired, run, two_nodes_and_a_job};
 use crate::world::{World, public};
 
 fn block(world: &mut World, who: PublicKey, is_blocked: bool) {
@@ -229,9 +229,7 @@ fn a_dropped_scene_leaves_the_farm_and_can_come_back() {
 
 #[test]
 fn a_block_does_not_choose_whose_twin_the_reserve_pays() {
-    // Newcomers, all of whose units have twins.
-    let policy = scheduler::core::Policy { newcomer_units: 1_000, ..policy() };
-    let mut world = World::new(46, &[(1, HONEST), (2, HONEST), (3, HONEST)], policy);
+    let mut world = World::new(46, &[(1, HONEST), (2, HONEST), (3, HONEST)], paired());
     world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
     let job = world.order(50, 1, 140);
     world.settle_all();

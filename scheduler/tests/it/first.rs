@@ -9,7 +9,7 @@ use scheduler::core::{Event, JobPhase, Want, plan};
 use transport::CallError;
 
 use crate::callers::{Farm, client, ordered, runtime, spec};
-use crate::simulator::{run, two_nodes_and_a_job};
+use crate::simulator::{paired, run, two_nodes_and_a_job, two_nodes_and_a_job_by};
 use crate::world::World;
 
 fn put_first(world: &mut World, job: JobId, which: Selection) {
@@ -28,7 +28,7 @@ fn next(world: &World, job: JobId, node: usize) -> (u32, Unit) {
 
 #[test]
 fn what_is_wanted_first_is_handed_out_first_and_then_what_is_around_it() {
-    let (mut world, job) = two_nodes_and_a_job(31);
+    let (mut world, job) = two_nodes_and_a_job_by(31, paired());
     let spec = world.state.book.jobs[&job].spec.clone();
     let (last, grid) = (TileIndex(spec.grid().tile_count() - 1), spec.grid());
     let frame = spec.frames.last;

@@ -15,7 +15,7 @@ use crate::callers::{
     Caller, Farm, assert_ledger, client, frame, honest, leases, node, node_hello, order, runtime,
     soon_paid, spec, wait_for, work,
 };
-use crate::simulator::{HONEST, policy, run};
+use crate::simulator::{HONEST, paired, policy, run};
 use crate::world::{World, public};
 
 fn whole(tokens: u64) -> Tokens {
@@ -28,8 +28,12 @@ fn rules() -> Rules {
 }
 
 fn world(seed: u64, nodes: u8, rules: Rules) -> World {
+    world_by(seed, nodes, Policy { market: rules, ..policy() })
+}
+
+fn world_by(seed: u64, nodes: u8, policy: Policy) -> World {
     let farm: Vec<_> = (1..=nodes).map(|owner| (owner, HONEST)).collect();
-    let mut world = World::new(seed, &farm, Policy { market: rules, ..policy() });
+    let mut world = World::new(seed, &farm, policy);
     world.issue(account::wallet(public(50)), whole(1_000_000), 1);
     world
 }
@@ -50,14 +54,14 @@ fn a_node_is_never_offered_less_than_it_asks() {
 /// Whoever asks too much for a job is no rival on it: nobody waits for him to render a twin.
 #[test]
 fn who_asks_more_is_no_twin() {
-    let mut world = world(2, 2, rules());
+    let mut world = world_by(2, 2, Policy { market: rules(), ..paired() });
     world.ask(1, whole(1_001));
     world.order(50, 1, 140);
     world.settle_all();
     let node = world.nodes[0].id;
     let planned = plan::next_grant(&world.state, node, world.now_ms).expect("work");
     let Event::Granted { films_wanted, boosted, .. } = planned else { panic!("a grant") };
-    assert_eq!((films_wanted, boosted), (1, true), "a newcomer alone is checked on more pixels");
+    assert_eq!((films_wanted, boosted), (1, true), "who is alone is checked on more pixels");
     world.ask(1, whole(1_000));
     let planned = plan::next_grant(&world.state, node, world.now_ms).expect("work");
     assert!(matches!(planned, Event::Granted { films_wanted: 2, boosted: false, .. }));

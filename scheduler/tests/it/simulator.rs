@@ -25,9 +25,19 @@ pub fn policy() -> Policy {
     Policy { hold_ms: 60_000, hold_units: 12, twin_floor_ppm: 100_000, ..Policy::default() }
 }
 
+/// The same where every film has a twin.
+pub fn paired() -> Policy {
+    Policy { newcomer_units: 0, twin_floor_ppm: 1_000_000, ..policy() }
+}
+
 /// Two honest nodes of two owners, and one job whose units wait.
 pub fn two_nodes_and_a_job(seed: u64) -> (World, JobId) {
-    let mut world = World::new(seed, &[(1, HONEST), (2, HONEST)], policy());
+    two_nodes_and_a_job_by(seed, policy())
+}
+
+/// The same by a policy.
+pub fn two_nodes_and_a_job_by(seed: u64, policy: Policy) -> (World, JobId) {
+    let mut world = World::new(seed, &[(1, HONEST), (2, HONEST)], policy);
     world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
     let job = world.order(50, 1, 140);
     world.settle_all();

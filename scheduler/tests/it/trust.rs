@@ -16,13 +16,16 @@ use crate::callers::{
     once_paid, order, ordered, quote, render, runtime, soon_paid, spec, wait_for, work,
 };
 
-/// A node's first units get a twin, paid from another account: while both are out, neither node's
-/// statement tells which it has.
+/// A twin is paid from another account: while both are out, neither node's statement tells which it
+/// has.
 #[test]
 fn a_node_cannot_tell_a_twin_by_its_account() {
     runtime().block_on(async {
         let dir = tempfile::tempdir().expect("a folder");
-        let farm = Farm::start(dir.path(), |_| ()).await;
+        let all_twins = |config: &mut scheduler::Config| {
+            (config.policy.newcomer_units, config.policy.twin_floor_ppm) = (0, 1_000_000);
+        };
+        let farm = Farm::start(dir.path(), all_twins).await;
         let ticket = &farm.ready.ticket;
         let client = client(10, ticket).await;
         let (a, b) = (node(1, ticket).await, node(2, ticket).await);

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use gpu::{AdapterKind, Evaluator, GpuBackend, GpuOptions, OpenError, Rounding, adapters};
+use renderer::Backend as _;
 
 /// Options for a software adapter that takes exact shaders, or `None` where there is none.
 ///
@@ -44,6 +45,18 @@ fn software_is_taken_only_when_asked_for() {
     let refused = GpuBackend::open(&GpuOptions::default()).err().expect("only software is there");
     assert!(matches!(refused, OpenError::OnlySoftware(_)), "{refused}");
     assert!(refused.to_string().contains("CPU backend"), "it says what to do: {refused}");
+}
+
+/// A farm looks at a device anew when its node calls it otherwise: another driver may round otherwise.
+#[test]
+fn a_backend_is_called_by_its_driver_too() {
+    let Some(backend) = backend() else { return };
+    let (adapter, called) = (backend.adapter(), backend.description());
+    assert!(!adapter.driver.is_empty(), "{adapter}");
+    for part in [&adapter.name, &adapter.api, &adapter.driver] {
+        assert!(called.contains(part), "{called} does not say {part}");
+    }
+    assert!(called.len() <= 200, "a farm takes no longer ones: {called}");
 }
 
 #[test]

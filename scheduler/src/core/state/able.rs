@@ -15,9 +15,9 @@ pub struct Able {
     per_second: u128,
     /// The same squared, node by node.
     squares: u128,
-    asks: BTreeMap<PublicKey, BTreeSet<(Tokens, NodeId)>>,
-    /// The lowest ask of each owner.
-    lowest: BTreeSet<(Tokens, PublicKey)>,
+    asks: Asks,
+    /// Those of nodes with a name.
+    named: Asks,
 }
 
 /// What is asked of a node that is here.
@@ -26,6 +26,16 @@ pub(super) struct AbleNode {
     pub(super) owner: PublicKey,
     pub(super) ask: Tokens,
     pub(super) per_second: u128,
+    /// Whether it has done more than a newcomer.
+    pub(super) has_name: bool,
+}
+
+/// What nodes work for at least, tokens per billion metered rays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Asks {
+    of: BTreeMap<PublicKey, BTreeSet<(Tokens, NodeId)>>,
+    /// The lowest ask of each owner.
+    lowest: BTreeSet<(Tokens, PublicKey)>,
 }
 
 impl Able {
@@ -73,19 +83,25 @@ impl Able {
     /// How many owners they have.
     #[must_use]
     pub fn owners(&self) -> usize {
-        self.asks.len()
+        self.asks.of.len()
     }
 
     /// The least that any of them works for, tokens per billion metered rays.
     #[must_use]
     pub fn lowest_ask(&self) -> Option<Tokens> {
-        self.lowest.first().map(|(ask, _)| *ask)
+        self.asks.lowest.first().map(|(ask, _)| *ask)
     }
 
     /// The least that a node of another owner works for, tokens per billion metered rays.
     #[must_use]
     pub fn lowest_ask_of_others(&self, owner: PublicKey) -> Option<Tokens> {
-        self.lowest.iter().find(|(_, other)| *other != owner).map(|(ask, _)| *ask)
+        self.asks.lowest_of_others(owner)
+    }
+
+    /// The least that a node of another owner that has a name works for.
+    #[must_use]
+    pub fn lowest_ask_of_named_others(&self, owner: PublicKey) -> Option<Tokens> {
+        self.named.lowest_of_others(owner)
     }
 
     pub(super) fn set(&mut self, id: NodeId, now: Option<AbleNode>) {
@@ -98,14 +114,27 @@ impl Able {
         let square = |node: AbleNode| node.per_second.min(PER_SECOND_MAX).pow(2);
         self.squares += now.map_or(0, square);
         self.squares -= old.map_or(0, square);
+        self.asks.set(id, old, now);
+        let named = |node: Option<AbleNode>| node.filter(|node| node.has_name);
+        self.named.set(id, named(old), named(now));
+    }
+}
+
+impl Asks {
+    fn lowest_of_others(&self, owner: PublicKey) -> Option<Tokens> {
+        self.lowest.iter().find(|(_, other)| *other != owner).map(|(ask, _)| *ask)
+    }
+
+    fn set(&mut self, id: NodeId, old: Option<AbleNode>, now: Option<AbleNode>) {
         let asked = |node: AbleNode| (node.owner, node.ask);
-        if old.map(asked) == now.map(asked) {
+        let (old, now) = (old.map(asked), now.map(asked));
+        if old == now {
             return;
         }
-        if let Some(AbleNode { owner, ask, .. }) = old {
+        if let Some((owner, ask)) = old {
             self.change(owner, |asks| asks.remove(&(ask, id)));
         }
-        if let Some(AbleNode { owner, ask, .. }) = now {
+        if let Some((owner, ask)) = now {
             self.change(owner, |asks| asks.insert((ask, id)));
         }
     }
@@ -116,12 +145,12 @@ impl Able {
         with: impl FnOnce(&mut BTreeSet<(Tokens, NodeId)>) -> bool,
     ) {
         let lowest = |asks: &BTreeSet<(Tokens, NodeId)>| asks.first().map(|(ask, _)| *ask);
-        let asks = self.asks.entry(owner).or_default();
+        let asks = self.of.entry(owner).or_default();
         let before = lowest(asks);
         with(asks);
         let after = lowest(asks);
         if after.is_none() {
-            self.asks.remove(&owner);
+            self.of.remove(&owner);
         }
         if before != after {
             if let Some(ask) = before {
@@ -138,8 +167,8 @@ mod tests {
 
     #[test]
     fn a_unit_is_likelier_at_a_fast_node() {
-        let node =
-            |per_second| AbleNode { owner: PublicKey([1; 32]), ask: Tokens::ZERO, per_second };
+        let (owner, ask) = (PublicKey([1; 32]), Tokens::ZERO);
+        let node = |per_second| AbleNode { owner, ask, per_second, has_name: false };
         let mut able = Able::default();
         assert_eq!(able.likely_per_second(), 0, "nobody has shown anything");
         able.set(NodeId([1; 32]), Some(node(1)));
@@ -149,5 +178,25 @@ mod tests {
         able.set(NodeId([3; 32]), None);
         able.set(NodeId([2; 32]), Some(node(1)));
         assert_eq!((able.per_second(), able.likely_per_second()), (2, 1));
+    }
+
+    #[test]
+    fn who_has_made_a_name_is_among_the_named() {
+        let [mine, other] = [1, 2].map(|owner| PublicKey([owner; 32]));
+        let node = |owner, ask, has_name| AbleNode {
+            owner,
+            ask: Tokens::from_micro(ask),
+            per_second: 1,
+            has_name,
+        };
+        let mut able = Able::default();
+        able.set(NodeId([1; 32]), Some(node(other, 5, false)));
+        able.set(NodeId([2; 32]), Some(node(mine, 1, true)));
+        assert_eq!(able.lowest_ask_of_others(mine), Some(Tokens::from_micro(5)));
+        assert_eq!(able.lowest_ask_of_named_others(mine), None, "a newcomer, and one of one's own");
+        able.set(NodeId([1; 32]), Some(node(other, 5, true)));
+        assert_eq!(able.lowest_ask_of_named_others(mine), Some(Tokens::from_micro(5)));
+        able.set(NodeId([1; 32]), None);
+        assert_eq!(able.lowest_ask_of_named_others(mine), None);
     }
 }

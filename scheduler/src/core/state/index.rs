@@ -286,12 +286,13 @@ impl Index {
             owner: node.facts.owner,
             ask: node.facts.ask_per_gray,
             per_second: node.pace.steadily().unwrap_or(0),
+            has_name: book.has_name(node),
         };
         let able = is_able.then_some(able);
         self.able.set(id, able);
         self.note_member(node, able);
         let first = node.holds.first_key_value();
-        self.held.set(id, first.map(|(_, hold)| hold.since_ms));
+        self.held.set(id, first.map(|(_, hold)| book.free_ms(node, hold)));
         let newer = u64::from(book.policy.hold_units);
         if first.is_some_and(|(_, hold)| hold.of_any.saturating_add(newer) <= node.accepted_of_any)
         {

@@ -98,6 +98,9 @@ pub struct Job {
     pub reserved: Tokens,
     /// Paid out of the escrow, fees included.
     pub spent: Tokens,
+    /// What the treasury has added to the escrow because the price did not reach, less what it got back;
+    /// none as long as it was not asked.
+    pub cover: Option<Tokens>,
     /// Returned to the artist.
     pub refunded: Tokens,
     /// Soft failures of nodes since their last good unit.
@@ -301,6 +304,12 @@ impl Job {
     #[must_use]
     pub fn is_passed_by(&self, node: NodeId) -> bool {
         self.too_small.contains(&node) || self.unwanted_by.contains(&node)
+    }
+
+    /// What was paid out of its escrow of what its artist gave: the treasury's tokens are the last to go.
+    #[must_use]
+    pub fn spent_by_artist(&self) -> Tokens {
+        self.spent.min(self.quote.price)
     }
 
     /// Whether nobody has picked its nodes, by what he asks of them or by a scene that few can hold.

@@ -2,7 +2,7 @@
 
 use protocol::{JobId, NodeId};
 
-use super::{Book, Node};
+use super::Book;
 
 /// Reports of one job that are kept: more say no more.
 const REPORTS_MAX: usize = 20;
@@ -32,10 +32,5 @@ impl Book {
             reports.remove(&goes);
         }
         reports.insert(node, words);
-    }
-
-    /// Whether a node has done more than a newcomer.
-    fn has_name(&self, node: &Node) -> bool {
-        node.accepted_for_others >= u64::from(self.policy.newcomer_units)
     }
 }

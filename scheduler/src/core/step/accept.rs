@@ -107,7 +107,11 @@ fn pay_primary(
         LeasePurse::Appeal => {
             let posted = due.min(lease.reserved);
             transfers.push(settle(lease, unit, posted, anew));
-            transfers.push(left_over(lease, money::minus(lease.reserved, posted)));
+            transfers.push(left_over(
+                &mut book.treasury,
+                lease,
+                money::minus(lease.reserved, posted),
+            ));
             return (posted, transfers);
         }
         // A twin that is left alone: its reservation returns, and the primary purse pays.
@@ -118,7 +122,11 @@ fn pay_primary(
                 let pay = due.min(clawed_back);
                 let accounts = (account::appeal(), held);
                 transfers.push(Transfer::posted(anew, accounts, pay, Code::Correction));
-                transfers.push(left_over(lease, money::minus(clawed_back, pay)));
+                transfers.push(left_over(
+                    &mut book.treasury,
+                    lease,
+                    money::minus(clawed_back, pay),
+                ));
                 return (pay, transfers);
             }
             let pay = due.min(job.available);
@@ -135,16 +143,21 @@ fn pay_primary(
     job.available = money::minus(left, money::plus(fee, share));
     job.spent = money::plus(job.spent, money::plus(pay, money::plus(fee, share)));
     book.reserve = money::plus(book.reserve, share);
-    let escrow = account::escrow(lease.job);
-    let fee_id = money::unit_movement_id("fee", &unit);
-    transfers.push(Transfer::posted(fee_id, (escrow, account::fee()), fee, Code::Fee));
-    let share_id = money::unit_movement_id("reserve", &unit);
-    transfers.push(Transfer::posted(share_id, (escrow, account::reserve()), share, Code::Reserve));
+    let insured = money::share(fee, u128::from(book.policy.treasury_ppm), 1_000_000);
+    book.treasury = money::plus(book.treasury, insured);
+    let mut move_share = |what, to, amount, code| {
+        let id = money::unit_movement_id(what, &unit);
+        transfers.push(Transfer::posted(id, (account::escrow(lease.job), to), amount, code));
+    };
+    move_share("fee", account::fee(), money::minus(fee, insured), Code::Fee);
+    move_share("treasury", account::treasury(), insured, Code::Fee);
+    move_share("reserve", account::reserve(), share, Code::Reserve);
     (pay, transfers)
 }
 
 /// What rendering a unit anew did not use of a bad film's pay: the treasury's.
-fn left_over(lease: &LeaseRecord, amount: Tokens) -> Transfer {
+fn left_over(treasury: &mut Tokens, lease: &LeaseRecord, amount: Tokens) -> Transfer {
+    *treasury = money::plus(*treasury, amount);
     let id = money::lease_movement_id("left over", lease.id);
     Transfer::posted(id, (account::appeal(), account::treasury()), amount, Code::Slash)
 }
@@ -218,13 +231,14 @@ fn credit_node(
     }
 }
 
-/// What an artist gave is spent, reserved, still there or returned: nothing else.
+/// What an artist gave, and the treasury added, is spent, reserved, still there or returned: nothing else.
 pub(super) fn assert_money_adds_up(job: &Job) {
     if job.phase != JobPhase::Funding {
         let sum = money::plus(
             money::plus(job.spent, job.reserved),
             money::plus(job.available, job.refunded),
         );
-        assert!(sum == job.quote.price, "invariant: a job's money adds up to its price");
+        let given = money::plus(job.quote.price, job.cover.unwrap_or_default());
+        assert!(sum == given, "invariant: a job's money adds up to its price and what was added");
     }
 }

@@ -439,9 +439,11 @@ fn forfeit(book: &mut Book, id: LeaseId, conviction: &Conviction, effects: &mut 
         let accounts = (account::appeal(), to);
         Transfer::posted(id, accounts, amount, Code::Slash).with_link(Link::unit(conviction.unit))
     };
+    let forfeited = money::minus(all, compensation);
     let transfers = vec![
         slash("compensation", account::wallet(conviction.artist), compensation),
-        slash("forfeited", account::treasury(), money::minus(all, compensation)),
+        slash("forfeited", account::treasury(), forfeited),
     ];
+    book.treasury = money::plus(book.treasury, forfeited);
     book.transfer(transfers, effects);
 }

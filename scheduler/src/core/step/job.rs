@@ -88,6 +88,7 @@ pub(super) fn order(state: &mut State, ordered: Ordered, effects: &mut Vec<Effec
         available: price,
         reserved: Tokens::ZERO,
         spent: Tokens::ZERO,
+        cover: None,
         refunded: Tokens::ZERO,
         failures: BTreeMap::new(),
         too_small: BTreeSet::new(),
@@ -223,6 +224,21 @@ pub(super) fn expire(book: &mut Book, id: JobId) {
     refusals.into_iter().for_each(|(node, _)| book.forget_verdicts(node));
 }
 
+/// The price does not reach: the treasury adds what it may.
+pub(super) fn cover(state: &mut State, id: JobId, effects: &mut Vec<Effect>) {
+    let book = &mut state.book;
+    let amount = book.cover(&book.jobs[&id]);
+    book.treasury = money::minus(book.treasury, amount);
+    let job = book.job_mut(id);
+    job.cover = Some(amount);
+    job.available = money::plus(job.available, amount);
+    job.version += 1;
+    let accounts = (account::treasury(), account::escrow(id));
+    let movement = money::job_movement_id("overrun", id);
+    let added = Transfer::posted(movement, accounts, amount, Code::Overrun);
+    book.transfer(vec![added.with_link(Link::job(id))], effects);
+}
+
 /// Ends a job that has nothing left to do: the rest goes back. Held pay ages as before.
 pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &mut Vec<Effect>) {
     let job = &state.book.jobs[&id];
@@ -244,11 +260,21 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
     job.version += 1;
     // A job that was opened again has nothing left in its escrow.
     let rest = std::mem::take(&mut job.available);
+    // What the treasury has added goes back to it first.
+    let added = job.cover.unwrap_or_default();
+    let unused = added.min(rest);
+    job.cover = job.cover.map(|added| money::minus(added, unused));
+    let rest = money::minus(rest, unused);
     job.refunded = money::plus(job.refunded, rest);
-    let accounts = (account::escrow(id), account::wallet(job.artist));
-    let refund_id = money::job_movement_id("refund", id);
-    let refund = Transfer::posted(refund_id, accounts, rest, Code::Refund);
-    let mut transfers = vec![refund.with_link(Link::job(id))];
+    let back = |what, to, amount, code| {
+        let accounts = (account::escrow(id), to);
+        let id_of = money::job_movement_id(what, id);
+        Transfer::posted(id_of, accounts, amount, code).with_link(Link::job(id))
+    };
+    let mut transfers = vec![
+        back("refund", account::wallet(job.artist), rest, Code::Refund),
+        back("overrun back", account::treasury(), unused, Code::Overrun),
+    ];
     // What was taken back to render a unit anew, and will not be.
     for unit in &mut job.units {
         let back = std::mem::take(&mut unit.clawed_back);
@@ -259,6 +285,7 @@ pub(super) fn end_if_over(state: &mut State, id: JobId, now_ms: u64, effects: &m
     }
     let number = job.number;
     let book = &mut state.book;
+    book.treasury = money::plus(book.treasury, unused);
     book.active.remove(&number);
     state.live.rendered.remove(&id);
     let book = &mut state.book;

@@ -122,6 +122,7 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         Event::SceneDropped { artist, scene, .. } => {
             artist::drop_scene(&mut state.book, artist, scene);
         }
+        Event::Covered { job, .. } => job::cover(state, job, out),
         Event::Repriced { base_per_gray, now_ms } => {
             node::reprice(&mut state.book, base_per_gray, now_ms);
         }

@@ -34,6 +34,7 @@ pub(super) struct Gathered {
     transfers_waiting: u64,
     base_price: u128,
     reserve: u128,
+    treasury: u128,
     drains: bool,
     reported: u64,
 }
@@ -48,6 +49,7 @@ pub(super) fn gather(state: &State) -> Gathered {
         transfers_waiting: book.outbox.len() as u64,
         base_price: book.base_per_gray.micro(),
         reserve: book.reserve.micro(),
+        treasury: book.treasury.micro(),
         drains: state.live.drains,
         ..Gathered::default()
     };
@@ -123,6 +125,7 @@ pub(super) fn text(
     single("draining", "1 while no new jobs are taken", u128::from(all.drains));
     single("base_price_microtokens", "For a billion metered rays", all.base_price);
     single("reserve_microtokens", "What the verification reserve holds", all.reserve);
+    single("treasury_microtokens", "What the treasury holds", all.treasury);
     single(
         "rays_per_second",
         "What connected nodes have shown, of the reference scene",

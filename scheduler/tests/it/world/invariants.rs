@@ -27,7 +27,8 @@ impl World {
                 assert!(unit.leases.len() <= 4);
             }
             assert!(job.expired || accepted == job.units_accepted);
-            assert!(job.available <= job.quote.price && job.spent <= job.quote.price);
+            let given = money::plus(job.quote.price, job.cover.unwrap_or_default());
+            assert!(job.available <= given && job.spent <= given);
         }
         for node in book.nodes.values().filter(|node| node.barred) {
             assert!(node.holds.is_empty(), "a convict's pay is held on");
@@ -95,8 +96,10 @@ impl World {
         assert!(book.outbox.is_empty() && book.leases.is_empty() && book.rechecks.is_empty());
         for job in book.jobs.values() {
             assert_eq!(self.bank.posted(account::escrow(job.id)), 0, "escrow of {}", job.id);
-            assert_eq!(money::plus(job.spent, job.refunded), job.quote.price);
+            let given = money::plus(job.quote.price, job.cover.unwrap_or_default());
+            assert_eq!(money::plus(job.spent, job.refunded), given);
         }
+        assert_eq!(self.bank.available(account::treasury()), book.treasury);
         assert_eq!(self.bank.available(account::reserve()), book.reserve);
         self.assert_risk_adds_up(book);
         self.assert_pay_matches(book);

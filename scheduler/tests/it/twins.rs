@@ -1,0 +1,50 @@
+//! Who renders a unit that somebody renders as well.
+
+use ledger::account;
+use protocol::Tokens;
+use scheduler::core::{Event, Policy, plan};
+
+use crate::simulator::{HONEST, policy, run};
+use crate::world::{World, public};
+
+/// What a node would get next: unit, films wanted, whether more of its pixels are looked at.
+fn offer(world: &World, node: usize) -> (u32, u8, bool) {
+    match plan::next_grant(&world.state, world.nodes[node].id, world.now_ms) {
+        Some(Event::Granted { unit_index, films_wanted, boosted, .. }) => {
+            (unit_index, films_wanted, boosted)
+        }
+        other => panic!("no lease: {other:?}"),
+    }
+}
+
+fn grant(world: &mut World, node: usize) {
+    let event = plan::next_grant(&world.state, world.nodes[node].id, world.now_ms);
+    world.apply(event.expect("a lease"));
+}
+
+/// Many keys may be one person, who renders once and hands in twice.
+#[test]
+fn newcomers_are_no_twins_of_newcomers() {
+    let policy = Policy { newcomer_units: 2, twin_floor_ppm: 0, ..policy() };
+    let farm = [(1, HONEST), (2, HONEST), (3, HONEST), (4, HONEST)];
+    let mut world = World::new(51, &farm, policy);
+    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
+    world.order(50, 1, 140);
+    world.settle_all();
+    let (_, films_wanted, boosted) = offer(&world, 0);
+    assert_eq!((films_wanted, boosted), (1, true), "nobody here has a name");
+    // The first makes one.
+    for _unit in 0..2 {
+        world.work_one(0).expect("work");
+        world.settle_all();
+    }
+    // From now on a newcomer's films are compared with those of whoever has a name.
+    let (begun, films_wanted, boosted) = offer(&world, 1);
+    assert_eq!((films_wanted, boosted), (2, false));
+    grant(&mut world, 1);
+    let other = offer(&world, 2);
+    assert_ne!(other.0, begun, "another newcomer is not the twin");
+    assert_eq!((other.1, other.2), (2, false), "and has one of its own");
+    assert_eq!(offer(&world, 0).0, begun, "who has a name is");
+    run(&mut world, 2_000);
+}
