@@ -31,14 +31,18 @@ fn main() {
     let run = Duration::from_secs(seconds);
     let dir = tempfile::tempdir().expect("a directory");
     let postgres = Postgres::start(dir.path());
-    println!("writers  ledger/s  p50 ms  p99 ms   PostgreSQL/s  p50 ms  p99 ms");
+    println!(
+        "writers  ledger/s  p50 ms  p99 ms  indexed/s  p50 ms  p99 ms   PostgreSQL/s  p50 ms  p99 ms"
+    );
     for writers in WRITERS {
-        let ours = ledger(&dir.path().join(format!("ledger-{writers}")), writers, run);
+        let [bare, indexed] = [false, true].map(|index| {
+            ledger(&dir.path().join(format!("ledger-{writers}-{index}")), writers, run, index)
+        });
         let theirs = match &postgres {
             Ok(postgres) if writers <= POSTGRES_WRITERS_MAX => postgres.run(writers, run),
             _ => String::from("             -       -       -"),
         };
-        println!("{writers:7}  {ours}  {theirs}");
+        println!("{writers:7}  {bare}  {indexed}  {theirs}");
     }
     if let Err(why) = postgres {
         println!("without PostgreSQL: {why}");
@@ -62,8 +66,9 @@ fn wallet(number: u64) -> Account {
 /// A transfer that waits to be durable, and whoever waits for it.
 type Wish = (Transfer, SyncSender<()>);
 
-fn ledger(dir: &Path, writers: usize, run: Duration) -> String {
-    let options = Options { index: false, ..Options::default() };
+/// With sled behind the acknowledgement, or the journal alone.
+fn ledger(dir: &Path, writers: usize, run: Duration, index: bool) -> String {
+    let options = Options { index, ..Options::default() };
     let mut ledger = Ledger::open(dir, SigningKey::from_bytes(&[1; 32]), &options).expect("opens");
     let grants: Vec<Transfer> = (0..WALLETS)
         .map(|number| {

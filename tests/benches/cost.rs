@@ -1,5 +1,5 @@
 //! What checking costs: CPU-seconds of a scheduler beside those of two honest nodes of two owners,
-//! one core each, for one frame, after a first job that has made them a name.
+//! one core each, for one frame, after jobs that have made them a name and shown their speed.
 //!
 //!     cargo xtask cost [TILE[:UNIT_MS]…]
 //!
@@ -16,8 +16,10 @@ use farm_tests::{Farm, Process};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// 300 tiles of 16 × 16 pixels: beyond the first units of a newcomer, which always have a twin.
+/// 300 tiles of 16 × 16 pixels: beyond the first units of a newcomer, which always want a twin.
 const FIRST: [&str; 6] = ["--size", "320x240", "--spp", "16", "--tile", "16"];
+/// Units of a usual length, which show how fast the nodes are: such small ones do not.
+const SECOND: [&str; 6] = ["--size", "640x360", "--spp", "128", "--tile", "128"];
 
 /// Rows when none are named: side of a tile in pixels, and the length of units, milliseconds; without
 /// it, as the scheduler chooses.
@@ -97,6 +99,7 @@ fn measured(
         Ok(())
     };
     submit(&FIRST, "first.exr")?;
+    submit(&SECOND, "second.exr")?;
     let used = || -> Result<f64> {
         let of_nodes: Option<f64> = nodes.iter().map(Process::cpu_s).sum();
         of_nodes.context("no CPU time")

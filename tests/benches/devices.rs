@@ -133,7 +133,8 @@ fn draw(number: u64, film: &Film) -> Vec<(u32, u32)> {
 fn picked(film: &Film, places: &[(u32, u32)]) -> Result<Sums> {
     let at = |&(x, y): &(u32, u32)| film.index(x, y);
     let indices: Option<Vec<usize>> = places.iter().map(at).collect();
-    indices.and_then(|it| film.sums().picked(it)).context("a pixel is not in the tile")
+    let picked = indices.map(|indices| film.sums().picked(indices.into_iter()));
+    picked.flatten().context("a pixel is not in the tile")
 }
 
 fn main() -> Result<()> {

@@ -195,8 +195,11 @@ pub(super) fn grant_of(
     let is_second = !unit.leases.is_empty();
     let is_twin = is_second && unit.films_wanted > 1;
     let has_name = |lease: &LeaseId| book.has_name(&book.nodes[&book.leases[lease].node]);
-    // Two newcomers may be one person.
-    if is_twin && !book.has_name(node) && !unit.leases.iter().any(has_name) {
+    let newcomer = unit.leases.iter().find(|lease| !has_name(lease));
+    let meets_newcomer = is_twin && !book.has_name(node) && newcomer.is_some();
+    // Two newcomers may be one person. Where nobody else is left and a film is late, the unit goes on
+    // without a twin.
+    if meets_newcomer && !goes_on_alone(state, job, unit, now_ms) {
         return None;
     }
     let needs_reserve =
@@ -225,6 +228,7 @@ pub(super) fn grant_of(
     let reserve_pays = book.is_for_any(job) && book.reserve >= job.average_pay(&unit.unit);
     let gets_twin = wants_twin && (is_free || reserve_pays) && has_rival(state, node, job);
     let films_wanted = match (is_second, gets_twin) {
+        (true, _) if meets_newcomer => 1,
         (true, _) => unit.films_wanted,
         (false, true) => 2,
         (false, false) => 1,
@@ -235,16 +239,24 @@ pub(super) fn grant_of(
         job: job.id,
         unit_index,
         films_wanted,
-        boosted: wants_twin && !gets_twin,
+        boosted: wants_twin && !gets_twin || meets_newcomer,
         now_ms,
     })
+}
+
+/// Whether all films of a unit that wants a twin are late, and none of their nodes has anybody to be paired
+/// with.
+fn goes_on_alone(state: &State, job: &Job, unit: &UnitState, now_ms: u64) -> bool {
+    let book = &state.book;
+    let mut leases = unit.leases.iter().map(|lease| &book.leases[lease]);
+    leases.all(|it| is_slow(job, it, now_ms) && !has_rival(state, &book.nodes[&it.node], job))
 }
 
 fn failures_of(unit: &UnitState, node: NodeId) -> u32 {
     unit.failed_by.iter().find(|(other, _)| *other == node).map_or(0, |(_, failures)| *failures)
 }
 
-/// Whether this unit, given to this node, gets a twin: always for a newcomer, else by dice that
+/// Whether this unit, given to this node, wants a twin: always of a newcomer, else by dice that
 /// the scheduler's secret has weighed by the node's name.
 fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
     let book = &state.book;
@@ -254,7 +266,7 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
     let ppm = reputation::twin_ppm(&name, floor_ppm);
     let ppm = reputation::staked_twin_ppm(ppm, floor_ppm, stake, book.policy.stake_full);
     let attempt = job.units[unit_index as usize].failures;
-    node.granted_of_any < u64::from(book.policy.newcomer_units)
+    !book.has_name(node)
         || book.secret.twin_draw_ppm(job.id, unit_index, attempt, book.leases_granted) < ppm
 }
 
@@ -264,12 +276,16 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
 fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
     let book = &state.book;
     let is_newcomer = !book.has_name(node);
-    if book.passes_some_by(job) {
-        let is_none = |other| is_newcomer && !book.has_name(&book.nodes[&other]);
-        return has_better(state, node, job, is_none);
-    }
     let owner = node.facts.owner;
     let able = state.index.able_for(&job.demand);
+    if book.passes_some_by(job) {
+        let is_rival = |other: &Node| other.facts.owner != owner && job.pays(other);
+        let mut named = able.into_iter().flat_map(Able::named_ids).map(|id| &book.nodes[&id]);
+        return match is_newcomer {
+            true => named.any(|other| book.is_for(job, other) && is_rival(other)),
+            false => able_nodes_for(state, job).any(is_rival),
+        };
+    }
     let ask = able.and_then(|able| match is_newcomer {
         true => able.lowest_ask_of_named_others(owner),
         false => able.lowest_ask_of_others(owner),
@@ -323,9 +339,12 @@ pub fn due(state: &State, now_ms: u64) -> Vec<Event> {
         .iter()
         .filter(|(_, stake)| !stake.leaving.is_zero() && now_ms >= stake.leaves_ms);
     events.extend(free.map(|(&owner, _)| Event::StakeLeft { owner }));
+    let mut may_cover = true;
     let stuck = |&job: &JobId| {
+        // One at a time: what the treasury holds is not there twice.
         if covers(state, job) {
-            return Some(Event::Covered { job, now_ms });
+            let is_first = std::mem::take(&mut may_cover);
+            return is_first.then_some(Event::Covered { job, now_ms });
         }
         let why = exhausted(state, job).or_else(|| hopeless(state, job))?;
         Some(Event::Failed { job, why, now_ms })
@@ -421,12 +440,17 @@ fn is_exhausted(job: &Job) -> bool {
         && job.waiting.iter().any(|&(_, _, index)| job.units[index as usize].clawed_back.is_zero())
 }
 
-/// Whether the treasury bears what is missing in a job's escrow: once, and no less than what one more
-/// unit is likely to cost.
+/// Whether the treasury bears what is missing in a job's escrow: once, no less than what one more unit is
+/// likely to cost, and not of jobs whose artist has picked the nodes, who could pick his own. What was
+/// returned to an artist is not paid by others.
 fn covers(state: &State, id: JobId) -> bool {
-    let job = &state.book.jobs[&id];
+    let book = &state.book;
+    let job = &book.jobs[&id];
     let unit = || money::share(job.spent, 1, u128::from(job.units_accepted.max(1)));
-    is_exhausted(job) && job.cover.is_none() && state.book.cover(job) >= unit()
+    let cover = || book.cover(job);
+    let is_due = is_exhausted(job) && job.is_offered() && job.cover.is_none();
+    let is_insured = || book.is_for_any(job) && job.refunded.is_zero();
+    is_due && is_insured() && !cover().is_zero() && cover() >= unit()
 }
 
 /// Why a job whose escrow is spent before its last unit ends.

@@ -161,9 +161,6 @@ pub struct Node {
     pub convictions: u32,
     /// Leases ever granted.
     pub granted: u64,
-    /// Of these, leases of jobs for any node: who picks the nodes could pick his own, to have a newcomer
-    /// pass for more.
-    pub granted_of_any: u64,
     /// Units accepted.
     pub accepted: u64,
     /// Units accepted of jobs for any node: what held pay ages by.
@@ -335,11 +332,13 @@ impl Book {
         node.accepted_for_others >= u64::from(self.policy.newcomer_units)
     }
 
-    /// What the treasury adds to a job's escrow at most.
+    /// What the treasury adds to a job's escrow at most: a share of its price, at the base price where the
+    /// artist has bid more.
     #[must_use]
     pub fn cover(&self, job: &Job) -> Tokens {
-        money::share(job.quote.price, u128::from(self.policy.overrun_ppm), 1_000_000)
-            .min(self.treasury)
+        let price = job.twin_share(job.quote.price);
+        let share = money::share(price, u128::from(self.policy.overrun_ppm), 1_000_000);
+        share.min(self.treasury)
     }
 
     /// When held pay of a node comes free at the latest, milliseconds.

@@ -41,6 +41,26 @@ pub(super) struct Assays {
     reference: Mutex<Option<Arc<RenderScene>>>,
 }
 
+/// What a probe looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Draw {
+    pixels: u32,
+    /// A number for each frame.
+    frames: [u32; 3],
+}
+
+impl Draw {
+    /// Which of a job's frames, in their order: one of each third, as far as it has any.
+    fn frames_of(&self, count: usize) -> Vec<usize> {
+        let parts = self.frames.len();
+        let of_part = |(part, drawn): (usize, u32)| {
+            let (first, end) = (part * count / parts, (part + 1) * count / parts);
+            (end > first).then(|| first + drawn as usize % (end - first))
+        };
+        self.frames.into_iter().enumerate().filter_map(of_part).collect()
+    }
+}
+
 /// A job that cannot be probed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AssayError {
@@ -62,8 +82,8 @@ impl Assays {
         Self { backend, kept: Mutex::default(), secret, reference: Mutex::default() }
     }
 
-    /// Probes the first, middle and last frame through every camera, takes the dearest frame of
-    /// each, and the mean over the cameras: all have the same number of frames. Blocks.
+    /// Probes a frame of each third through every camera, takes the dearest frame of each, and the mean
+    /// over the cameras: all have the same number of frames. Blocks.
     pub(super) fn assay(&self, frames: &Frames, spec: &JobSpec) -> Result<Probe, AssayError> {
         let key = key(spec);
         let kept = |list: &[(Digest, Probe)]| {
@@ -72,27 +92,27 @@ impl Assays {
         if let Some(probe) = kept(&lock(&self.kept)) {
             return Ok(probe);
         }
-        let probe = self.probe(frames, spec, self.draw(&key))?;
+        let probe = self.probe(frames, spec, &self.draw(&key))?;
         let mut list = lock(&self.kept);
         list.insert(0, (key, probe));
         list.truncate(KEPT_MAX);
         Ok(probe)
     }
 
-    /// What picks the probed pixels.
-    fn draw(&self, key: &Digest) -> u32 {
+    /// What picks the probed pixels and frames: nobody else can know which.
+    fn draw(&self, key: &Digest) -> Draw {
         let hash = blake3::keyed_hash(&self.secret, &key.0);
-        let [a, b, c, d, ..] = *hash.as_bytes();
-        u32::from_le_bytes([a, b, c, d])
+        let (words, _none_left) = hash.as_bytes().as_chunks();
+        let word = |at: usize| u32::from_le_bytes(words[at]);
+        Draw { pixels: word(0), frames: [1, 2, 3].map(word) }
     }
 
-    fn probe(&self, frames: &Frames, spec: &JobSpec, draw: u32) -> Result<Probe, AssayError> {
+    fn probe(&self, frames: &Frames, spec: &JobSpec, draw: &Draw) -> Result<Probe, AssayError> {
         let mut backend = lock(&self.backend);
         let all: Vec<u32> = spec.frames.frames().collect();
-        let mut looked = vec![0, all.len() / 2, all.len() - 1];
-        looked.dedup();
+        let looked = draw.frames_of(all.len());
         let reference = self.reference()?;
-        let mut clock = Clock::new(draw);
+        let mut clock = Clock::new(draw.pixels);
         let views = spec.view_count();
         let (mut bound, mut mean) = (SampleCost::ZERO, SampleCost::ZERO);
         let (mut shots, mut pixels) = (0, 0);
@@ -252,12 +272,23 @@ mod tests {
     }
 
     #[test]
-    fn only_the_farm_knows_which_pixels_are_probed() {
+    fn a_frame_of_each_third_is_probed() {
+        let draw = Draw { pixels: 0, frames: [7, 0, u32::MAX] };
+        assert_eq!(draw.frames_of(1), [0]);
+        assert_eq!(draw.frames_of(2), [0, 1]);
+        assert_eq!(draw.frames_of(3), [0, 1, 2]);
+        let looked = draw.frames_of(300);
+        assert_eq!(looked[..2], [7, 100]);
+        assert!((200..300).contains(&looked[2]));
+    }
+
+    #[test]
+    fn only_the_farm_knows_what_is_probed() {
         let draw = |secret, key| {
             Assays::new(&SigningKey::from_bytes(&[secret; 32])).draw(&Digest([key; 32]))
         };
         assert_eq!(draw(1, 5), draw(1, 5), "a job has one price");
-        assert_ne!(draw(1, 5), draw(2, 5), "another farm, other pixels");
+        assert_ne!(draw(1, 5), draw(2, 5), "another farm, other pixels and frames");
         assert_ne!(draw(1, 5), draw(1, 6), "another job, other pixels");
     }
 

@@ -112,7 +112,7 @@ impl ByHash {
     fn keep_folder(&self, folder: &Path) -> io::Result<()> {
         // Held all the while: who finds it kept may rely on it.
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        if !folders.contains(folder) {
+        if !folders.contains(folder) || !folder.is_dir() {
             fs::create_dir_all(folder)?;
             sync_folder(&self.dir)?;
             folders.insert(folder.to_owned());

@@ -2,12 +2,17 @@
 
 use ledger::account;
 use protocol::view::JobStatus;
-use protocol::{JobId, Tokens};
-use scheduler::core::{Policy, view};
+use protocol::{JobId, Offer, Tokens};
+use scheduler::core::{Event, Policy, view};
+use scheduler::market::Rules;
 use scheduler::money;
 
 use crate::simulator::{HONEST, policy, run};
 use crate::world::{World, public};
+
+const fn whole(tokens: u64) -> Tokens {
+    Tokens::from_whole(tokens)
+}
 
 /// Hundredths that reach for all but a few units.
 const PERCENT: u64 = 86;
@@ -15,7 +20,10 @@ const PERCENT: u64 = 86;
 /// A farm whose treasury is full of the fees of one job, and another job for so many hundredths of what
 /// it takes.
 fn short_of(percent: u64, overrun_ppm: u32) -> (World, JobId, Tokens) {
-    let policy = Policy { overrun_ppm, treasury_ppm: 1_000_000, ..policy() };
+    // The fair price is that of the world's jobs.
+    let (per_gray, floor, ceiling) = (whole(1_000), whole(500), whole(4_000));
+    let market = Rules { per_gray, floor, ceiling, ..Rules::default() };
+    let policy = Policy { overrun_ppm, treasury_ppm: 1_000_000, market, ..policy() };
     let mut world = World::new(61, &[(1, HONEST), (2, HONEST)], policy);
     world.issue(account::wallet(public(50)), Tokens::from_whole(100_000), 1);
     let first = world.order(50, 1, 140);
@@ -55,6 +63,40 @@ fn the_treasury_bears_no_more_than_its_share_of_a_price() {
     assert_eq!((summary.status, summary.spent), (JobStatus::Failed, summary.price));
     assert!(summary.reason.expect("a reason").contains("price"));
     assert!(world.state.book.treasury < money::plus(before, job.quote.price));
+}
+
+/// Whoever picks the nodes could have the treasury pay his own.
+#[test]
+fn nothing_is_borne_for_nodes_that_an_artist_has_picked() {
+    let (mut world, _job, _before) = short_of(PERCENT, 100_000);
+    let held = world.state.book.treasury;
+    world.apply(Event::Blocked {
+        artist: public(50),
+        who: public(2),
+        is_blocked: true,
+        now_ms: world.now_ms,
+    });
+    let job = world.order(50, 3, PERCENT);
+    run(&mut world, 2_000);
+    let book = &world.state.book;
+    assert_eq!(
+        (book.jobs[&job].cover, view::summary(&book.jobs[&job]).status),
+        (None, JobStatus::Failed)
+    );
+    assert!(book.treasury >= held);
+}
+
+/// A bid is the artist's own affair.
+#[test]
+fn no_more_is_borne_of_a_higher_price() {
+    let (mut world, job, _before) = short_of(PERCENT, 100_000);
+    let usual = world.state.book.cover(&world.state.book.jobs[&job]);
+    let dear = world.order_at(50, 3, PERCENT, Tokens::from_whole(8_000), Offer::default());
+    world.settle_all();
+    let book = &mut world.state.book;
+    book.treasury = Tokens::from_whole(1_000);
+    let (dear, cheap) = (book.cover(&book.jobs[&dear]), book.cover(&book.jobs[&job]));
+    assert!(dear <= cheap && usual <= cheap, "{dear} of eight times the price, {cheap}");
 }
 
 #[test]

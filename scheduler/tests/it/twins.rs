@@ -48,3 +48,47 @@ fn newcomers_are_no_twins_of_newcomers() {
     assert_eq!(offer(&world, 0).0, begun, "who has a name is");
     run(&mut world, 2_000);
 }
+
+/// Two newcomers whose units want twins of the first node, which has a name.
+fn one_name_and_two_newcomers(seed: u64) -> World {
+    let policy = Policy { newcomer_units: 2, twin_floor_ppm: 0, ..policy() };
+    let farm = [(1, HONEST), (2, HONEST), (3, HONEST)];
+    let mut world = World::new(seed, &farm, policy);
+    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
+    world.order(50, 1, 140);
+    world.settle_all();
+    for _unit in 0..2 {
+        world.work_one(0).expect("work");
+        world.settle_all();
+    }
+    world
+}
+
+#[test]
+fn a_name_that_is_slow_lets_no_second_newcomer_in() {
+    let mut world = one_name_and_two_newcomers(52);
+    let (begun, ..) = offer(&world, 1);
+    grant(&mut world, 1);
+    assert_eq!(offer(&world, 0).0, begun);
+    grant(&mut world, 0);
+    // Both are at it, and neither says a word.
+    world.now_ms += 20_000;
+    while let Some(event) = plan::next_grant(&world.state, world.nodes[2].id, world.now_ms) {
+        let Event::Granted { unit_index, .. } = event else { panic!("{event:?}") };
+        assert_ne!(unit_index, begun);
+        world.apply(event);
+    }
+}
+
+#[test]
+fn a_newcomer_whose_pair_has_left_keeps_nobody_waiting() {
+    let mut world = one_name_and_two_newcomers(53);
+    let (begun, films_wanted, _) = offer(&world, 1);
+    assert_eq!(films_wanted, 2);
+    grant(&mut world, 1);
+    let gone = Event::Gone { node: world.nodes[0].id, now_ms: world.now_ms };
+    world.apply(gone);
+    assert_ne!(offer(&world, 2).0, begun, "it may come yet");
+    world.now_ms += 20_000;
+    assert_eq!(offer(&world, 2), (begun, 1, true), "late: without a twin, and looked at closely");
+}

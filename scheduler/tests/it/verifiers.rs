@@ -111,7 +111,8 @@ fn a_friend_is_convicted_though_the_maker_is_gone() {
     let farm = [(1, FRIEND), (2, FRIEND), (3, FRIEND), (4, OTHER_CLASS), (5, OTHER_CLASS)];
     let mut proven = 0;
     for seed in 0..12 {
-        let mut world = world(seed, &farm, 2);
+        // Work enough that the maker is still at some.
+        let mut world = world(seed, &farm, 4);
         // A bad film that a friend has vouched for is being looked at, and shows it.
         let caught = |world: &World| {
             let audits = world.state.book.audits.values();

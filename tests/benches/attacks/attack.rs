@@ -62,6 +62,13 @@ pub(crate) struct Attack {
     pub(crate) claim: Claim,
 }
 
+impl Attack {
+    /// Whether its nodes hand in nothing that could be refused.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.cheats.contains(&"hostage")
+    }
+}
+
 /// What an attack is claimed to come to, beside that it harms nobody.
 #[derive(Clone, Copy)]
 pub(crate) enum Claim {

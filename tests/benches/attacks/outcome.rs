@@ -25,9 +25,9 @@ const FIRST_JOBS_MAX: u32 = 10;
 /// How much more than others' a ray may be paid where all are paid alike: pay is rounded film by film.
 const MORE: f64 = 1.02;
 /// Of so many right films one may be a copy,
-const FILMS_PER_COPY: u64 = 20;
+const FILMS_PER_COPY: u64 = 50;
 /// but for so many in all: of few films one more is no proof.
-const COPIES: u64 = 3;
+const COPIES: u64 = 2;
 
 /// What some nodes have done, and what they have for it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -169,7 +169,9 @@ impl Outcome {
         let gains_nothing_more = match attack.claim {
             // A wage is the pay for 136 of a tile's 4 096 pixels.
             Claim::Nothing => {
-                cheats.kept as f64 * 10.0 <= honest.pay_per_film() * cheats.verified as f64
+                let is_seen = cheats.barred > 0 || attack.cheats.is_empty() || attack.is_idle();
+                is_seen
+                    && cheats.kept as f64 * 10.0 <= honest.pay_per_film() * cheats.verified as f64
             }
             Claim::FirstFilms => {
                 let gained = cheats.kept as f64 + self.saved(attack);
@@ -180,7 +182,7 @@ impl Outcome {
                 let keys = attack.cheats.len() as u64 * u64::from(lives);
                 let few = COPIES.max(cheats.accepted / FILMS_PER_COPY);
                 let is_dearer = keys > 0 && self.pay_beside_others() > MORE;
-                let is_good = cheats.refused == 0 && cheats.barred == 0;
+                let is_good = cheats.refused == 0 && cheats.barred == 0 && cheats.accepted > 0;
                 is_good && !is_dearer && self.copied <= copies_per_key * keys + few
             }
         };

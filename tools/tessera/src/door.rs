@@ -21,11 +21,32 @@ const RECONNECT_MAX: Duration = Duration::from_secs(60);
 /// # Errors
 /// The future's, or no runtime can be had.
 pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    block_on_threads(cores(), future)
+}
+
+/// The same of a process whose work is done by threads of its own: on half of the cores. Each thread of
+/// the network that is not needed is woken all the same, for packets that another would have dealt with.
+///
+/// # Errors
+/// The future's, or no runtime can be had.
+pub fn block_on_half<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    block_on_threads((cores() / 2).max(1), future)
+}
+
+fn block_on_threads<T>(
+    threads: usize,
+    future: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .context("the system gave no threads for the network")?
         .block_on(future)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The key file a command uses.

@@ -104,6 +104,11 @@ impl Able {
         self.named.lowest_of_others(owner)
     }
 
+    /// Those that have a name, by owner.
+    pub fn named_ids(&self) -> impl Iterator<Item = NodeId> {
+        self.named.of.values().flatten().map(|(_, id)| *id)
+    }
+
     pub(super) fn set(&mut self, id: NodeId, now: Option<AbleNode>) {
         let old = match now {
             Some(now) => self.nodes.insert(id, now),

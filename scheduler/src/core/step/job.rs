@@ -227,7 +227,8 @@ pub(super) fn expire(book: &mut Book, id: JobId) {
 /// The price does not reach: the treasury adds what it may.
 pub(super) fn cover(state: &mut State, id: JobId, effects: &mut Vec<Effect>) {
     let book = &mut state.book;
-    let amount = book.cover(&book.jobs[&id]);
+    let open = |job: &&Job| job.phase == JobPhase::Open && job.cover.is_none();
+    let Some(amount) = book.jobs.get(&id).filter(open).map(|job| book.cover(job)) else { return };
     book.treasury = money::minus(book.treasury, amount);
     let job = book.job_mut(id);
     job.cover = Some(amount);

@@ -87,7 +87,6 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
     state.live.deadlines.set(grant.lease, Some(now_ms + policy.lease_ms));
     let node = book.node_mut(grant.node);
     node.granted += 1;
-    node.granted_of_any += u64::from(is_of_any);
     node.out += 1;
     node.leases.insert(grant.lease);
     book.leases.insert(grant.lease, record);

@@ -128,7 +128,6 @@ pub(super) fn meet(state: &mut State, id: NodeId, facts: NodeFacts) {
         barred: false,
         convictions: 0,
         granted: 0,
-        granted_of_any: 0,
         accepted: 0,
         accepted_of_any: 0,
         accepted_for_others: 0,

@@ -232,8 +232,10 @@ impl Door {
             })
             .await?
             .ok_or_else(unknown_node)?;
-        let sign = |(number, verdict)| (number, Signed::new(&verdict, &self.key));
-        Ok(Reply::Verdicts(verdicts.into_iter().map(sign).collect()))
+        let key = self.key.clone();
+        let sign = move |(number, verdict)| (number, Signed::new(&verdict, &key));
+        let signed = blocking(move || verdicts.into_iter().map(sign).collect()).await?;
+        Ok(Reply::Verdicts(signed))
     }
 }
 

@@ -120,7 +120,7 @@ fn serve(args: RunArgs, interrupt: &Interrupt) -> anyhow::Result<Exit> {
         News::StandingBy(leader) => note!("  standing by: {leader} leads the farm"),
         News::Draining(left) => tell_draining(left),
     };
-    door::block_on(async { scheduler::run(config, tell, interrupt.wait()).await })?;
+    door::block_on_half(async { scheduler::run(config, tell, interrupt.wait()).await })?;
     if args.json {
         text::print(json::stopped(started.elapsed()))?;
     }
