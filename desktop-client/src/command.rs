@@ -11,6 +11,7 @@ use film::Look;
 use protocol::view::JobSummary;
 use protocol::{AccountId, Crop, JobId, Selection, ShotIndex, Size, Steering, TileIndex};
 
+use crate::state::blocks::Blocking;
 use crate::state::compare;
 use crate::state::draft::Draft;
 use crate::state::jobs::Wish;
@@ -48,6 +49,8 @@ pub enum Command {
     Wallet(Act),
     /// Fetch what the caller's nodes have earned.
     Earnings,
+    /// Keep somebody off one's jobs, or let him back.
+    Block(Blocking),
     /// Put text on the clipboard.
     Copy(String),
 

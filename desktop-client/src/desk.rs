@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! window ──Ask──► router ─┬─► link   dials, and dials again
-//!        ◄─Event─         ├─► book   balances, jobs, nodes; steering
+//!        ◄─Event─         ├─► book   balances, jobs, nodes; steering, blocking
 //!                         ├─► live   the watched picture
 //!                         ├─► reel   frames to be played
 //!                         ├─► stage  imports, previews (another process)
@@ -42,6 +42,7 @@ use protocol::{AccountId, JobId, JobSpec, Offer, Schedule, ShotIndex};
 use scene::Package;
 use tokio::sync::{mpsc, watch};
 
+use crate::state::blocks::Blocking;
 use crate::state::checkout::Firm;
 use crate::state::notices::Tone;
 use crate::state::settings::Settings;
@@ -65,6 +66,10 @@ pub enum Ask {
     Wallet(Option<AccountId>, Act),
     /// Fetch what the caller's nodes have earned, now and whenever the balance has moved.
     Earnings,
+    /// Fetch whom the caller keeps off his jobs.
+    Blocks,
+    /// Keep somebody off the caller's jobs or let him back, and fetch who is kept off then.
+    Block(Blocking),
     /// Watch a shot of a job, instead of any other.
     Watch {
         /// The job.
@@ -346,6 +351,8 @@ async fn run(config: DeskConfig, mut asks: mpsc::Receiver<Ask>, outlet: Outlet) 
             Ask::Wallet(Some(account), act) => drop(book.send(book::Ask::Act(account, act)).await),
             Ask::Wallet(None, _act) => {}
             Ask::Earnings => drop(book.send(book::Ask::Earnings).await),
+            Ask::Blocks => drop(book.send(book::Ask::Blocks).await),
+            Ask::Block(blocking) => drop(book.send(book::Ask::Block(blocking)).await),
             Ask::Steer(steered) => drop(book.send(book::Ask::Steer(steered)).await),
             Ask::Watch { job, shot } => drop(watched.send_replace(Some((job, shot)))),
             Ask::Save { sheet, look } => drop(saves.send((sheet, look)).await),

@@ -2,6 +2,7 @@
 //! from the person; both say what is to be asked of the desks. Screens read.
 
 mod act;
+pub mod blocks;
 pub mod book;
 pub mod checkout;
 pub mod compare;
@@ -35,6 +36,7 @@ use protocol::{JobId, PublicKey, ShotIndex, Size, Steering};
 use serde::{Deserialize, Serialize};
 
 use crate::desk::Ask;
+use blocks::Blocking;
 use book::Book;
 use checkout::Checkout;
 use compare::Compare;
@@ -181,6 +183,8 @@ pub struct State {
     pub live: Option<Live>,
     /// What is being done to jobs, and not answered yet.
     pub steering: Vec<Steered>,
+    /// Who is being kept off one's jobs or let back, and not answered yet.
+    pub blocking: Vec<Blocking>,
     /// Frames of it that can be played.
     pub reel: Reel,
     /// Whether a picture is being saved.
@@ -255,6 +259,13 @@ pub enum Event {
         /// Why it was not done.
         trouble: Option<String>,
     },
+    /// What became of keeping somebody off one's jobs, or letting him back.
+    Blocked {
+        /// What was asked for.
+        blocking: Blocking,
+        /// Why it was not done.
+        trouble: Option<String>,
+    },
     /// What became of saving pictures.
     Saved(Saved),
     /// One's own node.
@@ -307,6 +318,7 @@ impl State {
                     self.notices.add(self.now_ms, tone, words).job = Some(steered.job);
                 }
             }
+            Event::Blocked { blocking, trouble } => self.blocked(blocking, trouble),
             Event::Saved(saved) => self.saved(saved),
             Event::Verify(event) => self.verified(event),
             Event::Node(event) => self.hear_node(event, &mut asks),

@@ -17,7 +17,7 @@ use icon::Icon;
 
 pub use compare::compare;
 pub(crate) use tiles::motion;
-pub use tiles::{LiveView, picture, still};
+pub use tiles::{LiveView, Touch, picture, still};
 
 /// A card: a panel with a line around it, as wide as there is room.
 pub fn card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {

@@ -1,9 +1,12 @@
 //! Numbers and states in words.
 
-use protocol::view::{JobStatus, NodeView};
-use protocol::{Size, Tokens};
+use protocol::view::{BlockView, JobStatus, NodeView};
+use protocol::{NodeId, Size, Tokens};
 
 use crate::state::live::TileLook;
+
+/// Why what needs the farm cannot be done.
+pub const FARM_AWAY: &str = "The farm cannot be reached now";
 
 /// `3.60 TES`; amounts under a cent show all six decimals rather than nothing.
 #[must_use]
@@ -155,6 +158,19 @@ pub fn reputation_reason(node: &NodeView) -> String {
     reasons.join(", ")
 }
 
+/// Whom an artist keeps off: `attic (nod_3f3f3f3f)`, `All nodes of key_3f3f3f3f: attic, cellar`.
+#[must_use]
+pub fn blocked(block: &BlockView) -> String {
+    let names = block.nodes.join(", ");
+    let (node, owner) = (NodeId(block.who.0).short(), block.who.short());
+    match (block.is_node, names.is_empty()) {
+        (true, true) => node,
+        (true, false) => format!("{names} ({node})"),
+        (false, true) => format!("All nodes of {owner}"),
+        (false, false) => format!("All nodes of {owner}: {names}"),
+    }
+}
+
 /// A job's status.
 #[must_use]
 pub const fn job_status(status: JobStatus) -> &'static str {
@@ -214,6 +230,19 @@ mod tests {
             [0, 40, 330, 7_500, 260_000].map(span),
             ["1 s", "40 s", "6 min", "2 h 5 min", "3 days"]
         );
+    }
+
+    #[test]
+    fn who_is_blocked_is_a_node_or_all_of_an_owners() {
+        let said = |is_node, nodes: &[&str]| {
+            let nodes = nodes.iter().map(|name| (*name).to_owned()).collect();
+            let who = protocol::PublicKey([0x3f; 32]);
+            blocked(&BlockView { who, is_node, nodes, since_ms: 0 })
+        };
+        assert_eq!(said(true, &["attic"]), "attic (nod_3f3f3f3f)");
+        assert_eq!(said(true, &[]), "nod_3f3f3f3f");
+        assert_eq!(said(false, &["attic", "cellar"]), "All nodes of key_3f3f3f3f: attic, cellar");
+        assert_eq!(said(false, &[]), "All nodes of key_3f3f3f3f");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::state::compare::Slot;
 use crate::state::jobs::Deed;
 use crate::state::node::Run;
 use crate::state::{Door, Link, State};
+use crate::words::FARM_AWAY;
 
 pub(super) const fn always(_state: &State) -> Result<(), &'static str> {
     Ok(())
@@ -21,7 +22,7 @@ pub(super) fn with_farm(state: &State) -> Result<(), &'static str> {
     match &state.link {
         Link::Connected => Ok(()),
         Link::NoFarm => Err("Connect to a farm first"),
-        _away => Err("The farm cannot be reached now"),
+        _away => Err(FARM_AWAY),
     }
 }
 
@@ -120,6 +121,22 @@ pub(super) fn with_middle(state: &State) -> Result<(), &'static str> {
         return Err("Look at the render first");
     }
     state.tile_in_middle().map(|_tile| ()).ok_or("There is no picture of it yet")
+}
+
+pub(super) fn with_rendered_middle(state: &State) -> Result<(), &'static str> {
+    with_shown_job(state)?;
+    with_farm(state)?;
+    if state.compares() || state.played().is_some() {
+        return Err("Look at the render first");
+    }
+    if state.nodes_in_middle().is_empty() { Err("Nothing of it is accepted yet") } else { Ok(()) }
+}
+
+pub(super) fn with_farm_or_blocks(state: &State) -> Result<(), &'static str> {
+    match state.book.blocks.get() {
+        Some(_known) => Ok(()),
+        None => with_farm(state),
+    }
 }
 
 pub(super) fn with_canvas(state: &State) -> Result<(), &'static str> {

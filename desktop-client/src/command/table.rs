@@ -7,9 +7,9 @@ use protocol::ShotIndex;
 use super::Command;
 use super::conditions::{
     always, comparable, croppable, keepable, lendable, orderable, pausable, priceable, verifiable,
-    with_both, with_canvas, with_chosen, with_farm, with_farm_or_jobs, with_frames, with_job,
-    with_kept, with_list, with_middle, with_node, with_picture, with_running_job, with_scene,
-    with_stake, with_wallet,
+    with_both, with_canvas, with_chosen, with_farm, with_farm_or_blocks, with_farm_or_jobs,
+    with_frames, with_job, with_kept, with_list, with_middle, with_node, with_picture,
+    with_rendered_middle, with_running_job, with_scene, with_stake, with_wallet,
 };
 use super::keys::Shortcut;
 use crate::state::compare::{self, Showing, Slot};
@@ -289,6 +289,13 @@ pub const ACTIONS: &[Action] = &[
         enabled: with_middle,
     },
     Action {
+        words: "Block who rendered the middle of the view…",
+        group: Group::Render,
+        keys: &[],
+        command: |state| Command::Sheet(Sheet::block(state.nodes_in_middle())),
+        enabled: with_rendered_middle,
+    },
+    Action {
         words: "Next job",
         group: Group::Render,
         keys: &[plain(Key::J)],
@@ -503,6 +510,13 @@ pub const ACTIONS: &[Action] = &[
             }
             state.node.job().map(|_job| ()).ok_or("It renders nothing now")
         },
+    },
+    Action {
+        words: "List blocked nodes",
+        group: Group::App,
+        keys: &[],
+        command: |_state| Command::Sheet(Some(Sheet::Blocks)),
+        enabled: with_farm_or_blocks,
     },
     Action {
         words: "Redeem a voucher…",

@@ -1,4 +1,5 @@
-//! The farm's books: balances, jobs, nodes; and steering of jobs, which changes them.
+//! The farm's books: balances, jobs, nodes; and what changes them: steering of jobs, blocking of
+//! nodes.
 //!
 //! The newest jobs are asked for at each look. Those beyond a page are asked for page by page, once
 //! when the farm is new and then seldom: they are old, and mostly over.
@@ -14,6 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::{FarmSeat, Outlet, now_ms, seated, sentence, wallet};
+use crate::state::blocks::Blocking;
 use crate::state::notices::Tone;
 use crate::state::wallet::Act;
 use crate::state::{Event, Steered, book};
@@ -34,6 +36,8 @@ pub(super) enum Ask {
     Statement(AccountId, u64),
     Act(AccountId, Act),
     Earnings,
+    Blocks,
+    Block(Blocking),
     Steer(Steered),
 }
 
@@ -101,13 +105,16 @@ pub(super) async fn run(
 struct Errands {
     tasks: JoinSet<()>,
     steering: Arc<Semaphore>,
+    blocking: Arc<Semaphore>,
     sweep: Option<AbortHandle>,
 }
 
 impl Errands {
     fn new() -> Self {
         let steering = Arc::new(Semaphore::new(STEERED_AT_ONCE));
-        Self { tasks: JoinSet::new(), steering, sweep: None }
+        // One after the other: the list that is told last is the newest.
+        let blocking = Arc::new(Semaphore::new(1));
+        Self { tasks: JoinSet::new(), steering, blocking, sweep: None }
     }
 
     /// Goes through the jobs beyond the first page, unless that is under way.
@@ -169,6 +176,14 @@ fn begin(ask: Ask, farm: &Farm, errands: &mut Errands, shown: &mut Shown, outlet
             shown.has_earnings = true;
             errands.tasks.spawn(earned(farm, outlet));
         }
+        Ask::Blocks => {
+            let turn = Arc::clone(&errands.blocking);
+            errands.tasks.spawn(block(farm, None, turn, outlet));
+        }
+        Ask::Block(blocking) => {
+            let turn = Arc::clone(&errands.blocking);
+            errands.tasks.spawn(block(farm, Some(blocking), turn, outlet));
+        }
         Ask::Steer(steered) => {
             let turn = Arc::clone(&errands.steering);
             errands.tasks.spawn(async move {
@@ -197,6 +212,22 @@ async fn earned(farm: Farm, outlet: Outlet) {
     let from_ms = now_ms().saturating_sub(EARNINGS_MS);
     let view = farm.earnings(EarningsBy::Day, from_ms).await.map_err(|error| sentence(&error));
     outlet.send(Event::Book(book::Event::Earnings(view))).await;
+}
+
+/// Keeps somebody off the caller's jobs or lets him back, if that is wanted; then fetches who is kept
+/// off.
+async fn block(farm: Farm, wanted: Option<Blocking>, turn: Arc<Semaphore>, outlet: Outlet) {
+    let Ok(_turn) = turn.acquire_owned().await else { return };
+    if let Some(blocking) = wanted {
+        let done = farm.block(blocking.who, blocking.is_blocked).await;
+        let (is_done, trouble) = (done.is_ok(), done.err().map(|error| sentence(&error)));
+        outlet.send(Event::Blocked { blocking, trouble }).await;
+        if !is_done {
+            return;
+        }
+    }
+    let blocks = farm.blocks().await.map_err(|error| sentence(&error));
+    outlet.send(Event::Book(book::Event::Blocks(blocks))).await;
 }
 
 /// What the window was last told.

@@ -1,6 +1,6 @@
 //! Which farm, who one is, how it looks.
 
-use egui::{RichText, Ui};
+use egui::{Align, Layout, RichText, Ui};
 
 use super::connect::{own_farm, ticket_field};
 use crate::command::{Command, Commands, action};
@@ -16,15 +16,12 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
     card(ui, |ui| {
         caption(ui, "Farm");
         ticket_field(ui, &state.ticket, commands);
-        match &state.link {
-            Link::NoFarm => dim(ui, "No farm yet"),
-            Link::Connecting => dim(ui, "Connecting"),
-            Link::Connected => dim(ui, "Connected"),
-            Link::Lost { why, .. } | Link::Unusable { why } => {
-                let text = RichText::new(why).color(palette(ui).error);
-                ui.add(egui::Label::new(text).wrap())
-            }
-        };
+        ui.horizontal(|ui| {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                action_button(ui, state, action("List blocked nodes"), false, commands);
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| link(state, ui));
+            });
+        });
     });
     card(ui, |ui| {
         caption(ui, "A farm of your own");
@@ -100,4 +97,17 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
         );
     });
     dim(ui, format!("Tessera {}", env!("CARGO_PKG_VERSION")));
+}
+
+/// How it stands with the farm.
+fn link(state: &State, ui: &mut Ui) {
+    match &state.link {
+        Link::NoFarm => dim(ui, "No farm yet"),
+        Link::Connecting => dim(ui, "Connecting"),
+        Link::Connected => dim(ui, "Connected"),
+        Link::Lost { why, .. } | Link::Unusable { why } => {
+            let text = RichText::new(why).color(palette(ui).error);
+            ui.add(egui::Label::new(text).wrap())
+        }
+    };
 }

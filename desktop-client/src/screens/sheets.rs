@@ -1,5 +1,6 @@
 //! Sheets over the page, and toasts beside it.
 
+mod blocks;
 mod many;
 mod open;
 mod palette;
@@ -71,6 +72,16 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
         Some(Sheet::Refuse(job)) => {
             sheet(ui, "Not on this machine", 460.0, commands, |ui, commands| {
                 refuse::show(job, ui, commands);
+            });
+        }
+        Some(Sheet::Block { nodes, node }) => {
+            sheet(ui, "Block a node", 460.0, commands, |ui, commands| {
+                blocks::ask(state, nodes, *node, ui, commands);
+            });
+        }
+        Some(Sheet::Blocks) => {
+            sheet(ui, "Blocked nodes", 560.0, commands, |ui, commands| {
+                blocks::list(state, ui, commands);
             });
         }
         Some(Sheet::Wallet(it)) => {

@@ -73,6 +73,9 @@ impl State {
                 if sheet == Some(Sheet::Notices) {
                     self.notices.read_all();
                 }
+                if sheet == Some(Sheet::Blocks) {
+                    self.ask_for_blocks(asks);
+                }
                 self.sheet = sheet;
             }
             Command::Connect(ticket) => self.connect(ticket.trim(), asks),
@@ -96,6 +99,7 @@ impl State {
                 self.book.earnings.ask();
                 asks.push(Ask::Earnings);
             }
+            Command::Block(blocking) => self.block(blocking, asks),
             Command::Copy(_) | Command::ShowFolder(_) => {}
             Command::OpenScene(_)
             | Command::ReloadScene

@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use protocol::view::{EarningsView, FarmView, JobSummary, NodeView, StatementPage, WalletView};
-use protocol::{JobId, PublicKey};
+use protocol::view::{
+    BlockView, EarningsView, FarmView, JobSummary, NodeView, StatementPage, WalletView,
+};
+use protocol::{JobId, NodeId, PublicKey};
 
 use super::fetched::Fetched;
 
@@ -25,6 +27,8 @@ pub struct Book {
     pub farm: Fetched<FarmView>,
     /// What the caller's nodes have earned a day, lately.
     pub earnings: Fetched<EarningsView>,
+    /// Whom the caller keeps off his jobs.
+    pub blocks: Fetched<Vec<BlockView>>,
     /// Where in the list each job stands.
     places: HashMap<JobId, usize>,
     /// Another one after each change of the list.
@@ -44,6 +48,8 @@ pub enum Event {
     Farm(Result<FarmView, String>),
     /// Earnings a day.
     Earnings(Result<EarningsView, String>),
+    /// Whom the caller keeps off his jobs.
+    Blocks(Result<Vec<BlockView>, String>),
     /// The newest of the caller's jobs, none left out between them.
     NewestJobs(Vec<JobSummary>),
     /// Some of the caller's jobs.
@@ -73,6 +79,7 @@ impl Book {
             }
             Event::Farm(answer) => self.farm.take(answer),
             Event::Earnings(answer) => self.earnings.take(answer),
+            Event::Blocks(answer) => self.blocks.take(answer),
             Event::NewestJobs(rows) => {
                 // One whose order came to nothing is not there any more; of those that are older
                 // than the page, the page says nothing.
@@ -158,6 +165,16 @@ impl Book {
         let nodes = self.farm.get().map_or(&[][..], |farm| farm.nodes.as_slice());
         let is_own = |node: &&NodeView| node.owner == owner || PublicKey::from(node.node) == owner;
         nodes.iter().filter(is_own).collect()
+    }
+
+    /// A node's name with its number's first digits; these alone where it was not heard of lately.
+    #[must_use]
+    pub fn words_of_node(&self, node: NodeId) -> String {
+        let nodes = self.farm.get().map_or(&[][..], |farm| farm.nodes.as_slice());
+        match nodes.iter().find(|it| it.node == node) {
+            Some(it) => format!("{} ({})", it.name, node.short()),
+            None => node.short(),
+        }
     }
 
     /// Whether nobody pays anything on this farm.

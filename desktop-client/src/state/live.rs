@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use protocol::view::{AcceptedUnit, JobSummary, TileStatus};
-use protocol::{JobId, Rect, ShotIndex, Size, TileIndex, Unit};
+use protocol::{JobId, NodeId, Rect, ShotIndex, Size, TileIndex, Unit};
 
 use super::picture::{Picture, Texel};
 
@@ -213,6 +213,18 @@ impl Live {
     pub fn accepted_of(&self, tile: TileIndex) -> impl Iterator<Item = &AcceptedUnit> {
         self.accepted.iter().filter(move |it| it.unit.tile == tile)
     }
+
+    /// Who rendered what is accepted of a tile, each once.
+    #[must_use]
+    pub fn nodes_of(&self, tile: TileIndex) -> Vec<NodeId> {
+        let mut nodes = Vec::new();
+        for unit in self.accepted_of(tile) {
+            if !nodes.contains(&unit.node) {
+                nodes.push(unit.node);
+            }
+        }
+        nodes
+    }
 }
 
 /// Its place in [`TileLook::ALL`].
@@ -229,7 +241,27 @@ const fn place(look: TileLook) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use protocol::{Batch, Digest, RayCount};
+
     use super::*;
+
+    #[test]
+    fn who_rendered_a_tile_is_told_once() {
+        let (job, shot) = (JobId([1; 16]), ShotIndex(0));
+        let mut live = Live::new((job, shot), (Size::new(128, 64), 2), 1);
+        for (tile, chunk, node) in [(0, 0, 7), (0, 1, 8), (0, 2, 7), (1, 0, 9)] {
+            let batch = Batch::new(chunk, 1).expect("aligned");
+            live.accept(AcceptedUnit {
+                unit: Unit { job, shot, tile: TileIndex(tile), batch },
+                node: NodeId([node; 32]),
+                root: Digest([0; 32]),
+                rays: RayCount::default(),
+                pixels_checked: 0,
+            });
+        }
+        assert_eq!(live.nodes_of(TileIndex(0)), [NodeId([7; 32]), NodeId([8; 32])]);
+        assert_eq!(live.nodes_of(TileIndex(2)), []);
+    }
 
     #[test]
     fn a_frame_looks_as_what_happens_to_it() {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use farm_node::Unwanted;
-use protocol::{JobId, ShotIndex, Steering};
+use protocol::{JobId, NodeId, ShotIndex, Steering};
 
 use super::wallet::WalletSheet;
 
@@ -51,6 +51,15 @@ pub enum Sheet {
     },
     /// Whether a job is not to be rendered on this machine, and why.
     Refuse(Unwanted),
+    /// Whether a node is to get no more of one's jobs.
+    Block {
+        /// Those that are in question.
+        nodes: Vec<NodeId>,
+        /// The one of them that is meant.
+        node: NodeId,
+    },
+    /// Whom one keeps off one's jobs.
+    Blocks,
     /// What is done with the wallet or the key.
     Wallet(WalletSheet),
     /// Which priority jobs are to have.
@@ -60,6 +69,15 @@ pub enum Sheet {
         /// The priority so far.
         priority: u8,
     },
+}
+
+impl Sheet {
+    /// Asks whether one of these nodes is to be blocked; nothing where there is none.
+    #[must_use]
+    pub fn block(nodes: Vec<NodeId>) -> Option<Self> {
+        let node = *nodes.first()?;
+        Some(Self::Block { nodes, node })
+    }
 }
 
 /// Where and how pictures of a job are saved.

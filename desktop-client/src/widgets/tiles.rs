@@ -31,9 +31,21 @@ pub struct LiveView<'a> {
     pub look: &'a Look,
 }
 
+/// What a person does to a live picture in a frame.
+pub struct Touch {
+    /// The canvas.
+    pub response: Response,
+    /// Which part of the picture one sees from now on.
+    pub port: Port,
+    /// The tile under the pointer.
+    pub tile: Option<TileIndex>,
+    /// The waiting tile that was clicked.
+    pub first: Option<TileIndex>,
+}
+
 /// Draws the picture with the state of every tile that is not accepted yet, and tells about the tile
-/// under the pointer; returns what one sees of it from now on, and the waiting tile that was clicked.
-pub fn picture(ui: &mut Ui, view: &LiveView<'_>) -> (Response, Port, Option<TileIndex>) {
+/// under the pointer.
+pub fn picture(ui: &mut Ui, view: &LiveView<'_>) -> Touch {
     let LiveView { live, spec, .. } = *view;
     let room = ui.available_size();
     let (area, response) = ui.allocate_exact_size(room, Sense::click_and_drag());
@@ -88,10 +100,14 @@ pub fn picture(ui: &mut Ui, view: &LiveView<'_>) -> (Response, Port, Option<Tile
             if waits(tile) {
                 ui.label("Click to have it rendered first, and then what is around it");
             }
+            if live.accepted_of(TileIndex(tile as u32)).next().is_some() {
+                ui.label("Right-click to keep its node off your jobs");
+            }
         }),
         _outside => response,
     };
-    (response, port, clicked.map(|tile| TileIndex(tile as u32)))
+    let index = |tile: usize| TileIndex(tile as u32);
+    Touch { response, port, tile: tile.map(|(tile, _)| index(tile)), first: clicked.map(index) }
 }
 
 /// Draws a picture that is a smaller one of `canvas` pixels, and nothing else; returns what one sees of

@@ -11,10 +11,10 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
 use farm_node::Unwanted;
-use protocol::Steering;
+use protocol::{NodeId, Steering};
 
 use crate::fixtures::{
-    Step, connected, done, job_id, lending, offline, paused, rendering, staged, window_of,
+    Step, blocked, connected, done, job_id, lending, offline, paused, rendering, staged, window_of,
 };
 use crate::frames::{animation, still};
 
@@ -113,11 +113,15 @@ fn every_control_of_every_sheet_has_a_name() {
         Command::Sheet(Some(Sheet::Prefer { jobs: vec![job_id(1)], priority: 50 })),
         Command::Sheet(Some(Sheet::Wallet(WalletSheet::of(Matter::Stake)))),
         Command::Sheet(Some(Sheet::Wallet(WalletSheet::of(Matter::BackUp)))),
+        Command::Sheet(Sheet::block(vec![NodeId([0x61; 32])])),
+        Command::Sheet(Sheet::block(vec![NodeId([0x61; 32]), NodeId([0x55; 32])])),
+        Command::Sheet(Some(Sheet::Blocks)),
         Command::Sheet(Some(Sheet::Refuse(Unwanted { job: job_id(1), report: String::new() }))),
     ];
     for sheet in sheets {
         let name = format!("{sheet:?}");
         let mut steps = rendering();
+        steps.push(blocked().into());
         steps.push(sheet.into());
         sweep(&name, None, steps);
     }

@@ -7,13 +7,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use desktop_client::command::Command;
 use desktop_client::desk::{DeskConfig, Wires, spawn, wires};
+use desktop_client::state::blocks::Blocking;
 use desktop_client::state::settings::Settings;
+use desktop_client::state::sheet::Sheet;
 use desktop_client::state::wallet::Act;
 use desktop_client::state::{Link, State};
 use film::{Film, Pixel};
 use protocol::message::RefusedCode;
 use protocol::view::{
-    AcceptedUnit, JobStatus, JobSummary, JobUpdate, StatementPage, StatementRow, TileStatus,
+    AcceptedUnit, BlockView, JobStatus, JobSummary, JobUpdate, StatementPage, StatementRow,
+    TileStatus,
 };
 use protocol::{
     Batch, Engine, JobId, NodeId, PublicKey, RayCount, Reply, Request, ShotIndex, Steering,
@@ -22,7 +25,7 @@ use protocol::{
 use tokio::runtime::Runtime;
 use transport::{BoxFuture, Peer, PeerConfig, Service, Ticket};
 
-use crate::fixtures::{farm, job, job_id, spec, statement, wallet};
+use crate::fixtures::{NOW_MS, farm, job, job_id, spec, statement, wallet};
 
 /// A farm with one job of which one tile is accepted.
 struct TinyFarm {
@@ -37,6 +40,8 @@ struct TinyFarm {
     entries: u32,
     /// Offsets of the pages that were asked for.
     pages: Arc<Mutex<Vec<u32>>>,
+    /// Whom the caller keeps off his jobs.
+    blocks: Mutex<Vec<PublicKey>>,
 }
 
 fn tile_film() -> Film {
@@ -69,6 +74,7 @@ impl TinyFarm {
             more_jobs: 0,
             entries: 0,
             pages: Arc::default(),
+            blocks: Mutex::default(),
         }
     }
 
@@ -77,6 +83,26 @@ impl TinyFarm {
         self.pages.lock().expect("no panic").push(offset);
         let end = (offset + limit).min(self.more_jobs + 1);
         (offset..end).map(numbered).collect()
+    }
+
+    /// Of the nodes that it knows.
+    fn block(&self, who: PublicKey, is_blocked: bool) -> Reply {
+        if is_blocked && !farm().nodes.iter().any(|node| node.node.0 == who.0) {
+            return Reply::refused(RefusedCode::NotFound, "no node of that key is known here");
+        }
+        let mut blocks = self.blocks.lock().expect("no panic");
+        blocks.retain(|other| *other != who);
+        blocks.extend(is_blocked.then_some(who));
+        Reply::Done
+    }
+
+    fn blocks(&self) -> Vec<BlockView> {
+        let view = |who: &PublicKey| {
+            let nodes = farm().nodes.into_iter().filter(|node| node.node.0 == who.0);
+            let nodes = nodes.map(|node| node.name).collect();
+            BlockView { who: *who, is_node: true, nodes, since_ms: NOW_MS }
+        };
+        self.blocks.lock().expect("no panic").iter().map(view).collect()
     }
 
     fn answer(&self, request: Request) -> (Reply, Bytes) {
@@ -133,6 +159,8 @@ impl TinyFarm {
                 Reply::Job(Box::new(JobUpdate { summary, tiles, accepted, next: 1 }))
             }
             Request::Steer { steering: Steering::Pause, .. } => Reply::Done,
+            Request::Block { who, is_blocked } => self.block(who, is_blocked),
+            Request::Blocks => Reply::Blocks(self.blocks()),
             _other => Reply::refused(RefusedCode::BadRequest, "not asked for in this test"),
         };
         (reply, Bytes::new())
@@ -433,4 +461,33 @@ fn a_wallet_of_many_entries_is_read_by_pages_and_written_to_a_file() {
     until(&mut wires, &mut state, |s| says(s, "The key is copied"));
     let read = |path: &Path| std::fs::read(path).expect("there");
     assert_eq!(read(&copy), read(&home.path().join("key")));
+}
+
+#[test]
+fn a_node_is_kept_off_listed_and_let_back() {
+    let home = tempfile::tempdir().expect("a folder");
+    let running = run_farm(|_farm| ());
+    let (mut wires, mut state) = (app(home.path()), State::default());
+    connect(&wires, &mut state, &running);
+    until(&mut wires, &mut state, |s| s.book.farm.get().is_some());
+    let says = |s: &State, words: &str| s.notices.list.iter().any(|it| it.words == words);
+    let count = |s: &State| s.book.blocks.get().map(Vec::len);
+    act(&wires, &mut state, Command::Sheet(Some(Sheet::Blocks)));
+    until(&mut wires, &mut state, |s| count(s) == Some(0));
+
+    // What it did is listed without being asked for.
+    let node = NodeId([0x61; 32]);
+    act(&wires, &mut state, Command::Block(Blocking::of(node)));
+    until(&mut wires, &mut state, |s| count(s) == Some(1));
+    assert!(says(&state, "studio-07 (nod_61616161): Gets nothing of your jobs from now on"));
+
+    // A refusal is told in the farm's words, and changes nothing.
+    act(&wires, &mut state, Command::Block(Blocking::of(NodeId([0xff; 32]))));
+    let refused = "nod_ffffffff: No node of that key is known here";
+    until(&mut wires, &mut state, |s| says(s, refused));
+    assert_eq!(count(&state), Some(1));
+
+    act(&wires, &mut state, Command::Block(Blocking::back(node.into())));
+    until(&mut wires, &mut state, |s| count(s) == Some(0));
+    assert!(says(&state, "studio-07 (nod_61616161): Let back to your jobs"));
 }

@@ -11,8 +11,9 @@ use desktop_client::state::stage::{Imported, Report, Sight};
 use desktop_client::state::{Door, Event, Identity, Link, State, book, checkout, live, stage};
 use egui_kittest::Harness;
 use protocol::view::{
-    AcceptedUnit, EarningsOf, EarningsRow, EarningsView, FarmView, HeldRow, JobStatus, JobSummary,
-    MarketView, NodeView, Reputation, StatementPage, StatementRow, TileStatus, WalletView,
+    AcceptedUnit, BlockView, EarningsOf, EarningsRow, EarningsView, FarmView, HeldRow, JobStatus,
+    JobSummary, MarketView, NodeView, Reputation, StatementPage, StatementRow, TileStatus,
+    WalletView,
 };
 use protocol::{
     AccountId, Assurance, Batch, CameraChoice, Class, Digest, FrameRange, JobId, JobSpec, NodeId,
@@ -385,6 +386,18 @@ pub fn earned() -> Event {
         films: 41,
     }];
     Event::Book(book::Event::Earnings(Ok(EarningsView { rows, held, complete: true })))
+}
+
+/// A node, and all of an owner's, whom the caller keeps off his jobs.
+pub fn blocked() -> Event {
+    let block = |seed: u8, is_node, nodes: &[&str]| BlockView {
+        who: PublicKey([seed; 32]),
+        is_node,
+        nodes: nodes.iter().map(|name| (*name).to_owned()).collect(),
+        since_ms: NOW_MS - 240_000,
+    };
+    let blocks = vec![block(0x61, true, &["studio-07"]), block(0x77, false, &["attic", "cellar"])];
+    Event::Book(book::Event::Blocks(Ok(blocks)))
 }
 
 /// A node of one's own that renders for others.

@@ -3,6 +3,7 @@
 
 mod accessibility;
 mod behaviour;
+mod blocks;
 mod compare;
 mod crop;
 mod desks;

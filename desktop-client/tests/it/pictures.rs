@@ -13,11 +13,11 @@ use desktop_client::state::{Door, Event, Pane, State, book, stage, verify};
 use egui::{Theme, Vec2};
 use egui_kittest::{Harness, SnapshotResults};
 use protocol::view::{JobStatus, JobSummary};
-use protocol::{Priority, Tokens};
+use protocol::{NodeId, Priority, Tokens};
 
 use crate::fixtures::{
-    NOW_MS, Step, connected, done, job, job_id, lending, offline, paused, priced, rendering,
-    staged, window_of,
+    NOW_MS, Step, blocked, connected, done, job, job_id, lending, offline, paused, priced,
+    rendering, staged, window_of,
 };
 
 use crate::frames::{animation, still};
@@ -219,7 +219,7 @@ fn screens_look_as_they_did() {
         let wishes = wishes.into_iter().map(|wish| Command::Jobs(wish).into());
         and(vec![Command::Open(Door::Jobs).into()], wishes)
     };
-    let sheets: [(&str, Vec<Step>); 8] = [
+    let sheets: [(&str, Vec<Step>); 10] = [
         ("sheet_open", vec![sheet(Sheet::OpenScene { path: "/home/mina/shots/".to_owned() })]),
         ("sheet_palette", vec![sheet(Sheet::Palette { query: "sh".to_owned(), chosen: 1 })]),
         ("sheet_keys", vec![sheet(Sheet::Keys)]),
@@ -240,6 +240,11 @@ fn screens_look_as_they_did() {
         ),
         ("jobs_none_match", jobs(vec![Wish::Filter("status:paused".to_owned())])),
         ("sheet_stop_many", jobs(vec![Wish::ChooseAll, Wish::Do(Deed::Stop)])),
+        (
+            "sheet_block",
+            vec![Command::Sheet(Sheet::block(vec![NodeId([0x61; 32]), NodeId([0x55; 32])])).into()],
+        ),
+        ("sheet_blocked", vec![sheet(Sheet::Blocks), blocked().into()]),
     ];
     for (name, more) in sheets {
         let builder = Harness::builder().with_theme(Theme::Dark).wgpu_setup(vulkan());

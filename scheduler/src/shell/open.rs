@@ -1,12 +1,13 @@
 //! What a scheduler finds on its disk: its keys, its two journals and what they come to.
 
 use std::path::Path;
+use std::{fs, io};
 
 use anyhow::Context as _;
 use ledger::journal::{Fold, Journal, Keeper, OpenError, Opened, Options, PassedOver};
 use ledger::{Audit, AuditReader, Ledger};
 use protocol::sign::public_key;
-use protocol::{Digest, Invitation, SigningKey};
+use protocol::{Digest, Invitation, PROTOCOL_VERSION, SigningKey};
 use transport::identity;
 
 use super::by_hash::ByHash;
@@ -28,12 +29,39 @@ pub(super) fn known_keys(dir: &Path) -> anyhow::Result<Keys> {
     Ok(Keys { key, secret })
 }
 
+/// Those of a scheduler that begins or goes on.
+///
+/// # Errors
+/// The folder holds a farm of another protocol; the disk fails.
 pub(super) fn keys(dir: &Path) -> anyhow::Result<Keys> {
-    std::fs::create_dir_all(dir)
+    fs::create_dir_all(dir)
         .with_context(|| format!("the data folder cannot be made: {}", dir.display()))?;
+    claim(dir)?;
     let key = identity::load_or_create(&dir.join("key"))?;
     let secret = identity::load_or_create(&dir.join("secret"))?;
     Ok(Keys { key, secret })
+}
+
+/// Says in the folder by which protocol it is written: another one's events are read as nonsense, if at
+/// all.
+fn claim(dir: &Path) -> anyhow::Result<()> {
+    let path = dir.join("protocol");
+    let found = match fs::read_to_string(&path) {
+        Ok(text) if text.trim() == PROTOCOL_VERSION.to_string() => return Ok(()),
+        Ok(text) => format!("protocol {}", text.trim()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if !dir.join("journal").exists() {
+                let written = fs::write(&path, format!("{PROTOCOL_VERSION}\n"));
+                return written.with_context(|| format!("cannot write {}", path.display()));
+            }
+            "an earlier protocol".to_owned()
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    anyhow::bail!(
+        "the data folder holds a farm of {found}, and this program speaks protocol {PROTOCOL_VERSION}; end that farm's jobs with the release that it was begun with, and give this one a folder of its own: {}",
+        dir.display()
+    )
 }
 
 /// The name of the scheduler's journal.
@@ -159,4 +187,24 @@ fn tell_audit(audit: AuditReader) -> anyhow::Result<()> {
         _ => {}
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_another_protocol_is_refused_with_a_word() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let begun = keys(dir.path()).expect("a new folder");
+        let again = keys(dir.path()).expect("the same protocol");
+        assert_eq!(public_key(&begun.key), public_key(&again.key));
+        let refused = || keys(dir.path()).err().expect("of another protocol").to_string();
+        fs::write(dir.path().join("protocol"), "7\n").expect("writes");
+        assert!(refused().contains("a farm of protocol 7"), "{}", refused());
+        // Before folders said so.
+        fs::create_dir(dir.path().join("journal")).expect("makes");
+        fs::remove_file(dir.path().join("protocol")).expect("removes");
+        assert!(refused().contains("an earlier protocol"), "{}", refused());
+    }
 }

@@ -11,6 +11,9 @@ use crate::python;
 use crate::setup::{self, Vulkan};
 use crate::tidy;
 
+/// How many tests of a program run at a time.
+const TEST_THREADS: &str = "RUST_TEST_THREADS";
+
 /// Everything that continuous integration runs.
 pub fn ci(root: &Path) -> Result<()> {
     setup::postgres();
@@ -30,14 +33,17 @@ pub fn ci(root: &Path) -> Result<()> {
 pub fn test(root: &Path, vulkan: Vulkan, arguments: &[String]) -> Result<()> {
     let mut all = vec!["test", "--release", "--workspace"];
     all.extend(arguments.iter().map(String::as_str));
-    let required = ("TESSERA_REQUIRE_GPU_TESTS", "1");
-    let environment: &[_] = match vulkan {
+    // Farms of real processes wait for each other half of the time: twice as many as there are cores.
+    let at_a_time = std::thread::available_parallelism().map_or(2, |cores| 2 * cores.get());
+    let at_a_time = std::env::var(TEST_THREADS).unwrap_or_else(|_unset| at_a_time.to_string());
+    let mut environment = vec![(TEST_THREADS, at_a_time.as_str())];
+    if matches!(vulkan, Vulkan::Found) {
         // Without the pin, a window test falls back to OpenGL in silence; without the switch, Mesa
         // looks for a desktop and complains where there is none.
-        Vulkan::Found => &[required, ("WGPU_BACKEND", "vulkan"), ("NODEVICE_SELECT", "1")],
-        Vulkan::Missing => &[],
-    };
-    cargo(root, &all, environment)?;
+        environment.extend([("WGPU_BACKEND", "vulkan"), ("NODEVICE_SELECT", "1")]);
+        environment.push(("TESSERA_REQUIRE_GPU_TESTS", "1"));
+    }
+    cargo(root, &all, &environment)?;
     if arguments.is_empty() {
         // The kernels are compiled without checks: their tests once more with them.
         let checked = ["debug-assertions", "overflow-checks"]

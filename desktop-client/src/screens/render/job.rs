@@ -1,17 +1,19 @@
 //! The selected job: its picture as it arrives, its tiles, what it costs, and what can be done to it.
 
-use egui::{Align, ComboBox, Layout, RichText, ScrollArea, Ui, Vec2};
+use egui::{Align, Button, ComboBox, Layout, RichText, ScrollArea, Ui, Vec2};
 use protocol::view::{JobStatus, JobSummary};
-use protocol::{Shot, Steering, ViewIndex};
+use protocol::{Shot, Steering, TileIndex, ViewIndex};
 
 use super::{compare, light, strip};
 use crate::command::{Command, Commands, action};
 use crate::state::live::Live;
+use crate::state::sheet::Sheet;
 use crate::state::{State, TileLook};
 use crate::theme::{self, palette, space};
 use crate::widgets::icon::{self, Icon};
 use crate::widgets::{
-    self, LiveView, action_button, action_button_as, bar, card, dim, fact, fetched, heading, status,
+    self, LiveView, Touch, action_button, action_button_as, bar, card, dim, fact, fetched, heading,
+    status,
 };
 use crate::words;
 
@@ -59,13 +61,14 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
                     port: state.port,
                     look: &state.look,
                 };
-                let (_response, port, clicked) = widgets::picture(ui, &view);
-                if let Some(tile) = clicked {
+                let touch = widgets::picture(ui, &view);
+                if let Some(tile) = touch.first {
                     commands.push(Command::first(job, live.shot, Some(tile)));
                 }
-                if port != state.port {
-                    commands.push(Command::SetPort(port));
+                if touch.port != state.port {
+                    commands.push(Command::SetPort(touch.port));
                 }
+                tile_menu(state, ui, live, &touch, commands);
             }
         });
         ui.add_space(space::PAGE - space::ITEM);
@@ -78,6 +81,30 @@ pub(super) fn show(state: &State, ui: &mut Ui, commands: &mut Commands) {
                 });
             },
         );
+    });
+}
+
+/// What can be done about who rendered a tile; the second button opens it there.
+fn tile_menu(state: &State, ui: &Ui, live: &Live, touch: &Touch, commands: &mut Commands) {
+    // The pointer goes on to the menu, over other tiles.
+    let id = touch.response.id.with("tile");
+    if touch.response.secondary_clicked() {
+        ui.data_mut(|data| data.insert_temp(id, touch.tile));
+    }
+    let tile = ui.data(|data| data.get_temp::<Option<TileIndex>>(id)).flatten();
+    let nodes = tile.map_or_else(Vec::new, |tile| live.nodes_of(tile));
+    let (about, block) = match nodes.as_slice() {
+        [] => return,
+        [node] => (state.book.words_of_node(*node), "Block this node…"),
+        several => (format!("{} nodes", several.len()), "Block one of them…"),
+    };
+    touch.response.context_menu(|ui| {
+        ui.label(RichText::new(format!("Rendered by {about}")).color(palette(ui).text_dim));
+        let item = ui.add_enabled(!state.is_stale(), Button::new(block));
+        if item.on_disabled_hover_text(words::FARM_AWAY).clicked() {
+            commands.push(Command::Sheet(Sheet::block(nodes)));
+            ui.close();
+        }
     });
 }
 
