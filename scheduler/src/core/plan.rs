@@ -194,12 +194,10 @@ pub(super) fn grant_of(
     }
     let is_second = !unit.leases.is_empty();
     let is_twin = is_second && unit.films_wanted > 1;
-    let has_name = |lease: &LeaseId| book.has_name(&book.nodes[&book.leases[lease].node]);
-    let newcomer = unit.leases.iter().find(|lease| !has_name(lease));
-    let meets_newcomer = is_twin && !book.has_name(node) && newcomer.is_some();
-    // Two newcomers may be one person. Where nobody else is left and a film is late, the unit goes on
-    // without a twin.
-    if meets_newcomer && !goes_on_alone(state, job, unit, now_ms) {
+    let mut held = unit.leases.iter().map(|lease| &book.leases[lease]);
+    let is_no_pair = is_twin && !held.all(|lease| book.may_be_paired(node, lease));
+    // Where nobody else is left and a film is late, the unit goes on without a twin.
+    if is_no_pair && !goes_on_alone(state, job, unit, now_ms) {
         return None;
     }
     let needs_reserve =
@@ -226,9 +224,12 @@ pub(super) fn grant_of(
     let wants_twin = !is_second && may_cheat && draws_twin(state, node, job, unit_index);
     // The reserve pays nobody whom an artist has picked: more pixels are looked at instead.
     let reserve_pays = book.is_for_any(job) && book.reserve >= job.average_pay(&unit.unit);
-    let gets_twin = wants_twin && (is_free || reserve_pays) && has_rival(state, node, job);
+    // However many a newcomer takes while its first ones wait for theirs: veterans have other work too.
+    let may_wait = book.has_name(node) || node.leases.len() < book.policy.newcomer_units as usize;
+    let pays_twin = is_free || reserve_pays;
+    let gets_twin = wants_twin && may_wait && pays_twin && has_rival(state, node, job);
     let films_wanted = match (is_second, gets_twin) {
-        (true, _) if meets_newcomer => 1,
+        (true, _) if is_no_pair => 1,
         (true, _) => unit.films_wanted,
         (false, true) => 2,
         (false, false) => 1,
@@ -239,7 +240,7 @@ pub(super) fn grant_of(
         job: job.id,
         unit_index,
         films_wanted,
-        boosted: wants_twin && !gets_twin || meets_newcomer,
+        boosted: wants_twin && !gets_twin || is_no_pair,
         now_ms,
     })
 }
@@ -271,8 +272,7 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
 }
 
 /// Whether another owner has a node here that could render a twin, for what the job pays: for a
-/// newcomer one with a name, since many new keys may be one person, who renders once and hands in
-/// twice.
+/// newcomer a veteran, since many new keys may be one person, who renders once and hands in twice.
 fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
     let book = &state.book;
     let is_newcomer = !book.has_name(node);
@@ -280,14 +280,14 @@ fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
     let able = state.index.able_for(&job.demand);
     if book.passes_some_by(job) {
         let is_rival = |other: &Node| other.facts.owner != owner && job.pays(other);
-        let mut named = able.into_iter().flat_map(Able::named_ids).map(|id| &book.nodes[&id]);
+        let mut veterans = able.into_iter().flat_map(Able::veteran_ids).map(|id| &book.nodes[&id]);
         return match is_newcomer {
-            true => named.any(|other| book.is_for(job, other) && is_rival(other)),
+            true => veterans.any(|other| book.is_for(job, other) && is_rival(other)),
             false => able_nodes_for(state, job).any(is_rival),
         };
     }
     let ask = able.and_then(|able| match is_newcomer {
-        true => able.lowest_ask_of_named_others(owner),
+        true => able.lowest_ask_of_veterans(owner),
         false => able.lowest_ask_of_others(owner),
     });
     ask.is_some_and(|ask| job.quote.price_per_gray >= ask)

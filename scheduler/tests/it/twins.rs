@@ -32,32 +32,32 @@ fn newcomers_are_no_twins_of_newcomers() {
     world.order(50, 1, 140);
     world.settle_all();
     let (_, films_wanted, boosted) = offer(&world, 0);
-    assert_eq!((films_wanted, boosted), (1, true), "nobody here has a name");
-    // The first makes one.
-    for _unit in 0..2 {
+    assert_eq!((films_wanted, boosted), (1, true), "nobody here is a veteran");
+    // The first becomes a veteran.
+    for _unit in 0..8 {
         world.work_one(0).expect("work");
         world.settle_all();
     }
-    // From now on a newcomer's films are compared with those of whoever has a name.
+    // From now on a newcomer's films are compared with a veteran's.
     let (begun, films_wanted, boosted) = offer(&world, 1);
     assert_eq!((films_wanted, boosted), (2, false));
     grant(&mut world, 1);
     let other = offer(&world, 2);
     assert_ne!(other.0, begun, "another newcomer is not the twin");
     assert_eq!((other.1, other.2), (2, false), "and has one of its own");
-    assert_eq!(offer(&world, 0).0, begun, "who has a name is");
+    assert_eq!(offer(&world, 0).0, begun, "the veteran is");
     run(&mut world, 2_000);
 }
 
-/// Two newcomers whose units want twins of the first node, which has a name.
-fn one_name_and_two_newcomers(seed: u64) -> World {
+/// Two newcomers whose units want twins of the first node, a veteran.
+fn a_veteran_and_two_newcomers(seed: u64) -> World {
     let policy = Policy { newcomer_units: 2, twin_floor_ppm: 0, ..policy() };
     let farm = [(1, HONEST), (2, HONEST), (3, HONEST)];
     let mut world = World::new(seed, &farm, policy);
     world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
     world.order(50, 1, 140);
     world.settle_all();
-    for _unit in 0..2 {
+    for _unit in 0..8 {
         world.work_one(0).expect("work");
         world.settle_all();
     }
@@ -65,8 +65,8 @@ fn one_name_and_two_newcomers(seed: u64) -> World {
 }
 
 #[test]
-fn a_name_that_is_slow_lets_no_second_newcomer_in() {
-    let mut world = one_name_and_two_newcomers(52);
+fn a_veteran_that_is_slow_lets_no_second_newcomer_in() {
+    let mut world = a_veteran_and_two_newcomers(52);
     let (begun, ..) = offer(&world, 1);
     grant(&mut world, 1);
     assert_eq!(offer(&world, 0).0, begun);
@@ -82,7 +82,7 @@ fn a_name_that_is_slow_lets_no_second_newcomer_in() {
 
 #[test]
 fn a_newcomer_whose_pair_has_left_keeps_nobody_waiting() {
-    let mut world = one_name_and_two_newcomers(53);
+    let mut world = a_veteran_and_two_newcomers(53);
     let (begun, films_wanted, _) = offer(&world, 1);
     assert_eq!(films_wanted, 2);
     grant(&mut world, 1);

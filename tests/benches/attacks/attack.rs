@@ -42,8 +42,8 @@ audit_ppm = 0
 setup_per_frame = \"0\"
 ";
 
-/// Units of a newcomer that are always paired where somebody has a name (`newcomer_units`).
-pub(crate) const NEWCOMER_UNITS: u64 = 2;
+/// Units that make a veteran, with whom newcomers are paired (`verifier_units`).
+pub(crate) const VETERAN_UNITS: u64 = 8;
 
 /// Good films that `late` begins with.
 pub(crate) const FIRST_FILMS: u64 = 8;
@@ -57,7 +57,7 @@ pub(crate) struct Attack {
     pub(crate) picture: Picture,
     /// Tiles of the finished picture that the artist disputes.
     pub(crate) disputes: usize,
-    /// Whether the honest nodes have made a name before the others come.
+    /// Whether the honest nodes are veterans before the others come.
     pub(crate) comes_late: bool,
     pub(crate) claim: Claim,
 }
@@ -79,10 +79,7 @@ pub(crate) enum Claim {
     FirstFilms,
     /// What they hand in is right: no film is refused, a ray is paid as others' are, and hardly any film
     /// is a copy.
-    Work {
-        /// Films of each key that may be copies beside those few.
-        copies_per_key: u64,
-    },
+    Work,
 }
 
 /// What the artist orders.
@@ -123,8 +120,7 @@ const fn attack(name: &'static str, cheats: &'static [&'static str]) -> Attack {
 
 /// Nodes whose films are right.
 const fn work(name: &'static str, cheats: &'static [&'static str]) -> Attack {
-    let claim = Claim::Work { copies_per_key: 0 };
-    Attack { settings: BY_THE_RAY, claim, ..attack(name, cheats) }
+    Attack { settings: BY_THE_RAY, claim: Claim::Work, ..attack(name, cheats) }
 }
 
 const fn verifiers(name: &'static str, cheats: &'static [&'static str]) -> Attack {
@@ -161,12 +157,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     work("fifty times the speed claimed", &["boaster"]),
     work("two that copy each other's films", &["copier", "copier"]),
     work("a swarm of six that copy", &COPIERS),
-    // Twins of newcomers are for nodes with a name, and two units make one.
-    Attack {
-        comes_late: true,
-        claim: Claim::Work { copies_per_key: NEWCOMER_UNITS },
-        ..work("the same, among nodes with names", &COPIERS)
-    },
+    Attack { comes_late: true, ..work("the same, among veterans", &COPIERS) },
     verifiers("none, with verifiers", &[]),
     verifiers("a verifier that is lazy", &["lazy-verifier"]),
     verifiers("a verifier that lies", &["lying-verifier"]),

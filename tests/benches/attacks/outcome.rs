@@ -9,7 +9,7 @@ use ledger::{Account, Code, Phase};
 use protocol::{NodeId, RayCount, Tokens};
 use serde_json::Value;
 
-use crate::attack::{Attack, Claim, FIRST_FILMS, NEWCOMER_UNITS, Picture};
+use crate::attack::{Attack, Claim, FIRST_FILMS, Picture, VETERAN_UNITS};
 
 /// Honest nodes of each farm.
 pub(crate) const HONEST: usize = 2;
@@ -78,7 +78,7 @@ pub(crate) fn outcome(attack: &Attack) -> Result<Outcome> {
     let (mut others, mut before) = (Vec::new(), Work::default());
     if attack.comes_late {
         others = started(&farm, &honest)?;
-        make_names(&farm, &scene, &honest)?;
+        make_veterans(&farm, &scene, &honest)?;
         before = of_nodes(&farm, &honest)?;
     }
     let mut frauds = Vec::new();
@@ -178,12 +178,13 @@ impl Outcome {
                 // Else nothing was paid before the fraud, and nothing is shown.
                 cheats.kept > 0 && gained <= self.first_films(attack, lives)
             }
-            Claim::Work { copies_per_key } => {
-                let keys = attack.cheats.len() as u64 * u64::from(lives);
+            Claim::Work => {
                 let few = COPIES.max(cheats.accepted / FILMS_PER_COPY);
-                let is_dearer = keys > 0 && self.pay_beside_others() > MORE;
-                let is_good = cheats.refused == 0 && cheats.barred == 0 && cheats.accepted > 0;
-                is_good && !is_dearer && self.copied <= copies_per_key * keys + few
+                let is_dearer = self.pay_beside_others() > MORE;
+                let is_good = cheats.refused == 0 && cheats.barred == 0;
+                // The baseline has none.
+                let has_tried = attack.cheats.is_empty() || cheats.accepted > 0;
+                has_tried && is_good && !is_dearer && self.copied <= few
             }
         };
         nobody_is_harmed && self.unseen == 0 && gains_nothing_more
@@ -243,20 +244,20 @@ fn started(farm: &Farm, names: &[String]) -> Result<Vec<Process>> {
     names.iter().map(|name| farm.start_node(name, &[])).collect()
 }
 
-/// Has nodes render until none is a newcomer.
-fn make_names(farm: &Farm, scene: &Path, names: &[String]) -> Result<()> {
+/// Has nodes render until all are veterans.
+fn make_veterans(farm: &Farm, scene: &Path, names: &[String]) -> Result<()> {
     farm.wait_for_nodes(names.len())?;
     for job in 0..FIRST_JOBS_MAX {
         rendered(farm, scene, &FIRST_JOB, &format!("first-{job}.exr"))?;
-        let mut have_names = true;
+        let mut are_veterans = true;
         for name in names {
-            have_names &= Work::of(&farm.node(name)?)?.accepted >= NEWCOMER_UNITS;
+            are_veterans &= Work::of(&farm.node(name)?)?.accepted >= VETERAN_UNITS;
         }
-        if have_names {
+        if are_veterans {
             return Ok(());
         }
     }
-    bail!("a node has no name after {FIRST_JOBS_MAX} jobs")
+    bail!("a node is no veteran after {FIRST_JOBS_MAX} jobs")
 }
 
 /// What nodes have done in all.

@@ -16,8 +16,8 @@ pub struct Able {
     /// The same squared, node by node.
     squares: u128,
     asks: Asks,
-    /// Those of nodes with a name.
-    named: Asks,
+    /// Those of veterans.
+    veterans: Asks,
 }
 
 /// What is asked of a node that is here.
@@ -26,8 +26,8 @@ pub(super) struct AbleNode {
     pub(super) owner: PublicKey,
     pub(super) ask: Tokens,
     pub(super) per_second: u128,
-    /// Whether it has done more than a newcomer.
-    pub(super) has_name: bool,
+    /// Whether it may be paired with a newcomer.
+    pub(super) is_veteran: bool,
 }
 
 /// What nodes work for at least, tokens per billion metered rays.
@@ -98,15 +98,15 @@ impl Able {
         self.asks.lowest_of_others(owner)
     }
 
-    /// The least that a node of another owner that has a name works for.
+    /// The least that a veteran of another owner works for.
     #[must_use]
-    pub fn lowest_ask_of_named_others(&self, owner: PublicKey) -> Option<Tokens> {
-        self.named.lowest_of_others(owner)
+    pub fn lowest_ask_of_veterans(&self, owner: PublicKey) -> Option<Tokens> {
+        self.veterans.lowest_of_others(owner)
     }
 
-    /// Those that have a name, by owner.
-    pub fn named_ids(&self) -> impl Iterator<Item = NodeId> {
-        self.named.of.values().flatten().map(|(_, id)| *id)
+    /// Those that are veterans, by owner.
+    pub fn veteran_ids(&self) -> impl Iterator<Item = NodeId> {
+        self.veterans.of.values().flatten().map(|(_, id)| *id)
     }
 
     pub(super) fn set(&mut self, id: NodeId, now: Option<AbleNode>) {
@@ -120,8 +120,8 @@ impl Able {
         self.squares += now.map_or(0, square);
         self.squares -= old.map_or(0, square);
         self.asks.set(id, old, now);
-        let named = |node: Option<AbleNode>| node.filter(|node| node.has_name);
-        self.named.set(id, named(old), named(now));
+        let veteran = |node: Option<AbleNode>| node.filter(|node| node.is_veteran);
+        self.veterans.set(id, veteran(old), veteran(now));
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_unit_is_likelier_at_a_fast_node() {
         let (owner, ask) = (PublicKey([1; 32]), Tokens::ZERO);
-        let node = |per_second| AbleNode { owner, ask, per_second, has_name: false };
+        let node = |per_second| AbleNode { owner, ask, per_second, is_veteran: false };
         let mut able = Able::default();
         assert_eq!(able.likely_per_second(), 0, "nobody has shown anything");
         able.set(NodeId([1; 32]), Some(node(1)));
@@ -186,22 +186,22 @@ mod tests {
     }
 
     #[test]
-    fn who_has_made_a_name_is_among_the_named() {
+    fn veterans_have_a_line_of_their_own() {
         let [mine, other] = [1, 2].map(|owner| PublicKey([owner; 32]));
-        let node = |owner, ask, has_name| AbleNode {
+        let node = |owner, ask, is_veteran| AbleNode {
             owner,
             ask: Tokens::from_micro(ask),
             per_second: 1,
-            has_name,
+            is_veteran,
         };
         let mut able = Able::default();
         able.set(NodeId([1; 32]), Some(node(other, 5, false)));
         able.set(NodeId([2; 32]), Some(node(mine, 1, true)));
         assert_eq!(able.lowest_ask_of_others(mine), Some(Tokens::from_micro(5)));
-        assert_eq!(able.lowest_ask_of_named_others(mine), None, "a newcomer, and one of one's own");
+        assert_eq!(able.lowest_ask_of_veterans(mine), None, "a newcomer, and one of one's own");
         able.set(NodeId([1; 32]), Some(node(other, 5, true)));
-        assert_eq!(able.lowest_ask_of_named_others(mine), Some(Tokens::from_micro(5)));
+        assert_eq!(able.lowest_ask_of_veterans(mine), Some(Tokens::from_micro(5)));
         able.set(NodeId([1; 32]), None);
-        assert_eq!(able.lowest_ask_of_named_others(mine), None);
+        assert_eq!(able.lowest_ask_of_veterans(mine), None);
     }
 }

@@ -286,7 +286,7 @@ impl Index {
             owner: node.facts.owner,
             ask: node.facts.ask_per_gray,
             per_second: node.pace.steadily().unwrap_or(0),
-            has_name: book.has_name(node),
+            is_veteran: book.is_veteran(node),
         };
         let able = is_able.then_some(able);
         self.able.set(id, able);
