@@ -133,7 +133,7 @@ fn in_words(attack: &Attack, sum: &Outcome, times: u32) -> Option<String> {
     let worth = || tokens(sum.first_films(attack, times));
     match attack.claim {
         Claim::FirstFilms => Some(format!("its good films were worth {}", worth())),
-        Claim::Work { .. } if !attack.cheats.is_empty() => Some(format!(
+        Claim::Work if !attack.cheats.is_empty() => Some(format!(
             "a ray paid {:.4} of what others got; {} of {} films copied; the reserve paid {} for twins, {} of it to these nodes",
             sum.pay_beside_others(),
             sum.copied,
@@ -141,7 +141,7 @@ fn in_words(attack: &Attack, sum: &Outcome, times: u32) -> Option<String> {
             tokens(sum.drained as f64),
             tokens(sum.drained_by_cheats as f64),
         )),
-        Claim::Nothing | Claim::Work { .. } => None,
+        Claim::Nothing | Claim::Work => None,
     }
 }
 
