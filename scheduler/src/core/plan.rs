@@ -227,7 +227,8 @@ pub(super) fn grant_of(
     // However many a newcomer takes while its first ones wait for theirs: veterans have other work too.
     let may_wait = book.has_name(node) || node.leases.len() < book.policy.newcomer_units as usize;
     let pays_twin = is_free || reserve_pays;
-    let gets_twin = wants_twin && may_wait && pays_twin && has_rival(state, node, job);
+    let has_pair = || has_rival(state, job, node.facts.owner, !book.has_name(node));
+    let gets_twin = wants_twin && may_wait && pays_twin && has_pair();
     let films_wanted = match (is_second, gets_twin) {
         (true, _) if is_no_pair => 1,
         (true, _) => unit.films_wanted,
@@ -250,7 +251,7 @@ pub(super) fn grant_of(
 fn goes_on_alone(state: &State, job: &Job, unit: &UnitState, now_ms: u64) -> bool {
     let book = &state.book;
     let mut leases = unit.leases.iter().map(|lease| &book.leases[lease]);
-    leases.all(|it| is_slow(job, it, now_ms) && !has_rival(state, &book.nodes[&it.node], job))
+    leases.all(|lease| is_slow(job, lease, now_ms) && !lease_has_rival(state, job, lease))
 }
 
 fn failures_of(unit: &UnitState, node: NodeId) -> u32 {
@@ -271,12 +272,15 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
         || book.secret.twin_draw_ppm(job.id, unit_index, attempt, book.leases_granted) < ppm
 }
 
+/// Whether another owner has a node here that could render the twin of a lease.
+fn lease_has_rival(state: &State, job: &Job, lease: &LeaseRecord) -> bool {
+    has_rival(state, job, state.book.nodes[&lease.node].facts.owner, lease.of_newcomer)
+}
+
 /// Whether another owner has a node here that could render a twin, for what the job pays: for a
 /// newcomer a veteran, since many new keys may be one person, who renders once and hands in twice.
-fn has_rival(state: &State, node: &Node, job: &Job) -> bool {
+fn has_rival(state: &State, job: &Job, owner: PublicKey, is_newcomer: bool) -> bool {
     let book = &state.book;
-    let is_newcomer = !book.has_name(node);
-    let owner = node.facts.owner;
     let able = state.index.able_for(&job.demand);
     if book.passes_some_by(job) {
         let is_rival = |other: &Node| other.facts.owner != owner && job.pays(other);
@@ -394,7 +398,7 @@ fn waits_in_vain(state: &State, lease: LeaseId, waited_ms: u64, now_ms: u64) -> 
     }
     let policy = &book.policy;
     let is_unpaid = !job.quote.price.is_zero() && !book.is_for_any(job);
-    let nobody_comes = || is_unpaid || !has_rival(state, &book.nodes[&record.node], job);
+    let nobody_comes = || is_unpaid || !lease_has_rival(state, job, record);
     waited_ms >= policy.twin_wait_ms || waited_ms >= policy.gone_ms && nobody_comes()
 }
 

@@ -92,3 +92,58 @@ fn a_newcomer_whose_pair_has_left_keeps_nobody_waiting() {
     world.now_ms += 20_000;
     assert_eq!(offer(&world, 2), (begun, 1, true), "late: without a twin, and looked at closely");
 }
+
+/// A unit begun by a newcomer wants a veteran even after its node has made a name: where none is here,
+/// whoever has a name as well is none to wait for.
+#[test]
+fn a_unit_begun_by_a_newcomer_whose_pair_has_left_keeps_nobody_waiting() {
+    let policy = Policy { newcomer_units: 2, twin_floor_ppm: 0, ..policy() };
+    let mut world = World::new(54, &[(1, HONEST), (2, HONEST), (3, HONEST)], policy);
+    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
+    world.order(50, 1, 140);
+    world.settle_all();
+    for _unit in 0..8 {
+        world.work_one(0).expect("work");
+        world.settle_all();
+    }
+    let (begun, films_wanted, _) = offer(&world, 1);
+    assert_eq!(films_wanted, 2);
+    grant(&mut world, 1);
+    let gone = Event::Gone { node: world.nodes[0].id, now_ms: world.now_ms };
+    world.apply(gone);
+    // Without a veteran the others work alone, and make names.
+    for _unit in 0..2 {
+        for node in [1, 2] {
+            let (unit, films_wanted, boosted) = offer(&world, node);
+            assert_ne!(unit, begun);
+            assert_eq!((films_wanted, boosted), (1, true));
+            world.work_one(node).expect("work");
+            world.settle_all();
+        }
+    }
+    for node in [1, 2] {
+        assert!(world.state.book.has_name(&world.state.book.nodes[&world.nodes[node].id]));
+    }
+    assert_ne!(offer(&world, 2).0, begun, "no veteran");
+    world.now_ms += 20_000;
+    assert_eq!(offer(&world, 2), (begun, 1, true), "late: without a twin, and looked at closely");
+}
+
+/// A newcomer that hands in more than the policy's two while these wait goes on without twins, or
+/// veterans would render nothing else.
+#[test]
+fn two_films_of_a_newcomer_wait_at_a_time() {
+    let mut world = a_veteran_and_two_newcomers(55);
+    let newcomer = world.nodes[1].id;
+    for expected in [(2, false), (2, false), (1, true)] {
+        let (_, films_wanted, boosted) = offer(&world, 1);
+        assert_eq!((films_wanted, boosted), expected);
+        world.work_one(1).expect("work");
+        world.settle_all();
+    }
+    let book = &world.state.book;
+    assert_eq!(book.nodes[&newcomer].accepted_for_others, 1, "the one that was looked at closely");
+    let waiting = book.nodes[&newcomer].leases.iter().map(|lease| &book.leases[lease]);
+    assert!(waiting.clone().all(|lease| lease.of_newcomer && lease.has_passed()));
+    assert_eq!(waiting.count(), 2);
+}
