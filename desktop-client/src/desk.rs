@@ -419,17 +419,7 @@ pub(crate) fn sentence(error: &client::Error) -> String {
     capital(&words)
 }
 
-/// An error with its causes, in one sentence.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
+pub(crate) use protocol::chain;
 
 pub(crate) use crate::words::capital;
 

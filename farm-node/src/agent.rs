@@ -13,6 +13,7 @@ use protocol::{
     Request, Signed,
 };
 use renderer::Cancel;
+use sandbox::{Hand, Patience, Setup};
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use transport::{Backoff, Connection, Peer, PeerConfig, identity};
@@ -22,12 +23,11 @@ use crate::bench::Bench;
 use crate::cache::SceneCache;
 use crate::cheat::{self, Fraud};
 use crate::config::{Cheat, Config};
-use crate::easel::Easel;
 use crate::event::NodeEvent;
 use crate::giving::Passes;
 use crate::health::{self, Health};
 use crate::manners::woke;
-use crate::painter::{Hand, Painter};
+use crate::painter::Painter;
 use crate::seen::SeenVerdicts;
 use crate::session;
 use crate::steer::{self, Base};
@@ -37,7 +37,6 @@ use crate::watch::{Post, Watched};
 use crate::wishes::Wishes;
 use crate::witness::Witness;
 use crate::work::{Events, Finished, Shelf, WorkError, Workshop};
-use crate::worker::{Patience, Setup, Worker};
 use crate::{RunError, backend, memory};
 
 /// How long a stopping node takes to hand in films and give leases back.
@@ -90,7 +89,7 @@ impl Agent {
 
         let witness = Witness::new(config.data_dir.join("checkpoints"), key.clone());
         let witness = Arc::new(witness);
-        let memory_bytes = config.memory_bytes.unwrap_or_else(memory::half_bytes);
+        let memory_bytes = config.memory_bytes.unwrap_or_else(sandbox::half_bytes);
         let opening = config.clone();
         let studio = Studio::open(move || painter(&opening, memory_bytes)).await?;
         events(NodeEvent::Started { node, backend: studio.description().to_owned() });
@@ -328,22 +327,23 @@ async fn examine(studio: &Studio) -> Result<(), RunError> {
 /// What renders, as the node is set up.
 fn painter(config: &Config, memory_bytes: u64) -> Result<Painter, RunError> {
     let Config { backend, software_gpu, threads, .. } = *config;
-    let gpu = config.gpu.clone();
     let fraud = config.cheat.map(|cheat| Fraud::new(cheat, &config.data_dir));
+    let setup = Setup {
+        backend,
+        software_gpu,
+        gpu: config.gpu.clone(),
+        // The worker cannot read how many cores it may use.
+        threads: threads.or_else(|| std::thread::available_parallelism().ok()),
+        memory_bytes,
+        limit_bytes: config.worker_bytes(memory_bytes),
+        plain: false,
+    };
     let hand = match &config.worker {
         Some(program) => {
-            let limit_bytes = config.worker_bytes(memory_bytes);
-            // The worker cannot read how many cores it may use.
-            let threads = threads.or_else(|| std::thread::available_parallelism().ok());
-            let setup = Setup { backend, software_gpu, gpu, threads, memory_bytes, limit_bytes };
-            let worker = Worker::start(program.clone(), setup, Patience::default());
-            Hand::Apart(Box::new(worker.map_err(RunError::Worker)?))
+            let hand = Hand::apart(program.clone(), setup, Patience::default());
+            hand.map_err(RunError::Worker)?
         }
-        None => {
-            let open = move || backend::open(backend, software_gpu, gpu.as_deref(), threads);
-            let easel = Easel::new(Box::new(open), memory_bytes).map_err(RunError::Backend)?;
-            Hand::Here(Box::new(easel))
-        }
+        None => Hand::here(setup, backend::open).map_err(RunError::Backend)?,
     };
     Ok(Painter::new(hand, fraud))
 }

@@ -1,10 +1,7 @@
 //! Choosing what renders.
 
-use std::num::NonZeroUsize;
-
-use renderer::{Backend, CpuBackend};
-
-use crate::config::BackendChoice;
+use renderer::Backend;
+use sandbox::{BackendChoice, OpenError, Setup, open_cpu};
 
 /// No backend of the kind asked for.
 #[derive(Debug, thiserror::Error)]
@@ -20,39 +17,33 @@ pub enum OpenBackendError {
 }
 
 /// Opens a backend. With [`BackendChoice::Auto`] a GPU that is there but cannot be used is
-/// logged, and the CPU renders; one that is named by `gpu`, a number or part of a name, must be
-/// usable.
-pub(crate) fn open(
-    choice: BackendChoice,
-    software_gpu: bool,
-    gpu: Option<&str>,
-    threads: Option<NonZeroUsize>,
-) -> Result<Box<dyn Backend>, OpenBackendError> {
-    let cpu = || -> Box<dyn Backend> { Box::new(CpuBackend::new(threads)) };
-    match choice {
-        BackendChoice::Cpu => Ok(cpu()),
-        BackendChoice::Gpu => open_gpu(software_gpu, gpu),
-        BackendChoice::Auto if gpu.is_some() => open_gpu(software_gpu, gpu),
-        BackendChoice::Auto => match open_gpu(software_gpu, gpu) {
-            Ok(gpu) => Ok(gpu),
-            Err(error) => {
-                report(&error);
-                Ok(cpu())
-            }
-        },
+/// logged, and the CPU renders; one that is named, by a number or part of a name, must be usable.
+///
+/// # Errors
+/// [`OpenBackendError`].
+pub fn open(setup: &Setup) -> Result<Box<dyn Backend>, OpenError> {
+    let gpu = || open_gpu(setup);
+    match setup.backend {
+        BackendChoice::Cpu => open_cpu(setup),
+        BackendChoice::Gpu => gpu().map_err(OpenError::new),
+        BackendChoice::Auto if setup.gpu.is_some() => gpu().map_err(OpenError::new),
+        BackendChoice::Auto => gpu().or_else(|error| {
+            report(&error);
+            open_cpu(setup)
+        }),
     }
 }
 
 #[cfg(feature = "gpu")]
-fn open_gpu(software: bool, gpu: Option<&str>) -> Result<Box<dyn Backend>, OpenBackendError> {
-    let adapter = gpu.map(ToOwned::to_owned);
+fn open_gpu(setup: &Setup) -> Result<Box<dyn Backend>, OpenBackendError> {
+    let (software, adapter) = (setup.software_gpu, setup.gpu.clone());
     let options = gpu::GpuOptions { software, adapter, ..gpu::GpuOptions::default() };
     let backend = gpu::GpuBackend::open(&options).map_err(OpenBackendError::Gpu)?;
     Ok(Box::new(backend))
 }
 
 #[cfg(not(feature = "gpu"))]
-fn open_gpu(_software: bool, _gpu: Option<&str>) -> Result<Box<dyn Backend>, OpenBackendError> {
+fn open_gpu(_setup: &Setup) -> Result<Box<dyn Backend>, OpenBackendError> {
     Err(OpenBackendError::NotBuilt)
 }
 

@@ -8,9 +8,9 @@ use film::{Film, Passes, Picture, Pixel, Scattered, Sums};
 use protocol::settings::CHUNK_SAMPLES;
 use protocol::{Batch, Digest, Rect, Size, Spots};
 use renderer::Work;
+use sandbox::{Frame, Order};
 
 use crate::config::Cheat;
-use crate::easel::{Frame, Order};
 
 /// Films that a late cheat makes well.
 const HONEST_FILMS: u32 = 8;

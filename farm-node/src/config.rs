@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use protocol::tokens::as_text;
 use protocol::{Pool, Tokens};
+use sandbox::BackendChoice;
 use serde::{Deserialize, Serialize};
 use transport::Ticket;
 
@@ -74,7 +75,7 @@ pub struct Config {
     #[serde(default)]
     pub memory_bytes: Option<u64>,
     /// The program that renders in a process of its own, locked in: started with the one argument
-    /// `worker`, it calls [`crate::worker::run`]. Without it scenes are read and rendered in this
+    /// `worker`, it calls [`crate::worker()`]. Without it scenes are read and rendered in this
     /// process, beside its keys and its network.
     #[serde(default)]
     pub worker: Option<PathBuf>,
@@ -97,19 +98,6 @@ pub struct Config {
     /// How to defraud the farm, for demonstrations and tests of its defences.
     #[serde(default)]
     pub cheat: Option<Cheat>,
-}
-
-/// What renders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BackendChoice {
-    /// A GPU where there is one, else the CPU.
-    #[default]
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// A GPU, or nothing.
-    Gpu,
 }
 
 /// A way to defraud the farm. It exists so that the farm can be shown to notice.

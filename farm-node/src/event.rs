@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use protocol::view::NodeView;
 use protocol::{Class, LeaseId, NodeId, PublicKey, RayCount, SceneId, Unit, Verdict, VerdictKind};
+use sandbox::Confinement;
 
 use crate::manners::Pause;
 use crate::vitals::Vitals;
-use crate::worker::Confinement;
 
 /// Something happened on the node.
 #[derive(Debug, Clone, PartialEq)]

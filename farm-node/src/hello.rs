@@ -1,6 +1,7 @@
 //! The first words of a connection: hello, the farm's ledger, the golden film.
 
 use bytes::Bytes;
+use protocol::chain;
 use protocol::message::{Qualification, RefusedCode};
 use protocol::{Batch, PublicKey, Reply, Request, Role, limits};
 use transport::{CallError, ConnectError, Connection};
@@ -8,7 +9,6 @@ use transport::{CallError, ConnectError, Connection};
 use crate::RunError;
 use crate::agent::Agent;
 use crate::event::NodeEvent;
-use crate::session::chain;
 use crate::witness::{Seen, WitnessError};
 
 /// What came of it.

@@ -2,7 +2,7 @@
 //!
 //! [`run`] is the whole of it; a program brings a [`Config`], passes its owner's [`Wishes`] on, shows
 //! the [`NodeEvent`]s and says when to stop. A node survives the loss of its scheduler: it keeps what it works on and comes
-//! back. Scenes come from strangers: it renders them in a process of their own (see [`worker`]). It
+//! back. Scenes come from strangers: it renders them in a process of their own (see [`sandbox`]). It
 //! believes nothing but leases signed by the scheduler it was welcomed by, and works for
 //! none whose ledger tells another story than it did before (see [`witness`]).
 
@@ -15,7 +15,6 @@ pub mod cards;
 mod cheat;
 mod config;
 mod duty;
-mod easel;
 mod event;
 mod giving;
 pub mod health;
@@ -33,7 +32,6 @@ mod watch;
 mod wishes;
 pub mod witness;
 mod work;
-pub mod worker;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -41,11 +39,10 @@ use std::path::PathBuf;
 use protocol::{Engine, SettingsError};
 use tokio::sync::watch::Receiver;
 
-pub use backend::OpenBackendError;
+pub use backend::{OpenBackendError, open as open_backend};
 pub use bench::Rendering;
-pub use config::{BackendChoice, Cheat, Config};
+pub use config::{Cheat, Config};
 pub use duty::{Duty, DutyError};
-pub use easel::{Frame, Order, RenderFault, Seen, Sight};
 pub use event::NodeEvent;
 pub use lease::LeaseError;
 pub use manners::{Manners, Pause};
@@ -88,13 +85,13 @@ pub enum RunError {
     },
     /// No backend renders here.
     #[error("the node cannot render")]
-    Backend(#[source] OpenBackendError),
+    Backend(#[source] sandbox::OpenError),
     /// The process that renders does not come up.
     #[error("the node cannot render apart")]
-    Worker(#[source] worker::WorkerError),
+    Worker(#[source] sandbox::WorkerError),
     /// The benchmark or the golden film did not render.
     #[error("the node cannot render even the built-in scene")]
-    Render(#[source] RenderFault),
+    Render(#[source] sandbox::RenderFault),
     /// The machine does not render what it must, and would ruin what it is given.
     #[error(
         "this machine renders the built-in scene wrongly ({differing} pixels differ); undo any overclocking, check its memory, update the graphics driver or let the CPU render; `tessera doctor` shows when it is well"
@@ -129,6 +126,12 @@ pub enum RunError {
     /// The farm wants a golden film that cannot be rendered.
     #[error("the farm asks for a golden film that cannot be rendered")]
     GoldenSettings(#[source] SettingsError),
+}
+
+/// Is a node's worker process, and anybody's who renders on what nodes do; see [`sandbox::run`].
+#[must_use]
+pub fn worker() -> std::process::ExitCode {
+    sandbox::run(backend::open)
 }
 
 /// Runs a node until `shutdown` is ready, or until something is wrong that no retry heals.

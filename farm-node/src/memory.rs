@@ -1,18 +1,6 @@
-//! How much memory the machine has, and its graphics devices.
+//! How much memory the machine's graphics devices have.
 
 use crate::cards::{self, Card};
-
-/// Half of the machine's memory, or 4 GiB where it cannot be learnt.
-pub(crate) fn half_bytes() -> u64 {
-    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_bytes(&text));
-    total.map_or(4 << 30, |bytes| bytes / 2)
-}
-
-fn total_bytes(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
-}
 
 /// Least of a card's own memory, bytes: what has less borrows the machine's.
 const OWN_BYTES_MIN: u64 = 2_000_000_000;
@@ -52,14 +40,5 @@ mod tests {
         // A processor's own graphics borrow the machine's memory.
         check(&[Some(1)], None);
         check(&[Some(1), Some(8)], Some(8));
-    }
-
-    #[test]
-    fn the_total_is_read_and_nonsense_is_none() {
-        let text = "MemTotal:       24690524 kB\nMemFree:         1 kB\n";
-        assert_eq!(total_bytes(text), Some(24_690_524 * 1024));
-        for text in ["", "MemTotal: many kB", "MemTotal: 3 MB"] {
-            assert_eq!(total_bytes(text), None, "{text}");
-        }
     }
 }

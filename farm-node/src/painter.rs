@@ -1,21 +1,12 @@
-//! What the render thread has: an easel in this process or in another, and perhaps a fraud before it.
+//! What the render thread has: a hand that renders, and perhaps a fraud that guides it.
 
 use bytes::Bytes;
 use film::{Film, Sums};
 use protocol::{Batch, RenderSettings, Spots};
 use renderer::Cancel;
+use sandbox::{Confinement, Frame, Hand, Order, Reins, RenderFault};
 
 use crate::cheat::Fraud;
-use crate::easel::{Easel, Frame, Order, RenderFault};
-use crate::worker::{Confinement, Reins, Worker};
-
-/// Who renders.
-pub(crate) enum Hand {
-    /// This process.
-    Here(Box<Easel>),
-    /// One that is locked in.
-    Apart(Box<Worker>),
-}
 
 /// Renders what leases ask for, honestly or not. One thread owns it.
 pub(crate) struct Painter {
@@ -29,34 +20,22 @@ impl Painter {
     }
 
     pub(crate) fn description(&self) -> String {
-        match &self.hand {
-            Hand::Here(easel) => easel.description(),
-            Hand::Apart(worker) => worker.description().to_owned(),
-        }
+        self.hand.description()
     }
 
     /// What the rendering is locked in with; `None` where it is done in this process.
     pub(crate) fn confinement(&self) -> Option<Confinement> {
-        match &self.hand {
-            Hand::Here(_) => None,
-            Hand::Apart(worker) => Some(worker.confinement().clone()),
-        }
+        self.hand.confinement()
     }
 
     /// What halts the rendering; `None` where it is done in this process.
     pub(crate) fn reins(&self) -> Option<Reins> {
-        match &self.hand {
-            Hand::Here(_) => None,
-            Hand::Apart(worker) => Some(worker.reins()),
-        }
+        self.hand.reins()
     }
 
     /// Whether a frame can be rendered without the scene's package.
     pub(crate) fn holds(&mut self, frame: &Frame) -> Result<bool, RenderFault> {
-        match &mut self.hand {
-            Hand::Here(easel) => Ok(easel.holds(frame)),
-            Hand::Apart(worker) => worker.holds(frame),
-        }
+        self.hand.holds(frame)
     }
 
     /// Renders what a lease asks for; `None` when the package is needed for it.
@@ -70,10 +49,7 @@ impl Painter {
             Some(fraud) => fraud.instead(order),
             None => order.clone(),
         };
-        let film = match &mut self.hand {
-            Hand::Here(easel) => easel.film(&shown, package, cancel, &mut || ())?,
-            Hand::Apart(worker) => worker.film(&shown, package, cancel)?,
-        };
+        let film = self.hand.film(&shown, package, cancel)?;
         Ok(film.map(|film| match &mut self.fraud {
             Some(fraud) => fraud.dressed(film, order, &shown),
             None => film,
@@ -98,10 +74,7 @@ impl Painter {
         };
         let asked = spots.iter().zip(&told).filter(|(_, told)| told.is_none());
         let asked: Vec<Spots> = asked.map(|(spots, _)| spots.clone()).collect();
-        let rendered = match &mut self.hand {
-            Hand::Here(easel) => easel.spots(frame, &asked, package, &mut || ())?,
-            Hand::Apart(worker) => worker.spots(frame, &asked, package)?,
-        };
+        let rendered = self.hand.spots(frame, &asked, package, &Cancel::default())?;
         let Some(rendered) = rendered else { return Ok(None) };
         let mut rendered = rendered.into_iter();
         Ok(told.into_iter().map(|told| told.or_else(|| rendered.next())).collect())
@@ -113,25 +86,16 @@ impl Painter {
         settings: &RenderSettings,
         batch: Batch,
     ) -> Result<Film, RenderFault> {
-        match &mut self.hand {
-            Hand::Here(easel) => easel.golden(settings, batch),
-            Hand::Apart(worker) => worker.golden(settings, batch),
-        }
+        self.hand.golden(settings, batch)
     }
 
     /// Metered rays a second on the built-in scene.
     pub(crate) fn benchmark(&mut self) -> Result<u64, RenderFault> {
-        match &mut self.hand {
-            Hand::Here(easel) => easel.benchmark(),
-            Hand::Apart(worker) => worker.benchmark(),
-        }
+        self.hand.benchmark()
     }
 
     /// After a panic nothing of the hand's state is trusted.
     pub(crate) fn recover(&mut self) {
-        match &mut self.hand {
-            Hand::Here(easel) => easel.recover(),
-            Hand::Apart(worker) => worker.replace(),
-        }
+        self.hand.recover()
     }
 }

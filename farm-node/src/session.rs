@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
+use protocol::chain;
 use protocol::message::RefusedCode;
 use protocol::{Findings, GivenBack, LeaseId, PublicKey, Reply, Request, Signed, Verdict, limits};
 use tokio::task::JoinSet;
@@ -517,16 +518,4 @@ impl Session<'_> {
     fn error(&self, message: String) {
         self.agent.tell(NodeEvent::Error { message, retry_in: None });
     }
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

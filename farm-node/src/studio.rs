@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use sandbox::{Confinement, Reins, RenderFault, words_of};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::easel::RenderFault;
 use crate::painter::Painter;
-use crate::worker::{Confinement, Reins, words_of};
 
 type Job = Box<dyn FnOnce(&mut Painter) + Send>;
 

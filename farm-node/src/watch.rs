@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use sandbox::{Reins, Rest};
 use tokio::sync::{Notify, watch};
 
 use crate::duty::{Duty, Phase};
@@ -13,7 +14,6 @@ use crate::manners::{Manners, Observation, Observer, Pause, decide, slept, woke}
 use crate::studio::Busy;
 use crate::wishes::{Hold, Unwanted, Wishes};
 use crate::work::Events;
-use crate::worker::{Reins, Rest};
 
 /// How often it is looked whether somebody is there.
 const LOOK: Duration = Duration::from_millis(50);

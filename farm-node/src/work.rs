@@ -11,12 +11,12 @@ use protocol::{
     VerificationLease,
 };
 use renderer::{Cancel, RenderError, Work};
+use sandbox::{Frame, Order, RenderFault};
 use transport::{Connection, FetchError, FetchProgress, Peer, SceneError};
 
 use crate::bench::Bench;
 use crate::cache::SceneCache;
 use crate::config::Cheat;
-use crate::easel::{Frame, Order, RenderFault};
 use crate::event::NodeEvent;
 use crate::giving;
 use crate::studio::Studio;

@@ -41,6 +41,7 @@ pub mod verification;
 pub mod view;
 pub mod voucher;
 pub mod wire;
+pub mod words;
 
 pub use batch::{Batch, BatchLengths};
 pub use challenge::Challenge;
@@ -75,6 +76,7 @@ pub use tokens::{Tokens, TokensError};
 pub use verification::{Findings, Spots, SpotsError, Testimony, TestimonyError, VerificationLease};
 pub use voucher::{ParseVoucherError, Voucher, VoucherText};
 pub use wire::{DecodeError, decode, encode};
+pub use words::chain;
 
 /// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.
-pub const PROTOCOL_VERSION: u32 = 13;
+pub const PROTOCOL_VERSION: u32 = 14;

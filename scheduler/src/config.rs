@@ -12,6 +12,9 @@ use crate::core::Policy;
 use crate::market::{Rules, RulesError};
 use crate::quote::Prices;
 
+/// Least memory of a process that renders, bytes.
+const WORKER_BYTES_MIN: u64 = 64 << 20;
+
 /// Settings of a scheduler. All have defaults but `data_dir`, which has one too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -68,8 +71,17 @@ pub struct Config {
     pub unit_ms_max: u64,
     /// Threads of the trusted renderer; none for all.
     pub cpu_threads: Option<NonZeroUsize>,
-    /// Prepared frames that the trusted renderer keeps.
-    pub frames_kept: usize,
+    /// Scenes that the trusted renderer keeps ready, each in a process of its own.
+    #[serde(alias = "frames_kept")]
+    pub scenes_kept: usize,
+    /// Program that is its own worker when it is started with the one argument `worker`: scenes are read
+    /// and rendered there. Without it that is done in this process, where a scene that breaks the
+    /// renderer has the farm's keys. The command line names itself.
+    #[serde(skip)]
+    pub worker: Option<PathBuf>,
+    /// Memory that such a process may use in all, bytes; three quarters of the machine's without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_bytes: Option<u64>,
     /// Milliseconds between looks at deadlines; also the longest that a lazy event stays in
     /// memory only.
     pub tick_ms: u64,
@@ -114,7 +126,9 @@ impl Default for Config {
             // What a node loses when it is switched off, and how late a first tile comes.
             unit_ms_max: 20_000,
             cpu_threads: None,
-            frames_kept: 4,
+            scenes_kept: 4,
+            worker: None,
+            worker_bytes: None,
             tick_ms: 200,
             sweep_ms: 3_600_000,
             // Who has sent a scene orders it on the same day, or sends it again.
@@ -287,7 +301,13 @@ impl Config {
             ),
             ("lead_ms", self.lead_ms, (600..=600_000).contains(&self.lead_ms), "600..=600000"),
             ("publish_ms", self.publish_ms, self.publish_ms <= 3_600_000, "at most an hour"),
-            ("frames_kept", self.frames_kept as u64, self.frames_kept >= 1, at_least_one),
+            ("scenes_kept", self.scenes_kept as u64, self.scenes_kept >= 1, at_least_one),
+            (
+                "worker_bytes",
+                self.worker_bytes.unwrap_or(u64::MAX),
+                self.worker_bytes.is_none_or(|bytes| bytes >= WORKER_BYTES_MIN),
+                "a process that renders needs 64 MiB, 67108864, at least",
+            ),
             ("policy.lease_ms", policy.lease_ms, policy.lease_ms >= 1_000, "at least 1000"),
             (
                 "policy.keep_ms",

@@ -165,16 +165,77 @@ fn a_worker_process_killed_in_the_middle_of_a_lease_costs_nothing_but_time() -> 
     assert!(now.len() == 1 && now != killed, "another worker took its place: {now:?}");
     // The worker does not outlive its node, however that ends.
     node.kill()?;
-    let gone = || !std::path::Path::new("/proc").join(now[0].to_string()).join("exe").exists();
-    for _ in 0..200 {
-        if gone() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    assert!(gone(), "the worker outlives its node");
+    assert!(goes(now[0]), "the worker outlives its node");
     farm.check_ledger()?;
     farm.check_each_unit_paid_once(units)
+}
+
+/// Whether a process is gone, or will be in a moment.
+#[cfg(target_os = "linux")]
+fn goes(process: u32) -> bool {
+    let is_gone = || !Path::new("/proc").join(process.to_string()).join("exe").exists();
+    (0..200).any(|_try| {
+        std::thread::sleep(Duration::from_millis(10));
+        is_gone()
+    })
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_farms_own_renderer_killed_in_the_middle_of_a_job_costs_nothing_but_time() -> Result<()> {
+    let mut farm = Farm::start(IMPATIENT)?;
+    let _node = farm.start_node("node", &[])?;
+    let job = submit(&farm)?;
+    job.wait_for_units(&farm, 1)?;
+    let killed = farm.scheduler_children();
+    assert_eq!(killed.len(), 2, "one has probed the scene, another judges");
+    killed.iter().try_for_each(|id| kill(*id))?;
+    let units = job.finish(&farm)?;
+    let now = farm.scheduler_children();
+    assert!(now.iter().any(|id| !killed.contains(id)), "another took its place: {now:?}");
+    farm.kill_scheduler()?;
+    assert!(now.iter().all(|id| goes(*id)), "they outlive their scheduler: {now:?}");
+    farm.check_ledger()?;
+    farm.check_each_unit_paid_once(units)
+}
+
+/// A scene over which the farm's own renderer dies again and again: nothing of it can be checked, so its
+/// job ends with a word, nobody is blamed, and the farm has only lost a process or two.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_scene_that_ends_the_farms_own_renderer_ends_its_job_and_no_more() -> Result<()> {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let mut farm = Farm::start(IMPATIENT)?;
+    let node = farm.start_node("node", &[])?;
+    let job = submit(&farm)?;
+    job.wait_for_units(&farm, 1)?;
+    let is_over = AtomicBool::new(false);
+    let outcome = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                // One that has ended meanwhile cannot be killed.
+                farm.scheduler_children().into_iter().for_each(|id| drop(kill(id)));
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let outcome = job.process.wait(farm_tests::PATIENCE);
+        is_over.store(true, Ordering::Relaxed);
+        outcome
+    })?;
+    ensure!(outcome.code != Some(0), "{outcome}");
+    let ended = &farm.ask(&["jobs", "show", &job.id])?[0];
+    ensure!(ended["status"] == "failed", "{ended}");
+    let reason = ended["reason"].as_str().context("no reason")?;
+    ensure!(reason.contains("the farm's own renderer cannot render it"), "{reason}");
+    let blamed = farm.node("node")?;
+    ensure!(blamed["refused"] == 0, "{blamed}");
+    let mosaic = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/mosaic.glb");
+    let other = farm.submit(&mosaic, &["--size", "64x48", "--spp", "16"], "other.exr")?;
+    let other = other.wait(farm_tests::PATIENCE)?;
+    ensure!(other.code == Some(0), "another scene is rendered:\n{other}");
+    farm.check_ledger()?;
+    node.kill()
 }
 
 #[cfg(target_os = "linux")]

@@ -21,6 +21,9 @@ use crate::{IMPATIENT, Job, scene as spheres, submit};
 /// take from anybody who says hello are the largest part ([`limits::BODY_BYTES_HELD_MAX`]).
 const MORE_BYTES: u64 = limits::BODY_BYTES_HELD_MAX as u64 + (128 << 20);
 
+/// Memory of a process that renders for the scheduler.
+const WORKER_BYTES: u64 = 160 << 20;
+
 /// A farm with one honest node and a job under way, and what its scheduler held before the attack.
 struct Besieged {
     farm: Farm,
@@ -31,7 +34,8 @@ struct Besieged {
 
 impl Besieged {
     fn new() -> Result<Self> {
-        let farm = Farm::start(IMPATIENT)?;
+        // The farm's own renderer may have so much memory, which the bombs want more than.
+        let farm = Farm::start(&format!("worker_bytes = {WORKER_BYTES}\n{IMPATIENT}"))?;
         let node = farm.start_node("node", &[])?;
         farm.wait_for_nodes(1)?;
         let job = submit(&farm)?;
@@ -249,7 +253,7 @@ async fn offer(connection: &transport::Connection, scene: SceneId, size_bytes: u
     }
 }
 
-/// Parts of packages that are none.
+/// Parts of packages that are none, or more than the farm can look at.
 fn bombs() -> Vec<(&'static str, Vec<Bytes>)> {
     let packed = |scene: &scene::Scene| pack(scene).parts().collect();
     let whole = pack(&golden()).into_bytes().to_vec();
@@ -265,6 +269,7 @@ fn bombs() -> Vec<(&'static str, Vec<Bytes>)> {
     let mut outline = whole.clone();
     outline[64..96].fill(0xff);
     vec![
+        ("more triangles than there is memory for", packed(&heavy())),
         ("an image of 2^64 pixels", packed(&image)),
         ("an index past the end", packed(&index)),
         ("a section of 2^64 bytes", vec![section.into()]),
@@ -272,6 +277,22 @@ fn bombs() -> Vec<(&'static str, Vec<Bytes>)> {
         ("half a package", vec![whole[..whole.len() / 2].to_vec().into()]),
         ("no package", vec![vec![0; 1 << 16].into()]),
     ]
+}
+
+/// A square of so many small triangles that its tree takes a multiple of its 24 MB.
+fn heavy() -> scene::Scene {
+    let side = 1000_u32;
+    let at = |i: u32| [(i % side) as f32 * 0.01, (i / side) as f32 * 0.01, 0.0];
+    let primitive = scene::Primitive {
+        positions: (0..side * (side + 1)).map(at).collect(),
+        indices: (0..side * side - 1).map(|i| [i, i + 1, i + side]).collect(),
+        ..scene::Primitive::default()
+    };
+    scene::Scene {
+        nodes: vec![scene::Node { mesh: Some(0), ..scene::Node::default() }],
+        meshes: vec![scene::Mesh { primitives: vec![primitive], ..scene::Mesh::default() }],
+        ..scene::Scene::default()
+    }
 }
 
 /// Files that claim gigantic things never leave the artist's machine: the command says what is wrong.

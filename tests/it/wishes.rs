@@ -43,8 +43,15 @@ fn an_owner_pauses_his_node_and_stops_it_at_once_and_no_unit_is_lost() -> Result
     node.tell(r#"{"hold":"after-this-tile"}"#)?;
     let paused = wait_for_hold(&node, "after-this-tile")?;
     ensure!(paused["reason"].as_str().is_some_and(|it| it.contains("after a tile")), "{paused}");
-    let view = farm.node("steered")?;
-    ensure!(view["leases"] == 0 && view["accepted"] != 0, "{view}");
+    // Its film is checked when it has handed it in.
+    let begun = Instant::now();
+    loop {
+        let view = farm.node("steered")?;
+        if view["leases"] == 0 && view["accepted"] != 0 {
+            break;
+        }
+        ensure!(begun.elapsed() < SOON, "{view}");
+    }
     node.tell("{}")?;
     wait_for(&node, "resumed", 1)?;
     let units = job.finish(&farm)?;

@@ -433,7 +433,13 @@ impl Farm {
         self.scheduler.as_ref()?.memory_bytes()
     }
 
-    /// The same by the names of its threads: those of one name together.
+    /// Process ids of what the scheduler has started and still runs: those that render for it.
+    #[must_use]
+    pub fn scheduler_children(&self) -> Vec<u32> {
+        self.scheduler.as_ref().map(Process::children).unwrap_or_default()
+    }
+
+    /// CPU-seconds of the scheduler by the names of its threads: those of one name together.
     #[must_use]
     pub fn scheduler_threads_cpu_s(&self) -> Vec<(String, f64)> {
         self.scheduler.as_ref().map(Process::threads_cpu_s).unwrap_or_default()

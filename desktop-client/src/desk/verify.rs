@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use client::Farm;
 use client::verify::{Checked, Drawn, check, of_this_engine};
-use farm_node::worker::Worker;
-use farm_node::{BackendChoice, Frame};
 use film::Sums;
 use protocol::message::RefusedCode;
 use protocol::{JobId, PublicKey, Receipt, ShotIndex, Spots};
 use renderer::Cancel;
+use sandbox::{BackendChoice, Frame, Worker};
 use scene::Package;
 use tokio::sync::watch;
 
@@ -271,7 +270,7 @@ fn render(
             if cancel.is_set() {
                 return Err("Cancelled".to_owned());
             }
-            let sums = sums_of(&mut worker, &frame, &piece, package)?;
+            let sums = sums_of(&mut worker, &frame, &piece, package, cancel)?;
             if sums.len() != piece.places.len() {
                 return Err("The worker rendered other pixels than it was asked for".to_owned());
             }
@@ -296,12 +295,15 @@ fn sums_of(
     frame: &Frame,
     spots: &Spots,
     package: &Package,
+    cancel: &Cancel,
 ) -> Result<Sums, String> {
     let spots = std::slice::from_ref(spots);
     let words = |error: &dyn std::error::Error| capital(&chain(error));
-    let mut sums = worker.spots(frame, spots, None).map_err(|error| words(&error))?;
+    let mut sums = worker.spots(frame, spots, None, cancel).map_err(|error| words(&error))?;
     if sums.is_none() {
-        sums = worker.spots(frame, spots, Some(package.bytes())).map_err(|error| words(&error))?;
+        sums = worker
+            .spots(frame, spots, Some(package.bytes()), cancel)
+            .map_err(|error| words(&error))?;
     }
     let sums = sums.and_then(|sums| sums.into_iter().next());
     sums.ok_or_else(|| "The worker did not take the scene".to_owned())

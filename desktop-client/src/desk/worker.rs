@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use farm_node::BackendChoice;
-use farm_node::worker::{self, Patience, Setup, Worker};
+use sandbox::{BackendChoice, Patience, Setup, Worker};
 
 use super::chain;
 
@@ -21,9 +20,8 @@ pub(super) fn start(
             "The program that renders {what} is missing: tessera, beside this app or on the PATH"
         )
     })?;
-    let (memory_bytes, limit_bytes) = worker::default_memory_bytes();
-    let setup =
-        Setup { backend, software_gpu: false, gpu: None, threads: None, memory_bytes, limit_bytes };
+    let (memory_bytes, limit_bytes) = sandbox::default_memory_bytes();
+    let setup = Setup { backend, memory_bytes, limit_bytes, ..Setup::default() };
     let started = Worker::start(program.clone(), setup, Patience::default());
     let started = started
         .map_err(|error| format!("There is nothing to render {what} with: {}", chain(&error)))?;

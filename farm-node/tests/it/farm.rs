@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use farm_node::{BackendChoice, Cheat, Config, Manners, NodeEvent, RunError, Wishes};
+use farm_node::{Cheat, Config, Manners, NodeEvent, RunError, Wishes};
 use film::Film;
 use protocol::message::{Qualification, RefusedCode};
 use protocol::sign::public_key;
@@ -16,6 +16,7 @@ use protocol::{
     SigningKey, Size, TileIndex, Tokens, Unit, Verdict, VerdictKind,
 };
 use renderer::{Backend as _, Cancel, CpuBackend, Work};
+use sandbox::BackendChoice;
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;

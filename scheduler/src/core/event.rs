@@ -395,6 +395,17 @@ pub enum Event {
         /// When.
         now_ms: u64,
     },
+    /// The farm itself cannot render what films of a job show, so that nobody can judge them.
+    Unrenderable {
+        /// The job.
+        job: JobId,
+        /// The leases that they came from.
+        leases: Vec<LeaseId>,
+        /// Why.
+        why: String,
+        /// When.
+        now_ms: u64,
+    },
 }
 
 /// How soon an event must be on the disk.

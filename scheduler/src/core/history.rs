@@ -283,7 +283,8 @@ fn time_of(event: &Event) -> Option<u64> {
         | Event::Reported { now_ms, .. }
         | Event::Blocked { now_ms, .. }
         | Event::SceneDropped { now_ms, .. }
-        | Event::Covered { now_ms, .. } => Some(*now_ms),
+        | Event::Covered { now_ms, .. }
+        | Event::Unrenderable { now_ms, .. } => Some(*now_ms),
         Event::Ordered(ordered) => Some(ordered.now_ms),
         _ => None,
     }

@@ -227,7 +227,7 @@ pub(super) fn grant_of(
     // However many a newcomer takes while its first ones wait for theirs: veterans have other work too.
     let may_wait = book.has_name(node) || node.leases.len() < book.policy.newcomer_units as usize;
     let pays_twin = is_free || reserve_pays;
-    let has_pair = || has_rival(state, job, node.facts.owner, !book.has_name(node));
+    let has_pair = || has_rival(state, job, node.facts.owner, book.is_veteran(node));
     let gets_twin = wants_twin && may_wait && pays_twin && has_pair();
     let films_wanted = match (is_second, gets_twin) {
         (true, _) if is_no_pair => 1,
@@ -274,25 +274,25 @@ fn draws_twin(state: &State, node: &Node, job: &Job, unit_index: u32) -> bool {
 
 /// Whether another owner has a node here that could render the twin of a lease.
 fn lease_has_rival(state: &State, job: &Job, lease: &LeaseRecord) -> bool {
-    has_rival(state, job, state.book.nodes[&lease.node].facts.owner, lease.of_newcomer)
+    has_rival(state, job, state.book.nodes[&lease.node].facts.owner, lease.of_veteran)
 }
 
-/// Whether another owner has a node here that could render a twin, for what the job pays: for a
-/// newcomer a veteran, since many new keys may be one person, who renders once and hands in twice.
-fn has_rival(state: &State, job: &Job, owner: PublicKey, is_newcomer: bool) -> bool {
+/// Whether another owner has a node here that could render a twin, for what the job pays: a veteran, where
+/// the first is none.
+fn has_rival(state: &State, job: &Job, owner: PublicKey, is_veteran: bool) -> bool {
     let book = &state.book;
     let able = state.index.able_for(&job.demand);
     if book.passes_some_by(job) {
         let is_rival = |other: &Node| other.facts.owner != owner && job.pays(other);
         let mut veterans = able.into_iter().flat_map(Able::veteran_ids).map(|id| &book.nodes[&id]);
-        return match is_newcomer {
-            true => veterans.any(|other| book.is_for(job, other) && is_rival(other)),
-            false => able_nodes_for(state, job).any(is_rival),
+        return match is_veteran {
+            true => able_nodes_for(state, job).any(is_rival),
+            false => veterans.any(|other| book.is_for(job, other) && is_rival(other)),
         };
     }
-    let ask = able.and_then(|able| match is_newcomer {
-        true => able.lowest_ask_of_veterans(owner),
-        false => able.lowest_ask_of_others(owner),
+    let ask = able.and_then(|able| match is_veteran {
+        true => able.lowest_ask_of_others(owner),
+        false => able.lowest_ask_of_veterans(owner),
     });
     ask.is_some_and(|ask| job.quote.price_per_gray >= ask)
 }

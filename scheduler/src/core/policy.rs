@@ -31,7 +31,7 @@ pub struct Policy {
     #[serde(with = "protocol::tokens::as_text")]
     pub stake_full: Tokens,
     /// Accepted units of others' jobs that make a node a name; until then it is a newcomer, all of whose
-    /// units are to be paired with a veteran's.
+    /// units want twins.
     pub newcomer_units: u32,
     /// Smallest share of units that get a twin, in millionths.
     pub twin_floor_ppm: u32,
@@ -46,8 +46,8 @@ pub struct Policy {
     pub boost: u32,
     /// Challenges in line for the trusted renderer beyond which others' nodes get some.
     pub verifier_line: u32,
-    /// Accepted units of others' jobs that make a node a veteran, who may be a verifier and a newcomer's
-    /// twin.
+    /// Accepted units of others' jobs that make a node a veteran, who may be a verifier; one of each pair of
+    /// twins is one.
     pub verifier_units: u32,
     /// How long a verifier may take, milliseconds; then the trusted renderer looks.
     pub verifier_wait_ms: u64,

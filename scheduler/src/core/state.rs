@@ -238,8 +238,8 @@ pub struct LeaseRecord {
     pub boosted: bool,
     /// Whether its job was for any node when it was granted: then it makes its node a name.
     pub of_any: bool,
-    /// Whether its node was a newcomer when it was granted.
-    pub of_newcomer: bool,
+    /// Whether its node was a veteran when it was granted.
+    pub of_veteran: bool,
     /// When it was granted.
     pub granted_ms: u64,
     /// Leases that its node was granted before it: a node works on the first that is out.
@@ -343,19 +343,18 @@ impl Book {
         share.min(self.treasury)
     }
 
-    /// Whether a newcomer's films may be compared with a node's.
+    /// Whether others' films may be compared with a node's.
     #[must_use]
     pub fn is_veteran(&self, node: &Node) -> bool {
         node.accepted_for_others >= u64::from(self.policy.verifier_units)
     }
 
-    /// Whether a node may be the twin of whoever has a lease: a newcomer is paired with a veteran, and who
-    /// was one when it was granted. Keys are free, and who has two may render once and hand in twice.
+    /// Whether a node may be the twin of whoever has a lease: one of a pair is a veteran, the first when
+    /// it was granted its lease, or the second. Keys are free, and who has two that nobody knows may
+    /// render once and hand in twice.
     #[must_use]
     pub fn may_be_paired(&self, node: &Node, lease: &LeaseRecord) -> bool {
-        let holder = &self.nodes[&lease.node];
-        (!lease.of_newcomer || self.is_veteran(node))
-            && (self.has_name(node) || self.is_veteran(holder))
+        lease.of_veteran || self.is_veteran(node)
     }
 
     /// When held pay of a node comes free at the latest, milliseconds.

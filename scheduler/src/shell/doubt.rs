@@ -3,9 +3,8 @@
 use anyhow::Context as _;
 use film::Film;
 use protocol::{Digest, Piece};
-use renderer::{Backend as _, Cancel, CpuBackend};
 
-use super::frames::Frames;
+use super::hands::{Hands, frame_of};
 use crate::core::FilmRef;
 use crate::verify::{self, welch};
 
@@ -22,25 +21,20 @@ impl Doubt<'_> {
     /// same, and how many pixels were rendered to see it.
     ///
     /// # Errors
-    /// The frame cannot be prepared, or its pixels not be rendered.
-    pub(super) fn settle(
-        &self,
-        frames: &Frames,
-        backend: &mut CpuBackend,
-        cancel: &Cancel,
-    ) -> anyhow::Result<(bool, usize)> {
+    /// Its pixels cannot be rendered.
+    pub(super) fn settle(&self, hands: &Hands) -> anyhow::Result<(bool, usize)> {
         let (got, trusted) = (self.got.sums(), self.trusted.sums());
         let Some(doubtful) = verify::doubtful(self.film.class, got, trusted) else {
             return Ok((false, 0));
         };
-        let Piece { unit, scene, settings, time_s, rect, .. } = self.piece;
+        let Piece { unit, rect, .. } = self.piece;
         let all: Vec<(u32, u32)> = rect.pixels().collect();
         let places: Vec<(u32, u32)> = doubtful.iter().map(|&at| all[at]).collect();
-        let mut frame = frames.prepared(*scene, settings, *time_s)?;
+        let mut frame = frame_of(self.piece);
         let mut others = Vec::with_capacity(welch::SEEDS as usize);
         for number in 0..welch::SEEDS {
-            frame = frame.with_seed(self.seed(number), *time_s);
-            others.push(backend.render_pixels(&frame, &places, unit.batch, cancel)?);
+            frame.settings.seed = self.seed(number);
+            others.push(hands.pixels(&frame, places.clone(), unit.batch)?);
         }
         let picked = |sums: &film::Sums| sums.picked(doubtful.iter().copied());
         let (got, trusted) = picked(got).zip(picked(trusted)).context("a pixel is not there")?;

@@ -14,7 +14,7 @@ use super::assay::Assays;
 use super::depot::SceneDepot;
 use super::desk::{self, DeskHandle, Outlets};
 use super::door::{Arrivals, Door, Givers, LedgerChecks, Turnstile, Witnesses};
-use super::frames::Frames;
+use super::hands::{self, Hands};
 use super::open::Found;
 use super::page::Page;
 use super::queue::Queue;
@@ -36,6 +36,9 @@ const STORED_AT_ONCE: usize = 64;
 /// Statements and proofs that are made at once: without a working index a statement reads the whole
 /// journal.
 const STATEMENTS_AT_ONCE: usize = 4;
+
+/// Scenes that are probed at once: one that hangs until it is given up holds up one place of these.
+const PROBES_AT_ONCE: usize = 2;
 
 /// The threads and what they share.
 pub(super) struct Parts {
@@ -69,11 +72,11 @@ impl Parts {
 
         let runtime = tokio::runtime::Handle::current();
         let scenes = peer.scenes().clone();
-        let frames = Arc::new(Frames::new(scenes.clone(), runtime, config.frames_kept));
-        let (films, evidence) = (Arc::new(films), Arc::new(evidence));
         let cancel = Arc::new(Cancel::default());
+        let hands = Arc::new(Hands::new(scenes.clone(), runtime, config, cancel.clone()));
+        let (films, evidence) = (Arc::new(films), Arc::new(evidence));
         let tools = Tools {
-            frames: frames.clone(),
+            hands: hands.clone(),
             films: films.clone(),
             evidence: evidence.clone(),
             key: key.clone(),
@@ -81,7 +84,7 @@ impl Parts {
             meter: meter.clone(),
             cancel: cancel.clone(),
         };
-        let verifier = Verifier::new(config.cpu_threads, tools);
+        let verifier = Verifier::new(hands::threads(config), tools);
         let threads = vec![
             spawn("verifier", {
                 let checks = checks.clone();
@@ -96,7 +99,7 @@ impl Parts {
         let door = Arc::new(Door {
             invitation,
             scene_uses: Arc::new(SceneUses::default()),
-            assays: Arc::new(Assays::new(&key)),
+            assays: Arc::new(Assays::new(&key, hands.others(PROBES_AT_ONCE))),
             turnstile: Turnstile::new(config),
             key,
             config: config.clone(),
@@ -106,12 +109,13 @@ impl Parts {
             depot,
             arrivals: Arrivals::default(),
             givers: Givers::default(),
-            frames,
+            hands,
             films,
             evidence,
             qualifying: Mutex::default(),
             backend: Arc::new(Mutex::new(CpuBackend::new(config.cpu_threads))),
             renders: Semaphore::new(1),
+            probes: Semaphore::new(PROBES_AT_ONCE),
             ledger_check: LedgerChecks::default(),
             prover,
             witnesses: Witnesses::default(),

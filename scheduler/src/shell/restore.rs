@@ -3,14 +3,17 @@
 use anyhow::Context as _;
 use film::Film;
 use protocol::Digest;
-use renderer::{Backend as _, Cancel, CpuBackend, RenderScene, Work};
+use renderer::Work;
+use sandbox::Frame;
 
 use super::by_hash::{ByHash, FileError};
+use super::hands::Hands;
 
 /// Reads films, and makes those again that cannot be read.
 pub(super) struct Restorer<'a> {
     pub(super) films: &'a ByHash,
-    pub(super) frame: &'a RenderScene,
+    pub(super) hands: &'a Hands,
+    pub(super) frame: &'a Frame,
     pub(super) work: Work,
 }
 
@@ -33,14 +36,9 @@ impl Restorer<'_> {
     ///
     /// # Errors
     /// [`Lost`]; the disk takes no film; the film cannot be rendered.
-    pub(super) fn film(
-        &self,
-        root: Digest,
-        backend: &mut CpuBackend,
-        cancel: &Cancel,
-    ) -> anyhow::Result<Film> {
-        let Self { films, frame, work } = *self;
-        let has_passes = frame.settings().passes;
+    pub(super) fn film(&self, root: Digest) -> anyhow::Result<Film> {
+        let Self { films, hands, frame, work } = *self;
+        let has_passes = frame.settings.passes;
         let source = match films.read(root) {
             Ok(bytes) => return Ok(Film::from_bytes(work.rect, work.batch, has_passes, &bytes)?),
             // It may well be there.
@@ -48,7 +46,7 @@ impl Restorer<'_> {
             Err(error) => error,
         };
         tracing::error!(%root, "{source}; rendering the film again");
-        let film = backend.render(frame, work, cancel)?;
+        let film = hands.film(frame, work)?;
         if film.root() != root {
             return Err(Lost { root, source }.into());
         }

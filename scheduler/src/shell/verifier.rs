@@ -1,23 +1,24 @@
 //! The trusted renderer: answers challenges, trials and rechecks.
 
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use film::{Film, Frame, Sums};
 use protocol::{
-    Batch, Challenge, Class, Digest, EVIDENCE_PIXELS_MAX, Evidence, NoiseTarget, Piece, Refusal,
-    Signed, SigningKey,
+    Batch, Challenge, Class, Digest, EVIDENCE_PIXELS_MAX, Evidence, LeaseId, NoiseTarget, Piece,
+    Refusal, Signed, SigningKey,
 };
-use renderer::trace::Path;
-use renderer::{Backend as _, Cancel, CpuBackend, RenderError, RenderScene, Work};
+use renderer::{Cancel, Work};
+use sandbox::{Frame as Shot, words_of};
 
 use super::by_hash::{ByHash, FileError};
 use super::desk::DeskHandle;
 use super::doubt::Doubt;
-use super::frames::Frames;
+use super::hands::{Cause, HandError, Hands, frame_of};
 use super::queue::Queue;
 use super::restore::{Lost, Restorer};
 use crate::core::{Check, CheckKind, CheckOutcome, Event, FilmRef, Tried};
@@ -37,9 +38,17 @@ pub(super) struct Meter {
     threads: AtomicU64,
 }
 
-/// Whether the storage that several schedulers share does not answer: nothing is lost by that.
-fn is_passing(error: &anyhow::Error) -> bool {
-    error.chain().any(|it| matches!(it.downcast_ref(), Some(FileError::Depot(_))))
+/// What is to be done about an error: where the storage that several schedulers share does not answer
+/// nothing is lost.
+fn cause(error: &anyhow::Error) -> Cause {
+    let is_of_depot = |it: &(dyn std::error::Error + 'static)| {
+        matches!(it.downcast_ref(), Some(FileError::Depot(_)))
+    };
+    match error.downcast_ref::<HandError>() {
+        Some(error) => error.cause(),
+        None if error.chain().any(is_of_depot) => Cause::Passing,
+        None => Cause::Farm,
+    }
 }
 
 impl Meter {
@@ -58,13 +67,12 @@ impl Meter {
 
 /// The trusted renderer.
 pub(super) struct Verifier {
-    backend: CpuBackend,
     tools: Tools,
 }
 
 /// What the trusted renderer works with.
 pub(super) struct Tools {
-    pub(super) frames: Arc<Frames>,
+    pub(super) hands: Arc<Hands>,
     pub(super) films: Arc<ByHash>,
     pub(super) evidence: Arc<ByHash>,
     /// Signs evidence.
@@ -76,19 +84,19 @@ pub(super) struct Tools {
 
 impl Verifier {
     pub(super) fn new(threads: Option<NonZeroUsize>, tools: Tools) -> Self {
-        let count = threads.or_else(|| std::thread::available_parallelism().ok());
-        let count = count.map_or(1, |count| count.get() as u64);
+        let count = threads.map_or(1, |count| count.get() as u64);
         tools.meter.threads.store(count, Ordering::Relaxed);
-        Self { backend: CpuBackend::new(threads), tools }
+        Self { tools }
     }
 
     /// Works until the queue is closed.
-    pub(super) fn work(mut self, checks: &Queue<Check>) {
+    pub(super) fn work(self, checks: &Queue<Check>) {
         while let Some(mut some) = checks.take(TOGETHER_MAX) {
             some.sort_by_key(|check| (check.piece.unit.job, check.piece.unit.shot));
             for check in some {
                 let begun = Instant::now();
-                let answer = self.answered_in_the_end(&check);
+                let answer = catch_unwind(AssertUnwindSafe(|| self.answered_in_the_end(&check)));
+                let answer = answer.unwrap_or_else(|panic| bail!("{}", words_of(&*panic)));
                 let busy_ns = begun.elapsed().as_nanos() as u64;
                 self.tools.meter.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
                 checks.done();
@@ -112,45 +120,49 @@ impl Verifier {
 
     /// The event that answers a check, however long it takes to be reached what it needs; `None` when
     /// asked to stop.
-    fn answered_in_the_end(&mut self, check: &Check) -> anyhow::Result<Option<Event>> {
+    fn answered_in_the_end(&self, check: &Check) -> anyhow::Result<Option<Event>> {
+        let Tools { hands, cancel, .. } = &self.tools;
         loop {
             let error = match self.answer(check) {
-                Err(error) if is_passing(&error) => error,
-                answer => return answer,
+                Ok(event) => return Ok(Some(event)),
+                Err(_) if cancel.is_set() => return Ok(None),
+                Err(error) => error,
             };
-            tracing::warn!("a check waits: {error:#}");
-            std::thread::sleep(ANSWER_AGAIN);
-            if self.tools.cancel.is_set() {
-                return Ok(None);
+            match cause(&error) {
+                Cause::Scene => {
+                    tracing::error!(unit = ?check.piece.unit, "it cannot be rendered: {error:#}");
+                    return Ok(Some(unrenderable(check, &error)));
+                }
+                Cause::Passing => {
+                    tracing::warn!("a check waits: {error:#}");
+                    std::thread::sleep(ANSWER_AGAIN);
+                    // Perhaps there was too little memory for all.
+                    hands.make_room(check.piece.scene);
+                }
+                Cause::Farm | Cause::Stopped => return Err(error),
             }
         }
     }
 
-    /// The event that answers a check; `None` when asked to stop.
-    fn answer(&mut self, check: &Check) -> anyhow::Result<Option<Event>> {
+    /// The event that answers a check.
+    fn answer(&self, check: &Check) -> anyhow::Result<Event> {
         if check.piece.engine != renderer::ENGINE {
-            return Ok(Some(unlooked(check)));
+            return Ok(unlooked(check));
         }
         let piece = &check.piece;
-        let frame = self.tools.frames.frame(piece.scene, &piece.settings, piece.time_s)?;
         let work = Work { rect: piece.rect, batch: piece.unit.batch };
-        let place = Place { piece, frame: &frame, work };
-        let answer = self.looked(check, &place);
-        match answer {
-            Ok(event) => Ok(Some(event)),
-            Err(error) if matches!(error.downcast_ref(), Some(RenderError::Cancelled)) => Ok(None),
-            Err(error) => match error.downcast_ref::<Lost>() {
-                Some(lost) => {
-                    tracing::error!(unit = ?piece.unit, "{error:#}");
-                    Ok(Some(unseen(check, lost.root)))
-                }
-                None => Err(error),
-            },
-        }
+        let place = Place { piece, frame: &frame_of(piece), work };
+        self.looked(check, &place).or_else(|error| match error.downcast_ref::<Lost>() {
+            Some(lost) => {
+                tracing::error!(unit = ?piece.unit, "{error:#}");
+                Ok(unseen(check, lost.root))
+            }
+            None => Err(error),
+        })
     }
 
     /// The event that answers a check of this engine's film.
-    fn looked(&mut self, check: &Check, place: &Place<'_>) -> anyhow::Result<Event> {
+    fn looked(&self, check: &Check, place: &Place<'_>) -> anyhow::Result<Event> {
         match &check.kind {
             CheckKind::Challenge { film, challenge } => {
                 let (lease, round) = (film.lease, challenge.round);
@@ -184,7 +196,7 @@ impl Verifier {
     }
 
     fn challenge(
-        &mut self,
+        &self,
         place: &Place<'_>,
         film: &FilmRef,
         challenge: &Challenge,
@@ -193,8 +205,7 @@ impl Verifier {
         let Work { rect, batch } = place.work;
         let (lease, node, root) = (film.lease, film.node, film.root);
         let places = verify::challenge_pixels(lease, node, root, challenge, rect);
-        let cancel = &self.tools.cancel;
-        let trusted = self.backend.render_pixels(place.frame, &places, batch, cancel)?;
+        let trusted = self.tools.hands.pixels(place.frame, places.clone(), batch)?;
         self.count(places.len());
         let claimed = picked(&got, &places).context("a challenged pixel is outside its tile")?;
         let refusal = match verify::judge(film.class, &places, &claimed, &trusted) {
@@ -214,7 +225,7 @@ impl Verifier {
     }
 
     /// How many pixels of each film differ from the truth beyond what its class allows.
-    fn trial(&mut self, place: &Place<'_>, films: &[FilmRef]) -> anyhow::Result<Vec<Tried>> {
+    fn trial(&self, place: &Place<'_>, films: &[FilmRef]) -> anyhow::Result<Vec<Tried>> {
         let got: Vec<Film> =
             films.iter().map(|film| self.film(place, film)).collect::<anyhow::Result<_>>()?;
         // Films of different classes that agree within the tolerance need no third.
@@ -238,13 +249,13 @@ impl Verifier {
 
     /// Whether a tile has samples enough, by the films of its first chunks.
     fn is_quiet(
-        &mut self,
+        &self,
         place: &Place<'_>,
         target: NoiseTarget,
         films: &[(Batch, FilmRef)],
     ) -> anyhow::Result<bool> {
         let Work { rect, batch } = place.work;
-        let mut gathered = Frame::of(place.frame.settings());
+        let mut gathered = Frame::of(&place.frame.settings);
         for &(batch, film) in films {
             let work = Work { rect, batch };
             gathered.insert(self.film(&Place { work, ..*place }, &film)?)?;
@@ -254,7 +265,7 @@ impl Verifier {
     }
 
     /// What a render of the whole tile says of a film.
-    fn whole(&mut self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<CheckOutcome> {
+    fn whole(&self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<CheckOutcome> {
         let got = self.film(place, film)?;
         let trusted = self.trusted(place)?;
         Ok(match self.compared(place, film, &got, &trusted)? {
@@ -268,7 +279,7 @@ impl Verifier {
     /// In how many pixels a film differs from the truth beyond what its class allows, and the
     /// evidence of it.
     fn compared(
-        &mut self,
+        &self,
         place: &Place<'_>,
         film: &FilmRef,
         got: &Film,
@@ -287,7 +298,7 @@ impl Verifier {
     /// In how many pixels a film differs from the truth beyond what its class allows; none where those
     /// that do are honest all the same.
     fn differing(
-        &mut self,
+        &self,
         place: &Place<'_>,
         film: &FilmRef,
         got: &Film,
@@ -298,36 +309,49 @@ impl Verifier {
             return Ok(0);
         }
         let doubt = Doubt { film, piece: place.piece, got, trusted };
-        let Tools { frames, cancel, .. } = &self.tools;
-        let (is_honest, pixels) = doubt.settle(frames, &mut self.backend, cancel)?;
+        let (is_honest, pixels) = doubt.settle(&self.tools.hands)?;
         self.count(pixels);
         Ok(if is_honest { 0 } else { differing })
     }
 
     /// Whether a film that convicted its node was good after all: the whole tile, or the pixels that a
     /// verifier was asked for, by the plainest code path there is, which gives the same bits and shares
-    /// least with the first judge.
+    /// least with the first judge. Where that is too slow the usual one looks once more.
     fn hearing(
-        &mut self,
+        &self,
+        place: &Place<'_>,
+        film: &FilmRef,
+        challenge: Option<&Challenge>,
+    ) -> anyhow::Result<bool> {
+        let Tools { hands, cancel, .. } = &self.tools;
+        match self.heard(&hands.plain(), place, film, challenge) {
+            Err(error) if !cancel.is_set() && error.downcast_ref::<HandError>().is_some() => {
+                tracing::warn!("an appeal is heard by the usual path: {error:#}");
+                self.heard(hands, place, film, challenge)
+            }
+            heard => heard,
+        }
+    }
+
+    fn heard(
+        &self,
+        hands: &Hands,
         place: &Place<'_>,
         film: &FilmRef,
         challenge: Option<&Challenge>,
     ) -> anyhow::Result<bool> {
         let got = self.film(place, film)?;
-        let threads = NonZeroUsize::new(self.tools.meter.threads.load(Ordering::Relaxed) as usize);
-        let mut other = CpuBackend::with_path(threads, Path::Portable);
         if let Some(challenge) = challenge {
             let FilmRef { lease, node, root, .. } = *film;
             let Work { rect, batch } = place.work;
             let places = verify::challenge_pixels(lease, node, root, challenge, rect);
-            let cancel = &self.tools.cancel;
-            let trusted = other.render_pixels(place.frame, &places, batch, cancel)?;
+            let trusted = hands.pixels(place.frame, places.clone(), batch)?;
             self.count(places.len());
             let claimed =
                 picked(&got, &places).context("a challenged pixel is outside its tile")?;
             return Ok(verify::judge(film.class, &places, &claimed, &trusted).is_ok());
         }
-        let trusted = other.render(place.frame, place.work, &self.tools.cancel)?;
+        let trusted = hands.film(place.frame, place.work)?;
         self.count(trusted.pixels().len());
         Ok(self.differing(place, film, &got, &trusted)? == 0)
     }
@@ -365,16 +389,16 @@ impl Verifier {
         keep(&self.tools.evidence, &evidence, &self.tools.key)
     }
 
-    fn trusted(&mut self, place: &Place<'_>) -> anyhow::Result<Film> {
-        let film = self.backend.render(place.frame, place.work, &self.tools.cancel)?;
+    fn trusted(&self, place: &Place<'_>) -> anyhow::Result<Film> {
+        let film = self.tools.hands.film(place.frame, place.work)?;
         self.count(film.pixels().len());
         Ok(film)
     }
 
-    fn film(&mut self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<Film> {
-        let Tools { films, cancel, .. } = &self.tools;
-        let restorer = Restorer { films, frame: place.frame, work: place.work };
-        restorer.film(film.root, &mut self.backend, cancel)
+    fn film(&self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<Film> {
+        let Tools { films, hands, .. } = &self.tools;
+        let restorer = Restorer { films, hands, frame: place.frame, work: place.work };
+        restorer.film(film.root)
     }
 
     fn count(&self, pixels: usize) {
@@ -385,7 +409,7 @@ impl Verifier {
 /// Where a check looks.
 struct Place<'a> {
     piece: &'a Piece,
-    frame: &'a RenderScene,
+    frame: &'a Shot,
     work: Work,
 }
 
@@ -453,6 +477,18 @@ fn unseen(check: &Check, root: Digest) -> Event {
     }
 }
 
+/// The answer to a check of what the farm itself cannot render: films that were not judged are as if they
+/// had never come, and their job ends, for nothing of it can be believed. What was accepted stays.
+fn unrenderable(check: &Check, why: &anyhow::Error) -> Event {
+    let lost: Vec<LeaseId> = match &check.kind {
+        CheckKind::Challenge { film, .. } => vec![film.lease],
+        CheckKind::Trial { films } => films.iter().map(|film| film.lease).collect(),
+        _accepted => return unlooked(check),
+    };
+    let why = format!("the farm's own renderer cannot render it: {why:#}");
+    Event::Unrenderable { job: check.piece.unit.job, leases: lost, why, now_ms: 0 }
+}
+
 /// The answer to a look at a tile's noise.
 fn weighed(check: &Check, is_enough: bool) -> Event {
     let Check { piece, unit_index, .. } = check;
@@ -476,6 +512,9 @@ fn stamped(event: Event, at_ms: u64) -> Event {
             Event::Tried { job, unit_index, films, now_ms: at_ms }
         }
         Event::FilmLost { lease, .. } => Event::FilmLost { lease, now_ms: at_ms },
+        Event::Unrenderable { job, leases, why, .. } => {
+            Event::Unrenderable { job, leases, why, now_ms: at_ms }
+        }
         Event::Weighed { job, unit_index, chunks, is_enough, .. } => {
             Event::Weighed { job, unit_index, chunks, is_enough, now_ms: at_ms }
         }

@@ -3,7 +3,7 @@
 use ledger::account;
 use protocol::view::JobStatus;
 use protocol::{Class, GivenBack, JobId, Steering, Tokens};
-use scheduler::core::{Event, JobPhase, Policy, plan, view};
+use scheduler::core::{Ending, Event, JobPhase, Policy, plan, view};
 use scheduler::money;
 
 use crate::world::{Character, Says, World, public, truth};
@@ -27,7 +27,7 @@ pub fn policy() -> Policy {
 
 /// The same where every film has a twin.
 pub fn paired() -> Policy {
-    Policy { newcomer_units: 0, twin_floor_ppm: 1_000_000, ..policy() }
+    Policy { newcomer_units: 0, verifier_units: 0, twin_floor_ppm: 1_000_000, ..policy() }
 }
 
 /// Two honest nodes of two owners, and one job whose units wait.
@@ -146,6 +146,29 @@ fn films_that_the_disk_lost_are_rendered_anew() {
         lost += world.lost;
     }
     assert!(lost >= 20, "{lost} films lost prove little");
+}
+
+/// A scene that the farm itself cannot render, found out when films of it are checked, or when two that
+/// differ are: the job ends, nobody is blamed, no film that nobody could judge is taken.
+#[test]
+fn what_the_farm_cannot_render_ends_its_job_and_harms_nobody() {
+    let (mut failed, mut given_up) = (0, (0, 0));
+    for seed in 900..924 {
+        let farm = [(1, HONEST), (2, OTHER_CLASS), (3, HONEST), (4, CHEAT)];
+        let mut world = World::new(seed, &farm, paired());
+        world.unrenderable_percent = 4;
+        world.entrusts_percent = 20;
+        world.issue(account::wallet(public(10)), Tokens::from_whole(1_000), 1);
+        let jobs = [1, 2].map(|number| world.order(10, number, 140));
+        run(&mut world, 400);
+        let book = &world.state.book;
+        let is_failed = |job: &&JobId| matches!(&book.jobs[*job].phase, JobPhase::Ended(Ending::Failed(why)) if why == "it hangs");
+        failed += jobs.iter().filter(is_failed).count();
+        let honest = book.nodes.values().filter(|node| node.facts.owner != public(4));
+        assert!(honest.clone().all(|node| !node.barred && node.refused == 0), "seed {seed}");
+        given_up = (given_up.0 + world.given_up.0, given_up.1 + world.given_up.1);
+    }
+    assert!(failed >= 10 && given_up.0 >= 10 && given_up.1 >= 2, "{failed}, {given_up:?}");
 }
 
 #[test]

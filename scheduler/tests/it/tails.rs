@@ -17,7 +17,8 @@ fn farm(nodes: u8) -> (World, JobId) {
     let owners: Vec<_> = (1..=nodes).map(|owner| (owner, HONEST)).collect();
     let market = Rules { per_gray: whole(1_000), floor: whole(500), ..Rules::default() };
     let market = Rules { ceiling: whole(4_000), ..market };
-    let policy = Policy { twin_floor_ppm: 0, newcomer_units: 0, market, ..policy() };
+    let policy =
+        Policy { twin_floor_ppm: 0, newcomer_units: 0, verifier_units: 0, market, ..policy() };
     let mut world = World::new(41, &owners, policy);
     world.issue(account::wallet(public(50)), whole(1_000_000), 1);
     let job = world.order(50, 1, 140);

@@ -23,7 +23,8 @@ fn a_node_cannot_tell_a_twin_by_its_account() {
     runtime().block_on(async {
         let dir = tempfile::tempdir().expect("a folder");
         let all_twins = |config: &mut scheduler::Config| {
-            (config.policy.newcomer_units, config.policy.twin_floor_ppm) = (0, 1_000_000);
+            (config.policy.newcomer_units, config.policy.verifier_units) = (0, 0);
+            config.policy.twin_floor_ppm = 1_000_000;
         };
         let farm = Farm::start(dir.path(), all_twins).await;
         let ticket = &farm.ready.ticket;

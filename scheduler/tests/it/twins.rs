@@ -49,6 +49,38 @@ fn newcomers_are_no_twins_of_newcomers() {
     run(&mut world, 2_000);
 }
 
+/// A name is made within seconds: it makes nobody another person.
+#[test]
+fn one_of_each_pair_is_a_veteran() {
+    let policy = Policy { newcomer_units: 2, twin_floor_ppm: 1_000_000, ..policy() };
+    let mut world = World::new(56, &[(1, HONEST), (2, HONEST), (3, HONEST)], policy);
+    world.issue(account::wallet(public(50)), Tokens::from_whole(1_000), 1);
+    world.order(50, 1, 140);
+    world.settle_all();
+    let work = |world: &mut World, node: usize, units: u32| {
+        for _unit in 0..units {
+            world.work_one(node).expect("work");
+            world.settle_all();
+        }
+    };
+    [0, 1, 2].into_iter().for_each(|node| work(&mut world, node, 2));
+    let (_, films_wanted, boosted) = offer(&world, 1);
+    assert_eq!((films_wanted, boosted), (1, true), "all have names, and nobody is a veteran");
+    work(&mut world, 0, 6);
+    let (begun, films_wanted, boosted) = offer(&world, 1);
+    assert_eq!((films_wanted, boosted), (2, false));
+    grant(&mut world, 1);
+    assert_ne!(offer(&world, 2).0, begun, "who has no more than a name is not the twin");
+    assert_eq!(offer(&world, 0).0, begun, "the veteran is");
+    // And whoever is here is a veteran's.
+    grant(&mut world, 0);
+    let (begun, films_wanted, _) = offer(&world, 0);
+    assert_eq!(films_wanted, 2);
+    grant(&mut world, 0);
+    assert_eq!(offer(&world, 2).0, begun);
+    run(&mut world, 2_000);
+}
+
 /// Two newcomers whose units want twins of the first node, a veteran.
 fn a_veteran_and_two_newcomers(seed: u64) -> World {
     let policy = Policy { newcomer_units: 2, twin_floor_ppm: 0, ..policy() };
@@ -93,8 +125,8 @@ fn a_newcomer_whose_pair_has_left_keeps_nobody_waiting() {
     assert_eq!(offer(&world, 2), (begun, 1, true), "late: without a twin, and looked at closely");
 }
 
-/// A unit begun by a newcomer wants a veteran even after its node has made a name: where none is here,
-/// whoever has a name as well is none to wait for.
+/// A unit begun by a newcomer wants a veteran even after its node has become one: where none is here,
+/// whoever has a name is none to wait for.
 #[test]
 fn a_unit_begun_by_a_newcomer_whose_pair_has_left_keeps_nobody_waiting() {
     let policy = Policy { newcomer_units: 2, twin_floor_ppm: 0, ..policy() };
@@ -144,6 +176,6 @@ fn two_films_of_a_newcomer_wait_at_a_time() {
     let book = &world.state.book;
     assert_eq!(book.nodes[&newcomer].accepted_for_others, 1, "the one that was looked at closely");
     let waiting = book.nodes[&newcomer].leases.iter().map(|lease| &book.leases[lease]);
-    assert!(waiting.clone().all(|lease| lease.of_newcomer && lease.has_passed()));
+    assert!(waiting.clone().all(|lease| !lease.of_veteran && lease.has_passed()));
     assert_eq!(waiting.count(), 2);
 }

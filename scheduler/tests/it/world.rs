@@ -125,6 +125,10 @@ pub struct World {
     pub loses_percent: u64,
     /// How many it has lost.
     pub lost: u32,
+    /// Checks of films that the farm itself cannot render, of a hundred.
+    pub unrenderable_percent: u64,
+    /// Challenges, and trials, that were given up for it.
+    pub given_up: (u32, u32),
     /// Whether nodes come back with other equipment, or without.
     pub reequips: bool,
     /// Leases, and looks at others' films, of jobs that are not for every node.
@@ -202,6 +206,8 @@ impl World {
             faults_percent: 0,
             loses_percent: 0,
             lost: 0,
+            unrenderable_percent: 0,
+            given_up: (0, 0),
             reequips: false,
             chosen: 0,
             owners_act: false,

@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use farm_node::worker::{Patience, Setup, Worker};
-use farm_node::{BackendChoice, Frame, Seen, Sight};
 use protocol::{RenderSettings, SceneId, Size};
 use renderer::{Cancel, Pose};
+use sandbox::{BackendChoice, Frame, Patience, Seen, Setup, Sight, Worker};
 
 /// Steps of an orbit: once around.
 const STEPS: u32 = 60;
@@ -38,11 +37,9 @@ fn main() {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let setup = Setup {
         backend: BackendChoice::Cpu,
-        software_gpu: false,
-        gpu: None,
-        threads: None,
         memory_bytes: 4 << 30,
         limit_bytes: 6 << 30,
+        ..Setup::default()
     };
     let program = env!("CARGO_BIN_EXE_tessera").into();
     let mut worker = Worker::start(program, setup, Patience::default()).expect("a worker starts");
@@ -88,7 +85,7 @@ impl View {
         samples: u32,
         step: u32,
         cancel: &Cancel,
-    ) -> Result<Seen, farm_node::RenderFault> {
+    ) -> Result<Seen, sandbox::RenderFault> {
         let Pose { eye, target, vfov_degrees } = self.pose;
         let (sin, cos) = (std::f32::consts::TAU * step as f32 / STEPS as f32).sin_cos();
         let [x, y, z] = [0, 1, 2].map(|axis: usize| eye[axis] - target[axis]);

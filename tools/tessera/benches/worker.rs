@@ -6,10 +6,9 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use farm_node::worker::{Patience, Setup, Worker};
-use farm_node::{BackendChoice, Frame, Order};
 use protocol::{Batch, Rect, RenderSettings, Size};
 use renderer::{Backend as _, Cancel, CpuBackend, Work};
+use sandbox::{BackendChoice, Frame, Order, Patience, Setup, Worker};
 
 /// Rounds; the shortest of each is compared, since other programs only ever add.
 const ROUNDS: u32 = 5;
@@ -18,11 +17,10 @@ fn main() {
     let threads = NonZeroUsize::new(1);
     let setup = Setup {
         backend: BackendChoice::Cpu,
-        software_gpu: false,
-        gpu: None,
         threads,
         memory_bytes: 4 << 30,
         limit_bytes: 6 << 30,
+        ..Setup::default()
     };
     let begin = Instant::now();
     let program = env!("CARGO_BIN_EXE_tessera").into();

@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use farm_node::BackendChoice;
 use film::{Film, Sums};
 use gpu::{GpuBackend, GpuOptions, OpenError};
 use protocol::Batch;
 use renderer::{Backend, Cancel, CpuBackend, RenderError, RenderScene, Work};
+use sandbox::BackendChoice;
 
 use crate::exit::{Exit, fail};
 use crate::values;

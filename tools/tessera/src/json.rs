@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use farm_node::worker::{Confinement, Raised, Standing};
 use protocol::view::{FarmView, JobSummary, LedgerCheck, NodeView, StatementRow, WalletView};
 use protocol::{
     CameraChoice, Class, JobId, JobSpec, NoiseTarget, Pool, Quote, Shot, Tokens, TransferId,
     ViewIndex,
 };
+use sandbox::{Confinement, Raised, Standing};
 use serde_json::{Value, json};
 
 use crate::download::Downloaded;

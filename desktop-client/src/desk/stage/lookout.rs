@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use bytes::Bytes;
-use farm_node::worker::Worker;
-use farm_node::{BackendChoice, Frame, RenderFault, Seen, Sight};
 use protocol::{RenderSettings, SceneId};
 use renderer::{Cancel, RenderError};
+use sandbox::{BackendChoice, Frame, RenderFault, Seen, Sight, Worker};
 
 use super::ladder::{self, Pace};
 use crate::desk::{Outlet, capital, chain};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ledger::{Code, Link, Transfer, account};
-use protocol::{Digest, JobId, Tokens};
+use protocol::{Digest, JobId, LeaseId, Tokens};
 
 use super::{dispute, lease, node, quiet, stake, steering, verdict};
 use crate::core::event::{Effect, Ordered};
@@ -185,6 +185,33 @@ pub(super) fn close(
         verdict::consider(state, id, unit_index, now_ms, effects);
     }
     end_if_over(state, id, now_ms, effects);
+}
+
+/// Ends a job of which films cannot be judged: they are as if they had never come.
+pub(super) fn give_up(
+    state: &mut State,
+    id: JobId,
+    leases: &[LeaseId],
+    why: String,
+    now_ms: u64,
+    effects: &mut Vec<Effect>,
+) {
+    let of_it = |lease: &&LeaseId| state.book.leases.get(lease).is_some_and(|it| it.job == id);
+    let unjudged: Vec<LeaseId> = leases.iter().filter(of_it).copied().collect();
+    // All of a trial at once: of two films that differ neither is to be taken for good.
+    let mut units = BTreeSet::new();
+    for &lease in &unjudged {
+        // What a verifier has said of it can be looked at no more.
+        state.book.audits.retain(|(other, _round), _| *other != lease);
+        units.extend(lease::withdraw(state, lease, effects).map(|lease| lease.unit_index));
+    }
+    close(state, id, Ending::Failed(why), now_ms, effects);
+    for unit_index in units {
+        verdict::consider(state, id, unit_index, now_ms, effects);
+    }
+    if state.book.jobs.contains_key(&id) {
+        end_if_over(state, id, now_ms, effects);
+    }
 }
 
 /// Whether a lease is the one that its node is at: the first of those that it has not answered.

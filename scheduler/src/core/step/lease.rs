@@ -78,7 +78,7 @@ pub(super) fn grant(state: &mut State, grant: &Grant, now_ms: u64, effects: &mut
         class: book.nodes.get(&grant.node).and_then(|node| node.class).unwrap_or(Class::Exact),
         boosted: grant.boosted,
         of_any: is_of_any,
-        of_newcomer: !book.has_name(&book.nodes[&grant.node]),
+        of_veteran: book.is_veteran(&book.nodes[&grant.node]),
         granted_ms: now_ms,
         before: book.nodes[&grant.node].granted,
         expected_ms: needs_ms.map_or(u64::MAX, |ms| now_ms.saturating_add(ms)),

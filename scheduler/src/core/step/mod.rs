@@ -123,6 +123,9 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             artist::drop_scene(&mut state.book, artist, scene);
         }
         Event::Covered { job, .. } => job::cover(state, job, out),
+        Event::Unrenderable { job, leases, why, now_ms } => {
+            job::give_up(state, job, &leases, why, now_ms, out);
+        }
         Event::Repriced { base_per_gray, now_ms } => {
             node::reprice(&mut state.book, base_per_gray, now_ms);
         }

@@ -1,7 +1,6 @@
 //! An artist's requests: quotes, orders, news, films.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use ledger::account;
@@ -10,14 +9,13 @@ use protocol::{
     BackendKind, Digest, Footprint, JobId, JobSpec, Needs, Offer, Order, Piece, PublicKey, Quote,
     Reach, Reply, SceneId, Selection, Shot, Signed, Steering, Unit, limits,
 };
-use renderer::{Cancel, Work};
+use renderer::Work;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Bytes, Door, blocking, chain, internal, refused};
 use crate::core::{Book, Demand, Ending, Event, Job, JobPhase, Ordered, Quoted, State, kept, view};
 use crate::quote::{self, Terms};
-use crate::shell::assay::AssayError;
-use crate::shell::frames::FrameError;
+use crate::shell::hands::{Cause, frame_of};
 use crate::shell::restore::Restorer;
 use crate::split::{self, Kept};
 
@@ -64,15 +62,19 @@ impl Door {
                 self.desk.ask(move |desk| kept(&desk.state().book, caller, &spec).map(drop));
             sound.await?.map_err(|error| bad_request(&error))?;
         }
-        let _turn = self.renders.acquire().await;
-        let (frames, assays, probed) = (self.frames.clone(), self.assays.clone(), spec.clone());
-        let probe = blocking(move || assays.assay(&frames, &probed)).await?;
-        let probe = probe.map_err(|error| match error {
-            AssayError::Frame(FrameError::Store { .. }) => {
-                internal("the scene cannot be read", error)
+        let turn = self.probes.acquire().await;
+        let (assays, probed) = (self.assays.clone(), spec.clone());
+        let probe = blocking(move || assays.assay(&probed)).await?;
+        drop(turn);
+        let probe = probe.map_err(|error| match error.cause() {
+            Cause::Scene => refused(RefusedCode::BadScene, chain(&error)),
+            // Twice in a row, and with nothing beside it.
+            Cause::Passing if error.is_too_large() => refused(RefusedCode::BadScene, chain(&error)),
+            Cause::Farm => internal("the scene cannot be probed", error),
+            Cause::Passing | Cause::Stopped => {
+                let message = format!("the scene was not probed; ask again: {}", chain(&error));
+                refused(RefusedCode::Busy, message)
             }
-            AssayError::Reference(_) => internal("the scene cannot be weighed", error),
-            error => refused(RefusedCode::BadScene, chain(&error)),
         })?;
         let prices = self.config.prices();
         let quoted = self
@@ -336,16 +338,12 @@ impl Door {
     /// An accepted film that the disk has lost, rendered again.
     async fn restored(&self, root: Digest, piece: Piece) -> Result<Vec<u8>, Refused> {
         let _turn = self.renders.acquire().await;
-        let (films, frames, backend) =
-            (self.films.clone(), self.frames.clone(), self.backend.clone());
+        let (films, hands) = (self.films.clone(), self.hands.clone());
         let restored = blocking(move || {
-            let frame = frames.frame(piece.scene, &piece.settings, piece.time_s)?;
             let work = Work { rect: piece.rect, batch: piece.unit.batch };
-            let restorer = Restorer { films: &films, frame: &frame, work };
-            // A backend is whole after any panic: it holds threads and tables.
-            let mut backend = backend.lock().unwrap_or_else(PoisonError::into_inner);
-            let film = restorer.film(root, &mut backend, &Cancel::default())?;
-            Ok::<_, anyhow::Error>(film.to_bytes())
+            let frame = frame_of(&piece);
+            let restorer = Restorer { films: &films, hands: &hands, frame: &frame, work };
+            Ok::<_, anyhow::Error>(restorer.film(root)?.to_bytes())
         });
         restored.await?.map_err(|error| internal("the film is damaged and was not restored", error))
     }

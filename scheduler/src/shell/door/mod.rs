@@ -38,7 +38,7 @@ use super::assay::Assays;
 use super::by_hash::ByHash;
 use super::depot::SceneDepot;
 use super::desk::{DeskHandle, Stopped};
-use super::frames::Frames;
+use super::hands::Hands;
 use super::sweep::SceneUses;
 use super::till::TillHandle;
 use crate::config::Config;
@@ -68,7 +68,7 @@ pub(super) struct Door {
     pub(super) givers: Givers,
     /// When they were last asked for.
     pub(super) scene_uses: Arc<SceneUses>,
-    pub(super) frames: Arc<Frames>,
+    pub(super) hands: Arc<Hands>,
     pub(super) films: Arc<ByHash>,
     pub(super) evidence: Arc<ByHash>,
     /// Golden frames that nodes were asked for.
@@ -79,8 +79,10 @@ pub(super) struct Door {
     pub(super) turnstile: Turnstile,
     /// Renders golden frames, with all threads.
     pub(super) backend: Arc<Mutex<CpuBackend>>,
-    /// Probes and golden frames: one at a time.
+    /// Golden frames, and films that the disk has lost: one at a time.
     pub(super) renders: Semaphore,
+    /// Probes that are made.
+    pub(super) probes: Semaphore,
     /// The last look at the whole ledger: one at a time, and shared for a while.
     pub(super) ledger_check: LedgerChecks,
     /// Proves what the ledger holds.
@@ -208,16 +210,7 @@ fn internal(what: &str, error: impl Into<anyhow::Error>) -> Refused {
     refused(RefusedCode::Internal, format!("{what}; the scheduler's log says why"))
 }
 
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
-}
+pub(super) use protocol::chain;
 
 /// Runs `work` on a thread that may block.
 async fn blocking<R: Send + 'static>(

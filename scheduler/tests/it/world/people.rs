@@ -203,6 +203,13 @@ impl World {
             self.apply(Event::FilmLost { lease, now_ms });
             return;
         }
+        if unjudged.is_some()
+            && self.unrenderable_percent > 0
+            && self.dice.percent(self.unrenderable_percent)
+        {
+            self.give_up(&check);
+            return;
+        }
         match check.kind {
             CheckKind::Challenge { film, challenge } => {
                 let round = challenge.round;
@@ -275,6 +282,25 @@ impl World {
                 self.apply(Event::Tried { job, unit_index, films, now_ms });
             }
         }
+    }
+
+    /// The farm cannot render what a check asks for: its films are neither good nor bad.
+    fn give_up(&mut self, check: &Check) {
+        let leases: Vec<LeaseId> = match &check.kind {
+            CheckKind::Challenge { film, .. } => vec![film.lease],
+            CheckKind::Trial { films } => films.iter().map(|film| film.lease).collect(),
+            _ => Vec::new(),
+        };
+        let on_trial = leases.len() > 1;
+        match on_trial {
+            false => self.given_up.0 += 1,
+            true => self.given_up.1 += 1,
+        }
+        self.settled.extend(&leases);
+        let (job, why) = (check.piece.unit.job, "it hangs".to_owned());
+        self.apply(Event::Unrenderable { job, leases, why, now_ms: self.now_ms });
+        let unit = &self.state.book.jobs[&job].units[check.unit_index as usize];
+        assert!(!on_trial || unit.accepted.is_none(), "one of two that differ was accepted");
     }
 
     /// A node hands in films that trip every wire, until it is barred.

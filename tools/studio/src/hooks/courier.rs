@@ -1,10 +1,10 @@
 //! Who sends what is due.
 
 use std::collections::{BTreeSet, HashMap};
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::chain;
 use reqwest::{Client, Response, redirect};
 use serde_json::json;
 use tokio::sync::{Notify, watch};
@@ -282,17 +282,6 @@ async fn begin_of(mut answer: Response) -> String {
     let text = String::from_utf8_lossy(&bytes);
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.trim().chars().take(ANSWER_CHARS_MAX).map(plain).collect()
-}
-
-/// An error with its causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn milliseconds(time: Duration) -> u64 {

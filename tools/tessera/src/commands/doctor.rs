@@ -5,10 +5,9 @@ mod checks;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use farm_node::BackendChoice;
-use farm_node::worker::Setup;
 use gpu::{AdapterKind, AdapterSummary};
 use renderer::Backend as _;
+use sandbox::{BackendChoice, Setup};
 use transport::identity;
 
 use self::checks::{Check, State};
@@ -111,8 +110,8 @@ fn setup(args: &DoctorArgs) -> anyhow::Result<Setup> {
     let (backend, gpu) = (args.backend.choice()?, args.backend.gpu.clone());
     let (software_gpu, threads) = (args.backend.software_gpu, args.backend.threads);
     let threads = threads.or_else(|| std::thread::available_parallelism().ok());
-    let (memory_bytes, limit_bytes) = farm_node::worker::default_memory_bytes();
-    Ok(Setup { backend, software_gpu, gpu, threads, memory_bytes, limit_bytes })
+    let (memory_bytes, limit_bytes) = sandbox::default_memory_bytes();
+    Ok(Setup { backend, software_gpu, gpu, threads, memory_bytes, limit_bytes, plain: false })
 }
 
 fn describe(adapter: &AdapterSummary) -> String {

@@ -153,7 +153,7 @@ impl MannersArgs {
 
 /// Is the process that renders for a node.
 pub fn work() -> Exit {
-    if farm_node::worker::run() == ExitCode::SUCCESS { Exit::Done } else { Exit::Failed }
+    if farm_node::worker() == ExitCode::SUCCESS { Exit::Done } else { Exit::Failed }
 }
 
 /// Ways to cheat, as typed.
@@ -229,7 +229,7 @@ fn config(args: &NodeArgs) -> anyhow::Result<Config> {
     config.gpu_memory_bytes = args.gpu_memory.map(|count| u64::from(count.get()) * GIGABYTE);
     config.verify = !args.no_verify;
     if !args.no_sandbox {
-        config.worker = Some(std::env::current_exe().context("our own program is not found")?);
+        config.worker = Some(sandbox::own_program().context("our own program is not found")?);
     }
     if let Some(gigabytes) = args.memory {
         let bytes = u64::from(gigabytes.get()) << 30;

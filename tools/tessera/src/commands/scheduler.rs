@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueHint};
 use scheduler::{Config, ConfigError, Database, News, Ready};
 
@@ -72,6 +73,10 @@ struct RunArgs {
     /// Settings, TOML
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
+    /// Read and render scenes in the process that has the farm's keys and its ledger, instead of ones
+    /// that are locked in: a scene that breaks the renderer then has them
+    #[arg(long)]
+    no_sandbox: bool,
     /// Print the settings as they would be used, and stop
     #[arg(long)]
     print_config: bool,
@@ -195,6 +200,9 @@ fn config(args: &RunArgs) -> anyhow::Result<Config> {
         None => Config::default(),
     };
     config.data_dir = args.data.clone().expect("invariant: it is required without a subcommand");
+    if !args.no_sandbox {
+        config.worker = Some(sandbox::own_program().context("our own program is not found")?);
+    }
     if let Some(bind) = args.bind {
         config.bind = bind;
     }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use farm_node::worker::{Patience, Worker, WorkerError};
-use farm_node::{Frame, Order, RenderFault, Seen, Sight};
 use half::f16;
 use protocol::{Batch, RenderSettings, Size};
 use renderer::{Cancel, RenderError, Work};
+use sandbox::{Frame, Order, Patience, RenderFault, Seen, Sight, Worker, WorkerError};
 
 use crate::sandbox::{package, setup, worker, worker_with};
 

@@ -7,12 +7,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use farm_node::worker::{
-    Attempt, Outcome, Patience, Setup, Standing, Trial, Wall, Worker, WorkerError,
-};
-use farm_node::{BackendChoice, Frame, Order, RenderFault};
 use protocol::{Batch, Rect, RenderSettings, Size};
 use renderer::{Backend as _, Cancel, CpuBackend, RenderError, Work};
+use sandbox::{
+    Attempt, BackendChoice, Frame, Order, Outcome, Patience, RenderFault, Setup, Standing, Trial,
+    Wall, Worker, WorkerError,
+};
 use scene::{Mesh, Node, Primitive, Scene};
 
 fn program() -> PathBuf {
@@ -22,11 +22,10 @@ fn program() -> PathBuf {
 pub fn setup() -> Setup {
     Setup {
         backend: BackendChoice::Cpu,
-        software_gpu: false,
-        gpu: None,
         threads: NonZeroUsize::new(1),
         memory_bytes: 1 << 30,
         limit_bytes: 2 << 30,
+        ..Setup::default()
     }
 }
 

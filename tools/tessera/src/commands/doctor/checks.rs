@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use farm_node::cards::Card;
 use farm_node::health::{self, Health};
 use farm_node::manners;
-use farm_node::worker::{Attempt, Outcome, Patience, Setup, Trial, Worker};
+use sandbox::{Attempt, Outcome, Patience, Setup, Trial, Worker};
 use serde_json::{Value, json};
 
 use crate::door;
@@ -98,7 +98,7 @@ pub fn machine(setup: &Setup, data: &Path) -> Vec<Check> {
 }
 
 fn worker(setup: &Setup) -> anyhow::Result<Worker> {
-    let program = std::env::current_exe().context("our own program is not found")?;
+    let program = sandbox::own_program().context("our own program is not found")?;
     Ok(Worker::start(program, setup.clone(), Patience::default())?)
 }
 

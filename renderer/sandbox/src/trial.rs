@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::Trial;
+use crate::wire::Trial;
 
 /// An attempt and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +40,8 @@ pub(crate) fn attempts(trial: &Trial) -> Vec<Attempt> {
     let wait = Duration::from_secs(1);
     attempt("open a TCP connection", TcpStream::connect_timeout(&trial.address, wait).map(drop));
     attempt("open a UDP socket", UdpSocket::bind((trial.address.ip(), 0)).map(drop));
-    attempt("read the node's file", read_some(&trial.file));
-    attempt("list the node's folder", fs::read_dir(&trial.folder).map(drop));
+    attempt("read its keeper's file", read_some(&trial.file));
+    attempt("list its keeper's folder", fs::read_dir(&trial.folder).map(drop));
     let path = trial.folder.join("written-by-the-worker");
     attempt("write a file", fs::write(&path, "out"));
     drop(fs::remove_file(&path));
@@ -59,11 +59,11 @@ fn unix(attempt: &mut impl FnMut(&str, io::Result<()>)) {
 
     attempt("open a Unix socket", UnixDatagram::unbound().map(drop));
     let Some(parent) = rustix::process::getppid() else { return };
-    attempt("signal the node", rustix::process::test_kill_process(parent).map_err(Into::into));
+    attempt("signal its keeper", rustix::process::test_kill_process(parent).map_err(Into::into));
     #[cfg(target_os = "linux")]
     {
         let memory = format!("/proc/{}/mem", parent.as_raw_nonzero());
-        attempt("look into the node's memory", File::open(memory).map(drop));
+        attempt("look into its keeper's memory", File::open(memory).map(drop));
         attempt("make a namespace", namespace());
     }
 }
@@ -108,7 +108,7 @@ mod tests {
         let trial = Trial { address, file, folder: folder.path().to_owned() };
         for Attempt { what, outcome } in attempts(&trial) {
             // These two depend on whose process this is.
-            if what != "look into the node's memory" && what != "make a namespace" {
+            if what != "look into its keeper's memory" && what != "make a namespace" {
                 assert_eq!(outcome, Outcome::Done, "{what}");
             }
         }

@@ -1,10 +1,10 @@
-//! What a node and its worker say to each other, and how it lies on the pipe.
+//! What a keeper and its worker say to each other, and how it lies on the pipe.
 //!
 //! ```text
 //! head length, u32 LE | body length, u64 LE | head: postcard | body: a package, a film, sums, a view
 //! ```
 //!
-//! A worker believes its node. A node does not believe its worker, in which a scene may have taken
+//! A worker believes its keeper. A keeper does not believe its worker, in which a scene may have taken
 //! over: lengths are limits before anything is read, and memory grows with what really comes.
 
 use std::io::{self, Read, Write};
@@ -14,13 +14,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use protocol::DecodeError;
-use protocol::{Batch, Rect, RenderSettings, Spots, decode, encode, limits};
+use protocol::{Batch, Engine, Rect, RenderSettings, Spots, decode, encode, limits};
 use serde::{Deserialize, Serialize};
 
-use super::confinement::Confinement;
-use super::trial::Attempt;
-use crate::config::BackendChoice;
-use crate::easel::{Frame, SEEN_PIXEL_BYTES, SIGHT_PIXELS_MAX, Sight};
+use crate::confinement::Confinement;
+use crate::easel::{Frame, Probed, Probing, SEEN_PIXEL_BYTES, SIGHT_PIXELS_MAX, Sight};
+use crate::hand::BackendChoice;
+use crate::trial::Attempt;
 
 /// Most bytes of a head: a verification lease of a hundred thousand pixels is below a megabyte.
 const HEAD_BYTES_MAX: usize = 4 << 20;
@@ -28,7 +28,7 @@ const HEAD_BYTES_MAX: usize = 4 << 20;
 const LENGTHS_BYTES: usize = 12;
 
 /// How a worker is set up: the first that it is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Setup {
     /// What renders.
     pub backend: BackendChoice,
@@ -38,13 +38,16 @@ pub struct Setup {
     pub gpu: Option<String>,
     /// Threads of the CPU backend; all cores without it.
     pub threads: Option<NonZeroUsize>,
+    /// Whether the CPU backend computes one value at a time, by the plainest code path there is: which
+    /// gives the same bits, and shares least with the others.
+    pub plain: bool,
     /// Memory for prepared scenes, bytes.
     pub memory_bytes: u64,
     /// Memory of the whole process, bytes, beyond which it gets none.
     pub limit_bytes: u64,
 }
 
-/// What a node asks of its worker, one after the other; only [`Ask::Cancel`] comes in between.
+/// What a keeper asks of its worker, one after the other; only [`Ask::Cancel`] comes in between.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Ask {
     /// Confine yourself and open the backend.
@@ -58,10 +61,12 @@ pub(crate) enum Ask {
     /// A film; the package is the body where `packed`.
     Film { number: u64, frame: Frame, rect: Rect, batch: Batch, packed: bool },
     /// Pixels of films; the package is the body where `packed`.
-    Spots { frame: Frame, spots: Vec<Spots>, packed: bool },
+    Spots { number: u64, frame: Frame, spots: Vec<Spots>, packed: bool },
+    /// What are a frame's rays? The package is the body where `packed`.
+    Probe { number: u64, probing: Probing, packed: bool },
     /// More of a view, and a look at it; the package is the body where `packed`.
     Look { number: u64, sight: Sight, packed: bool },
-    /// The film or view of this number is not wanted any more.
+    /// What has this number is not wanted any more.
     Cancel { number: u64 },
     /// Try to break out, and say what came of it.
     Break(Trial),
@@ -72,19 +77,19 @@ pub(crate) enum Ask {
 pub struct Trial {
     /// Where somebody listens for TCP connections.
     pub address: SocketAddr,
-    /// A file that the node can read.
+    /// A file that its keeper can read.
     pub file: PathBuf,
-    /// A folder that the node can write to.
+    /// A folder that its keeper can write to.
     pub folder: PathBuf,
 }
 
-/// What a worker tells its node.
+/// What a worker tells its keeper.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Told {
     /// What it has locked itself in with, before any byte of a scene.
     Confined(Confinement),
-    /// The backend is open.
-    Opened { description: String, on_gpu: bool },
+    /// The backend is open, and renders the bits of this engine.
+    Opened { description: String, on_gpu: bool, engine: Engine },
     /// A part of what was asked is done.
     Progress,
     /// Metered rays a second.
@@ -97,6 +102,8 @@ pub(crate) enum Told {
     Film,
     /// Sums of so many entries; the body holds them one after the other.
     Sums,
+    /// A frame's rays.
+    Probed(Probed),
     /// So many samples of a view, and what they took; the body holds their means, half floats in
     /// little-endian bytes.
     Seen { samples: u32, prepare: Duration, render: Duration },
@@ -137,7 +144,7 @@ pub enum WireError {
     Unknown(#[source] DecodeError),
 }
 
-/// Most bytes of a body that a node takes: a film or a view.
+/// Most bytes of a body that a keeper takes: a film or a view.
 pub(crate) const TOLD_BODY_BYTES_MAX: u64 = {
     let (film, view) = (limits::FILM_BYTES_MAX as u64, SIGHT_PIXELS_MAX * SEEN_PIXEL_BYTES as u64);
     if film > view { film } else { view }

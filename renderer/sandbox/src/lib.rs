@@ -1,17 +1,22 @@
-//! A process that unpacks, prepares and renders, and can do nothing else.
+//! Scenes of strangers, read and rendered where they can do no harm.
 //!
-//! Scenes come from strangers, and what reads them is large. So the node, which has keys and a
-//! network, never reads one: it starts its own program as a worker, which locks itself in (see
+//! What reads scenes is large, and who sends them is unknown. So whoever has keys and a network, a node
+//! or a scheduler, never reads one: it starts its own program as a worker, which locks itself in (see
 //! [`Confinement`]) before it is given a byte of a scene, and talks to it over a pipe. A worker that
 //! dies, hangs or talks nonsense is replaced; a scene that ends two is not rendered again.
 //!
 //! ```text
-//! node: keys, network, leases, films ──Ask──► worker: unpack, prepare, render
-//!                                    ◄─Told──
+//! keeper: keys, network, films ──Ask──► worker: unpack, prepare, render
+//!                              ◄─Told──
 //! ```
+//!
+//! A [`Hand`] is such a worker, or, for tests and for who trusts what he is sent, this process.
 
 mod confinement;
+mod easel;
+mod hand;
 mod keeper;
+mod memory;
 mod process;
 mod reins;
 mod serve;
@@ -19,10 +24,12 @@ mod trial;
 mod wire;
 
 pub use confinement::{Confinement, Raised, Standing, Wall};
+pub use easel::{Frame, Order, Probed, Probing, RenderFault, Seen, Sight};
+pub use hand::{BackendChoice, Hand, Open, OpenError, open_cpu};
 pub use keeper::{Patience, Worker};
+pub use memory::{default_memory_bytes, half_bytes};
 pub use process::WorkerError;
-pub use reins::Reins;
-pub(crate) use reins::Rest;
+pub use reins::{Reins, Rest};
 pub use serve::run;
 pub use trial::{Attempt, Outcome};
 pub use wire::{Setup, Trial, WireError};
@@ -37,16 +44,18 @@ fn plain(words: &str) -> String {
     shown.trim().to_owned()
 }
 
-/// Memory for prepared scenes, and of the whole worker, where nothing else is asked for: half of
-/// the machine's, and half as much again. Bytes.
-#[must_use]
-pub fn default_memory_bytes() -> (u64, u64) {
-    let half = crate::memory::half_bytes();
-    (half, half.saturating_add(half / 2))
+/// This program, to be started again as a worker: on Linux even where its file was replaced by another
+/// release meanwhile.
+///
+/// # Errors
+/// The system does not tell.
+pub fn own_program() -> std::io::Result<std::path::PathBuf> {
+    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
 
 /// What a panic says.
-pub(crate) fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+#[must_use]
+pub fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without words".to_owned())

@@ -8,17 +8,16 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use protocol::chain;
 use renderer::{Cancel, RenderError, Work};
 
-use super::confinement::{Profile, confine};
-use super::trial::attempts;
-use super::wire::{self, ASK_BODY_BYTES_MAX, Ask, Setup, Told, WireError};
-use crate::backend;
-use crate::config::BackendChoice;
+use crate::confinement::{Profile, confine};
 use crate::easel::{Easel, Order, RenderFault, SEEN_PIXEL_BYTES, Seen};
-use crate::session::chain;
+use crate::hand::{BackendChoice, Open};
+use crate::trial::attempts;
+use crate::wire::{self, ASK_BODY_BYTES_MAX, Ask, Told, WireError};
 
-/// The film or view that is being rendered, as its node may cancel it.
+/// What is being rendered, as the keeper may cancel it.
 type Current = Arc<Mutex<Option<(u64, Arc<Cancel>)>>>;
 
 /// An order with its body, and what it is cancelled by.
@@ -28,13 +27,16 @@ struct Asked {
     cancel: Arc<Cancel>,
 }
 
-/// Is a worker until the node closes its standard input: the body of the hidden command `worker`.
+/// Is a worker until its keeper closes its standard input: the body of the hidden command `worker`.
 ///
 /// To be called before any thread is started or file opened. Standard output is the pipe to the
-/// node; whatever else would print goes to standard error.
+/// keeper; whatever else would print goes to standard error.
 #[must_use]
-pub fn run() -> ExitCode {
-    match serve() {
+pub fn run(open: Open) -> ExitCode {
+    // Started as `/proc/self/exe` it would be called `exe` in lists of processes.
+    #[cfg(target_os = "linux")]
+    let _unnamed = rustix::thread::set_name(c"tessera-worker");
+    match serve(open) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{}", chain(&error));
@@ -43,8 +45,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn serve() -> Result<(), WireError> {
-    // The node speaks first, and is believed.
+fn serve(open: Open) -> Result<(), WireError> {
+    // The keeper speaks first, and is believed.
     let (first, _none) = match wire::read(io::stdin().lock(), 0) {
         Err(WireError::Ended) => return Ok(()),
         read => read?,
@@ -59,12 +61,13 @@ fn serve() -> Result<(), WireError> {
     let confined = confine(profile, setup.limit_bytes);
     let mut pipe = own_output().map_err(WireError::Pipe)?;
     tell(&mut pipe, &Told::Confined(confined))?;
-    let mut easel = match open(&setup) {
+    let mut easel = match Easel::new(setup, open) {
         Ok(easel) => easel,
         Err(error) => return tell(&mut pipe, &Told::NoBackend(chain(&error))),
     };
     let (description, on_gpu) = (easel.description(), easel.is_on_gpu());
-    tell(&mut pipe, &Told::Opened { description, on_gpu })?;
+    let engine = renderer::ENGINE;
+    tell(&mut pipe, &Told::Opened { description, on_gpu, engine })?;
     let orders = listen();
     while let Ok(Asked { ask, body, cancel }) = orders.recv() {
         let mut lost = Ok(());
@@ -78,12 +81,6 @@ fn serve() -> Result<(), WireError> {
         wire::write(&mut pipe, &told, &body)?;
     }
     Ok(())
-}
-
-fn open(setup: &Setup) -> Result<Easel, backend::OpenBackendError> {
-    let of = setup.clone();
-    let opener = move || backend::open(of.backend, of.software_gpu, of.gpu.as_deref(), of.threads);
-    Easel::new(Box::new(opener), setup.memory_bytes)
 }
 
 /// Standard output for ourselves alone: what libraries print must not get among our words.
@@ -103,8 +100,8 @@ fn tell(pipe: impl Write, told: &Told) -> Result<(), WireError> {
     wire::write(pipe, told, &[])
 }
 
-/// Reads what the node asks on a thread of its own, so that a film can be cancelled. When the node
-/// is gone, so is the process, whatever it is at.
+/// Reads what is asked on a thread of its own, so that it can be cancelled. When the keeper is gone, so
+/// is the process, whatever it is at.
 fn listen() -> Receiver<Asked> {
     let (sender, orders) = sync_channel(1);
     std::thread::spawn(move || {
@@ -127,7 +124,11 @@ fn listen() -> Receiver<Asked> {
                 continue;
             }
             let cancel = Arc::new(Cancel::default());
-            if let Ask::Film { number, .. } | Ask::Look { number, .. } = ask {
+            if let Ask::Film { number, .. }
+            | Ask::Spots { number, .. }
+            | Ask::Probe { number, .. }
+            | Ask::Look { number, .. } = ask
+            {
                 *current = Some((number, cancel.clone()));
             }
             drop(current);
@@ -153,7 +154,7 @@ fn answer(
         Ok(Err(fault)) => (fault_told(&fault), Vec::new()),
         Err(panic) => {
             easel.recover();
-            let fault = RenderFault::Panicked(super::words_of(&*panic));
+            let fault = RenderFault::Panicked(crate::words_of(&*panic));
             (fault_told(&fault), Vec::new())
         }
     }
@@ -178,11 +179,15 @@ fn done(
             let film = easel.film(&order, packed.then_some(body), cancel, progress)?;
             Ok(film.map_or((Told::PackageNeeded, Vec::new()), |film| (Told::Film, film.to_bytes())))
         }
-        Ask::Spots { frame, spots, packed } => {
-            let sums = easel.spots(&frame, &spots, packed.then_some(body), progress)?;
+        Ask::Spots { number: _, frame, spots, packed } => {
+            let sums = easel.spots(&frame, &spots, packed.then_some(body), cancel, progress)?;
             Ok(sums.map_or((Told::PackageNeeded, Vec::new()), |sums| {
                 (Told::Sums, sums.iter().flat_map(film::Sums::to_bytes).collect())
             }))
+        }
+        Ask::Probe { number: _, probing, packed } => {
+            let probed = easel.probe(&probing, packed.then_some(body), cancel, progress)?;
+            bare(probed.map_or(Told::PackageNeeded, Told::Probed))
         }
         Ask::Look { number: _, sight, packed } => {
             let seen = easel.look(&sight, packed.then_some(body), cancel, progress)?;

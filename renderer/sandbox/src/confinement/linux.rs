@@ -56,10 +56,18 @@ pub(crate) fn confine(profile: Profile, limit_bytes: u64) -> Confinement {
     walls.note(Wall::Environment, environment());
     walls.note(Wall::Session, said(rustix::process::setsid(), "its own, no terminal"));
     let orphan = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    walls.note(Wall::Orphan, said(orphan, "killed when the node ends"));
+    walls.note(Wall::Orphan, said(orphan, "killed when its keeper ends"));
     walls.note(Wall::Descriptors, descriptors());
-    let memory = limit(Resource::Data, limit_bytes);
-    walls.note(Wall::Memory, memory.map(|()| format!("{} MiB of data", limit_bytes >> 20)));
+    let words = format!("{} MiB of data", limit_bytes >> 20);
+    match (limit(Resource::Data, limit_bytes), goes_first()) {
+        (Ok(()), Ok(())) => {
+            walls.note(Wall::Memory, Ok(format!("{words}; the first to go where there is none")));
+        }
+        (Ok(()), Err(why)) => {
+            walls.note_part(Wall::Memory, format!("{words}; others may go first ({why})"));
+        }
+        (Err(why), _) => walls.note(Wall::Memory, Err(why)),
+    }
     walls.note(Wall::Limits, limits(profile));
     walls.note(Wall::Network, network());
     walls.note(Wall::Privileges, privileges());
@@ -80,7 +88,7 @@ fn said<T>(outcome: rustix::io::Result<T>, words: &str) -> Result<String, String
     outcome.map(|_done| words.to_owned()).map_err(|error| error.to_string())
 }
 
-/// The node starts the worker with nothing but what [`ENVIRONMENT`] names; here it is looked at.
+/// The keeper starts the worker with nothing but what [`ENVIRONMENT`] names; here it is looked at.
 fn environment() -> Result<String, String> {
     let known: BTreeSet<&str> = ENVIRONMENT.iter().copied().collect();
     let names = std::env::vars_os().map(|(name, _value)| name);
@@ -88,11 +96,11 @@ fn environment() -> Result<String, String> {
     if unknown == 0 {
         Ok("empty but for the graphics driver's".to_owned())
     } else {
-        Err(format!("{unknown} variables of the node"))
+        Err(format!("{unknown} variables of its keeper"))
     }
 }
 
-/// Closes whatever was open in the node and not marked to stay there.
+/// Closes whatever was open in its keeper and not marked to stay there.
 fn descriptors() -> Result<String, String> {
     #[expect(unsafe_code, reason = "rustix has no such call")]
     // SAFETY: nothing in this process has opened a file yet; input, output and errors stay.
@@ -106,6 +114,11 @@ fn descriptors() -> Result<String, String> {
 fn limit(resource: Resource, value: u64) -> Result<(), String> {
     let limit = Rlimit { current: Some(value), maximum: Some(value) };
     rustix::process::setrlimit(resource, limit).map_err(|error| error.to_string())
+}
+
+/// Where the machine runs out of memory the kernel ends this process before any other (proc(5)).
+fn goes_first() -> Result<(), String> {
+    std::fs::write("/proc/self/oom_score_adj", "1000").map_err(|error| error.to_string())
 }
 
 fn limits(profile: Profile) -> Result<String, String> {

@@ -119,7 +119,7 @@ impl Easel {
         }
         progress();
         go_on(cancel)?;
-        let Self { open, backend, preview, .. } = self;
+        let Self { opener, backend, preview, .. } = self;
         let preview = preview.as_mut().expect("invariant: it was just put there");
         preview.turn_to(frame)?;
         let prepare = begin.elapsed();
@@ -137,7 +137,7 @@ impl Easel {
             go_on(cancel)?;
             let batch = Batch::new(view.chunks, 1).expect("invariant: one chunk is a batch");
             let work = Work { rect, batch };
-            let film = render_with(open, backend, |own| own.render(scene, work, cancel))?;
+            let film = render_with(opener, backend, |own| own.render(scene, work, cancel))?;
             view.films.add(film);
             view.chunks += 1;
             progress();
@@ -176,23 +176,11 @@ fn go_on(cancel: &Cancel) -> Result<(), RenderError> {
 mod tests {
     use film::Film;
     use protocol::{CameraChoice, Rect};
-    use renderer::{Backend, CpuBackend, prepare_with};
+    use renderer::prepare_with;
 
     use super::*;
-    use crate::backend::OpenBackendError;
     use crate::easel::Order;
-
-    fn easel() -> Easel {
-        let open = || -> Result<Box<dyn Backend>, OpenBackendError> {
-            Ok(Box::new(CpuBackend::new(None)))
-        };
-        Easel::new(Box::new(open), 1 << 30).expect("it opens")
-    }
-
-    fn golden() -> (SceneId, Bytes) {
-        let package = scene::pack(&scene::golden());
-        (package.id(), package.into_bytes())
-    }
+    use crate::easel::tests::{easel, golden};
 
     fn settings(samples: u32) -> RenderSettings {
         RenderSettings { size: Size::new(24, 16), samples, ..RenderSettings::default() }

@@ -18,9 +18,9 @@ struct Rein {
 
 /// A short halt of a worker that works only a share of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rest {
+pub struct Rest {
     /// Whether it counts as time in which the worker cannot be expected to say anything.
-    pub(crate) excuses: bool,
+    pub excuses: bool,
 }
 
 impl Reins {
@@ -35,7 +35,7 @@ impl Reins {
     }
 
     /// Halts the worker for a rest, or ends that; who is held stays so.
-    pub(crate) fn rest(&self, rest: Option<Rest>) {
+    pub fn rest(&self, rest: Option<Rest>) {
         self.change(|rein| {
             rein.rests += u64::from(rest.is_some() && rein.rest.is_none());
             rein.rest = rest;
@@ -43,7 +43,8 @@ impl Reins {
     }
 
     /// Rests that were begun so far.
-    pub(crate) fn rests(&self) -> u64 {
+    #[must_use]
+    pub fn rests(&self) -> u64 {
         self.lock().rests
     }
 
@@ -57,7 +58,8 @@ impl Reins {
     /// Whether no thread of the worker runs any more, as the system says; `None` where it does not
     /// tell, or there is no worker.
     #[cfg(target_os = "linux")]
-    pub(crate) fn has_stopped(&self) -> Option<bool> {
+    #[must_use]
+    pub fn has_stopped(&self) -> Option<bool> {
         let process = self.lock().process?;
         let threads = std::fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten();
         // One that is gone meanwhile runs no more either.
@@ -68,12 +70,13 @@ impl Reins {
 
     /// The same elsewhere.
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn has_stopped(&self) -> Option<bool> {
+    #[must_use]
+    pub fn has_stopped(&self) -> Option<bool> {
         None
     }
 
     /// A worker runs, and heeds the reins.
-    pub(super) fn harness(&self, process: u32) {
+    pub(crate) fn harness(&self, process: u32) {
         let mut rein = self.lock();
         rein.process = Some(process);
         if rein.stops() {
@@ -82,7 +85,7 @@ impl Reins {
     }
 
     /// The worker has ended and was not waited for yet: its number is still nobody else's.
-    pub(super) fn unharness(&self) {
+    pub(crate) fn unharness(&self) {
         self.lock().process = None;
     }
 

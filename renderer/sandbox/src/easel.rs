@@ -1,6 +1,7 @@
 //! A backend and the scenes it has prepared.
 
 mod preview;
+mod probe;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,11 +14,15 @@ use renderer::{Backend, Cancel, PrepareError, RenderError, RenderScene, Work};
 use scene::{Scene, UnpackError};
 use serde::{Deserialize, Serialize};
 
-use crate::backend::OpenBackendError;
-use crate::worker::WorkerError;
+use crate::hand::{Open, OpenError};
+use crate::process::WorkerError;
+use crate::wire::Setup;
 use preview::Preview;
 pub(crate) use preview::{SEEN_PIXEL_BYTES, SIGHT_PIXELS_MAX};
 pub use preview::{Seen, Sight};
+use probe::Measure;
+pub(crate) use probe::PROBE_SAMPLES_MAX;
+pub use probe::{Probed, Probing};
 
 /// Samples of the first step of a film; how many later ones have is measured.
 const STEP_SAMPLES: u64 = 1 << 20;
@@ -46,7 +51,7 @@ pub enum RenderFault {
     Render(#[from] RenderError),
     /// The device was lost and does not open again.
     #[error("the device was lost and does not open again")]
-    Reopen(#[source] OpenBackendError),
+    Reopen(#[source] OpenError),
     /// A bug in the renderer, met on this scene.
     #[error("the renderer failed: {0}")]
     Panicked(String),
@@ -71,9 +76,7 @@ pub enum RenderFault {
         size: Size,
     },
     /// A scene that nobody wants to touch again.
-    #[error(
-        "this scene has ended {ended} worker processes here and is not rendered again before the program is restarted"
-    )]
+    #[error("this scene has ended {ended} worker processes here and is not rendered any more")]
     Feared {
         /// Processes that it has ended.
         ended: u32,
@@ -93,7 +96,8 @@ impl RenderFault {
     }
 
     /// Whether there is nothing left to render with.
-    pub(crate) const fn is_of_backend(&self) -> bool {
+    #[must_use]
+    pub const fn is_of_backend(&self) -> bool {
         matches!(
             self,
             Self::Reopen(_)
@@ -123,12 +127,22 @@ pub struct Order {
     pub work: Work,
 }
 
-/// Opens the backend anew, after a lost device.
-pub(crate) type Opener = Box<dyn Fn() -> Result<Box<dyn Backend>, OpenBackendError> + Send>;
+/// How the backend is opened, and anew after a lost device.
+#[derive(Debug)]
+struct Opener {
+    setup: Setup,
+    open: Open,
+}
+
+impl Opener {
+    fn open(&self) -> Result<Box<dyn Backend>, OpenError> {
+        (self.open)(&self.setup)
+    }
+}
 
 /// The backend and what it has at hand. One thread owns it.
-pub(crate) struct Easel {
-    open: Opener,
+pub struct Easel {
+    opener: Opener,
     backend: Box<dyn Backend>,
     /// Samples of the next step of a film.
     step_samples: u64,
@@ -137,14 +151,28 @@ pub(crate) struct Easel {
     unpacked: Option<(SceneId, Arc<Scene>, u64)>,
     prepared: Prepared,
     preview: Option<Preview>,
+    measure: Option<Measure>,
+}
+
+impl std::fmt::Debug for Easel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Easel").field("opener", &self.opener).finish_non_exhaustive()
+    }
 }
 
 impl Easel {
-    pub(crate) fn new(open: Opener, memory_bytes: u64) -> Result<Self, OpenBackendError> {
-        let backend = open()?;
-        let prepared = Prepared { limit_bytes: memory_bytes, scenes: Vec::new() };
-        let step_samples = STEP_SAMPLES;
-        Ok(Self { open, backend, step_samples, unpacked: None, prepared, preview: None })
+    pub(crate) fn new(setup: Setup, open: Open) -> Result<Self, OpenError> {
+        let prepared = Prepared { limit_bytes: setup.memory_bytes, scenes: Vec::new() };
+        let opener = Opener { setup, open };
+        Ok(Self {
+            backend: opener.open()?,
+            opener,
+            step_samples: STEP_SAMPLES,
+            unpacked: None,
+            prepared,
+            preview: None,
+            measure: None,
+        })
     }
 
     pub(crate) fn description(&self) -> String {
@@ -159,7 +187,7 @@ impl Easel {
     pub(crate) fn holds(&self, frame: &Frame) -> bool {
         let key = Key::new(frame.scene, &frame.settings, frame.time_s);
         let unpacked = self.unpacked.as_ref().is_some_and(|(id, ..)| *id == frame.scene);
-        unpacked || self.prepared.scenes.iter().any(|(held, _)| *held == key)
+        unpacked || self.prepared.scenes.iter().any(|(held, _)| held.is_like(&key))
     }
 
     /// Renders what is ordered; `None` when the package is needed for it. `progress` is called
@@ -184,13 +212,14 @@ impl Easel {
         frame: &Frame,
         spots: &[Spots],
         package: Option<&Bytes>,
+        cancel: &Cancel,
         progress: &mut dyn FnMut(),
     ) -> Result<Option<Vec<Sums>>, RenderFault> {
         if !self.prepare(frame, package, progress)? {
             return Ok(None);
         }
         let sums = spots.iter().map(|spots| {
-            let sums = self.render_spots(spots)?;
+            let sums = self.render_spots(spots, cancel)?;
             progress();
             Ok(sums)
         });
@@ -230,7 +259,8 @@ impl Easel {
         self.prepared.scenes.clear();
         self.unpacked = None;
         self.preview = None;
-        match (self.open)() {
+        self.measure = None;
+        match self.opener.open() {
             Ok(backend) => self.backend = backend,
             Err(error) => tracing::error!(%error, "the backend does not open again"),
         }
@@ -323,9 +353,9 @@ impl Easel {
         Ok(film)
     }
 
-    fn render_spots(&mut self, Spots { batch, places }: &Spots) -> Result<Sums, RenderFault> {
-        let cancel = Cancel::default();
-        self.with_backend(|backend, scene| backend.render_pixels(scene, places, *batch, &cancel))
+    fn render_spots(&mut self, spots: &Spots, cancel: &Cancel) -> Result<Sums, RenderFault> {
+        let Spots { batch, places } = spots;
+        self.with_backend(|backend, scene| backend.render_pixels(scene, places, *batch, cancel))
     }
 
     /// Renders with the scene in front.
@@ -334,20 +364,20 @@ impl Easel {
         render: impl Fn(&mut dyn Backend, &RenderScene) -> Result<T, RenderError>,
     ) -> Result<T, RenderFault> {
         let scene = self.prepared.front();
-        render_with(&self.open, &mut self.backend, |backend| render(backend, scene))
+        render_with(&self.opener, &mut self.backend, |backend| render(backend, scene))
     }
 }
 
 /// Renders; a lost device is opened anew, once.
 fn render_with<T>(
-    open: &Opener,
+    opener: &Opener,
     backend: &mut Box<dyn Backend>,
     render: impl Fn(&mut dyn Backend) -> Result<T, RenderError>,
 ) -> Result<T, RenderFault> {
     match render(&mut **backend) {
         Err(RenderError::DeviceLost(reason)) => {
             tracing::warn!(%reason, "the device was lost; opening it again");
-            *backend = open().map_err(RenderFault::Reopen)?;
+            *backend = opener.open().map_err(RenderFault::Reopen)?;
             Ok(render(&mut **backend)?)
         }
         rendered => Ok(rendered?),
@@ -364,13 +394,22 @@ fn halves(batch: Batch) -> Option<(Batch, Batch)> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Key {
     scene: SceneId,
+    /// Those without the seed.
     settings: Vec<u8>,
     time_bits: u32,
+    seed: u32,
 }
 
 impl Key {
     fn new(scene: SceneId, settings: &RenderSettings, time_s: f32) -> Self {
-        Self { scene, settings: encode(settings), time_bits: time_s.to_bits() }
+        let seed = settings.seed;
+        let settings = encode(&RenderSettings { seed: 0, ..settings.clone() });
+        Self { scene, settings, time_bits: time_s.to_bits(), seed }
+    }
+
+    /// Whether they differ in random numbers at most.
+    fn is_like(&self, other: &Self) -> bool {
+        Self { seed: other.seed, ..self.clone() } == *other
     }
 }
 
@@ -381,12 +420,20 @@ struct Prepared {
 }
 
 impl Prepared {
+    /// Brings a scene to the front; one that differs in its seed alone is given the other.
     fn bring(&mut self, key: &Key) -> bool {
-        let place = self.scenes.iter().position(|(held, _)| held == key);
-        if let Some(place) = place {
-            self.scenes[..=place].rotate_right(1);
-        }
-        place.is_some()
+        let same = self.scenes.iter().position(|(held, _)| held == key);
+        let Some(place) = same.or_else(|| self.scenes.iter().position(|(it, _)| it.is_like(key)))
+        else {
+            return false;
+        };
+        let (held, scene) = self.scenes.remove(place);
+        let scene = match held.seed == key.seed {
+            true => scene,
+            false => scene.with_seed(key.seed, f32::from_bits(key.time_bits)),
+        };
+        self.scenes.insert(0, (key.clone(), scene));
+        true
     }
 
     fn put(
@@ -424,19 +471,55 @@ impl Prepared {
 }
 
 #[cfg(test)]
-mod tests {
-    use renderer::CpuBackend;
-
+pub(crate) mod tests {
     use super::*;
+    use crate::hand::open_cpu;
+
+    pub(crate) fn easel() -> Easel {
+        Easel::new(Setup { memory_bytes: 1 << 30, ..Setup::default() }, open_cpu).expect("it opens")
+    }
+
+    pub(crate) fn golden() -> (SceneId, Bytes) {
+        let package = scene::pack(&scene::golden());
+        (package.id(), package.into_bytes())
+    }
+
+    #[test]
+    fn a_frame_of_another_seed_is_not_prepared_anew_and_has_its_bits() {
+        let (id, package) = golden();
+        let frame = |seed| {
+            let size = Size::new(16, 12);
+            let settings = RenderSettings { size, samples: 16, seed, ..RenderSettings::default() };
+            Frame { scene: id, settings, time_s: 0.5 }
+        };
+        let batch = Batch::new(0, 1).expect("aligned");
+        let mut easel = easel();
+        let mut film = |seed, package: Option<&Bytes>| {
+            let frame = frame(seed);
+            let work = Work { rect: Rect::of_size(frame.settings.size), batch };
+            let film = easel.film(&Order { frame, work }, package, &Cancel::default(), &mut || ());
+            // So that nothing could be prepared.
+            easel.unpacked = None;
+            film.expect("it renders").map(|film| film.root())
+        };
+        let first = film(1, Some(&package)).expect("a film");
+        let second = film(2, None).expect("made of the first");
+        assert_eq!(film(1, None), Some(first), "and back");
+        let alone = || self::easel();
+        let mut other = alone();
+        let frame = frame(2);
+        let work = Work { rect: Rect::of_size(frame.settings.size), batch };
+        let order = Order { frame, work };
+        let film = other.film(&order, Some(&package), &Cancel::default(), &mut || ());
+        assert_eq!(film.expect("it renders").map(|film| film.root()), Some(second));
+        assert_ne!(first, second);
+    }
 
     #[test]
     fn a_film_in_steps_has_the_same_bits() {
         let settings =
             RenderSettings { size: Size::new(32, 24), samples: 128, ..RenderSettings::default() };
-        let open = || -> Result<Box<dyn Backend>, OpenBackendError> {
-            Ok(Box::new(CpuBackend::new(None)))
-        };
-        let mut easel = Easel::new(Box::new(open), 1 << 30).expect("it opens");
+        let mut easel = easel();
         let batch = Batch::new(0, 8).expect("aligned");
         let work = Work { rect: Rect::of_size(settings.size), batch };
         easel.prepare_golden(&settings).expect("prepared");

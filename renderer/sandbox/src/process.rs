@@ -1,4 +1,4 @@
-//! One run of a worker, seen from its node.
+//! One run of a worker, seen from its keeper.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -9,11 +9,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use protocol::Engine;
 use renderer::Cancel;
 
-use super::confinement::ENVIRONMENT;
-use super::reins::Reins;
-use super::wire::{self, Ask, TOLD_BODY_BYTES_MAX, Told, WireError};
+use crate::confinement::ENVIRONMENT;
+use crate::reins::Reins;
+use crate::wire::{self, Ask, TOLD_BODY_BYTES_MAX, Told, WireError};
 
 /// How often it is looked whether an order was cancelled.
 const LOOK: Duration = Duration::from_millis(10);
@@ -60,6 +61,22 @@ pub enum WorkerError {
         /// For how long.
         after_s: f64,
     },
+    /// It tells of progress and comes to no end.
+    #[error("the worker process came to no end in {after_s:.0} s and was killed")]
+    Endless {
+        /// For how long.
+        after_s: f64,
+    },
+    /// It is of another release, which renders other bits.
+    #[error(
+        "the worker program is of another release, with {worker} instead of {own}: start again what it works for"
+    )]
+    Engine {
+        /// The worker's.
+        worker: Engine,
+        /// Its keeper's.
+        own: Engine,
+    },
     /// It did not stop when it was asked to.
     #[error("the worker process did not stop and was killed")]
     Stopped,
@@ -69,7 +86,7 @@ pub enum WorkerError {
 }
 
 /// A running worker. Dropped, it is killed.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     asks: SyncSender<(Ask, Bytes)>,
     told: Receiver<Result<(Told, Vec<u8>), WireError>>,
@@ -78,28 +95,38 @@ pub(super) struct Process {
     reins: Reins,
 }
 
-/// What an answer is waited for by.
-pub(super) struct Wait<'a> {
+/// How long an answer may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bound {
     /// Longest time without progress.
-    pub(super) bound: Duration,
+    pub(crate) silent: Duration,
+    /// Longest time in all, however much progress is told.
+    pub(crate) whole: Duration,
+}
+
+/// What an answer is waited for by.
+#[derive(Clone, Copy)]
+pub(crate) struct Wait<'a> {
+    /// How long at most.
+    pub(crate) bound: Bound,
     /// How it is stopped, where it can be.
-    pub(super) cancelling: Option<Cancelling<'a>>,
+    pub(crate) cancelling: Option<Cancelling<'a>>,
 }
 
 /// How a film or a view is stopped.
 #[derive(Clone, Copy)]
-pub(super) struct Cancelling<'a> {
+pub(crate) struct Cancelling<'a> {
     /// The wish to stop.
-    pub(super) cancel: &'a Cancel,
+    pub(crate) cancel: &'a Cancel,
     /// The number of what it is about.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// Longest time from the wish to the stop.
-    pub(super) patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 impl Process {
     /// Starts `program` as a worker, with the environment that a worker may have.
-    pub(super) fn start(program: &PathBuf, reins: &Reins) -> Result<Self, WorkerError> {
+    pub(crate) fn start(program: &PathBuf, reins: &Reins) -> Result<Self, WorkerError> {
         let failed = |source| WorkerError::Start { program: program.clone(), source };
         let kept = ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         let mut child = Command::new(program)
@@ -121,15 +148,15 @@ impl Process {
         let mut stdin = child.stdin.take().expect("invariant: it was asked for");
         let stdout = child.stdout.take().expect("invariant: it was asked for");
         let stderr = child.stderr.take().expect("invariant: it was asked for");
-        // A worker that does not read must not hold the render thread up.
-        std::thread::spawn(move || {
+        // A worker that does not read must not hold its keeper up.
+        let writer = move || {
             while let Ok((ask, body)) = to_write.recv() {
                 if wire::write(&mut stdin, &ask, &body).is_err() {
                     return;
                 }
             }
-        });
-        std::thread::spawn(move || {
+        };
+        let reader = move || {
             let mut stdout = BufReader::new(stdout);
             loop {
                 let read = wire::read(&mut stdout, TOLD_BODY_BYTES_MAX);
@@ -138,26 +165,30 @@ impl Process {
                     return;
                 }
             }
-        });
+        };
         let last_words = Arc::new(Mutex::new(String::new()));
         let words = last_words.clone();
-        let listener = std::thread::spawn(move || listen(stderr, &words));
         let reins = reins.clone();
         reins.harness(child.id());
-        Ok(Self { child, asks, told, last_words, listener: Some(listener), reins })
+        // From here on it is killed when it is dropped.
+        let mut process = Self { child, asks, told, last_words, listener: None, reins };
+        spawn(writer).map_err(failed)?;
+        spawn(reader).map_err(failed)?;
+        process.listener = Some(spawn(move || listen(stderr, &words)).map_err(failed)?);
+        Ok(process)
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Whether it has not ended yet.
-    pub(super) fn is_alive(&mut self) -> bool {
+    pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Asks, and waits for the next word that is not mere progress.
-    pub(super) fn exchange(
+    pub(crate) fn exchange(
         &mut self,
         ask: Ask,
         body: Bytes,
@@ -171,12 +202,13 @@ impl Process {
     }
 
     /// Waits for the next word that is not mere progress.
-    pub(super) fn next(
+    pub(crate) fn next(
         &mut self,
         wait: &Wait<'_>,
         limit_bytes: u64,
     ) -> Result<(Told, Vec<u8>), WorkerError> {
         let mut last = Instant::now();
+        let (mut looked, mut worked) = (last, Duration::ZERO);
         let mut stop_at = None;
         loop {
             match self.told.recv_timeout(LOOK) {
@@ -188,6 +220,7 @@ impl Process {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let now = Instant::now();
+            let passed = now - std::mem::replace(&mut looked, now);
             if self.reins.is_held() {
                 // It is we who hold it up.
                 last = now;
@@ -206,9 +239,13 @@ impl Process {
             if stop_at.is_some_and(|at| now > at) {
                 return Err(WorkerError::Stopped);
             }
+            worked += passed;
             let silent = now - last;
-            if silent > wait.bound {
+            if silent > wait.bound.silent {
                 return Err(WorkerError::Hung { after_s: silent.as_secs_f64() });
+            }
+            if worked > wait.bound.whole {
+                return Err(WorkerError::Endless { after_s: worked.as_secs_f64() });
             }
         }
     }
@@ -240,6 +277,11 @@ impl Drop for Process {
     }
 }
 
+/// A thread that talks with a worker; an error where the system gives none.
+fn spawn(talk: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("worker-pipe".to_owned()).spawn(talk)
+}
+
 /// Why a process died, as far as its status and its last words tell.
 fn epitaph(status: Option<&ExitStatus>, words: &str, limit_bytes: u64) -> WorkerError {
     // What Rust says before it aborts.
@@ -262,7 +304,7 @@ fn listen(stderr: impl io::Read, last: &Mutex<String>) {
             Ok(0) | Err(_) => return,
             Ok(_some) => {}
         }
-        let words = super::plain(&String::from_utf8_lossy(&line));
+        let words = crate::plain(&String::from_utf8_lossy(&line));
         // How to see more is for who has a terminal.
         if words.is_empty() || words.starts_with("note:") {
             continue;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::confine;
 
-/// Variables that a worker gets where the node has them: where drivers are, and which to take.
+/// Variables that a worker gets where its keeper has them: where drivers are, and which to take.
 pub(crate) const ENVIRONMENT: &[&str] = &[
     "LD_LIBRARY_PATH",
     "MESA_SHADER_CACHE_DISABLE",
@@ -67,11 +67,11 @@ pub struct Raised {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Wall {
-    /// Nothing of the node's environment variables.
+    /// Nothing of its keeper's environment variables.
     Environment,
     /// No terminal, a session of its own.
     Session,
-    /// Ends with the node, however that ends.
+    /// Ends with its keeper, however that ends.
     Orphan,
     /// No open file but the pipe.
     Descriptors,
@@ -147,11 +147,11 @@ impl Confinement {
         self.walls.iter().filter(|raised| raised.standing != Standing::Whole)
     }
 
-    /// The list with words and number bounded: a node does not believe its worker.
+    /// The list with words and number bounded: a keeper does not believe its worker.
     pub(crate) fn bounded(mut self) -> Self {
         self.walls.truncate(32);
         for raised in &mut self.walls {
-            raised.words = super::plain(&raised.words);
+            raised.words = crate::plain(&raised.words);
         }
         self
     }
