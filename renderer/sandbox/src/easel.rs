@@ -61,6 +61,9 @@ pub enum RenderFault {
     /// The worker process was lost over it.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+    /// No worker process is to be had.
+    #[error("no worker process is to be had")]
+    Unopened(#[source] WorkerError),
     /// What the worker process says why it did not render.
     #[error("{0}")]
     Apart(String),
@@ -76,7 +79,7 @@ pub enum RenderFault {
         size: Size,
     },
     /// A scene that nobody wants to touch again.
-    #[error("this scene has ended {ended} worker processes here and is not rendered any more")]
+    #[error("this scene has ended {ended} worker processes here and is let alone for ten minutes")]
     Feared {
         /// Processes that it has ended.
         ended: u32,
@@ -102,7 +105,8 @@ impl RenderFault {
             self,
             Self::Reopen(_)
                 | Self::Ended
-                | Self::Worker(WorkerError::Start { .. } | WorkerError::NoBackend(_))
+                | Self::Unopened(_)
+                | Self::Worker(WorkerError::NoBackend(_))
         )
     }
 }

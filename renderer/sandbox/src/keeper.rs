@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use film::{Film, Sums, film_pixel_bytes};
@@ -23,8 +23,10 @@ use crate::reins::Reins;
 use crate::trial::Attempt;
 use crate::wire::{Ask, Setup, Told, Trial};
 
-/// Workers that a scene may end before it is not rendered any more.
-const LIVES: u32 = 2;
+/// Workers that a scene may end before it is let alone.
+pub const LIVES: u32 = 2;
+/// How long it is let alone then, and how long one that it has ended is held against it.
+pub const FEARED: Duration = Duration::from_secs(600);
 
 /// How long a worker may be silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +76,8 @@ pub struct Worker {
     process: Option<Process>,
     description: String,
     confinement: Confinement,
-    /// Workers that a scene has ended.
-    ended: BTreeMap<SceneId, u32>,
+    /// Workers that a scene has ended, and when the last.
+    ended: BTreeMap<SceneId, (u32, Instant)>,
     package_bytes: BTreeMap<SceneId, u64>,
     /// What was asked for that may be cancelled.
     asked: u64,
@@ -411,7 +413,9 @@ impl Worker {
         wait: Wait<'_>,
         read: impl FnOnce(Told, &[u8]) -> Option<T>,
     ) -> Result<T, RenderFault> {
-        if let Some(&ended) = scene.and_then(|scene| self.ended.get(&scene))
+        // Two in a row say something of the scene, two in a month nothing.
+        self.ended.retain(|_scene, (_ended, last)| last.elapsed() < FEARED);
+        if let Some(&(ended, _last)) = scene.and_then(|scene| self.ended.get(&scene))
             && ended >= LIVES
         {
             return Err(RenderFault::Feared { ended });
@@ -434,13 +438,12 @@ impl Worker {
             },
             // It was asked to stop, and would have.
             Err(Lost::Over(WorkerError::Stopped)) => return Err(RenderError::Cancelled.into()),
-            // Nothing of the scene was read yet.
-            Err(Lost::Before(error)) => return Err(error.into()),
+            Err(Lost::Before(error)) => return Err(RenderFault::Unopened(error)),
             Err(Lost::Over(error)) => error,
         };
         if let Some(scene) = scene {
-            let ended = self.ended.entry(scene).or_default();
-            *ended += 1;
+            let (ended, last) = self.ended.entry(scene).or_insert((0, Instant::now()));
+            (*ended, *last) = (*ended + 1, Instant::now());
             tracing::warn!(%scene, ended = *ended, error = %lost, "a worker was lost over a scene");
         }
         Err(lost.into())
@@ -482,7 +485,8 @@ impl Worker {
         if self.process.as_mut().is_none_or(|process| !process.is_alive()) {
             // One that ended while it had nothing to do is nobody's fault.
             self.process = None;
-            self.open().map_err(Lost::Before)?;
+            // Nothing of the scene was read yet: once is an accident.
+            self.open().or_else(|_accident| self.open()).map_err(Lost::Before)?;
         }
         let process = self.process.as_mut().expect("invariant: it was just started");
         let told = process.exchange(ask, body, &wait, self.setup.limit_bytes);

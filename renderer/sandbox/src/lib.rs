@@ -26,7 +26,7 @@ mod wire;
 pub use confinement::{Confinement, Raised, Standing, Wall};
 pub use easel::{Frame, Order, Probed, Probing, RenderFault, Seen, Sight};
 pub use hand::{BackendChoice, Hand, Open, OpenError, open_cpu};
-pub use keeper::{Patience, Worker};
+pub use keeper::{FEARED, LIVES, Patience, Worker};
 pub use memory::{default_memory_bytes, half_bytes};
 pub use process::WorkerError;
 pub use reins::{Reins, Rest};

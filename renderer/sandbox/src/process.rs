@@ -129,7 +129,11 @@ impl Process {
     pub(crate) fn start(program: &PathBuf, reins: &Reins) -> Result<Self, WorkerError> {
         let failed = |source| WorkerError::Start { program: program.clone(), source };
         let kept = ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        // What lists of processes show, whatever the program's file is called.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::arg0(&mut command, "tessera-worker");
+        let mut child = command
             .arg("worker")
             .env_clear()
             .envs(kept)
@@ -144,7 +148,8 @@ impl Process {
             .spawn()
             .map_err(failed)?;
         let (asks, to_write) = sync_channel::<(Ask, Bytes)>(2);
-        let (heard, told) = sync_channel(4);
+        // What nobody asked for is not kept: a body may be large.
+        let (heard, told) = sync_channel(0);
         let mut stdin = child.stdin.take().expect("invariant: it was asked for");
         let stdout = child.stdout.take().expect("invariant: it was asked for");
         let stderr = child.stderr.take().expect("invariant: it was asked for");

@@ -124,7 +124,9 @@ impl History {
         let unit = unit_of(&self.state.book, &event);
         self.note(&event);
         let (is_start, steered) = match &event {
-            Event::Steered { job, .. } | Event::Failed { job, .. } => (false, Some(*job)),
+            Event::Steered { job, .. }
+            | Event::Failed { job, .. }
+            | Event::Unrenderable { job, .. } => (false, Some(*job)),
             event => (matches!(event, Event::Started { .. }), None),
         };
         let effects = super::step(&mut self.state, event);
@@ -240,6 +242,9 @@ fn ends(event: &Event) -> Vec<(LeaseId, LeaseEnd)> {
         Event::Tried { films, .. } => {
             let guilty = films.iter().filter(|film| film.differing > 0);
             guilty.map(|film| (film.lease, LeaseEnd::Refused)).collect()
+        }
+        Event::Unrenderable { leases, .. } => {
+            leases.iter().map(|lease| (*lease, LeaseEnd::Dropped)).collect()
         }
         _ => Vec::new(),
     }
@@ -384,7 +389,7 @@ fn deed(book: &Book, event: &Event) -> Option<Act> {
             let words = format!("the price did not reach: the treasury adds {added} tokens");
             (Actor::Farm, "job_covered", (Some(*job), None), words)
         }
-        Event::Failed { job, why, .. } => {
+        Event::Failed { job, why, .. } | Event::Unrenderable { job, why, .. } => {
             (Actor::Farm, "job_failed", (Some(*job), None), why.clone())
         }
         Event::Expired { job } => {

@@ -247,11 +247,15 @@ pub(super) fn grant_of(
 }
 
 /// Whether all films of a unit that wants a twin are late, and none of their nodes has anybody to be paired
-/// with.
+/// with, or nobody has come for as long as a film waits for its twin.
 fn goes_on_alone(state: &State, job: &Job, unit: &UnitState, now_ms: u64) -> bool {
     let book = &state.book;
     let mut leases = unit.leases.iter().map(|lease| &book.leases[lease]);
-    leases.all(|lease| is_slow(job, lease, now_ms) && !lease_has_rival(state, job, lease))
+    let long_ago_ms = now_ms.saturating_sub(book.policy.twin_wait_ms);
+    leases.all(|lease| {
+        is_slow(job, lease, now_ms)
+            && (is_slow(job, lease, long_ago_ms) || !lease_has_rival(state, job, lease))
+    })
 }
 
 fn failures_of(unit: &UnitState, node: NodeId) -> u32 {

@@ -73,7 +73,10 @@ impl Assays {
         }
         let draw = draw(&self.secret, &key);
         let probe = match probe(&self.hands, spec, &draw) {
-            Err(error) if error.cause() == Cause::Passing => probe(&self.hands, spec, &draw)?,
+            Err(error) if error.cause() == Cause::Passing => {
+                self.hands.make_room(spec.scene);
+                probe(&self.hands, spec, &draw)?
+            }
             other => other?,
         };
         let mut list = lock(&self.kept);

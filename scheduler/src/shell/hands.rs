@@ -8,22 +8,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use film::{Film, Sums};
 use protocol::{Batch, Piece, SceneId, Spots};
 use renderer::{Cancel, RenderError, Work};
 use sandbox::{
-    BackendChoice, Frame, Hand, OpenError, Order, Patience, Probed, Probing, RenderFault, Setup,
-    WorkerError, words_of,
+    BackendChoice, FEARED, Frame, Hand, LIVES, OpenError, Order, Patience, Probed, Probing,
+    RenderFault, Setup, WorkerError, words_of,
 };
 use transport::{SceneError, Scenes};
 
 use crate::config::Config;
 
-/// A scene that has ended two processes is let alone for so long.
-const FEARED: Duration = Duration::from_secs(600);
 /// Scenes that are remembered for it.
 const FEARED_MAX: usize = 1024;
 /// How many times as long as it should an answer may take in all.
@@ -87,6 +85,8 @@ pub(super) enum Cause {
     Passing,
     /// The scene is at fault, and no other try will go better.
     Scene,
+    /// The scene is let alone, after two processes that it has ended.
+    Feared,
     /// What was promised to be here is not.
     Farm,
 }
@@ -105,7 +105,10 @@ impl HandError {
             Self::Render(RenderFault::Render(RenderError::Cancelled)) => Cause::Stopped,
             // One that is open has a backend.
             Self::Render(RenderFault::Worker(WorkerError::NoBackend(_))) => Cause::Scene,
-            Self::Render(RenderFault::Worker(_) | RenderFault::Ended) => Cause::Passing,
+            Self::Render(
+                RenderFault::Worker(_) | RenderFault::Unopened(_) | RenderFault::Ended,
+            ) => Cause::Passing,
+            Self::Render(RenderFault::Feared { .. }) => Cause::Feared,
             Self::Render(_) => Cause::Scene,
         }
     }
@@ -133,6 +136,14 @@ impl Hands {
         let opener = Opener { program: config.worker.clone(), setup };
         let (kept, feared) = (Mutex::default(), Mutex::default());
         Self { store, runtime, opener, kept_max, kept, feared, cancel }
+    }
+
+    /// Tries whether a hand can be opened at all. Blocks.
+    ///
+    /// # Errors
+    /// None can.
+    pub(super) fn try_one(&self) -> Result<(), HandError> {
+        self.opener.open().map(drop)
     }
 
     /// Others of the same kind, which know nothing of what these do, for so many scenes.
@@ -181,13 +192,29 @@ impl Hands {
         self.ask(probing.frame.scene, move |hand, package| hand.probe(&probing, package, &cancel))
     }
 
+    /// Has a frame made ready that will be asked for soon, where there is room for another scene. Returns
+    /// at once.
+    pub(super) fn warm(&self, frame: &Frame) {
+        let scene = frame.scene;
+        let is_full = |kept: &[(SceneId, Sender<Errand>)]| {
+            kept.len() >= self.kept_max || kept.iter().any(|(other, _)| *other == scene)
+        };
+        if is_full(&lock(&self.kept)) {
+            return;
+        }
+        let (frame, cancel) = (frame.clone(), self.cancel.clone());
+        let done =
+            self.errand(scene, move |hand, package| hand.spots(&frame, &[], package, &cancel));
+        // Whoever asks in earnest hears what is wrong.
+        let _nobody_waits = self.send(scene, move |hand| drop(hand.and_then(done)));
+    }
+
     /// Ends all hands but a scene's, which may need all the memory there is.
     pub(super) fn make_room(&self, scene: SceneId) {
         lock(&self.kept).retain(|(other, _)| *other == scene);
     }
 
-    /// Has the scene's hand do something, with the package where it needs it. A panic of the renderer
-    /// costs the hand's state and no more.
+    /// Has the scene's hand do something.
     fn ask<T: Send + 'static>(
         &self,
         scene: SceneId,
@@ -198,9 +225,32 @@ impl Hands {
             *other == scene && now.duration_since(*since) < FEARED
         };
         if lock(&self.feared).iter().any(is_feared) {
-            return Err(RenderFault::Feared { ended: 2 }.into());
+            return Err(RenderFault::Feared { ended: LIVES }.into());
         }
         let (answer, answered) = sync_channel(1);
+        let done = self.errand(scene, order);
+        self.send(scene, move |hand| {
+            let _gone = answer.send(hand.and_then(done));
+        })?;
+        let outcome = answered.recv().unwrap_or(Err(HandError::Render(RenderFault::Ended)));
+        if matches!(outcome, Err(HandError::Render(RenderFault::Feared { .. }))) {
+            // From now on it is known here, whatever becomes of the hand.
+            lock(&self.kept).retain(|(other, _)| *other != scene);
+            let mut feared = lock(&self.feared);
+            feared.retain(|(other, _)| *other != scene);
+            feared.insert(0, (scene, now));
+            feared.truncate(FEARED_MAX);
+        }
+        outcome
+    }
+
+    /// What a hand does for an order, with the scene's package where it needs it. A panic of the renderer
+    /// costs the hand's state and no more.
+    fn errand<T: Send + 'static>(
+        &self,
+        scene: SceneId,
+        order: impl Fn(&mut Hand, Option<&Bytes>) -> Result<Option<T>, RenderFault> + Send + 'static,
+    ) -> impl FnOnce(&mut Hand) -> Result<T, HandError> + Send + 'static {
         let (store, runtime) = (self.store.clone(), self.runtime.clone());
         let cancel = self.cancel.clone();
         let done = move |hand: &mut Hand| {
@@ -214,25 +264,12 @@ impl Hands {
             let package = package.map_err(|source| HandError::Store { scene, source })?;
             Ok(order(hand, Some(&package))?.ok_or(RenderFault::Ended)?)
         };
-        self.send(scene, move |hand| {
-            let outcome = hand.and_then(|hand| {
-                catch_unwind(AssertUnwindSafe(|| done(hand))).unwrap_or_else(|panic| {
-                    hand.recover();
-                    Err(RenderFault::Panicked(words_of(&*panic)).into())
-                })
-            });
-            let _gone = answer.send(outcome);
-        })?;
-        let outcome = answered.recv().unwrap_or(Err(HandError::Render(RenderFault::Ended)));
-        if matches!(outcome, Err(HandError::Render(RenderFault::Feared { .. }))) {
-            // From now on it is known here, whatever becomes of the hand.
-            lock(&self.kept).retain(|(other, _)| *other != scene);
-            let mut feared = lock(&self.feared);
-            feared.retain(|(other, _)| *other != scene);
-            feared.insert(0, (scene, now));
-            feared.truncate(FEARED_MAX);
+        move |hand| {
+            catch_unwind(AssertUnwindSafe(|| done(hand))).unwrap_or_else(|panic| {
+                hand.recover();
+                Err(RenderFault::Panicked(words_of(&*panic)).into())
+            })
         }
-        outcome
     }
 
     /// Gives an errand to the scene's hand, which is opened for it where there is none.
@@ -364,6 +401,12 @@ mod tests {
         let (frame, work) = order(scenes[0]);
         let plain = hands.plain().film(&frame, work);
         assert_eq!(plain.expect("it renders").root(), root, "by another code path");
+        let others = hands.others(1);
+        others.warm(&frame);
+        let warmed = lock(&others.kept)[0].0;
+        others.warm(&order(scenes[1]).0);
+        assert_eq!((warmed, lock(&others.kept)[0].0), (scenes[0], scenes[0]), "there was no room");
+        assert_eq!(others.film(&frame, work).expect("it renders").root(), root);
         let pixels = hands.pixels(&frame, vec![(3, 4)], work.batch);
         assert_eq!(pixels.expect("they are rendered").len(), 1);
     }
@@ -389,7 +432,7 @@ mod tests {
         let lost = HandError::from(RenderFault::Worker(WorkerError::Hung { after_s: 60.0 }));
         assert_eq!(lost.cause(), Cause::Passing, "another try may go well");
         let feared = HandError::from(RenderFault::Feared { ended: 2 });
-        assert_eq!(feared.cause(), Cause::Scene, "and a third is not made");
+        assert_eq!(feared.cause(), Cause::Feared, "and a third is not made");
     }
 
     #[test]

@@ -74,6 +74,9 @@ impl Parts {
         let scenes = peer.scenes().clone();
         let cancel = Arc::new(Cancel::default());
         let hands = Arc::new(Hands::new(scenes.clone(), runtime, config, cancel.clone()));
+        let tried = hands.clone();
+        // Else nothing would ever be quoted or checked, without a word.
+        tokio::task::spawn_blocking(move || tried.try_one()).await??;
         let (films, evidence) = (Arc::new(films), Arc::new(evidence));
         let tools = Tools {
             hands: hands.clone(),
@@ -115,6 +118,7 @@ impl Parts {
             qualifying: Mutex::default(),
             backend: Arc::new(Mutex::new(CpuBackend::new(config.cpu_threads))),
             renders: Semaphore::new(1),
+            restores: Semaphore::new(1),
             probes: Semaphore::new(PROBES_AT_ONCE),
             ledger_check: LedgerChecks::default(),
             prover,

@@ -30,6 +30,9 @@ const TOGETHER_MAX: usize = 64;
 /// How long a check waits whose films or evidence are out of reach just now.
 const ANSWER_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long one waits whose scene is let alone just now.
+const ASK_LATER: Duration = Duration::from_secs(60);
+
 /// What checking has cost since the start.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
@@ -90,7 +93,7 @@ impl Verifier {
     }
 
     /// Works until the queue is closed.
-    pub(super) fn work(self, checks: &Queue<Check>) {
+    pub(super) fn work(self, checks: &Arc<Queue<Check>>) {
         while let Some(mut some) = checks.take(TOGETHER_MAX) {
             some.sort_by_key(|check| (check.piece.unit.job, check.piece.unit.shot));
             for check in some {
@@ -101,11 +104,12 @@ impl Verifier {
                 self.tools.meter.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
                 checks.done();
                 match answer {
-                    Ok(Some(answer)) => self.tools.desk.tell(move |desk| {
+                    Ok(Answer::Event(event)) => self.tools.desk.tell(move |desk| {
                         let now_ms = desk.now_ms();
-                        desk.apply(stamped(answer, now_ms));
+                        desk.apply(stamped(event, now_ms));
                     }),
-                    Ok(None) => return,
+                    Ok(Answer::Later) => ask_later(check, checks.clone()),
+                    Ok(Answer::Stopped) => return,
                     Err(error) => {
                         // A film or a scene that was promised to be durable is not.
                         let error =
@@ -118,26 +122,29 @@ impl Verifier {
         }
     }
 
-    /// The event that answers a check, however long it takes to be reached what it needs; `None` when
-    /// asked to stop.
-    fn answered_in_the_end(&self, check: &Check) -> anyhow::Result<Option<Event>> {
+    /// What answers a check, however long it takes to be reached what it needs.
+    fn answered_in_the_end(&self, check: &Check) -> anyhow::Result<Answer> {
         let Tools { hands, cancel, .. } = &self.tools;
         loop {
             let error = match self.answer(check) {
-                Ok(event) => return Ok(Some(event)),
-                Err(_) if cancel.is_set() => return Ok(None),
+                Ok(event) => return Ok(Answer::Event(event)),
+                Err(_) if cancel.is_set() => return Ok(Answer::Stopped),
                 Err(error) => error,
             };
             match cause(&error) {
-                Cause::Scene => {
+                // What was accepted is not decided by what has befallen others.
+                Cause::Feared if is_of_accepted(check) => return Ok(Answer::Later),
+                Cause::Scene | Cause::Feared => {
                     tracing::error!(unit = ?check.piece.unit, "it cannot be rendered: {error:#}");
-                    return Ok(Some(unrenderable(check, &error)));
+                    return Ok(Answer::Event(unrenderable(check, &error)));
                 }
                 Cause::Passing => {
                     tracing::warn!("a check waits: {error:#}");
                     std::thread::sleep(ANSWER_AGAIN);
-                    // Perhaps there was too little memory for all.
-                    hands.make_room(check.piece.scene);
+                    if error.downcast_ref::<HandError>().is_some() {
+                        // Perhaps there was too little memory for all.
+                        hands.make_room(check.piece.scene);
+                    }
                 }
                 Cause::Farm | Cause::Stopped => return Err(error),
             }
@@ -403,6 +410,36 @@ impl Verifier {
 
     fn count(&self, pixels: usize) {
         self.tools.meter.pixels.fetch_add(pixels as u64, Ordering::Relaxed);
+    }
+}
+
+/// What comes of a check.
+enum Answer {
+    Event(Event),
+    /// It is to be asked again.
+    Later,
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// Whether a check is of a film that was accepted.
+const fn is_of_accepted(check: &Check) -> bool {
+    matches!(
+        check.kind,
+        CheckKind::Recheck { .. } | CheckKind::Appeal { .. } | CheckKind::Dispute { .. }
+    )
+}
+
+/// Puts a check into the line again after a while; a line that is closed meanwhile drops it, and the next
+/// start asks for it.
+fn ask_later(check: Check, checks: Arc<Queue<Check>>) {
+    tracing::warn!(unit = ?check.piece.unit, "a check waits until its scene is not feared any more");
+    let later = move || {
+        std::thread::sleep(ASK_LATER);
+        checks.push(check);
+    };
+    if let Err(error) = super::spawn("later", later) {
+        tracing::error!("a check waits for the next start: {error}");
     }
 }
 

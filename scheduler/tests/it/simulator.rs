@@ -162,6 +162,7 @@ fn what_the_farm_cannot_render_ends_its_job_and_harms_nobody() {
         let jobs = [1, 2].map(|number| world.order(10, number, 140));
         run(&mut world, 400);
         let book = &world.state.book;
+        assert!(book.audits.is_empty(), "seed {seed}: what was said of them is not looked at");
         let is_failed = |job: &&JobId| matches!(&book.jobs[*job].phase, JobPhase::Ended(Ending::Failed(why)) if why == "it hangs");
         failed += jobs.iter().filter(is_failed).count();
         let honest = book.nodes.values().filter(|node| node.facts.owner != public(4));

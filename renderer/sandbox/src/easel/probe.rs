@@ -17,6 +17,8 @@ use super::{Easel, Frame, RenderFault};
 const REFERENCE_SIDE_PX: u32 = 256;
 /// Frames are timed so many times, and the least time counts: whatever disturbs makes it longer.
 const ROUNDS: u32 = 3;
+/// No probe takes so long, even of a thread's own time.
+const TOOK_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// Samples that are rendered for a probe at most, of the frame and of the built-in scene.
 pub(crate) const PROBE_SAMPLES_MAX: u64 =
     renderer::PROBE_PIXELS * CHUNK_SAMPLES as u64 * ROUNDS as u64 * 2;
@@ -65,7 +67,10 @@ impl Probed {
     /// Whether these are numbers that a probe can give.
     pub(crate) fn is_sound(&self) -> bool {
         let each = [self.closest_mean, self.shadow_mean, self.closest_bound, self.shadow_bound];
-        self.pixels > 0 && each.iter().all(|rays| rays.is_finite() && *rays >= 0.0)
+        let times = [self.took, self.reference_took];
+        self.pixels > 0
+            && times.iter().all(|took| *took < TOOK_MAX)
+            && each.iter().all(|rays| rays.is_finite() && *rays >= 0.0)
     }
 }
 
@@ -217,5 +222,6 @@ mod tests {
             assert!(!Probed { closest_bound, ..probed }.is_sound());
         }
         assert!(!Probed { pixels: 0, ..probed }.is_sound());
+        assert!(!Probed { took: Duration::MAX, ..probed }.is_sound());
     }
 }

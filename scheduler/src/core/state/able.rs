@@ -26,7 +26,7 @@ pub(super) struct AbleNode {
     pub(super) owner: PublicKey,
     pub(super) ask: Tokens,
     pub(super) per_second: u128,
-    /// Whether it may be paired with a newcomer.
+    /// Whether it may be paired with whoever is no veteran.
     pub(super) is_veteran: bool,
 }
 

@@ -196,13 +196,13 @@ pub(super) fn give_up(
     now_ms: u64,
     effects: &mut Vec<Effect>,
 ) {
+    // What verifiers have said of them can be looked at no more, though the leases be gone already.
+    state.book.audits.retain(|(lease, _round), _| !leases.contains(lease));
     let of_it = |lease: &&LeaseId| state.book.leases.get(lease).is_some_and(|it| it.job == id);
     let unjudged: Vec<LeaseId> = leases.iter().filter(of_it).copied().collect();
     // All of a trial at once: of two films that differ neither is to be taken for good.
     let mut units = BTreeSet::new();
     for &lease in &unjudged {
-        // What a verifier has said of it can be looked at no more.
-        state.book.audits.retain(|(other, _round), _| *other != lease);
         units.extend(lease::withdraw(state, lease, effects).map(|lease| lease.unit_index));
     }
     close(state, id, Ending::Failed(why), now_ms, effects);

@@ -67,8 +67,8 @@ impl Door {
         let probe = blocking(move || assays.assay(&probed)).await?;
         drop(turn);
         let probe = probe.map_err(|error| match error.cause() {
-            Cause::Scene => refused(RefusedCode::BadScene, chain(&error)),
-            // Twice in a row, and with nothing beside it.
+            Cause::Scene | Cause::Feared => refused(RefusedCode::BadScene, chain(&error)),
+            // Twice in a row.
             Cause::Passing if error.is_too_large() => refused(RefusedCode::BadScene, chain(&error)),
             Cause::Farm => internal("the scene cannot be probed", error),
             Cause::Passing | Cause::Stopped => {
@@ -337,7 +337,7 @@ impl Door {
 
     /// An accepted film that the disk has lost, rendered again.
     async fn restored(&self, root: Digest, piece: Piece) -> Result<Vec<u8>, Refused> {
-        let _turn = self.renders.acquire().await;
+        let _turn = self.restores.acquire().await;
         let (films, hands) = (self.films.clone(), self.hands.clone());
         let restored = blocking(move || {
             let work = Work { rect: piece.rect, batch: piece.unit.batch };

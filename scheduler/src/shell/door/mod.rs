@@ -79,8 +79,10 @@ pub(super) struct Door {
     pub(super) turnstile: Turnstile,
     /// Renders golden frames, with all threads.
     pub(super) backend: Arc<Mutex<CpuBackend>>,
-    /// Golden frames, and films that the disk has lost: one at a time.
+    /// Golden frames: one at a time.
     pub(super) renders: Semaphore,
+    /// Films that the disk has lost: one at a time.
+    pub(super) restores: Semaphore,
     /// Probes that are made.
     pub(super) probes: Semaphore,
     /// The last look at the whole ledger: one at a time, and shared for a while.

@@ -14,6 +14,7 @@ use super::{Bytes, Door, blocking, internal, refused};
 use crate::core::{Event, LeasePhase, plan, view};
 use crate::shell::by_hash::FileError;
 use crate::shell::desk::{Desk, Stopped};
+use crate::shell::hands::frame_of;
 use crate::shell::verifier::{self, Tripped};
 
 /// Verdicts in one reply.
@@ -52,6 +53,12 @@ impl Door {
                 }
             },
         };
+        // The judge makes ready what the node does, so that the first bad film is the last.
+        if let Some(lease) = granted.first()
+            && !self.config.dangerously_accept_unchecked_films
+        {
+            self.hands.warm(&frame_of(&lease.piece));
+        }
         Ok(Reply::Leases(granted.iter().map(|lease| Signed::new(lease, &self.key)).collect()))
     }
 

@@ -45,6 +45,8 @@ Restart=on-failure
 RestartSec=30
 # A usage error or an unusable key is not healed by trying again.
 RestartPreventExitStatus=2 4
+# Where memory runs out the kernel ends the worker, which the node replaces.
+OOMPolicy=continue
 # The node gives its leases back.
 KillSignal=SIGINT
 KillMode=mixed
