@@ -106,7 +106,7 @@ impl Verifier {
                 match answer {
                     Ok(Answer::Event(event)) => self.tools.desk.tell(move |desk| {
                         let now_ms = desk.now_ms();
-                        desk.apply(stamped(event, now_ms));
+                        desk.apply(stamped(*event, now_ms));
                     }),
                     Ok(Answer::Later) => ask_later(check, checks.clone()),
                     Ok(Answer::Stopped) => return,
@@ -127,7 +127,7 @@ impl Verifier {
         let Tools { hands, cancel, .. } = &self.tools;
         loop {
             let error = match self.answer(check) {
-                Ok(event) => return Ok(Answer::Event(event)),
+                Ok(event) => return Ok(Answer::Event(Box::new(event))),
                 Err(_) if cancel.is_set() => return Ok(Answer::Stopped),
                 Err(error) => error,
             };
@@ -136,7 +136,7 @@ impl Verifier {
                 Cause::Feared if is_of_accepted(check) => return Ok(Answer::Later),
                 Cause::Scene | Cause::Feared => {
                     tracing::error!(unit = ?check.piece.unit, "it cannot be rendered: {error:#}");
-                    return Ok(Answer::Event(unrenderable(check, &error)));
+                    return Ok(Answer::Event(Box::new(unrenderable(check, &error))));
                 }
                 Cause::Passing => {
                     tracing::warn!("a check waits: {error:#}");
@@ -415,7 +415,7 @@ impl Verifier {
 
 /// What comes of a check.
 enum Answer {
-    Event(Event),
+    Event(Box<Event>),
     /// It is to be asked again.
     Later,
     /// It was asked to stop.

@@ -201,7 +201,9 @@ async fn a_silent_crowd_keeps_nobody_out() {
     let (guest, _folder) = bind(2, PeerLimits::default()).await;
     let connection = admitted(&guest, &office).await;
     let reason = silent[0].closed().await.to_string();
-    assert!(reason.contains("say hello at once"), "{reason}");
+    // Where so many took long to dial, the first ones' time was over before.
+    let was_shown_out = ["say hello at once", "no hello came in time"];
+    assert!(was_shown_out.iter().any(|words| reason.contains(words)), "{reason}");
     let (reply, _) = call(&connection, &Request::Qualify, Bytes::new()).await.expect("served");
     assert_eq!(reply, Reply::Film);
     guest.close().await;

@@ -64,7 +64,7 @@ const MUST_NOT_REACH: &[(&str, &[&str])] = &[
     ("film", GRAPHICS),
     ("renderer", GRAPHICS),
     ("sandbox", GRAPHICS),
-    ("sandbox", &["tokio", "iroh*"]),
+    ("sandbox", &["iroh", "iroh-blobs", "sled"]),
     ("proof", &["tokio", "iroh*", "sled", "wgpu*", "bevy*", "egui*"]),
     ("ledger", &["tokio", "iroh*", "image", "exr", "wgpu*", "bevy*", "egui*", "eframe"]),
     ("scheduler", GRAPHICS),
