@@ -22,7 +22,7 @@ use transport::{SceneError, Scenes};
 
 use crate::config::Config;
 
-/// Scenes that are remembered for it.
+/// Scenes that are remembered because they are let alone.
 const FEARED_MAX: usize = 1024;
 /// How many times as long as it should an answer may take in all.
 const WHOLE: u32 = 2;

@@ -18,8 +18,8 @@ use tokio::time::Instant;
 
 use crate::book::{Book, BookError, Desk};
 use crate::news::{Happened, News};
-use crate::problem::words;
 use crate::views;
+use protocol::chain;
 
 /// How often the list is read while jobs are open.
 const OPEN_EVERY: Duration = Duration::from_secs(1);
@@ -290,7 +290,7 @@ impl Gather {
         let counting = async {
             for job in ended {
                 if let Err(error) = self.count(job, round).await {
-                    tracing::warn!(%job, "its tiles were not counted: {}", words(&error));
+                    tracing::warn!(%job, "its tiles were not counted: {}", chain(&error));
                 }
             }
         };

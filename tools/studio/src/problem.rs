@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use client::DescriptionError;
 use protocol::Tokens;
+use protocol::chain;
 use protocol::message::RefusedCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -213,24 +214,12 @@ impl Problem {
 
     /// Our own fault; what happened goes to the log.
     pub fn internal(error: &dyn std::error::Error) -> Self {
-        tracing::error!("the door failed: {}", words(error));
+        tracing::error!("the door failed: {}", chain(error));
         Self::new(
             Kind::Internal,
             "this door failed, its log says how; it is no fault of the request",
         )
     }
-}
-
-/// An error with its causes, in one sentence.
-pub fn words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push_str(": ");
-        words.push_str(&error.to_string());
-        cause = error.source();
-    }
-    words
 }
 
 impl From<client::Error> for Problem {
@@ -252,7 +241,7 @@ impl From<client::Error> for Problem {
             return Self::new(Kind::FarmAway, detail).after(5);
         }
         match error {
-            client::Error::Film(fault) => Self::new(Kind::FarmRefused, words(&fault)),
+            client::Error::Film(fault) => Self::new(Kind::FarmRefused, chain(&fault)),
             other => Self::internal(&other),
         }
     }

@@ -72,7 +72,7 @@ impl Courier {
         let client = builder().build().or_else(|error| {
             tracing::warn!(
                 "webhooks at https cannot be reached, install ca-certificates: {}",
-                crate::problem::words(&error)
+                chain(&error)
             );
             builder().tls_certs_only([]).build()
         });

@@ -10,8 +10,8 @@ use scene::Package;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{FileHash, Files, HashError};
-use crate::problem::words;
 use crate::views::{Animation, NewScene, now_ms};
+use protocol::chain;
 
 /// Files of one scene, at most.
 const FILES_MAX: usize = 100_000;
@@ -87,7 +87,7 @@ pub(super) fn import(
     let laid_out = lay_out(files, &new)?;
     let folder = laid_out.path();
     let imported = new.import.read(&folder.join(&new.root), folder);
-    let imported = imported.map_err(|error| MakeError::Import(as_sent(&words(&error), folder)))?;
+    let imported = imported.map_err(|error| MakeError::Import(as_sent(&chain(&error), folder)))?;
     let package = scene::pack(&imported.scene);
     let channels = imported.scene.channels.iter();
     let ends = channels.filter_map(|channel| channel.keys().times.last().copied());
