@@ -22,7 +22,7 @@ use super::shared::Proof;
 use super::spawn;
 use super::sweep::{SceneUses, Sweeper};
 use super::till::{self, TillHandle};
-use super::verifier::{Meter, Tools, Verifier};
+use super::verifier::{Meter, Verifier};
 use crate::config::Config;
 use crate::core::{Event, Job};
 
@@ -61,7 +61,7 @@ impl Parts {
         let Found { key, invitation, journal, ledger, films, evidence } = found;
         let prover = ledger.prover().context("the ledger keeps no hashes for proofs")?;
         let (money, checks) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
-        let meter = Arc::new(Meter::default());
+        let meter = Arc::new(Meter::new(hands::threads(config)));
         let ended = {
             let meter = meter.clone();
             Arc::new(move |job: &Job| log_end(job, &meter))
@@ -78,7 +78,7 @@ impl Parts {
         // Else nothing would ever be quoted or checked, without a word.
         tokio::task::spawn_blocking(move || tried.try_one()).await??;
         let (films, evidence) = (Arc::new(films), Arc::new(evidence));
-        let tools = Tools {
+        let verifier = Verifier {
             hands: hands.clone(),
             films: films.clone(),
             evidence: evidence.clone(),
@@ -87,7 +87,6 @@ impl Parts {
             meter: meter.clone(),
             cancel: cancel.clone(),
         };
-        let verifier = Verifier::new(hands::threads(config), tools);
         let threads = vec![
             spawn("verifier", {
                 let checks = checks.clone();

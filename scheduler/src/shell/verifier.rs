@@ -38,7 +38,7 @@ const ASK_LATER: Duration = Duration::from_secs(60);
 pub(super) struct Meter {
     busy_ns: AtomicU64,
     pixels: AtomicU64,
-    threads: AtomicU64,
+    threads: u64,
 }
 
 /// What is to be done about an error: where the storage that several schedulers share does not answer
@@ -55,11 +55,17 @@ fn cause(error: &anyhow::Error) -> Cause {
 }
 
 impl Meter {
+    /// Of a renderer with so many threads.
+    pub(super) fn new(threads: Option<NonZeroUsize>) -> Self {
+        let threads = threads.map_or(1, |count| count.get() as u64);
+        Self { threads, ..Self::default() }
+    }
+
     /// Seconds that the trusted renderer was busy, times its threads: an upper bound of its
     /// CPU-seconds, `prepare` included.
     pub(super) fn cpu_seconds_max(&self) -> f64 {
         let busy_s = self.busy_ns.load(Ordering::Relaxed) as f64 * 1e-9;
-        busy_s * self.threads.load(Ordering::Relaxed) as f64
+        busy_s * self.threads as f64
     }
 
     /// Pixels rendered again.
@@ -68,13 +74,8 @@ impl Meter {
     }
 }
 
-/// The trusted renderer.
+/// The trusted renderer, and what it works with.
 pub(super) struct Verifier {
-    tools: Tools,
-}
-
-/// What the trusted renderer works with.
-pub(super) struct Tools {
     pub(super) hands: Arc<Hands>,
     pub(super) films: Arc<ByHash>,
     pub(super) evidence: Arc<ByHash>,
@@ -86,12 +87,6 @@ pub(super) struct Tools {
 }
 
 impl Verifier {
-    pub(super) fn new(threads: Option<NonZeroUsize>, tools: Tools) -> Self {
-        let count = threads.map_or(1, |count| count.get() as u64);
-        tools.meter.threads.store(count, Ordering::Relaxed);
-        Self { tools }
-    }
-
     /// Works until the queue is closed.
     pub(super) fn work(self, checks: &Arc<Queue<Check>>) {
         while let Some(mut some) = checks.take(TOGETHER_MAX) {
@@ -101,10 +96,10 @@ impl Verifier {
                 let answer = catch_unwind(AssertUnwindSafe(|| self.answered_in_the_end(&check)));
                 let answer = answer.unwrap_or_else(|panic| bail!("{}", words_of(&*panic)));
                 let busy_ns = begun.elapsed().as_nanos() as u64;
-                self.tools.meter.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
+                self.meter.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
                 checks.done();
                 match answer {
-                    Ok(Answer::Event(event)) => self.tools.desk.tell(move |desk| {
+                    Ok(Answer::Event(event)) => self.desk.tell(move |desk| {
                         let now_ms = desk.now_ms();
                         desk.apply(stamped(*event, now_ms));
                     }),
@@ -114,7 +109,7 @@ impl Verifier {
                         // A film or a scene that was promised to be durable is not.
                         let error =
                             error.context(format!("checking {:?} failed", check.piece.unit));
-                        self.tools.desk.tell(move |desk| desk.fail(error));
+                        self.desk.tell(move |desk| desk.fail(error));
                         return;
                     }
                 }
@@ -124,7 +119,7 @@ impl Verifier {
 
     /// What answers a check, however long it takes to be reached what it needs.
     fn answered_in_the_end(&self, check: &Check) -> anyhow::Result<Answer> {
-        let Tools { hands, cancel, .. } = &self.tools;
+        let Self { hands, cancel, .. } = self;
         loop {
             let error = match self.answer(check) {
                 Ok(event) => return Ok(Answer::Event(Box::new(event))),
@@ -212,7 +207,7 @@ impl Verifier {
         let Work { rect, batch } = place.work;
         let (lease, node, root) = (film.lease, film.node, film.root);
         let places = verify::challenge_pixels(lease, node, root, challenge, rect);
-        let trusted = self.tools.hands.pixels(place.frame, places.clone(), batch)?;
+        let trusted = self.hands.pixels(place.frame, places.clone(), batch)?;
         self.count(places.len());
         let claimed = picked(&got, &places).context("a challenged pixel is outside its tile")?;
         let refusal = match verify::judge(film.class, &places, &claimed, &trusted) {
@@ -316,7 +311,7 @@ impl Verifier {
             return Ok(0);
         }
         let doubt = Doubt { film, piece: place.piece, got, trusted };
-        let (is_honest, pixels) = doubt.settle(&self.tools.hands)?;
+        let (is_honest, pixels) = doubt.settle(&self.hands)?;
         self.count(pixels);
         Ok(if is_honest { 0 } else { differing })
     }
@@ -330,7 +325,7 @@ impl Verifier {
         film: &FilmRef,
         challenge: Option<&Challenge>,
     ) -> anyhow::Result<bool> {
-        let Tools { hands, cancel, .. } = &self.tools;
+        let Self { hands, cancel, .. } = self;
         match self.heard(&hands.plain(), place, film, challenge) {
             Err(error) if !cancel.is_set() && error.downcast_ref::<HandError>().is_some() => {
                 tracing::warn!("an appeal is heard by the usual path: {error:#}");
@@ -391,25 +386,25 @@ impl Verifier {
             opening: Vec::new(),
             trusted: Vec::new(),
         };
-        let bytes = self.tools.films.read(film.root)?;
+        let bytes = self.films.read(film.root)?;
         let evidence = film::evidence::gather(evidence, &bytes, &wrong, Some(&trusted))?;
-        keep(&self.tools.evidence, &evidence, &self.tools.key)
+        keep(&self.evidence, &evidence, &self.key)
     }
 
     fn trusted(&self, place: &Place<'_>) -> anyhow::Result<Film> {
-        let film = self.tools.hands.film(place.frame, place.work)?;
+        let film = self.hands.film(place.frame, place.work)?;
         self.count(film.pixels().len());
         Ok(film)
     }
 
     fn film(&self, place: &Place<'_>, film: &FilmRef) -> anyhow::Result<Film> {
-        let Tools { films, hands, .. } = &self.tools;
+        let Self { films, hands, .. } = self;
         let restorer = Restorer { films, hands, frame: place.frame, work: place.work };
         restorer.film(film.root)
     }
 
     fn count(&self, pixels: usize) {
-        self.tools.meter.pixels.fetch_add(pixels as u64, Ordering::Relaxed);
+        self.meter.pixels.fetch_add(pixels as u64, Ordering::Relaxed);
     }
 }
 
