@@ -79,4 +79,4 @@ pub use wire::{DecodeError, decode, encode};
 pub use words::chain;
 
 /// Version of the messages between peers. Another version gets [`Reply::Refused`] at the hello.
-pub const PROTOCOL_VERSION: u32 = 14;
+pub const PROTOCOL_VERSION: u32 = 15;

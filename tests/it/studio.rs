@@ -298,7 +298,9 @@ fn tokens_do_what_their_role_team_and_budget_allow() -> Result<()> {
     let team = studio.get("/v1/teams/lighting")?.is(200)?.json();
     ensure!(team["committed"]["micro"] == price, "one of two is back: {team}");
     let tokens = studio.get("/v1/tokens")?.is(200)?.json();
-    let token_id = tokens["items"][1]["id"].as_str().context("an id")?;
+    let mut listed = tokens["items"].as_array().into_iter().flatten();
+    let light = listed.find(|it| it["name"] == "light").context("the token in the list")?;
+    let token_id = light["id"].as_str().context("an id")?;
     studio.send("DELETE", &format!("/v1/tokens/{token_id}"), &json!({}))?.is(204)?;
     get_as(&lighting, "/v1/whoami")?.is(401)?;
     Ok(())

@@ -40,7 +40,7 @@ fn show(world: &mut World, job: JobId, needs_ms: &[u64]) {
 }
 
 /// Gives a unit to a node, whether it is for it or not.
-fn give(world: &mut World, index: usize, of: (JobId, u32), films_wanted: u8) -> LeaseId {
+pub fn give(world: &mut World, index: usize, of: (JobId, u32), films_wanted: u8) -> LeaseId {
     let book = &world.state.book;
     let lease = book.secret.lease_id(book.boot, book.leases_granted + 1);
     let (node, now_ms, (job, unit_index)) = (world.nodes[index].id, world.now_ms, of);

@@ -5,6 +5,7 @@ use protocol::Tokens;
 use scheduler::core::{Event, Policy, plan};
 
 use crate::simulator::{HONEST, policy, run};
+use crate::tails::give;
 use crate::world::{World, public};
 
 /// What a node would get next: unit, films wanted, whether more of its pixels are looked at.
@@ -178,4 +179,49 @@ fn two_films_of_a_newcomer_wait_at_a_time() {
     let waiting = book.nodes[&newcomer].leases.iter().map(|lease| &book.leases[lease]);
     assert!(waiting.clone().all(|lease| !lease.of_veteran && lease.has_passed()));
     assert_eq!(waiting.count(), 2);
+}
+
+/// Films of one unit for which somebody was paid, when these nodes hand theirs in at the same time.
+fn paid_at_once(world: &mut World, nodes: [usize; 2], unit: u32) -> usize {
+    for node in nodes {
+        let leases = &world.state.book.leases;
+        let mut own = leases.values().filter(|it| it.node == world.nodes[node].id);
+        let lease = own.find(|it| it.unit_index == unit).expect("a lease");
+        let (id, job) = (lease.id, lease.job);
+        world.commit(node, id, job, unit);
+    }
+    world.settle_all();
+    let nodes = nodes.map(|node| &world.state.book.nodes[&world.nodes[node].id]);
+    let paid = nodes.iter().flat_map(|node| node.holds.values());
+    paid.filter(|hold| hold.unit_index == unit && !hold.amount.is_zero()).count()
+}
+
+/// One person's two newcomers hand one film in at the same moment, in a race that no veteran is in.
+#[test]
+fn of_two_newcomers_that_race_one_is_paid() {
+    let mut world = a_veteran_and_two_newcomers(56);
+    let (begun, ..) = offer(&world, 1);
+    grant(&mut world, 1);
+    let gone = Event::Gone { node: world.nodes[0].id, now_ms: world.now_ms };
+    world.apply(gone);
+    world.now_ms += 20_000;
+    assert_eq!(offer(&world, 2).0, begun);
+    grant(&mut world, 2);
+    assert_eq!(paid_at_once(&mut world, [1, 2], begun), 1);
+    let nodes = [1, 2].map(|node| &world.state.book.nodes[&world.nodes[node].id]);
+    assert_eq!(nodes.map(|node| node.accepted).iter().sum::<u64>(), 1, "nor makes a name");
+    assert!(nodes.iter().all(|node| node.leases.is_empty() && node.dropped == 0));
+    run(&mut world, 2_000);
+}
+
+#[test]
+fn who_races_a_veteran_is_paid_beside_it() {
+    let mut world = a_veteran_and_two_newcomers(57);
+    let (begun, films_wanted, _) = offer(&world, 0);
+    assert_eq!(films_wanted, 1);
+    grant(&mut world, 0);
+    let job = *world.state.book.jobs.keys().next().expect("a job");
+    give(&mut world, 1, (job, begun), films_wanted);
+    assert_eq!(paid_at_once(&mut world, [0, 1], begun), 2);
+    run(&mut world, 2_000);
 }

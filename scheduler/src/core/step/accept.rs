@@ -23,7 +23,7 @@ pub(super) fn accept(
     let unit = &state.book.jobs[&job_id].units[unit_index as usize];
     let unit_id = unit.unit;
     assert!(unit.accepted.is_none(), "invariant: a unit is accepted once at a time");
-    let (passed, others): (Vec<LeaseId>, Vec<LeaseId>) =
+    let (held, others): (Vec<LeaseId>, Vec<LeaseId>) =
         unit.leases.iter().copied().partition(|lease| state.book.leases[lease].has_passed());
     for id in others {
         let Some(other) = lease::withdraw(state, id, effects) else { continue };
@@ -36,11 +36,14 @@ pub(super) fn accept(
             *state.book.job_mut(job_id).failures.entry(other.node).or_default() += 1;
         }
     }
-    let mut records: Vec<LeaseRecord> =
-        passed.iter().filter_map(|&id| lease::detach(state, id)).collect();
-    // The primary is the film whose pay the artist has reserved; a twin that is left alone
-    // takes its place.
-    records.sort_by_key(|record| record.purse == LeasePurse::Reserve);
+    let (paid, overtaken) = paid_of(&state.book, held);
+    for id in overtaken {
+        let record = lease::withdraw(state, id, effects).expect("invariant: it is the unit's");
+        let committed = record.committed().expect("invariant: what passed is a film");
+        state.book.say(committed.film.acceptance(unit_id, committed.pixels, Tokens::ZERO));
+    }
+    let records: Vec<LeaseRecord> =
+        paid.iter().filter_map(|&id| lease::detach(state, id)).collect();
     for (index, record) in records.iter().enumerate() {
         let primary = index == 0;
         let committed = record.committed().expect("invariant: what passed is a film").clone();
@@ -77,6 +80,18 @@ pub(super) fn accept(
     assert_money_adds_up(job);
     quiet::consider(&state.book, job_id, unit_index, effects);
     job::end_if_over(state, job_id, now_ms, effects);
+}
+
+/// The films that are paid, the primary one first, and those that were only overtaken.
+///
+/// The primary is the film whose pay the artist has reserved; a twin that is left alone takes its place. Who
+/// raced it is paid beside it where they could have been twins: else two newcomers of one person, whom
+/// nobody drew for each other, would sell one film twice.
+fn paid_of(book: &Book, mut held: Vec<LeaseId>) -> (Vec<LeaseId>, Vec<LeaseId>) {
+    held.sort_by_key(|lease| book.leases[lease].purse == LeasePurse::Reserve);
+    let Some(&primary) = held.first() else { return (held, Vec::new()) };
+    let is_of_veteran = |lease: &LeaseId| book.leases[lease].of_veteran;
+    held.into_iter().partition(|it| *it == primary || is_of_veteran(&primary) || is_of_veteran(it))
 }
 
 /// Pays the one primary payment of a unit, with the farm's fee and the reserve's share.
