@@ -1,5 +1,7 @@
 //! What the operator sets, with defaults and their reasons.
 
+mod database;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::core::Policy;
 use crate::market::{Rules, RulesError};
 use crate::quote::Prices;
+
+pub(crate) use database::Tls;
+pub use database::{Database, DatabaseError};
 
 /// Least memory of a process that renders, bytes.
 const WORKER_BYTES_MIN: u64 = 64 << 20;
@@ -141,55 +146,6 @@ impl Default for Config {
     }
 }
 
-/// Address of a database. Its password is in no log.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Database(String);
-
-impl Database {
-    /// An address: a URL, or words like `host=localhost user=farm`.
-    #[must_use]
-    pub fn new(address: impl Into<String>) -> Self {
-        Self(address.into())
-    }
-
-    /// The same for the driver.
-    pub(crate) fn parsed(&self) -> Result<tokio_postgres::Config, tokio_postgres::Error> {
-        self.0.parse()
-    }
-}
-
-impl std::fmt::Display for Database {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Ok(config) = self.parsed() else { return f.write_str("(not understood)") };
-        let ports = config.get_ports();
-        for (at, host) in config.get_hosts().iter().enumerate() {
-            // One port may stand for all hosts, and none for the usual one.
-            let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
-            match host {
-                tokio_postgres::config::Host::Tcp(name) => write!(f, "{name}:{port} ")?,
-                #[cfg(unix)]
-                tokio_postgres::config::Host::Unix(path) => {
-                    write!(f, "{}:{port} ", path.display())?;
-                }
-            }
-        }
-        write!(f, "database {}", config.get_dbname().unwrap_or("of the user's name"))
-    }
-}
-
-impl std::fmt::Debug for Database {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Database({self})")
-    }
-}
-
-impl Serialize for Database {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -229,7 +185,7 @@ pub enum ConfigError {
     #[error(
         "the database's address is not understood; write postgres://user:password@host:5432/name, or @FILE with it"
     )]
-    Database(#[source] tokio_postgres::Error),
+    Database(#[source] DatabaseError),
     /// Nodes would not find the next leader.
     #[error("several schedulers need an address that nodes reach, with a port: bind is {0}")]
     SharedBind(SocketAddr),

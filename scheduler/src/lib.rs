@@ -15,7 +15,7 @@ mod shell;
 pub mod split;
 pub mod verify;
 
-pub use config::{Config, ConfigError, Database};
+pub use config::{Config, ConfigError, Database, DatabaseError};
 pub use quote::{Prices, quote};
 pub use shell::{News, Ready, drain, history, keep_open, run};
 pub use split::{Kept, split};

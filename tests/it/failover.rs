@@ -96,3 +96,22 @@ fn a_farm_of_one_scheduler_comes_to_have_two_and_outlives_its_database() -> Resu
     farm.check_ledger()?;
     farm.check_each_unit_paid_once(before + under_way + after)
 }
+
+/// Who stands between a scheduler and its database gets to know nothing, and may tell it nothing.
+#[test]
+fn a_database_that_cannot_prove_who_it_is_is_told_nothing() -> Result<()> {
+    let Some(postgres) = server("a database that is another")? else { return Ok(()) };
+    let Some(other) = server("another database")? else { return Ok(()) };
+    let farm = Farm::new(std::net::Ipv4Addr::LOCALHOST.into(), "")?;
+    let depot = farm.path("depot").display().to_string();
+    let refused = |url: &str, why: &str| {
+        farm.set(&format!("database = '{url}'\nobjects = 'file://{depot}'"))?;
+        let said = |line: &str| line.contains("standing by failed") && line.contains(why);
+        farm.scheduler_says(said)
+    };
+    refused(&postgres.url_vouched_for_by(&other.authority()), "invalid peer certificate")?;
+    refused(&postgres.url_vouched_for_by(&farm.path("none.pem")), "sslrootcert cannot be used")?;
+    refused(&postgres.url().replace("127.0.0.1", "localhost"), "invalid peer certificate")?;
+    refused(&postgres.plain_url(), "no encryption")?;
+    Ok(())
+}

@@ -23,6 +23,8 @@ mod network;
 mod page_in_browser;
 /// Several cameras and frames, and which file is whose.
 mod shots;
+/// Buckets that hold what a farm must not lose.
+mod storage;
 mod stranger;
 /// A studio's door, and scripts that speak HTTP with it.
 mod studio;

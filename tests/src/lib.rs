@@ -3,6 +3,7 @@
 //! Every process is the `tessera` program itself, as a user starts it. Processes are killed when
 //! their handle is dropped, so that a failing test leaves nothing behind.
 
+mod bucket;
 mod clock;
 mod disk;
 mod lan;
@@ -26,6 +27,7 @@ use protocol::view::LedgerCheck;
 use serde_json::Value;
 use transport::Ticket;
 
+pub use bucket::Bucket;
 pub use clock::Clock;
 pub use disk::Disk;
 pub use lan::Lan;
@@ -199,6 +201,14 @@ impl Farm {
         let stranger = self.spawn_scheduler("stranger", bind)?;
         stranger.wait_for_log(|line| line.contains("another secret"))?;
         Ok(())
+    }
+
+    /// Starts a scheduler in the farm's folder, waits until it logs what `wanted` likes, and kills it.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn scheduler_says(&self, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        self.spawn_scheduler(&self.data, self.bind)?.wait_for_log(wanted)
     }
 
     /// Waits until a scheduler leads that stood by, which the farm is asked and stopped through from now

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own.
+//! A PostgreSQL server of a test's own, which answers over encrypted connections only.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -8,11 +8,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use crate::PATIENCE;
 
+/// Who may come in: whoever is on this machine, encrypted unless over its socket.
+const GUESTS: &str = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n";
+
 /// Who runs the server where the test is root, which it refuses to be run by.
 const NOBODY: &str = "nobody";
+
+/// Files of its folder: who vouches for it, its certificate and its key.
+const AUTHORITY: &str = "authority.pem";
+const CERTIFICATE: &str = "server.pem";
+const KEY: &str = "server.key";
 
 /// A running server with an empty database; gone when dropped.
 pub struct Postgres {
@@ -36,6 +45,8 @@ impl Postgres {
         let data = dir.path().join("data");
         let mut init = as_somebody(&programs.join("initdb"));
         run(init.arg("-D").arg(&data).args(["-U", "farm", "--auth", "trust", "--no-sync"]))?;
+        fs::write(data.join("pg_hba.conf"), GUESTS)?;
+        certify(dir.path())?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let server = serve(&programs, dir.path(), port)?;
         let mut postgres = Self { dir, programs, port, server };
@@ -46,6 +57,24 @@ impl Postgres {
     /// Its address, as a scheduler is told it.
     #[must_use]
     pub fn url(&self) -> String {
+        self.url_vouched_for_by(&self.authority())
+    }
+
+    /// The file with the certificate of who vouches for it.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.dir.path().join(AUTHORITY)
+    }
+
+    /// Its address for who trusts the certificates of another file.
+    #[must_use]
+    pub fn url_vouched_for_by(&self, authority: &Path) -> String {
+        format!("{}?sslmode=verify-full&sslrootcert={}", self.plain_url(), authority.display())
+    }
+
+    /// Its address for who does not encrypt.
+    #[must_use]
+    pub fn plain_url(&self) -> String {
         format!("postgres://farm@127.0.0.1:{}/postgres", self.port)
     }
 
@@ -100,9 +129,30 @@ fn serve(programs: &Path, dir: &Path, port: u16) -> Result<Child> {
     let mut server = as_somebody(&programs.join("postgres"));
     server.arg("-D").arg(dir.join("data")).arg("-k").arg(dir);
     // What a crash of the machine would lose is not tested here: without syncs it is faster.
-    server.args(["-h", "127.0.0.1", "-F", "-p", &port.to_string()]);
+    server.args(["-h", "127.0.0.1", "-F", "-p", &port.to_string(), "-c", "ssl=on"]);
+    for (name, file) in [("ssl_cert_file", CERTIFICATE), ("ssl_key_file", KEY)] {
+        server.arg("-c").arg(format!("{name}={}", dir.join(file).display()));
+    }
     let server = server.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     server.spawn().context("PostgreSQL does not start")
+}
+
+/// Writes a certificate for this machine, and that of an authority which vouches for it and nobody else.
+fn certify(dir: &Path) -> Result<()> {
+    let (own, signed_by) = (KeyPair::generate()?, KeyPair::generate()?);
+    let mut authority = CertificateParams::new(Vec::new())?;
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    fs::write(dir.join(AUTHORITY), authority.self_signed(&signed_by)?.pem())?;
+    let named = CertificateParams::new(vec!["127.0.0.1".to_owned()])?;
+    let signed = named.signed_by(&own, &Issuer::new(authority, signed_by))?;
+    fs::write(dir.join(CERTIFICATE), signed.pem())?;
+    let key = dir.join(KEY);
+    fs::write(&key, own.serialize_pem())?;
+    run(Command::new("chmod").arg("600").arg(&key))?;
+    if is_root() {
+        run(Command::new("chown").arg(NOBODY).arg(&key))?;
+    }
+    Ok(())
 }
 
 /// Where its programs are: on Debian not where others are.

@@ -84,6 +84,11 @@ pub async fn run(
     let Some(database) = &config.database else {
         return serve(&config, None, &mut tell, shutdown).await.map(drop);
     };
+    if database.is_exposed() {
+        tracing::warn!(
+            "what is said to the database can be read and changed on the way: say sslmode=verify-full in its address, or use a network of your own"
+        );
+    }
     loop {
         let lead = match stand_by(&config, database, &mut tell, shutdown.as_mut()).await {
             Ok(Some(lead)) => lead,
@@ -172,6 +177,12 @@ async fn serve(
 ) -> anyhow::Result<Ended> {
     let runtime = tokio::runtime::Handle::current();
     let depot = config.objects.as_ref().map(|url| Depot::open(url, runtime)).transpose()?;
+    if let Some(depot) = &depot
+        && let Err(error) = depot.try_out().await
+    {
+        // It may come back; until then no film is taken.
+        tracing::warn!("no film and no scene can be kept: {:#}", anyhow::Error::from(error));
+    }
     let opened = {
         let (config, depot) = (config.clone(), depot.clone());
         let term = lead.as_ref().map(|lead| lead.term);

@@ -19,6 +19,9 @@ pub(super) use scenes::SceneDepot;
 /// How long a call to a bucket is tried again.
 const RETRIES: Duration = Duration::from_secs(10);
 
+/// What is written to see whether it can be.
+const TRIAL: &str = "trial";
+
 /// A place for named bytes that all schedulers of a farm reach.
 #[derive(Debug, Clone)]
 pub(super) struct Depot {
@@ -81,6 +84,17 @@ impl Depot {
             _ => bail!("objects is neither file:///folder nor s3://bucket/folder: {url}"),
         };
         Ok(Self { store, runtime })
+    }
+
+    /// Whether it keeps what is written, and lets it be removed: keys that may not do so show here, not with
+    /// the first film.
+    ///
+    /// # Errors
+    /// What it said.
+    pub(super) async fn try_out(&self) -> Result<(), DepotError> {
+        self.put(TRIAL, Bytes::from_static(b"tessera")).await?;
+        self.get(TRIAL).await?;
+        self.remove(TRIAL).await
     }
 
     /// Runs a call to it from a thread that may block.
