@@ -278,6 +278,12 @@ impl Config {
                 "it must be 1..=16",
             ),
             (
+                "policy.unjudged_max",
+                u64::from(policy.unjudged_max),
+                policy.unjudged_max >= 1,
+                at_least_one,
+            ),
+            (
                 "policy.pixels_exact",
                 u64::from(policy.pixels_exact),
                 policy.pixels_exact >= 1,

@@ -1,10 +1,12 @@
+#[cfg(target_os = "linux")]
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use farm_tests::Farm;
+use farm_tests::{Farm, PATIENCE};
 
-use crate::{IMPATIENT, submit};
+use crate::{IMPATIENT, PICTURE, scene, submit};
 
 #[test]
 fn a_node_killed_in_the_middle_of_a_tile_costs_nothing_but_time() -> Result<()> {
@@ -22,7 +24,8 @@ fn a_node_killed_in_the_middle_of_a_tile_costs_nothing_but_time() -> Result<()> 
 #[test]
 fn a_node_that_never_answers_holds_nothing_up_for_good() -> Result<()> {
     let mut farm = Farm::start(IMPATIENT)?;
-    let _silent = farm.start_node("silent", &["--cheat", "silent"])?;
+    let node = farm.start_node("silent", &["--cheat", "silent"])?;
+    node.wait_for_log(|line| line.contains("this node defrauds the farm"))?;
     let job = submit(&farm)?;
     let _worker = farm.start_node("worker", &[])?;
     let units = job.finish(&farm)?;
@@ -50,9 +53,10 @@ fn a_scheduler_killed_in_the_middle_of_a_job_goes_on_where_it_was() -> Result<()
     farm.check_each_unit_paid_once(units)
 }
 
-/// Longer than a connection lives without a sign of its peer.
+/// Longer than a connection lives without a sign of its peer. It lives from the first word that gets no
+/// answer, which comes five seconds late at most.
 #[cfg(target_os = "linux")]
-const FROZEN: Duration = Duration::from_secs(18);
+const FROZEN: Duration = Duration::from_secs(21);
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -70,6 +74,7 @@ fn a_frozen_node_is_passed_over_and_works_again_when_it_wakes() -> Result<()> {
     // Nobody else is here: what is rendered now, it renders.
     let before = farm.node("frozen")?["accepted"].as_u64().context("a count")?;
     let again = submit(&farm)?.finish(&farm)?;
+    frozen.wait_for_log(|line| line.contains("trying again in"))?;
     let node = farm.node("frozen")?;
     let accepted = node["accepted"].as_u64().context("a count")?;
     assert_eq!((accepted - before, &node["barred"]), (again as u64, &false.into()), "{node}");
@@ -81,13 +86,14 @@ fn a_frozen_node_is_passed_over_and_works_again_when_it_wakes() -> Result<()> {
 #[test]
 fn a_frozen_scheduler_goes_on_where_it_was() -> Result<()> {
     let mut farm = Farm::start(IMPATIENT)?;
-    let _one = farm.start_node("one", &[])?;
+    let one = farm.start_node("one", &[])?;
     let _two = farm.start_node("two", &[])?;
     let job = submit(&farm)?;
     job.wait_for_units(&farm, 4)?;
     farm.freeze_scheduler(true)?;
     std::thread::sleep(FROZEN);
     farm.freeze_scheduler(false)?;
+    one.wait_for_log(|line| line.contains("trying again in"))?;
     let units = job.finish(&farm)?;
     farm.check_ledger()?;
     farm.check_each_unit_paid_once(units)
@@ -96,13 +102,83 @@ fn a_frozen_scheduler_goes_on_where_it_was() -> Result<()> {
 #[test]
 fn a_scheduler_that_has_moved_is_found_by_its_new_ticket() -> Result<()> {
     let mut farm = Farm::start(IMPATIENT)?;
-    let _node = farm.start_node("node", &[])?;
+    let node = farm.start_node("node", &[])?;
     let job = submit(&farm)?;
     job.wait_for_units(&farm, 2)?;
     farm.kill_scheduler()?;
     farm.move_scheduler()?;
     farm.start_scheduler()?;
     let units = job.finish(&farm)?;
+    node.wait_for_log(|line| line.contains("trying again in"))?;
+    farm.check_ledger()?;
+    farm.check_each_unit_paid_once(units)
+}
+
+/// Who has ordered need not wait: the job goes on without his process, and another fetches the picture.
+#[test]
+fn an_artist_whose_process_is_killed_fetches_the_picture_later() -> Result<()> {
+    let mut farm = Farm::start(IMPATIENT)?;
+    let _node = farm.start_node("node", &[])?;
+    let job = submit(&farm)?;
+    job.wait_for_units(&farm, 1)?;
+    let id = job.id.clone();
+    job.process.kill()?;
+    ensure!(!farm.path("farm.exr").exists(), "the picture was there before");
+    let watched = farm.watch(&id)?.wait(PATIENCE)?;
+    ensure!(watched.code == Some(0), "the job failed:\n{watched}");
+    farm.wait_for_log(|line| line.contains("job ended") && line.contains(&id))?;
+    let out = farm.path("later.exr");
+    farm.ask(&["jobs", "download", &id, "-o", &out.display().to_string()])?;
+    let ours = farm.render_here(&scene(), &PICTURE, "here.exr")?;
+    let theirs = farm_tests::read_picture(&out)?;
+    let share = film::compare::bit_equal_share(&ours, &theirs)?;
+    ensure!(share >= 1.0, "only {share} of the pixels are those of a local render");
+    let ended = &farm.ask(&["jobs", "show", &id])?[0];
+    let units = usize::try_from(ended["units"].as_u64().context("no count")?)?;
+    farm.check_ledger()?;
+    farm.check_each_unit_paid_once(units)
+}
+
+/// Leases that live longer than any test, and units without twins: where two nodes have one, they race.
+#[cfg(target_os = "linux")]
+const UNHURRIED: &str = "[policy]\nlease_ms = 600000\ngone_ms = 600000\nverifier_units = 1000000\n";
+
+/// A node that gets no further with what it has: the other one renders that, too, without waiting until
+/// leases lapse, and the first is told that its films are not wanted any more.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_node_that_gets_no_further_is_overtaken_long_before_its_leases_lapse() -> Result<()> {
+    let mut farm = Farm::start(UNHURRIED)?;
+    let slow = farm.start_node("slow", &["--json"])?;
+    let _quick = farm.start_node("quick", &[])?;
+    farm.wait_for_nodes(2)?;
+    let job = submit(&farm)?;
+    slow.wait_for_line(|line| line.contains(r#""event":"rendering""#))?;
+    slow.freeze(true)?;
+    let id = job.id.clone();
+    let units = job.finish(&farm)?;
+    slow.freeze(false)?;
+    slow.wait_for_line(|line| line.contains(r#""event":"dropped""#))?;
+
+    let events = crate::upgrade::trace(&farm, &id)?;
+    let mut ends_of: BTreeMap<&str, BTreeMap<u64, &str>> = BTreeMap::new();
+    for event in events.iter().filter(|event| event["ph"] == "b" && event["name"] != "judged") {
+        let unit = event["name"].as_str().context("no name")?;
+        let node = event["pid"].as_u64().context("no node")?;
+        let end = event["args"]["end"].as_str().context("no end")?;
+        ensure!(end != "lapsed", "a lease was waited for: {event}");
+        ends_of.entry(unit).or_default().insert(node, end);
+    }
+    let overtaken = ends_of.values().filter(|ends| {
+        let is_there = |end: &str| ends.values().any(|it| *it == end);
+        ends.len() == 2 && is_there("accepted") && is_there("dropped")
+    });
+    ensure!(overtaken.count() > 0, "nobody was overtaken: {ends_of:?}");
+    let (slow, quick) = (farm.node("slow")?, farm.node("quick")?);
+    let accepted = |node: &serde_json::Value| node["accepted"].as_u64().context("no count");
+    let (by_slow, by_quick) = (accepted(&slow)?, accepted(&quick)?);
+    ensure!(by_slow + by_quick == units as u64 && by_quick > by_slow, "{slow} {quick}");
+    ensure!(slow["refused"] == 0 && slow["barred"] == false, "{slow}");
     farm.check_ledger()?;
     farm.check_each_unit_paid_once(units)
 }
@@ -110,11 +186,11 @@ fn a_scheduler_that_has_moved_is_found_by_its_new_ticket() -> Result<()> {
 /// One flipped bit in every film, another one gone: the farm makes them again, and the picture is right.
 #[test]
 fn films_that_the_disk_has_changed_are_made_again() -> Result<()> {
-    let farm = Farm::start(IMPATIENT)?;
+    let mut farm = Farm::start(IMPATIENT)?;
     let _node = farm.start_node("node", &[])?;
     let id = submit(&farm)?;
     let job = id.id.clone();
-    id.finish(&farm)?;
+    let units = id.finish(&farm)?;
     let films = films(&farm.path("scheduler").join("films"))?;
     ensure!(films.len() >= 24, "{} films", films.len());
     for film in &films {
@@ -131,7 +207,8 @@ fn films_that_the_disk_has_changed_are_made_again() -> Result<()> {
     ensure!(share >= 1.0, "only {share} of the pixels are those that were delivered before");
     farm.wait_for_log(|line| line.contains("the bytes have changed on disk"))?;
     farm.wait_for_log(|line| line.contains("the film is restored"))?;
-    Ok(())
+    farm.check_ledger()?;
+    farm.check_each_unit_paid_once(units)
 }
 
 /// Files of films under a folder.
@@ -219,7 +296,7 @@ fn a_scene_that_ends_the_farms_own_renderer_ends_its_job_and_no_more() -> Result
                 std::thread::sleep(Duration::from_millis(20));
             }
         });
-        let outcome = job.process.wait(farm_tests::PATIENCE);
+        let outcome = job.process.wait(PATIENCE);
         is_over.store(true, Ordering::Relaxed);
         outcome
     })?;
@@ -228,11 +305,12 @@ fn a_scene_that_ends_the_farms_own_renderer_ends_its_job_and_no_more() -> Result
     ensure!(ended["status"] == "failed", "{ended}");
     let reason = ended["reason"].as_str().context("no reason")?;
     ensure!(reason.contains("the farm's own renderer cannot render it"), "{reason}");
+    farm.wait_for_log(|line| line.contains("it cannot be rendered"))?;
     let blamed = farm.node("node")?;
     ensure!(blamed["refused"] == 0, "{blamed}");
     let mosaic = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/mosaic.glb");
     let other = farm.submit(&mosaic, &["--size", "64x48", "--spp", "16"], "other.exr")?;
-    let other = other.wait(farm_tests::PATIENCE)?;
+    let other = other.wait(PATIENCE)?;
     ensure!(other.code == Some(0), "another scene is rendered:\n{other}");
     farm.check_ledger()?;
     node.kill()

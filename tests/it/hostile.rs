@@ -1,7 +1,8 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use protocol::view::SceneArrival;
 use protocol::{FrameRange, JobSpec, Offer, RenderSettings, Reply, Request, SceneId, Size, limits};
 use scene::{golden, pack};
 use tokio::time::timeout;
-use transport::{Peer, PeerConfig, Ticket, frame};
+use transport::{Backoff, Peer, PeerConfig, Ticket, frame};
 
 use crate::stranger::{Stranger, during, head, refused, say};
 use crate::{IMPATIENT, Job, scene as spheres, submit};
@@ -23,6 +24,13 @@ const MORE_BYTES: u64 = limits::BODY_BYTES_HELD_MAX as u64 + (128 << 20);
 
 /// Memory of a process that renders for the scheduler.
 const WORKER_BYTES: u64 = 160 << 20;
+
+/// Keys that are connected when their scheduler ends.
+const CROWD: u32 = 200;
+
+/// How long it may take until all of them are in again: four times as long as they take to miss a scheduler
+/// that was killed.
+const BACK: Duration = Duration::from_secs(60);
 
 /// A farm with one honest node and a job under way, and what its scheduler held before the attack.
 struct Besieged {
@@ -189,6 +197,75 @@ fn floods_of_connections_cost_an_honest_job_nothing() -> Result<()> {
         crowd.await?
     };
     during(attack, move || besieged.holds_out(&under_way))
+}
+
+/// Two hundred peers lose a scheduler that is killed, and then one that is stopped in order and tells all of
+/// them at once: each time all are in again, and a job that was under way ends.
+#[test]
+fn a_crowd_that_comes_back_at_once_is_let_in_and_costs_an_honest_job_nothing() -> Result<()> {
+    let mut farm = Farm::start(IMPATIENT)?;
+    let _node = farm.start_node("node", &[])?;
+    farm.wait_for_nodes(1)?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let crowd = builder.worker_threads(2).enable_all().build()?;
+    let (say, admitted) = channel();
+    let ticket = farm.ticket()?;
+    for number in 0..CROWD {
+        let (ticket, say) = (ticket.clone(), say.clone());
+        crowd.spawn(async move {
+            let stranger = Stranger::new(&ticket, number).await?;
+            come_back(&stranger, number, &say).await;
+            anyhow::Ok(())
+        });
+    }
+    all_are_in(&admitted)?;
+    let mut units = 0;
+    for in_order in [false, cfg!(unix)] {
+        let job = submit(&farm)?;
+        job.wait_for_units(&farm, 2)?;
+        if in_order {
+            farm.stop_scheduler()?;
+        } else {
+            farm.kill_scheduler()?;
+        }
+        // Whoever was in before is not in again.
+        while admitted.try_recv().is_ok() {}
+        farm.start_scheduler()?;
+        all_are_in(&admitted)?;
+        units += job.finish(&farm)?;
+        farm.wait_for_log(|line| line.contains("the farm is open"))?;
+    }
+    crowd.shutdown_timeout(Duration::from_secs(1));
+    farm.check_ledger()?;
+    farm.check_each_unit_paid_once(units)
+}
+
+/// Comes, and comes again whenever the connection ends, as a node does; says each time that it is in.
+async fn come_back(stranger: &Stranger, number: u32, say: &Sender<u32>) {
+    let mut backoff = Backoff::new(u64::from(number));
+    loop {
+        if let Ok(link) = stranger.admitted().await {
+            backoff.reset();
+            if say.send(number).is_err() {
+                return;
+            }
+            drop(link.closed().await);
+        }
+        tokio::time::sleep(backoff.next_wait()).await;
+    }
+}
+
+/// Waits until each of the crowd has said that it is in.
+fn all_are_in(admitted: &Receiver<u32>) -> Result<()> {
+    let begun = Instant::now();
+    let mut outside: BTreeSet<u32> = (0..CROWD).collect();
+    while !outside.is_empty() {
+        let left = BACK.saturating_sub(begun.elapsed());
+        let number = admitted.recv_timeout(left);
+        let number = number.with_context(|| format!("still outside: {outside:?}"))?;
+        outside.remove(&number);
+    }
+    Ok(())
 }
 
 /// Packages whose headers claim more than there is, or that are damaged at random, offered by an artist

@@ -163,6 +163,7 @@ fn a_result_that_is_handed_in_again_and_again_is_paid_once() -> Result<()> {
         node.peer.close().await;
         anyhow::Ok(handed.len())
     })?;
+    farm.opened_from_snapshots()?;
     ensure!(job.finish(&farm)? == units, "each unit was leased once");
     let node = farm.ask(&["farm"])?.pop().context("no node")?;
     ensure!(node["accepted"] == units && node["refused"] == 0, "{node}");

@@ -14,6 +14,18 @@ fn scheduler(farm: &Farm, words: &[&str]) -> Result<farm_tests::Outcome> {
     Process::start("scheduler's", &farm.path("."), &all)?.wait(PATIENCE)
 }
 
+/// Life and end of a job's leases, as events of a Chrome trace.
+///
+/// # Errors
+/// There is no trace.
+pub fn trace(farm: &Farm, job: &str) -> Result<Vec<Value>> {
+    let file = farm.path("trace.json").display().to_string();
+    let traced = scheduler(farm, &["log", "--job", job, "--trace", &file])?;
+    ensure!(traced.code == Some(0), "{traced}");
+    let trace: Value = serde_json::from_str(&fs::read_to_string(file)?)?;
+    trace["traceEvents"].as_array().cloned().context("no events")
+}
+
 /// A scheduler that drains ends the job in hand, refuses another with a word, and stops by itself. The
 /// next one knows the job, and who did what is in its log.
 #[test]
@@ -45,11 +57,7 @@ fn a_scheduler_that_drains_ends_its_jobs_and_takes_no_new_ones() -> Result<()> {
     let log = scheduler(&farm, &["log", "--job", &id, "--json"])?.objects()?;
     let acts: Vec<_> = log.iter().filter_map(|deed| deed["act"].as_str()).collect();
     assert_eq!(acts, ["job_ordered", "job_ended"]);
-    let trace = farm.path("trace.json").display().to_string();
-    let traced = scheduler(&farm, &["log", "--job", &id, "--trace", &trace])?;
-    ensure!(traced.code == Some(0), "{traced}");
-    let trace: Value = serde_json::from_str(&fs::read_to_string(trace)?)?;
-    let events = trace["traceEvents"].as_array().context("no events")?;
+    let events = trace(&farm, &id)?;
     let accepted = events.iter().filter(|event| {
         event["ph"] == "b" && event["name"] != "judged" && event["args"]["end"] == "accepted"
     });

@@ -240,6 +240,17 @@ impl Farm {
         self.scheduler.take().context("the scheduler is not running")?.kill()
     }
 
+    /// Stops the scheduler in order, as its operator does.
+    ///
+    /// # Errors
+    /// It is not running, or does not end well.
+    pub fn stop_scheduler(&mut self) -> Result<Outcome> {
+        self.scheduler.as_ref().context("the scheduler is not running")?.stop()?;
+        let outcome = self.scheduler_ends()?;
+        ensure!(outcome.code == Some(0), "the scheduler does not end well:\n{outcome}");
+        Ok(outcome)
+    }
+
     /// Waits until the running scheduler says that it has opened both of its journals from snapshots.
     ///
     /// # Errors

@@ -183,9 +183,21 @@ impl Process {
     /// They cannot be signalled.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
         let signal = if frozen { "-STOP" } else { "-CONT" };
-        let ids = std::iter::once(self.child.id()).chain(self.children());
-        let ids: Vec<String> = ids.map(|id| id.to_string()).collect();
-        let sent = Command::new("kill").arg(signal).args(&ids).status()?;
+        let all: Vec<u32> = std::iter::once(self.child.id()).chain(self.children()).collect();
+        self.signal(signal, &all)
+    }
+
+    /// Asks it to stop in order, as who runs a service does (`SIGTERM`).
+    ///
+    /// # Errors
+    /// It cannot be signalled.
+    pub fn stop(&self) -> Result<()> {
+        self.signal("-TERM", &[self.child.id()])
+    }
+
+    fn signal(&self, signal: &str, processes: &[u32]) -> Result<()> {
+        let ids = processes.iter().map(u32::to_string);
+        let sent = Command::new("kill").arg(signal).args(ids).status()?;
         if !sent.success() {
             bail!("{} cannot be sent {signal}", self.name);
         }

@@ -1,4 +1,4 @@
-//! A line between peers that loses, delays and reorders datagrams, without any privileges.
+//! A line between peers that loses, damages, delays and reorders datagrams, without any privileges.
 //!
 //! Whoever is given the proxy's address instead of the scheduler's talks to it over the line. Each
 //! caller has a socket of its own towards the scheduler, as behind an address translator. Peers tell
@@ -25,6 +25,8 @@ pub struct Weather {
     pub seed: u64,
     /// Datagrams lost, in a thousand.
     pub lost_per_mille: u64,
+    /// Datagrams with a flipped bit, in a thousand of those that are not lost.
+    pub flipped_per_mille: u64,
     /// How late each one is.
     pub delay: Duration,
     /// How much later it may be: more than the time between two, and they change places.
@@ -41,6 +43,15 @@ impl Weather {
         }
         let share = (drawn >> 32) as u32;
         Some(self.delay + self.jitter.mul_f64(f64::from(share) / f64::from(u32::MAX)))
+    }
+
+    /// Which of so many bits of datagram `number` is flipped; none where it stays whole.
+    #[must_use]
+    pub fn flip(&self, number: u64, bits: usize) -> Option<usize> {
+        // Whether it is lost was drawn from the seed itself.
+        let drawn = mix(!self.seed ^ mix(number));
+        let place = mix(drawn).checked_rem(bits as u64)?;
+        (drawn % 1000 < self.flipped_per_mille).then_some(place as usize)
     }
 }
 
@@ -70,6 +81,7 @@ struct Line {
     closed: AtomicBool,
     number: AtomicU64,
     carried_bytes: AtomicU64,
+    damaged: AtomicU64,
 }
 
 /// A datagram on the line, the earliest first in a heap.
@@ -101,6 +113,7 @@ impl Proxy {
             closed: AtomicBool::new(false),
             number: AtomicU64::new(0),
             carried_bytes: AtomicU64::new(0),
+            damaged: AtomicU64::new(0),
         });
         let (hearing, delivering) = (line.clone(), line.clone());
         thread::spawn(move || hearing.hear());
@@ -129,6 +142,12 @@ impl Proxy {
     #[must_use]
     pub fn carried_bytes(&self) -> u64 {
         self.line.carried_bytes.load(Ordering::SeqCst)
+    }
+
+    /// Datagrams damaged so far, both ways.
+    #[must_use]
+    pub fn damaged(&self) -> u64 {
+        self.line.damaged.load(Ordering::SeqCst)
     }
 }
 
@@ -185,8 +204,13 @@ impl Line {
     fn send(&self, from: Arc<UdpSocket>, to: SocketAddr, bytes: &[u8]) {
         let number = self.number.fetch_add(1, Ordering::SeqCst);
         let Some(late) = self.weather.fate(number) else { return };
+        let mut bytes = bytes.to_vec();
+        if let Some(bit) = self.weather.flip(number, 8 * bytes.len()) {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            self.damaged.fetch_add(1, Ordering::SeqCst);
+        }
         let due = Instant::now() + late;
-        lock(&self.under_way).push(Datagram { due, number, from, to, bytes: bytes.to_vec() });
+        lock(&self.under_way).push(Datagram { due, number, from, to, bytes });
         self.came.notify_one();
     }
 
@@ -241,7 +265,7 @@ mod tests {
     fn a_seed_decides_what_is_lost_and_what_changes_places() {
         let delay = Duration::from_millis(2);
         let jitter = Duration::from_millis(20);
-        let weather = Weather { seed: 3, lost_per_mille: 50, delay, jitter };
+        let weather = Weather { seed: 3, lost_per_mille: 50, delay, jitter, ..Weather::default() };
         let fates: Vec<_> = (0..10_000).map(|number| weather.fate(number)).collect();
         let lost = fates.iter().filter(|fate| fate.is_none()).count();
         assert!((400..600).contains(&lost), "{lost} of 10000");
@@ -249,6 +273,41 @@ mod tests {
         assert_eq!(fates, (0..10_000).map(|number| weather.fate(number)).collect::<Vec<_>>());
         let other = Weather { seed: 4, ..weather };
         assert_ne!(fates, (0..10_000).map(|number| other.fate(number)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_seed_decides_which_bits_are_flipped() {
+        let bits = 8 * 1200;
+        let weather = Weather { seed: 3, flipped_per_mille: 20, ..Weather::default() };
+        let flips = |weather: Weather| -> Vec<Option<usize>> {
+            (0..10_000).map(|number| weather.flip(number, bits)).collect()
+        };
+        let flipped: Vec<usize> = flips(weather).into_iter().flatten().collect();
+        assert!((150..250).contains(&flipped.len()), "{} of 10000", flipped.len());
+        assert!(flipped.iter().all(|bit| *bit < bits));
+        assert!(flipped.iter().any(|bit| *bit < bits / 4), "none near its beginning");
+        assert!(flipped.iter().any(|bit| *bit >= bits / 4 * 3), "none near its end");
+        assert_eq!(flips(weather), flips(weather));
+        assert_ne!(flips(weather), flips(Weather { seed: 4, ..weather }));
+        assert!(flips(Weather { flipped_per_mille: 0, ..weather }).iter().all(Option::is_none));
+        let all = Weather { flipped_per_mille: 1000, ..weather };
+        assert!(flips(all).iter().all(Option::is_some));
+        assert_eq!(all.flip(0, 0), None);
+    }
+
+    #[test]
+    fn what_is_damaged_differs_in_one_bit() -> io::Result<()> {
+        let far = UdpSocket::bind("127.0.0.1:0")?;
+        let weather = Weather { flipped_per_mille: 1000, ..Weather::default() };
+        let proxy = Proxy::new(far.local_addr()?, weather)?;
+        let near = UdpSocket::bind("127.0.0.1:0")?;
+        near.send_to(b"ping", proxy.address())?;
+        let mut buffer = [0_u8; 8];
+        let (size, _caller) = far.recv_from(&mut buffer)?;
+        let pairs = buffer[..size].iter().zip(b"ping");
+        let differing: u32 = pairs.map(|(came, sent)| (came ^ sent).count_ones()).sum();
+        assert_eq!((size, differing, proxy.damaged()), (4, 1, 1));
+        Ok(())
     }
 
     #[test]

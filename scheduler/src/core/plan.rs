@@ -8,10 +8,10 @@ use protocol::{JobId, LeaseId, NodeId, PublicKey, Steering, Tokens};
 use crate::core::event::Event;
 use crate::core::gauge;
 use crate::core::state::{
-    Able, Appeal, InLine, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Merged, Node, Open,
-    State, UnitState, Want, slow_after_ms,
+    Able, Appeal, Book, InLine, Job, JobPhase, LeasePhase, LeasePurse, LeaseRecord, Merged, Node,
+    Open, State, UnitState, Want, slow_after_ms,
 };
-use crate::core::{race, view};
+use crate::core::{Policy, race, view};
 use crate::market::base::{self, Signal};
 use crate::market::place;
 use crate::{money, reputation};
@@ -34,7 +34,8 @@ const OF_USE_MS: u64 = 5_000;
 pub fn next_grant(state: &State, id: NodeId, now_ms: u64) -> Option<Event> {
     let (book, index) = (&state.book, &state.index);
     let node = book.nodes.get(&id).filter(|node| node.class.is_some() && !node.barred)?;
-    if node.out >= book.policy.leases_per_node || node.facts.engine != book.engine {
+    let is_full = node.out >= book.policy.leases_per_node || outruns_its_judges(book, node);
+    if is_full || node.facts.engine != book.engine {
         return None;
     }
     // Jobs that need what the node has not are in lines that it never sees.
@@ -66,6 +67,19 @@ pub fn next_grant(state: &State, id: NodeId, now_ms: u64) -> Option<Event> {
     race::end(state, node, &open, now_ms)
         .or_else(in_line)
         .or_else(|| race::any(state, node, &open, now_ms))
+}
+
+/// Whether so many films of a node wait for their challenges that it gets nothing new before some are
+/// judged: a farm renders no faster than it can look, and who only pretends to render hands in no more
+/// than that before the first film is looked at. Newcomers have twice as many as are to make them a name.
+fn outruns_its_judges(book: &Book, node: &Node) -> bool {
+    let Policy { unjudged_max, newcomer_units, .. } = book.policy;
+    let of_newcomers = newcomer_units.saturating_mul(2).max(1);
+    let most = if book.has_name(node) { unjudged_max } else { unjudged_max.min(of_newcomers) };
+    let most = most as usize;
+    let is_unjudged =
+        |lease: &&LeaseId| matches!(book.leases[*lease].phase, LeasePhase::Committed(_));
+    node.leases.len() >= most && node.leases.iter().filter(is_unjudged).count() >= most
 }
 
 /// A job in line, as a node comes to it.

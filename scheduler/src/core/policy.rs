@@ -18,6 +18,8 @@ pub struct Policy {
     pub gone_ms: u64,
     /// Leases a node may hold at a time: one to render, one prefetched.
     pub leases_per_node: u32,
+    /// Films of a node that may wait for their challenges, before it gets nothing new to do.
+    pub unjudged_max: u32,
     /// Accepted pay is held back this long, milliseconds.
     pub hold_ms: u64,
     /// Held pay is released earlier once the node has this many newer accepted units.
@@ -126,6 +128,9 @@ impl Default for Policy {
             lease_max_ms: 3_600_000,
             gone_ms: 10_000,
             leases_per_node: 2,
+            // Two minutes of a usual length: who judges may fall behind for a while, not for ever, or films
+            // that nobody has looked at fill the disk.
+            unjudged_max: 32,
             // A week: nobody fetches a picture later who has not by then.
             keep_ms: 7 * 24 * 3_600_000,
             // Long enough that a later conviction still finds something to take.

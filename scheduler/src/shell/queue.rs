@@ -5,8 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A queue that never makes its filler wait.
 ///
-/// It needs no bound of its own: what goes in is the state's outbox and its unanswered checks,
-/// which the number of leases bounds.
+/// It needs no bound of its own: what goes in is the state's outbox and its unanswered checks, of which
+/// each node has so many at most (`unjudged_max`).
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     inside: Mutex<Inside<T>>,

@@ -1,11 +1,13 @@
 //! Tests of the scheduler as a whole: the core in a simulator, the shell over real sockets.
 
+mod backlog;
 mod bank;
 mod blocks;
 mod callers;
 mod convictions;
 mod deadlines;
 mod disputes;
+mod engines;
 mod evidence;
 mod farm;
 mod first;

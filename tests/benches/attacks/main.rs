@@ -134,10 +134,11 @@ fn in_words(attack: &Attack, sum: &Outcome, times: u32) -> Option<String> {
     match attack.claim {
         Claim::FirstFilms => Some(format!("its good films were worth {}", worth())),
         Claim::Work if !attack.cheats.is_empty() => Some(format!(
-            "a ray paid {:.4} of what others got; {} of {} films copied; the reserve paid {} for twins, {} of it to these nodes",
+            "a ray paid {:.4} of what others got; {} of {} films copied, {} of them paid beside the first; the reserve paid {} for twins, {} of it to these nodes",
             sum.pay_beside_others(),
             sum.copied,
             sum.cheats.accepted,
+            sum.paid_twice,
             tokens(sum.drained as f64),
             tokens(sum.drained_by_cheats as f64),
         )),

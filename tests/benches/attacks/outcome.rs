@@ -1,12 +1,13 @@
 //! One life of an attack: a farm of its own, from the first node to the last look at its books.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use farm_tests::{Farm, PATIENCE, Process, read_picture};
-use ledger::{Account, Code, Phase};
-use protocol::{NodeId, RayCount, Tokens};
+use ledger::{Account, Code, Phase, Row};
+use protocol::{NodeId, RayCount, Tokens, Unit};
 use serde_json::Value;
 
 use crate::attack::{Attack, Claim, FIRST_FILMS, Picture, VETERAN_UNITS};
@@ -54,6 +55,8 @@ pub(crate) struct Outcome {
     pub(crate) films_until_caught: u64,
     /// Films that were copied and not rendered.
     pub(crate) copied: u64,
+    /// Films of units that another of the cheats was paid for as well: more cannot be gained by copying.
+    pub(crate) paid_twice: u64,
     /// Micro-tokens that the verification reserve has paid to nodes,
     pub(crate) drained: u128,
     /// and those that went to the cheats.
@@ -121,7 +124,7 @@ pub(crate) fn outcome(attack: &Attack) -> Result<Outcome> {
     outcome.copied = copied(&farm)?;
     drop((frauds, others));
     farm.check_ledger()?;
-    (outcome.drained, outcome.drained_by_cheats) = drained(&farm, &keys)?;
+    (outcome.drained, outcome.drained_by_cheats, outcome.paid_twice) = drained(&farm, &keys)?;
     Ok(outcome)
 }
 
@@ -132,6 +135,7 @@ impl Outcome {
         self.honest.add(other.honest);
         self.films_until_caught = self.films_until_caught.max(other.films_until_caught);
         self.copied += other.copied;
+        self.paid_twice += other.paid_twice;
         self.drained += other.drained;
         self.drained_by_cheats += other.drained_by_cheats;
         self.unseen += other.unseen;
@@ -148,7 +152,7 @@ impl Outcome {
             "few-pixels" | "friends" => 0.05,
             _renders_all => 0.0,
         });
-        (self.cheats.refused as f64 * share + self.copied as f64) * self.honest.pay_per_film()
+        (self.cheats.refused as f64 * share + self.paid_twice as f64) * self.honest.pay_per_film()
     }
 
     /// What good films are worth of those that `late` nodes began with, micro-tokens.
@@ -184,7 +188,7 @@ impl Outcome {
                 let is_good = cheats.refused == 0 && cheats.barred == 0;
                 // The baseline has none.
                 let has_tried = attack.cheats.is_empty() || cheats.accepted > 0;
-                has_tried && is_good && !is_dearer && self.copied <= few
+                has_tried && is_good && !is_dearer && self.paid_twice <= few
             }
         };
         nobody_is_harmed && self.unseen == 0 && gains_nothing_more
@@ -314,23 +318,35 @@ fn copied(farm: &Farm) -> Result<u64> {
     Ok(copies)
 }
 
-/// What the verification reserve has paid, by the stopped scheduler's ledger, to any node and to these:
-/// micro-tokens.
-fn drained(farm: &Farm, cheats: &[NodeId]) -> Result<(u128, u128)> {
+/// What the verification reserve has paid, by the stopped scheduler's ledger, to any node and to these, in
+/// micro-tokens; and of how many units more than one film of theirs was paid.
+fn drained(farm: &Farm, cheats: &[NodeId]) -> Result<(u128, u128, u64)> {
     let dir = farm.path("scheduler").join("ledger");
     let key = ledger::offline::claimed_key(&dir).context("the ledger names no key")?;
-    let reserve = Account::Reserve.id();
-    let (rows, _count) = ledger::offline::statement(&dir, key, reserve, 0, None)?;
+    let rows_of = |account: Account| -> Result<Vec<Row>> {
+        let (rows, _count) = ledger::offline::statement(&dir, key, account.id(), 0, None)?;
+        let has_moved = |row: &Row| matches!(row.phase, Phase::Posted | Phase::PostedPending);
+        Ok(rows.into_iter().filter(has_moved).collect())
+    };
     let (mut all, mut by_cheats) = (0, 0);
-    for row in rows {
+    for row in rows_of(Account::Reserve)? {
         let Account::Held(node) = row.other else { continue };
-        let has_moved = matches!(row.phase, Phase::Posted | Phase::PostedPending);
-        if !row.credit && has_moved && row.code == Code::Verification {
+        if !row.credit && row.code == Code::Verification {
             all += row.amount.micro();
             by_cheats += if cheats.contains(&node) { row.amount.micro() } else { 0 };
         }
     }
-    Ok((all, by_cheats))
+    let mut paid: BTreeMap<Unit, BTreeSet<NodeId>> = BTreeMap::new();
+    for &node in cheats {
+        for row in rows_of(Account::Held(node))? {
+            let is_pay = row.credit && matches!(row.code, Code::Pay | Code::Verification);
+            if let Some(unit) = row.link.unit.filter(|_unit| is_pay) {
+                paid.entry(unit).or_default().insert(node);
+            }
+        }
+    }
+    let twice = paid.values().map(|nodes| nodes.len() as u64 - 1).sum();
+    Ok((all, by_cheats, twice))
 }
 
 fn job_id(farm: &Farm) -> Result<String> {

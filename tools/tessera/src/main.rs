@@ -55,8 +55,7 @@ fn main() -> ExitCode {
         }
     };
     manners::set(cli.quiet, !cli.no_input);
-    start_log(&cli);
-    let exit = run(cli).unwrap_or_else(|error| {
+    let exit = start_log(&cli).and_then(|()| run(cli)).unwrap_or_else(|error| {
         let exit = exit::classify(&error);
         if exit != Exit::Done {
             eprintln!("error: {error:#}");
@@ -120,8 +119,9 @@ fn prepare_environment() {
     }
 }
 
-/// Logs go to standard error; `TESSERA_LOG` chooses finer than `-v`.
-fn start_log(cli: &Cli) {
+/// Logs go to standard error; `TESSERA_LOG` chooses finer than `-v`, and with `TESSERA_LOG_FORMAT=json`
+/// each line is an object, for what collects logs.
+fn start_log(cli: &Cli) -> anyhow::Result<()> {
     let level = match cli.verbose {
         _ if cli.quiet => "error",
         0 => "warn",
@@ -134,10 +134,15 @@ fn start_log(cli: &Cli) {
     };
     let filter = EnvFilter::try_from_env("TESSERA_LOG").unwrap_or_else(|_unset| level.into());
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(colour)
-        .with_target(false)
-        .init();
+        .with_target(false);
+    match std::env::var("TESSERA_LOG_FORMAT").as_deref() {
+        Err(_) | Ok("" | "text") => lines.init(),
+        Ok("json") => lines.json().flatten_event(true).init(),
+        Ok(other) => anyhow::bail!("TESSERA_LOG_FORMAT is {other:?}; say text or json"),
+    }
+    Ok(())
 }

@@ -38,6 +38,7 @@ impl Place {
             .env_remove("TESSERA_FARM")
             .env_remove("TESSERA_KEY")
             .env_remove("TESSERA_LOG")
+            .env_remove("TESSERA_LOG_FORMAT")
             .env_remove("TESSERA_FFMPEG")
             .env_remove("NO_COLOR");
         command

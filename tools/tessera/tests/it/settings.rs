@@ -59,3 +59,22 @@ fn silence_leaves_errors_and_data() {
     let help = place.done(&["--no-color", "--no-input", "config", "--help"]);
     assert!(help.contains("Examples:"), "{help}");
 }
+
+/// A scheduler's log for what collects logs: an object a line, with fields of its own.
+#[test]
+fn a_log_is_json_where_that_is_asked_for() {
+    let place = Place::new();
+    fs::write(place.path("farm"), "no folder").expect("written");
+    let log = |format: &str| {
+        let mut command = place.command(&["-v", "scheduler", "--data", "farm"]);
+        let said = command.env("TESSERA_LOG_FORMAT", format).output().expect("the binary runs");
+        (said.status.code(), String::from_utf8_lossy(&said.stderr).into_owned())
+    };
+    let (code, said) = log("xml");
+    assert_ne!(code, Some(0));
+    assert!(said.contains("TESSERA_LOG_FORMAT is \"xml\"; say text or json"), "{said}");
+    let (_, said) = log("json");
+    let line: Value = serde_json::from_str(said.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(line["level"], "INFO");
+    assert!(line["message"].as_str().is_some_and(|it| it.starts_with("settings: ")), "{line}");
+}
