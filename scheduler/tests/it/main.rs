@@ -13,6 +13,7 @@ mod farm;
 mod first;
 mod forged;
 mod history;
+mod holds;
 mod keep;
 mod market;
 mod memory;
