@@ -52,8 +52,10 @@ impl Database {
     /// word it is plain.
     pub(crate) fn parsed(&self) -> Result<(tokio_postgres::Config, Tls), DatabaseError> {
         let Words { rest, mode, authority } = words(&self.0);
-        let authority = authority.filter(|file| file != "system").map(PathBuf::from);
-        let trusted = authority.clone().map_or(Tls::System, Tls::Authority);
+        let trusted = match authority.as_deref() {
+            None | Some("system") => Tls::System,
+            Some(file) => Tls::Authority(file.into()),
+        };
         let tls = match mode.as_deref() {
             None if authority.is_none() => Tls::Off,
             None | Some("require" | "verify-ca" | "verify-full") => trusted,
@@ -162,6 +164,7 @@ mod tests {
             ("sslrootcert=/etc/my%20ca.pem&connect_timeout=3", &ca),
             ("sslmode=require", &Tls::System),
             ("sslmode=verify-ca&sslrootcert=system", &Tls::System),
+            ("sslrootcert=system", &Tls::System),
         ] {
             let (config, tls) = parsed(&format!("{url}?{parameters}"));
             assert_eq!((config.get_ssl_mode(), &tls), (SslMode::Require, expected), "{parameters}");
